@@ -1,0 +1,79 @@
+//! What goes on the record, before anything leaves. The ledger gives each record its sequence,
+//! time and the hash of the line before.
+
+use serde::Serialize;
+
+use crate::profile::{Scopes, Subject};
+use crate::request::{Caller, SessionKey};
+use crate::time::Timestamp;
+
+/// One event with all that is known of it. Never a token: its fingerprint alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record<'a> {
+    pub event: Event,
+    pub outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<&'a SessionKey>,
+    pub caller: &'a Caller,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'a Subject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<&'a Scopes>,
+    /// `aud` of the token where it can be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<&'a [String]>,
+    /// SHA-256 of the token, first 16 digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<&'a str>,
+    /// End of the token, epoch milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// A standard's error code, where the outcome is not `ok`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+}
+
+impl<'a> Record<'a> {
+    pub fn new(event: Event, outcome: Outcome, caller: &'a Caller) -> Self {
+        Self {
+            event,
+            outcome,
+            session: None,
+            caller,
+            subject: None,
+            connection: None,
+            scopes: None,
+            audience: None,
+            fingerprint: None,
+            expires_at: None,
+            error: None,
+            reason: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    SignIn,
+    /// A request was judged.
+    Decision,
+    /// A token is about to leave.
+    Issue,
+    Refresh,
+    SignOut,
+    /// A request failed the guard or presented a capability that is not valid.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Ok,
+    Denied,
+    Failed,
+}

@@ -1,0 +1,101 @@
+//! What a caller is told: a code of a standard, what and why, and the one command to run.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The standards' words first. Callers match codes, never text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// RFC 6749 §4.1.2.1, §5.2.
+    InvalidRequest,
+    InvalidClient,
+    InvalidScope,
+    UnauthorizedClient,
+    AccessDenied,
+    ServerError,
+    TemporarilyUnavailable,
+    /// RFC 8707 §2.
+    InvalidTarget,
+    /// OIDC Core §3.1.2.6.
+    LoginRequired,
+    InteractionRequired,
+    /// RFC 8628 §3.5.
+    ExpiredToken,
+    /// RFC 6750 §3.1.
+    InvalidToken,
+    /// RFC 9470 §3.
+    InsufficientUserAuthentication,
+    /// Ours: no standard has a word for these.
+    NotFound,
+    SubjectChanged,
+    KeychainUnavailable,
+    KeychainLocked,
+    NotRecorded,
+    ConfigInvalid,
+}
+
+impl ErrorCode {
+    /// The wire's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidScope => "invalid_scope",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::AccessDenied => "access_denied",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::InvalidTarget => "invalid_target",
+            Self::LoginRequired => "login_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::NotFound => "not_found",
+            Self::SubjectChanged => "subject_changed",
+            Self::KeychainUnavailable => "keychain_unavailable",
+            Self::KeychainLocked => "keychain_locked",
+            Self::NotRecorded => "not_recorded",
+            Self::ConfigInvalid => "config_invalid",
+        }
+    }
+}
+
+/// A refusal at the edge: code, what, cause, hint. Lower case, no full stop, never a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Refusal {
+    pub code: ErrorCode,
+    pub what: String,
+    pub cause: Option<String>,
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(code: ErrorCode, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), cause: None, hint: None }
+    }
+
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if let Some(cause) = &self.cause {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}

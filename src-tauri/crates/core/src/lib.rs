@@ -1,0 +1,24 @@
+//! The decision: who gets which token, and when Ping is asked for a new one. Pure: no sockets,
+//! files, environment, clock reads or task spawning; the world comes in through [`ports`].
+//!
+//! The data path of one request, in order:
+//! 1. [`request`]: what is asked, and who asks
+//! 2. [`profile`]: the OpenID client it is for
+//! 3. [`policy`]: a `Permit`, or `Denied`
+//! 4. [`broker`]: records the decision, reads the [`cache`], issues
+//! 5. [`freshness`]: is the cached token good enough, and until when
+//! 6. [`refresh`]: else one flight to Ping per (session, target)
+//! 7. [`session`]: what that does to the session
+//! 8. [`audit`]: what goes on the record before the token leaves
+//!
+//! [`sign_in`] makes sessions; everything else keeps them.
+
+pub mod audit;
+pub mod error;
+pub mod ports;
+pub mod profile;
+pub mod request;
+pub mod session;
+pub mod sign_in;
+pub mod time;
+pub mod token;

@@ -1,0 +1,245 @@
+//! What a profile is once the config was found true: one OpenID client at one issuer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The issuer's exact string, compared byte for byte: some Ping issuers carry `:443`, which a URL
+/// parser would strip (OIDC Discovery §4.3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Issuer(Arc<str>);
+
+impl Issuer {
+    pub fn new(exact: impl Into<Arc<str>>) -> Self {
+        Self(exact.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name of a `[profile.NAME]` table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProfileName(Arc<str>);
+
+impl ProfileName {
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An ordered set of scope names (RFC 6749 §3.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scopes(BTreeSet<String>);
+
+impl Scopes {
+    /// Takes the space-separated form of the wire.
+    pub fn parse(text: &str) -> Self {
+        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.contains(scope)
+    }
+
+    pub fn is_subset(&self, of: &Self) -> bool {
+        self.0.is_subset(&of.0)
+    }
+
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+}
+
+impl<S: Into<String>> FromIterator<S> for Scopes {
+    fn from_iter<I: IntoIterator<Item = S>>(iter: I) -> Self {
+        Self(iter.into_iter().map(Into::into).collect())
+    }
+}
+
+/// The wire form: names separated by one space.
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for scope in &self.0 {
+            write!(f, "{separator}{scope}")?;
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+/// (`iss`, `sub`): who signed in. `sub` alone is unique only within its issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    pub iss: String,
+    pub sub: String,
+}
+
+/// One OpenID client at one issuer.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub name: ProfileName,
+    pub issuer: Issuer,
+    pub client_id: String,
+    pub flow: Flow,
+    /// The union: what a sign-in asks for.
+    pub scopes: Scopes,
+    pub redirect: Redirect,
+    pub login_hint: Option<String>,
+    pub prompt: Option<String>,
+    pub acr_values: Option<String>,
+    /// Oldest acceptable `auth_time` (OIDC Core §3.1.2.1).
+    pub max_age: Option<Duration>,
+    pub device_pkce: DevicePkce,
+    /// Hosts that a verification URI may have beside the issuer's own.
+    pub verification_hosts: Vec<String>,
+    /// How long Ping's session lasts, where the profile says so; nothing on the wire tells.
+    pub session_lifetime: Option<Duration>,
+    /// How long a refresh token lasts, where the profile says so.
+    pub refresh_lifetime: Option<Duration>,
+    pub groups_claim: String,
+    pub refresh_margin: Duration,
+    /// Extra parameters of the authorization and token requests (PingFederate: `access_token_manager_id`).
+    pub token_params: BTreeMap<String, String>,
+    pub endpoints: EndpointOverrides,
+    pub network: Network,
+}
+
+impl Profile {
+    /// How long before expiry do we ask Ping for a new access token, at most? A quarter of the
+    /// lifetime caps it, so that a 60 s token is not refreshed in a loop.
+    pub const REFRESH_MARGIN: Duration = Duration::from_secs(60);
+
+    /// The claim that carries groups where the profile names no other.
+    pub const GROUPS_CLAIM: &'static str = "groups";
+
+    /// A profile with every choice at its default.
+    pub fn new(name: &str, issuer: &str, client_id: &str) -> Self {
+        Self {
+            name: ProfileName::new(name),
+            issuer: Issuer::new(issuer),
+            client_id: client_id.to_owned(),
+            flow: Flow::Auto,
+            scopes: Scopes::parse("openid"),
+            redirect: Redirect::default(),
+            login_hint: None,
+            prompt: None,
+            acr_values: None,
+            max_age: None,
+            device_pkce: DevicePkce::Auto,
+            verification_hosts: Vec::new(),
+            session_lifetime: None,
+            refresh_lifetime: None,
+            groups_claim: Self::GROUPS_CLAIM.to_owned(),
+            refresh_margin: Self::REFRESH_MARGIN,
+            token_params: BTreeMap::new(),
+            endpoints: EndpointOverrides::default(),
+            network: Network::default(),
+        }
+    }
+}
+
+/// Which way a person signs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flow {
+    /// The browser where one can be opened, a code where not, both after a minute.
+    #[default]
+    Auto,
+    Browser,
+    Device,
+}
+
+/// Whether the device request carries a PKCE challenge: some providers require it, some refuse it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DevicePkce {
+    /// Send it; where the server refuses the request for it, ask again without.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
+/// Where the callback listener may stand (RFC 8252 §7.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// Tried in this order; 0 is any free port.
+    pub ports: Vec<u16>,
+    /// `127.0.0.1` unless a registered URI says `localhost` or `[::1]`.
+    pub host: String,
+    pub path: String,
+}
+
+impl Redirect {
+    /// Below every system's ephemeral range, clear of pingcli (7464) and Airflow (8080, 8793).
+    pub const PORTS: [u16; 3] = [21217, 23683, 28021];
+    pub const PATH: &'static str = "/callback";
+
+    pub fn uri(&self, port: u16) -> String {
+        format!("http://{}:{port}{}", self.host, self.path)
+    }
+}
+
+impl Default for Redirect {
+    fn default() -> Self {
+        Self {
+            ports: Self::PORTS.to_vec(),
+            host: "127.0.0.1".to_owned(),
+            path: Self::PATH.to_owned(),
+        }
+    }
+}
+
+/// Endpoints that stand in for what discovery says or leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EndpointOverrides {
+    pub discovery: Option<String>,
+    pub authorization: Option<String>,
+    pub token: Option<String>,
+    pub device_authorization: Option<String>,
+    pub pushed_authorization_request: Option<String>,
+    pub revocation: Option<String>,
+    pub userinfo: Option<String>,
+    pub jwks: Option<String>,
+    pub end_session: Option<String>,
+}
+
+/// How this profile's issuer is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// A PEM file beside the system's trust store. There is no switch to skip verification.
+    pub ca_file: Option<PathBuf>,
+    /// Instead of the system's and the environment's.
+    pub proxy: Option<String>,
+    pub no_proxy: Option<String>,
+}

@@ -1,0 +1,119 @@
+//! What a client asks, and who it is. A caller's identity is verified by the agent, never self-declared.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::profile::{ProfileName, Scopes};
+use crate::token::Fingerprint;
+
+/// A request for an access token, parsed.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    pub session: SessionKey,
+    pub target: Target,
+    /// Seconds the caller needs the token to live from now on.
+    pub min_ttl: Option<Duration>,
+    /// A token that a server refused: refreshed only where it is still the cached one.
+    pub rejected: Option<Fingerprint>,
+    /// The Airflow connection this is for, where there is one.
+    pub connection: Option<String>,
+    pub purpose: Purpose,
+}
+
+/// Does this look-up count as use of the profile, so that it is refreshed ahead of need?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    #[default]
+    Use,
+    /// Airflow parses DAG files every few seconds; that must not keep a session warm.
+    DagParse,
+}
+
+/// One sign-in's identity: a profile, or a connection that has a sign-in of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct SessionKey {
+    pub profile: ProfileName,
+    /// The connection with `obtain = "sign-in"`, where the session is not the profile's main one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+}
+
+impl SessionKey {
+    pub fn of(profile: &str) -> Self {
+        Self { profile: ProfileName::new(profile), connection: None }
+    }
+
+    /// The account name in the keychain: `prod`, or `prod/warehouse_api`.
+    pub fn account(&self) -> String {
+        match &self.connection {
+            None => self.profile.to_string(),
+            Some(connection) => format!("{}/{connection}", self.profile),
+        }
+    }
+}
+
+/// Which token of a session: flights and the cache are keyed by (session, target).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Target {
+    /// `None` asks for the whole grant; else a subset of it (RFC 6749 §6).
+    pub scopes: Option<Scopes>,
+    /// RFC 8707. Never sent to PingOne, whose profiles leave it out.
+    pub resource: Option<String>,
+    pub params: BTreeMap<String, String>,
+    pub obtain: Obtain,
+}
+
+/// How a token for a target comes about ("One sign-in, several audiences").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obtain {
+    /// Each refresh asks for its subset of the stored grant.
+    #[default]
+    Narrow,
+    /// A sign-in of its own, with its own keychain record.
+    SignIn,
+    /// RFC 8693 with the profile's access token as subject token.
+    Exchange,
+}
+
+/// The process that asks, as the agent saw it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Caller {
+    pub transport: Transport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable: Option<PathBuf>,
+    /// Which capability it presented: a public identifier, not the capability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capability: Option<String>,
+    /// What the caller says of itself (DAG, task, run). Recorded, never decided on.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, String>,
+    /// What its capability narrows it to; `None` is everything.
+    #[serde(skip)]
+    pub narrowed_to: Option<Narrowing>,
+}
+
+/// How the request reached the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    #[default]
+    Socket,
+    Pipe,
+    Tcp,
+    /// The agent itself: proactive refresh.
+    Agent,
+}
+
+/// The profiles a run's capability may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Narrowing {
+    pub profiles: Vec<ProfileName>,
+}

@@ -1,0 +1,113 @@
+//! Signing in: the plan, the race between browser and device, and what ends it.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::profile::Flow;
+use crate::time::Timestamp;
+use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode};
+
+/// What the server's metadata offers (OIDC Discovery §3, RFC 8414 §2), overrides applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    pub authorization_code: bool,
+    pub device_code: bool,
+    /// RFC 9207: a callback without `iss` is then refused.
+    pub iss_in_callback: bool,
+    pub revocation: bool,
+    pub token_exchange: bool,
+    /// The issuer the document names: shown by `init`, equal to the profile's.
+    pub issuer: String,
+    pub scopes_supported: Vec<String>,
+    /// Wall clock of the server less ours, from its `Date` header, in seconds.
+    pub clock_skew: Option<i64>,
+}
+
+/// One browser flow. `state`, `nonce` and the verifier are fresh for each and never logged.
+#[derive(Clone)]
+pub struct AuthorizationRequest {
+    pub redirect_uri: String,
+    pub state: String,
+    pub nonce: String,
+    pub verifier: CodeVerifier,
+    /// `login` where the person asked to prove who they are again.
+    pub prompt: Option<String>,
+}
+
+impl std::fmt::Debug for AuthorizationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("redirect_uri", &self.redirect_uri)
+            .field("prompt", &self.prompt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// RFC 8628 §3.2, as the server sent it: `verification_uri_complete` is never made up.
+#[derive(Clone, Debug)]
+pub struct DeviceAuthorization {
+    pub device_code: DeviceCode,
+    pub user_code: String,
+    pub verification_uri: String,
+    pub verification_uri_complete: Option<String>,
+    pub expires_at: Timestamp,
+    pub interval: Duration,
+    /// Whether the challenge was sent and taken, so that polls carry the verifier.
+    pub pkce: bool,
+}
+
+/// The caller's desktop, as far as opening a browser needs it. Values of a short allow-list of
+/// environment variables (`DISPLAY`, `WAYLAND_DISPLAY`, `XAUTHORITY`, `BROWSER`, …).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desktop {
+    pub variables: Vec<(String, String)>,
+    /// The caller came over ssh, so a browser would open on the wrong machine.
+    pub remote: bool,
+}
+
+/// One callback, parsed (RFC 6749 §4.1.2). The page waits for the verdict.
+#[derive(Debug)]
+pub struct Arrival {
+    pub answer: CallbackAnswer,
+    pub verdict: oneshot::Sender<Verdict>,
+}
+
+/// The query of a callback.
+#[derive(Clone, Debug)]
+pub struct CallbackAnswer {
+    pub state: Option<String>,
+    pub iss: Option<String>,
+    pub outcome: Result<AuthorizationCode, CallbackError>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackError {
+    pub error: String,
+    pub description: String,
+}
+
+/// What the callback page tells the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Signed in: the page may be closed.
+    SignedIn { who: Option<String> },
+    /// Not ours, used, or without state: HTTP 400, and the flow goes on.
+    NotThisFlow,
+    /// The flow ended without a session.
+    Failed { code: String, description: String },
+}
+
+/// What a sign-in may do, from the request that asked for it.
+#[derive(Clone, Debug, Default)]
+pub struct SignInOptions {
+    /// Instead of the profile's own choice.
+    pub flow: Option<Flow>,
+    /// Show the URL and take a pasted callback instead of opening a browser.
+    pub no_open: bool,
+    pub desktop: Desktop,
+    /// `prompt=login`: prove who you are again; `auth_time` must move.
+    pub fresh: bool,
+    /// The `sub` a person agreed to switch to, after a `subject_changed`.
+    pub accept_subject: Option<String>,
+}

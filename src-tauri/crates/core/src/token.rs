@@ -1,0 +1,205 @@
+//! Secrets and what the token endpoint answers. Decides how a secret may leave; never prints one.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::profile::{Scopes, Subject};
+use crate::time::Timestamp;
+
+/// A value that cannot be printed, compared by `==` or serialised. `expose` is its one exit.
+pub struct Secret<T: Zeroize>(Zeroizing<T>);
+
+impl<T: Zeroize> Secret<T> {
+    pub fn new(value: T) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The one greppable way out.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize + Clone> Clone for Secret<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.expose().clone())
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+macro_rules! secret_string {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(Secret<String>);
+
+        impl $name {
+            pub fn new(value: impl Into<String>) -> Self {
+                Self(Secret::new(value.into()))
+            }
+
+            /// The one greppable way out.
+            pub fn expose(&self) -> &str {
+                self.0.expose()
+            }
+
+            /// SHA-256 of the token: names it in records and in `rejected` without giving it away.
+            pub fn fingerprint(&self) -> Fingerprint {
+                Fingerprint::of(self.expose())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+
+secret_string!(
+    /// What a resource server accepts. Opaque to us: its contents are read only as a hint.
+    AccessToken
+);
+secret_string!(
+    /// The long-lived secret of a session. Lives in the keychain; no route, format or log has it.
+    RefreshToken
+);
+secret_string!(
+    /// The signed statement of who signed in (OIDC Core §2).
+    IdToken
+);
+secret_string!(
+    /// The authorization code of one callback (RFC 6749 §4.1.2).
+    AuthorizationCode
+);
+secret_string!(
+    /// What a device polls with (RFC 8628 §3.2).
+    DeviceCode
+);
+secret_string!(
+    /// The PKCE secret of one flow (RFC 7636 §4.1).
+    CodeVerifier
+);
+
+/// SHA-256 of a token in lower-case hex, 64 characters.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    pub fn of(token: &str) -> Self {
+        let digest = Sha256::digest(token.as_bytes());
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Takes what a caller sent as `rejected`: 64 hex digits, nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let well_formed = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        well_formed.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Enough to tell two tokens apart in a table or a ledger line.
+    pub fn short(&self) -> &str {
+        &self.0[..16]
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.short())
+    }
+}
+
+/// What the token endpoint answered (RFC 6749 §5.1), checked and stamped with the time of arrival.
+#[derive(Clone, Debug)]
+pub struct TokenSet {
+    pub access_token: AccessToken,
+    /// As the server names it; compared without regard to case. `Bearer` where it said nothing.
+    pub token_type: String,
+    pub received_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub expiry_source: ExpirySource,
+    /// `None` means: keep the refresh token you have (RFC 6749 §6). Never an empty string.
+    pub refresh_token: Option<RefreshToken>,
+    /// When the server says the refresh token ends, where it says so.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// What was granted; `None` where the server repeated nothing, which means "as asked".
+    pub scope: Option<Scopes>,
+    /// From a validated ID token, else userinfo, else the access token's claims; else `None`.
+    pub identity: Option<Identity>,
+    /// `aud` of the access token where it can be seen; `None` is "not visible", never a guess.
+    pub audience: Option<Vec<String>>,
+}
+
+/// Where the figure for an access token's end comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpirySource {
+    /// `expires_in` of the reply.
+    ExpiresIn,
+    /// The token's own `exp`, where it was earlier or alone.
+    ExpClaim,
+    /// The server gave none; [`crate::freshness::ASSUMED_LIFETIME`] stands in.
+    Assumed,
+}
+
+/// Who signed in, and how we know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub subject: Subject,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    /// Normalised: absent, string, comma string, array and DNs all end here.
+    pub groups: Vec<String>,
+    /// `auth_time`: when the person last proved who they are (OIDC Core §2).
+    pub auth_time: Option<Timestamp>,
+    pub source: IdentitySource,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentitySource {
+    IdToken,
+    Userinfo,
+    AccessTokenClaims,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_type_prints_what_it_holds() {
+        let canary = "canary-a9f3";
+        let printed = format!(
+            "{:?} {:?} {:?} {:?}",
+            AccessToken::new(canary),
+            RefreshToken::new(canary),
+            IdToken::new(canary),
+            Secret::new(canary.to_owned()),
+        );
+        assert_eq!(printed, "AccessToken RefreshToken IdToken Secret");
+    }
+
+    #[test]
+    fn a_fingerprint_is_64_hex_digits_or_nothing() {
+        let whole = Fingerprint::of("abc");
+        assert_eq!(
+            whole.as_str(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(Fingerprint::parse(&whole.as_str().to_uppercase()), Some(whole));
+        for bad in ["", "ba78", &"g".repeat(64), &"a".repeat(65)] {
+            assert_eq!(Fingerprint::parse(bad), None, "{bad}");
+        }
+    }
+}
