@@ -1,0 +1,162 @@
+//! Linux: processes by `/proc` and pidfd, the owner of a TCP connection by `/proc/net`. Asks nothing
+//! that needs a privilege.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use rustix::process::{
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, pidfd_open, set_dumpable_behavior,
+    setrlimit,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// `sun_path`, its closing zero included (unix(7)).
+pub(super) const SOCKET_PATH_LIMIT: usize = 108;
+
+/// Keeps secrets out of core dumps and away from debuggers of the same user.
+pub fn harden() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
+/// Clock ticks from boot to the start of the process (proc(5), `stat` field 22).
+pub fn started_at(pid: u32) -> Option<u64> {
+    Stat::of(pid).map(|stat| stat.started_at)
+}
+
+/// What the process runs; ends in ` (deleted)` after an upgrade on disk.
+pub fn executable(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Does this very process still run? A zombie does not, nor does a later one with the same pid.
+pub fn process_alive(pid: u32, started_at: Option<u64>) -> bool {
+    Stat::of(pid).is_some_and(|stat| {
+        !matches!(stat.state, 'Z' | 'X')
+            && started_at.is_none_or(|started_at| started_at == stat.started_at)
+    })
+}
+
+/// Returns when this very process has ended, reaped or not; at once where it already has.
+pub async fn ended(pid: u32, started_at: Option<u64>) {
+    if let Some(watched) = watch(pid) {
+        // Only now, so that the descriptor is known to stand for the same process.
+        if !process_alive(pid, started_at) {
+            return;
+        }
+        match watched.ready(Interest::READABLE).await {
+            Ok(_) => return,
+            Err(error) => tracing::warn!(pid, %error, "pidfd not awaited"),
+        }
+    }
+    super::poll_until_ended(pid, started_at).await;
+}
+
+/// `None` where the process is gone, or descriptors are short.
+fn watch(pid: u32) -> Option<AsyncFd<std::os::fd::OwnedFd>> {
+    let known = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    let descriptor = pidfd_open(known, PidfdFlags::empty()).ok()?;
+    #[expect(unsafe_code, reason = "tokio cannot check that a descriptor stays open")]
+    // SAFETY: the descriptor is owned by what is made here, and closed only with it.
+    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.ok()
+}
+
+/// Whose process holds the far end of a loopback connection? `local` is our end, `peer` the other.
+/// `None`: no such connection, or nobody holds it any more.
+pub fn tcp_peer_uid(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
+    // An IPv6 socket may speak IPv4, so both tables are read.
+    ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
+        let text = fs::read_to_string(table).ok()?;
+        owner(&text, local, peer)
+    })
+}
+
+/// The row is the peer's own: its local address is `peer`.
+fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u32> {
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (near, far) = (address(fields.get(1)?)?, address(fields.get(2)?)?);
+        let same = |a: SocketAddr, b: SocketAddr| {
+            a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
+        };
+        if !same(near, peer) || !same(far, local) {
+            return None;
+        }
+        // Inode 0: nobody holds the socket, and the uid column then says 0 whoever held it.
+        let held = fields.get(9)? != &"0";
+        held.then(|| fields.get(7)?.parse().ok())?
+    })
+}
+
+/// `0100007F:1F90`: each 32-bit word of the address in the machine's byte order.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let mut bytes = Vec::with_capacity(16);
+    for at in (0..host.len()).step_by(8) {
+        let word = u32::from_str_radix(host.get(at..at + 8)?, 16).ok()?;
+        bytes.extend_from_slice(&word.to_ne_bytes());
+    }
+    let ip = match bytes.len() {
+        4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?)),
+        _ => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+struct Stat {
+    state: char,
+    started_at: u64,
+}
+
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name in parentheses may hold spaces and parentheses of its own.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, rest) = text.rsplit_once(')')?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let started_at = fields.nth(18)?.parse().ok()?;
+        Some(Self { state, started_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_name_with_parentheses_does_not_shift_the_fields() {
+        let line = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 9 9";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.state, stat.started_at), ('S', 4242));
+    }
+
+    #[test]
+    fn the_owner_of_a_connection_is_read_from_the_peers_own_row() {
+        let server: SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        let client: SocketAddr = "127.0.0.1:40000".parse().unwrap();
+        let row = |near: &str, far: &str, uid: u32, inode: u32| {
+            format!("header\n 0: {near} {far} 01 0:0 00:0 0 {uid} 0 {inode} 1\n")
+        };
+        let (a, b) = ("0100007F:9C40", "0100007F:1F90");
+        let mapped =
+            ("0000000000000000FFFF00000100007F:9C40", "0000000000000000FFFF00000100007F:1F90");
+        for (case, table, expected) in [
+            ("own row", row(a, b, 1000, 55), Some(1000)),
+            ("our own end", row(b, a, 1000, 55), None),
+            ("no longer held", row(a, b, 0, 0), None),
+            ("IPv4 over an IPv6 socket", row(mapped.0, mapped.1, 7, 55), Some(7)),
+            ("broken line", "header\n 0: zz".to_owned(), None),
+        ] {
+            assert_eq!(owner(&table, server, client), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What differs by operating system: the local listener, who is at its other end, private files, the
+//! end of a process, hardening. Same names on every system, one file each. Decides nothing: it
+//! reports who a peer is, and the server closes on those that are not ours.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(target_os = "linux")]
+use linux as process;
+#[cfg(target_os = "macos")]
+use macos as process;
+#[cfg(windows)]
+use windows as process;
+
+pub use process::{ended, executable, harden, process_alive, started_at, tcp_peer_uid};
+#[cfg(unix)]
+pub use unix::{LocalListener, LocalStream, own_uid, private_dir, write_private};
+#[cfg(windows)]
+pub use windows::{LocalListener, LocalStream, own_sid, own_uid, private_dir, write_private};
+
+/// The process at the other end of a local connection, as the system tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// `None` on Windows, where the pipe's access list lets nobody else in.
+    pub uid: Option<u32>,
+    pub pid: Option<u32>,
+    /// The system's own start mark (ticks, seconds or FILETIME): tells a reused pid from the first.
+    pub started_at: Option<u64>,
+    pub executable: Option<PathBuf>,
+}
+
+impl Peer {
+    /// Is it our own user? Root is not, unless the agent runs as root; neither is a peer that the
+    /// system would not name.
+    pub fn is_ours(&self) -> bool {
+        self.uid == own_uid()
+    }
+
+    fn of(uid: Option<u32>, pid: Option<u32>) -> Self {
+        Self {
+            uid,
+            pid,
+            started_at: pid.and_then(started_at),
+            executable: pid.and_then(executable),
+        }
+    }
+}
+
+/// How often is a process looked at where the system cannot tell of its end?
+const POLL: Duration = Duration::from_millis(200);
+
+async fn poll_until_ended(pid: u32, started_at: Option<u64>) {
+    while process_alive(pid, started_at) {
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -1,0 +1,198 @@
+//! The Unix socket and private files, for Linux and macOS alike. Never binds over what is not a dead
+//! socket of our own, and never leaves a file that another user may read.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+
+use super::Peer;
+use super::process::SOCKET_PATH_LIMIT;
+
+/// How many callers may wait to be accepted?
+const BACKLOG: u32 = 1024;
+
+/// Our end of one connection.
+pub type LocalStream = UnixStream;
+
+/// The listening socket; its file goes when this is dropped.
+#[derive(Debug)]
+pub struct LocalListener {
+    socket: UnixListener,
+    place: PathBuf,
+    /// Device and inode of the file we made.
+    made: (u64, u64),
+}
+
+impl LocalListener {
+    /// Binds at `place`, in a folder that only we may enter. Call it inside a runtime.
+    pub fn bind(place: &Path) -> io::Result<Self> {
+        check_length(place)?;
+        let folder = place.parent().ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "the socket's path has no folder")
+        })?;
+        private_dir(folder)?;
+        clear_stale(place)?;
+        let socket = UnixSocket::new_stream()?;
+        socket.bind(place)?;
+        // Before `listen`, so that nobody connects under the umask's mode.
+        fs::set_permissions(place, Permissions::from_mode(0o600))?;
+        let made = identity(place)?;
+        Ok(Self { socket: socket.listen(BACKLOG)?, place: place.to_owned(), made })
+    }
+
+    /// The next connection and who made it. The caller closes it unread where it is not ours.
+    pub async fn accept(&self) -> io::Result<(LocalStream, Peer)> {
+        let (stream, _) = self.socket.accept().await?;
+        let seen = stream.peer_cred()?;
+        let pid = seen.pid().and_then(|pid| u32::try_from(pid).ok());
+        Ok((stream, Peer::of(Some(seen.uid()), pid)))
+    }
+
+    /// Is the file still ours? A cleaner of temporary folders may take it; then bind again.
+    pub fn is_reachable(&self) -> bool {
+        identity(&self.place).is_ok_and(|now| now == self.made)
+    }
+}
+
+impl Drop for LocalListener {
+    fn drop(&mut self) {
+        if !self.is_reachable() {
+            return;
+        }
+        if let Err(error) = fs::remove_file(&self.place) {
+            tracing::warn!(place = %self.place.display(), %error, "socket not removed");
+        }
+    }
+}
+
+/// The user the agent runs as.
+pub fn own_uid() -> Option<u32> {
+    Some(rustix::process::getuid().as_raw())
+}
+
+/// Makes the folder with mode 0700, or checks that it is ours alone. A looser one is tightened only
+/// where it is empty or lies under a folder of our own name: nobody asked us to close their home.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(parent) = path.parent() {
+                fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+            }
+            match fs::DirBuilder::new().mode(0o700).create(path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
+            fs::symlink_metadata(path)?
+        }
+        found => found?,
+    };
+    if !found.is_dir() {
+        return Err(refused(path, "is not a folder"));
+    }
+    if Some(found.uid()) != own_uid() {
+        return Err(refused(path, &format!("belongs to uid {}, not to us", found.uid())));
+    }
+    if found.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    let of_our_name = path.components().any(|part| part.as_os_str() == "dagpass");
+    if of_our_name || fs::read_dir(path)?.next().is_none() {
+        return fs::set_permissions(path, Permissions::from_mode(0o700));
+    }
+    let mode = found.mode() & 0o7777;
+    Err(refused(path, &format!("is open to others (mode {mode:04o}); 0700 is needed")))
+}
+
+/// Replaces the file whole or not at all: temporary file with mode 0600, fsync, rename, fsync.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let temporary = temporary_beside(path)?;
+    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        if let Err(left) = fs::remove_file(&temporary) {
+            tracing::debug!(error = %left, "temporary file not removed");
+        }
+        return Err(error);
+    }
+    // Without it the rename itself may be lost with the power.
+    File::open(folder)?.sync_all()
+}
+
+fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let Some(name) = path.file_name() else {
+        return Err(refused(path, "names no file"));
+    };
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    Ok(path.with_file_name(hidden))
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        // Left by a dead process that had our pid.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?
+        }
+        opened => opened?,
+    };
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn check_length(place: &Path) -> io::Result<()> {
+    let length = place.as_os_str().len();
+    if length < SOCKET_PATH_LIMIT {
+        return Ok(());
+    }
+    let most = SOCKET_PATH_LIMIT - 1;
+    Err(refused(place, &format!("is {length} bytes long; a socket's path may have {most}")))
+}
+
+/// Removes a socket of ours that nothing answers on; refuses everything else that stands there.
+fn clear_stale(place: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if !found.file_type().is_socket() {
+        return Err(refused(place, "exists and is not a socket"));
+    }
+    if Some(found.uid()) != own_uid() {
+        return Err(refused(place, &format!("is a socket of uid {}", found.uid())));
+    }
+    if answers(place)? {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!("{} is in use by a running program", place.display()),
+        ));
+    }
+    fs::remove_file(place)
+}
+
+/// Without blocking: a stopped program with a full queue answers too, in its way.
+fn answers(place: &Path) -> io::Result<bool> {
+    let probe = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::ioctl_fionbio(&probe, true)?;
+    match rustix::net::connect(&probe, &SocketAddrUnix::new(place)?) {
+        Err(rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOENT) => Ok(false),
+        Ok(()) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INPROGRESS) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn identity(place: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(place)?;
+    Ok((found.dev(), found.ino()))
+}
+
+fn refused(path: &Path, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{} {why}", path.display()))
+}
