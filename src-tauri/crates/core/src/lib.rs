@@ -14,11 +14,23 @@
 //! [`sign_in`] makes sessions; everything else keeps them.
 
 pub mod audit;
+pub mod broker;
+pub mod cache;
 pub mod error;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
+pub mod freshness;
+mod keep;
+pub mod policy;
 pub mod ports;
 pub mod profile;
+mod refresh;
+pub mod refusals;
 pub mod request;
+#[cfg(test)]
+mod scenarios;
 pub mod session;
 pub mod sign_in;
+mod slot;
 pub mod time;
 pub mod token;

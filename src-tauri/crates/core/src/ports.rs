@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Record;
@@ -25,6 +26,22 @@ pub trait Clock: Send + Sync {
     fn sleep(&self, span: Duration) -> Pending<'static, ()>;
     /// A number in `0.0..1.0`, for jitter.
     fn chance(&self) -> f64;
+}
+
+/// The world as the token path needs it.
+#[derive(Clone)]
+pub struct Ports {
+    pub clock: Arc<dyn Clock>,
+    pub server: Arc<dyn AuthorizationServer>,
+    pub store: Arc<dyn RefreshTokenStore>,
+    pub witness: Arc<dyn Witness>,
+    pub spawn: Arc<dyn Spawn>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
+    }
 }
 
 /// Work that must outlive its caller.

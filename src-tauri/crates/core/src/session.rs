@@ -42,7 +42,7 @@ pub enum SessionState {
     /// The store would not say.
     Unreadable(StoreFailure),
     SignedOut,
-    Active(ActiveSession),
+    Active(Box<ActiveSession>),
     /// It ended; a valid access token may still be served.
     Ended {
         why: EndReason,

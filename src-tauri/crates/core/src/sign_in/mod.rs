@@ -1,5 +1,10 @@
 //! Signing in: the plan, the race between browser and device, and what ends it.
 
+mod flow;
+pub mod plan;
+pub mod poll;
+mod race;
+
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -7,6 +12,22 @@ use tokio::sync::oneshot;
 use crate::profile::Flow;
 use crate::time::Timestamp;
 use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode};
+
+pub use flow::{SignIn, SignInPorts};
+pub use plan::{BROWSER_WINDOW, DEVICE_OFFER};
+
+/// Hears what happens, as it happens.
+pub trait Progress: Send + Sync {
+    fn tell(&self, step: Step);
+}
+
+/// What a person should see during a sign-in.
+#[derive(Debug)]
+pub enum Step {
+    Browser { url: String, redirect_uri: String, opened: bool, expires_at: Timestamp },
+    Device(DeviceAuthorization),
+    Note(String),
+}
 
 /// What the server's metadata offers (OIDC Discovery §3, RFC 8414 §2), overrides applied.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,202 @@
+//! The straight line of one request: decide, record, cache or refresh, record, issue. A method of
+//! `Broker` is a use case; what it holds is in `slot.rs`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::audit::{Event, Outcome, Record};
+use crate::cache::Cached;
+use crate::error::{ErrorCode, Refusal};
+use crate::policy;
+use crate::ports::Ports;
+use crate::profile::Profile;
+use crate::refresh::{Refresh, landing, not_recorded};
+use crate::request::{Caller, SessionKey, Target, TokenRequest};
+use crate::session::SessionState;
+use crate::slot::{Cause, Plan, Slot};
+use crate::token::{AccessToken, TokenSet};
+
+/// Sessions and their tokens. The one place a token is handed out from.
+#[derive(Clone)]
+pub struct Broker {
+    pub(crate) ports: Ports,
+    slots: Arc<RwLock<HashMap<SessionKey, Arc<Slot>>>>,
+}
+
+/// A token on its way to a caller, already on the record.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    pub set: Arc<TokenSet>,
+    /// The issuer cannot give what `min_ttl` asked for.
+    pub short_lived: bool,
+}
+
+impl Issued {
+    pub fn access_token(&self) -> &AccessToken {
+        &self.set.access_token
+    }
+}
+
+/// One session as `status` shows it.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    pub key: SessionKey,
+    pub profile: Arc<Profile>,
+    pub state: SessionState,
+    /// The main access token, where one is cached.
+    pub token: Option<Cached>,
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Broker")
+    }
+}
+
+impl Broker {
+    pub fn new(ports: Ports) -> Self {
+        Self { ports, slots: Arc::default() }
+    }
+
+    /// Takes the sessions a config has. A session whose client is the same keeps its state.
+    pub fn configure(&self, sessions: impl IntoIterator<Item = (SessionKey, Arc<Profile>)>) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *slots);
+        for (key, profile) in sessions {
+            let kept = before.remove(&key).filter(|slot| same_client(&slot.profile(), &profile));
+            let slot = kept.map_or_else(
+                || Arc::new(Slot::new(key.clone(), profile.clone())),
+                |slot| {
+                    slot.take_profile(profile.clone());
+                    slot
+                },
+            );
+            slots.insert(key, slot);
+        }
+    }
+
+    /// The data path.
+    pub async fn token(&self, request: &TokenRequest, caller: &Caller) -> Result<Issued, Refusal> {
+        let slot = self.slot(&request.session)?;
+        let judged = policy::judge(request, caller).map_err(Refusal::from);
+        self.record_decision(request, caller, judged.as_ref().err())?;
+        let _permit = judged?;
+        let cached = self.fresh(&slot, request).await?;
+        self.issue(&slot, request, caller, cached)
+    }
+
+    async fn fresh(&self, slot: &Arc<Slot>, request: &TokenRequest) -> Result<Cached, Refusal> {
+        let now = self.ports.clock.now();
+        let plan = match slot.plan(request, now) {
+            Plan::Load => {
+                self.load(slot).await;
+                slot.plan(request, now)
+            }
+            plan => plan,
+        };
+        match plan {
+            Plan::Serve(token) => Ok(token),
+            Plan::ServeAndRefresh(token) => {
+                self.refresh(slot, &request.target, Cause::Expiry).once();
+                Ok(token)
+            }
+            Plan::Fly { fallback, cause } => {
+                let flight = self.refresh(slot, &request.target, cause).once();
+                match (landing(flight).await, fallback) {
+                    (Err(_), Some(token)) if token.valid_at(self.ports.clock.now()) => Ok(token),
+                    (landed, _) => landed,
+                }
+            }
+            Plan::Refuse(refusal) => Err(refusal),
+            Plan::Load => Err(not_recorded("the session could not be loaded")),
+        }
+    }
+
+    fn issue(
+        &self,
+        slot: &Slot,
+        request: &TokenRequest,
+        caller: &Caller,
+        cached: Cached,
+    ) -> Result<Issued, Refusal> {
+        let subject = match &slot.held().state {
+            SessionState::Active(active) => {
+                active.stored.identity.as_ref().map(|who| who.subject.clone())
+            }
+            _ => None,
+        };
+        let mut record = Record::new(Event::Issue, Outcome::Ok, caller);
+        record.session = Some(&request.session);
+        record.subject = subject.as_ref();
+        record.connection = request.connection.as_deref();
+        record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
+        record.audience = cached.set.audience.as_deref();
+        record.fingerprint = Some(cached.fingerprint.short());
+        record.expires_at = Some(cached.set.expires_at);
+        self.record(&record)?;
+        let remaining = self.ports.clock.now().until(cached.set.expires_at);
+        let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
+        Ok(Issued { set: cached.set, short_lived })
+    }
+
+    /// Every session, for `status`.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        let mut views: Vec<SessionView> = self.all().iter().map(|slot| view(slot)).collect();
+        views.sort_by(|a, b| a.key.cmp(&b.key));
+        views
+    }
+
+    pub fn session(&self, key: &SessionKey) -> Result<SessionView, Refusal> {
+        Ok(view(&*self.slot(key)?))
+    }
+
+    pub(crate) fn refresh(&self, slot: &Arc<Slot>, target: &Target, cause: Cause) -> Refresh {
+        Refresh { ports: self.ports.clone(), slot: slot.clone(), target: target.clone(), cause }
+    }
+
+    pub(crate) fn slot(&self, key: &SessionKey) -> Result<Arc<Slot>, Refusal> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(key).cloned().ok_or_else(|| {
+            Refusal::new(ErrorCode::NotFound, format!("there is no profile `{}`", key.account()))
+                .hint("run `dagpass status` to see the profiles")
+        })
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn record_decision(
+        &self,
+        request: &TokenRequest,
+        caller: &Caller,
+        denied: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        let outcome = if denied.is_some() { Outcome::Denied } else { Outcome::Ok };
+        let mut record = Record::new(Event::Decision, outcome, caller);
+        record.session = Some(&request.session);
+        record.connection = request.connection.as_deref();
+        record.scopes = request.target.scopes.as_ref();
+        record.error = denied.map(|refusal| refusal.code.as_str());
+        record.reason = denied.and_then(|refusal| refusal.cause.as_deref());
+        self.record(&record)
+    }
+
+    pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Refusal> {
+        self.ports.witness.record(record).map_err(|failure| not_recorded(&failure.0))
+    }
+}
+
+fn view(slot: &Slot) -> SessionView {
+    let held = slot.held();
+    SessionView {
+        key: slot.key.clone(),
+        profile: slot.profile(),
+        state: held.state.clone(),
+        token: held.cache.get(&Target::default()).cloned(),
+    }
+}
+
+fn same_client(old: &Profile, new: &Profile) -> bool {
+    old.issuer == new.issuer && old.client_id == new.client_id && old.scopes == new.scopes
+}

@@ -1,0 +1,30 @@
+//! The access tokens of one session, in memory only, by target.
+
+use std::sync::Arc;
+
+use crate::time::Timestamp;
+use crate::token::{Fingerprint, TokenSet};
+
+/// A token as the cache keeps it. Cheap to clone: every caller gets the same bytes.
+#[derive(Clone, Debug)]
+pub struct Cached {
+    pub set: Arc<TokenSet>,
+    pub fingerprint: Fingerprint,
+    /// When its successor is due.
+    pub refresh_at: Timestamp,
+    /// It came because a caller's `min_ttl` was not met: it is the best the issuer gives.
+    pub stretched: bool,
+    /// A server refused it and the issuer gave the same bytes again.
+    pub refused: bool,
+}
+
+impl Cached {
+    pub fn new(set: TokenSet, refresh_at: Timestamp) -> Self {
+        let fingerprint = set.access_token.fingerprint();
+        Self { set: Arc::new(set), fingerprint, refresh_at, stretched: false, refused: false }
+    }
+
+    pub fn valid_at(&self, now: Timestamp) -> bool {
+        now < self.set.expires_at
+    }
+}

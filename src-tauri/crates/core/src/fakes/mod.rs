@@ -1,0 +1,341 @@
+//! Fakes of the ports. Each can misbehave on command: the clock jumps, the store fails or stays
+//! locked, the server drops the line after it has rotated, the ledger is full.
+
+mod values;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::audit::Record;
+use crate::ports::{
+    AuthorizationServer, Clock, Grant, Loaded, Pending, Ports, RefreshTokenStore, Revocation,
+    Saved, Spawn, StoreFailure, TokenFailure, Witness, WitnessFailure,
+};
+use crate::profile::Profile;
+use crate::request::SessionKey;
+use crate::session::{InFlight, StoredSession};
+use crate::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
+use crate::time::Timestamp;
+use crate::token::{CodeVerifier, RefreshToken, TokenSet};
+
+pub use values::{
+    ask, device_authorization, identity, offers, profile, rejected, stored, token_set,
+};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stands until it is moved, in either direction.
+#[derive(Debug)]
+pub struct FakeClock(AtomicI64);
+
+impl FakeClock {
+    pub fn at(secs: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(secs * 1000)))
+    }
+
+    pub fn jump(&self, secs: i64) {
+        self.jump_millis(secs * 1000);
+    }
+
+    pub fn jump_millis(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Sleeping moves the clock: a test waits for nothing.
+    fn sleep(&self, span: Duration) -> Pending<'static, ()> {
+        self.0.fetch_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        Box::pin(async {})
+    }
+
+    fn chance(&self) -> f64 {
+        0.0
+    }
+}
+
+/// Spawns on the test's own runtime.
+#[derive(Debug)]
+pub struct TokioSpawn;
+
+impl Spawn for TokioSpawn {
+    fn spawn(&self, work: Pending<'static, ()>) {
+        drop(tokio::spawn(work));
+    }
+}
+
+/// Gives out `at-1`, `at-2`, …; rotates; ends the family on a replay, as PingOne does.
+#[derive(Debug)]
+pub struct FakeServer {
+    pub clock: Arc<FakeClock>,
+    pub lifetime: Mutex<Duration>,
+    pub refreshes: AtomicUsize,
+    /// Every refresh token that was presented, in order.
+    pub presented: Mutex<Vec<String>>,
+    /// Answers that come instead, first in first out. `LoseAnswer` rotates and then says nothing.
+    pub faults: Mutex<VecDeque<Fault>>,
+    /// Held while a refresh is under way, so that a test can let it wait.
+    pub gate: tokio::sync::Mutex<()>,
+    pub revoked: AtomicUsize,
+    valid: Mutex<Option<String>>,
+    subject: Mutex<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Fault {
+    Answer(TokenFailure),
+    LoseAnswer,
+    AnotherSubject(String),
+}
+
+impl FakeServer {
+    pub fn new(clock: &Arc<FakeClock>) -> Arc<Self> {
+        Arc::new(Self {
+            clock: clock.clone(),
+            lifetime: Mutex::new(Duration::from_secs(3600)),
+            refreshes: AtomicUsize::new(0),
+            presented: Mutex::default(),
+            faults: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
+            revoked: AtomicUsize::new(0),
+            valid: Mutex::new(Some("rt-0".to_owned())),
+            subject: Mutex::new("alice".to_owned()),
+        })
+    }
+
+    pub fn refreshes(&self) -> usize {
+        self.refreshes.load(Ordering::SeqCst)
+    }
+
+    pub fn fail_next(&self, fault: Fault) {
+        lock(&self.faults).push_back(fault);
+    }
+
+    fn rotate(&self, presented: &str) -> Result<TokenSet, TokenFailure> {
+        let mut valid = lock(&self.valid);
+        if valid.as_deref() != Some(presented) {
+            *valid = None;
+            return Err(TokenFailure::Rejected {
+                error: "invalid_grant".into(),
+                description: "replayed".into(),
+            });
+        }
+        let count = self.refreshes.fetch_add(1, Ordering::SeqCst) + 1;
+        let next = format!("rt-{count}");
+        *valid = Some(next.clone());
+        let now = self.clock.now();
+        let mut set =
+            token_set(&format!("at-{count}"), Some(&next), now, now.plus(*lock(&self.lifetime)));
+        set.identity = Some(identity(&lock(&self.subject)));
+        Ok(set)
+    }
+}
+
+impl AuthorizationServer for FakeServer {
+    fn offers<'a>(&'a self, _profile: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
+        Box::pin(async { Ok(offers()) })
+    }
+
+    fn authorize<'a>(
+        &'a self,
+        _profile: &'a Profile,
+        request: &'a AuthorizationRequest,
+    ) -> Pending<'a, Result<String, TokenFailure>> {
+        Box::pin(
+            async move { Ok(format!("https://idp.example/authorize?state={}", request.state)) },
+        )
+    }
+
+    fn device<'a>(
+        &'a self,
+        _profile: &'a Profile,
+        _verifier: Option<&'a CodeVerifier>,
+    ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
+        Box::pin(async {
+            Ok(device_authorization(self.clock.now().plus(Duration::from_secs(600))))
+        })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        _profile: &'a Profile,
+        grant: Grant<'a>,
+    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
+        Box::pin(async move {
+            let presented = match grant {
+                Grant::RefreshToken { token, .. } => token.expose().to_owned(),
+                Grant::TokenExchange { subject_token, .. } => {
+                    let now = self.clock.now();
+                    let name = format!("exchanged-{}", subject_token.expose());
+                    return Ok(token_set(&name, None, now, now.plus(*lock(&self.lifetime))));
+                }
+                Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } => "rt-0".to_owned(),
+            };
+            lock(&self.presented).push(presented.clone());
+            let _open = self.gate.lock().await;
+            let fault = lock(&self.faults).pop_front();
+            match fault {
+                None => self.rotate(&presented),
+                Some(Fault::Answer(failure)) => Err(failure),
+                Some(Fault::AnotherSubject(sub)) => {
+                    *lock(&self.subject) = sub;
+                    self.rotate(&presented)
+                }
+                Some(Fault::LoseAnswer) => {
+                    self.rotate(&presented)?;
+                    Err(TokenFailure::Unreachable {
+                        cause: "connection reset".into(),
+                        sent: true,
+                        retry_after: None,
+                    })
+                }
+            }
+        })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        _profile: &'a Profile,
+        _token: &'a RefreshToken,
+    ) -> Pending<'a, Result<Revocation, TokenFailure>> {
+        self.revoked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(Revocation::Confirmed) })
+    }
+}
+
+/// Keeps records in memory; refuses writes or everything while told to.
+#[derive(Debug, Default)]
+pub struct FakeStore {
+    pub records: Mutex<HashMap<SessionKey, StoredSession>>,
+    pub marks: Mutex<HashMap<SessionKey, InFlight>>,
+    pub fail_saves: Mutex<Option<StoreFailure>>,
+    pub fail_all: Mutex<Option<StoreFailure>>,
+    pub log: Mutex<Vec<String>>,
+}
+
+impl FakeStore {
+    fn check(&self) -> Result<(), StoreFailure> {
+        lock(&self.fail_all).clone().map_or(Ok(()), Err)
+    }
+}
+
+impl RefreshTokenStore for FakeStore {
+    fn load<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<Loaded, StoreFailure>> {
+        Box::pin(async {
+            self.check()?;
+            lock(&self.log).push("load".into());
+            Ok(Loaded {
+                session: lock(&self.records).get(key).cloned(),
+                in_flight: lock(&self.marks).get(key).cloned(),
+            })
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        session: &'a StoredSession,
+    ) -> Pending<'a, Result<Saved, StoreFailure>> {
+        Box::pin(async {
+            self.check()?;
+            if let Some(failure) = lock(&self.fail_saves).clone() {
+                return Err(failure);
+            }
+            lock(&self.log).push(format!("save {}", session.generation));
+            lock(&self.records).insert(key.clone(), session.clone());
+            Ok(Saved::Kept)
+        })
+    }
+
+    fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async {
+            self.check()?;
+            lock(&self.log).push("forget".into());
+            lock(&self.records).remove(key);
+            Ok(())
+        })
+    }
+
+    fn mark<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        mark: Option<&'a InFlight>,
+    ) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async move {
+            let mut marks = lock(&self.marks);
+            match mark {
+                Some(mark) => drop(marks.insert(key.clone(), mark.clone())),
+                None => drop(marks.remove(key)),
+            }
+            lock(&self.log).push(if mark.is_some() { "mark" } else { "unmark" }.into());
+            Ok(())
+        })
+    }
+
+    fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async { self.check() })
+    }
+}
+
+/// Counts what it is told, as JSON; is full when told to be.
+#[derive(Debug, Default)]
+pub struct FakeWitness {
+    pub events: Mutex<Vec<String>>,
+    pub full: Mutex<bool>,
+}
+
+impl Witness for FakeWitness {
+    fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure> {
+        if *lock(&self.full) {
+            return Err(WitnessFailure("no space left on device".into()));
+        }
+        let event = format!("{:?} {:?}", record.event, record.outcome);
+        lock(&self.events).push(event.to_lowercase());
+        Ok(())
+    }
+}
+
+/// A whole world of fakes with one session signed in on profile `prod`.
+#[derive(Debug)]
+pub struct World {
+    pub clock: Arc<FakeClock>,
+    pub server: Arc<FakeServer>,
+    pub store: Arc<FakeStore>,
+    pub witness: Arc<FakeWitness>,
+}
+
+impl World {
+    pub fn signed_in() -> Self {
+        let clock = FakeClock::at(1_000_000);
+        let world = Self {
+            server: FakeServer::new(&clock),
+            clock,
+            store: Arc::default(),
+            witness: Arc::default(),
+        };
+        lock(&world.store.records).insert(SessionKey::of("prod"), stored("rt-0"));
+        world
+    }
+
+    pub fn ports(&self) -> Ports {
+        Ports {
+            clock: self.clock.clone(),
+            server: self.server.clone(),
+            store: self.store.clone(),
+            witness: self.witness.clone(),
+            spawn: Arc::new(TokioSpawn),
+        }
+    }
+
+    pub fn presented(&self) -> Vec<String> {
+        lock(&self.server.presented).clone()
+    }
+}

@@ -1,0 +1,223 @@
+//! Beginning, keeping and ending a session: what the broker does when nobody is waiting for a token.
+
+use std::time::Duration;
+
+use crate::audit::{Event, Outcome, Record};
+use crate::broker::Broker;
+use crate::cache::Cached;
+use crate::error::Refusal;
+use crate::freshness;
+use crate::ports::{Revocation, Saved};
+use crate::profile::Profile;
+use crate::refusals;
+use crate::request::{Caller, SessionKey, Target};
+use crate::session::{ActiveSession, InFlight, Safety, SessionState, StoredSession};
+use crate::slot::{Cause, Slot};
+use crate::time::Timestamp;
+use crate::token::TokenSet;
+
+/// How long after waking do proactive refreshes spread themselves out?
+const WAKE_SPREAD: Duration = Duration::from_secs(60);
+
+impl Broker {
+    /// Reads the store, once for however many ask. Returns when the state is known.
+    pub async fn load_session(&self, key: &SessionKey) -> Result<(), Refusal> {
+        let slot = self.slot(key)?;
+        self.load(&slot).await;
+        Ok(())
+    }
+
+    pub(crate) async fn load(&self, slot: &Slot) {
+        let _turn = slot.loading.lock().await;
+        if !matches!(slot.held().state, SessionState::Unloaded | SessionState::Unreadable(_)) {
+            return;
+        }
+        let loaded = self.ports.store.load(&slot.key).await;
+        let state = match loaded {
+            Err(failure) => SessionState::Unreadable(failure),
+            Ok(loaded) => match loaded.session {
+                None => SessionState::SignedOut,
+                Some(stored) if !ours(&stored, &slot.profile()) => SessionState::SignedOut,
+                Some(stored) => {
+                    let unanswered = loaded.in_flight.filter(|mark| is_about(mark, &stored));
+                    SessionState::Active(Box::new(ActiveSession {
+                        stored,
+                        safety: Safety::Kept,
+                        unanswered,
+                        trouble: None,
+                    }))
+                }
+            },
+        };
+        slot.held().state = state;
+    }
+
+    /// A sign-in succeeded: save first, then publish.
+    pub async fn adopt(
+        &self,
+        key: &SessionKey,
+        mut stored: StoredSession,
+        set: TokenSet,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
+        let slot = self.slot(key)?;
+        let _turn = slot.sends.lock().await;
+        if let SessionState::Active(before) = &slot.held().state {
+            stored.generation = before.stored.generation + 1;
+        }
+        let mut record = Record::new(Event::SignIn, Outcome::Ok, caller);
+        record.session = Some(key);
+        record.subject = stored.identity.as_ref().map(|who| &who.subject);
+        record.scopes = Some(&stored.granted);
+        self.record(&record)?;
+        let saved = self.ports.store.save(key, &stored).await;
+        let safety = match saved {
+            Ok(Saved::Kept) => Safety::Kept,
+            Ok(Saved::Fallback) => Safety::Fallback,
+            Err(failure) => return Err(refusals::store(&slot.profile(), &failure)),
+        };
+        let due = freshness::refresh_at(
+            set.received_at,
+            set.expires_at,
+            slot.profile().refresh_margin,
+            self.ports.clock.chance(),
+        );
+        let mut held = slot.held();
+        held.cache.clear();
+        held.refused.clear();
+        held.cache.insert(Target::default(), Cached::new(set, due));
+        held.state = SessionState::Active(Box::new(ActiveSession {
+            stored,
+            safety,
+            unanswered: None,
+            trouble: None,
+        }));
+        Ok(())
+    }
+
+    /// What a new sign-in on this session is compared with.
+    pub async fn previous(&self, key: &SessionKey) -> Result<Option<StoredSession>, Refusal> {
+        let slot = self.slot(key)?;
+        self.load(&slot).await;
+        match &slot.held().state {
+            SessionState::Active(active) => Ok(Some(active.stored.clone())),
+            _ => Ok(None),
+        }
+    }
+
+    /// Revokes the refresh token, once, and forgets the session. `None` where nobody was signed in.
+    pub async fn sign_out(
+        &self,
+        key: &SessionKey,
+        caller: &Caller,
+    ) -> Result<Option<Revocation>, Refusal> {
+        let slot = self.slot(key)?;
+        self.load(&slot).await;
+        let _turn = slot.sends.lock().await;
+        let mut record = Record::new(Event::SignOut, Outcome::Ok, caller);
+        record.session = Some(key);
+        self.record(&record)?;
+        let state = {
+            let mut held = slot.held();
+            held.cache.clear();
+            held.used.clear();
+            std::mem::replace(&mut held.state, SessionState::SignedOut)
+        };
+        let revocation = match &state {
+            SessionState::Active(active) => match &active.stored.refresh_token {
+                None => Some(Revocation::Unsupported),
+                Some(token) => Some(
+                    self.ports
+                        .server
+                        .revoke(&slot.profile(), token)
+                        .await
+                        .unwrap_or(Revocation::Unconfirmed),
+                ),
+            },
+            _ => None,
+        };
+        let forgotten = self.ports.store.forget(key).await;
+        forgotten.map_err(|failure| refusals::store(&slot.profile(), &failure))?;
+        Ok(revocation)
+    }
+
+    /// Called every few seconds: refreshes what is in use ahead of need, saves what could not be
+    /// saved, ends what has run out. `woke` spreads the refreshes of a machine that slept.
+    pub async fn tend(&self, woke: bool) {
+        let now = self.ports.clock.now();
+        for slot in self.all() {
+            if woke {
+                let wait = WAKE_SPREAD.mul_f64(self.ports.clock.chance());
+                slot.held().spread_until = Some(now.plus(wait));
+            }
+            self.save_again(&slot).await;
+            let due = due_targets(&slot, now);
+            if due.is_empty() || self.ports.store.readiness().await.is_err() {
+                continue;
+            }
+            for target in due {
+                self.refresh(&slot, &target, Cause::Expiry).once();
+            }
+        }
+    }
+
+    /// A refresh token that only memory or the fallback holds goes to the keychain when it can.
+    async fn save_again(&self, slot: &Slot) {
+        let SessionState::Active(active) = slot.held().state.clone() else { return };
+        if active.safety == Safety::Kept || self.ports.store.readiness().await.is_err() {
+            return;
+        }
+        let _turn = slot.sends.lock().await;
+        let saved = self.ports.store.save(&slot.key, &active.stored).await;
+        let mut held = slot.held();
+        if let SessionState::Active(now) = &mut held.state
+            && now.stored.generation == active.stored.generation
+        {
+            now.safety = match saved {
+                Ok(Saved::Kept) => Safety::Kept,
+                Ok(Saved::Fallback) => Safety::Fallback,
+                Err(_) => now.safety,
+            };
+        }
+    }
+
+    /// A store that could not be read may be readable now.
+    pub fn reconsider_store(&self) {
+        for slot in self.all() {
+            let mut held = slot.held();
+            if matches!(held.state, SessionState::Unreadable(_)) {
+                held.state = SessionState::Unloaded;
+            }
+        }
+    }
+}
+
+fn due_targets(slot: &Slot, now: Timestamp) -> Vec<Target> {
+    let mut held = slot.held();
+    if held.spread_until.is_some_and(|until| now < until) {
+        return Vec::new();
+    }
+    held.spread_until = None;
+    let SessionState::Active(active) = &held.state else { return Vec::new() };
+    let resting = active.trouble.as_ref().is_some_and(|trouble| now < trouble.retry_at);
+    if resting || active.unanswered.is_some() || active.stored.refresh_token.is_none() {
+        return Vec::new();
+    }
+    let wanted = |(target, token): (&Target, &Cached)| {
+        let used = held.used.get(target)?;
+        let lifetime = token.set.received_at.until(token.set.expires_at);
+        let due = now >= token.refresh_at
+            && freshness::in_use(*used, token.set.received_at, lifetime, now);
+        due.then(|| target.clone())
+    };
+    held.cache.iter().filter_map(wanted).collect()
+}
+
+/// A mark is about the stored token, or about one that was replaced since and no longer matters.
+fn is_about(mark: &InFlight, stored: &StoredSession) -> bool {
+    stored.refresh_token.as_ref().is_some_and(|token| token.fingerprint() == mark.refresh_token)
+}
+
+fn ours(stored: &StoredSession, profile: &Profile) -> bool {
+    stored.issuer == profile.issuer && stored.client_id == profile.client_id
+}

@@ -1,0 +1,106 @@
+//! What a caller hears when there is no token: code, cause and the one command, in one place so
+//! that CLI, panel and Airflow say the same.
+
+use crate::error::{ErrorCode, Refusal};
+use crate::ports::{StoreFailure, TokenFailure};
+use crate::profile::Profile;
+use crate::session::{EndReason, Trouble, TroubleKind};
+
+pub fn signed_out(profile: &Profile) -> Refusal {
+    Refusal::new(ErrorCode::LoginRequired, format!("profile `{}` is not signed in", profile.name))
+        .hint(format!("run `dagpass login {}`", profile.name))
+}
+
+pub fn ended(profile: &Profile, why: &EndReason) -> Refusal {
+    Refusal::new(
+        ErrorCode::LoginRequired,
+        format!("profile `{}` needs you to sign in again", profile.name),
+    )
+    .because(why.sentence())
+    .hint(format!("run `dagpass login {}`", profile.name))
+}
+
+pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
+    let (code, hint) = match failure {
+        StoreFailure::Locked(_) => {
+            (ErrorCode::KeychainLocked, "unlock the keychain, then try again")
+        }
+        StoreFailure::TimedOut(_) => {
+            (ErrorCode::KeychainUnavailable, "restart the keychain's service, then try again")
+        }
+        StoreFailure::Unavailable(_) => (
+            ErrorCode::KeychainUnavailable,
+            "run `dagpass doctor`; without a keychain, choose an encrypted file in `[store]` of the config",
+        ),
+        StoreFailure::Corrupt(_) => {
+            (ErrorCode::KeychainUnavailable, "sign in again: `dagpass login`")
+        }
+    };
+    Refusal::new(code, format!("the session of profile `{}` cannot be read or kept", profile.name))
+        .because(failure.to_string())
+        .hint(hint)
+}
+
+pub fn trouble(profile: &Profile, trouble: &Trouble) -> Refusal {
+    match trouble.kind {
+        TroubleKind::Offline => unreachable(profile, &trouble.cause),
+        TroubleKind::Misconfigured => {
+            Refusal::new(ErrorCode::ServerError, refused_what(profile)).because(&trouble.cause)
+        }
+    }
+}
+
+/// A failure at the token endpoint, as the caller sees it.
+pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
+    match failure {
+        TokenFailure::Unreachable { cause, .. } => unreachable(profile, cause),
+        TokenFailure::Rejected { error, description } => ended(
+            profile,
+            &EndReason::Rejected { error: error.clone(), description: description.clone() },
+        ),
+        TokenFailure::Misconfigured { error, description } => {
+            misconfigured(profile, error, description)
+        }
+        TokenFailure::AuthorizationPending | TokenFailure::SlowDown => {
+            Refusal::new(ErrorCode::TemporarilyUnavailable, "the sign-in is not finished")
+        }
+        TokenFailure::ExpiredToken => {
+            Refusal::new(ErrorCode::ExpiredToken, "the code expired before it was used")
+                .hint(format!("run `dagpass login {}` for a new one", profile.name))
+        }
+        TokenFailure::AccessDenied { description } => {
+            Refusal::new(ErrorCode::AccessDenied, "the sign-in was refused").because(description)
+        }
+        TokenFailure::SubjectChanged { now } => {
+            ended(profile, &EndReason::SubjectChanged { now: now.clone() })
+        }
+    }
+}
+
+fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
+    let code = match error {
+        "invalid_client" => ErrorCode::InvalidClient,
+        "unauthorized_client" => ErrorCode::UnauthorizedClient,
+        "invalid_scope" => ErrorCode::InvalidScope,
+        "invalid_target" => ErrorCode::InvalidTarget,
+        "invalid_request" => ErrorCode::InvalidRequest,
+        "interaction_required" | "consent_required" => ErrorCode::InteractionRequired,
+        _ => ErrorCode::ServerError,
+    };
+    Refusal::new(code, refused_what(profile))
+        .because(format!("{error}: {description}"))
+        .hint("run `dagpass doctor`; the session is kept")
+}
+
+fn refused_what(profile: &Profile) -> String {
+    format!("{} refused the request of profile `{}`", profile.issuer.as_str(), profile.name)
+}
+
+fn unreachable(profile: &Profile, cause: &str) -> Refusal {
+    Refusal::new(
+        ErrorCode::TemporarilyUnavailable,
+        format!("{} cannot be reached", profile.issuer.as_str()),
+    )
+    .because(cause)
+    .hint("check the network or VPN; the session is kept and tried again by itself")
+}

@@ -1,0 +1,194 @@
+//! What goes wrong at Ping, in the store and in the ledger, and what is left of the session.
+
+use std::sync::atomic::Ordering;
+
+use super::{broker, bytes, ended, narrowed, safety, token, unreachable};
+use crate::error::ErrorCode;
+use crate::fakes::{Fault, World, ask, stored};
+use crate::ports::{StoreFailure, TokenFailure};
+use crate::request::{Caller, SessionKey};
+use crate::session::{EndReason, InFlight, Safety};
+use crate::token::Fingerprint;
+
+#[tokio::test]
+async fn a_rotated_token_is_saved_before_the_access_token_is_handed_out() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    let log = world.store.log.lock().unwrap().clone();
+    assert_eq!(log, ["load", "mark", "save 2", "unmark"]);
+    let events = world.witness.events.lock().unwrap().clone();
+    assert_eq!(events, ["decision ok", "refresh ok", "issue ok"]);
+}
+
+#[tokio::test]
+async fn an_access_that_cannot_be_recorded_is_denied() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.witness.full.lock().unwrap() = true;
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::NotRecorded);
+    assert_eq!(world.server.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn a_failed_refresh_never_throws_away_a_valid_access_token() {
+    for failure in [
+        unreachable(false),
+        TokenFailure::Misconfigured { error: "invalid_client".into(), description: "off".into() },
+        TokenFailure::Rejected { error: "invalid_grant".into(), description: "gone".into() },
+    ] {
+        let world = World::signed_in();
+        let broker = broker(&world);
+        bytes(&broker).await;
+        world.clock.jump(3580);
+        world.server.fail_next(Fault::Answer(failure));
+        assert_eq!(bytes(&broker).await, "at-1");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_keeps_the_session_and_is_over_when_it_is_over() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    world.server.fail_next(Fault::Answer(unreachable(false)));
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::TemporarilyUnavailable);
+    let resting = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(resting.code, ErrorCode::TemporarilyUnavailable);
+    assert_eq!(world.presented().len(), 1, "no second attempt while it rests");
+    world.clock.jump(2);
+    assert_eq!(bytes(&broker).await, "at-1");
+}
+
+#[tokio::test]
+async fn only_invalid_grant_ends_a_session_and_the_store_is_read_again_first() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let dead = TokenFailure::Rejected { error: "invalid_grant".into(), description: "x".into() };
+    world.server.fail_next(Fault::Answer(dead.clone()));
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::LoginRequired);
+    assert!(matches!(ended(&broker), EndReason::Rejected { .. }));
+    assert!(world.store.records.lock().unwrap().is_empty(), "a dead refresh token is forgotten");
+    let log = world.store.log.lock().unwrap().join(" ");
+    assert_eq!(log, "load mark load forget unmark");
+}
+
+#[tokio::test]
+async fn the_loser_of_a_race_takes_the_winner_s_token_from_the_store() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    broker.load_session(&SessionKey::of("prod")).await.unwrap();
+    let dead = TokenFailure::Rejected { error: "invalid_grant".into(), description: "x".into() };
+    world.server.fail_next(Fault::Answer(dead));
+    // Another process rotated rt-0 and saved what it got.
+    let mut newer = stored("rt-0");
+    newer.refresh_token = Some(crate::token::RefreshToken::new("rt-other"));
+    world.store.records.lock().unwrap().insert(SessionKey::of("prod"), newer);
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(world.presented(), ["rt-0", "rt-other"]);
+    assert_eq!(refusal.code, ErrorCode::LoginRequired);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_came_is_tried_once_more_and_then_named() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    world.clock.jump(3550);
+    world.server.fail_next(Fault::LoseAnswer);
+    assert_eq!(bytes(&broker).await, "at-1", "served while it is valid");
+    tokio::task::yield_now().await;
+    world.clock.jump(10);
+    assert_eq!(bytes(&broker).await, "at-1");
+    assert_eq!(world.presented().len(), 2, "not sent again before the token is near its end");
+    world.clock.jump(25);
+    assert_eq!(bytes(&broker).await, "at-1");
+    assert_eq!(world.presented(), ["rt-0", "rt-1", "rt-1"]);
+    world.clock.jump(60);
+    assert!(token(&broker, &ask("prod")).await.is_err());
+    assert!(matches!(ended(&broker), EndReason::LostInRotation { .. }));
+}
+
+#[tokio::test]
+async fn a_mark_from_before_a_crash_says_lost_in_rotation_when_the_old_token_is_dead() {
+    let world = World::signed_in();
+    let mark = InFlight {
+        refresh_token: Fingerprint::of("rt-0"),
+        since: crate::time::Timestamp::from_secs(5),
+        attempts: 1,
+    };
+    world.store.marks.lock().unwrap().insert(SessionKey::of("prod"), mark);
+    let dead = TokenFailure::Rejected { error: "invalid_grant".into(), description: "x".into() };
+    world.server.fail_next(Fault::Answer(dead));
+    let broker = broker(&world);
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert!(refusal.cause.unwrap().starts_with("lost in rotation"));
+}
+
+#[tokio::test]
+async fn a_rotated_token_that_cannot_be_saved_is_kept_in_memory_and_saved_later() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.store.fail_saves.lock().unwrap() = Some(StoreFailure::Locked("locked".into()));
+    assert_eq!(bytes(&broker).await, "at-1");
+    assert_eq!(safety(&broker), Safety::MemoryOnly);
+    *world.store.fail_saves.lock().unwrap() = None;
+    broker.tend(false).await;
+    assert_eq!(safety(&broker), Safety::Kept);
+    let records = world.store.records.lock().unwrap();
+    let kept = records[&SessionKey::of("prod")].refresh_token.as_ref().unwrap();
+    assert_eq!(kept.expose(), "rt-1");
+}
+
+#[tokio::test]
+async fn a_locked_store_is_a_named_error_and_not_a_sign_out() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.store.fail_all.lock().unwrap() = Some(StoreFailure::Locked("locked".into()));
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::KeychainLocked);
+    *world.store.fail_all.lock().unwrap() = None;
+    broker.reconsider_store();
+    assert_eq!(bytes(&broker).await, "at-1");
+}
+
+#[tokio::test]
+async fn a_refresh_that_answers_for_somebody_else_ends_the_session() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    world.server.fail_next(Fault::AnotherSubject("mallory".into()));
+    assert!(token(&broker, &ask("prod")).await.is_err());
+    assert!(matches!(ended(&broker), EndReason::SubjectChanged { .. }));
+}
+
+#[tokio::test]
+async fn a_narrowing_that_ping_refused_is_remembered_and_named() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    world.server.fail_next(Fault::Answer(TokenFailure::Misconfigured {
+        error: "invalid_scope".into(),
+        description: "May not request scopes for multiple resources".into(),
+    }));
+    for _ in 0..3 {
+        let refusal = token(&broker, &narrowed("b:read")).await.unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::InvalidScope);
+        assert!(refusal.cause.unwrap().contains("multiple resources"));
+    }
+    assert_eq!(world.presented().len(), 1);
+    assert_eq!(bytes(&broker).await, "at-1", "the session stands");
+}
+
+#[tokio::test]
+async fn logout_revokes_the_current_refresh_token_once_and_forgets_it() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let key = SessionKey::of("prod");
+    assert!(broker.sign_out(&key, &Caller::default()).await.unwrap().is_some());
+    assert!(broker.sign_out(&key, &Caller::default()).await.unwrap().is_none());
+    assert_eq!(world.server.revoked.load(Ordering::SeqCst), 1);
+    assert!(world.store.records.lock().unwrap().is_empty());
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.hint.as_deref(), Some("run `dagpass login prod`"));
+}

@@ -1,0 +1,124 @@
+//! Which ways of signing in are open, and when each begins. A function of values.
+
+use std::time::Duration;
+
+use crate::error::{ErrorCode, Refusal};
+use crate::profile::{Flow, Profile};
+use crate::sign_in::{Offers, SignInOptions};
+
+/// How long is the browser left alone before a code is offered beside it?
+pub const DEVICE_OFFER: Duration = Duration::from_secs(60);
+
+/// How long does a sign-in in the browser stay open? Multi-factor takes time.
+pub const BROWSER_WINDOW: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub browser: BrowserWay,
+    pub device: DeviceWay,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrowserWay {
+    None,
+    /// Open the system browser.
+    Open,
+    /// Show the URL, and take a pasted callback.
+    Show,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceWay {
+    None,
+    Now,
+    After(Duration),
+}
+
+pub fn plan(
+    profile: &Profile,
+    offers: &Offers,
+    options: &SignInOptions,
+    can_open: bool,
+) -> Result<Plan, Refusal> {
+    let flow = options.flow.unwrap_or(profile.flow);
+    let show = options.no_open || !can_open;
+    let code = offers.authorization_code;
+    let device = offers.device_code;
+    let plan = match flow {
+        Flow::Device if device => Plan { browser: BrowserWay::None, device: DeviceWay::Now },
+        Flow::Device => {
+            return Err(not_offered(profile, "the device grant", "--browser --no-open"));
+        }
+        Flow::Browser if code => Plan {
+            browser: if show { BrowserWay::Show } else { BrowserWay::Open },
+            device: DeviceWay::None,
+        },
+        Flow::Browser => {
+            return Err(not_offered(profile, "the authorization code grant", "--device"));
+        }
+        Flow::Auto => match (code, device) {
+            (true, true) if options.no_open => {
+                Plan { browser: BrowserWay::Show, device: DeviceWay::Now }
+            }
+            (true, true) if can_open => {
+                Plan { browser: BrowserWay::Open, device: DeviceWay::After(DEVICE_OFFER) }
+            }
+            (_, true) => Plan { browser: BrowserWay::None, device: DeviceWay::Now },
+            (true, false) => Plan {
+                browser: if show { BrowserWay::Show } else { BrowserWay::Open },
+                device: DeviceWay::None,
+            },
+            (false, false) => {
+                return Err(not_offered(profile, "the code or the device grant", "--browser"));
+            }
+        },
+    };
+    Ok(plan)
+}
+
+fn not_offered(profile: &Profile, grant: &str, instead: &str) -> Refusal {
+    Refusal::new(
+        ErrorCode::UnauthorizedClient,
+        format!("{} does not offer {grant}", profile.issuer.as_str()),
+    )
+    .because("its discovery document names no endpoint for it")
+    .hint(format!("run `dagpass login {} {instead}`", profile.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fakes::offers;
+
+    #[test]
+    fn the_way_in_follows_profile_server_and_desktop() {
+        use {BrowserWay as B, DeviceWay as D};
+        let later = D::After(DEVICE_OFFER);
+        let table = [
+            // flow, code, device, no_open, can_open, plan
+            (Flow::Auto, true, true, false, true, Some((B::Open, later))),
+            (Flow::Auto, true, true, false, false, Some((B::None, D::Now))),
+            (Flow::Auto, true, true, true, true, Some((B::Show, D::Now))),
+            (Flow::Auto, true, false, false, true, Some((B::Open, D::None))),
+            (Flow::Auto, true, false, false, false, Some((B::Show, D::None))),
+            (Flow::Auto, false, true, false, true, Some((B::None, D::Now))),
+            (Flow::Auto, false, false, false, true, None),
+            (Flow::Browser, true, true, false, true, Some((B::Open, D::None))),
+            (Flow::Browser, true, true, true, true, Some((B::Show, D::None))),
+            (Flow::Browser, false, true, false, true, None),
+            (Flow::Device, true, true, false, true, Some((B::None, D::Now))),
+            (Flow::Device, true, false, false, true, None),
+        ];
+        for (flow, code, device, no_open, can_open, expected) in table {
+            let offers = Offers { authorization_code: code, device_code: device, ..offers() };
+            let options = SignInOptions { flow: Some(flow), no_open, ..SignInOptions::default() };
+            let profile = Profile::new("prod", "https://idp.example", "agent");
+            let got = plan(&profile, &offers, &options, can_open).ok();
+            let got = got.map(|plan| (plan.browser, plan.device));
+            assert_eq!(
+                got, expected,
+                "{flow:?} code {code} device {device} no_open {no_open} can_open {can_open}"
+            );
+        }
+    }
+}

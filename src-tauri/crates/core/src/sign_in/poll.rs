@@ -1,0 +1,118 @@
+//! The rhythm of the device grant (RFC 8628 §3.5): when to poll next, and when to stop.
+
+use std::time::Duration;
+
+use crate::ports::TokenFailure;
+use crate::sign_in::DeviceAuthorization;
+use crate::time::Timestamp;
+use crate::token::TokenSet;
+
+/// What `slow_down` adds, for good (RFC 8628 §3.5).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
+/// How fast may we poll, whatever the server allows?
+const FASTEST: Duration = Duration::from_secs(1);
+
+/// The state between two polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Polling {
+    interval: Duration,
+    expires_at: Timestamp,
+}
+
+#[derive(Debug)]
+pub enum Next {
+    /// Wait this long, then poll again.
+    Wait(Duration),
+    Done(Box<TokenSet>),
+    Stop(TokenFailure),
+}
+
+impl Polling {
+    pub fn new(device: &DeviceAuthorization) -> Self {
+        Self { interval: device.interval.max(FASTEST), expires_at: device.expires_at }
+    }
+
+    pub fn first_wait(&self) -> Duration {
+        self.interval
+    }
+
+    pub fn next(&mut self, answer: Result<TokenSet, TokenFailure>, now: Timestamp) -> Next {
+        let wait = match answer {
+            Ok(set) => return Next::Done(Box::new(set)),
+            Err(TokenFailure::AuthorizationPending) => self.interval,
+            Err(TokenFailure::SlowDown) => {
+                self.interval += SLOW_DOWN;
+                self.interval
+            }
+            // A lost poll or a busy server: back off, the code may still be approved.
+            Err(TokenFailure::Unreachable { retry_after, .. }) => {
+                retry_after.unwrap_or(self.interval * 2).max(self.interval)
+            }
+            Err(
+                failure @ (TokenFailure::Rejected { .. }
+                | TokenFailure::Misconfigured { .. }
+                | TokenFailure::ExpiredToken
+                | TokenFailure::AccessDenied { .. }
+                | TokenFailure::SubjectChanged { .. }),
+            ) => return Next::Stop(failure),
+        };
+        if now >= self.expires_at {
+            return Next::Stop(TokenFailure::ExpiredToken);
+        }
+        // One last poll at the end: an approval in the final seconds counts.
+        Next::Wait(wait.min(now.until(self.expires_at)).max(FASTEST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fakes::device_authorization;
+
+    fn polling(interval: u64, expires: i64) -> Polling {
+        let mut device = device_authorization(Timestamp::from_secs(expires));
+        device.interval = Duration::from_secs(interval);
+        Polling::new(&device)
+    }
+
+    fn wait(next: &Next) -> Option<u64> {
+        match next {
+            Next::Wait(span) => Some(span.as_secs()),
+            Next::Done(_) | Next::Stop(_) => None,
+        }
+    }
+
+    #[test]
+    fn slow_down_adds_five_seconds_for_good() {
+        let mut polling = polling(5, 600);
+        let now = Timestamp::from_secs(10);
+        assert_eq!(wait(&polling.next(Err(TokenFailure::AuthorizationPending), now)), Some(5));
+        assert_eq!(wait(&polling.next(Err(TokenFailure::SlowDown), now)), Some(10));
+        assert_eq!(wait(&polling.next(Err(TokenFailure::SlowDown), now)), Some(15));
+        assert_eq!(wait(&polling.next(Err(TokenFailure::AuthorizationPending), now)), Some(15));
+    }
+
+    #[test]
+    fn a_lost_poll_backs_off_and_the_server_s_wish_wins() {
+        let lost = |retry_after| TokenFailure::Unreachable {
+            cause: "timed out".into(),
+            sent: true,
+            retry_after,
+        };
+        let now = Timestamp::from_secs(10);
+        assert_eq!(wait(&polling(5, 600).next(Err(lost(None)), now)), Some(10));
+        let asked = Some(Duration::from_secs(42));
+        assert_eq!(wait(&polling(5, 600).next(Err(lost(asked)), now)), Some(42));
+    }
+
+    #[test]
+    fn it_stops_at_expiry_and_at_a_refusal() {
+        let late = Timestamp::from_secs(601);
+        let next = polling(5, 600).next(Err(TokenFailure::AuthorizationPending), late);
+        assert!(matches!(next, Next::Stop(TokenFailure::ExpiredToken)));
+        let denied = TokenFailure::AccessDenied { description: String::new() };
+        let next = polling(5, 600).next(Err(denied), Timestamp::from_secs(1));
+        assert!(matches!(next, Next::Stop(TokenFailure::AccessDenied { .. })));
+    }
+}

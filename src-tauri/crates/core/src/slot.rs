@@ -1,0 +1,160 @@
+//! What the agent holds of one session: its state, its access tokens, its flights. One owner, one
+//! short lock, never held across an await.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::cache::Cached;
+use crate::error::Refusal;
+use crate::freshness::{self, Verdict};
+use crate::profile::Profile;
+use crate::refusals;
+use crate::request::{SessionKey, Target, TokenRequest};
+use crate::session::SessionState;
+use crate::time::Timestamp;
+
+/// What every waiter of a flight gets: the same token, or the same refusal.
+pub(crate) type Landing = Result<Cached, Refusal>;
+
+pub(crate) struct Slot {
+    pub(crate) key: SessionKey,
+    /// Replaced when the config changes and the client stays the same.
+    profile: Mutex<Arc<Profile>>,
+    held: Mutex<Held>,
+    /// One send at a time per refresh token.
+    pub(crate) sends: tokio::sync::Mutex<()>,
+    /// One read of the store at a time.
+    pub(crate) loading: tokio::sync::Mutex<()>,
+}
+
+pub(crate) struct Held {
+    pub(crate) state: SessionState,
+    pub(crate) cache: HashMap<Target, Cached>,
+    pub(crate) flights: HashMap<Target, watch::Receiver<Option<Landing>>>,
+    pub(crate) used: HashMap<Target, Timestamp>,
+    /// Narrowings that Ping refused, with its words: named at once, not asked again.
+    pub(crate) refused: HashMap<Target, Refusal>,
+    /// Proactive refreshes wait until then: a fleet that wakes together is spread.
+    pub(crate) spread_until: Option<Timestamp>,
+}
+
+/// What to do for one request.
+pub(crate) enum Plan {
+    Load,
+    Serve(Cached),
+    ServeAndRefresh(Cached),
+    Fly { fallback: Option<Cached>, cause: Cause },
+    Refuse(Refusal),
+}
+
+/// Why Ping is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nothing cached, or too near its end.
+    Expiry,
+    /// A caller's `min_ttl` was not met.
+    MinTtl,
+    /// A server refused the token.
+    Rejected,
+}
+
+impl Slot {
+    pub(crate) fn new(key: SessionKey, profile: Arc<Profile>) -> Self {
+        Self {
+            key,
+            profile: Mutex::new(profile),
+            held: Mutex::new(Held {
+                state: SessionState::Unloaded,
+                cache: HashMap::new(),
+                flights: HashMap::new(),
+                used: HashMap::new(),
+                refused: HashMap::new(),
+                spread_until: None,
+            }),
+            sends: tokio::sync::Mutex::new(()),
+            loading: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn profile(&self) -> Arc<Profile> {
+        self.profile.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn take_profile(&self, profile: Arc<Profile>) {
+        *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = profile;
+    }
+
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Decides from what is held, without asking anybody.
+    pub(crate) fn plan(&self, request: &TokenRequest, now: Timestamp) -> Plan {
+        let profile = self.profile();
+        let mut held = self.held();
+        let cached = held.cache.get(&request.target).cloned();
+        let valid = cached.clone().filter(|token| token.valid_at(now));
+        let active = match &held.state {
+            SessionState::Unloaded => return Plan::Load,
+            SessionState::Unreadable(failure) => {
+                return Plan::Refuse(refusals::store(&profile, failure));
+            }
+            SessionState::SignedOut => return Plan::Refuse(refusals::signed_out(&profile)),
+            SessionState::Ended { why, .. } => {
+                return match valid {
+                    Some(token) => Plan::Serve(token),
+                    None => Plan::Refuse(refusals::ended(&profile, why)),
+                };
+            }
+            SessionState::Active(active) => active,
+        };
+        if let (Some(refusal), None) = (held.refused.get(&request.target), &valid) {
+            return Plan::Refuse(refusal.clone());
+        }
+        let resting = active.trouble.clone().filter(|trouble| now < trouble.retry_at);
+        let unanswered = active.unanswered.is_some();
+        if request.purpose == crate::request::Purpose::Use {
+            held.used.insert(request.target.clone(), now);
+        }
+        let (verdict, cause) = match &cached {
+            None => (Verdict::Refresh, Cause::Expiry),
+            Some(token) => judge(token, request, now, &profile),
+        };
+        match (verdict, resting, cached) {
+            (Verdict::Serve, _, Some(token)) => Plan::Serve(token),
+            (Verdict::ServeAndRefresh, None, Some(token)) if !unanswered => {
+                Plan::ServeAndRefresh(token)
+            }
+            (Verdict::ServeAndRefresh, _, Some(token)) => Plan::Serve(token),
+            (_, Some(trouble), _) => match valid {
+                Some(token) => Plan::Serve(token),
+                None => Plan::Refuse(refusals::trouble(&profile, &trouble)),
+            },
+            // Sent once without an answer: not sent again before the token is near its end.
+            (_, None, _) if unanswered && cause != Cause::Expiry && valid.is_some() => {
+                valid.map_or_else(|| Plan::Load, Plan::Serve)
+            }
+            (_, None, _) => Plan::Fly { fallback: valid, cause },
+        }
+    }
+}
+
+fn judge(
+    token: &Cached,
+    request: &TokenRequest,
+    now: Timestamp,
+    profile: &Profile,
+) -> (Verdict, Cause) {
+    let refused = request.rejected.as_ref() == Some(&token.fingerprint);
+    if refused && !token.refused {
+        return (Verdict::Refresh, Cause::Rejected);
+    }
+    let plain = freshness::judge(token, now, profile.refresh_margin, None);
+    if plain == Verdict::Refresh {
+        return (Verdict::Refresh, Cause::Expiry);
+    }
+    let judged = freshness::judge(token, now, profile.refresh_margin, request.min_ttl);
+    (judged, if judged == Verdict::Refresh { Cause::MinTtl } else { Cause::Expiry })
+}
