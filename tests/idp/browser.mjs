@@ -1,0 +1,66 @@
+// A real browser as a person uses it: opens an authorization URL in headless Chromium, signs in at
+// the provider's own form and stops on the agent's callback page. Set as $BROWSER by the tests.
+//   node browser.mjs [--user alice] [--profile DIR] [--report FILE] [--screenshot FILE] URL
+// The report is one JSON object {url, status, title, text, requests}: no query, as that holds a code.
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+
+const PATIENCE_MS = 20_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    user: { type: 'string', default: 'alice' },
+    profile: { type: 'string' },
+    report: { type: 'string' },
+    screenshot: { type: 'string' },
+  },
+});
+
+// The flag keeps the provider's pages from asking the network for their web font.
+const launch = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost , EXCLUDE [::1]'],
+};
+
+const context = values.profile
+  ? await chromium.launchPersistentContext(values.profile, launch)
+  : await (await chromium.launch(launch)).newContext();
+let report = {};
+try {
+  report = await signIn(await context.newPage(), positionals[0]);
+} catch (error) {
+  report = { error: error.message };
+  process.exitCode = 1;
+} finally {
+  const text = `${JSON.stringify(report)}\n`;
+  if (values.report) writeFileSync(values.report, text);
+  else process.stdout.write(text);
+  await context.close();
+  await context.browser()?.close();
+}
+
+async function signIn(page, url) {
+  page.setDefaultTimeout(PATIENCE_MS);
+  const provider = new URL(url).origin;
+  const requests = [];
+  let status = 0;
+  page.on('request', (request) => {
+    const { origin, pathname } = new URL(request.url());
+    if (origin !== provider) requests.push(`${origin}${pathname}`);
+  });
+  page.on('response', (response) => {
+    if (response.request().isNavigationRequest() && new URL(response.url()).origin !== provider) status = response.status();
+  });
+  await page.goto(url, { waitUntil: 'domcontentloaded' });
+  if (new URL(page.url()).origin === provider) {
+    await page.fill('input[name=login]', values.user);
+    await page.fill('input[name=password]', 'x');
+    await Promise.all([page.waitForURL((at) => at.origin !== provider), page.click('button[type=submit]')]);
+  }
+  await page.waitForLoadState('load');
+  if (values.screenshot) await page.screenshot({ path: values.screenshot });
+  const at = new URL(page.url());
+  return { url: at.origin + at.pathname, status, title: await page.title(), text: await page.innerText('body'), requests };
+}
