@@ -1,4 +1,5 @@
 //! The daemon: sign-in, keychain, refresh and the local endpoint.
 
+pub mod config;
 pub mod instance;
 pub mod system;

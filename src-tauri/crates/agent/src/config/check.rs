@@ -1,0 +1,256 @@
+//! Raw to true: the whole file. Finds every problem in one pass, so that one edit can mend them all.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dagpass_client::wire::ConfigProblem;
+use dagpass_core::profile::{Network, Profile, ProfileName};
+use url::Url;
+
+use super::raw::{RawAirflow, RawAirflowToken, RawConfig, RawStore, RawStoreKind};
+use super::section::{At, Place, Problems, document};
+use super::words::{is_name, nearest};
+use super::{Config, Deployment, DeploymentToken, StoreChoice};
+
+/// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
+/// start from.
+pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
+    let mut problems = Problems::new(path.display().to_string(), text);
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let raw = document(text, &mut problems, RawConfig::read);
+    let mut check = Check { problems, folder };
+    let config = raw.map(|raw| check.config(raw));
+    let problems = check.problems.into_sorted();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
+/// The pass over one file.
+pub(super) struct Check<'t> {
+    pub(super) problems: Problems<'t>,
+    folder: PathBuf,
+}
+
+impl Check<'_> {
+    fn config(&mut self, raw: RawConfig) -> Config {
+        let network = self.network(raw.proxy, raw.no_proxy, raw.ca_file);
+        let mut profiles = BTreeMap::new();
+        let mut declared = Vec::new();
+        for (name, profile) in raw.profile {
+            self.name(&name, &profile.place);
+            declared.push(name.clone());
+            if let Some(profile) = self.profile(&name, profile, &network) {
+                profiles.insert(ProfileName::new(name), Arc::new(profile));
+            }
+        }
+        let known = Known { profiles, declared, default: None };
+        let default = self.default_profile(raw.default_profile, &known);
+        let known = Known { default, ..known };
+
+        for (env, table) in &raw.env {
+            self.name(env, &table.place);
+        }
+        let environments = raw.env.keys().cloned().collect();
+        let connections = self.connections(raw.connection, raw.env, &known);
+        let mut airflow = BTreeMap::new();
+        for (name, table) in raw.airflow {
+            self.name(&name, &table.place);
+            if let Some(deployment) = self.deployment(&name, table, &known) {
+                airflow.insert(name, deployment);
+            }
+        }
+        Config {
+            default_profile: known.default,
+            airflow,
+            endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),
+            store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
+            network,
+            connections,
+            environments,
+            profiles: known.profiles,
+        }
+    }
+
+    fn default_profile(&mut self, named: Option<At<String>>, known: &Known) -> Option<ProfileName> {
+        if let Some(named) = named {
+            return self.profile_named(&named, known);
+        }
+        match known.declared.as_slice() {
+            [only] => Some(ProfileName::new(only.as_str())),
+            _ => None,
+        }
+    }
+
+    /// `None` where there is no such profile, which is then on the list.
+    fn profile_named(&mut self, named: &At<String>, known: &Known) -> Option<ProfileName> {
+        if known.declared.contains(&named.value) {
+            return Some(ProfileName::new(named.value.as_str()));
+        }
+        let message = format!("there is no profile `{}`", named.value);
+        let names = known.declared.iter().map(String::as_str);
+        match nearest(&named.value, names) {
+            Some(near) => {
+                self.problems.add_hint(&named.place, message, format!("did you mean `{near}`?"));
+            }
+            None if known.declared.is_empty() => {
+                self.problems.add_hint(&named.place, message, "run `dagpass init` to make one");
+            }
+            None => {
+                let hint = format!("there are: {}", known.declared.join(", "));
+                self.problems.add_hint(&named.place, message, hint);
+            }
+        }
+        None
+    }
+
+    /// The profile that a table names, or the default.
+    pub(super) fn profile_of(
+        &mut self,
+        named: Option<&At<String>>,
+        table: &Place,
+        known: &Known,
+    ) -> Option<ProfileName> {
+        match (named, &known.default) {
+            (Some(named), _) => self.profile_named(named, known),
+            (None, Some(default)) => Some(default.clone()),
+            (None, None) => {
+                let place = table.missing("profile");
+                if !self.problems.has(&place) {
+                    let hint = "name one here, or set `default-profile`";
+                    self.problems.add_hint(&place, "which profile?", hint);
+                }
+                None
+            }
+        }
+    }
+
+    fn deployment(&mut self, name: &str, at: At<RawAirflow>, known: &Known) -> Option<Deployment> {
+        let profile = self.profile_of(at.value.profile.as_ref(), &at.place, known);
+        let url = self.required(at.value.url, &at.place, "url")?;
+        self.secure(&url.place, &url.value);
+        Some(Deployment {
+            name: name.to_owned(),
+            url: url.value.trim_end_matches('/').to_owned(),
+            profile: profile?,
+            token: match at.value.token.map(|token| token.value) {
+                None | Some(RawAirflowToken::Exchange) => DeploymentToken::Exchange,
+                Some(RawAirflowToken::Direct) => DeploymentToken::Direct,
+            },
+        })
+    }
+
+    fn store(&mut self, at: At<RawStore>) -> StoreChoice {
+        let kind = at.value.kind.map_or(RawStoreKind::Keychain, |kind| kind.value);
+        match (kind, at.value.key_file) {
+            (RawStoreKind::KeyFile, Some(path)) => StoreChoice::KeyFile(self.path(&path.value)),
+            (RawStoreKind::KeyFile, None) => {
+                let hint = "for example: head -c 32 /dev/urandom > dagpass.key, with mode 0600";
+                let message = "kind = \"key-file\" needs the path of one";
+                self.problems.add_hint(&at.place.missing("key-file"), message, hint);
+                StoreChoice::Keychain
+            }
+            (kind, key_file) => {
+                if let Some(path) = key_file {
+                    self.problems.add(&path.place, "is used only with kind = \"key-file\"");
+                }
+                match kind {
+                    RawStoreKind::PassphraseFile => StoreChoice::PassphraseFile,
+                    RawStoreKind::Keychain | RawStoreKind::KeyFile => StoreChoice::Keychain,
+                }
+            }
+        }
+    }
+
+    pub(super) fn network(
+        &mut self,
+        proxy: Option<At<String>>,
+        no_proxy: Option<At<String>>,
+        ca_file: Option<At<String>>,
+    ) -> Network {
+        if let Some(proxy) = &proxy
+            && !proxy_is_usable(&proxy.value)
+        {
+            let hint = "write it as http://host:port";
+            self.problems.add_hint(&proxy.place, "is not the URL of an HTTP proxy", hint);
+        }
+        Network {
+            ca_file: ca_file.map(|path| self.path(&path.value)),
+            proxy: proxy.map(|proxy| proxy.value),
+            no_proxy: no_proxy.map(|hosts| hosts.value),
+        }
+    }
+
+    /// Reports a key that is absent or empty.
+    pub(super) fn required(
+        &mut self,
+        value: Option<At<String>>,
+        table: &Place,
+        key: &str,
+    ) -> Option<At<String>> {
+        match value {
+            Some(at) if at.value.trim().is_empty() => {
+                self.problems.add(&at.place, "is empty");
+                None
+            }
+            Some(at) => Some(at),
+            None => {
+                let place = table.missing(key);
+                if !self.problems.has(&place) {
+                    self.problems.add(&place, format!("`{key}` is missing"));
+                }
+                None
+            }
+        }
+    }
+
+    /// Tokens travel to this URL: https, or this machine alone.
+    pub(super) fn secure(&mut self, place: &Place, url: &str) -> bool {
+        let message = match Url::parse(url) {
+            Err(error) => format!("is not a URL: {error}"),
+            Ok(url) if url.scheme() == "https" || is_loopback(&url) => return true,
+            Ok(url) if url.scheme() == "http" => {
+                self.problems.add_hint(place, "must be https", "http is taken for loopback alone");
+                return false;
+            }
+            Ok(url) => format!("must be https, not {}", url.scheme()),
+        };
+        self.problems.add(place, message);
+        false
+    }
+
+    pub(super) fn path(&self, typed: &str) -> PathBuf {
+        self.folder.join(typed)
+    }
+
+    fn name(&mut self, name: &str, place: &Place) {
+        if !is_name(name) {
+            let hint = "letters, digits, `_`, `-` and `.`, at most 64";
+            self.problems.add_hint(place, format!("`{name}` cannot be a name"), hint);
+        }
+    }
+}
+
+/// What tables may refer to. `declared` has the profiles with problems too, so that one mistake is
+/// not reported again wherever its profile is named.
+pub(super) struct Known {
+    pub(super) profiles: BTreeMap<ProfileName, Arc<Profile>>,
+    declared: Vec<String>,
+    default: Option<ProfileName>,
+}
+
+fn proxy_is_usable(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "http" && loopback
+}

@@ -1,0 +1,227 @@
+//! Raw to true: connections and the environments that overlay them. A key of an overlay replaces
+//! the whole key below it, tables such as `extra` included.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dagpass_core::profile::{Profile, Scopes};
+use dagpass_core::request::{Obtain, SessionKey, Target};
+
+use super::check::{Check, Known};
+use super::connection::{AUTHORIZATION, Connection, Fields, TokenIn};
+use super::raw::{RawConnection, RawEnvironment, RawObtain};
+use super::section::{At, Place, Table};
+use super::words::is_conn_id;
+
+impl Check<'_> {
+    pub(super) fn connections(
+        &mut self,
+        plain: BTreeMap<String, At<RawConnection>>,
+        environments: BTreeMap<String, At<RawEnvironment>>,
+        known: &Known,
+    ) -> BTreeMap<String, Vec<Connection>> {
+        let mut typed: Vec<Typed> = Vec::new();
+        for (env, table) in environments {
+            for (id, overlay) in table.value.connection {
+                let value = match plain.get(&id) {
+                    Some(base) => overlay.value.over(&base.value),
+                    None => overlay.value,
+                };
+                let table = At { value, place: overlay.place };
+                typed.push(Typed { id, env: Some(env.clone()), table });
+            }
+        }
+        for (id, table) in plain {
+            // Without a profile and with overlays it is a template, never a candidate: the default
+            // profile must not slip in for an environment nobody chose.
+            let template = table.value.profile.is_none() && typed.iter().any(|t| t.id == id);
+            if !template {
+                typed.push(Typed { id, env: None, table });
+            }
+        }
+        let mut connections: BTreeMap<String, Vec<Connection>> = BTreeMap::new();
+        for typed in typed {
+            let place = typed.table.place.clone();
+            let Some(connection) = self.connection(typed, known) else { continue };
+            let others = connections.entry(connection.id.clone()).or_default();
+            self.one_client_a_session(&place, &connection, others);
+            others.push(connection);
+        }
+        connections
+    }
+
+    fn connection(&mut self, typed: Typed, known: &Known) -> Option<Connection> {
+        let Typed { id, env, table: At { value: raw, place } } = typed;
+        if !is_conn_id(&id) {
+            self.problems.add(&place, format!("Airflow takes no conn_id such as `{id}`"));
+        }
+        let name = self.profile_of(raw.profile.as_ref(), &place, known);
+        let profile = name.and_then(|name| known.profiles.get(&name).cloned());
+        let conn_type = self.required(raw.conn_type.clone(), &place, "conn-type");
+        let token_in = self.token_in(&raw);
+        let obtain = raw.obtain.as_ref().map_or(RawObtain::Narrow, |obtain| obtain.value);
+        self.client_id(&raw, obtain);
+        let scopes_place = raw.scopes.as_ref().map(|scopes| scopes.place.clone());
+        let scopes = raw.scopes.clone().and_then(|scopes| self.scopes(scopes));
+        if let (RawObtain::Narrow, Some(scopes), Some(at), Some(profile)) =
+            (obtain, &scopes, &scopes_place, &profile)
+        {
+            self.narrower(at, scopes, profile);
+        }
+        let (token_in, conn_type, base) = (token_in?, conn_type?.value, profile?);
+        let source = source(&id, obtain, &base, &raw, scopes);
+        Some(Connection {
+            id,
+            env,
+            session: source.session,
+            target: source.target,
+            profile: source.profile,
+            token_in,
+            airflow: Fields {
+                conn_type,
+                host: raw.host.map(|at| at.value),
+                login: raw.login.map(|at| at.value),
+                port: raw.port.map(|at| at.value),
+                schema: raw.schema.map(|at| at.value),
+                extra: raw.extra.map(|at| at.value).unwrap_or_default(),
+            },
+        })
+    }
+
+    fn client_id(&mut self, raw: &RawConnection, obtain: RawObtain) {
+        let Some(client_id) = &raw.client_id else { return };
+        if client_id.value.trim().is_empty() {
+            self.problems.add(&client_id.place, "is empty");
+        }
+        if obtain != RawObtain::SignIn {
+            let hint = "without it the profile's client is used";
+            let message = "is used only with obtain = \"sign-in\"";
+            self.problems.add_hint(&client_id.place, message, hint);
+        }
+    }
+
+    /// RFC 6749 §6: a refresh may narrow the grant, never widen it.
+    fn narrower(&mut self, place: &Place, scopes: &Scopes, profile: &Profile) {
+        for scope in scopes.iter().filter(|scope| !profile.scopes.contains(scope)) {
+            let message = format!("profile `{}` does not sign in for `{scope}`", profile.name);
+            let hint =
+                format!("add it to `profile.{}.scopes`, or use obtain = \"sign-in\"", profile.name);
+            self.problems.add_hint(place, message, hint);
+        }
+    }
+
+    /// Where the token goes; `None` where that is unclear, which is then on the list.
+    fn token_in(&mut self, raw: &RawConnection) -> Option<TokenIn> {
+        let http = raw.conn_type.as_ref().is_some_and(|at| at.value == "http");
+        let token_in = match raw.token_in.as_ref().map(|at| (at.value.as_str(), &at.place)) {
+            None if http => TokenIn::Header,
+            None => TokenIn::Password,
+            Some(("header", _)) => TokenIn::Header,
+            Some(("password", _)) => TokenIn::Password,
+            Some((typed, place)) => {
+                match typed.strip_prefix("extra.").filter(|key| !key.is_empty()) {
+                    Some(key) => TokenIn::Extra(key.to_owned()),
+                    None => {
+                        let message = format!("`{typed}` is no place for a token");
+                        self.problems.add_hint(place, message, "header, password or extra.<key>");
+                        return None;
+                    }
+                }
+            }
+        };
+        let key = match &token_in {
+            TokenIn::Header => Some(AUTHORIZATION),
+            TokenIn::Extra(key) => Some(key.as_str()),
+            TokenIn::Password => None,
+        };
+        if let (Some(extra), Some(key)) = (&raw.extra, key) {
+            let taken = extra.value.keys().find(|typed| typed.eq_ignore_ascii_case(key));
+            if let Some(taken) = taken {
+                let message = format!("the token goes to `{taken}`, which is set here");
+                self.problems.add(&extra.place, message);
+            }
+        }
+        if let (true, TokenIn::Header, Some(extra)) = (http, &token_in, &raw.extra)
+            && extra.value.contains_key("headers")
+        {
+            let hint = "write the headers at the top level of extra";
+            let message = "Airflow's HttpHook fails on a table `headers`";
+            self.problems.add_hint(&extra.place, message, hint);
+        }
+        if let (true, TokenIn::Header, Some(login)) = (http, &token_in, &raw.login) {
+            let message = "with a login, Airflow's HttpHook sends Basic authentication instead";
+            self.problems.add_hint(&login.place, message, "leave `login` out");
+        }
+        Some(token_in)
+    }
+
+    /// A session is one client: two environments may not give the same one different clients.
+    fn one_client_a_session(&mut self, place: &Place, new: &Connection, others: &[Connection]) {
+        let differs = others.iter().any(|other| {
+            other.session == new.session
+                && (&other.profile.client_id, &other.profile.scopes)
+                    != (&new.profile.client_id, &new.profile.scopes)
+        });
+        if differs {
+            let message = format!(
+                "`{}` signs in at profile `{}` with another client-id or other scopes elsewhere",
+                new.id, new.session.profile
+            );
+            let hint = "give each environment a profile of its own";
+            self.problems.add_hint(place, message, hint);
+        }
+    }
+}
+
+/// One table, overlays applied.
+struct Typed {
+    id: String,
+    env: Option<String>,
+    table: At<RawConnection>,
+}
+
+/// Which sign-in a token comes from, and which of its tokens.
+struct Source {
+    session: SessionKey,
+    target: Target,
+    profile: Arc<Profile>,
+}
+
+fn source(
+    id: &str,
+    obtain: RawObtain,
+    base: &Arc<Profile>,
+    raw: &RawConnection,
+    scopes: Option<Scopes>,
+) -> Source {
+    let own = SessionKey { profile: base.name.clone(), connection: None };
+    let target = Target {
+        scopes,
+        resource: raw.resource.as_ref().map(|at| at.value.clone()),
+        params: raw.token_params.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
+        obtain: Obtain::Narrow,
+    };
+    match obtain {
+        RawObtain::Narrow => Source { session: own, target, profile: Arc::clone(base) },
+        RawObtain::Exchange => Source {
+            session: own,
+            target: Target { obtain: Obtain::Exchange, ..target },
+            profile: Arc::clone(base),
+        },
+        RawObtain::SignIn => {
+            let mut profile = Profile::clone(base);
+            if let Some(client_id) = &raw.client_id {
+                profile.client_id.clone_from(&client_id.value);
+            }
+            if let Some(scopes) = &target.scopes {
+                profile.scopes = scopes.clone();
+            }
+            Source {
+                session: SessionKey { connection: Some(id.to_owned()), ..own },
+                // The sign-in asked for just these scopes: the whole grant is wanted.
+                target: Target { scopes: None, obtain: Obtain::SignIn, ..target },
+                profile: Arc::new(profile),
+            }
+        }
+    }
+}

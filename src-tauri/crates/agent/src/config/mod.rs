@@ -1,0 +1,166 @@
+//! What the config says once it was found true. Parsed, not validated: whoever holds a [`Config`]
+//! need not ask again. Never reads the environment or the network.
+//!
+//! `raw` is what was typed, `check` turns it into this or into a list of all that is wrong with it,
+//! `file` keeps the last good one.
+
+mod check;
+mod check_connection;
+mod check_profile;
+mod connection;
+mod file;
+mod raw;
+mod schema;
+mod section;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::profile::{Network, Profile, ProfileName};
+use dagpass_core::request::SessionKey;
+
+pub use check::parse;
+pub use connection::{Connection, Lookup, TokenIn};
+pub use file::{ConfigFile, WriteFailure};
+pub use schema::json_schema;
+
+/// A config that is true.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The one named, or the only one there is.
+    pub default_profile: Option<ProfileName>,
+    pub profiles: BTreeMap<ProfileName, Arc<Profile>>,
+    pub airflow: BTreeMap<String, Deployment>,
+    /// 0 is any free port.
+    pub endpoint_port: u16,
+    pub store: StoreChoice,
+    /// What profiles fall back to, and what `init` uses before there is one.
+    pub network: Network,
+    connections: BTreeMap<String, Vec<Connection>>,
+    environments: BTreeSet<String>,
+}
+
+/// Where refresh tokens are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StoreChoice {
+    #[default]
+    Keychain,
+    /// Argon2id over a passphrase that a person types at start.
+    PassphraseFile,
+    KeyFile(PathBuf),
+}
+
+/// An Airflow deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    pub name: String,
+    /// Without a slash at the end.
+    pub url: String,
+    pub profile: ProfileName,
+    pub token: DeploymentToken,
+}
+
+/// What Airflow is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeploymentToken {
+    /// Ping's token buys Airflow's own JWT at `/auth/token`.
+    Exchange,
+    Direct,
+}
+
+impl Config {
+    /// The profile of that name, or the default.
+    pub fn profile(&self, name: Option<&str>) -> Result<&Arc<Profile>, Refusal> {
+        let name = match (name, &self.default_profile) {
+            (Some(name), _) => ProfileName::new(name),
+            (None, Some(default)) => default.clone(),
+            (None, None) if self.profiles.is_empty() => {
+                return Err(Refusal::new(ErrorCode::NotFound, "there is no profile yet")
+                    .hint("run `dagpass init`"));
+            }
+            (None, None) => {
+                return Err(Refusal::new(
+                    ErrorCode::InvalidRequest,
+                    format!("which profile? there are {}", self.profile_names()),
+                )
+                .hint("name one, or set `default-profile` in the config"));
+            }
+        };
+        self.profiles.get(&name).ok_or_else(|| {
+            let refusal =
+                Refusal::new(ErrorCode::NotFound, format!("there is no profile `{name}`"));
+            if self.profiles.is_empty() {
+                refusal.hint("run `dagpass init`")
+            } else {
+                refusal.hint(format!("there are {}", self.profile_names()))
+            }
+        })
+    }
+
+    /// The client behind a session: the profile, or the one derived for a connection with a sign-in
+    /// of its own.
+    pub fn session(&self, key: &SessionKey) -> Option<Arc<Profile>> {
+        match &key.connection {
+            None => self.profiles.get(&key.profile).cloned(),
+            Some(_) => {
+                let every = self.connections.values().flatten();
+                every.into_iter().find(|c| c.session == *key).map(|c| Arc::clone(&c.profile))
+            }
+        }
+    }
+
+    /// Every session there can be, the profiles' own first.
+    pub fn sessions(&self) -> Vec<SessionKey> {
+        let own = self.profiles.keys();
+        let mut keys: Vec<SessionKey> =
+            own.map(|name| SessionKey { profile: name.clone(), connection: None }).collect();
+        for connection in self.connections.values().flatten() {
+            if !keys.contains(&connection.session) {
+                keys.push(connection.session.clone());
+            }
+        }
+        keys
+    }
+
+    /// What the agent answers for, in any environment: the content of `connections.json`.
+    pub fn connection_ids(&self) -> Vec<String> {
+        self.connections.keys().cloned().collect()
+    }
+
+    /// The connection as that environment has it. Without an environment: the plain table where it
+    /// stands alone, else the only environment that has one.
+    pub fn connection(&self, conn_id: &str, env: Option<&str>) -> Result<&Connection, Lookup> {
+        let candidates = self.connections.get(conn_id).ok_or(Lookup::NotFound)?;
+        let plain = candidates.iter().find(|candidate| candidate.env.is_none());
+        let Some(env) = env else {
+            return match (plain, candidates.as_slice()) {
+                (Some(plain), _) => Ok(plain),
+                (None, [only]) => Ok(only),
+                (None, many) => Err(Lookup::Ambiguous { environments: names(many) }),
+            };
+        };
+        if !self.environments.contains(env) {
+            let environments = self.environments.iter().cloned().collect();
+            return Err(Lookup::UnknownEnvironment { env: env.to_owned(), environments });
+        }
+        let here = candidates.iter().find(|candidate| candidate.env.as_deref() == Some(env));
+        here.or(plain).ok_or_else(|| Lookup::OtherEnvironments {
+            env: env.to_owned(),
+            environments: names(candidates),
+        })
+    }
+
+    fn profile_names(&self) -> String {
+        let names = self.profiles.keys().map(|name| format!("`{name}`"));
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn names(candidates: &[Connection]) -> Vec<String> {
+    candidates.iter().filter_map(|candidate| candidate.env.clone()).collect()
+}

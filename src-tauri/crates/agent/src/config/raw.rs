@@ -1,0 +1,241 @@
+//! The config as it was typed: every key optional, each value with its place. What it means is
+//! `check.rs`'s to say.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::section::{At, Section, Table};
+
+/// A struct whose fields are the keys of a table; the doc comments become the schema's.
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $kind:ty,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, JsonSchema)]
+        #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+        pub(super) struct $name {
+            $($(#[$field_doc])* pub(super) $field: Option<At<$kind>>,)*
+        }
+
+        impl Table for $name {
+            fn read(section: &mut Section<'_, '_>) -> Self {
+                Self { $($field: section.take(&key(stringify!($field))),)* }
+            }
+
+            fn over(self, base: &Self) -> Self {
+                Self { $($field: self.$field.or_else(|| base.$field.clone()),)* }
+            }
+        }
+    };
+}
+
+fn key(field: &str) -> String {
+    field.replace('_', "-")
+}
+
+/// The whole of `config.toml`.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields, title = "dagpass config")]
+pub(super) struct RawConfig {
+    /// The profile that is meant where none is named.
+    pub(super) default_profile: Option<At<String>>,
+    /// Proxy for every profile that names none: http://host:port
+    pub(super) proxy: Option<At<String>>,
+    /// Hosts that are reached without the proxy, separated by commas.
+    pub(super) no_proxy: Option<At<String>>,
+    /// PEM file of further certificate authorities, relative to the config file.
+    pub(super) ca_file: Option<At<String>>,
+    pub(super) endpoint: Option<At<RawEndpoint>>,
+    pub(super) store: Option<At<RawStore>>,
+    #[schemars(default)]
+    pub(super) profile: BTreeMap<String, At<RawProfile>>,
+    #[schemars(default)]
+    pub(super) connection: BTreeMap<String, At<RawConnection>>,
+    #[schemars(default)]
+    pub(super) env: BTreeMap<String, At<RawEnvironment>>,
+    #[schemars(default)]
+    pub(super) airflow: BTreeMap<String, At<RawAirflow>>,
+}
+
+impl RawConfig {
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+        Self {
+            default_profile: section.take("default-profile"),
+            proxy: section.take("proxy"),
+            no_proxy: section.take("no-proxy"),
+            ca_file: section.take("ca-file"),
+            endpoint: section.table("endpoint", RawEndpoint::read),
+            store: section.table("store", RawStore::read),
+            profile: section.tables("profile", RawProfile::read),
+            connection: section.tables("connection", RawConnection::read),
+            env: section.tables("env", |environment| RawEnvironment {
+                connection: environment.tables("connection", RawConnection::read),
+            }),
+            airflow: section.tables("airflow", RawAirflow::read),
+        }
+    }
+}
+
+/// An environment: its connections overlay those of the same name.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawEnvironment {
+    #[schemars(default)]
+    pub(super) connection: BTreeMap<String, At<RawConnection>>,
+}
+
+table! {
+    /// The TCP loopback endpoint.
+    RawEndpoint {
+        /// 0 is any free port.
+        port: u16,
+    }
+}
+
+table! {
+    /// Where refresh tokens are kept.
+    RawStore {
+        kind: RawStoreKind,
+        /// With kind = "key-file": 32 random bytes or more, relative to the config file.
+        key_file: String,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawStoreKind {
+    Keychain,
+    PassphraseFile,
+    KeyFile,
+}
+
+table! {
+    /// One OpenID client at one issuer.
+    RawProfile {
+        /// The issuer's exact string, as its discovery document has it. Required.
+        issuer: String,
+        /// Required.
+        client_id: String,
+        flow: RawFlow,
+        /// What a sign-in asks for: the union of what callers need.
+        scopes: Vec<String>,
+        /// Candidates for the loopback listener, in order; 0 is any free port.
+        redirect_ports: Vec<u16>,
+        /// A registered URI that cannot change: http://localhost:{port}/cb
+        redirect_uri: String,
+        redirect_path: String,
+        login_hint: String,
+        prompt: String,
+        acr_values: String,
+        /// Oldest proof of identity that is accepted: "12h".
+        max_age: String,
+        device_pkce: RawDevicePkce,
+        /// Hosts that a device verification URI may have beside the issuer's own.
+        verification_hosts: Vec<String>,
+        /// How long Ping's own session lasts: "12h".
+        session_lifetime: String,
+        /// How long a refresh token lasts: "30d".
+        refresh_lifetime: String,
+        /// How long before expiry a new token is asked for, at most: "60s".
+        refresh_margin: String,
+        groups_claim: String,
+        /// Only "none": a desktop program is a public client.
+        client_auth: String,
+        ca_file: String,
+        proxy: String,
+        no_proxy: String,
+        /// Further parameters of the authorization and token requests.
+        token_params: BTreeMap<String, String>,
+        endpoints: RawEndpoints,
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawFlow {
+    Auto,
+    Browser,
+    Device,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawDevicePkce {
+    Auto,
+    On,
+    Off,
+}
+
+/// Endpoints that stand in for what discovery says.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawEndpoints {
+    pub(super) discovery: Option<String>,
+    pub(super) authorization: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) device_authorization: Option<String>,
+    pub(super) pushed_authorization_request: Option<String>,
+    pub(super) revocation: Option<String>,
+    pub(super) userinfo: Option<String>,
+    pub(super) jwks: Option<String>,
+    pub(super) end_session: Option<String>,
+}
+
+table! {
+    /// An Airflow connection that the agent answers for.
+    RawConnection {
+        /// Absent: the default profile.
+        profile: String,
+        /// As Airflow has it: "http". Required.
+        conn_type: String,
+        host: String,
+        login: String,
+        port: u16,
+        schema: String,
+        extra: serde_json::Map<String, serde_json::Value>,
+        scopes: Vec<String>,
+        /// RFC 8707. Leave it out for PingOne.
+        resource: String,
+        obtain: RawObtain,
+        /// header, password, or extra.<key>
+        token_in: String,
+        /// Further parameters of the token request.
+        token_params: BTreeMap<String, String>,
+        /// With obtain = "sign-in": a client of its own.
+        client_id: String,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawObtain {
+    /// Each refresh asks for a subset of the profile's grant.
+    Narrow,
+    /// A sign-in of its own.
+    SignIn,
+    /// RFC 8693.
+    Exchange,
+}
+
+table! {
+    /// An Airflow deployment.
+    RawAirflow {
+        /// Required.
+        url: String,
+        /// Absent: the default profile.
+        profile: String,
+        token: RawAirflowToken,
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawAirflowToken {
+    /// Ping's token buys Airflow's own.
+    Exchange,
+    /// Airflow takes Ping's token itself.
+    Direct,
+}

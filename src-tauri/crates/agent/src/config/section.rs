@@ -1,0 +1,259 @@
+//! Reads TOML tables key by key, remembers where each value stood and collects what is wrong.
+//! Decides nothing about meaning; stops at no problem.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use dagpass_client::wire::ConfigProblem;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::words::nearest;
+
+/// A table of the config whose keys are the fields of a struct.
+pub(super) trait Table: Sized {
+    fn read(section: &mut Section<'_, '_>) -> Self;
+    /// This table's keys, and those of `base` where it has none of its own.
+    fn over(self, base: &Self) -> Self;
+}
+
+/// A value and where it was typed.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+/// `profile.prod.issuer`, and the byte it starts at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) key: String,
+    pub(super) offset: usize,
+}
+
+impl Place {
+    /// A key of this table that was not typed: the place is the table's.
+    pub(super) fn missing(&self, key: &str) -> Self {
+        Self { key: join(&self.key, key), offset: self.offset }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+}
+
+/// Everything that is wrong, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Problems<'t> {
+    file: String,
+    text: &'t str,
+    found: Vec<ConfigProblem>,
+}
+
+impl<'t> Problems<'t> {
+    pub(super) fn new(file: String, text: &'t str) -> Self {
+        Self { file, text, found: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, place: &Place, message: impl Into<String>) {
+        self.push(place, message.into(), None);
+    }
+
+    pub(super) fn add_hint(
+        &mut self,
+        place: &Place,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(place, message.into(), Some(hint.into()));
+    }
+
+    /// Is something wrong with that key already? A value of the wrong type is not missing.
+    pub(super) fn has(&self, place: &Place) -> bool {
+        self.found.iter().any(|problem| problem.key == place.key)
+    }
+
+    /// Sorted by place, each once: an overlay repeats what is wrong with the table below it.
+    pub(super) fn into_sorted(mut self) -> Vec<ConfigProblem> {
+        self.found.sort_by_key(|problem| (problem.line, problem.column));
+        let mut seen: Vec<ConfigProblem> = Vec::new();
+        for problem in self.found {
+            let known = |old: &ConfigProblem| {
+                (old.line, old.column, &old.message)
+                    == (problem.line, problem.column, &problem.message)
+            };
+            if !seen.iter().any(known) {
+                seen.push(problem);
+            }
+        }
+        seen
+    }
+
+    fn push(&mut self, place: &Place, message: String, hint: Option<String>) {
+        let (line, column) = line_and_column(self.text, place.offset);
+        let key = place.key.clone();
+        self.found.push(ConfigProblem {
+            file: self.file.clone(),
+            line,
+            column,
+            key,
+            message,
+            hint,
+        });
+    }
+}
+
+/// One table that is being read.
+pub(super) struct Section<'d, 't> {
+    rest: DeTable<'d>,
+    pub(super) place: Place,
+    known: Vec<String>,
+    pub(super) problems: &'d mut Problems<'t>,
+}
+
+impl<'d, 't> Section<'d, 't> {
+    pub(super) fn new(table: DeTable<'d>, place: Place, problems: &'d mut Problems<'t>) -> Self {
+        Self { rest: table, place, known: Vec::new(), problems }
+    }
+
+    /// The value of `key`; `None` where it is absent or not of that type, which is then on the list.
+    pub(super) fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<At<T>> {
+        let (place, value) = self.remove(key)?;
+        match T::deserialize(ValueDeserializer::from(value)) {
+            Ok(value) => Some(At { value, place }),
+            Err(error) => {
+                let offset = error.span().map_or(place.offset, |span| span.start);
+                let place = Place { offset, ..place };
+                self.problems.add(&place, error.message().trim().replace('\n', ", "));
+                None
+            }
+        }
+    }
+
+    /// The table at `key`, read by `read`.
+    pub(super) fn table<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Section<'_, 't>) -> T,
+    ) -> Option<At<T>> {
+        let (place, value) = self.remove(key)?;
+        descend(value, place, self.problems, read)
+    }
+
+    /// The tables below `key`, by name: `[profile.prod]`.
+    pub(super) fn tables<T>(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(&mut Section<'_, 't>) -> T,
+    ) -> BTreeMap<String, At<T>> {
+        let Some((place, value)) = self.remove(key) else { return BTreeMap::new() };
+        let mut named = BTreeMap::new();
+        let all = descend(value, place, self.problems, |section| {
+            for (name, value) in std::mem::take(&mut section.rest) {
+                let offset = value.span().start;
+                let name = name.into_inner().into_owned();
+                let place = Place { key: join(&section.place.key, &name), offset };
+                if let Some(one) = descend(value, place, section.problems, &mut read) {
+                    named.insert(name, one);
+                }
+            }
+        });
+        all.map_or_else(BTreeMap::new, |_| named)
+    }
+
+    fn remove(&mut self, key: &str) -> Option<(Place, Spanned<DeValue<'d>>)> {
+        self.known.push(key.to_owned());
+        let (_, value) = self.rest.remove_entry(key)?;
+        let place = Place { key: join(&self.place.key, key), offset: value.span().start };
+        Some((place, value))
+    }
+
+    /// What nobody asked for is not silently left out.
+    fn finish(mut self) {
+        for (key, _) in std::mem::take(&mut self.rest) {
+            let offset = key.span().start;
+            let typed = key.get_ref();
+            let place = Place { key: join(&self.place.key, typed), offset };
+            let message = format!("unknown key `{typed}`");
+            match nearest(typed, self.known.iter().map(String::as_str)) {
+                Some(near) => {
+                    self.problems.add_hint(&place, message, format!("did you mean `{near}`?"))
+                }
+                None => self.problems.add_hint(
+                    &place,
+                    message,
+                    format!("known here: {}", self.known.join(", ")),
+                ),
+            }
+        }
+    }
+}
+
+fn descend<'t, T>(
+    value: Spanned<DeValue<'_>>,
+    place: Place,
+    problems: &mut Problems<'t>,
+    read: impl FnOnce(&mut Section<'_, 't>) -> T,
+) -> Option<At<T>> {
+    match value.into_inner() {
+        DeValue::Table(table) => {
+            let mut section = Section::new(table, place.clone(), problems);
+            let value = read(&mut section);
+            section.finish();
+            Some(At { value, place })
+        }
+        other => {
+            problems.add(&place, format!("expected a table, found {}", other.type_str()));
+            None
+        }
+    }
+}
+
+/// The whole file, read by `read`. `None` where it is no TOML.
+pub(super) fn document<'t, T>(
+    text: &'t str,
+    problems: &mut Problems<'t>,
+    read: impl FnOnce(&mut Section<'_, 't>) -> T,
+) -> Option<T> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let offset = error.span().map_or(0, |span| span.start);
+        let place = Place { key: String::new(), offset };
+        problems.add(&place, error.message().trim().replace('\n', ", "));
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    let mut section = Section::new(table.into_inner(), Place::default(), problems);
+    let value = read(&mut section);
+    section.finish();
+    Some(value)
+}
+
+/// TOML's own quoting, so that a key of the list can be searched for in the file.
+fn join(path: &str, key: &str) -> String {
+    let bare =
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let key = if bare { key.to_owned() } else { format!("{key:?}") };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+/// Both from 1; columns count characters, as editors do.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}

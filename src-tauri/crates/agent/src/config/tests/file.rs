@@ -1,0 +1,43 @@
+//! The file on disk.
+
+use std::fs;
+
+use super::super::{ConfigFile, WriteFailure};
+use super::PROD;
+
+#[test]
+fn a_bad_file_leaves_the_last_good_config_in_force() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    fs::write(&path, PROD).expect("written");
+    let file = ConfigFile::open(path.clone());
+    assert!(!file.reload(), "nothing changed");
+
+    fs::write(&path, "[profile.prod]\nisuer = 1\n").expect("written");
+    assert!(!file.reload());
+    assert_eq!(file.problems().len(), 3);
+    assert_eq!(file.reply().text, "[profile.prod]\nisuer = 1\n");
+    assert!(file.current().profile(Some("prod")).is_ok());
+
+    fs::remove_file(&path).expect("removed");
+    assert!(!file.reload());
+    assert!(file.current().profile(Some("prod")).is_ok());
+
+    fs::write(&path, format!("{PROD}client-auth = \"none\"\n")).expect("written");
+    assert!(file.reload());
+    assert!(file.problems().is_empty());
+}
+
+#[test]
+fn a_text_with_problems_is_refused_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("new").join("config.toml");
+    let file = ConfigFile::open(path.clone());
+    assert!(file.problems().is_empty(), "no file is no problem");
+    file.write(PROD).expect("a good text");
+    assert!(matches!(file.write("x = 1"), Err(WriteFailure::Problems(p)) if p.len() == 1));
+    assert_eq!(fs::read_to_string(&path).expect("still there"), PROD);
+    assert!(!file.reload(), "our own write is known");
+    let left = fs::read_dir(folder.path().join("new")).expect("listed").count();
+    assert_eq!(left, 1, "no unfinished file stays behind");
+}
