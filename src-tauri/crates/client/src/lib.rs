@@ -1,9 +1,19 @@
 //! The contract of the local API: wire types, finding and trusting the endpoint, one function per
 //! route, launching the agent. No runtime, no TLS.
 
+mod endpoint;
+mod error;
+mod http;
+pub mod launch;
 pub mod place;
+mod routes;
 pub mod wire;
 
-#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(target_os = "linux", path = "system/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "system/macos.rs")]
 #[cfg_attr(windows, path = "system/windows.rs")]
 mod system;
+
+pub use endpoint::Agent;
+pub use error::ClientError;
+pub use routes::SignIn;

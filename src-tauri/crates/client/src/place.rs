@@ -82,6 +82,9 @@ pub struct InstanceRecord {
     pub socket: String,
     /// Epoch seconds.
     pub started_at: i64,
+    /// Of the running program, so that a client can tell an older one without asking.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// What the lock file says, where there is one that can be read. It may be stale: connecting tells.

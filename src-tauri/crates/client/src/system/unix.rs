@@ -1,10 +1,32 @@
-//! Linux and macOS: what the system says about this process. Never decides a place.
+//! What Linux and macOS share: facts, the socket, and how a daemon leaves its parent. Never decides
+//! which place is used.
+#![expect(
+    unsafe_code,
+    reason = "`setsid` and closing inherited files belong between fork and exec"
+)]
 
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Error, ErrorKind, Read};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use crate::place::{Facts, Os};
+use rustix::fs::OFlags;
+use rustix::io::FdFlags;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+use rustix::process::Resource;
 
-pub(crate) const OS: Os = if cfg!(target_os = "macos") { Os::MacOs } else { Os::Linux };
+use super::OS;
+use crate::endpoint::Stream;
+use crate::place::{Facts, Os, Place};
+
+/// How many inherited files are looked at, where the system allows millions.
+const FILES_CHECKED: u64 = 65_536;
 
 pub(crate) fn facts() -> Facts {
     let uid = uid();
@@ -19,11 +41,103 @@ pub(crate) fn facts() -> Facts {
     }
 }
 
-pub(crate) fn uid() -> u32 {
-    rustix::process::getuid().as_raw()
+pub(super) fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// Linux only: macOS has one place, whatever the host is called.
 fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned()
+    match OS {
+        Os::Linux => std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .unwrap_or_default()
+            .trim_end()
+            .to_owned(),
+        Os::MacOs | Os::Windows => String::new(),
+    }
 }
+
+/// Why the socket may be somebody else's, if so. An error where there is nothing.
+pub(crate) fn distrust(place: &Place) -> io::Result<Option<String>> {
+    let Place::Socket(path) = place else { return Err(ErrorKind::NotFound.into()) };
+    let socket = std::fs::symlink_metadata(path)?;
+    let folder = std::fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
+    Ok(if !socket.file_type().is_socket() {
+        Some("it is no socket".to_owned())
+    } else if socket.uid() != uid() {
+        Some(format!("it belongs to uid {}, we are {}", socket.uid(), uid()))
+    } else if folder.uid() != uid() {
+        Some(format!("its folder belongs to uid {}, we are {}", folder.uid(), uid()))
+    } else if folder.mode() & 0o022 != 0 {
+        Some(format!("others may write to its folder (mode {:o})", folder.mode() & 0o7777))
+    } else {
+        None
+    })
+}
+
+pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Box<dyn Stream>> {
+    let Place::Socket(path) = place else { return Err(ErrorKind::NotFound.into()) };
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
+    rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    // With the queue of a stopped agent full, connecting waits on the send timeout.
+    set_socket_timeout(&socket, Timeout::Send, Some(limit))?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(Box::new(UnixStream::from(socket)))
+}
+
+impl Stream for UnixStream {
+    fn wait_at_most(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(limit)?;
+        self.set_write_timeout(limit)
+    }
+}
+
+/// Reads a file that only its owner, and that is us, can read.
+pub(crate) fn read_private(path: &Path) -> io::Result<Result<String, String>> {
+    let mut options = OpenOptions::new();
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() || about.uid() != uid() {
+        return Ok(Err(format!("it belongs to uid {}, we are {}", about.uid(), uid())));
+    }
+    if about.mode() & 0o077 != 0 {
+        return Ok(Err(format!("others may use it (mode {:o}, not 600)", about.mode() & 0o7777)));
+    }
+    let mut text = String::new();
+    file.take(64 * 1024).read_to_string(&mut text)?;
+    Ok(Ok(text))
+}
+
+/// A file that only we can read, emptied.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// The child gets a session of its own and none of the files its parent had open: a lock or a pipe
+/// of the caller's shell must not live as long as the agent.
+pub(crate) fn detach(command: &mut Command) -> io::Result<()> {
+    command.current_dir("/");
+    let files = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(FILES_CHECKED);
+    let files = i32::try_from(files.min(FILES_CHECKED)).unwrap_or(1024);
+    // SAFETY: between fork and exec only system calls are made and nothing is allocated; a number
+    // that names no open file is answered by EBADF.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::setsid().map_err(Error::from)?;
+            for number in 3..files {
+                match rustix::io::fcntl_setfd(BorrowedFd::borrow_raw(number), FdFlags::CLOEXEC) {
+                    Ok(()) | Err(_) => {}
+                }
+            }
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+pub(crate) const AGENT_PROGRAM: &str = "dagpass-agent";

@@ -1,27 +1,207 @@
-//! Windows: what the system says about this process. Never decides a place.
-#![expect(unsafe_code, reason = "the user's SID comes from the token API, which is C")]
+//! Windows: the user's SID, the named pipe, whose listener a port is, and how a daemon leaves its
+//! parent. Never decides which place is used.
+#![expect(unsafe_code, reason = "tokens, pipes and the table of listeners are reached through C")]
 
 use std::ffi::c_void;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Error, ErrorKind, Read, Write};
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::AsRawHandle;
+use std::os::windows::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
 use std::ptr::null_mut;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, LocalFree};
+use windows_sys::Win32::Foundation::{
+    CloseHandle, ERROR_PIPE_BUSY, HANDLE, HANDLE_FLAG_INHERIT, LocalFree, SetHandleInformation,
+};
+use windows_sys::Win32::NetworkManagement::IpHelper::{
+    GetExtendedTcpTable, MIB_TCPROW_OWNER_PID, TCP_TABLE_OWNER_PID_LISTENER,
+};
+use windows_sys::Win32::Networking::WinSock::AF_INET;
 use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
 use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_QUERY, TOKEN_USER, TokenUser};
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+use windows_sys::Win32::Storage::FileSystem::SECURITY_IDENTIFICATION;
+use windows_sys::Win32::System::Console::{
+    GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
+};
+use windows_sys::Win32::System::Pipes::{
+    GetNamedPipeServerProcessId, PeekNamedPipe, WaitNamedPipeW,
+};
+use windows_sys::Win32::System::Threading::{
+    CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetCurrentProcess, OpenProcess, OpenProcessToken,
+    PROCESS_QUERY_LIMITED_INFORMATION,
+};
 
-use crate::place::{Facts, Os};
+use crate::endpoint::Stream;
+use crate::place::{Facts, Os, Place};
 
 pub(crate) const OS: Os = Os::Windows;
+pub(crate) const AGENT_PROGRAM: &str = "dagpass-agent.exe";
+
+/// How often do we look whether a pipe has something to read?
+const PIPE_POLL: Duration = Duration::from_millis(1);
 
 pub(crate) fn facts() -> Facts {
-    Facts { sid: own_sid().unwrap_or_default(), ..Facts::default() }
+    // SAFETY: the pseudo handle is always valid and needs no closing.
+    let sid = user_of(unsafe { GetCurrentProcess() }).unwrap_or_default();
+    Facts { sid, ..Facts::default() }
 }
 
-/// `S-1-5-21-…` of the user this process runs as.
-fn own_sid() -> Option<String> {
+/// A pipe's owner is checked once it is open: see [`connect`].
+pub(crate) fn distrust(_place: &Place) -> io::Result<Option<String>> {
+    Ok(None)
+}
+
+/// Opens the pipe, so that its server may learn who we are but not act as us, and hangs up where
+/// the server is another user's process.
+pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Box<dyn Stream>> {
+    let Place::Pipe(name) = place else { return Err(ErrorKind::NotFound.into()) };
+    let until = Instant::now() + limit;
+    let pipe = loop {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).security_qos_flags(SECURITY_IDENTIFICATION);
+        match options.open(name) {
+            Err(busy) if busy.raw_os_error() == Some(ERROR_PIPE_BUSY as i32) => {
+                wait_for_pipe(name, until)?;
+            }
+            opened => break opened?,
+        }
+    };
+    let mut server = 0;
+    // SAFETY: the handle is open for the whole call.
+    if unsafe { GetNamedPipeServerProcessId(pipe.as_raw_handle(), &mut server) } == 0 {
+        return Err(Error::last_os_error());
+    }
+    if !process_is_ours(server) {
+        return Err(Error::new(ErrorKind::PermissionDenied, "the pipe belongs to another user"));
+    }
+    Ok(Box::new(Pipe { file: pipe, until: None }))
+}
+
+fn wait_for_pipe(name: &str, until: Instant) -> io::Result<()> {
+    let left = until.saturating_duration_since(Instant::now()).as_millis();
+    if left == 0 {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    let wide: Vec<u16> = Path::new(name).as_os_str().encode_wide().chain([0]).collect();
+    // SAFETY: `wide` is zero-terminated. Whether it came free is seen by opening it again.
+    unsafe { WaitNamedPipeW(wide.as_ptr(), u32::try_from(left).unwrap_or(1000)) };
+    Ok(())
+}
+
+struct Pipe {
+    file: File,
+    until: Option<Instant>,
+}
+
+impl Stream for Pipe {
+    fn wait_at_most(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        self.until = limit.map(|limit| Instant::now() + limit);
+        Ok(())
+    }
+}
+
+impl Read for Pipe {
+    /// A pipe has no read timeout, so with a deadline we look before we read.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(until) = self.until {
+            let mut waiting = 0;
+            let handle = self.file.as_raw_handle();
+            // SAFETY: only the count is asked for; the other pointers may be null.
+            let seen = unsafe {
+                PeekNamedPipe(handle, null_mut(), 0, null_mut(), &mut waiting, null_mut())
+            };
+            if seen == 0 || waiting > 0 {
+                break;
+            }
+            if Instant::now() >= until {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            sleep(PIPE_POLL);
+        }
+        match self.file.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(0),
+            read => read,
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // `File::flush` would wait until the server has read everything.
+        Ok(())
+    }
+}
+
+/// The user's profile folder is closed to others by its inherited rights.
+pub(crate) fn read_private(path: &Path) -> io::Result<Result<String, String>> {
+    let mut text = String::new();
+    File::open(path)?.take(64 * 1024).read_to_string(&mut text)?;
+    Ok(Ok(text))
+}
+
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+/// Another user may have taken the port since the agent died; the system's table names the process.
+pub(crate) fn listener_is_ours(port: u16) -> io::Result<bool> {
+    let mut size = 0u32;
+    let mut table: Vec<u32> = Vec::new();
+    for _ in 0..4 {
+        let start: *mut c_void = table.as_mut_ptr().cast();
+        let kind = TCP_TABLE_OWNER_PID_LISTENER;
+        // SAFETY: `start` has `size` writable bytes; too few are answered by the size needed.
+        if unsafe { GetExtendedTcpTable(start, &mut size, 0, AF_INET.into(), kind, 0) } == 0 {
+            let pid = listener_pid(&table, port);
+            return Ok(pid.is_some_and(process_is_ours));
+        }
+        table = vec![0; (size as usize).div_ceil(4) + 64];
+        size = (table.len() * 4) as u32;
+    }
+    Err(Error::other("the system's table of listeners cannot be read"))
+}
+
+/// The table is a count and then rows of six words: state, address, port, …, owner.
+fn listener_pid(table: &[u32], port: u16) -> Option<u32> {
+    const ROW: usize = size_of::<MIB_TCPROW_OWNER_PID>() / 4;
+    let (count, rows) = table.split_first()?;
+    let local = u32::from_ne_bytes([127, 0, 0, 1]);
+    let rows = rows.chunks_exact(ROW).take(*count as usize);
+    rows.filter(|row| row[1] == local && u16::from_be(row[2] as u16) == port)
+        .map(|row| row[5])
+        .next()
+}
+
+fn process_is_ours(pid: u32) -> bool {
+    // SAFETY: a pid that is gone or not to be opened gives null.
+    let process = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) };
+    if process.is_null() {
+        return false;
+    }
+    let theirs = user_of(process);
+    // SAFETY: `process` was opened above and is closed once.
+    unsafe { CloseHandle(process) };
+    theirs.is_some() && theirs.unwrap_or_default() == facts().sid
+}
+
+/// `S-1-5-21-…` of the user a process runs as.
+fn user_of(process: HANDLE) -> Option<String> {
     let mut token: HANDLE = null_mut();
-    // SAFETY: the pseudo handle is always valid and `token` outlives the call.
-    if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) } == 0 {
+    // SAFETY: the caller's handle is open and `token` outlives the call.
+    if unsafe { OpenProcessToken(process, TOKEN_QUERY, &mut token) } == 0 {
         return None;
     }
     let sid = sid_of(token);
@@ -56,4 +236,20 @@ fn sid_of(token: HANDLE) -> Option<String> {
         LocalFree(text.cast());
         Some(sid)
     }
+}
+
+/// The child gets no console, and not the pipes its parent writes to: a shell that reads our
+/// output to its end would wait for the agent.
+pub(crate) fn detach(command: &mut Command) -> io::Result<()> {
+    for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
+        // SAFETY: a standard handle that is missing or invalid only makes the call fail.
+        unsafe { SetHandleInformation(GetStdHandle(stream), HANDLE_FLAG_INHERIT, 0) };
+    }
+    command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+    Ok(())
+}
+
+/// A Windows service would not run in the user's session, where the credential store is.
+pub(crate) fn service_command(_program: &Path, _names: &[&str]) -> Option<Command> {
+    None
 }

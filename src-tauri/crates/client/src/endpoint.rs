@@ -1,0 +1,255 @@
+//! Finding the agent and trusting what was found: the socket or pipe first, TCP loopback where no
+//! socket works. Decides whom a request may be sent to; never sends a capability to a listener that
+//! may be another user's, and never asks a proxy.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use crate::error::ClientError;
+use crate::http::{Answer, Request};
+use crate::place::{self, InstanceRecord, Place};
+use crate::system;
+use crate::wire::Endpoint;
+
+/// The agent, as seen by a client: where it may listen, and the run's capability if we have one.
+#[derive(Debug)]
+pub struct Agent {
+    places: Vec<Place>,
+    tcp_only: bool,
+    capability: Option<Capability>,
+    record: Option<InstanceRecord>,
+}
+
+impl Agent {
+    /// Decides where to look. A place that was named is the only one; else the running agent's own
+    /// record comes before the place our environment suggests.
+    pub fn find(named: Option<&str>) -> Result<Self, ClientError> {
+        let explicit = named.map(str::to_owned).or_else(|| variable("DAGPASS_SOCKET"));
+        let mut record = None;
+        let places = match explicit {
+            Some(named) => vec![place::named(&named)?],
+            None => {
+                record = place::instance_record();
+                places(record.as_ref())?
+            }
+        };
+        Ok(Self {
+            places,
+            tcp_only: variable("DAGPASS_TCP").is_some_and(|value| value == "1"),
+            capability: variable("DAGPASS_CAPABILITY").map(Capability::parse).transpose()?,
+            record,
+        })
+    }
+
+    /// Where an agent would be looked for first.
+    pub fn place(&self) -> Option<&Place> {
+        self.places.first()
+    }
+
+    /// What the running agent wrote into its lock, where no place was named.
+    pub fn record(&self) -> Option<&InstanceRecord> {
+        self.record.as_ref()
+    }
+
+    /// Whether somebody listens at a place that is ours.
+    pub fn answers(&self) -> Result<bool, ClientError> {
+        match self.open(Instant::now() + Duration::from_secs(1)) {
+            Ok(_) => Ok(true),
+            Err(ClientError::NotRunning { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Connects, sends one request in one write and reads the answer's head.
+    pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer<Timed>, ClientError> {
+        let Call { method, path, body, limit } = *call;
+        let until = limit.map(|limit| Instant::now() + limit);
+        let link = self.open(until.unwrap_or_else(|| Instant::now() + CONNECT_LIMIT))?;
+        let capability = link.capability.as_ref().map(|capability| capability.0.as_str());
+        let request = Request { method, path, host: &link.host, capability, body };
+        let mut stream = Timed { stream: link.stream, until };
+        stream.write_all(&request.bytes())?;
+        Answer::read(stream)
+    }
+
+    fn open(&self, until: Instant) -> Result<Link, ClientError> {
+        let mut tried = Vec::new();
+        let mut fault = None;
+        if !self.tcp_only {
+            for place in &self.places {
+                match self.open_socket(place, until) {
+                    Ok(link) => return Ok(link),
+                    Err(ClientError::Io(error)) if is_absent(&error) => {}
+                    Err(ClientError::Io(error)) => fault = fault.or(Some(error)),
+                    Err(other) => return Err(other),
+                }
+                tried.push(place.to_string());
+            }
+        }
+        for place in &self.places {
+            let file = place::endpoint_file(place)?;
+            match self.open_tcp(&file, until) {
+                Ok(link) => return Ok(link),
+                Err(ClientError::Io(error)) if is_absent(&error) => {}
+                Err(ClientError::Io(error)) => fault = fault.or(Some(error)),
+                Err(other) => return Err(other),
+            }
+            if self.tcp_only {
+                tried.push(file.display().to_string());
+            }
+        }
+        Err(fault.map_or(ClientError::NotRunning { tried }, ClientError::Io))
+    }
+
+    fn open_socket(&self, place: &Place, until: Instant) -> Result<Link, ClientError> {
+        if let Some(why) = system::distrust(place)? {
+            return Err(ClientError::Untrusted { path: place.to_string(), why });
+        }
+        let stream = system::connect(place, left(until)?)?;
+        Ok(Link { stream, host: "localhost".to_owned(), capability: self.capability.clone() })
+    }
+
+    fn open_tcp(&self, file: &std::path::Path, until: Instant) -> Result<Link, ClientError> {
+        let untrusted = |why| ClientError::Untrusted { path: file.display().to_string(), why };
+        let text = Zeroizing::new(system::read_private(file)?.map_err(untrusted)?);
+        let endpoint: Endpoint = serde_json::from_str(&text)
+            .map_err(|_| untrusted("it is no endpoint file".to_owned()))?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port));
+        let stream = TcpStream::connect_timeout(&address, left(until)?)?;
+        if !system::listener_is_ours(endpoint.port)? {
+            let why = "the port it names is another user's".to_owned();
+            return Err(untrusted(why));
+        }
+        stream.set_nodelay(true)?;
+        let capability = match &self.capability {
+            Some(capability) => capability.clone(),
+            None => Capability::parse(endpoint.capability.to_string())?,
+        };
+        let host = format!("127.0.0.1:{}", endpoint.port);
+        Ok(Link { stream: Box::new(stream), host, capability: Some(capability) })
+    }
+}
+
+/// One call, before it is known where it goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'a str,
+    pub(crate) body: Option<&'a [u8]>,
+    /// From connecting to the last byte; `None` waits for good.
+    pub(crate) limit: Option<Duration>,
+}
+
+/// How long may connecting take where the answer itself has no deadline?
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+struct Link {
+    stream: Box<dyn Stream>,
+    host: String,
+    capability: Option<Capability>,
+}
+
+/// What goes behind `Authorization: Bearer`.
+#[derive(Clone)]
+struct Capability(Zeroizing<String>);
+
+impl Capability {
+    /// Base64url and nothing else: it goes into a header.
+    fn parse(text: String) -> Result<Self, ClientError> {
+        let text = Zeroizing::new(text);
+        let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte);
+        if text.is_empty() || text.len() > 256 || !text.bytes().all(sound) {
+            return Err(ClientError::protocol("the capability is no base64url text"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl std::fmt::Debug for Capability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Capability")
+    }
+}
+
+/// A socket, a pipe or a TCP connection.
+pub(crate) trait Stream: Read + Write + Send {
+    /// No read or write waits longer; `None` waits for good.
+    fn wait_at_most(&mut self, limit: Option<Duration>) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn wait_at_most(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(limit)?;
+        self.set_write_timeout(limit)
+    }
+}
+
+/// One deadline over all reads and writes, however small the pieces come.
+pub(crate) struct Timed {
+    stream: Box<dyn Stream>,
+    until: Option<Instant>,
+}
+
+impl Timed {
+    fn before(&mut self) -> io::Result<()> {
+        match self.until {
+            None => Ok(()),
+            Some(until) => self.stream.wait_at_most(Some(left(until)?)),
+        }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.before()?;
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.before()?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+fn places(record: Option<&InstanceRecord>) -> Result<Vec<Place>, ClientError> {
+    let recorded = record.and_then(|record| place::named(&record.socket).ok());
+    match (recorded, place::socket()) {
+        (Some(recorded), Ok(guess)) if recorded != guess => Ok(vec![recorded, guess]),
+        (Some(recorded), _) => Ok(vec![recorded]),
+        (None, guess) => Ok(vec![guess?]),
+    }
+}
+
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory
+    )
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;

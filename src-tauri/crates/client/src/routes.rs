@@ -1,0 +1,198 @@
+//! One function per route of the local API. Decides how long each may take; never what it means.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::endpoint::{Agent, Call, Timed};
+use crate::error::ClientError;
+use crate::http::Answer;
+use crate::wire::{
+    AirflowConnection, ConfigReply, ConnectionAsk, ConnectionIds, DiscoverAsk, DiscoverReply,
+    ErrorReply, Finding, PastedCallback, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk,
+    SignOutReply, Status, TokenAsk, TokenReply,
+};
+
+/// How long may a normal call take, from connecting to the last byte?
+const LIMIT: Duration = Duration::from_secs(10);
+/// And one that talks to Ping, perhaps through a slow proxy, and to every profile in turn?
+const SLOW_LIMIT: Duration = Duration::from_secs(60);
+
+impl Agent {
+    pub fn token(&self, ask: &TokenAsk) -> Result<TokenReply, ClientError> {
+        self.post("/v1/token", ask, LIMIT)
+    }
+
+    pub fn airflow_connection(
+        &self,
+        ask: &ConnectionAsk,
+    ) -> Result<AirflowConnection, ClientError> {
+        self.post("/v1/airflow/connection", ask, LIMIT)
+    }
+
+    pub fn connections(&self) -> Result<ConnectionIds, ClientError> {
+        self.get("/v1/connections", LIMIT)
+    }
+
+    pub fn status(&self) -> Result<Status, ClientError> {
+        self.get("/v1/status", LIMIT)
+    }
+
+    pub fn doctor(&self) -> Result<Vec<Finding>, ClientError> {
+        self.get("/v1/doctor", SLOW_LIMIT)
+    }
+
+    /// Dropping the stream cancels the sign-in.
+    pub fn sign_in(&self, ask: &SignInAsk) -> Result<SignIn, ClientError> {
+        let body = json(ask)?;
+        let body = Some(body.as_slice());
+        let call = Call { method: "POST", path: "/v1/sign-in", body, limit: None };
+        let answer = self.send(&call)?;
+        if answer.status >= 400 {
+            return Err(refusal(answer.status, &answer.body()?));
+        }
+        Ok(SignIn { answer })
+    }
+
+    pub fn sign_in_callback(&self, pasted: &PastedCallback) -> Result<(), ClientError> {
+        self.post_no_answer("/v1/sign-in/callback", pasted)
+    }
+
+    pub fn sign_out(&self, ask: &SignOutAsk) -> Result<SignOutReply, ClientError> {
+        self.post("/v1/sign-out", ask, SLOW_LIMIT)
+    }
+
+    pub fn start_run(&self, ask: &RunAsk) -> Result<RunReply, ClientError> {
+        self.post("/v1/runs", ask, LIMIT)
+    }
+
+    pub fn end_run(&self, id: &str) -> Result<(), ClientError> {
+        let sound = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if !sound {
+            return Err(ClientError::protocol("a run's id is no path"));
+        }
+        let path = format!("/v1/runs/{id}");
+        let call = Call { method: "DELETE", path: &path, body: None, limit: Some(LIMIT) };
+        self.exchange(&call).map(drop)
+    }
+
+    pub fn config(&self) -> Result<ConfigReply, ClientError> {
+        self.get("/v1/config", LIMIT)
+    }
+
+    /// Puts the whole text; one with problems is refused and what was there stays.
+    pub fn put_config(&self, text: &str) -> Result<(), ClientError> {
+        let body = json(&ConfigReply { text: text.to_owned(), ..ConfigReply::default() })?;
+        let body = Some(body.as_slice());
+        let call = Call { method: "PUT", path: "/v1/config", body, limit: Some(LIMIT) };
+        self.exchange(&call).map(drop)
+    }
+
+    pub fn discover(&self, ask: &DiscoverAsk) -> Result<DiscoverReply, ClientError> {
+        self.post("/v1/discover", ask, SLOW_LIMIT)
+    }
+
+    pub fn stop(&self) -> Result<(), ClientError> {
+        self.post_no_answer("/v1/agent/stop", &Empty {})
+    }
+
+    pub fn pause(&self) -> Result<(), ClientError> {
+        self.post_no_answer("/v1/agent/pause", &Empty {})
+    }
+
+    pub fn resume(&self) -> Result<(), ClientError> {
+        self.post_no_answer("/v1/agent/resume", &Empty {})
+    }
+
+    fn get<R: DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<R, ClientError> {
+        read(&self.exchange(&Call { method: "GET", path, body: None, limit: Some(limit) })?)
+    }
+
+    fn post<B: Serialize, R: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        limit: Duration,
+    ) -> Result<R, ClientError> {
+        let body = json(body)?;
+        let body = Some(body.as_slice());
+        read(&self.exchange(&Call { method: "POST", path, body, limit: Some(limit) })?)
+    }
+
+    fn post_no_answer<B: Serialize>(&self, path: &str, body: &B) -> Result<(), ClientError> {
+        let body = json(body)?;
+        let body = Some(body.as_slice());
+        self.exchange(&Call { method: "POST", path, body, limit: Some(LIMIT) }).map(drop)
+    }
+
+    fn exchange(&self, call: &Call<'_>) -> Result<Bytes, ClientError> {
+        let seconds = call.limit.unwrap_or_default().as_secs();
+        let timed_out = |error| match error {
+            ClientError::Io(io) if is_timeout(&io) => ClientError::TimedOut { seconds },
+            other => other,
+        };
+        let answer = self.send(call).map_err(timed_out)?;
+        let status = answer.status;
+        let body = answer.body().map_err(timed_out)?;
+        if (200..300).contains(&status) { Ok(body) } else { Err(refusal(status, &body)) }
+    }
+}
+
+/// The events of one sign-in, as they happen.
+pub struct SignIn {
+    answer: Answer<Timed>,
+}
+
+impl Iterator for SignIn {
+    type Item = Result<SignInEvent, ClientError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.answer.line() {
+                Ok(Some(line)) if line.is_empty() => {}
+                Ok(Some(line)) => return Some(read(&line)),
+                Ok(None) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignIn")
+    }
+}
+
+type Bytes = zeroize::Zeroizing<Vec<u8>>;
+
+#[derive(Serialize)]
+struct Empty {}
+
+fn json<B: Serialize>(body: &B) -> Result<Bytes, ClientError> {
+    let bytes = serde_json::to_vec(body);
+    bytes.map(Bytes::new).map_err(|error| ClientError::protocol(error.to_string()))
+}
+
+/// The text of a parser's error may quote the body, and with it a token: only its place is told.
+fn read<R: DeserializeOwned>(body: &[u8]) -> Result<R, ClientError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ClientError::protocol(format!("its JSON does not fit at column {}", error.column()))
+    })
+}
+
+fn refusal(status: u16, body: &[u8]) -> ClientError {
+    let reply = serde_json::from_slice(body).unwrap_or_else(|_| ErrorReply {
+        error: if status == 401 { "invalid_token" } else { "server_error" }.to_owned(),
+        error_description: format!("the agent answered HTTP {status}"),
+        cause: None,
+        hint: None,
+    });
+    ClientError::Refused { reply, status }
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+}

@@ -1,0 +1,29 @@
+//! macOS: who owns a loopback listener.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[path = "unix.rs"]
+mod unix;
+
+pub(crate) use unix::*;
+
+use crate::place::Os;
+
+pub(crate) const OS: Os = Os::MacOs;
+
+/// Another user may have taken the port since the agent died. There is no table to read; `lsof`
+/// ends with 0 only where a process of the user listens there.
+pub(crate) fn listener_is_ours(port: u16) -> io::Result<bool> {
+    let uid = uid().to_string();
+    let mut lsof = Command::new("/usr/sbin/lsof");
+    lsof.args(["-a", "-nP", "-t", "-u", &uid, "-sTCP:LISTEN", &format!("-iTCP@127.0.0.1:{port}")]);
+    let status = lsof.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    Ok(status.success())
+}
+
+/// launchd starts only what is installed as a job; until then the agent gets a session of its own.
+pub(crate) fn service_command(_program: &Path, _names: &[&str]) -> Option<Command> {
+    None
+}
