@@ -72,6 +72,7 @@ impl Instance {
             pid: std::process::id(),
             socket: socket.to_string_lossy().into_owned(),
             started_at: now.as_secs(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         system::write_private(&self.record, &serde_json::to_vec(&record)?)
     }
@@ -161,7 +162,12 @@ mod tests {
         let state = state_folder(&world);
         system::private_dir(&state).unwrap();
         let record = state.join(RECORD);
-        let dead = InstanceRecord { pid: u32::MAX, socket: "/s".into(), started_at: 1 };
+        let dead = InstanceRecord {
+            pid: u32::MAX,
+            socket: "/s".into(),
+            started_at: 1,
+            version: String::new(),
+        };
         std::fs::write(&record, serde_json::to_vec(&dead).unwrap()).unwrap();
         assert_eq!(holder(&record), None);
         let mine = Instance::acquire(&state).unwrap();

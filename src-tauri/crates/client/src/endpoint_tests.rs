@@ -167,7 +167,10 @@ fn one_deadline_covers_an_answer_that_comes_in_small_pieces() {
     let limit = Some(Duration::from_millis(100));
     let call = Call { method: "GET", path: "/v1/status", body: None, limit };
     match agent(&socket).send(&call).map(|answer| answer.status) {
-        Err(ClientError::Io(error)) => assert_eq!(error.kind(), ErrorKind::TimedOut),
+        // A socket says `WouldBlock` where its timeout runs out.
+        Err(ClientError::Io(error)) => {
+            assert!(matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock));
+        }
         other => panic!("{other:?}"),
     }
     assert!(started.elapsed() < Duration::from_secs(2));
