@@ -1,0 +1,143 @@
+"""The local API, version 1: one JSON question, one JSON answer.
+
+Decides how to reach the agent, what to trust and when to ask again. Never looks at a proxy
+setting, never starts an agent, never shares a connection across a fork, imports no Airflow.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+from typing import Any
+
+from airflow_provider_dagpass import place, transport
+from airflow_provider_dagpass.errors import AgentAway, DagpassError
+
+__all__ = ["AGENT", "Agent", "AgentAway", "DagpassError"]
+
+#: How long may one question take in all, with connecting and asking again? Airflow sets no limit
+#: of its own, and a lookup is synchronous.
+TOTAL_SECONDS = 10.0
+
+
+class Agent:
+    """The agent, over one kept connection a process."""
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def connection(
+        self, conn_id: str, *, env: str | None = None, context: dict[str, str] | None = None
+    ) -> dict[str, Any] | None:
+        """Airflow's connection JSON, or ``None`` for a conn_id that the agent does not know."""
+        ask = {"conn_id": conn_id, "env": env, "context": context}
+        try:
+            answer: dict[str, Any] = self._post("/v1/airflow/connection", ask)
+        except DagpassError as error:
+            if error.status == 404 and error.code == "not_found":
+                return None
+            raise
+        return answer
+
+    def token(self, **ask: Any) -> dict[str, Any]:
+        """An access token (RFC 6749 §5.1, plus ``expires_at``); fields as ``POST /v1/token``."""
+        answer: dict[str, Any] = self._post("/v1/token", ask)
+        if not isinstance(answer.get("access_token"), str):
+            raise _unusable("an answer without `access_token`")
+        return answer
+
+    def _post(self, path: str, ask: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps({key: value for key, value in ask.items() if value}).encode()
+        deadline = transport.Deadline(TOTAL_SECONDS)
+        if self._pid != os.getpid():
+            self._forget()
+        lock = self._lock
+        if not lock.acquire(timeout=deadline.left()):
+            raise _slow()
+        try:
+            status, payload = self._exchange(path, body, deadline)
+        except TimeoutError:
+            raise _slow() from None
+        except (OSError, http.client.HTTPException) as error:
+            raise _unusable(type(error).__name__) from None
+        finally:
+            lock.release()
+        return _read(status, payload)
+
+    def _exchange(self, path: str, body: bytes, deadline: transport.Deadline) -> tuple[int, bytes]:
+        try:
+            socket_path = place.agent_socket()
+        except place.PlaceError as error:
+            raise AgentAway(str(error)) from None
+        kept, self._kept = self._kept, None
+        if kept is not None and kept.socket_path == socket_path:
+            try:
+                return self._send(kept, path, body, deadline)
+            except ConnectionError:
+                # The agent closes what is idle or was restarted: nothing of this question was
+                # answered, so it is asked once more.
+                kept.close()
+        elif kept is not None:
+            kept.close()
+        return self._send(transport.connect(socket_path, deadline), path, body, deadline)
+
+    def _send(
+        self, wire: transport.Wire, path: str, body: bytes, deadline: transport.Deadline
+    ) -> tuple[int, bytes]:
+        try:
+            response = wire.request(path, body, deadline)
+            try:
+                payload = response.read()
+            except ConnectionError:
+                # Half an answer is an answer: no second question.
+                raise http.client.IncompleteRead(b"") from None
+        except BaseException:
+            wire.close()
+            raise
+        if response.will_close:
+            wire.close()
+        else:
+            self._kept = wire
+        return response.status, payload
+
+    def _forget(self) -> None:
+        # The parent goes on using its connection: ours is dropped, unread and unwritten.
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._kept: transport.Wire | None = None
+
+
+#: The process's one connection to the agent.
+AGENT = Agent()
+os.register_at_fork(after_in_child=AGENT._forget)
+
+
+def _read(status: int, payload: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        raise _unusable(f"HTTP {status} without JSON", status) from None
+    if not isinstance(answer, dict):
+        raise _unusable(f"HTTP {status} without a JSON object", status)
+    if status == 200:
+        return answer
+    raise DagpassError(
+        str(answer.get("error", "server_error")),
+        str(answer.get("error_description", f"the agent answered HTTP {status}")),
+        cause=answer.get("cause"),
+        hint=answer.get("hint"),
+        status=status,
+    )
+
+
+def _slow() -> DagpassError:
+    text = f"the dagpass agent did not answer within {TOTAL_SECONDS:.0f} seconds"
+    return DagpassError("temporarily_unavailable", text, hint="run `dagpass doctor`")
+
+
+def _unusable(cause: str, status: int = 0) -> DagpassError:
+    text = "the dagpass agent gave no usable answer"
+    hint = "run `dagpass doctor`"
+    return DagpassError("server_error", text, cause=cause, hint=hint, status=status)

@@ -1,0 +1,172 @@
+"""Where the agent listens and which files it leaves for its clients.
+
+Decides places; opens nothing but the small files it names. The Rust client passes the same
+table, ``tests/cases/socket_places.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Env = Mapping[str, str]
+
+
+def agent_socket() -> str:
+    """The socket to connect to: the environment's, the running agent's own record, the table's."""
+    if not os.environ.get("DAGPASS_SOCKET"):
+        recorded = _recorded_socket()
+        if recorded is not None:
+            return recorded
+    return socket_place(current_system(), os.environ, Facts.of_this_machine())
+
+
+def socket_place(system: str, env: Env, facts: Facts) -> str:
+    """The table of places, pure. ``system`` is ``linux`` or ``macos``."""
+    named = env.get("DAGPASS_SOCKET")
+    if named:
+        if not named.startswith("/"):
+            raise PlaceError("not_absolute", f"`{named}` is no absolute socket path")
+        return _within_limit(system, named)
+    if system == "macos":
+        home = _home(env, facts)
+        return _within_limit(system, f"{home}/Library/Application Support/dagpass/agent.sock")
+    return _within_limit(system, _linux_path(env, facts))
+
+
+def state_dir() -> str:
+    """The agent's state folder: ``agent.lock`` and ``connections.json`` lie here."""
+    home = _home(os.environ, None)
+    if current_system() == "macos":
+        return f"{home}/Library/Application Support/dagpass"
+    state_home = os.environ.get("XDG_STATE_HOME", "")
+    if not state_home.startswith("/"):
+        state_home = f"{home}/.local/state"
+    return os.path.join(state_home, "dagpass")
+
+
+def known_connections() -> frozenset[str] | None:
+    """The conn_ids the agent answers for, as it last wrote them; ``None`` where it never did."""
+    try:
+        record = _read_json(os.path.join(state_dir(), "connections.json"))
+        return frozenset(str(conn_id) for conn_id in record["connections"])
+    except (OSError, ValueError, KeyError, TypeError, PlaceError):
+        return None
+
+
+def tcp_endpoint(socket_path: str) -> tuple[int, str] | None:
+    """Port and capability from ``endpoint.json`` beside the socket.
+
+    ``None`` where there is no such file, or one that anybody else can read or has written.
+    """
+    path = os.path.join(os.path.dirname(socket_path), "endpoint.json")
+    try:
+        record = _read_json(path, private=True)
+        return int(record["port"]), str(record["capability"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What only the system knows."""
+
+    uid: int
+    hostname: str
+    #: ``/run/user/UID`` is a folder and belongs to ``uid``.
+    run_user_dir_ours: bool
+    #: By the user database, for where ``HOME`` is not set.
+    home: str | None = None
+
+    @classmethod
+    def of_this_machine(cls) -> Facts:
+        uid = os.geteuid()
+        home = None if os.environ.get("HOME") else _pw_home(uid)
+        return cls(uid, socket.gethostname(), _is_our_folder(f"/run/user/{uid}", uid), home)
+
+
+class PlaceError(Exception):
+    """There is no place: ``not_absolute``, ``path_too_long`` or ``no_home``."""
+
+    def __init__(self, code: str, text: str, *, length: int = 0, limit: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+        self.length = length
+        self.limit = limit
+
+
+def current_system() -> str:
+    return "macos" if sys.platform == "darwin" else "linux"
+
+
+def _linux_path(env: Env, facts: Facts) -> str:
+    runtime = env.get("XDG_RUNTIME_DIR", "")
+    if runtime.startswith("/"):
+        return f"{runtime.rstrip('/')}/dagpass/agent.sock"
+    if facts.run_user_dir_ours:
+        return f"/run/user/{facts.uid}/dagpass/agent.sock"
+    host = facts.hostname
+    # A home folder may be shared by several machines; a name is never a path.
+    folder = "localhost" if host in ("", ".", "..") else host.replace("/", "_")
+    return f"{_home(env, facts)}/.local/state/dagpass/{folder}/agent.sock"
+
+
+def _within_limit(system: str, path: str) -> str:
+    # `sun_path` has 108 bytes (macOS 104) and the last one is the terminating zero.
+    limit = 103 if system == "macos" else 107
+    length = len(os.fsencode(path))
+    if length > limit:
+        text = f"the socket's path has {length} bytes and this system takes {limit}: {path}"
+        raise PlaceError("path_too_long", text, length=length, limit=limit)
+    return path
+
+
+def _home(env: Env, facts: Facts | None) -> str:
+    # The user database may be a slow directory server: asked only where HOME is not set.
+    home = env.get("HOME") or (facts.home if facts else _pw_home(os.geteuid()))
+    if not home:
+        raise PlaceError("no_home", "the home folder is not known: HOME is not set")
+    return home.rstrip("/")
+
+
+def _recorded_socket() -> str | None:
+    # The record may be stale: connecting tells.
+    try:
+        recorded = str(_read_json(os.path.join(state_dir(), "agent.lock"))["socket"])
+    except (OSError, ValueError, KeyError, TypeError, PlaceError):
+        return None
+    return recorded if recorded.startswith("/") else None
+
+
+def _read_json(path: str, *, private: bool = False) -> Any:
+    # Non-blocking, so that a fifo put in the place of a file cannot hold a lookup up.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(handle, "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+            raise ValueError(f"{path} is not a file of ours")
+        if private and about.st_mode & 0o077:
+            raise ValueError(f"{path} is open to others")
+        return json.loads(file.read())
+
+
+def _is_our_folder(path: str, uid: int) -> bool:
+    try:
+        about = os.stat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == uid
+
+
+def _pw_home(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_dir or None
+    except KeyError:
+        return None

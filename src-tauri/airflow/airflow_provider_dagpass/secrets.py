@@ -1,0 +1,111 @@
+"""The secrets backend: connections that only the agent knows.
+
+Decides which lookups are the agent's, and how a refusal reaches the person. It keeps no token,
+does no I/O until it is asked, and never starts an agent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from typing import Any, NoReturn
+
+from airflow.secrets import BaseSecretsBackend
+
+from airflow_provider_dagpass import context, place
+from airflow_provider_dagpass.chain import NextBackend
+from airflow_provider_dagpass.client import AGENT, DagpassError
+
+log = logging.getLogger(__name__)
+
+#: Answers that may come before the agent has looked at the conn_id: they are no reason to stop a
+#: lookup of a connection that was never ours.
+_SAY_NOTHING_OF_THE_ID = frozenset(
+    {"agent_away", "access_denied", "invalid_request", "invalid_token", "server_error"}
+)
+
+
+class DagpassBackend(BaseSecretsBackend):
+    """``[secrets] backend = airflow_provider_dagpass.secrets.DagpassBackend``.
+
+    ``env``: the environment whose connections are meant (``[env.NAME.connection.ID]``).
+    ``next``: ``{"class": …, "kwargs": {…}}``, the backend that had this slot before.
+    """
+
+    def __init__(self, env: str | None = None, next: Any = None, **unknown: Any) -> None:
+        # What is wrong with the arguments is told at the first lookup: a constructor that raises
+        # breaks every `airflow` command.
+        super().__init__()
+        self._env = env
+        self._next = NextBackend(next)
+        self._unknown = sorted(unknown)
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        value = self._from_agent(conn_id, team_name)
+        if value is None and self._next:
+            return self._next.call("get_conn_value", self, team_name, conn_id=conn_id)
+        return value
+
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> Any:
+        value = self._from_agent(conn_id, team_name)
+        if value is not None:
+            return self.deserialize_connection(conn_id=conn_id, value=value)
+        if self._next:
+            return self._next.call("get_connection", self, team_name, conn_id=conn_id)
+        return None
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        return self._next.call("get_variable", self, team_name, key=key) if self._next else None
+
+    def get_config(self, key: str) -> str | None:
+        return self._next.call("get_config", self, None, key=key) if self._next else None
+
+    def _from_agent(self, conn_id: str, team_name: str | None) -> str | None:
+        if _switched_off() or _set_in_environment(conn_id, team_name):
+            return None
+        if self._unknown:
+            log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._unknown))
+            self._unknown = []
+        try:
+            found = AGENT.connection(conn_id, env=self._env, context=context.current())
+        except DagpassError as error:
+            if _is_ours(conn_id, error):
+                return _refuse(error)
+            log.debug("dagpass: %s: not one of ours, left to others: %s", conn_id, error)
+            return None
+        return json.dumps(found) if found is not None else None
+
+
+def _switched_off() -> bool:
+    return os.environ.get("DAGPASS_AIRFLOW", "").lower() == "off"
+
+
+def _set_in_environment(conn_id: str, team_name: str | None) -> bool:
+    """Somebody (a unit test, most often) says by hand what this connection is."""
+    name = conn_id.upper()
+    if team_name and os.environ.get(f"AIRFLOW_CONN__{team_name.upper()}___{name}"):
+        return True
+    return bool(os.environ.get(f"AIRFLOW_CONN_{name}"))
+
+
+def _is_ours(conn_id: str, error: DagpassError) -> bool:
+    if error.code not in _SAY_NOTHING_OF_THE_ID and error.status:
+        return True
+    known = place.known_connections()
+    return known is not None and conn_id in known
+
+
+def _refuse(error: DagpassError) -> None:
+    """Stop the lookup where Airflow lets us; else say aloud why nothing is found."""
+    try:
+        from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
+    except ImportError:
+        # Airflow 2 swallows whatever a backend raises, with a traceback that buries the reason.
+        log.warning("%s", error)
+        return
+    _raise(AirflowSecretsBackendAccessDenied, error)
+
+
+def _raise(kind: type[Exception], error: DagpassError) -> NoReturn:
+    raise kind(str(error)) from None

@@ -1,0 +1,175 @@
+"""A connection to the agent: Unix socket where it works, else TCP loopback.
+
+Decides whether the listener is ours before any capability is sent. Knows no route.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import socket
+import struct
+import sys
+from typing import Any
+
+from airflow_provider_dagpass import place
+from airflow_provider_dagpass.errors import AgentAway
+
+LOOPBACK = "127.0.0.1"
+
+
+def connect(socket_path: str, deadline: Deadline) -> Wire:
+    """A new connection, or ``AgentAway``."""
+    try:
+        sock = _over_socket(socket_path, deadline)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        endpoint = place.tcp_endpoint(socket_path)
+        if endpoint is None:
+            raise AgentAway(f"{socket_path}: {error.strerror or error}") from None
+        return _over_tcp(socket_path, endpoint, deadline)
+    return Wire(sock, socket_path)
+
+
+class Deadline:
+    """Seconds left of one question, on a clock that no test freezes.
+
+    ``freezegun`` and its like replace ``time.monotonic`` in every module; they leave the
+    process's own count of elapsed ticks alone.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = os.times().elapsed + seconds
+
+    def left(self) -> float:
+        left = self._end - os.times().elapsed
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class Wire:
+    """One HTTP/1.1 connection, kept between questions."""
+
+    def __init__(self, sock: socket.socket, socket_path: str, tcp: tuple[int, str] | None = None):
+        self.socket_path = socket_path
+        self._capability = tcp[1] if tcp else None
+        self._sock = _TimedSocket(sock)
+        # `Host` is what the agent's guard takes: `localhost` on the socket.
+        self._http = http.client.HTTPConnection(*((LOOPBACK, tcp[0]) if tcp else ("localhost",)))
+        # Left to itself, http.client would dial localhost:80 where a connection was closed.
+        self._http.auto_open = 0
+        self._http.sock = self._sock  # type: ignore[assignment]
+
+    def request(self, path: str, body: bytes, deadline: Deadline) -> http.client.HTTPResponse:
+        self._sock.deadline = deadline
+        headers = {"Sec-Dagpass": "1", "Content-Type": "application/json"}
+        # A capability given by `dagpass run` says who asks; it goes before the machine's own.
+        capability = os.environ.get("DAGPASS_CAPABILITY") or self._capability
+        if capability:
+            headers["Authorization"] = f"Bearer {capability}"
+        self._http.request("POST", path, body, headers)
+        return self._http.getresponse()
+
+    def close(self) -> None:
+        self._http.close()
+        self._sock.close()
+
+
+class _TimedSocket:
+    """What ``http.client`` needs of a socket, each step within the question's deadline."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.deadline: Deadline | None = None
+
+    def sendall(self, data: Any) -> None:
+        self._limit()
+        self._sock.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Incoming(self))
+
+    def receive_into(self, buffer: Any) -> int:
+        self._limit()
+        return self._sock.recv_into(buffer)
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def _limit(self) -> None:
+        if self.deadline is not None:
+            self._sock.settimeout(self.deadline.left())
+
+
+class _Incoming(io.RawIOBase):
+    """The reading side; closing it leaves the connection open."""
+
+    def __init__(self, sock: _TimedSocket) -> None:
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._sock.receive_into(buffer)
+
+
+def _over_socket(path: str, deadline: Deadline) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Blocking with the kernel's limit: a non-blocking connect gives up at once on a full queue.
+        left = deadline.left()
+        limit = struct.pack("@ll", int(left), int(left % 1 * 1_000_000))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        try:
+            sock.connect(path)
+        except BlockingIOError:
+            raise TimeoutError from None
+        _check_peer(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _check_peer(sock: socket.socket, path: str) -> None:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return  # macOS: the folder is 0700 and lies in the person's own Library.
+    _pid, uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid != os.geteuid():
+        raise AgentAway(f"{path} belongs to uid {uid}, not to you")
+
+
+def _over_tcp(socket_path: str, endpoint: tuple[int, str], deadline: Deadline) -> Wire:
+    port = endpoint[0]
+    if sys.platform == "linux" and not _listener_is_ours(port):
+        raise AgentAway(f"no listener of yours on {LOOPBACK}:{port}")
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(deadline.left())
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.connect((LOOPBACK, port))
+    except OSError as error:
+        sock.close()
+        if isinstance(error, TimeoutError):
+            raise
+        raise AgentAway(f"{LOOPBACK}:{port}: {error.strerror or error}") from None
+    return Wire(sock, socket_path, endpoint)
+
+
+def _listener_is_ours(port: int) -> bool:
+    """By the kernel's table: a port that was freed may since belong to another person."""
+    # Columns: sl, local_address (hexadecimal, host byte order), rem_address, st (0A = listening),
+    # queues, timers, retransmits, uid.
+    address = struct.unpack("=I", socket.inet_aton(LOOPBACK))[0]
+    local = f"{address:08X}:{port:04X}"
+    try:
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table]
+    except OSError:
+        return False
+    owners = {row[7] for row in rows if row[1:2] == [local] and row[3] == "0A"}
+    return owners == {str(os.geteuid())}

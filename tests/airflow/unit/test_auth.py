@@ -1,0 +1,151 @@
+"""One fresh token a request, and one second try."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from airflow_provider_dagpass import auth
+from airflow_provider_dagpass.auth import AgentAuth
+from airflow_provider_dagpass.client import DagpassError
+from stub_agent import LOGIN_REQUIRED, StubAgent, reply
+
+
+class Api(ThreadingHTTPServer):
+    """Takes one token; `/away` redirects to another host."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.good = "one"
+        self.seen: list[tuple[str, str | None, bytes]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Api
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        token = self.headers.get("Authorization")
+        self.server.seen.append((self.path, token, body))
+        if self.path == "/away":
+            self._answer(307, Location=f"http://localhost:{self.server.server_port}/there")
+        else:
+            self._answer(200 if token == f"Bearer {self.server.good}" else 401)
+
+    def _answer(self, status: int, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": "0", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the test's own output."""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    server = Api()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def gives(agent: StubAgent, token: str, after_refusal: str | None = None) -> None:
+    def answer(ask: object) -> bytes:
+        rejected = ask.json.get("rejected")  # type: ignore[attr-defined]
+        value = after_refusal if rejected and after_refusal else token
+        return reply(200, {"access_token": value, "token_type": "Bearer", "expires_in": 60})
+
+    agent.answer = answer
+
+
+def test_each_request_of_a_session_asks_the_agent(agent: StubAgent, api: Api) -> None:
+    gives(agent, "one")
+    with requests.Session() as session:
+        session.auth = AgentAuth()
+        for _ in range(3):
+            assert session.post(api.url, data="x").status_code == 200
+    assert [ask.path for ask in agent.asks] == ["/v1/token"] * 3
+    assert agent.asks[0].json == {}
+
+
+def test_a_refused_token_is_named_by_its_hash_and_the_request_sent_once_more(
+    agent: StubAgent, api: Api
+) -> None:
+    gives(agent, "old", after_refusal="one")
+    response = requests.post(api.url, data="payload", auth=AgentAuth(profile="prod"), timeout=5)
+    assert response.status_code == 200
+    assert [seen[1:] for seen in api.seen] == [("Bearer old", b"payload"), ("Bearer one", b"payload")]
+    assert agent.asks[1].json == {"profile": "prod", "rejected": hashlib.sha256(b"old").hexdigest()}
+
+
+def test_the_same_token_again_is_not_sent_again(agent: StubAgent, api: Api) -> None:
+    gives(agent, "old")
+    assert requests.post(api.url, auth=AgentAuth(), timeout=5).status_code == 401
+    assert len(api.seen) == 1
+
+
+def test_a_second_refusal_is_the_callers(agent: StubAgent, api: Api) -> None:
+    gives(agent, "old", after_refusal="older")
+    assert requests.post(api.url, auth=AgentAuth(), timeout=5).status_code == 401
+    assert len(api.seen) == 2
+
+
+def test_a_token_does_not_follow_a_redirect_to_another_host(agent: StubAgent, api: Api) -> None:
+    gives(agent, "one", after_refusal="two")
+    assert requests.post(f"{api.url}/away", auth=AgentAuth(), timeout=5).status_code == 401
+    assert [seen[:2] for seen in api.seen] == [("/away", "Bearer one"), ("/there", None)]
+
+
+@pytest.mark.parametrize(("login", "ask"), [("prod", {"profile": "prod"}), ("warehouse_api", {"connection": "warehouse_api"})])
+def test_a_login_names_a_connection_of_ours_or_else_a_profile(
+    agent: StubAgent, api: Api, world: Path, login: str, ask: dict
+) -> None:
+    (world / "state/dagpass/connections.json").write_text(json.dumps({"version": 1, "connections": ["warehouse_api"]}))
+    gives(agent, "one")
+    requests.post(api.url, auth=AgentAuth(login, "ignored"), timeout=5)
+    assert agent.asks[0].json == ask
+
+
+def test_each_value_is_registered_with_the_masker_once(
+    agent: StubAgent, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr(auth, "_mask", masked.append)
+    gives(agent, "one")
+    with requests.Session() as session:
+        session.auth = AgentAuth()
+        session.post(api.url)
+        session.post(api.url)
+        gives(agent, "two")
+        session.post(api.url)
+    assert masked == ["one", "two"]
+
+
+def test_airflows_own_masker_takes_it(agent: StubAgent, api: Api) -> None:
+    pytest.importorskip("airflow")
+    gives(agent, "one-token-long-enough")
+    requests.post(api.url, auth=AgentAuth(), timeout=5)
+    try:
+        from airflow.sdk.log import redact
+    except ImportError:
+        from airflow.utils.log.secrets_masker import redact
+    assert "one-token" not in str(redact("it was one-token-long-enough"))
+
+
+def test_not_signed_in_is_the_agents_own_error(agent: StubAgent, api: Api) -> None:
+    agent.answer = lambda ask: LOGIN_REQUIRED
+    with pytest.raises(DagpassError) as refused:
+        requests.post(api.url, auth=AgentAuth(), timeout=5)
+    assert refused.value.code == "login_required"
+    assert api.seen == []

@@ -1,0 +1,211 @@
+"""Which lookups are the agent's, and what the person is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.secrets.local_filesystem import LocalFilesystemBackend
+
+from airflow_provider_dagpass.secrets import DagpassBackend
+from stub_agent import LOGIN_REQUIRED, StubAgent, http_connection, reply
+
+try:
+    from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied as AccessDenied
+except ImportError:
+    AccessDenied = None
+
+LOCAL = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+GUARD = reply(403, {"error": "access_denied", "error_description": "root is denied"})
+OFFLINE = reply(503, {"error": "temporarily_unavailable", "error_description": "Ping is unreachable"})
+BROKEN = reply(500, {"error": "server_error", "error_description": "something broke"})
+
+
+def assert_told(text: str, caplog: pytest.LogCaptureFixture, conn_id: str = "warehouse_api") -> None:
+    """By the one exception Airflow does not swallow, or on 2.11 by a warning."""
+    if AccessDenied is not None:
+        with pytest.raises(AccessDenied, match=text):
+            DagpassBackend().get_connection(conn_id)
+        return
+    with caplog.at_level(logging.WARNING):
+        assert DagpassBackend().get_connection(conn_id) is None
+    assert any(text in record.getMessage() for record in caplog.records)
+
+
+def knows(world: Path, *ids: str) -> None:
+    (world / "state/dagpass/connections.json").write_text(json.dumps({"version": 1, "connections": ids}))
+
+
+def test_a_connection_that_only_the_agent_knows(agent: StubAgent) -> None:
+    agent.answer = lambda ask: http_connection("tok")
+    connection = DagpassBackend(env="dev").get_connection("warehouse_api")
+    assert (connection.conn_id, connection.conn_type) == ("warehouse_api", "http")
+    assert connection.host == "https://warehouse.example"
+    assert connection.extra_dejson == {"Authorization": "Bearer tok"}
+    assert connection.password is None
+    assert agent.asks[0].json == {"conn_id": "warehouse_api", "env": "dev"}
+
+
+def test_the_constructor_does_no_io_and_never_raises(agent: StubAgent) -> None:
+    for kwargs in ({}, {"env": "dev"}, {"next": {"class": "no.such.Class"}}, {"next": "{"}, {"typo": "1"}):
+        DagpassBackend(**kwargs)
+    assert agent.accepted == 0
+
+
+def test_a_conn_id_of_others_is_a_miss(agent: StubAgent) -> None:
+    assert DagpassBackend().get_connection("aws_default") is None
+    assert DagpassBackend().get_conn_value("aws_default") is None
+
+
+def test_variables_and_config_are_never_asked_for(agent: StubAgent) -> None:
+    assert DagpassBackend().get_variable("x") is None
+    assert DagpassBackend().get_config("x") is None
+    assert agent.accepted == 0
+
+
+def test_not_signed_in_reaches_the_person_with_the_hint(
+    agent: StubAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.answer = lambda ask: LOGIN_REQUIRED
+    assert_told("sign in again; run `dagpass login prod`", caplog)
+
+
+def test_offline_reaches_the_person(agent: StubAgent, caplog: pytest.LogCaptureFixture) -> None:
+    agent.answer = lambda ask: OFFLINE
+    assert_told("Ping is unreachable", caplog)
+
+
+@pytest.mark.parametrize("answer", [GUARD, BROKEN, b""], ids=["guard", "broken", "closed"])
+def test_what_says_nothing_of_the_id_stops_only_ids_of_ours(
+    agent: StubAgent, world: Path, caplog: pytest.LogCaptureFixture, answer: bytes
+) -> None:
+    agent.answer = lambda ask: answer
+    assert DagpassBackend().get_connection("warehouse_api") is None
+    knows(world, "warehouse_api")
+    assert DagpassBackend().get_connection("aws_default") is None
+    assert_told("dagpass: ", caplog)
+
+
+def test_an_agent_that_is_away_stops_only_ids_of_ours(world: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert DagpassBackend().get_connection("warehouse_api") is None
+    knows(world, "warehouse_api")
+    assert DagpassBackend().get_connection("aws_default") is None
+    assert_told("agent is not running.*; run `dagpass agent start`" if AccessDenied else "agent is not running", caplog)
+
+
+def test_it_steps_back_where_the_environment_names_the_connection(
+    agent: StubAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_API", "http://stub")
+    assert DagpassBackend().get_connection("warehouse_api") is None
+    monkeypatch.delenv("AIRFLOW_CONN_WAREHOUSE_API")
+    monkeypatch.setenv("AIRFLOW_CONN__BLUE___WAREHOUSE_API", "http://stub")
+    assert DagpassBackend().get_connection("warehouse_api", team_name="blue") is None
+    assert agent.accepted == 0
+
+
+def test_it_is_switched_off_without_io(agent: StubAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGPASS_AIRFLOW", "off")
+    assert DagpassBackend().get_connection("warehouse_api") is None
+    assert agent.accepted == 0
+
+
+def test_the_running_task_is_told_and_a_parse_is_named(
+    agent: StubAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["airflow", "dag-processor"])
+    DagpassBackend().get_connection("x")
+    for name, value in {"DAG_ID": "d", "TASK_ID": "t", "DAG_RUN_ID": "r", "TRY_NUMBER": "2"}.items():
+        monkeypatch.setenv(f"AIRFLOW_CTX_{name}", value)
+    DagpassBackend().get_connection("x")
+    assert agent.asks[0].json["context"] == {"purpose": "dag-parse"}
+    assert agent.asks[1].json["context"] == {"dag_id": "d", "task_id": "t", "run_id": "r", "try": "2"}
+
+
+@pytest.fixture
+def local(world: Path) -> dict[str, Any]:
+    (world / "connections.json").write_text(json.dumps({"aws_default": "aws://key:secret@"}))
+    (world / "variables.json").write_text(json.dumps({"colour": "green"}))
+    kwargs = {
+        "connections_file_path": str(world / "connections.json"),
+        "variables_file_path": str(world / "variables.json"),
+    }
+    return {"class": LOCAL, "kwargs": kwargs}
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["object", "json_text"])
+def test_the_backend_that_was_there_answers_after_us(agent: StubAgent, local: dict, as_text: bool) -> None:
+    agent.answer = lambda ask: http_connection("tok") if ask.json["conn_id"] == "ours" else MISS
+    backend = DagpassBackend(next=json.dumps(local) if as_text else local)
+    assert backend.get_connection("ours").host == "https://warehouse.example"
+    assert backend.get_connection("aws_default").login == "key"
+    assert backend.get_connection("nobodys") is None
+    assert backend.get_connection("aws_default", team_name="blue").login == "key"
+    assert backend.get_variable("colour") == "green"
+    assert backend.get_config("nothing") is None
+    assert isinstance(backend._next._backend, LocalFilesystemBackend)
+
+
+MISS = reply(404, {"error": "not_found", "error_description": "no such connection"})
+
+
+def test_stepping_back_leaves_the_other_backend_its_turn(
+    agent: StubAgent, local: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGPASS_AIRFLOW", "off")
+    assert DagpassBackend(next=local).get_connection("aws_default").login == "key"
+    monkeypatch.delenv("DAGPASS_AIRFLOW")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://other:secret@")
+    assert DagpassBackend(next=local).get_connection("aws_default").login == "key"
+    assert agent.accepted == 0
+
+
+def test_a_refusal_is_not_asked_about_elsewhere(agent: StubAgent, local: dict) -> None:
+    if AccessDenied is None:
+        pytest.skip("Airflow 2 has no refusal that stops a lookup")
+    agent.answer = lambda ask: LOGIN_REQUIRED
+    with pytest.raises(AccessDenied):
+        DagpassBackend(next=local).get_connection("aws_default")
+
+
+class Raises:
+    def __init__(self, **kwargs: Any) -> None:
+        if kwargs.get("at_once"):
+            raise RuntimeError("wrong arguments")
+
+    def get_connection(self, conn_id: str) -> None:
+        raise PermissionError("vault is sealed")
+
+    def get_variable(self, key: str, **rest: Any) -> str:
+        return f"{key}:{rest['team_name']}"
+
+
+def test_its_errors_are_unchanged_and_its_signature_is_respected(agent: StubAgent) -> None:
+    here = f"{__name__}.Raises"
+    with pytest.raises(PermissionError, match="^vault is sealed$"):
+        DagpassBackend(next={"class": here}).get_connection("x", team_name="blue")
+    with pytest.raises(RuntimeError, match="^wrong arguments$"):
+        DagpassBackend(next={"class": here, "kwargs": {"at_once": True}}).get_connection("x")
+    with pytest.raises(ModuleNotFoundError, match="no_such"):
+        DagpassBackend(next={"class": "no_such.Class"}).get_connection("x")
+    assert DagpassBackend(next={"class": here}).get_variable("k", team_name="blue") == "k:blue"
+
+
+def test_a_wrong_argument_is_told_at_the_first_lookup(agent: StubAgent, caplog: pytest.LogCaptureFixture) -> None:
+    backend = DagpassBackend(evn="dev")
+    with caplog.at_level(logging.WARNING):
+        backend.get_connection("x")
+        backend.get_connection("x")
+    assert [record.getMessage() for record in caplog.records if "evn" in record.getMessage()] == [
+        "dagpass: unknown backend_kwargs: evn"
+    ]
+
+
+def test_the_client_loads_without_airflow() -> None:
+    code = "import sys, airflow_provider_dagpass.client as c; assert 'airflow' not in sys.modules, 1"
+    subprocess.run([sys.executable, "-c", code], check=True)
