@@ -3,4 +3,5 @@
 pub mod callback;
 pub mod config;
 pub mod instance;
+pub mod keychain;
 pub mod system;

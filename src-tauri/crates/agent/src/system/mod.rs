@@ -23,9 +23,11 @@ use windows as process;
 
 pub use process::{ended, executable, harden, process_alive, started_at, tcp_peer_uid};
 #[cfg(unix)]
-pub use unix::{LocalListener, LocalStream, own_uid, private_dir, write_private};
+pub use unix::{LocalListener, LocalStream, own_uid, private_dir, read_private, write_private};
 #[cfg(windows)]
-pub use windows::{LocalListener, LocalStream, own_sid, own_uid, private_dir, write_private};
+pub use windows::{
+    LocalListener, LocalStream, own_sid, own_uid, private_dir, read_private, write_private,
+};
 
 /// The process at the other end of a local connection, as the system tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! socket of our own, and never leaves a file that another user may read.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -121,6 +121,24 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     // Without it the rename itself may be lost with the power.
     File::open(folder)?.sync_all()
+}
+
+/// Reads a file that holds a secret; refuses one that anybody else may read.
+pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let mut file = File::open(path).map_err(named)?;
+    let found = file.metadata().map_err(named)?;
+    if Some(found.uid()) != own_uid() {
+        return Err(refused(path, &format!("belongs to uid {}, not to us", found.uid())));
+    }
+    if found.mode() & 0o077 != 0 {
+        let mode = found.mode() & 0o7777;
+        return Err(refused(path, &format!("may be read by others (mode {mode:04o}); use 0600")));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(named)?;
+    Ok(bytes)
 }
 
 fn temporary_beside(path: &Path) -> io::Result<PathBuf> {

@@ -137,6 +137,12 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads a file that holds a secret.
+pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
+    fs::read(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
 /// No crash dialog that would hold the dead process and its memory open.
 pub fn harden() -> io::Result<()> {
     // SAFETY: takes and returns plain flags.

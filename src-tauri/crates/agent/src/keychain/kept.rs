@@ -1,0 +1,308 @@
+//! The store in the keychain. A record over the keychain's limit, and every record that it will not
+//! take any more, lies in a file sealed under a key of the keychain; where both hold a record, the
+//! newer one counts. Nothing is lost between the two: the newer is written before the older goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use dagpass_core::ports::{Saved, StoreFailure};
+use dagpass_core::session::StoredSession;
+use dagpass_core::time::Timestamp;
+use zeroize::Zeroizing;
+
+use super::envelope::{self, SealingKey};
+use super::files::AccountFiles;
+use super::thread::KeychainThread;
+use super::{Health, HealthState, off_runtime, record, system_store};
+
+/// The keychain account of the sealing key; no profile may have this name.
+const KEY_ACCOUNT: &str = "#sealing-key";
+
+pub(super) struct InKeychain {
+    thread: KeychainThread,
+    files: AccountFiles,
+    /// Bytes that an item may have.
+    limit: usize,
+    /// Read early, so that it is there when the keychain locks later.
+    key: Mutex<Option<SealingKey>>,
+    /// Accounts whose newest record is in the file though it belongs into the keychain.
+    displaced: Mutex<BTreeSet<String>>,
+    last: Mutex<Option<StoreFailure>>,
+    /// One call at a time for each account.
+    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl InKeychain {
+    pub(super) fn new(thread: KeychainThread, limit: usize, state: &Path) -> Self {
+        Self {
+            thread,
+            files: AccountFiles::new(state, "sealed", ".sealed"),
+            limit,
+            key: Mutex::default(),
+            displaced: Mutex::default(),
+            last: Mutex::default(),
+            turns: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn load(&self, account: &str) -> Result<Option<StoredSession>, StoreFailure> {
+        let turn = self.turn(account);
+        let _turn = turn.lock().await;
+        let outcome = self.load_newest(account).await;
+        self.note(&outcome);
+        outcome
+    }
+
+    pub(super) async fn save(
+        &self,
+        account: &str,
+        plain: Zeroizing<Vec<u8>>,
+    ) -> Result<Saved, StoreFailure> {
+        let turn = self.turn(account);
+        let _turn = turn.lock().await;
+        let text = Zeroizing::new(STANDARD.encode(&*plain));
+        if text.len() > self.limit {
+            return self.save_sealed(account, plain).await;
+        }
+        let contested = self.thread.hanging() > 0;
+        let written = self.write(account, text).await;
+        self.note(&written);
+        match written {
+            Ok(()) => {
+                self.settle(account, plain, contested).await?;
+                Ok(Saved::Kept)
+            }
+            Err(refused) => {
+                let Some(key) = self.known_key() else { return Err(refused) };
+                self.seal(account, key, plain).await?;
+                lock(&self.displaced).insert(account.to_owned());
+                Ok(Saved::Fallback)
+            }
+        }
+    }
+
+    /// Both places are emptied, also where one of them fails.
+    pub(super) async fn forget(&self, account: &str) -> Result<(), StoreFailure> {
+        let turn = self.turn(account);
+        let _turn = turn.lock().await;
+        let kept = self.delete(account).await;
+        self.note(&kept);
+        self.unseal(account).await?;
+        kept
+    }
+
+    /// Also makes sure of the sealing key: the one moment when a person is there to unlock.
+    pub(super) async fn readiness(&self) -> Result<(), StoreFailure> {
+        let outcome = match self.thread.call(|keychain| keychain.look()).await {
+            Ok(()) => self.sealing_key().await.map(|_| ()),
+            refused => refused,
+        };
+        self.note(&outcome);
+        outcome
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let displaced = lock(&self.displaced).len();
+        let last = lock(&self.last).clone();
+        let (state, detail) = match (displaced, last) {
+            (0, None) => (HealthState::Ok, None),
+            (0, Some(failure)) => (HealthState::after(&failure), Some(failure.to_string())),
+            (_, failure) => {
+                let why = failure.map(|failure| format!(": {failure}")).unwrap_or_default();
+                let what = format!("{displaced} record(s) in the encrypted file{why}");
+                (HealthState::Degraded, Some(what))
+            }
+        };
+        Health { kind: system_store::KIND, state, detail }
+    }
+
+    async fn load_newest(&self, account: &str) -> Result<Option<StoredSession>, StoreFailure> {
+        let sealed = {
+            let (files, account) = (self.files.clone(), account.to_owned());
+            off_runtime(move || files.read(&account)).await?
+        };
+        let contested = self.thread.hanging() > 0;
+        let kept = self.read(account).await;
+        let Some(sealed) = sealed else {
+            let session = kept?.map(|text| decode_text(&text)).transpose()?;
+            if session.is_some() {
+                self.prepare_key().await;
+            }
+            return Ok(session);
+        };
+        if let (Err(refused), None) = (&kept, self.known_key()) {
+            return Err(refused.clone());
+        }
+        let Some(key) = self.find_key().await? else {
+            return Err(StoreFailure::Corrupt(
+                "the keychain no longer holds the key of the encrypted file".to_owned(),
+            ));
+        };
+        let plain = envelope::open(&key, account, &sealed)?;
+        let from_file = record::decode(&plain)?;
+        let from_keychain = match kept {
+            Ok(text) => text.and_then(|text| decode_text(&text).ok()),
+            // The file is written only where it is the newest, so it can be used without.
+            Err(_) => return Ok(Some(from_file)),
+        };
+        match from_keychain {
+            Some(kept) if age(&kept) >= age(&from_file) => {
+                self.settle(account, plain, contested).await?;
+                Ok(Some(kept))
+            }
+            _ => {
+                self.move_back(account, plain).await;
+                Ok(Some(from_file))
+            }
+        }
+    }
+
+    /// Where the file should not be the place, the keychain takes the record over.
+    async fn move_back(&self, account: &str, plain: Zeroizing<Vec<u8>>) {
+        let text = Zeroizing::new(STANDARD.encode(&*plain));
+        if text.len() > self.limit {
+            return;
+        }
+        let contested = self.thread.hanging() > 0;
+        let moved = match self.write(account, text).await {
+            Ok(()) => self.settle(account, plain, contested).await,
+            refused => refused,
+        };
+        if let Err(failure) = moved {
+            tracing::warn!(account, %failure, "record stays in the encrypted file");
+            lock(&self.displaced).insert(account.to_owned());
+        }
+    }
+
+    /// After the keychain took the newest record. `contested`: an older call still hung when that
+    /// began and may yet write what it was given, so the file holds the newest record as well.
+    async fn settle(
+        &self,
+        account: &str,
+        plain: Zeroizing<Vec<u8>>,
+        contested: bool,
+    ) -> Result<(), StoreFailure> {
+        self.prepare_key().await;
+        match self.known_key() {
+            Some(key) if contested => self.seal(account, key, plain).await,
+            _ => self.unseal(account).await,
+        }?;
+        lock(&self.displaced).remove(account);
+        Ok(())
+    }
+
+    /// A record over the limit: the file is its place.
+    async fn save_sealed(
+        &self,
+        account: &str,
+        plain: Zeroizing<Vec<u8>>,
+    ) -> Result<Saved, StoreFailure> {
+        let key = self.sealing_key().await;
+        self.note(&key);
+        self.seal(account, key?, plain).await?;
+        lock(&self.displaced).remove(account);
+        // The older record is outdated by its age; with it gone nobody can find it at all.
+        if let Err(failure) = self.delete(account).await {
+            tracing::warn!(account, %failure, "outdated keychain item not removed");
+        }
+        Ok(Saved::Kept)
+    }
+
+    /// Makes sure of the key while the keychain is open; without it a later lock has no fallback.
+    async fn prepare_key(&self) {
+        if let Err(failure) = self.sealing_key().await {
+            tracing::warn!(%failure, "no sealing key: a locked keychain would have no fallback");
+        }
+    }
+
+    /// The key, made where the keychain has none.
+    async fn sealing_key(&self) -> Result<SealingKey, StoreFailure> {
+        if let Some(key) = self.find_key().await? {
+            return Ok(key);
+        }
+        let turn = self.turn(KEY_ACCOUNT);
+        let _turn = turn.lock().await;
+        if let Some(key) = self.find_key().await? {
+            return Ok(key);
+        }
+        let made = SealingKey::generate()?;
+        self.write(KEY_ACCOUNT, made.to_text()).await?;
+        // Read back: the key counts only once it is known to be there after a restart.
+        self.find_key().await?.ok_or_else(|| {
+            StoreFailure::Unavailable("the keychain did not keep what it took".to_owned())
+        })
+    }
+
+    async fn find_key(&self) -> Result<Option<SealingKey>, StoreFailure> {
+        if let Some(key) = self.known_key() {
+            return Ok(Some(key));
+        }
+        let Some(text) = self.read(KEY_ACCOUNT).await? else { return Ok(None) };
+        let key = SealingKey::from_text(&text)?;
+        *lock(&self.key) = Some(key.clone());
+        Ok(Some(key))
+    }
+
+    fn known_key(&self) -> Option<SealingKey> {
+        lock(&self.key).clone()
+    }
+
+    async fn read(&self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        let account = account.to_owned();
+        self.thread.call(move |keychain| keychain.read(&account)).await
+    }
+
+    async fn write(&self, account: &str, text: Zeroizing<String>) -> Result<(), StoreFailure> {
+        let account = account.to_owned();
+        self.thread.call(move |keychain| keychain.write(&account, text.as_bytes())).await
+    }
+
+    async fn delete(&self, account: &str) -> Result<(), StoreFailure> {
+        let account = account.to_owned();
+        self.thread.call(move |keychain| keychain.delete(&account)).await
+    }
+
+    async fn seal(
+        &self,
+        account: &str,
+        key: SealingKey,
+        plain: Zeroizing<Vec<u8>>,
+    ) -> Result<(), StoreFailure> {
+        let (files, account) = (self.files.clone(), account.to_owned());
+        off_runtime(move || files.write(&account, &envelope::seal(&key, &account, &plain)?)).await
+    }
+
+    async fn unseal(&self, account: &str) -> Result<(), StoreFailure> {
+        let (files, name) = (self.files.clone(), account.to_owned());
+        off_runtime(move || files.remove(&name)).await?;
+        lock(&self.displaced).remove(account);
+        Ok(())
+    }
+
+    fn turn(&self, account: &str) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(lock(&self.turns).entry(account.to_owned()).or_default())
+    }
+
+    fn note<T>(&self, outcome: &Result<T, StoreFailure>) {
+        *lock(&self.last) = outcome.as_ref().err().cloned();
+    }
+}
+
+/// Which of two records is newer: a later sign-in, or a later save of the same one.
+fn age(session: &StoredSession) -> (Timestamp, u64) {
+    (session.signed_in_at, session.generation)
+}
+
+fn decode_text(text: &[u8]) -> Result<StoredSession, StoreFailure> {
+    let plain = STANDARD.decode(text).map(Zeroizing::new).map_err(|_| {
+        StoreFailure::Corrupt("the keychain item is not a record of dagpass".to_owned())
+    })?;
+    record::decode(&plain)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,57 @@
+//! Linux: the Secret Service (gnome-keyring, KWallet, KeePassXC) over the session bus.
+
+use std::collections::HashMap;
+
+use dagpass_core::ports::StoreFailure;
+use secret_service::blocking::SecretService;
+use secret_service::{EncryptionType, Error};
+use zbus_secret_service_keyring_store::Store;
+
+use super::provider::{Keyring, Look, Provider, SERVICE, failure};
+
+pub(super) const KIND: &str = "secret-service";
+
+/// No limit was met up to 16 MiB.
+pub(super) const LIMIT: usize = usize::MAX;
+
+/// Connects, and learns first whether that would lead to a prompt.
+pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
+    let service = SecretService::connect(EncryptionType::Plain).map_err(|error| cause(&error))?;
+    let mut look: Look = Box::new(move |account| look(&service, account));
+    look(None)?;
+    let store = Store::new().map_err(|error| failure(&error))?;
+    Ok(Box::new(Keyring::new(store, look, HashMap::new())))
+}
+
+/// Any get or set of a locked item prompts, and with a desktop blocks until somebody answers; these
+/// two questions never do.
+fn look(service: &SecretService<'_>, account: Option<&str>) -> Result<(), StoreFailure> {
+    let collection = service.get_default_collection().map_err(|error| cause(&error))?;
+    if collection.is_locked().map_err(|error| cause(&error))? {
+        return Err(StoreFailure::Locked("the default collection is locked".to_owned()));
+    }
+    let Some(account) = account else { return Ok(()) };
+    let ours = HashMap::from([("service", SERVICE), ("username", account)]);
+    let found = service.search_items(ours).map_err(|error| cause(&error))?;
+    if found.locked.is_empty() {
+        return Ok(());
+    }
+    Err(StoreFailure::Locked("the item lies in a locked collection".to_owned()))
+}
+
+fn cause(error: &Error) -> StoreFailure {
+    match error {
+        Error::Locked | Error::Prompt | Error::PromptDisconnected => {
+            StoreFailure::Locked(error.to_string())
+        }
+        Error::NoResult => StoreFailure::Unavailable(
+            "the Secret Service has no default collection; make one with your desktop's key manager"
+                .to_owned(),
+        ),
+        Error::Unavailable => StoreFailure::Unavailable(
+            "no session bus, or no Secret Service (gnome-keyring, KWallet, KeePassXC) on it"
+                .to_owned(),
+        ),
+        other => StoreFailure::Unavailable(other.to_string()),
+    }
+}

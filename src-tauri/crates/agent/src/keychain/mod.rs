@@ -1,0 +1,230 @@
+//! Where refresh tokens live: the system's keychain, or the encrypted file that a person opted in to.
+//! Never plaintext, never a silent change of place, never a call without a deadline.
+//!
+//! 1. [`choice`]: which store was chosen
+//! 2. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
+//! 3. [`sealed`]: in the encrypted file alone
+//! 4. [`thread`], [`provider`]: how the keychain is asked
+//! 5. [`record`], [`envelope`], [`files`], [`mark`]: what is written
+
+mod choice;
+mod envelope;
+mod files;
+mod kept;
+mod mark;
+mod provider;
+mod record;
+mod sealed;
+mod thread;
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod system_store;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod system_store;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system_store;
+
+#[cfg(test)]
+mod fixture;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use dagpass_core::ports::{Loaded, Pending, RefreshTokenStore, Saved, StoreFailure};
+use dagpass_core::request::SessionKey;
+use dagpass_core::session::{InFlight, StoredSession};
+use dagpass_core::token::Secret;
+
+pub use choice::{PassphraseLock, StoreChoice};
+
+use files::AccountFiles;
+use kept::InKeychain;
+use sealed::InFiles;
+use thread::{Connect, DEADLINE, KeychainThread};
+
+/// The store of refresh tokens.
+pub struct KeychainStore {
+    backing: Backing,
+    marks: AccountFiles,
+}
+
+enum Backing {
+    Keychain(Box<InKeychain>),
+    Files(Arc<InFiles>),
+}
+
+/// What `status` says of the store: as the last call left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// `secret-service`, `keychain`, `credential-manager`, `passphrase-file`, `key-file`.
+    pub kind: &'static str,
+    pub state: HealthState,
+    pub detail: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthState {
+    Ok,
+    Locked,
+    Unavailable,
+    /// It serves, but a record lies in its second place or cannot be read.
+    Degraded,
+}
+
+impl HealthState {
+    /// The wire's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Locked => "locked",
+            Self::Unavailable => "unavailable",
+            Self::Degraded => "degraded",
+        }
+    }
+
+    fn after(failure: &StoreFailure) -> Self {
+        match failure {
+            StoreFailure::Locked(_) => Self::Locked,
+            StoreFailure::Unavailable(_) | StoreFailure::TimedOut(_) => Self::Unavailable,
+            StoreFailure::Corrupt(_) => Self::Degraded,
+        }
+    }
+}
+
+impl KeychainStore {
+    /// Touches neither keychain nor files: the first call does.
+    pub fn open(choice: StoreChoice, state: &Path) -> Self {
+        let files = match choice {
+            StoreChoice::Keychain => {
+                let connect: Connect = Arc::new(system_store::connect);
+                let thread = KeychainThread::new(connect, DEADLINE);
+                return Self::over(thread, system_store::LIMIT, state);
+            }
+            StoreChoice::PassphraseFile { lock } => InFiles::behind_passphrase(lock, state),
+            StoreChoice::KeyFile { key_file } => InFiles::behind_key_file(key_file, state),
+        };
+        Self { backing: Backing::Files(Arc::new(files)), marks: marks(state) }
+    }
+
+    fn over(thread: KeychainThread, limit: usize, state: &Path) -> Self {
+        let kept = Box::new(InKeychain::new(thread, limit, state));
+        Self { backing: Backing::Keychain(kept), marks: marks(state) }
+    }
+
+    /// Opens the passphrase store until the agent ends. The other stores need no passphrase.
+    pub async fn unlock(&self, passphrase: Secret<String>) -> Result<(), StoreFailure> {
+        match &self.backing {
+            Backing::Keychain(_) => Ok(()),
+            Backing::Files(files) => {
+                let files = Arc::clone(files);
+                off_runtime(move || files.unlock(&passphrase)).await
+            }
+        }
+    }
+
+    /// As the last call left it; [`RefreshTokenStore::readiness`] asks anew.
+    pub fn health(&self) -> Health {
+        match &self.backing {
+            Backing::Keychain(kept) => kept.health(),
+            Backing::Files(files) => files.health(),
+        }
+    }
+}
+
+impl std::fmt::Debug for KeychainStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeychainStore").field("kind", &self.health().kind).finish_non_exhaustive()
+    }
+}
+
+impl RefreshTokenStore for KeychainStore {
+    fn load<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<Loaded, StoreFailure>> {
+        Box::pin(async move {
+            let account = key.account();
+            let session = match &self.backing {
+                Backing::Keychain(kept) => kept.load(&account).await?,
+                Backing::Files(files) => {
+                    let (files, account) = (Arc::clone(files), account.clone());
+                    off_runtime(move || files.load(&account)).await?
+                }
+            };
+            let marks = self.marks.clone();
+            let in_flight = off_runtime(move || mark::read(&marks, &account)).await?;
+            Ok(Loaded { session, in_flight })
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        session: &'a StoredSession,
+    ) -> Pending<'a, Result<Saved, StoreFailure>> {
+        Box::pin(async move {
+            let (account, plain) = (key.account(), record::encode(session)?);
+            match &self.backing {
+                Backing::Keychain(kept) => kept.save(&account, plain).await,
+                Backing::Files(files) => {
+                    let files = Arc::clone(files);
+                    off_runtime(move || files.save(&account, &plain)).await?;
+                    Ok(Saved::Kept)
+                }
+            }
+        })
+    }
+
+    fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async move {
+            let account = key.account();
+            match &self.backing {
+                Backing::Keychain(kept) => kept.forget(&account).await?,
+                Backing::Files(files) => {
+                    let (files, account) = (Arc::clone(files), account.clone());
+                    off_runtime(move || files.forget(&account)).await?;
+                }
+            }
+            let marks = self.marks.clone();
+            off_runtime(move || mark::write(&marks, &account, None)).await
+        })
+    }
+
+    fn mark<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        mark: Option<&'a InFlight>,
+    ) -> Pending<'a, Result<(), StoreFailure>> {
+        let (marks, account, mark) = (self.marks.clone(), key.account(), mark.cloned());
+        Box::pin(off_runtime(move || mark::write(&marks, &account, mark.as_ref())))
+    }
+
+    fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async move {
+            match &self.backing {
+                Backing::Keychain(kept) => kept.readiness().await,
+                Backing::Files(files) => {
+                    let files = Arc::clone(files);
+                    off_runtime(move || files.readiness()).await
+                }
+            }
+        })
+    }
+}
+
+fn marks(state: &Path) -> AccountFiles {
+    AccountFiles::new(state, "in-flight", ".json")
+}
+
+/// Files are flushed to the disk, which may take long; the runtime's threads do not wait for it.
+async fn off_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreFailure> + Send + 'static,
+) -> Result<T, StoreFailure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(StoreFailure::Unavailable(format!("the store's task ended: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
