@@ -1,0 +1,243 @@
+//! The independent provider of `tests/idp`: started for one test, asked what it saw, told what to
+//! do wrong.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::certificates::Certificates;
+use crate::http;
+use crate::world::{Process, World};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    PingOne,
+    PingFederate,
+    PingAm,
+}
+
+impl Family {
+    pub(crate) const ALL: [Self; 3] = [Self::PingOne, Self::PingFederate, Self::PingAm];
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PingOne => "pingone",
+            Self::PingFederate => "pingfederate",
+            Self::PingAm => "pingam",
+        })
+    }
+}
+
+/// What a provider is started with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting<'a> {
+    pub(crate) family: Family,
+    /// Seconds an access token lives.
+    pub(crate) access: u32,
+    /// `detect`, `drop`, `grace`, `never`.
+    pub(crate) rotation: &'a str,
+    pub(crate) tls: Option<&'a Certificates>,
+}
+
+impl Setting<'_> {
+    pub(crate) const fn of(family: Family) -> Self {
+        Self { family, access: 300, rotation: "detect", tls: None }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Idp {
+    pub(crate) family: Family,
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) api: String,
+    control: String,
+    _process: Process,
+}
+
+impl Idp {
+    pub(crate) fn start(setting: Setting<'_>) -> Self {
+        install();
+        let mut command = Command::new("node");
+        command.arg(folder().join("provider.mjs")).stdin(Stdio::piped());
+        command.args(["--family", &setting.family.to_string()]);
+        command.args(["--at-ttl", &setting.access.to_string()]);
+        command.args(["--rotation", setting.rotation]);
+        if let Some(tls) = setting.tls {
+            command.arg("--tls").arg(&tls.chain).arg(&tls.key);
+        }
+        let process = Process::spawn("provider", &mut command);
+        let line: Value = process.stdout.wait_for("line of the provider", |text| {
+            text.split_once('\n').map(|(line, _)| serde_json::from_str(line).unwrap())
+        });
+        let text = |name: &str| line[name].as_str().unwrap().to_owned();
+        Self {
+            family: setting.family,
+            issuer: text("issuer"),
+            client_id: text("client_id"),
+            api: text("api"),
+            control: text("control"),
+            _process: process,
+        }
+    }
+
+    /// A profile `prod` at this provider; `more` is added inside its table.
+    pub(crate) fn config(&self, more: &str) -> String {
+        format!(
+            "default-profile = \"prod\"\n\n[profile.prod]\nissuer = \"{}\"\nclient-id = \"{}\"\n\
+             scopes = [\"openid\", \"profile\", \"groups\", \"airflow\", \"warehouse:read\", \
+             \"lake:read\", \"reports:read\"]\nredirect-ports = [0]\n{more}\n",
+            self.issuer, self.client_id
+        )
+    }
+
+    /// The calls that match, e.g. `endpoint=token&grant=refresh_token`, as soon as there are `count`.
+    pub(crate) fn wait(&self, count: usize, filter: &str) -> Vec<Value> {
+        let answer = self.get(&format!("wait?{filter}&count={count}&ms=30000"));
+        assert_eq!(answer["came"], true, "{count} calls with {filter}; saw: {}", self.get("log"));
+        answer["calls"].as_array().unwrap().clone()
+    }
+
+    /// The calls that match, now.
+    pub(crate) fn calls(&self, filter: &str) -> Vec<Value> {
+        self.get(&format!("wait?{filter}&ms=0"))["calls"].as_array().unwrap().clone()
+    }
+
+    pub(crate) fn refreshes(&self) -> Vec<Value> {
+        self.calls("endpoint=token&grant=refresh_token")
+    }
+
+    /// What the protected API saw: time, token, expiry, status.
+    pub(crate) fn api_log(&self) -> Vec<Value> {
+        self.get("api-log")["calls"].as_array().unwrap().clone()
+    }
+
+    /// Calls the protected API and gives the status.
+    pub(crate) fn call_api(&self, token: &str) -> u16 {
+        let header = format!("Bearer {token}");
+        http::with_headers(&self.api, "GET", &[("Authorization", &header)], "").unwrap().status
+    }
+
+    pub(crate) fn approve(&self, user_code: &str) {
+        self.post("approve", &json!({ "user_code": user_code }));
+    }
+
+    /// Signs in without a browser; gives the callback URL, which holds a code.
+    pub(crate) fn authorize(&self, url: &str) -> String {
+        self.post("authorize", &json!({ "url": url }))["callback"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks for a fault; `tests/idp/faults.mjs` lists the kinds.
+    pub(crate) fn fault(&self, fault: &Value) {
+        self.post("fault", fault);
+    }
+
+    pub(crate) fn release(&self) {
+        self.post("release", &Value::Null);
+    }
+
+    pub(crate) fn access_lifetime(&self, seconds: u32) {
+        self.post("ttl", &json!({ "access": seconds }));
+    }
+
+    pub(crate) fn revoke_families(&self) {
+        assert!(self.post("revoke-family", &Value::Null)["revoked"].as_u64().unwrap() > 0);
+    }
+
+    /// Tells the world's scan every secret this provider handed out or was sent.
+    pub(crate) fn give_secrets(&self, world: &World) {
+        let answer = self.get("secrets");
+        let secrets = answer["secrets"].as_array().unwrap();
+        assert!(!secrets.is_empty(), "the provider handed out no secret");
+        for secret in secrets {
+            world.secret(secret["kind"].as_str().unwrap(), secret["value"].as_str().unwrap());
+        }
+    }
+
+    fn get(&self, route: &str) -> Value {
+        self.ask(route, "GET", "")
+    }
+
+    fn post(&self, route: &str, body: &Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.ask(route, "POST", &body)
+    }
+
+    fn ask(&self, route: &str, method: &str, body: &str) -> Value {
+        let reply = http::request(&format!("{}/{route}", self.control), method, body).unwrap();
+        assert_eq!(reply.status, 200, "{route}: {}", reply.body);
+        reply.json()
+    }
+}
+
+/// No refresh token may ever reach the provider twice.
+pub(crate) fn assert_none_twice(refreshes: &[Value]) {
+    let mut seen = std::collections::BTreeSet::new();
+    for call in refreshes {
+        let presented = call["presented"].as_str().unwrap();
+        assert!(seen.insert(presented.to_owned()), "presented twice: {refreshes:#?}");
+    }
+}
+
+/// `$BROWSER` for the agent: a real Chromium that signs in, its report in the world's `tmp`.
+pub(crate) fn chromium(world: &World) -> PathBuf {
+    install();
+    let home = world.home();
+    let tmp = world.root().join("tmp");
+    let script = format!(
+        "#!/bin/sh\nHOME='{}' TMPDIR='{}' exec node '{}' --report '{}' --screenshot '{}' \"$1\"\n",
+        home.display(),
+        tmp.display(),
+        folder().join("browser.mjs").display(),
+        tmp.join("page.json").display(),
+        tmp.join("page.png").display(),
+    );
+    script_file(world, "chromium", &script)
+}
+
+/// `$BROWSER` that only writes down which URL it was to open.
+pub(crate) fn notebook(world: &World) -> PathBuf {
+    let file = world.root().join("tmp/opened");
+    script_file(world, "notebook", &format!("#!/bin/sh\necho \"$1\" >> '{}'\n", file.display()))
+}
+
+fn script_file(world: &World, name: &str, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let file = world.root().join(name);
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+/// Where the rig lies, its packages installed.
+pub(crate) fn rig_folder() -> &'static Path {
+    install();
+    folder()
+}
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/idp"))
+}
+
+/// The provider's packages, from its lock file, once; under a lock, as test programs may overlap.
+fn install() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let lock =
+            fs::File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock")).unwrap();
+        lock.lock().unwrap();
+        if folder().join("node_modules/.package-lock.json").exists() {
+            return;
+        }
+        let mut npm = Command::new("npm");
+        npm.arg("ci").arg("--prefix").arg(folder()).stdin(Stdio::null());
+        let done = npm.output().expect("Node.js with npm is installed");
+        assert!(done.status.success(), "npm ci: {}", String::from_utf8_lossy(&done.stderr));
+    });
+}
