@@ -14,6 +14,7 @@ use crate::http;
 use crate::world::{Process, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the products' own names")]
 pub(crate) enum Family {
     PingOne,
     PingFederate,

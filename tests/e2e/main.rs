@@ -1,26 +1,27 @@
 //! End to end: the real programs in a hermetic home, against providers on loopback. One file a
 //! fact. Linux only: the keychain here is gnome-keyring under a private D-Bus.
 
+#![cfg(target_os = "linux")]
 #![cfg_attr(
-    all(test, target_os = "linux"),
+    test,
     expect(dead_code, reason = "the tests that use the rest of the stage come with the agent")
 )]
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod argv;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod certificates;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod http;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod idp;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod scan;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod scan_finds_leaks;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod stage;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod wait;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod world;
