@@ -1,0 +1,1 @@
+//! Every switch, on its own.
