@@ -1,5 +1,6 @@
 //! The daemon: sign-in, keychain, refresh and the local endpoint.
 
+pub mod browser;
 pub mod callback;
 pub mod config;
 pub mod instance;
