@@ -16,7 +16,7 @@ pub(super) const LIMIT: usize = usize::MAX;
 
 /// Connects, and learns first whether that would lead to a prompt.
 pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
-    let service = SecretService::connect(EncryptionType::Plain).map_err(|error| cause(&error))?;
+    let service = SecretService::connect(EncryptionType::Plain).map_err(|error| absent(&error))?;
     let mut look: Look = Box::new(move |account| look(&service, account));
     look(None)?;
     let store = Store::new().map_err(|error| failure(&error))?;
@@ -39,6 +39,22 @@ fn look(service: &SecretService<'_>, account: Option<&str>) -> Result<(), StoreF
     Err(StoreFailure::Locked("the item lies in a locked collection".to_owned()))
 }
 
+/// Why there was no connection: the bus itself is missing, or nothing on it keeps secrets. The crate's
+/// errors carry no kind that would tell, but every answer of a bus has a D-Bus name.
+fn absent(error: &Error) -> StoreFailure {
+    let text = error.to_string();
+    if matches!(error, Error::Unavailable) || text.contains("ServiceUnknown") {
+        return StoreFailure::Unavailable(
+            "no Secret Service on the session bus (gnome-keyring, KWallet and KeePassXC are such)"
+                .to_owned(),
+        );
+    }
+    if text.contains("org.freedesktop.") {
+        return cause(error);
+    }
+    StoreFailure::Unavailable(format!("no session bus ({text})"))
+}
+
 fn cause(error: &Error) -> StoreFailure {
     match error {
         Error::Locked | Error::Prompt | Error::PromptDisconnected => {
@@ -46,10 +62,6 @@ fn cause(error: &Error) -> StoreFailure {
         }
         Error::NoResult => StoreFailure::Unavailable(
             "the Secret Service has no default collection; make one with your desktop's key manager"
-                .to_owned(),
-        ),
-        Error::Unavailable => StoreFailure::Unavailable(
-            "no session bus, or no Secret Service (gnome-keyring, KWallet, KeePassXC) on it"
                 .to_owned(),
         ),
         other => StoreFailure::Unavailable(other.to_string()),

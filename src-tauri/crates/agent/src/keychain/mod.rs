@@ -29,6 +29,9 @@ mod system_store;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod gnome_keyring;
 
 use std::path::Path;
 use std::sync::Arc;
