@@ -1,0 +1,134 @@
+"""The DAGs of `dags/` against a stand-in for agent and API with five-second tokens.
+
+Shows that the Python half and this Airflow fit each other before any Rust is built. It says
+nothing of the real agent: `run.py dag` does that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import run
+import venvs
+from stub_agent import LOGIN_REQUIRED, NOT_FOUND, Ask, StubAgent, http_connection, reply
+
+LIFETIME = 5.0
+#: As the real agent: the same bytes until a quarter of the lifetime is left.
+MARGIN = LIFETIME / 4
+
+
+def rehearse(version: str, args: argparse.Namespace) -> int:
+    tokens = Tokens()
+    api = Api(tokens)
+    with tempfile.TemporaryDirectory(prefix="dagpass-stage-") as stage:
+        _enter(Path(stage))
+        agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], answers(tokens, api))
+        failures = [name for name in run.DAGS if not _served(version, args, name, api)]
+        agent.answer = lambda ask: LOGIN_REQUIRED
+        if not _told(version, Path(stage) / "refused", "run `dagpass login prod`"):
+            failures.append("a refusal with its hint")
+        agent.close()
+        if not _told(version, Path(stage) / "away", "run `dagpass agent start`"):
+            failures.append("an agent that is away")
+    for failure in failures:
+        print(f"airflow {version}: FAILED: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+class Tokens:
+    """One token at a time, as the agent would give it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ends: dict[str, float] = {}
+        self._current = ""
+
+    def current(self) -> str:
+        with self._lock:
+            if self._ends.get(self._current, 0) - time.monotonic() < MARGIN:
+                self._current = secrets.token_urlsafe(32)
+                self._ends[self._current] = time.monotonic() + LIFETIME
+            return self._current
+
+    def good(self, token: str) -> bool:
+        return self._ends.get(token, 0) > time.monotonic()
+
+
+class Api(ThreadingHTTPServer):
+    """Refuses expired tokens, and keeps the answer it gave to each call."""
+
+    daemon_threads = True
+
+    def __init__(self, tokens: Tokens) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.tokens = tokens
+        self.answers: list[int] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Api
+
+    def do_GET(self) -> None:
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        status = 200 if self.path == "/api/ping" and self.server.tokens.good(token) else 401
+        self.server.answers.append(status)
+        self.send_response(status)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """The answers are kept, not printed."""
+
+
+def answers(tokens: Tokens, api: Api):  # type: ignore[no-untyped-def]
+    def answer(ask: Ask) -> bytes:
+        if ask.path == "/v1/token":
+            body = {"access_token": tokens.current(), "token_type": "Bearer", "expires_in": 5}
+            return reply(200, body)
+        if ask.json.get("conn_id") == "sandbox_api":
+            return http_connection(tokens.current(), api.url)
+        return NOT_FOUND
+
+    return answer
+
+
+def _enter(stage: Path) -> None:
+    for name, folder in {"HOME": "home", "XDG_STATE_HOME": "state", "XDG_RUNTIME_DIR": "run"}.items():
+        (stage / folder).mkdir()
+        os.environ.setdefault("DAGPASS_CACHE", str(venvs.cache().parent))
+        os.environ[name] = str(stage / folder)
+    os.environ["DAGPASS_SOCKET"] = str(stage / "agent.sock")
+    state = stage / "state" / "dagpass"
+    state.mkdir()
+    (state / "connections.json").write_text(json.dumps({"version": 1, "connections": ["sandbox_api"]}))
+
+
+def _served(version: str, args: argparse.Namespace, name: str, api: Api) -> bool:
+    api.answers.clear()
+    ask = argparse.Namespace(
+        name=name, api=f"{api.url}/api/ping", connection="sandbox_api", seconds=args.seconds, tokens=args.tokens
+    )
+    code = run.dag(version, ask)
+    print(f"airflow {version}: {name}: the API answered {len(api.answers)} calls, {set(api.answers)}", file=sys.stderr)
+    return code == 0 and set(api.answers) == {200}
+
+
+def _told(version: str, home: Path, hint: str) -> bool:
+    env = run._wired(venvs.airflow_home(version, home))
+    asked = run._airflow(version, env, "connections", "get", "sandbox_api", capture=True)
+    told = hint in " ".join((asked.stdout or "").split())
+    if not told:
+        print(asked.stdout, file=sys.stderr)
+    return told and asked.returncode != 0

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Real Airflow for the tests: `prepare`, `unit`, `dag`, `rehearse`. Standard library only.
+
+`dag` runs one of `dags/` under `airflow dags test` against the agent that the caller's
+environment names (`DAGPASS_SOCKET`, `XDG_RUNTIME_DIR`, `XDG_STATE_HOME`, `HOME`). It starts no
+agent, and its exit code is Airflow's. `rehearse` does the same against a stand-in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import venvs
+
+BACKEND = "airflow_provider_dagpass.secrets.DagpassBackend"
+DAGS = ("dagpass_operator", "dagpass_hook", "dagpass_session")
+
+
+def main() -> int:
+    args = _arguments()
+    versions = venvs.VERSIONS if args.airflow == "all" else (args.airflow,)
+    return max(args.command(version, args) for version in versions)
+
+
+def prepare(version: str, _args: argparse.Namespace) -> int:
+    """Make what the other commands need, and check that Airflow sees the provider."""
+    with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
+        home = venvs.airflow_home(version, Path(scratch))
+        env = _wired(home)
+        listed = _airflow(version, env, "providers", "list", "--output", "plain", capture=True)
+        if "airflow-provider-dagpass" not in (listed.stdout or ""):
+            print(listed.stdout, "error: Airflow does not list the provider", file=sys.stderr)
+            return 1
+    return 0
+
+
+def unit(version: str, args: argparse.Namespace) -> int:
+    """The provider's own tests, beside this Airflow's classes."""
+    with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
+        env = venvs.environment(Path(scratch)) | {"PYTHONPATH": str(venvs.package()), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [str(venvs.python(version)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        return subprocess.run([*command, str(venvs.HERE / "unit"), *args.rest], env=env, check=False).returncode
+
+
+def dag(version: str, args: argparse.Namespace) -> int:
+    """Run one DAG against the agent of this environment."""
+    with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
+        env = _wired(venvs.airflow_home(version, Path(scratch))) | {
+            "DAGPASS_TEST_CONNECTION": args.connection,
+            "DAGPASS_TEST_ENDPOINT": urlsplit(args.api).path or "/",
+            "DAGPASS_TEST_SECONDS": str(args.seconds),
+            "DAGPASS_TEST_TOKENS": str(args.tokens),
+        }
+        started = time.monotonic()
+        code = _airflow(version, env, "dags", "test", args.name).returncode
+        took = time.monotonic() - started
+        print(f"airflow {version}: {args.name} ended with {code} after {took:.1f} s", file=sys.stderr, flush=True)
+        return code
+
+
+def rehearse(version: str, args: argparse.Namespace) -> int:
+    """Every DAG against a stand-in for agent and API, and what a person is told when it refuses."""
+    import rehearsal
+
+    return rehearsal.rehearse(version, args)
+
+
+def _wired(home: Path) -> dict[str, str]:
+    return venvs.environment(home) | {
+        "AIRFLOW__SECRETS__BACKEND": BACKEND,
+        "PYTHONPATH": str(venvs.package()),
+    }
+
+
+def _airflow(
+    version: str, env: dict[str, str], *arguments: str, capture: bool = False
+) -> subprocess.CompletedProcess[str]:
+    command = [str(venvs.python(version)), "-m", "airflow", *arguments]
+    return subprocess.run(
+        command, env=env, text=True, check=False, stdout=subprocess.PIPE if capture else None,
+        stderr=subprocess.STDOUT if capture else None,
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for command in (prepare, unit, dag, rehearse):
+        sub = commands.add_parser(command.__name__, help=command.__doc__)
+        sub.set_defaults(command=command, rest=[])
+        sub.add_argument("--airflow", choices=[*venvs.VERSIONS, "all"], default="3.3" if command is dag else "all")
+        if command is unit:
+            sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
+        if command in (dag, rehearse):
+            sub.add_argument("--seconds", type=float, default=16, help="how long the long tasks call")
+            sub.add_argument("--tokens", type=int, default=3, help="how many tokens they must have seen")
+        if command is dag:
+            sub.add_argument("name", choices=DAGS)
+            sub.add_argument("--api", required=True, help="URL of the protected API; its path is called at the connection's host")
+            sub.add_argument("--connection", default="sandbox_api", help="the conn_id that only dagpass knows")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main())
