@@ -44,7 +44,7 @@ export function control({ origin, ca, provider, memory, record, faults, quirks, 
 
 /** `?endpoint=token&grant=refresh_token&state=done&status=200&count=3&ms=5000`; every filter is optional. */
 async function waitFor(record, query) {
-  const filters = ['endpoint', 'grant', 'state', 'status', 'error'].filter((name) => query.has(name));
+  const filters = ['endpoint', 'method', 'grant', 'state', 'status', 'error'].filter((name) => query.has(name));
   const matching = () => record.calls.filter((call) => filters.every((name) => String(call[name]) === query.get(name)));
   const count = Number(query.get('count') ?? 1);
   const ms = Math.min(Number(query.get('ms') ?? 5_000), LONGEST_WAIT_MS);

@@ -11,8 +11,8 @@ const OIDC_SCOPES = ['openid', 'offline_access', 'profile', 'email', 'groups'];
 const GROUPS = { alice: ['Data Engineers', 'airflow-admins'], bob: ['Analysts'] };
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
-/** `{issuer, family, quirks, memory, ttl: {access, refresh}, key}` */
-export function dress({ issuer, family, quirks, memory, ttl, key }) {
+/** `{issuer, family, quirks, memory, ttl: {access, refresh}, key, requirePar}` */
+export function dress({ issuer, family, quirks, memory, ttl, key, requirePar }) {
   const { routes, prefix } = family;
   const provider = new Provider(issuer, {
     adapter: memory.adapter(),
@@ -55,7 +55,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key }) {
       deviceFlow: { enabled: true },
       revocation: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
-      pushedAuthorizationRequests: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: requirePar },
       rpInitiatedLogout: { enabled: true },
       resourceIndicators: {
         enabled: true,

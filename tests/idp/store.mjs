@@ -2,7 +2,7 @@
 // where the four rotation modes differ.
 import { now } from './clock.mjs';
 
-const GRACE_MS = 2_000;
+const GRACE_MS = 10_000;
 
 /** One memory, shared by all models of one provider. */
 export class Memory {
