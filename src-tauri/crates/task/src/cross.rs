@@ -1,0 +1,151 @@
+//! The compiler for other systems. Debian carries a recent rustc with the matching sources for its
+//! browsers; with them cargo builds `std` for any target. The packages are unpacked, not installed:
+//! one of them conflicts with `rustup`, and nothing else on the machine should see this compiler.
+
+use std::env::consts::{ARCH, OS};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::house::House;
+use crate::setup;
+use crate::shell::{Failure, Shell, has, say};
+
+/// Where its parts lie below the tools folder.
+const UNPACKED: &str = "unpacked";
+const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    rustc: PathBuf,
+    rustdoc: PathBuf,
+    build: PathBuf,
+    pub(crate) tools: PathBuf,
+}
+
+/// Why this machine cannot build for other systems, where it cannot.
+pub(crate) fn missing() -> Option<String> {
+    if (OS, ARCH) == ("linux", "x86_64") && has("apt-get") {
+        return None;
+    }
+    Some(format!("needs the compiler that Debian packages for x86_64; this is {OS} on {ARCH}"))
+}
+
+/// Unpacks the compiler where it is not there yet.
+pub(crate) fn toolchain(house: &House) -> Result<Option<Toolchain>, Failure> {
+    if missing().is_some() {
+        return Ok(None);
+    }
+    let tools = house.target.join("cross/tools");
+    let toolchain = Toolchain {
+        rustc: tools.join("rustc-cross"),
+        rustdoc: tools.join("rustdoc-cross"),
+        build: house.target.join("cross/build"),
+        tools: tools.clone(),
+    };
+    let whole = tools.join("whole");
+    if !whole.is_file() {
+        unpack(&tools)?;
+        write_script(&toolchain.rustc, &wrapper(&tools, "rustc"))?;
+        write_script(&toolchain.rustdoc, &wrapper(&tools, "rustdoc"))?;
+        toolchain.works()?;
+        write(&whole, "")?;
+    }
+    Ok(Some(toolchain))
+}
+
+impl Toolchain {
+    /// cargo with this compiler, for `target`, in a target folder of its own: the everyday build is
+    /// never thrown away.
+    pub(crate) fn cargo(&self, house: &House, verb: &str, target: &str) -> Shell {
+        Shell::new("cargo")
+            .words(verb)
+            .words("-Zbuild-std=std,panic_abort --locked --workspace --lib --bins --target")
+            .arg(target)
+            .arg("--target-dir")
+            .arg(&self.build)
+            .env("RUSTC", &self.rustc)
+            .env("RUSTDOC", &self.rustdoc)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_INCREMENTAL", "0")
+            .inside(&house.root)
+            .minutes(25)
+    }
+
+    fn works(&self) -> Result<(), Failure> {
+        let version = Shell::new(&self.rustc).arg("--version").read()?;
+        say(&format!("the compiler for other systems: {version}"));
+        Ok(())
+    }
+}
+
+fn unpack(tools: &Path) -> Result<(), Failure> {
+    say(
+        "the compiler for other systems: Debian's rustc with the sources of std, unpacked, not installed",
+    );
+    let unpacked = tools.join(UNPACKED);
+    if unpacked.exists() {
+        fs::remove_dir_all(&unpacked).map_err(|e| Failure::at(&unpacked, &e))?;
+    }
+    fs::create_dir_all(&unpacked).map_err(|e| Failure::at(&unpacked, &e))?;
+    // The numbers in these two names move with Debian's security updates: ask for today's.
+    let std = needed("libstd-rust-web-dev", "libstd-rust-web-")?;
+    let llvm = needed(&std, "libllvm")?;
+    setup::install(&[(&llvm, "the code generator of that compiler")])?;
+    for package in ["rustc-web", &std, "libstd-rust-web-dev", "rust-web-src"] {
+        Shell::new("apt-get").words("download --quiet").arg(package).inside(tools).run()?;
+    }
+    let entries = fs::read_dir(tools).map_err(|e| Failure::at(tools, &e))?;
+    for file in entries.flatten().map(|entry| entry.path()) {
+        if file.extension().is_some_and(|kind| kind == "deb") {
+            Shell::new("dpkg").arg("-x").arg(&file).arg(&unpacked).run()?;
+            fs::remove_file(&file).map_err(|e| Failure::at(&file, &e))?;
+        }
+    }
+    Ok(())
+}
+
+fn needed(package: &str, start: &str) -> Result<String, Failure> {
+    let told = Shell::new("apt-cache").arg("depends").arg(package).read();
+    let told = told.map_err(|failure| failure.hint("run `apt-get update`"))?;
+    dependency(&told, start).ok_or_else(|| {
+        Failure::new(format!("Debian's `{package}` needs no `{start}…`: the recipe has to change"))
+    })
+}
+
+fn dependency(told: &str, start: &str) -> Option<String> {
+    told.lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        .find(|name| name.starts_with(start))
+        .map(str::to_owned)
+}
+
+fn wrapper(tools: &Path, program: &str) -> String {
+    let from = tools.join(UNPACKED);
+    let (libraries, from) = (from.join(LIBRARIES), from.join("usr/bin").join(program));
+    format!(
+        "#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n",
+        libraries.display(),
+        from.display()
+    )
+}
+
+pub(crate) fn write_script(path: &Path, text: &str) -> Result<(), Failure> {
+    write(path, text)?;
+    Shell::new("chmod").arg("+x").arg(path).read().map(drop)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|e| Failure::at(path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_in_a_package_s_name_is_read_from_today_s_list() {
+        let told = "libstd-rust-web-dev\n  Depends: libc6\n  Depends: libstd-rust-web-1.96\n  Suggests: libstd-rust-web-9\n";
+        assert_eq!(dependency(told, "libstd-rust-web-").as_deref(), Some("libstd-rust-web-1.96"));
+        assert_eq!(dependency(told, "libllvm"), None);
+    }
+}

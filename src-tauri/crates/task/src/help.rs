@@ -1,0 +1,49 @@
+//! The list of verbs: what each is for, and the function behind its name.
+
+use crate::house::House;
+use crate::shell::{Failure, say};
+use crate::{Outcome, Verb, deny, fmt, idp, lint, macos, setup, test, verify, windows};
+
+const VERBS: [(&str, Verb, &str); 11] = [
+    ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
+    ("setup", setup::run, "install what is missing, saying what and why"),
+    ("fmt", fmt::run, "format every crate (--check only looks)"),
+    ("lint", lint::run, "clippy over the workspace, warnings are errors"),
+    ("deny", deny::run, "licences, banned crates and sources of every dependency"),
+    ("test", test::run, "the tests of the workspace"),
+    ("idp", idp::run, "the independent OpenID provider's own tests"),
+    (
+        "windows",
+        windows::run,
+        "build the headless programs for Windows, run their tests under Wine",
+    ),
+    ("macos", macos::run, "type-check the headless programs for macOS"),
+    ("help", run, "this list"),
+    ("--help", run, "this list"),
+];
+
+pub(crate) fn run(_: &House) -> Result<Outcome, Failure> {
+    say("cargo task VERB\n");
+    for (name, _, purpose) in VERBS.iter().filter(|(name, ..)| !name.starts_with('-')) {
+        say(&format!("  {name:<8}  {purpose}"));
+    }
+    say(
+        "\n`cargo demo` and `cargo verify` are short for `cargo task demo` and `cargo task verify`.",
+    );
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn verb(name: &str) -> Option<Verb> {
+    VERBS.iter().find(|(known, ..)| *known == name).map(|(_, run, _)| *run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_is_found_by_its_name_and_nothing_else_is() {
+        assert!(VERBS.iter().all(|(name, ..)| verb(name).is_some()));
+        assert!(verb("verfy").is_none());
+    }
+}

@@ -1,0 +1,33 @@
+//! The independent OpenID provider: its Node modules, and its own tests, each a fact that the
+//! end-to-end tests lean on.
+
+use std::fs;
+
+use crate::Outcome;
+use crate::house::House;
+use crate::setup::{self, For};
+use crate::shell::{Failure, Shell, has, say};
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    setup::packages(For::Rig)?;
+    node_modules(house)?;
+    Shell::new("npm").words("test --silent").inside(house.at("tests/idp")).minutes(6).run()?;
+    Ok(Outcome::Done)
+}
+
+/// `npm ci` for the provider rig, where its lock has changed since.
+pub(crate) fn node_modules(house: &House) -> Result<(), Failure> {
+    let rig = house.at("tests/idp");
+    let lock = rig.join("package-lock.json");
+    let lock = fs::read_to_string(&lock).map_err(|e| Failure::at(&lock, &e))?;
+    let mark = rig.join("node_modules/.dagpass-lock");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    if !has("npm") {
+        return Err(Failure::new("npm is missing").hint("install Node 20 or later"));
+    }
+    say("the independent OpenID provider (npm, from the committed lock)");
+    Shell::new("npm").words("ci --no-audit --no-fund --ignore-scripts").inside(&rig).run()?;
+    fs::write(&mark, &lock).map_err(|e| Failure::at(&mark, &e))
+}

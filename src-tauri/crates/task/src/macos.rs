@@ -1,0 +1,27 @@
+//! The headless programs for macOS: type-checked. Nothing is linked and nothing runs, so what passes
+//! here is "type-checked for macOS", no more.
+
+use crate::Outcome;
+use crate::cross;
+use crate::house::House;
+use crate::shell::Failure;
+
+const TARGET: &str = "aarch64-apple-darwin";
+const NO_COMPILER: &str = include_str!("../cross/no-compiler.sh");
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    if let Some(why) = cross::missing() {
+        return Ok(Outcome::Skipped(format!("macOS: {why}")));
+    }
+    let Some(toolchain) = cross::toolchain(house)? else {
+        return Ok(Outcome::Skipped("macOS: no compiler for it here".to_owned()));
+    };
+    let nothing = toolchain.tools.join("no-compiler");
+    cross::write_script(&nothing, NO_COMPILER)?;
+    let tools =
+        ["CC", "CXX", "AR"].iter().fold(toolchain.cargo(house, "check", TARGET), |shell, tool| {
+            shell.env(&format!("{tool}_aarch64_apple_darwin"), &nothing)
+        });
+    tools.run()?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,113 @@
+//! What a bare Debian with Rust, Python and Node lacks, installed with a line on what and why. Decides
+//! by looking, so that a second run does nothing; never changes what is already there.
+
+use crate::Outcome;
+use crate::house::House;
+use crate::shell::{Failure, Shell, has, say};
+use crate::{cross, idp};
+
+/// A Debian package, and why it is needed.
+type Package<'a> = (&'a str, &'a str);
+
+/// For whom is a package?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// Building the programs.
+    Build,
+    /// The end-to-end tests: a keychain, a bus and a browser.
+    Rig,
+    /// Airflow's virtual environments.
+    Airflow,
+    /// Windows programs, built and run.
+    Cross,
+}
+
+const BUILD: [Package<'static>; 2] = [
+    ("gcc", "the C compiler: aws-lc, the cryptography under TLS, is C"),
+    ("libc6-dev", "the C library's headers, for the same"),
+];
+const RIG: [Package<'static>; 4] = [
+    ("gnome-keyring", "a real Secret Service keychain"),
+    ("dbus", "the private bus that the keychain lives on"),
+    ("libsecret-tools", "a second, independent reader of that keychain"),
+    ("chromium", "the browser that signs in, without a window"),
+];
+const AIRFLOW: [Package<'static>; 1] = [("python3-venv", "Airflow gets an environment of its own")];
+const CROSS: [Package<'static>; 4] = [
+    ("gcc-mingw-w64-x86-64", "links the Windows programs"),
+    ("nasm", "assembles aws-lc for Windows"),
+    ("wine64", "runs the Windows programs"),
+    ("wine", "starts wine64 by its plain name"),
+];
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    for purpose in [For::Build, For::Rig, For::Airflow, For::Cross] {
+        packages(purpose)?;
+    }
+    cross::toolchain(house)?;
+    idp::node_modules(house)?;
+    Ok(Outcome::Done)
+}
+
+/// Installs what of one purpose is missing.
+pub(crate) fn packages(purpose: For) -> Result<(), Failure> {
+    let wanted: &[Package<'_>] = match purpose {
+        For::Build => &BUILD,
+        For::Rig => &RIG,
+        For::Airflow if python_makes_environments() => &[],
+        For::Airflow => &AIRFLOW,
+        For::Cross => &CROSS,
+    };
+    install(wanted)
+}
+
+pub(crate) fn install(wanted: &[Package<'_>]) -> Result<(), Failure> {
+    if !has("apt-get") {
+        return other_system(wanted);
+    }
+    let missing = wanted.iter().filter(|(name, _)| !is_installed(name)).collect::<Vec<_>>();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (name, why) in &missing {
+        say(&format!("installing {name}: {why}"));
+    }
+    apt("update --quiet").run()?;
+    let all = missing
+        .iter()
+        .fold(apt("install --yes --quiet --no-install-recommends"), |shell, (name, _)| {
+            shell.arg(*name)
+        });
+    all.run()
+}
+
+/// Another system: nothing is installed, and what a person has to bring is named where it is missing.
+fn other_system(wanted: &[Package<'_>]) -> Result<(), Failure> {
+    let names = wanted.iter().map(|(name, why)| format!("{name} ({why})")).collect::<Vec<_>>();
+    if !names.is_empty() {
+        say(&format!("no apt-get here; assumed to be there already: {}", names.join(", ")));
+    }
+    Ok(())
+}
+
+fn apt(words: &str) -> Shell {
+    let options = "-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0";
+    let shell = if is_root() { Shell::new("apt-get") } else { Shell::new("sudo").arg("apt-get") };
+    shell.words(options).words(words).env("DEBIAN_FRONTEND", "noninteractive").minutes(15)
+}
+
+fn is_root() -> bool {
+    Shell::new("id").arg("-u").read().is_ok_and(|id| id == "0")
+}
+
+fn is_installed(package: &str) -> bool {
+    Shell::new("dpkg-query")
+        .words("-W -f ${db:Status-Status}")
+        .arg(package)
+        .read()
+        .is_ok_and(|status| status == "installed")
+}
+
+fn python_makes_environments() -> bool {
+    Shell::new("python3").words("-c").arg("import ensurepip, venv").read().is_ok()
+}

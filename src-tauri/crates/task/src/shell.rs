@@ -1,0 +1,262 @@
+//! Running other programs: what is run is shown, every run has a limit, and a failure names the line
+//! that failed. Never ends a process that it did not start.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often does a wait look whether the program has ended?
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What went wrong, and what to do about it where there is something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    what: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None }
+    }
+
+    pub(crate) fn at(path: &Path, cause: &std::io::Error) -> Self {
+        Self::new(format!("{}: {cause}", path.display()))
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One line for the person. The task crate's only output; a closed pipe is no reason to stop.
+pub(crate) fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+        // Nobody reads: the exit code still tells how it ended.
+    }
+}
+
+/// A program to run, with the time it may take.
+#[derive(Debug, Clone)]
+pub(crate) struct Shell {
+    program: OsString,
+    args: Vec<OsString>,
+    envs: BTreeMap<OsString, OsString>,
+    folder: Option<PathBuf>,
+    limit: Duration,
+}
+
+impl Shell {
+    pub(crate) fn new(program: impl Into<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            envs: BTreeMap::new(),
+            folder: None,
+            limit: Duration::from_secs(10 * 60),
+        }
+    }
+
+    /// `line` split at its blanks: for fixed words only.
+    pub(crate) fn words(mut self, line: &str) -> Self {
+        self.args.extend(line.split_whitespace().map(OsString::from));
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.envs.insert(name.into(), value.into());
+        self
+    }
+
+    pub(crate) fn inside(mut self, folder: impl AsRef<Path>) -> Self {
+        self.folder = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    pub(crate) fn minutes(mut self, limit: u64) -> Self {
+        self.limit = Duration::from_secs(60 * limit);
+        self
+    }
+
+    /// Runs it with this terminal's input and output.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        say(&format!("$ {self}"));
+        let mut child =
+            self.command().stdin(Stdio::null()).spawn().map_err(|e| self.not_run(&e))?;
+        let status = self.wait(&mut child)?;
+        if status.success() { Ok(()) } else { Err(self.ended_badly(status)) }
+    }
+
+    /// Runs it quietly and gives what it wrote to standard output.
+    pub(crate) fn read(&self) -> Result<String, Failure> {
+        let mut command = self.command();
+        let told = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
+        let told = told.map_err(|e| self.not_run(&e))?;
+        if !told.status.success() {
+            return Err(self.ended_badly(told.status));
+        }
+        Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args);
+        // What `cargo run` told this program about itself must not reach the next cargo: a build
+        // script that watches such a name would run again.
+        for (name, _) in std::env::vars_os() {
+            if is_cargo_s_own(&name.to_string_lossy()) {
+                command.env_remove(name);
+            }
+        }
+        command.envs(&self.envs);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        command
+    }
+
+    fn wait(&self, child: &mut Child) -> Result<ExitStatus, Failure> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().map_err(|e| self.not_run(&e))? {
+                return Ok(status);
+            }
+            if started.elapsed() > self.limit {
+                end_family(child);
+                let limit = self.limit.as_secs() / 60;
+                return Err(Failure::new(format!("`{self}` took longer than {limit} minutes")));
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn not_run(&self, cause: &std::io::Error) -> Failure {
+        let name = self.program.to_string_lossy();
+        Failure::new(format!("`{name}` did not run: {cause}")).hint("run `cargo task setup`")
+    }
+
+    fn ended_badly(&self, status: ExitStatus) -> Failure {
+        Failure::new(format!("`{self}` failed ({status})"))
+    }
+}
+
+impl fmt::Display for Shell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.program.to_string_lossy())?;
+        self.args.iter().try_for_each(|arg| write!(f, " {}", arg.to_string_lossy()))
+    }
+}
+
+/// Is the program on the path?
+pub(crate) fn has(program: &str) -> bool {
+    let Some(path) = std::env::var_os("PATH") else { return false };
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn is_cargo_s_own(name: &str) -> bool {
+    name == "CARGO"
+        || ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+}
+
+/// Ends the child and what it started: a test runner's own children would outlive it.
+fn end_family(child: &mut Child) {
+    let family = descendants(child.id(), &parents());
+    let ids: Vec<String> = family.iter().map(u32::to_string).collect();
+    // `kill` as the shell's own word: a bare Debian has no program of that name.
+    let kill = format!("kill -KILL {}", ids.join(" "));
+    if !ids.is_empty() && Command::new("sh").arg("-c").arg(kill).status().is_err() {
+        say("what the program started could not be ended");
+    }
+    if child.kill().and_then(|()| child.wait()).is_err() {
+        say("the program could not be ended");
+    }
+}
+
+/// Every process with its parent, where the system has /proc.
+fn parents() -> Vec<(u32, u32)> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            // The name in brackets may hold blanks and brackets: count from the last one.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+            Some((id, parent))
+        })
+        .collect()
+}
+
+fn descendants(of: u32, parents: &[(u32, u32)]) -> Vec<u32> {
+    let mut found = vec![of];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(id, _)| *id));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_the_children_and_theirs_and_nobody_else() {
+        let parents = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 4)];
+        assert_eq!(descendants(2, &parents), [3, 4, 6]);
+        assert_eq!(descendants(6, &parents), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn cargo_s_words_about_this_program_are_kept_from_the_next_one() {
+        for (name, own) in [
+            ("CARGO_PKG_NAME", true),
+            ("CARGO_MANIFEST_DIR", true),
+            ("CARGO", true),
+            ("CARGO_HOME", false),
+            ("CARGO_INCREMENTAL", false),
+            ("CARGO_TARGET_DIR", false),
+        ] {
+            assert_eq!(is_cargo_s_own(name), own, "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_past_its_limit_is_ended_with_what_it_started() {
+        let mut shell = Shell::new("sh").arg("-c").arg("sleep 600 & wait");
+        shell.limit = Duration::from_millis(100);
+        let failure = shell.run().expect_err("it never ends by itself");
+        assert!(failure.to_string().contains("took longer"), "{failure}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let failure = Shell::new("no-such-program-here").run().expect_err("it is not there");
+        assert!(failure.to_string().starts_with("error: `no-such-program-here` did not run"));
+    }
+}

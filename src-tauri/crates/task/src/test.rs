@@ -1,0 +1,25 @@
+//! The workspace's tests. Built whole first, so that the end-to-end tests find every program beside
+//! their own.
+
+use crate::Outcome;
+use crate::house::House;
+use crate::shell::{Failure, Shell};
+
+pub(crate) fn build(house: &House) -> Result<Outcome, Failure> {
+    Shell::new("cargo")
+        .words("build --workspace --all-targets --locked")
+        .inside(&house.root)
+        .minutes(20)
+        .run()?;
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    build(house)?;
+    Shell::new("cargo")
+        .words("test --workspace --all-targets --locked --no-fail-fast")
+        .inside(&house.root)
+        .minutes(15)
+        .run()?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,77 @@
+//! The headless programs for Windows: built, and their tests run under Wine in a prefix of their own.
+//! What passes here is "built for Windows and tested under Wine", no more.
+
+use std::path::{Path, PathBuf};
+
+use crate::Outcome;
+use crate::cross::{self, Toolchain};
+use crate::house::House;
+use crate::setup::{self, For};
+use crate::shell::{Failure, Shell, say};
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+const RANDOM: &str = "src-tauri/crates/task/cross/bcryptprimitives.c";
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    if let Some(why) = cross::missing() {
+        return Ok(Outcome::Skipped(format!("Windows: {why}")));
+    }
+    setup::packages(For::Cross)?;
+    let Some(toolchain) = cross::toolchain(house)? else {
+        return Ok(Outcome::Skipped("Windows: no compiler for it here".to_owned()));
+    };
+    let prefix = Prefix::made(house)?;
+    toolchain.cargo(house, "build", TARGET).run()?;
+    let tested = tests(&toolchain, house, &prefix);
+    prefix.end()?;
+    tested?;
+    Ok(Outcome::Done)
+}
+
+fn tests(toolchain: &Toolchain, house: &House, prefix: &Prefix) -> Result<(), Failure> {
+    let cargo = toolchain.cargo(house, "test", TARGET);
+    prefix.wine(cargo).env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine").run()
+}
+
+/// A Windows of one's own: nobody's everyday Wine is touched.
+struct Prefix {
+    folder: PathBuf,
+}
+
+impl Prefix {
+    fn made(house: &House) -> Result<Self, Failure> {
+        let prefix = Self { folder: house.target.join("cross/wine") };
+        let system = prefix.folder.join("drive_c/windows/system32");
+        let random = system.join("bcryptprimitives.dll");
+        if !random.is_file() {
+            say("a Wine prefix of its own, with the random numbers that Rust asks Windows for");
+            std::fs::create_dir_all(&prefix.folder).map_err(|e| Failure::at(&prefix.folder, &e))?;
+            prefix.wine(Shell::new("wine").words("wineboot --init")).minutes(3).run()?;
+            prefix.built_random(&house.at(RANDOM), &random)?;
+        }
+        Ok(prefix)
+    }
+
+    fn built_random(&self, source: &Path, library: &Path) -> Result<(), Failure> {
+        Shell::new("x86_64-w64-mingw32-gcc")
+            .arg("-shared")
+            .arg("-o")
+            .arg(library)
+            .arg(source)
+            .arg("-ladvapi32")
+            .run()
+    }
+
+    /// No display, so that no window can wait for an answer.
+    fn wine(&self, shell: Shell) -> Shell {
+        shell
+            .env("WINEPREFIX", &self.folder)
+            .env("WINEDEBUG", "-all")
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+            .env("DISPLAY", "")
+    }
+
+    fn end(&self) -> Result<(), Failure> {
+        self.wine(Shell::new("wineserver").arg("-k")).minutes(1).run()
+    }
+}
