@@ -7,6 +7,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+mod config;
+
+pub use config::{ConfigProblem, ConfigReply};
+
 /// Sent with every request: scripts in a browser cannot set a header whose name begins `Sec-`.
 pub const GUARD_HEADER: &str = "Sec-Dagpass";
 /// The one value of [`GUARD_HEADER`].
@@ -391,28 +395,4 @@ pub struct DiscoverReply {
     /// Server clock less ours, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_skew: Option<i64>,
-}
-
-/// `GET /v1/config`, and the body of `PUT /v1/config` (which takes `text` alone). A text with
-/// problems is refused whole (`config_invalid`), and what was there stays.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ConfigReply {
-    pub path: String,
-    pub text: String,
-    pub problems: Vec<ConfigProblem>,
-}
-
-/// What is wrong with a config, and where.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConfigProblem {
-    pub file: String,
-    /// From 1; 0 where the problem has no place.
-    pub line: usize,
-    pub column: usize,
-    /// `profile.prod.issuer`.
-    pub key: String,
-    pub message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
 }
