@@ -7,6 +7,7 @@ nothing of the real agent: `run.py dag` does that.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import secrets
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import run
 import venvs
-from stub_agent import LOGIN_REQUIRED, NOT_FOUND, Ask, StubAgent, http_connection, reply
+from stub_agent import LOGIN_REQUIRED, NOT_FOUND, Answer, Ask, StubAgent, http_connection, reply
 
 LIFETIME = 5.0
 #: As the real agent: the same bytes until a quarter of the lifetime is left.
@@ -34,10 +35,10 @@ def rehearse(version: str, args: argparse.Namespace) -> int:
         agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], answers(tokens, api))
         failures = [name for name in run.DAGS if not _served(version, args, name, api)]
         agent.answer = lambda ask: LOGIN_REQUIRED
-        if not _told(version, Path(stage) / "refused", "run `dagpass login prod`"):
+        if not _told(version, args, "run `dagpass login prod`"):
             failures.append("a refusal with its hint")
         agent.close()
-        if not _told(version, Path(stage) / "away", "run `dagpass agent start`"):
+        if not _told(version, args, "run `dagpass agent start`"):
             failures.append("an agent that is away")
     for failure in failures:
         print(f"airflow {version}: FAILED: {failure}", file=sys.stderr)
@@ -92,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The answers are kept, not printed."""
 
 
-def answers(tokens: Tokens, api: Api):  # type: ignore[no-untyped-def]
+def answers(tokens: Tokens, api: Api) -> Answer:
     def answer(ask: Ask) -> bytes:
         if ask.path == "/v1/token":
             body = {"access_token": tokens.current(), "token_type": "Bearer", "expires_in": 5}
@@ -105,9 +106,9 @@ def answers(tokens: Tokens, api: Api):  # type: ignore[no-untyped-def]
 
 
 def _enter(stage: Path) -> None:
+    os.environ.setdefault("DAGPASS_CACHE", str(venvs.cache().parent))
     for name, folder in {"HOME": "home", "XDG_STATE_HOME": "state", "XDG_RUNTIME_DIR": "run"}.items():
         (stage / folder).mkdir()
-        os.environ.setdefault("DAGPASS_CACHE", str(venvs.cache().parent))
         os.environ[name] = str(stage / folder)
     os.environ["DAGPASS_SOCKET"] = str(stage / "agent.sock")
     state = stage / "state" / "dagpass"
@@ -117,18 +118,25 @@ def _enter(stage: Path) -> None:
 
 def _served(version: str, args: argparse.Namespace, name: str, api: Api) -> bool:
     api.answers.clear()
-    ask = argparse.Namespace(
-        name=name, api=f"{api.url}/api/ping", connection="sandbox_api", seconds=args.seconds, tokens=args.tokens
+    code = run.dag(version, _asking(args, name, f"{api.url}/api/ping"))
+    print(
+        f"airflow {version}: {name}: the API answered {len(api.answers)} calls, {set(api.answers)}",
+        file=sys.stderr,
     )
-    code = run.dag(version, ask)
-    print(f"airflow {version}: {name}: the API answered {len(api.answers)} calls, {set(api.answers)}", file=sys.stderr)
     return code == 0 and set(api.answers) == {200}
 
 
-def _told(version: str, home: Path, hint: str) -> bool:
-    env = run._wired(venvs.airflow_home(version, home))
-    asked = run._airflow(version, env, "connections", "get", "sandbox_api", capture=True)
-    told = hint in " ".join((asked.stdout or "").split())
+def _told(version: str, args: argparse.Namespace, hint: str) -> bool:
+    """A DAG that cannot be served fails, and its log says what to do."""
+    said = io.StringIO()
+    code = run.dag(version, _asking(args, run.DAGS[0], "http://127.0.0.1:9/"), said)
+    told = hint in " ".join(said.getvalue().split())
     if not told:
-        print(asked.stdout, file=sys.stderr)
-    return told and asked.returncode != 0
+        print(said.getvalue(), file=sys.stderr)
+    return told and code != 0
+
+
+def _asking(args: argparse.Namespace, name: str, api: str) -> argparse.Namespace:
+    return argparse.Namespace(
+        name=name, api=api, connection="sandbox_api", seconds=args.seconds, tokens=args.tokens
+    )

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real Airflow for the tests: `prepare`, `unit`, `dag`, `rehearse`. Standard library only.
+"""Real Airflow for the tests: `prepare`, `unit`, `lint`, `dag`, `rehearse`. Standard library only.
 
 `dag` runs one of `dags/` under `airflow dags test` against the agent that the caller's
 environment names (`DAGPASS_SOCKET`, `XDG_RUNTIME_DIR`, `XDG_STATE_HOME`, `HOME`). It starts no
@@ -9,6 +9,7 @@ agent, and its exit code is Airflow's. `rehearse` does the same against a stand-
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import subprocess
 import sys
@@ -46,12 +47,40 @@ def prepare(version: str, _args: argparse.Namespace) -> int:
 def unit(version: str, args: argparse.Namespace) -> int:
     """The provider's own tests, beside this Airflow's classes."""
     with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
-        env = venvs.environment(Path(scratch)) | {"PYTHONPATH": str(venvs.package()), "PYTHONDONTWRITEBYTECODE": "1"}
+        env = venvs.environment(Path(scratch)) | {
+            "PYTHONPATH": str(venvs.package()),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [str(venvs.python(version)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        return subprocess.run([*command, str(venvs.HERE / "unit"), *args.rest], env=env, check=False).returncode
+        return subprocess.run(
+            [*command, str(venvs.HERE / "unit"), *args.rest], env=env, check=False
+        ).returncode
 
 
-def dag(version: str, args: argparse.Namespace) -> int:
+def lint(_version: str, _args: argparse.Namespace) -> int:
+    """Formatting, lints and types of the provider and of these tests."""
+    tools = venvs.lint_tools()
+    config, both = str(venvs.PACKAGE / "pyproject.toml"), [str(venvs.PACKAGE), str(venvs.HERE)]
+    commands = [
+        [
+            "ruff",
+            "format",
+            "--quiet",
+            "--check",
+            "--no-cache",
+            "--config",
+            config,
+            "--exclude",
+            "*.md",
+            *both,
+        ],
+        ["ruff", "check", "--quiet", "--no-cache", "--config", config, *both],
+        ["mypy", "--no-error-summary", "--cache-dir", os.devnull, "--config-file", config, both[0]],
+    ]
+    return max(subprocess.run([tools / name, *rest], check=False).returncode for name, *rest in commands)
+
+
+def dag(version: str, args: argparse.Namespace, said: io.StringIO | None = None) -> int:
     """Run one DAG against the agent of this environment."""
     with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
         env = _wired(venvs.airflow_home(version, Path(scratch))) | {
@@ -61,9 +90,16 @@ def dag(version: str, args: argparse.Namespace) -> int:
             "DAGPASS_TEST_TOKENS": str(args.tokens),
         }
         started = time.monotonic()
-        code = _airflow(version, env, "dags", "test", args.name).returncode
+        done = _airflow(version, env, "dags", "test", args.name, capture=said is not None)
+        if said is not None:
+            said.write(done.stdout)
+        code = done.returncode
         took = time.monotonic() - started
-        print(f"airflow {version}: {args.name} ended with {code} after {took:.1f} s", file=sys.stderr, flush=True)
+        print(
+            f"airflow {version}: {args.name} ended with {code} after {took:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
         return code
 
 
@@ -86,18 +122,29 @@ def _airflow(
 ) -> subprocess.CompletedProcess[str]:
     command = [str(venvs.python(version)), "-m", "airflow", *arguments]
     return subprocess.run(
-        command, env=env, text=True, check=False, stdout=subprocess.PIPE if capture else None,
+        command,
+        env=env,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE if capture else None,
         stderr=subprocess.STDOUT if capture else None,
     )
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
-    for command in (prepare, unit, dag, rehearse):
+    for command in (prepare, unit, lint, dag, rehearse):
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
-        sub.add_argument("--airflow", choices=[*venvs.VERSIONS, "all"], default="3.3" if command is dag else "all")
+        if command is lint:
+            sub.set_defaults(airflow="3.3")
+            continue
+        sub.add_argument(
+            "--airflow", choices=[*venvs.VERSIONS, "all"], default="3.3" if command is dag else "all"
+        )
         if command is unit:
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
         if command in (dag, rehearse):
@@ -105,8 +152,14 @@ def _arguments() -> argparse.Namespace:
             sub.add_argument("--tokens", type=int, default=3, help="how many tokens they must have seen")
         if command is dag:
             sub.add_argument("name", choices=DAGS)
-            sub.add_argument("--api", required=True, help="URL of the protected API; its path is called at the connection's host")
-            sub.add_argument("--connection", default="sandbox_api", help="the conn_id that only dagpass knows")
+            sub.add_argument(
+                "--api",
+                required=True,
+                help="URL of the protected API; its path is called at the connection's host",
+            )
+            sub.add_argument(
+                "--connection", default="sandbox_api", help="the conn_id that only dagpass knows"
+            )
     return parser.parse_args()
 
 

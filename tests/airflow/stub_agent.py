@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 Answer = Callable[["Ask"], "bytes | Iterator[bytes]"]
@@ -66,10 +67,8 @@ class StubAgent:
     def drop_connections(self) -> None:
         """What a restart does to whoever kept a connection."""
         for sock in self._open:
-            try:
+            with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._open.clear()
 
     def _accept(self) -> None:

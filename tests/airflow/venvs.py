@@ -31,6 +31,12 @@ def python(version: str) -> Path:
     return folder / "bin" / "python"
 
 
+def lint_tools() -> Path:
+    """The folder of the programs that check Python sources."""
+    lock = LOCKS / "lint.txt"
+    return _kept("lint", [lock, LOCKS / "uv.txt"], lambda made: _make_venv(made, lock)) / "bin"
+
+
 def package() -> Path:
     """The built package with its entry points, unpacked: a folder for `PYTHONPATH`."""
     sources = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".toml", ".md", ".typed"}]
@@ -89,7 +95,7 @@ def _kept(name: str, made_from: list[Path], make: Callable[[Path], None]) -> Pat
 
 
 def _make_venv(folder: Path, lock: Path) -> None:
-    _say(f"installing {lock.stem} from PyPI into {folder}: the tests run DAGs under real Airflow")
+    _say(f"installing {lock.stem} from PyPI into {folder}: the tests of the Airflow provider run on it")
     _uv("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
     _uv("pip", "install", "--quiet", "--no-deps", "--python", str(folder), "--requirement", str(lock))
 
@@ -99,20 +105,36 @@ def _make_package(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         # A copy: a build must not write into the sources.
         source = shutil.copytree(PACKAGE, Path(scratch) / "source")
-        _uv("pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", str(folder), str(source))
+        _uv(
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--python",
+            sys.executable,
+            "--target",
+            str(folder),
+            str(source),
+        )
 
 
 def _make_home(folder: Path, interpreter: Path) -> None:
     _say("migrating an Airflow database, once for all runs")
     command = [str(interpreter), "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(command, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        command, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     if done.returncode != 0:
         sys.stderr.buffer.write(done.stdout)
         raise SystemExit(f"error: `airflow db migrate` ended with {done.returncode}")
 
 
 def _uv(*arguments: str) -> None:
-    env = os.environ | {"UV_CACHE_DIR": str(cache() / "uv"), "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
+    env = os.environ | {
+        "UV_CACHE_DIR": str(cache() / "uv"),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_CONFIG": "1",
+    }
     subprocess.run([str(_uv_program()), *arguments], env=env, check=True)
 
 
@@ -122,7 +144,15 @@ def _uv_program() -> Path:
 
 def _make_uv(folder: Path) -> None:
     _say("installing uv from PyPI: it builds the Airflow environments in seconds")
-    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", str(LOCKS / "uv.txt")]
+    pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+        str(LOCKS / "uv.txt"),
+    ]
     venv = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, check=False)
     if venv.returncode == 0:
         subprocess.run([str(folder / "bin" / "python"), *pip], check=True)
@@ -130,7 +160,9 @@ def _make_uv(folder: Path) -> None:
     # Debian's Python comes without ensurepip; its pip is a package of its own.
     done = subprocess.run([sys.executable, *pip, "--target", str(folder)], check=False)
     if done.returncode != 0:
-        raise SystemExit("error: this Python has neither venv nor pip\n  hint: run `apt-get install python3-venv`")
+        raise SystemExit(
+            "error: this Python has neither venv nor pip\n  hint: run `apt-get install python3-venv`"
+        )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ except ImportError as error:
     raise ImportError("airflow_provider_dagpass.auth needs the package `requests`") from error
 
 
-class AgentAuth(AuthBase):  # type: ignore[misc]
+class AgentAuth(AuthBase):
     """``HttpHook(auth_type=AgentAuth)``, or ``session.auth = AgentAuth(connection="…")``.
 
     Airflow calls it without arguments where the connection has no login, else with login and
@@ -27,9 +27,7 @@ class AgentAuth(AuthBase):  # type: ignore[misc]
     is not looked at.
     """
 
-    def __init__(
-        self, login: str | None = None, password: str | None = None, **ask: Any
-    ) -> None:
+    def __init__(self, login: str | None = None, password: str | None = None, **ask: Any) -> None:
         #: `POST /v1/token`: profile, connection, resource, scopes, env.
         self._ask = ask
         self._login = login

@@ -25,6 +25,8 @@ TOTAL_SECONDS = 10.0
 class Agent:
     """The agent, over one kept connection a process."""
 
+    _kept: transport.Wire | None
+
     def __init__(self) -> None:
         self._forget()
 
@@ -106,7 +108,7 @@ class Agent:
         # The parent goes on using its connection: ours is dropped, unread and unwritten.
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._kept: transport.Wire | None = None
+        self._kept = None
 
 
 #: The process's one connection to the agent.
@@ -133,11 +135,11 @@ def _read(status: int, payload: bytes) -> dict[str, Any]:
 
 
 def _slow() -> DagpassError:
-    text = f"the dagpass agent did not answer within {TOTAL_SECONDS:.0f} seconds"
+    text = f"the agent did not answer within {TOTAL_SECONDS:.0f} seconds"
     return DagpassError("temporarily_unavailable", text, hint="run `dagpass doctor`")
 
 
 def _unusable(cause: str, status: int = 0) -> DagpassError:
-    text = "the dagpass agent gave no usable answer"
+    text = "the agent gave no usable answer"
     hint = "run `dagpass doctor`"
     return DagpassError("server_error", text, cause=cause, hint=hint, status=status)

@@ -47,7 +47,7 @@ class AgentAway(DagpassError):
     def __init__(self, cause: str | None = None) -> None:
         super().__init__(
             "agent_away",
-            "the dagpass agent is not running",
+            "the agent is not running",
             cause=cause,
             hint="run `dagpass agent start`",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from typing import Any, NoReturn
+from typing import Any
 
 from airflow.secrets import BaseSecretsBackend
 
@@ -26,7 +26,7 @@ _SAY_NOTHING_OF_THE_ID = frozenset(
 )
 
 
-class DagpassBackend(BaseSecretsBackend):
+class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
     """``[secrets] backend = airflow_provider_dagpass.secrets.DagpassBackend``.
 
     ``env``: the environment whose connections are meant (``[env.NAME.connection.ID]``).
@@ -44,7 +44,7 @@ class DagpassBackend(BaseSecretsBackend):
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         value = self._from_agent(conn_id, team_name)
         if value is None and self._next:
-            return self._next.call("get_conn_value", self, team_name, conn_id=conn_id)
+            value = self._next.call("get_conn_value", self, team_name, conn_id=conn_id)
         return value
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Any:
@@ -71,7 +71,8 @@ class DagpassBackend(BaseSecretsBackend):
             found = AGENT.connection(conn_id, env=self._env, context=context.current())
         except DagpassError as error:
             if _is_ours(conn_id, error):
-                return _refuse(error)
+                _refuse(error)
+                return None
             log.debug("dagpass: %s: not one of ours, left to others: %s", conn_id, error)
             return None
         return json.dumps(found) if found is not None else None
@@ -104,8 +105,4 @@ def _refuse(error: DagpassError) -> None:
         # Airflow 2 swallows whatever a backend raises, with a traceback that buries the reason.
         log.warning("%s", error)
         return
-    _raise(AirflowSecretsBackendAccessDenied, error)
-
-
-def _raise(kind: type[Exception], error: DagpassError) -> NoReturn:
-    raise kind(str(error)) from None
+    raise AirflowSecretsBackendAccessDenied(str(error)) from None

@@ -61,7 +61,7 @@ class Wire:
         self._http = http.client.HTTPConnection(*((LOOPBACK, tcp[0]) if tcp else ("localhost",)))
         # Left to itself, http.client would dial localhost:80 where a connection was closed.
         self._http.auto_open = 0
-        self._http.sock = self._sock  # type: ignore[assignment]
+        self._http.sock = self._sock
 
     def request(self, path: str, body: bytes, deadline: Deadline) -> http.client.HTTPResponse:
         self._sock.deadline = deadline

@@ -107,11 +107,15 @@ def test_a_token_does_not_follow_a_redirect_to_another_host(agent: StubAgent, ap
     assert [seen[:2] for seen in api.seen] == [("/away", "Bearer one"), ("/there", None)]
 
 
-@pytest.mark.parametrize(("login", "ask"), [("prod", {"profile": "prod"}), ("warehouse_api", {"connection": "warehouse_api"})])
+@pytest.mark.parametrize(
+    ("login", "ask"), [("prod", {"profile": "prod"}), ("warehouse_api", {"connection": "warehouse_api"})]
+)
 def test_a_login_names_a_connection_of_ours_or_else_a_profile(
     agent: StubAgent, api: Api, world: Path, login: str, ask: dict
 ) -> None:
-    (world / "state/dagpass/connections.json").write_text(json.dumps({"version": 1, "connections": ["warehouse_api"]}))
+    (world / "state/dagpass/connections.json").write_text(
+        json.dumps({"version": 1, "connections": ["warehouse_api"]})
+    )
     gives(agent, "one")
     requests.post(api.url, auth=AgentAuth(login, "ignored"), timeout=5)
     assert agent.asks[0].json == ask

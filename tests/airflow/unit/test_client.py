@@ -124,7 +124,12 @@ def test_a_socket_left_by_an_agent_that_ended_is_the_agent_away(agent: StubAgent
 def test_silence_ends_at_the_deadline(agent: StubAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "TOTAL_SECONDS", 0.3)
     done = threading.Event()
-    agent.answer = lambda ask: b"" if done.wait(20) else b""
+
+    def silent(ask: object) -> bytes:
+        done.wait(20)
+        return b""
+
+    agent.answer = silent
     with freeze_time("2001-01-01"), pytest.raises(DagpassError) as refused:
         AGENT.connection("x")
     assert refused.value.code == "temporarily_unavailable"
@@ -192,7 +197,8 @@ def test_thirty_two_forks_each_get_their_own_answer(agent: StubAgent) -> None:
             assert json.loads(pipe.read()) == [f"Bearer for-child{number}_{turn}" for turn in range(5)]
         os.waitpid(pid, 0)
     own = AGENT.connection("parent2")
-    assert own is not None and own["extra"]["Authorization"] == "Bearer for-parent2"
+    assert own is not None
+    assert own["extra"]["Authorization"] == "Bearer for-parent2"
     # One for us and one a child: nobody wrote on another's.
     assert agent.accepted == 33
 

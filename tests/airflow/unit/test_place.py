@@ -13,7 +13,9 @@ CASES = json.loads((Path(__file__).parents[2] / "cases" / "socket_places.json").
 
 
 # Airflow does not run on Windows, nor does this package.
-@pytest.mark.parametrize("case", [case for case in CASES if case["os"] != "windows"], ids=lambda case: case["name"])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case["os"] != "windows"], ids=lambda case: case["name"]
+)
 def test_every_case_of_the_shared_table_finds_its_place(case: dict) -> None:
     try:
         found = {"socket": place.socket_place(case["os"], case["env"], place.Facts(**case["facts"]))}
@@ -43,7 +45,8 @@ def test_a_record_that_says_nothing_is_not_one(world: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "found"), [(0o600, (4321, "secret")), (0o400, (4321, "secret")), (0o640, None), (0o604, None), (0o644, None)]
+    ("mode", "found"),
+    [(0o600, (4321, "secret")), (0o400, (4321, "secret")), (0o640, None), (0o604, None), (0o644, None)],
 )
 def test_an_endpoint_file_that_others_can_read_is_not_trusted(world: Path, mode: int, found: object) -> None:
     file = world / "run/dagpass/endpoint.json"

@@ -13,7 +13,7 @@ import pytest
 from airflow.secrets.local_filesystem import LocalFilesystemBackend
 
 from airflow_provider_dagpass.secrets import DagpassBackend
-from stub_agent import LOGIN_REQUIRED, StubAgent, http_connection, reply
+from stub_agent import LOGIN_REQUIRED, NOT_FOUND, StubAgent, http_connection, reply
 
 try:
     from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied as AccessDenied
@@ -95,7 +95,10 @@ def test_an_agent_that_is_away_stops_only_ids_of_ours(world: Path, caplog: pytes
     assert DagpassBackend().get_connection("warehouse_api") is None
     knows(world, "warehouse_api")
     assert DagpassBackend().get_connection("aws_default") is None
-    assert_told("agent is not running.*; run `dagpass agent start`" if AccessDenied else "agent is not running", caplog)
+    assert_told(
+        "agent is not running.*; run `dagpass agent start`" if AccessDenied else "agent is not running",
+        caplog,
+    )
 
 
 def test_it_steps_back_where_the_environment_names_the_connection(
@@ -140,7 +143,7 @@ def local(world: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("as_text", [False, True], ids=["object", "json_text"])
 def test_the_backend_that_was_there_answers_after_us(agent: StubAgent, local: dict, as_text: bool) -> None:
-    agent.answer = lambda ask: http_connection("tok") if ask.json["conn_id"] == "ours" else MISS
+    agent.answer = lambda ask: http_connection("tok") if ask.json["conn_id"] == "ours" else NOT_FOUND
     backend = DagpassBackend(next=json.dumps(local) if as_text else local)
     assert backend.get_connection("ours").host == "https://warehouse.example"
     assert backend.get_connection("aws_default").login == "key"
@@ -149,9 +152,6 @@ def test_the_backend_that_was_there_answers_after_us(agent: StubAgent, local: di
     assert backend.get_variable("colour") == "green"
     assert backend.get_config("nothing") is None
     assert isinstance(backend._next._backend, LocalFilesystemBackend)
-
-
-MISS = reply(404, {"error": "not_found", "error_description": "no such connection"})
 
 
 def test_stepping_back_leaves_the_other_backend_its_turn(
@@ -187,16 +187,18 @@ class Raises:
 
 def test_its_errors_are_unchanged_and_its_signature_is_respected(agent: StubAgent) -> None:
     here = f"{__name__}.Raises"
-    with pytest.raises(PermissionError, match="^vault is sealed$"):
+    with pytest.raises(PermissionError, match=r"^vault is sealed$"):
         DagpassBackend(next={"class": here}).get_connection("x", team_name="blue")
-    with pytest.raises(RuntimeError, match="^wrong arguments$"):
+    with pytest.raises(RuntimeError, match=r"^wrong arguments$"):
         DagpassBackend(next={"class": here, "kwargs": {"at_once": True}}).get_connection("x")
     with pytest.raises(ModuleNotFoundError, match="no_such"):
         DagpassBackend(next={"class": "no_such.Class"}).get_connection("x")
     assert DagpassBackend(next={"class": here}).get_variable("k", team_name="blue") == "k:blue"
 
 
-def test_a_wrong_argument_is_told_at_the_first_lookup(agent: StubAgent, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_argument_is_told_at_the_first_lookup(
+    agent: StubAgent, caplog: pytest.LogCaptureFixture
+) -> None:
     backend = DagpassBackend(evn="dev")
     with caplog.at_level(logging.WARNING):
         backend.get_connection("x")
