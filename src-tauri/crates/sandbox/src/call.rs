@@ -25,6 +25,15 @@ impl Call {
         find(&self.body).or_else(|| find(&self.query)).filter(|value| !value.is_empty())
     }
 
+    /// The names of all parameters, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let both = [&self.query, &self.body];
+        let mut names: Vec<String> =
+            both.into_iter().flat_map(|text| encode::pairs(text)).map(|(name, _)| name).collect();
+        names.sort();
+        names
+    }
+
     pub(crate) fn is_post(&self) -> bool {
         self.method == "POST"
     }

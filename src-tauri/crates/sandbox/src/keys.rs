@@ -1,5 +1,7 @@
 //! Signing keys and the JWS form. Signs well or badly, as told; verifies nothing.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -12,6 +14,8 @@ use crate::quirks::SignWith;
 /// The keys of one issuer, newest last.
 #[derive(Debug)]
 pub(crate) struct Keys {
+    /// How many keys were made so far.
+    made: usize,
     current: Key,
     /// Still in the JWKS after a roll-over with overlap.
     former: Vec<Key>,
@@ -21,7 +25,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new() -> Self {
-        Self { current: Key::new(), former: Vec::new(), foreign: None }
+        Self { made: 1, current: Key::new(0), former: Vec::new(), foreign: None }
     }
 
     /// The JSON Web Key Set (RFC 7517 §5).
@@ -33,11 +37,17 @@ impl Keys {
 
     /// A new key signs from now on; the old one stays in the set unless `hard`.
     pub(crate) fn roll_over(&mut self, hard: bool) {
-        let old = std::mem::replace(&mut self.current, Key::new());
+        let next = self.next();
+        let old = std::mem::replace(&mut self.current, next);
         self.former.clear();
         if !hard {
             self.former.push(old);
         }
+    }
+
+    fn next(&mut self) -> Key {
+        self.made += 1;
+        Key::new(self.made - 1)
     }
 
     /// The compact form (RFC 7515 §7.1). `next_key` rolls over at its first use.
@@ -62,7 +72,8 @@ impl Keys {
                 self.current.jws(&header("RS256", &kid), claims)
             }
             SignWith::ForeignKey => {
-                self.foreign.get_or_insert_with(Key::new).jws(&header("RS256", &kid), claims)
+                let foreign = self.foreign.take().unwrap_or_else(|| self.next());
+                self.foreign.insert(foreign).jws(&header("RS256", &kid), claims)
             }
         }
     }
@@ -71,14 +82,21 @@ impl Keys {
 #[derive(Debug)]
 struct Key {
     kid: String,
-    pair: RsaKeyPair,
+    pair: Arc<RsaKeyPair>,
 }
+
+/// An RSA key takes a second to make: the sandboxes of one process share them, under names of their own.
+static POOL: Mutex<Vec<Arc<RsaKeyPair>>> = Mutex::new(Vec::new());
 
 impl Key {
     #[expect(clippy::expect_used, reason = "a stage without a key cannot play its part")]
-    fn new() -> Self {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key is made");
-        Self { kid: uuid(), pair }
+    fn new(index: usize) -> Self {
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        while pool.len() <= index {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key is made");
+            pool.push(Arc::new(pair));
+        }
+        Self { kid: uuid(), pair: Arc::clone(&pool[index]) }
     }
 
     fn public_der(&self) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::call::Call;
 use crate::family::Endpoint;
 
 /// One request to the issuer.
@@ -24,16 +25,20 @@ pub struct Entry {
     pub new_refresh_token_fp: Option<String>,
     /// Of the access token that was given.
     pub access_token_fp: Option<String>,
+    /// Names of the parameters that were sent. Never their values.
+    pub params: Vec<String>,
+    /// The audience that was asked for (RFC 8707).
+    pub resource: Option<String>,
     /// The fault that was played, by name.
     pub fault: Option<String>,
 }
 
 impl Entry {
-    pub(crate) fn new(time: i64, endpoint: Endpoint, method: &str) -> Self {
+    pub(crate) fn new(time: i64, endpoint: Endpoint, call: &Call) -> Self {
         Self {
             time,
             endpoint,
-            method: method.to_owned(),
+            method: call.method.clone(),
             status: 0,
             grant: None,
             client: None,
@@ -43,6 +48,8 @@ impl Entry {
             refresh_token_fp: None,
             new_refresh_token_fp: None,
             access_token_fp: None,
+            params: call.names(),
+            resource: call.param("resource"),
             fault: None,
         }
     }

@@ -87,7 +87,7 @@ pub struct Quirks {
     pub date_offset: i64,
     pub require_dpop: bool,
     pub use_dpop_nonce: bool,
-    /// Subject to name on every refresh instead of the right one.
+    /// Subject to name in every token and in userinfo instead of the right one, from now on.
     pub answer_as: Option<String>,
 }
 

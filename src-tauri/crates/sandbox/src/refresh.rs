@@ -30,7 +30,7 @@ pub(crate) fn refresh(
         return Err(unknown(world));
     }
     let scope = scopes::narrowed(&grant.scope, call.param("scope").as_deref())?;
-    let resource = call.param("resource");
+    let resource = call.param("resource").or_else(|| call.param("aud"));
     let checked = scope.join(" ");
     scopes::requested(world, &checked, None)?;
 

@@ -37,7 +37,7 @@ pub(crate) fn serve(world: &mut World, call: &Call, fault: Option<&Kind>) -> Rep
         );
     };
     let now = world.now();
-    world.note = Entry::new(now, endpoint, &call.method);
+    world.note = Entry::new(now, endpoint, call);
     let site = world.site(place);
     let reply = match endpoint {
         Endpoint::Discovery => {
@@ -70,7 +70,7 @@ pub(crate) fn serve(world: &mut World, call: &Call, fault: Option<&Kind>) -> Rep
 /// Logs a request that a fault kept from being served.
 pub(crate) fn note_unserved(world: &mut World, call: &Call, kind: &Kind, status: u16) {
     let Some((_, endpoint)) = route(world.family, &call.path) else { return };
-    let mut entry = Entry::new(world.now(), endpoint, &call.method);
+    let mut entry = Entry::new(world.now(), endpoint, call);
     entry.grant = call.param("grant_type").map(|grant| grants::short(&grant).to_owned());
     entry.client = call.param("client_id");
     entry.refresh_token_fp = call.param("refresh_token").as_deref().map(fingerprint);

@@ -126,7 +126,7 @@ fn response(reply: Reply) -> Result<Response<Out>, io::Error> {
     if reply.cut {
         bytes.truncate(bytes.len() / 2);
     }
-    let body = Out { bytes: Some(bytes), cut: reply.cut };
+    let body = Out { bytes: Some(bytes), cut: reply.cut, paused: false };
     builder.body(body).map_err(io::Error::other)
 }
 
@@ -134,6 +134,7 @@ fn response(reply: Reply) -> Result<Response<Out>, io::Error> {
 struct Out {
     bytes: Option<Bytes>,
     cut: bool,
+    paused: bool,
 }
 
 impl Body for Out {
@@ -142,10 +143,15 @@ impl Body for Out {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         Poll::Ready(match self.bytes.take() {
             Some(bytes) => Some(Ok(Frame::data(bytes))),
+            // The half that stands is written before the connection breaks.
+            None if self.cut && !std::mem::replace(&mut self.paused, true) => {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             None if self.cut => Some(Err(io::Error::other("cut as told"))),
             None => None,
         })

@@ -23,6 +23,8 @@ pub(crate) fn acceptor() -> Result<(TlsAcceptor, String), Failure> {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     let mut leaf = CertificateParams::new(names)?;
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    leaf.use_authority_key_identifier_extension = true;
     leaf.distinguished_name.push(DnType::CommonName, "dagpass sandbox");
     let key = KeyPair::generate()?;
     let certificate = leaf.signed_by(&key, &ca)?;

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::authorize::{AuthRequest, Code};
+use crate::call::Call;
 use crate::device::Device;
 use crate::encode::{fingerprint, uuid};
 use crate::family::{Endpoint, Family, Place};
@@ -130,7 +131,7 @@ impl World {
             log: Vec::new(),
             api_log: Vec::new(),
             secrets: Vec::new(),
-            note: Entry::new(0, Endpoint::Discovery, ""),
+            note: Entry::new(0, Endpoint::Discovery, &Call::default()),
             stale_revocations: 0,
             dpop_nonce: uuid(),
             advanced: 0,

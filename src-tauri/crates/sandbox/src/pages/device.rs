@@ -36,12 +36,14 @@ pub(crate) fn serve(world: &mut World, site: &Site, call: &Call) -> Reply {
 
 fn ask(world: &World, (action, code): (&str, &str), problem: Option<&str>) -> Reply {
     let alert = problem
-        .map(|text| format!("<p class=\"alert\" role=\"alert\">{}</p>", html(text)))
+        .map(|text| format!("<p class=\"alert\" id=\"problem\" role=\"alert\">{}</p>", html(text)))
         .unwrap_or_default();
+    let wrong =
+        if problem.is_some() { "aria-invalid=\"true\" aria-describedby=\"problem\" " } else { "" };
     let inner = format!(
         "<h1>Connect a device</h1><p class=\"lead\">Type the code that the application shows you.</p>{alert}\
          <form method=\"post\" action=\"{action}\"><label class=\"above\" for=\"user_code\">Code</label>\
-         <input class=\"text code\" id=\"user_code\" name=\"user_code\" value=\"{code}\" required autofocus \
+         <input class=\"text code\" id=\"user_code\" name=\"user_code\" value=\"{code}\" {wrong}required autofocus \
          autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" maxlength=\"12\" placeholder=\"····-····\">\
          <div class=\"row\"><button type=\"submit\">Continue</button></div></form>",
         action = html(action),

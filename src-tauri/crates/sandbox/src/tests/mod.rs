@@ -1,6 +1,7 @@
 //! The stage itself under test: a client of a few lines over a plain socket, and the journeys that
 //! every test starts from.
 
+mod device;
 mod faults;
 mod flows;
 mod switches;
