@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod callback;
 pub mod config;
+pub mod doctor;
 pub mod instance;
 pub mod keychain;
 pub mod system;

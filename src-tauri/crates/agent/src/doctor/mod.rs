@@ -1,0 +1,112 @@
+//! Looks at everything that has to be right for a token to come, and names the fix for each thing
+//! that is not. Changes nothing, signs nobody in, shows no secret.
+
+mod issuer;
+mod machine;
+mod proxies;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use dagpass_client::wire::{ConfigProblem, Finding};
+use dagpass_core::ports::{AuthorizationServer, Callbacks, RefreshTokenStore};
+
+use crate::config::Config;
+
+pub use proxies::Proxies;
+
+/// What is examined.
+#[expect(missing_debug_implementations, reason = "ports are trait objects without Debug")]
+pub struct Scene<'a> {
+    pub config_path: &'a Path,
+    pub config: &'a Config,
+    /// What is wrong with the file; `config` is then the last good one.
+    pub config_problems: &'a [ConfigProblem],
+    pub issuer: &'a dyn AuthorizationServer,
+    pub store: &'a dyn RefreshTokenStore,
+    pub callbacks: &'a dyn Callbacks,
+    /// Where the agent listens: socket path or pipe name.
+    pub socket: &'a str,
+    /// `None` where the TCP endpoint does not stand.
+    pub tcp_port: Option<u16>,
+    /// Of the agent's own start.
+    pub own_proxies: &'a Proxies,
+    /// Of the caller's shell, where it told.
+    pub shell_proxies: Option<&'a Proxies>,
+}
+
+/// Every finding, the good ones too, in the order in which things depend on each other.
+pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = config(scene);
+    findings.extend(machine::ca_files(scene.config));
+    findings.extend(proxies::compare(scene));
+    findings.extend(issuer::discovery(scene).await);
+    findings.push(machine::keychain(scene).await);
+    findings.push(machine::socket(scene.socket));
+    findings.push(machine::endpoint(scene.tcp_port).await);
+    findings.extend(machine::callback_ports(scene).await);
+    findings
+}
+
+fn config(scene: &Scene<'_>) -> Vec<Finding> {
+    let path = scene.config_path.display();
+    if !scene.config_problems.is_empty() {
+        return scene.config_problems.iter().map(config_problem).collect();
+    }
+    let profiles = scene.config.profiles.len();
+    if profiles == 0 {
+        let found = warning("config", None, format!("{path} has no profile"));
+        return vec![hint(found, "run `dagpass init`")];
+    }
+    let connections = scene.config.connection_ids().len();
+    let detail =
+        format!("{path}: {}, {}", count(profiles, "profile"), count(connections, "connection"));
+    vec![ok("config", None, detail)]
+}
+
+fn config_problem(wrong: &ConfigProblem) -> Finding {
+    let place = match (wrong.line, wrong.key.as_str()) {
+        (0, _) => wrong.file.clone(),
+        (line, "") => format!("{}:{line}:{}", wrong.file, wrong.column),
+        (line, key) => format!("{}:{line}:{}: {key}", wrong.file, wrong.column),
+    };
+    let found = problem("config", None, format!("{place}: {}", wrong.message));
+    let fix =
+        wrong.hint.as_deref().unwrap_or("mend the line; `dagpass config check` reads it again");
+    hint(found, fix)
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn ok(check: &str, profile: Option<&str>, detail: impl Into<String>) -> Finding {
+    finding("ok", check, profile, detail.into())
+}
+
+fn skipped(check: &str, profile: Option<&str>, detail: impl Into<String>) -> Finding {
+    finding("skipped", check, profile, detail.into())
+}
+
+fn warning(check: &str, profile: Option<&str>, detail: impl Into<String>) -> Finding {
+    finding("warning", check, profile, detail.into())
+}
+
+fn problem(check: &str, profile: Option<&str>, detail: impl Into<String>) -> Finding {
+    finding("problem", check, profile, detail.into())
+}
+
+fn hint(found: Finding, fix: impl Into<String>) -> Finding {
+    Finding { hint: Some(fix.into()), ..found }
+}
+
+fn finding(verdict: &str, check: &str, profile: Option<&str>, detail: String) -> Finding {
+    Finding {
+        check: check.to_owned(),
+        profile: profile.map(str::to_owned),
+        verdict: verdict.to_owned(),
+        detail,
+        hint: None,
+    }
+}

@@ -1,0 +1,367 @@
+//! One scene, one thing wrong with it at a time: the finding and the fix.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use dagpass_client::wire::Finding;
+use dagpass_core::fakes::FakeStore;
+use dagpass_core::ports::{
+    AuthorizationServer, Callbacks, Grant, Listening, Pending, Revocation, StoreFailure,
+    TokenFailure,
+};
+use dagpass_core::profile::{Profile, Redirect};
+use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
+use dagpass_core::token::{CodeVerifier, RefreshToken, TokenSet};
+
+use super::{Proxies, Scene, examine};
+use crate::callback::LoopbackCallbacks;
+use crate::config::parse;
+
+const PROD: &str = "[profile.prod]\nissuer = \"https://auth.example/as\"\nclient-id = \"c\"\nredirect-ports = [0]\n";
+
+/// An issuer that is only ever asked what it offers.
+struct Issuer(Result<Offers, TokenFailure>);
+
+impl AuthorizationServer for Issuer {
+    fn offers<'a>(&'a self, _: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
+        Box::pin(async { self.0.clone() })
+    }
+
+    fn authorize<'a>(
+        &'a self,
+        _: &'a Profile,
+        _: &'a AuthorizationRequest,
+    ) -> Pending<'a, Result<String, TokenFailure>> {
+        panic!("doctor signs nobody in")
+    }
+
+    fn device<'a>(
+        &'a self,
+        _: &'a Profile,
+        _: Option<&'a CodeVerifier>,
+    ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
+        panic!("doctor signs nobody in")
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        _: &'a Profile,
+        _: Grant<'a>,
+    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
+        panic!("doctor asks for no token")
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        _: &'a Profile,
+        _: &'a RefreshToken,
+    ) -> Pending<'a, Result<Revocation, TokenFailure>> {
+        panic!("doctor revokes nothing")
+    }
+}
+
+struct NoPort;
+
+impl Callbacks for NoPort {
+    fn listen<'a>(&'a self, _: &'a Redirect) -> Pending<'a, Result<Listening, String>> {
+        Box::pin(async { Err("no port for the callback is free: 21217 (in use)".to_owned()) })
+    }
+}
+
+/// A world in which everything is right, until a test changes it.
+struct World {
+    text: String,
+    issuer: Issuer,
+    store: FakeStore,
+    callbacks: Box<dyn Callbacks>,
+    socket: String,
+    tcp_port: Option<u16>,
+    own: Proxies,
+    shell: Option<Proxies>,
+    _standing: std::net::TcpListener,
+}
+
+impl World {
+    fn good() -> Self {
+        let standing = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let offers = Offers {
+            authorization_code: true,
+            device_code: true,
+            iss_in_callback: false,
+            revocation: true,
+            token_exchange: false,
+            issuer: "https://auth.example/as".to_owned(),
+            scopes_supported: Vec::new(),
+            clock_skew: Some(2),
+        };
+        Self {
+            text: PROD.to_owned(),
+            issuer: Issuer(Ok(offers)),
+            store: FakeStore::default(),
+            callbacks: Box::new(LoopbackCallbacks::default()),
+            socket: "/".to_owned(),
+            tcp_port: Some(standing.local_addr().expect("its number").port()),
+            own: Proxies::default(),
+            shell: Some(Proxies::default()),
+            _standing: standing,
+        }
+    }
+
+    fn offering(change: impl FnOnce(&mut Offers)) -> Self {
+        let mut world = Self::good();
+        change(world.issuer.0.as_mut().expect("offers"));
+        world
+    }
+
+    async fn examined(&self) -> Vec<Finding> {
+        let path = Path::new("/etc/dagpass/config.toml");
+        let (config, problems) = match parse(&self.text, path) {
+            Ok(config) => (config, Vec::new()),
+            Err(problems) => (parse(PROD, path).expect("the last good one"), problems),
+        };
+        examine(&Scene {
+            config_path: path,
+            config: &config,
+            config_problems: &problems,
+            issuer: &self.issuer,
+            store: &self.store,
+            callbacks: self.callbacks.as_ref(),
+            socket: &self.socket,
+            tcp_port: self.tcp_port,
+            own_proxies: &self.own,
+            shell_proxies: self.shell.as_ref(),
+        })
+        .await
+    }
+
+    /// `check verdict: detail [hint]` of all that is not `ok`.
+    async fn wrong(&self) -> Vec<String> {
+        let findings = self.examined().await;
+        let wrong = findings.iter().filter(|finding| finding.verdict != "ok").map(|finding| {
+            let hint = finding.hint.as_ref().map(|hint| format!(" [{hint}]")).unwrap_or_default();
+            assert!(finding.verdict == "skipped" || finding.hint.is_some(), "{finding:?}");
+            format!("{} {}: {}{hint}", finding.check, finding.verdict, finding.detail)
+        });
+        wrong.collect()
+    }
+}
+
+fn unreachable(cause: &str) -> TokenFailure {
+    TokenFailure::Unreachable { cause: cause.to_owned(), sent: false, retry_after: None }
+}
+
+fn proxies(pairs: &'static [(&str, &str)]) -> Proxies {
+    Proxies::read(|name| {
+        pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[tokio::test]
+async fn a_world_that_is_right_has_nothing_but_good_findings() {
+    let world = World::good();
+    let findings = world.examined().await;
+    let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
+    assert_eq!(
+        checks,
+        ["config", "proxy", "discovery", "clock", "keychain", "socket", "port", "port"]
+    );
+    assert_eq!(world.wrong().await, Vec::<String>::new());
+    assert_eq!(findings[0].detail, "/etc/dagpass/config.toml: 1 profile, 0 connections");
+    assert_eq!(findings[2].detail, "https://auth.example/as: browser, device code, revocation");
+}
+
+#[tokio::test]
+async fn a_bad_config_names_line_key_and_fix() {
+    let world = World {
+        text: "[profile.prod]\nisuer = \"x\"\nclient-id = \"c\"\n".into(),
+        ..World::good()
+    };
+    assert_eq!(
+        world.wrong().await,
+        [
+            "config problem: /etc/dagpass/config.toml:1:1: profile.prod.issuer: `issuer` is missing [mend the line; `dagpass config check` reads it again]",
+            "config problem: /etc/dagpass/config.toml:2:1: profile.prod.isuer: unknown key `isuer` [did you mean `issuer`?]",
+        ]
+    );
+    let world = World { text: String::new(), ..World::good() };
+    assert_eq!(
+        world.wrong().await,
+        ["config warning: /etc/dagpass/config.toml has no profile [run `dagpass init`]"]
+    );
+}
+
+#[tokio::test]
+async fn an_issuer_that_gives_no_metadata_says_why() {
+    let cases = [
+        (
+            unreachable("certificate of unknown issuer"),
+            "discovery problem: https://auth.example/as cannot be reached: certificate of unknown issuer [check network and VPN, then `proxy` and `ca-file` of profile `prod`]",
+        ),
+        (
+            TokenFailure::Misconfigured {
+                error: "issuer_mismatch".into(),
+                description: "the document names https://auth.example/as/".into(),
+            },
+            "discovery problem: https://auth.example/as: issuer_mismatch: the document names https://auth.example/as/ [compare `profile.prod.issuer` with the `issuer` of its discovery document]",
+        ),
+    ];
+    for (failure, expected) in cases {
+        let world = World { issuer: Issuer(Err(failure)), ..World::good() };
+        assert_eq!(world.wrong().await, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn what_the_profile_needs_and_the_issuer_lacks_is_named() {
+    let mut world = World::offering(|offers| offers.device_code = false);
+    assert_eq!(world.wrong().await, Vec::<String>::new(), "auto takes the other way");
+    world.text.push_str("flow = \"device\"\n");
+    let skipped = "port skipped: no callback: this profile signs in by code";
+    assert_eq!(
+        world.wrong().await,
+        [
+            "discovery problem: the issuer does not offer the device flow [change `profile.prod.flow`, or have the grant allowed for this client at Ping]",
+            skipped,
+        ]
+    );
+    let world = World::offering(|offers| offers.scopes_supported = vec!["profile".into()]);
+    assert_eq!(
+        world.wrong().await,
+        [
+            "discovery warning: the issuer does not list these scopes: openid [check `profile.prod.scopes`; some issuers leave custom scopes out of the list]"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn clocks_may_be_a_minute_apart() {
+    let fix = "[let the system set its time from the network (NTP)]";
+    let cases = [
+        (Some(60), None),
+        (Some(-60), None),
+        (
+            Some(95),
+            Some(format!("clock warning: this machine's clock is 95 s behind the issuer's {fix}")),
+        ),
+        (
+            Some(-61),
+            Some(format!(
+                "clock warning: this machine's clock is 61 s ahead of the issuer's {fix}"
+            )),
+        ),
+        (None, Some("clock skipped: the issuer sent no `Date`".to_owned())),
+    ];
+    for (skew, expected) in cases {
+        let world = World::offering(|offers| offers.clock_skew = skew);
+        assert_eq!(world.wrong().await, expected.into_iter().collect::<Vec<_>>(), "{skew:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_keychain_that_will_not_serve_names_the_way_out() {
+    let otherwise =
+        "or choose an encrypted file: `kind = \"passphrase-file\"` in `[store]` of the config";
+    let cases = [
+        (
+            StoreFailure::Locked("the login collection".into()),
+            format!(
+                "keychain problem: the keychain is locked: the login collection [unlock it, {otherwise}]"
+            ),
+        ),
+        (
+            StoreFailure::Unavailable("no session bus".into()),
+            format!(
+                "keychain problem: no usable keychain: no session bus [start a keychain (gnome-keyring, KWallet), {otherwise}]"
+            ),
+        ),
+        (
+            StoreFailure::TimedOut(Duration::from_secs(5)),
+            format!(
+                "keychain problem: the keychain did not answer within 5s [look for a prompt that waits for you, {otherwise}]"
+            ),
+        ),
+    ];
+    for (failure, expected) in cases {
+        let store = FakeStore { fail_all: Mutex::new(Some(failure)), ..FakeStore::default() };
+        let world = World { store, ..World::good() };
+        assert_eq!(world.wrong().await, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_socket_or_port_that_is_gone_is_told() {
+    let world = World { socket: "/nonexistent/agent.sock".into(), tcp_port: None, ..World::good() };
+    assert_eq!(
+        world.wrong().await,
+        [
+            "socket problem: /nonexistent/agent.sock is gone: something removed it [run `dagpass agent restart`; sessions are kept]",
+            "port warning: the TCP endpoint does not stand; the socket serves alone [set `[endpoint] port` to a free one, or 0, and `dagpass agent restart`]",
+        ]
+    );
+    let world = World { callbacks: Box::new(NoPort), ..World::good() };
+    assert_eq!(
+        world.wrong().await,
+        [
+            "port warning: no port for the callback is free: 21217 (in use) [free one, or register another at Ping and add it to `profile.prod.redirect-ports`]"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_shell_alone_is_told_without_its_password() {
+    let shell = proxies(&[
+        ("HTTPS_PROXY", "http://ada:canary-pw@proxy.example:3128"),
+        ("no_proxy", ".example"),
+    ]);
+    assert!(!format!("{shell:?}").contains("canary-pw"));
+    let world = World { shell: Some(shell.clone()), ..World::good() };
+    assert_eq!(
+        world.wrong().await,
+        [
+            "proxy warning: HTTPS_PROXY is http://proxy.example:3128/ in this shell, unset in the agent; NO_PROXY is .example in this shell, unset in the agent [set `proxy` and `no-proxy` in the config: the agent does not inherit a shell]"
+        ]
+    );
+    let same = World { own: shell.clone(), shell: Some(shell), ..World::good() };
+    assert_eq!(same.wrong().await, Vec::<String>::new());
+    let untold = World { shell: None, ..World::good() };
+    assert_eq!(untold.wrong().await, ["proxy skipped: the caller did not tell its own proxy"]);
+    let named = World {
+        text: format!("{PROD}proxy = \"http://ada:canary-pw@p.example:1\"\n"),
+        shell: None,
+        ..World::good()
+    };
+    assert_eq!(named.wrong().await, Vec::<String>::new());
+    assert!(!format!("{:?}", named.examined().await).contains("canary-pw"));
+}
+
+#[tokio::test]
+async fn a_ca_file_must_hold_certificates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good =
+        rcgen::generate_simple_self_signed(vec!["ca.example".into()]).expect("made").cert.pem();
+    let broken = good.replace("MII", "AAA");
+    let cases = [
+        ("good.pem", good.as_str(), ""),
+        ("empty.pem", "", "holds no certificate in PEM form"),
+        ("text.pem", "hello", "holds no certificate in PEM form"),
+        ("half.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n", "is no PEM: "),
+        ("broken.pem", broken.as_str(), "invalid peer certificate: "),
+    ];
+    for (name, text, cause) in cases {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        let world = World { text: format!("{PROD}ca-file = {path:?}\n"), ..World::good() };
+        let findings = world.examined().await;
+        let found = findings.iter().find(|finding| finding.check == "ca").expect("a finding");
+        if cause.is_empty() {
+            assert_eq!(found.detail, format!("{}: 1 certificate", path.display()));
+        } else {
+            assert_eq!(found.verdict, "problem", "{name}");
+            assert!(found.detail.starts_with(&format!("{}: {cause}", path.display())), "{found:?}");
+        }
+    }
+    let missing =
+        World { text: format!("{PROD}ca-file = \"/nonexistent/ca.pem\"\n"), ..World::good() };
+    assert!(missing.wrong().await[0].starts_with("ca problem: /nonexistent/ca.pem: "));
+}
