@@ -6,4 +6,5 @@ pub mod config;
 pub mod doctor;
 pub mod instance;
 pub mod keychain;
+pub mod ping;
 pub mod system;

@@ -1,0 +1,172 @@
+//! What an HTTP answer means. Decides by the JSON `error` first, whatever the HTTP status, and
+//! takes everything that is not a statement of the authorization server (portal, proxy, half a
+//! body) for silence: silence never ends a session.
+
+use std::time::Duration;
+
+use dagpass_core::ports::TokenFailure;
+use dagpass_core::time::Timestamp;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::failure::{misconfigured, no_answer, plain};
+use super::http_date;
+
+/// How long may a server send us away? Longer wishes are cut to this.
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// What the request was about: the same words mean different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    RefreshToken,
+    DeviceCode,
+    Other,
+}
+
+/// An answer as it arrived.
+pub(super) struct Answer {
+    /// Host and port: what a person may know of where it came from.
+    pub from: String,
+    pub status: u16,
+    pub content_type: String,
+    pub body: Zeroizing<Vec<u8>>,
+    pub retry_after: Option<Duration>,
+    /// Ping's name for this exchange, for its support.
+    pub correlation: Option<String>,
+    pub received_at: Timestamp,
+    /// Clock of the server less ours, seconds.
+    pub clock_skew: Option<i64>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("from", &self.from)
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Answer {
+    /// The JSON object of a success; every other answer as the failure it is.
+    pub(super) fn document(&self, asked: Asked) -> Result<Map<String, Value>, TokenFailure> {
+        let Some(object) = self.object() else { return Err(self.silence()) };
+        let word = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+        if !word("error").is_empty() {
+            return Err(self.oauth(asked, word("error"), word("error_description")));
+        }
+        if (200..300).contains(&self.status) {
+            return Ok(object);
+        }
+        if !word("code").is_empty() && !word("message").is_empty() {
+            return Err(self.platform(word("code"), word("message")));
+        }
+        Err(self.silence())
+    }
+
+    /// A body that a person, a browser or a proxy was meant to read is never JSON to us.
+    fn object(&self) -> Option<Map<String, Value>> {
+        let for_people = self.content_type.to_ascii_lowercase().contains("html");
+        if for_people || (300..400).contains(&self.status) {
+            return None;
+        }
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// RFC 6749 §5.2, RFC 8628 §3.5, and the words PingAM uses instead.
+    fn oauth(&self, asked: Asked, error: &str, description: &str) -> TokenFailure {
+        let description = self.describe(description);
+        let error = plain(error);
+        match (error.as_str(), asked) {
+            ("authorization_pending", _) => TokenFailure::AuthorizationPending,
+            ("slow_down", _) => TokenFailure::SlowDown,
+            ("expired_token", Asked::DeviceCode) => TokenFailure::ExpiredToken,
+            ("access_denied" | "authorization_declined", _) => {
+                TokenFailure::AccessDenied { description }
+            }
+            ("invalid_grant", _) | ("expired_token", Asked::RefreshToken) => {
+                TokenFailure::Rejected { error, description }
+            }
+            ("invalid_request", Asked::RefreshToken) if names_a_dead_token(&description) => {
+                TokenFailure::Rejected { error, description }
+            }
+            ("server_error" | "temporarily_unavailable", _) => {
+                no_answer(self.told(&error, &description), self.retry_after)
+            }
+            _ if self.is_busy() => no_answer(self.told(&error, &description), self.retry_after),
+            _ => TokenFailure::Misconfigured { error, description },
+        }
+    }
+
+    /// PingOne's platform shape `{id, code, message, details}`: the grant is not its subject.
+    fn platform(&self, code: &str, message: &str) -> TokenFailure {
+        let (code, message) = (plain(code), self.describe(message));
+        if code == "REQUEST_LIMITED" || self.is_busy() {
+            return no_answer(self.told(&code, &message), self.retry_after);
+        }
+        TokenFailure::Misconfigured { error: code, description: message }
+    }
+
+    fn is_busy(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500..=599)
+    }
+
+    fn silence(&self) -> TokenFailure {
+        let what = match self.status {
+            300..400 => "a redirect where a JSON answer belongs (captive portal or proxy login?)",
+            200..300 => "no JSON, or half of it (captive portal or proxy?)",
+            _ => "no answer of an authorization server",
+        };
+        no_answer(format!("{} sent HTTP {}, {what}", self.from, self.status), self.retry_after)
+    }
+
+    fn told(&self, error: &str, description: &str) -> String {
+        let colon = if description.is_empty() { "" } else { ": " };
+        format!("{} answered HTTP {}, {error}{colon}{description}", self.from, self.status)
+    }
+
+    fn describe(&self, description: &str) -> String {
+        let description = plain(description);
+        match &self.correlation {
+            Some(id) if !description.contains(id.as_str()) => {
+                format!("{description} (Correlation-Id: {id})").trim_start().to_owned()
+            }
+            _ => description,
+        }
+    }
+}
+
+/// PingAM: HTTP 400 `invalid_request`, "RefreshToken does not exist".
+fn names_a_dead_token(description: &str) -> bool {
+    let words = description.to_ascii_lowercase().replace(['_', ' '], "");
+    words.contains("refreshtoken") && words.contains("doesnotexist")
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds or a date, capped; `None` where it says nothing usable.
+pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse().unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
+    }
+    let at = http_date::parse(text)?;
+    (at > now).then(|| now.until(at).min(LONGEST_RETRY_AFTER))
+}
+
+/// Reads the fields a person could be asked to look up.
+pub(super) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// A field without which the answer is of no use.
+pub(super) fn required<'a>(
+    object: &'a Map<String, Value>,
+    name: &str,
+) -> Result<&'a str, TokenFailure> {
+    text(object, name)
+        .ok_or_else(|| misconfigured("server_error", format!("the answer has no `{name}`")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+
+fn answer(status: u16, content_type: &str, body: &str) -> Answer {
+    Answer {
+        from: "auth.example.com".to_owned(),
+        status,
+        content_type: content_type.to_owned(),
+        body: Zeroizing::new(body.as_bytes().to_vec()),
+        retry_after: Some(Duration::from_secs(7)),
+        correlation: None,
+        received_at: Timestamp::from_secs(0),
+        clock_skew: None,
+    }
+}
+
+/// The failure in one word.
+fn kind(failure: &TokenFailure) -> &'static str {
+    match failure {
+        TokenFailure::Unreachable { sent: true, .. } => "unreachable",
+        TokenFailure::Unreachable { sent: false, .. } => "unreachable, unsent",
+        TokenFailure::Rejected { .. } => "rejected",
+        TokenFailure::Misconfigured { .. } => "misconfigured",
+        TokenFailure::AuthorizationPending => "pending",
+        TokenFailure::SlowDown => "slow_down",
+        TokenFailure::ExpiredToken => "expired",
+        TokenFailure::AccessDenied { .. } => "denied",
+        TokenFailure::SubjectChanged { .. } => "subject_changed",
+    }
+}
+
+const JSON: &str = "application/json;charset=UTF-8";
+
+#[test]
+fn the_error_word_decides_whatever_the_status() {
+    use Asked::{DeviceCode, Other, RefreshToken};
+    let table = [
+        (RefreshToken, 400, r#"{"error":"invalid_grant"}"#, "rejected"),
+        (RefreshToken, 401, r#"{"error":"invalid_grant"}"#, "rejected"),
+        (RefreshToken, 200, r#"{"error":"invalid_grant"}"#, "rejected"),
+        (
+            RefreshToken,
+            400,
+            r#"{"error":"invalid_request","error_description":"RefreshToken does not exist"}"#,
+            "rejected",
+        ),
+        (
+            Other,
+            400,
+            r#"{"error":"invalid_request","error_description":"RefreshToken does not exist"}"#,
+            "misconfigured",
+        ),
+        (RefreshToken, 400, r#"{"error":"invalid_request"}"#, "misconfigured"),
+        (RefreshToken, 401, r#"{"error":"expired_token"}"#, "rejected"),
+        (DeviceCode, 403, r#"{"error":"authorization_pending"}"#, "pending"),
+        (DeviceCode, 400, r#"{"error":"authorization_pending"}"#, "pending"),
+        (DeviceCode, 401, r#"{"error":"expired_token"}"#, "expired"),
+        (DeviceCode, 403, r#"{"error":"authorization_declined"}"#, "denied"),
+        (DeviceCode, 400, r#"{"error":"access_denied"}"#, "denied"),
+        (DeviceCode, 429, r#"{"error":"slow_down"}"#, "slow_down"),
+        (RefreshToken, 400, r#"{"error":"server_error"}"#, "unreachable"),
+        (RefreshToken, 400, r#"{"error":"temporarily_unavailable"}"#, "unreachable"),
+        (RefreshToken, 401, r#"{"error":"invalid_client"}"#, "misconfigured"),
+        (RefreshToken, 400, r#"{"error":"invalid_scope"}"#, "misconfigured"),
+        (RefreshToken, 400, r#"{"error":"interaction_required"}"#, "misconfigured"),
+        (RefreshToken, 503, r#"{"error":"rate_limited"}"#, "unreachable"),
+    ];
+    for (asked, status, body, expected) in table {
+        let failure = answer(status, JSON, body).document(asked).unwrap_err();
+        assert_eq!(kind(&failure), expected, "{asked:?} {status} {body}");
+    }
+}
+
+#[test]
+fn what_the_authorization_server_did_not_say_is_silence() {
+    let table = [
+        (200, "text/html", "<html>Sign in to the guest network</html>"),
+        (200, "text/html", r#"{"error":"invalid_grant"}"#),
+        (302, "text/html", ""),
+        (302, JSON, r#"{"error":"invalid_grant"}"#),
+        (200, JSON, r#"{"access_token":"abc","expi"#),
+        (200, JSON, ""),
+        (200, JSON, "[]"),
+        (403, "text/html", "<h1>Blocked by policy</h1>"),
+        (403, "text/plain", "Forbidden"),
+        (403, JSON, r#"{"message":"Forbidden"}"#),
+        (401, JSON, "{}"),
+        (407, "text/html", ""),
+        (408, "", ""),
+        (429, "", ""),
+        (500, "text/html", "oops"),
+        (502, "", ""),
+        (503, JSON, "{}"),
+    ];
+    for (status, content_type, body) in table {
+        let failure = answer(status, content_type, body).document(Asked::RefreshToken).unwrap_err();
+        assert_eq!(kind(&failure), "unreachable", "{status} {content_type} {body}");
+    }
+}
+
+#[test]
+fn a_proxy_403_does_not_end_the_session() {
+    let failure = answer(403, "text/html", "denied").document(Asked::RefreshToken).unwrap_err();
+    assert_eq!(
+        failure,
+        TokenFailure::Unreachable {
+            cause: "auth.example.com sent HTTP 403, no answer of an authorization server".into(),
+            sent: true,
+            retry_after: Some(Duration::from_secs(7)),
+        }
+    );
+}
+
+#[test]
+fn the_platform_shape_keeps_the_grant() {
+    let body = |code: &str| {
+        format!(r#"{{"id":"1","code":"{code}","message":"no","details":[{{"code":"X"}}]}}"#)
+    };
+    let table = [
+        (400, "INVALID_DATA", "misconfigured"),
+        (403, "ACCESS_FAILED", "misconfigured"),
+        (429, "REQUEST_LIMITED", "unreachable"),
+        (400, "REQUEST_LIMITED", "unreachable"),
+        (500, "UNEXPECTED_ERROR", "unreachable"),
+    ];
+    for (status, code, expected) in table {
+        let failure = answer(status, JSON, &body(code)).document(Asked::RefreshToken).unwrap_err();
+        assert_eq!(kind(&failure), expected, "{status} {code}");
+    }
+}
+
+#[test]
+fn the_correlation_id_is_told_once() {
+    let mut told = answer(400, JSON, r#"{"error":"invalid_scope","error_description":"no"}"#);
+    told.correlation = Some("c-1".to_owned());
+    let text = told.document(Asked::Other).unwrap_err().to_string();
+    assert_eq!(text, "invalid_scope: no (Correlation-Id: c-1)");
+    let body = r#"{"error":"invalid_scope","error_description":"no (Correlation ID: c-1)"}"#;
+    told.body = Zeroizing::new(body.as_bytes().to_vec());
+    let text = told.document(Asked::Other).unwrap_err().to_string();
+    assert_eq!(text, "invalid_scope: no (Correlation ID: c-1)");
+}
+
+#[test]
+fn retry_after_is_read_and_capped() {
+    let now = Timestamp::from_secs(784_111_777);
+    let table = [
+        ("3", Some(3)),
+        (" 120 ", Some(120)),
+        ("999999", Some(300)),
+        ("99999999999999999999999999", Some(300)),
+        ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+        ("Mon, 07 Nov 1994 08:50:07 GMT", Some(300)),
+        ("Sun, 06 Nov 1994 08:00:00 GMT", None),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+    ];
+    for (text, expected) in table {
+        assert_eq!(retry_after(text, now), expected.map(Duration::from_secs), "{text}");
+    }
+}

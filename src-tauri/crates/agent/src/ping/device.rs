@@ -1,0 +1,143 @@
+//! The device authorization request (RFC 8628 §3.1). Decides whether the challenge is sent, and
+//! refuses a verification page that is not the issuer's.
+
+use std::time::Duration;
+
+use dagpass_core::ports::TokenFailure;
+use dagpass_core::profile::{DevicePkce, Profile};
+use dagpass_core::sign_in::DeviceAuthorization;
+use dagpass_core::token::{CodeVerifier, DeviceCode};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::answer::{Answer, Asked, required, text};
+use super::authorize::s256;
+use super::failure::{misconfigured, plain};
+use super::http::{Http, is_loopback};
+use super::token_endpoint::{form, is_ours, seconds};
+
+/// RFC 8628 §3.2, where the server names none.
+const INTERVAL: u64 = 5;
+
+/// How long is a code believed to live where the server does not say? Ping's own default.
+const LIFETIME: u64 = 600;
+
+pub(super) async fn request(
+    http: &Http,
+    url: &Url,
+    profile: &Profile,
+    verifier: Option<&CodeVerifier>,
+) -> Result<DeviceAuthorization, TokenFailure> {
+    let challenge = match profile.device_pkce {
+        DevicePkce::Off => None,
+        DevicePkce::Auto | DevicePkce::On => verifier.map(s256),
+    };
+    let first = ask(http, url, profile, challenge.as_deref()).await;
+    let refused = matches!(
+        &first,
+        Err(TokenFailure::Misconfigured { error, .. }) if error == "invalid_request"
+    );
+    let (answer, pkce) =
+        if refused && challenge.is_some() && profile.device_pkce == DevicePkce::Auto {
+            tracing::debug!(profile = %profile.name, "the device request is refused with PKCE");
+            (ask(http, url, profile, None).await?, false)
+        } else {
+            (first?, challenge.is_some())
+        };
+    let (answer, document) = answer;
+    read(profile, &answer, &document, pkce)
+}
+
+async fn ask(
+    http: &Http,
+    url: &Url,
+    profile: &Profile,
+    challenge: Option<&str>,
+) -> Result<(Answer, Map<String, Value>), TokenFailure> {
+    let scopes = profile.scopes.to_string();
+    let mut fields = vec![("client_id", profile.client_id.as_str()), ("scope", scopes.as_str())];
+    if let Some(challenge) = challenge {
+        fields.extend([("code_challenge", challenge), ("code_challenge_method", "S256")]);
+    }
+    let extra = profile.token_params.iter().filter(|(name, _)| !is_ours(name));
+    fields.extend(extra.map(|(name, value)| (name.as_str(), value.as_str())));
+    let answer = http.post(&profile.network, form(url, &fields)?).await?;
+    let document = answer.document(Asked::Other)?;
+    Ok((answer, document))
+}
+
+fn read(
+    profile: &Profile,
+    answer: &Answer,
+    document: &Map<String, Value>,
+    pkce: bool,
+) -> Result<DeviceAuthorization, TokenFailure> {
+    let number = |name: &str| document.get(name).and_then(seconds);
+    // `verification_url` is what drafts of the standard called it.
+    let verification_uri = match text(document, "verification_uri") {
+        Some(uri) => uri,
+        None => required(document, "verification_url")?,
+    };
+    let complete = text(document, "verification_uri_complete");
+    for uri in std::iter::once(verification_uri).chain(complete) {
+        belongs_to_issuer(profile, uri)?;
+    }
+    let life = Duration::from_secs(number("expires_in").unwrap_or(LIFETIME));
+    Ok(DeviceAuthorization {
+        device_code: DeviceCode::new(required(document, "device_code")?),
+        user_code: plain(required(document, "user_code")?),
+        verification_uri: verification_uri.to_owned(),
+        verification_uri_complete: complete.map(str::to_owned),
+        expires_at: answer.received_at.plus(life),
+        interval: Duration::from_secs(number("interval").unwrap_or(INTERVAL)),
+        pkce,
+    })
+}
+
+/// A person types a code there: it must be the issuer's page, or one the profile names.
+fn belongs_to_issuer(profile: &Profile, uri: &str) -> Result<(), TokenFailure> {
+    let refuse = |what: String| Err(misconfigured("server_error", what));
+    let Ok(url) = Url::parse(uri) else {
+        return refuse(format!("the verification URI `{}` is not a URL", plain(uri)));
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+        return refuse(format!("the verification URI `{}` is not https", plain(uri)));
+    }
+    let host = url.host_str().unwrap_or_default();
+    let issuer = Url::parse(profile.issuer.as_str());
+    let of_issuer = issuer.is_ok_and(|issuer| issuer.host_str() == Some(host));
+    let named = profile.verification_hosts.iter().any(|named| named.eq_ignore_ascii_case(host));
+    if of_issuer || named {
+        return Ok(());
+    }
+    refuse(format!(
+        "the verification page is on `{host}`, which is not the issuer's host; if that is right, add it to `verification-hosts`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verification_page_is_the_issuer_s_or_a_named_one() {
+        let mut profile = Profile::new("p", "https://auth.pingone.eu:443/env/as", "c");
+        profile.verification_hosts = vec!["Acme.co".to_owned()];
+        for (uri, fine) in [
+            ("https://auth.pingone.eu/env/device", true),
+            ("https://auth.pingone.eu/env/device?user_code=A", true),
+            ("https://acme.co/go", true),
+            ("https://evil.acme.co/go", false),
+            ("https://auth.pingone.eu.evil.example/", false),
+            ("https://auth.pingone.eu@evil.example/", false),
+            ("http://auth.pingone.eu/env/device", false),
+            ("javascript:alert(1)", false),
+            ("/device", false),
+        ] {
+            assert_eq!(belongs_to_issuer(&profile, uri).is_ok(), fine, "{uri}");
+        }
+        let failure = belongs_to_issuer(&profile, "https://short.example/").unwrap_err();
+        let text = failure.to_string();
+        assert!(text.contains("short.example") && text.contains("verification-hosts"), "{text}");
+    }
+}

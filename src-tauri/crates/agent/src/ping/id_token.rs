@@ -1,0 +1,245 @@
+//! Is this ID token true, and is it for us (OIDC Core §3.1.3.7)? Functions of the token, the keys
+//! and the time that is passed in. The algorithms are our own list, whatever the issuer offers.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dagpass_core::time::Timestamp;
+use dagpass_core::token::{AccessToken, IdToken};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+/// Signatures alone: never `none`, never a shared secret.
+const ALGORITHMS: [Algorithm; 8] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+];
+
+/// How far may two clocks be apart?
+const LEEWAY: Duration = Duration::from_secs(60);
+
+/// How old may the proof of identity be where it was asked for anew? The browser flow stays open
+/// for ten minutes, and the code lives a little longer.
+const NEW_PROOF: Duration = Duration::from_secs(900);
+
+pub(super) type Claims = Map<String, Value>;
+
+/// What the token must agree with.
+#[derive(Debug)]
+pub(super) struct Expected<'a> {
+    pub issuer: &'a str,
+    pub client_id: &'a str,
+    /// `None` in the device grant and on refresh, where no nonce was sent.
+    pub nonce: Option<&'a str>,
+    pub access_token: &'a AccessToken,
+    pub max_age: Option<Duration>,
+    pub proof: Proof,
+    pub now: Timestamp,
+}
+
+/// Was `prompt=login` sent?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    Any,
+    New,
+}
+
+/// What is wrong with an ID token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Flaw {
+    /// Signed with a key the issuer does not publish (yet).
+    #[error("the ID token is signed with a key that the issuer does not publish")]
+    UnknownKey,
+    /// Good, but for another time: clocks differ.
+    #[error("the ID token {0}; is this machine's clock right?")]
+    Clock(String),
+    #[error("the ID token {0}")]
+    Invalid(String),
+}
+
+fn invalid<T>(what: impl Into<String>) -> Result<T, Flaw> {
+    Err(Flaw::Invalid(what.into()))
+}
+
+/// Which key the token names, once its algorithm is one of ours.
+pub(super) fn key_id(token: &IdToken) -> Result<Option<String>, Flaw> {
+    Ok(header(token)?.1)
+}
+
+/// The claims of a token that is genuine and ours.
+pub(super) fn verify(
+    token: &IdToken,
+    keys: &[Jwk],
+    expected: &Expected<'_>,
+) -> Result<Claims, Flaw> {
+    let (algorithm, key_id) = header(token)?;
+    let claims = signed(token, keys, algorithm, key_id.as_deref())?;
+    check(&claims, algorithm, expected)?;
+    Ok(claims)
+}
+
+fn header(token: &IdToken) -> Result<(Algorithm, Option<String>), Flaw> {
+    let Ok(header) = jsonwebtoken::decode_header(token.expose()) else {
+        return invalid("is no signed JWT of an algorithm we take");
+    };
+    if !ALGORITHMS.contains(&header.alg) {
+        return invalid(format!("is signed with {:?}, which we do not take", header.alg));
+    }
+    Ok((header.alg, header.kid))
+}
+
+fn signed(
+    token: &IdToken,
+    keys: &[Jwk],
+    algorithm: Algorithm,
+    key_id: Option<&str>,
+) -> Result<Claims, Flaw> {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    // Judged by `check`, at the time that is passed in.
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    let mut tried = false;
+    for key in keys.iter().filter(|key| may_sign(key, algorithm, key_id)) {
+        let Ok(key) = DecodingKey::from_jwk(key) else { continue };
+        tried = true;
+        if let Ok(data) = jsonwebtoken::decode::<Claims>(token.expose(), &key, &validation) {
+            return Ok(data.claims);
+        }
+    }
+    if tried { invalid("has a signature that does not fit") } else { Err(Flaw::UnknownKey) }
+}
+
+fn may_sign(key: &Jwk, algorithm: Algorithm, key_id: Option<&str>) -> bool {
+    let named = key_id.is_none() || key.common.key_id.as_deref() == key_id;
+    let for_signing = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
+    let stated = key.common.key_algorithm.map(|stated| stated.to_string());
+    let fits = stated.is_none_or(|stated| stated == format!("{algorithm:?}"));
+    named && for_signing && fits
+}
+
+fn check(claims: &Claims, algorithm: Algorithm, expected: &Expected<'_>) -> Result<(), Flaw> {
+    if text(claims, "iss") != Some(expected.issuer) {
+        return invalid(format!("is not from `{}`", expected.issuer));
+    }
+    if text(claims, "sub").is_none_or(str::is_empty) {
+        return invalid("names no subject");
+    }
+    audience(claims, expected.client_id)?;
+    times(claims, expected.now)?;
+    if expected.nonce.is_some() && text(claims, "nonce") != expected.nonce {
+        return invalid("does not carry this sign-in's nonce");
+    }
+    if let Some(hash) = text(claims, "at_hash")
+        && hash != half_hash(expected.access_token, algorithm)
+    {
+        return invalid("belongs to another access token (at_hash)");
+    }
+    authentication(claims, expected)
+}
+
+fn audience(claims: &Claims, client_id: &str) -> Result<(), Flaw> {
+    let audiences = audiences(claims);
+    if !audiences.iter().any(|audience| audience == client_id) {
+        return invalid("is meant for another client");
+    }
+    match text(claims, "azp") {
+        Some(party) if party != client_id => invalid("was issued to another client (azp)"),
+        None if audiences.len() > 1 => invalid("has several audiences and no azp"),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// `aud`, one name or several.
+pub(super) fn audiences(claims: &Claims) -> Vec<String> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn times(claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
+    let (Some(expiry), Some(issued)) = (instant(claims, "exp"), instant(claims, "iat")) else {
+        return invalid("has no exp or no iat");
+    };
+    let clock = |what: &str, span: Duration| {
+        Err(Flaw::Clock(format!("{what} {} s {}", span.as_secs(), "by our clock")))
+    };
+    if now >= expiry.plus(LEEWAY) {
+        return clock("expired", expiry.until(now));
+    }
+    if issued > now.plus(LEEWAY) {
+        return clock("is from the future,", now.until(issued));
+    }
+    match instant(claims, "nbf") {
+        Some(start) if start > now.plus(LEEWAY) => clock("begins in", now.until(start)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn authentication(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
+    let proved = instant(claims, "auth_time");
+    let older_than =
+        |age: Duration| proved.is_some_and(|at| expected.now > at.plus(age).plus(LEEWAY));
+    match expected.max_age {
+        Some(_) if proved.is_none() => return invalid("has no auth_time, though max_age was sent"),
+        Some(age) if older_than(age) => return invalid("rests on a sign-in older than max_age"),
+        Some(_) | None => {}
+    }
+    if expected.proof == Proof::New && older_than(NEW_PROOF) {
+        return invalid("rests on an old sign-in, though prompt=login was sent");
+    }
+    Ok(())
+}
+
+/// OIDC Core §3.1.3.6: the left half of the hash that goes with the algorithm.
+fn half_hash(token: &AccessToken, algorithm: Algorithm) -> String {
+    let bytes = token.expose().as_bytes();
+    let digest = match algorithm {
+        Algorithm::RS384 | Algorithm::PS384 | Algorithm::ES384 => Sha384::digest(bytes).to_vec(),
+        Algorithm::RS512 | Algorithm::PS512 => Sha512::digest(bytes).to_vec(),
+        _ => Sha256::digest(bytes).to_vec(),
+    };
+    URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
+}
+
+/// A JWT's claims as a hint, unverified; `None` where the token is opaque.
+pub(super) fn hint(token: &AccessToken) -> Option<Claims> {
+    let mut parts = token.expose().split('.');
+    let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+}
+
+/// Whole or broken seconds.
+pub(super) fn instant(claims: &Claims, name: &str) -> Option<Timestamp> {
+    let value = claims.get(name)?;
+    if let Some(whole) = value.as_i64() {
+        return Some(Timestamp::from_secs(whole));
+    }
+    let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0)?;
+    let span = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(Timestamp::from_secs(0).plus(span))
+}
+
+fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
+    claims.get(name).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! Who signed in: the ID token, else userinfo, else the access token's claims, else unknown.
+//! Userinfo must name the same subject (OIDC Core §5.3.2). A refresh may renew what is known of a
+//! person, never exchange the person.
+
+use dagpass_core::ports::TokenFailure;
+use dagpass_core::profile::{Profile, Subject};
+use dagpass_core::session::StoredSession;
+use dagpass_core::sign_in::AuthorizationRequest;
+use dagpass_core::time::Timestamp;
+use dagpass_core::token::{AccessToken, IdToken, Identity, IdentitySource};
+use serde_json::Value;
+
+use super::answer::Asked;
+use super::discovery::{Endpoint, ProviderMetadata};
+use super::failure::misconfigured;
+use super::groups::groups;
+use super::http::Http;
+use super::id_token::{self, Claims, Expected, Flaw, Proof, hint, instant};
+use super::jwks::{Keys, Place};
+
+/// What it takes to find out.
+pub(super) struct Finder<'a> {
+    pub http: &'a Http,
+    pub keys: &'a Keys,
+    pub metadata: &'a ProviderMetadata,
+    pub profile: &'a Profile,
+    pub access_token: &'a AccessToken,
+    pub id_token: Option<&'a IdToken>,
+    /// By our clock.
+    pub received_at: Timestamp,
+    /// By the server's, where it tells: its statements are judged by its own time, so that a
+    /// machine whose clock is wrong can still sign in.
+    pub server_now: Timestamp,
+}
+
+impl Finder<'_> {
+    /// `request` is the browser's; the device grant has none.
+    pub(super) async fn at_sign_in(
+        &self,
+        request: Option<&AuthorizationRequest>,
+    ) -> Result<Option<Identity>, TokenFailure> {
+        let from_token = match self.id_token {
+            Some(token) => {
+                let claims = self.verified(token, request).await?;
+                let claims =
+                    claims.map_err(|flaw| misconfigured("invalid_token", flaw.to_string()));
+                self.describe(&claims?, IdentitySource::IdToken)
+            }
+            None => None,
+        };
+        if let Some(Told { who, complete: true }) = from_token {
+            return Ok(Some(who));
+        }
+        let from_userinfo = self.userinfo().await;
+        match (from_token, from_userinfo) {
+            (Some(token), Some(info)) if token.who.subject != info.who.subject => {
+                Err(TokenFailure::SubjectChanged { now: info.who.subject.sub })
+            }
+            (Some(token), Some(info)) => Ok(Some(filled(token, &info.who))),
+            (Some(told), None) | (None, Some(told)) => Ok(Some(told.who)),
+            (None, None) => Ok(hint(self.access_token)
+                .and_then(|claims| self.describe(&claims, IdentitySource::AccessTokenClaims))
+                .map(|told| told.who)),
+        }
+    }
+
+    /// `None` keeps what is known. Only a token that is genuine can speak against the session: one
+    /// that cannot be judged now (key not published yet, clocks apart) says nothing, since the
+    /// answer it came with holds the only living refresh token.
+    pub(super) async fn at_refresh(
+        &self,
+        session: &StoredSession,
+    ) -> Result<Option<Identity>, TokenFailure> {
+        let Some(token) = self.id_token else { return Ok(None) };
+        let claims = match self.verified(token, None).await {
+            Ok(Ok(claims)) => claims,
+            Ok(Err(flaw @ Flaw::Invalid(_))) => {
+                return Err(misconfigured("invalid_token", flaw.to_string()));
+            }
+            Ok(Err(flaw)) => {
+                tracing::warn!(profile = %self.profile.name, %flaw, "a refreshed ID token is set aside");
+                return Ok(None);
+            }
+            Err(failure) => {
+                tracing::warn!(profile = %self.profile.name, %failure, "no keys for a refreshed ID token");
+                return Ok(None);
+            }
+        };
+        let told = self.describe(&claims, IdentitySource::IdToken);
+        match (told, &session.identity) {
+            (Some(told), Some(before)) => same_person(told, before).map(Some),
+            (told, None) => Ok(told.map(|told| told.who)),
+            (None, Some(_)) => Ok(None),
+        }
+    }
+
+    async fn verified(
+        &self,
+        token: &IdToken,
+        request: Option<&AuthorizationRequest>,
+    ) -> Result<Result<Claims, Flaw>, TokenFailure> {
+        let key_id = match id_token::key_id(token) {
+            Ok(key_id) => key_id,
+            Err(flaw) => return Ok(Err(flaw)),
+        };
+        let url = self.metadata.required(Endpoint::Jwks)?;
+        let place = Place { url, network: self.profile.network.clone() };
+        let keys = self.keys.with(self.http, place, key_id.as_deref(), self.received_at).await?;
+        let asked_anew = request.and_then(|request| request.prompt.as_deref()) == Some("login");
+        let expected = Expected {
+            issuer: self.profile.issuer.as_str(),
+            client_id: &self.profile.client_id,
+            nonce: request.map(|request| request.nonce.as_str()),
+            access_token: self.access_token,
+            max_age: request.and(self.profile.max_age),
+            proof: if asked_anew { Proof::New } else { Proof::Any },
+            now: self.server_now,
+        };
+        Ok(id_token::verify(token, &keys, &expected))
+    }
+
+    /// Silent on failure: userinfo only adds to what is known.
+    async fn userinfo(&self) -> Option<Told> {
+        let url = self.metadata.endpoint(Endpoint::Userinfo).ok().flatten()?;
+        let token = Some(self.access_token.expose());
+        let answer = self.http.fetch(&self.profile.network, &url, token).await;
+        match answer.and_then(|answer| answer.document(Asked::Other)) {
+            Ok(claims) => self.describe(&claims, IdentitySource::Userinfo),
+            Err(failure) => {
+                tracing::info!(profile = %self.profile.name, %failure, "userinfo does not say who signed in");
+                None
+            }
+        }
+    }
+
+    fn describe(&self, claims: &Claims, source: IdentitySource) -> Option<Told> {
+        let word = |name: &str| {
+            claims.get(name).and_then(Value::as_str).filter(|word| !word.trim().is_empty())
+        };
+        let sub = word("sub")?.to_owned();
+        let groups = groups(claims, &self.profile.groups_claim);
+        let name = word("name").or_else(|| word("preferred_username")).map(str::to_owned);
+        let email = word("email").map(str::to_owned);
+        let complete = groups.is_some() && (name.is_some() || email.is_some());
+        let who = Identity {
+            subject: Subject { iss: self.profile.issuer.as_str().to_owned(), sub },
+            name,
+            email,
+            groups: groups.unwrap_or_default(),
+            auth_time: instant(claims, "auth_time"),
+            source,
+        };
+        Some(Told { who, complete })
+    }
+}
+
+/// One source's word on who it is.
+#[derive(Clone, Debug)]
+struct Told {
+    who: Identity,
+    /// Nothing that a second source could add.
+    complete: bool,
+}
+
+/// The first source's word, with the second's where the first said nothing.
+fn filled(first: Told, second: &Identity) -> Identity {
+    let mut who = first.who;
+    who.name = who.name.or_else(|| second.name.clone());
+    who.email = who.email.or_else(|| second.email.clone());
+    who.auth_time = who.auth_time.or(second.auth_time);
+    if who.groups.is_empty() {
+        who.groups.clone_from(&second.groups);
+    }
+    who
+}
+
+/// OIDC Core §12.2.
+fn same_person(now: Told, before: &Identity) -> Result<Identity, TokenFailure> {
+    // An access token may name its subject in another way than an ID token does.
+    let comparable = before.source != IdentitySource::AccessTokenClaims;
+    if comparable && now.who.subject != before.subject {
+        return Err(TokenFailure::SubjectChanged { now: now.who.subject.sub });
+    }
+    if now.who.auth_time.is_some() && now.who.auth_time < before.auth_time {
+        let what = "the refreshed ID token rests on an older sign-in than the session does";
+        return Err(misconfigured("invalid_token", what));
+    }
+    let mut who = filled(now, before);
+    if !comparable {
+        // The session keeps the name it was made under.
+        who.subject = before.subject.clone();
+        who.source = before.source;
+    }
+    Ok(who)
+}

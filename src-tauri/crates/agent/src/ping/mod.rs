@@ -1,0 +1,215 @@
+//! Ping, or any OpenID provider, behind [`AuthorizationServer`]. Decides what an answer means;
+//! never whether a session ends, what is kept, or what a person is asked.
+
+mod answer;
+mod authorize;
+mod crypto;
+mod device;
+mod discovery;
+mod failure;
+mod groups;
+mod http;
+mod http_date;
+mod id_token;
+mod identity;
+mod jwks;
+mod lifetime;
+mod revoke;
+mod token_endpoint;
+
+use std::sync::Arc;
+
+use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
+use dagpass_core::ports::{AuthorizationServer, Clock, Grant, Pending, Revocation, TokenFailure};
+use dagpass_core::profile::{Network, Profile, Scopes};
+use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
+use dagpass_core::token::{AccessToken, CodeVerifier, Identity, RefreshToken, TokenSet};
+use oauth2::TokenResponse as _;
+use oauth2::basic::BasicTokenType;
+use std::time::Duration;
+
+pub use crypto::install_crypto;
+use discovery::{Documents, Endpoint, ProviderMetadata, document_url};
+use failure::before_sending;
+use http::Http;
+use identity::Finder;
+use jwks::Keys;
+use token_endpoint::{Exchange, Received};
+
+/// One for the whole agent: profiles of the same issuer share what was discovered.
+pub struct Ping {
+    clock: Arc<dyn Clock>,
+    http: Http,
+    documents: Documents,
+    keys: Keys,
+}
+
+impl std::fmt::Debug for Ping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ping")
+    }
+}
+
+impl AuthorizationServer for Ping {
+    fn offers<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
+        Box::pin(async move {
+            let metadata = self.metadata(profile).await?;
+            metadata.takes_s256()?;
+            Ok(metadata.offers())
+        })
+    }
+
+    fn authorize<'a>(
+        &'a self,
+        profile: &'a Profile,
+        request: &'a AuthorizationRequest,
+    ) -> Pending<'a, Result<String, TokenFailure>> {
+        Box::pin(async move {
+            let metadata = self.metadata(profile).await?;
+            authorize::authorize(&self.http, &metadata, profile, request).await
+        })
+    }
+
+    fn device<'a>(
+        &'a self,
+        profile: &'a Profile,
+        verifier: Option<&'a CodeVerifier>,
+    ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
+        Box::pin(async move {
+            let metadata = self.metadata(profile).await?;
+            let url = metadata.required(Endpoint::DeviceAuthorization)?;
+            device::request(&self.http, &url, profile, verifier).await
+        })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        profile: &'a Profile,
+        grant: Grant<'a>,
+    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
+        Box::pin(async move {
+            let metadata = self.metadata(profile).await.map_err(before_sending)?;
+            let url = metadata.required(Endpoint::Token)?;
+            let received = Exchange::new(&self.http, profile, &grant).run(url, grant).await?;
+            self.judge(profile, &metadata, grant, received).await
+        })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        profile: &'a Profile,
+        token: &'a RefreshToken,
+    ) -> Pending<'a, Result<Revocation, TokenFailure>> {
+        Box::pin(async move {
+            let metadata = match self.metadata(profile).await {
+                Err(TokenFailure::Unreachable { .. }) => return Ok(Revocation::Pending),
+                read => read?,
+            };
+            match metadata.endpoint(Endpoint::Revocation)? {
+                Some(url) => revoke::revoke(&self.http, &url, profile, token).await,
+                None => Ok(Revocation::Unsupported),
+            }
+        })
+    }
+}
+
+impl Ping {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let http = Http::new(clock.clone());
+        Self { clock, http, documents: Documents::default(), keys: Keys::default() }
+    }
+
+    /// `POST /v1/discover`: what a server says of itself, before there is a profile to compare with.
+    pub async fn discover(&self, ask: &DiscoverAsk) -> Result<DiscoverReply, TokenFailure> {
+        let url = if ask.url.contains("/.well-known/") {
+            ask.url.clone()
+        } else {
+            document_url(&ask.url)
+        };
+        let network = Network {
+            ca_file: ask.ca_file.as_ref().map(Into::into),
+            proxy: ask.proxy.clone(),
+            no_proxy: None,
+        };
+        let offers = discovery::look(&self.http, &network, &url).await?.offers();
+        Ok(DiscoverReply {
+            issuer: offers.issuer,
+            authorization_code: offers.authorization_code,
+            device_code: offers.device_code,
+            scopes_supported: offers.scopes_supported,
+            clock_skew: offers.clock_skew,
+        })
+    }
+
+    /// Where the browser ends Ping's own session: `logout --sso` alone asks for it.
+    pub async fn end_session_url(&self, profile: &Profile) -> Result<Option<String>, TokenFailure> {
+        let metadata = self.metadata(profile).await?;
+        Ok(authorize::end_session(&metadata, profile)?.map(Into::into))
+    }
+
+    async fn metadata(&self, profile: &Profile) -> Result<ProviderMetadata, TokenFailure> {
+        self.documents.of(&self.http, profile, self.clock.now()).await
+    }
+
+    async fn judge(
+        &self,
+        profile: &Profile,
+        metadata: &ProviderMetadata,
+        grant: Grant<'_>,
+        Received { tokens, arrival }: Received,
+    ) -> Result<TokenSet, TokenFailure> {
+        let access_token = AccessToken::new(tokens.access_token().secret().as_str());
+        let finder = Finder {
+            http: &self.http,
+            keys: &self.keys,
+            metadata,
+            profile,
+            access_token: &access_token,
+            id_token: arrival.id_token.as_ref(),
+            received_at: arrival.at,
+            server_now: lifetime::server_now(arrival.at, arrival.clock_skew),
+        };
+        let identity = who(&finder, grant).await?;
+        let claims = id_token::hint(&access_token);
+        let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
+        let (expires_at, expiry_source) =
+            lifetime::end(arrival.at, tokens.expires_in(), exp, arrival.clock_skew);
+        let audience = claims.as_ref().map(id_token::audiences);
+        let scope = tokens.scopes().map(|scopes| scopes.iter().map(|one| one.as_str()).collect());
+        Ok(TokenSet {
+            token_type: token_type(tokens.token_type()),
+            received_at: arrival.at,
+            expires_at,
+            expiry_source,
+            refresh_token: tokens
+                .refresh_token()
+                .map(|token| RefreshToken::new(token.secret().as_str())),
+            refresh_expires_at: arrival
+                .refresh_expires_in
+                .map(|life| arrival.at.plus(Duration::from_secs(life))),
+            scope: scope.filter(|scope: &Scopes| !scope.is_empty()),
+            identity,
+            audience: audience.filter(|audience| !audience.is_empty()),
+            access_token,
+        })
+    }
+}
+
+async fn who(finder: &Finder<'_>, grant: Grant<'_>) -> Result<Option<Identity>, TokenFailure> {
+    match grant {
+        Grant::AuthorizationCode { request, .. } => finder.at_sign_in(Some(request)).await,
+        Grant::DeviceCode { .. } => finder.at_sign_in(None).await,
+        Grant::RefreshToken { session, .. } => finder.at_refresh(session).await,
+        Grant::TokenExchange { .. } => Ok(None),
+    }
+}
+
+/// The crate lower-cases what it does not know.
+fn token_type(kind: &BasicTokenType) -> String {
+    match kind {
+        BasicTokenType::Bearer => "Bearer".to_owned(),
+        BasicTokenType::Mac => "mac".to_owned(),
+        BasicTokenType::Extension(name) if name == "dpop" => "DPoP".to_owned(),
+        BasicTokenType::Extension(name) => name.clone(),
+    }
+}

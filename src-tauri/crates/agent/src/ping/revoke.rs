@@ -1,0 +1,90 @@
+//! Giving a refresh token back (RFC 7009), once. What is unclear after it was sent stays unclear:
+//! PingFederate counts stale revocations towards locking the client out, for everybody.
+
+use dagpass_core::ports::{Revocation, TokenFailure};
+use dagpass_core::profile::Profile;
+use dagpass_core::token::RefreshToken;
+use url::Url;
+
+use super::answer::{Answer, Asked};
+use super::failure::without;
+use super::http::{Http, secrets_of};
+use super::token_endpoint::form;
+
+pub(super) async fn revoke(
+    http: &Http,
+    url: &Url,
+    profile: &Profile,
+    token: &RefreshToken,
+) -> Result<Revocation, TokenFailure> {
+    let fields = [
+        ("token", token.expose()),
+        ("token_type_hint", "refresh_token"),
+        ("client_id", profile.client_id.as_str()),
+    ];
+    let request = form(url, &fields)?;
+    let secrets = secrets_of(request.body());
+    match http.post(&profile.network, request).await {
+        Ok(answer) => meaning(&answer).map_err(|failure| without(failure, &secrets)),
+        Err(TokenFailure::Unreachable { sent: false, .. }) => Ok(Revocation::Pending),
+        Err(TokenFailure::Unreachable { .. }) => Ok(Revocation::Unconfirmed),
+        Err(failure) => Err(without(failure, &secrets)),
+    }
+}
+
+fn meaning(answer: &Answer) -> Result<Revocation, TokenFailure> {
+    let for_people = answer.content_type.to_ascii_lowercase().contains("html");
+    // RFC 7009 §2.2: the body of a success says nothing, and is mostly empty.
+    if answer.status == 200 && !for_people && answer.body.trim_ascii().is_empty() {
+        return Ok(Revocation::Confirmed);
+    }
+    match answer.document(Asked::RefreshToken) {
+        Ok(_) | Err(TokenFailure::Rejected { .. }) => Ok(Revocation::Confirmed),
+        Err(TokenFailure::Misconfigured { error, .. }) if error == "unsupported_token_type" => {
+            Ok(Revocation::Unsupported)
+        }
+        Err(TokenFailure::Misconfigured { error, .. }) if error == "invalid_token" => {
+            Ok(Revocation::Confirmed)
+        }
+        Err(failure @ TokenFailure::Misconfigured { .. }) => Err(failure),
+        Err(_) => Ok(Revocation::Unconfirmed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dagpass_core::time::Timestamp;
+    use zeroize::Zeroizing;
+
+    #[test]
+    fn only_a_clear_answer_is_a_confirmation() {
+        let table = [
+            (200, "", "", "Confirmed"),
+            (200, "application/json", "{}", "Confirmed"),
+            (204, "application/json", "{}", "Confirmed"),
+            (400, "application/json", r#"{"error":"invalid_token"}"#, "Confirmed"),
+            (400, "application/json", r#"{"error":"unsupported_token_type"}"#, "Unsupported"),
+            (401, "application/json", r#"{"error":"invalid_client"}"#, "refused"),
+            (200, "text/html", "<html>portal</html>", "Unconfirmed"),
+            (302, "text/html", "", "Unconfirmed"),
+            (403, "text/html", "blocked", "Unconfirmed"),
+            (503, "", "", "Unconfirmed"),
+        ];
+        for (status, content_type, body, expected) in table {
+            let answer = Answer {
+                from: "ping".into(),
+                status,
+                content_type: content_type.into(),
+                body: Zeroizing::new(body.as_bytes().to_vec()),
+                retry_after: None,
+                correlation: None,
+                received_at: Timestamp::from_secs(0),
+                clock_skew: None,
+            };
+            let meant = meaning(&answer)
+                .map_or_else(|_refused| "refused".to_owned(), |known| format!("{known:?}"));
+            assert_eq!(meant, expected, "{status} {content_type} {body}");
+        }
+    }
+}
