@@ -21,6 +21,7 @@ pub struct Agent {
     tcp_only: bool,
     capability: Option<Capability>,
     record: Option<InstanceRecord>,
+    named: bool,
 }
 
 impl Agent {
@@ -29,6 +30,7 @@ impl Agent {
     pub fn find(named: Option<&str>) -> Result<Self, ClientError> {
         let explicit = named.map(str::to_owned).or_else(|| variable("DAGPASS_SOCKET"));
         let mut record = None;
+        let is_named = explicit.is_some();
         let places = match explicit {
             Some(named) => vec![place::named(&named)?],
             None => {
@@ -41,12 +43,24 @@ impl Agent {
             tcp_only: variable("DAGPASS_TCP").is_some_and(|value| value == "1"),
             capability: variable("DAGPASS_CAPABILITY").map(Capability::parse).transpose()?,
             record,
+            named: is_named,
         })
     }
 
-    /// Where an agent would be looked for first.
-    pub fn place(&self) -> Option<&Place> {
-        self.places.first()
+    /// Where an agent is looked for, in order.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The one place that was named, by argument or environment: an agent we start listens there.
+    pub fn named_place(&self) -> Option<&Place> {
+        self.places.first().filter(|_| self.named)
+    }
+
+    /// The first place where somebody listens.
+    pub fn place_in_use(&self) -> Option<&Place> {
+        let until = Instant::now() + Duration::from_secs(1);
+        self.places.iter().find(|place| self.open_socket(place, until).is_ok())
     }
 
     /// What the running agent wrote into its lock, where no place was named.

@@ -20,6 +20,7 @@ fn agent(socket: &Path) -> Agent {
         tcp_only: false,
         capability: None,
         record: None,
+        named: true,
     }
 }
 

@@ -22,7 +22,10 @@ const RACE_LIMIT: Duration = Duration::from_millis(500);
 /// Starts `dagpass-agent run` and waits until `agent` can be reached.
 pub fn start(agent: &Agent) -> Result<(), ClientError> {
     let program = agent_program()?;
-    let env = cleaned(std::env::vars_os());
+    let mut env = cleaned(std::env::vars_os());
+    if let Some(place) = agent.named_place() {
+        env.insert("DAGPASS_SOCKET".into(), place.to_string().into());
+    }
     let names: Vec<&str> = env.keys().filter_map(|name| name.to_str()).collect();
     if let Some(mut service) = system::service_command(&program, &names) {
         service.env_clear().envs(&env).stdin(Stdio::null()).stdout(Stdio::null());

@@ -1,0 +1,163 @@
+//! What can be typed. Decides the words; never what they do.
+
+use std::ffi::OsString;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::duration;
+
+/// One parsed command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dagpass",
+    version,
+    about = "One Ping sign-in a day, a fresh token for every Airflow call",
+    after_help = "Examples:\n  dagpass init --pingone eu ENVIRONMENT-ID --client-id CLIENT-ID\n  \
+                  dagpass login\n  dagpass status\n  dagpass run -- airflow dags test my_dag"
+)]
+pub(crate) struct Line {
+    /// Machine-readable output on stdout, errors as one JSON object on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Do not start an agent where none runs
+    #[arg(long, global = true)]
+    pub(crate) no_start: bool,
+    /// The agent's socket or pipe, instead of where it is usually found
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a profile: which issuer, which client, which scopes
+    Init(Box<crate::commands::init::Init>),
+    /// Sign in, by browser or with a code on another device
+    Login(crate::commands::login::Login),
+    /// Sign out: the refresh token is revoked and forgotten
+    Logout(crate::commands::logout::Logout),
+    /// Who is signed in, and until when
+    #[command(after_help = "Examples:\n  dagpass status\n  dagpass status --json | jq .profiles")]
+    Status,
+    /// The person behind a profile
+    #[command(after_help = "Examples:\n  dagpass whoami\n  dagpass whoami prod --json")]
+    Whoami {
+        /// The profile; the default profile where absent
+        profile: Option<String>,
+    },
+    /// Print a fresh access token
+    Token(Token),
+    /// Run a program that may ask for tokens for as long as it lives
+    Run(crate::commands::run::Run),
+    /// The agent itself
+    #[command(subcommand, after_help = "Examples:\n  dagpass agent start\n  dagpass agent restart")]
+    Agent(crate::commands::agent::Agent),
+    /// Check everything that can be wrong, with the fix for each
+    #[command(after_help = "Examples:\n  dagpass doctor\n  dagpass doctor --json")]
+    Doctor,
+    /// The config file
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass config check\n  $EDITOR \"$(dagpass config path)\""
+    )]
+    Config(crate::commands::config::Config),
+    /// The record of what was signed in, asked for and issued
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass audit tail\n  dagpass audit tail -n 100 --json"
+    )]
+    Audit(crate::commands::audit::Audit),
+    /// Wire Airflow to the agent
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass airflow setup\n  dagpass airflow setup --write cfg\n  dagpass airflow setup --undo"
+    )]
+    Airflow(crate::commands::airflow::Airflow),
+    /// Completions for a shell
+    #[command(
+        after_help = "Examples:\n  dagpass completions bash > ~/.local/share/bash-completion/completions/dagpass"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    curl -H \"$(dagpass token --format header)\" https://airflow.example/api/v2/dags\n  \
+    dagpass token prod --scope warehouse:read --min-ttl 5m\n  \
+    dagpass token --connection warehouse_api --format json")]
+pub(crate) struct Token {
+    /// The profile; the default profile where absent
+    pub(crate) profile: Option<String>,
+    /// An Airflow conn_id of the config: its profile, scopes and resource
+    #[arg(long, value_name = "CONN_ID", conflicts_with_all = ["scope", "resource"])]
+    pub(crate) connection: Option<String>,
+    /// An Airflow deployment of the config: its own JWT
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["connection", "scope", "resource"])]
+    pub(crate) airflow: Option<String>,
+    /// The API the token is for (RFC 8707)
+    #[arg(long)]
+    pub(crate) resource: Option<String>,
+    /// Only these of the profile's scopes; repeat for several
+    #[arg(long)]
+    pub(crate) scope: Vec<String>,
+    /// The environment whose connections are meant
+    #[arg(long)]
+    pub(crate) env: Option<String>,
+    /// How long the token must still live: 90, 60s, 5m, 1h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) min_ttl: Option<u64>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Bare)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The token alone
+    Bare,
+    /// `Authorization: Bearer …`
+    Header,
+    /// RFC 6749 §5.1 with `expires_at`
+    Json,
+    /// Lines for a shell's `eval`
+    Env,
+    /// kubectl's ExecCredential
+    Kubectl,
+}
+
+pub(crate) fn parse(args: &[OsString]) -> Result<Line, clap::Error> {
+    // `token` runs thousands of times a day: its own small tree is built in a fraction of the time.
+    if args.get(1).is_some_and(|first| first == "token")
+        && let Ok(line) = TokenLine::try_parse_from(&args[1..])
+    {
+        let TokenLine { json, no_start, socket, token } = line;
+        return Ok(Line { json, no_start, socket, command: Command::Token(token) });
+    }
+    Line::try_parse_from(args)
+}
+
+/// The whole tree, for completions.
+pub(crate) fn tree() -> clap::Command {
+    Line::command()
+}
+
+#[derive(Parser)]
+#[command(name = "token", disable_help_flag = true)]
+struct TokenLine {
+    #[arg(long)]
+    json: bool,
+    #[arg(long)]
+    no_start: bool,
+    #[arg(long)]
+    socket: Option<String>,
+    #[command(flatten)]
+    token: Token,
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

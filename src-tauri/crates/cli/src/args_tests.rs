@@ -1,0 +1,97 @@
+//! What can be typed, as tables.
+
+use super::*;
+
+fn parsed(line: &str) -> Result<Line, String> {
+    let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+    parse(&args).map_err(|error| error.kind().to_string())
+}
+
+#[test]
+fn the_tree_is_sound() {
+    tree().debug_assert();
+}
+
+#[test]
+fn command_lines_of_the_manual_are_taken() {
+    let table = [
+        "dagpass init --pingone eu e-1 --client-id c",
+        "dagpass init dev --pingam https://am/am alpha --client-id c --scope a --scope b",
+        "dagpass login",
+        "dagpass login prod --device --no-open --fresh --accept-subject s",
+        "dagpass logout --all --sso",
+        "dagpass status --json",
+        "dagpass whoami prod",
+        "dagpass token",
+        "dagpass token prod --resource r --scope a --scope b --min-ttl 60s --format header",
+        "dagpass token --connection warehouse_api --json --no-start --socket /s",
+        "dagpass --json token",
+        "dagpass run -- airflow dags test x",
+        "dagpass run --profile a --profile b --env dev -- pytest -x --json",
+        "dagpass agent restart",
+        "dagpass agent run --log debug",
+        "dagpass doctor",
+        "dagpass config check c.toml",
+        "dagpass config schema",
+        "dagpass completions zsh",
+        "dagpass audit tail -n 5 --follow",
+        "dagpass airflow setup",
+        "dagpass airflow setup --print env",
+        "dagpass airflow setup --write env --file .env",
+        "dagpass airflow setup --undo",
+    ];
+    for line in table {
+        assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_a_usage_error() {
+    let table = [
+        "dagpass",
+        "dagpass nothing",
+        "dagpass login --browser --device",
+        "dagpass logout prod --all",
+        "dagpass token --connection c --scope s",
+        "dagpass token --min-ttl soon",
+        "dagpass token --format xml",
+        "dagpass run",
+        "dagpass init --pingone eu",
+        "dagpass init --issuer https://a --pingfederate https://b",
+        "dagpass airflow setup --write cfg --undo",
+    ];
+    for line in table {
+        let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        assert_eq!(parse(&args).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn a_programs_own_flags_are_its_own() {
+    let Ok(Line { json: false, command: Command::Run(_), .. }) =
+        parsed("dagpass run -- prog --json --env x")
+    else {
+        panic!("--json was taken from the program")
+    };
+}
+
+#[test]
+fn the_short_way_to_token_takes_what_the_whole_tree_takes() {
+    let line = parsed("dagpass token prod --min-ttl 5m --json").unwrap();
+    let Command::Token(token) = line.command else { panic!("no token") };
+    assert_eq!(
+        (token.profile.as_deref(), token.min_ttl, line.json),
+        (Some("prod"), Some(300), true)
+    );
+    let args = ["dagpass", "token", "--help"].map(OsString::from);
+    assert_eq!(parse(&args).unwrap_err().exit_code(), 0);
+}
+
+#[test]
+fn every_command_has_an_example_in_its_help() {
+    for command in tree().get_subcommands() {
+        let name = command.get_name();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains("Examples:") && help.contains("dagpass"), "{name}");
+    }
+}

@@ -1,0 +1,93 @@
+//! `dagpass agent`: run, start, stop, restart, status of the daemon.
+
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use clap::Subcommand;
+use dagpass_client::{ClientError, launch};
+
+use crate::exit::Failure;
+use crate::world::{World, compare_version};
+use crate::{output, system};
+
+/// How long may an agent take to save what it holds and end?
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_POLL: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// Be the agent, in the foreground
+    Run {
+        /// Handed on to `dagpass-agent run`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+    /// Start it in the background
+    Start,
+    /// Stop it; sessions are kept
+    Stop,
+    /// Stop and start; sessions are kept
+    Restart,
+    /// Whether it runs, since when and where
+    Status,
+}
+
+pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
+    match command {
+        Agent::Run { args } => return system::become_program(&launch::agent_program()?, &args),
+        Agent::Start => start(world)?,
+        Agent::Stop => stop(world)?,
+        Agent::Restart => {
+            match stop(world) {
+                Err(failure) if failure.reply.error == "not_running" => {}
+                stopped => stopped?,
+            }
+            start(world)?;
+        }
+        Agent::Status => status(world)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start(world: &World) -> Result<(), Failure> {
+    let agent = world.find()?;
+    if agent.answers()? {
+        output::say("the agent is running already");
+        return Ok(());
+    }
+    launch::start(&agent)?;
+    output::say("the agent is running");
+    Ok(())
+}
+
+fn stop(world: &World) -> Result<(), Failure> {
+    let agent = world.find()?;
+    match agent.stop() {
+        // It may end before its answer is out.
+        Ok(()) | Err(ClientError::Protocol(_) | ClientError::Io(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let until = Instant::now() + STOP_LIMIT;
+    while agent.answers()? {
+        if Instant::now() >= until {
+            return Err(Failure::new("agent_unreachable", "the agent does not end"));
+        }
+        sleep(STOP_POLL);
+    }
+    output::say("the agent has stopped");
+    Ok(())
+}
+
+fn status(world: &World) -> Result<(), Failure> {
+    let agent = world.ask_running(|agent| agent.status())?.agent;
+    compare_version(&agent.version);
+    if world.json {
+        return output::json(&agent);
+    }
+    let since = crate::duration::show(crate::time::now() - agent.started_at);
+    output::out(&format!(
+        "running for {since}: {}, pid {}\nsocket {}\nTCP 127.0.0.1:{}",
+        agent.version, agent.pid, agent.socket, agent.tcp_port
+    ))
+}

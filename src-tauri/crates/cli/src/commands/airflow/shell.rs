@@ -1,0 +1,48 @@
+//! A file that a shell reads: two exported variables, and no other line is touched.
+
+use super::backend::{self, CLASS, Present, Unwirable};
+
+const BACKEND: &str = "AIRFLOW__SECRETS__BACKEND";
+const KWARGS: &str = "AIRFLOW__SECRETS__BACKEND_KWARGS";
+
+/// The file's text with our variables in place of what set them before.
+pub(super) fn wire(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
+    let ours = wanted(text, env)?;
+    let kept = text.split_inclusive('\n');
+    let kept = kept.filter(|line| assigned(line, BACKEND).or(assigned(line, KWARGS)).is_none());
+    let kept: String = kept.collect();
+    let gap = if kept.is_empty() || kept.ends_with('\n') { "" } else { "\n" };
+    Ok(format!("{kept}{gap}{ours}\n"))
+}
+
+/// The lines alone, for a person to copy.
+pub(super) fn settings(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
+    match wanted(text, env) {
+        Err(Unwirable::Already) => wanted("", env),
+        wanted => wanted,
+    }
+}
+
+fn wanted(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
+    let last = |name| text.lines().rev().find_map(|line| assigned(line, name)).unwrap_or_default();
+    let (class, kwargs) = (last(BACKEND), last(KWARGS));
+    let kwargs = backend::kwargs(Present { class: &class, kwargs: &kwargs }, env)?;
+    let mut lines = format!("export {BACKEND}={CLASS}");
+    if let Some(kwargs) = backend::text(kwargs) {
+        lines += &format!("\nexport {KWARGS}='{}'", kwargs.replace('\'', r"'\''"));
+    }
+    Ok(lines)
+}
+
+/// The value a line gives to `name`.
+fn assigned(line: &str, name: &str) -> Option<String> {
+    let line = line.trim();
+    let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+    let value = line.strip_prefix(name)?.strip_prefix('=')?;
+    let quoted = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    Some(match (quoted('\''), quoted('"')) {
+        (Some(single), _) => single.replace(r"'\''", "'"),
+        (None, Some(double)) => double.replace("\\\"", "\"").replace(r"\\", "\\"),
+        (None, None) => value.to_owned(),
+    })
+}

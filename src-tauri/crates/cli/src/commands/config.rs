@@ -1,0 +1,120 @@
+//! `dagpass config`: where it is, what it says, whether it is right. Checking is the agent program's,
+//! so it works where none runs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+
+use clap::Subcommand;
+use dagpass_client::wire::ConfigProblem;
+use dagpass_client::{launch, place};
+
+use crate::exit::{CHECK_FAILED, Failure};
+use crate::output;
+use crate::world::World;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Print where the file is
+    Path,
+    /// Print the file
+    Show,
+    /// Name file, line and key of everything that is wrong
+    Check {
+        /// Another file than the one in use
+        file: Option<PathBuf>,
+    },
+    /// Print the JSON Schema, for editors
+    Schema,
+}
+
+pub(crate) fn run(world: &World, command: Config) -> Result<ExitCode, Failure> {
+    match command {
+        Config::Path => output::out(&path()?.display().to_string())?,
+        Config::Show => output::out(&read(&path()?)?)?,
+        Config::Check { file } => return check(world, file),
+        Config::Schema => schema()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn path() -> Result<PathBuf, Failure> {
+    place::config_path().map_err(|error| Failure::new("no_place", error.to_string()))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let what = format!("{} cannot be read", path.display());
+        Failure::new("not_found", what).because(error).hint("run `dagpass init`")
+    })
+}
+
+fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
+    let file = file.map_or_else(path, Ok)?;
+    let output = agent(&["config-check".as_ref(), file.as_os_str(), "--json".as_ref()])?;
+    let problems: Vec<ConfigProblem> = serde_json::from_slice(&output.stdout)
+        .map_err(|_| complaint("the config cannot be checked", &output))?;
+    if world.json {
+        output::json(&problems)?;
+    } else if problems.is_empty() {
+        output::say(&format!("{}: nothing is wrong", file.display()));
+    } else {
+        let lines: Vec<String> = problems.iter().map(line).collect();
+        output::out(&lines.join("\n"))?;
+    }
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
+}
+
+fn schema() -> Result<(), Failure> {
+    let output = agent(&["config-schema".as_ref()])?;
+    if !output.status.success() {
+        return Err(complaint("there is no schema", &output));
+    }
+    output::out(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn agent(args: &[&std::ffi::OsStr]) -> Result<Output, Failure> {
+    let program = launch::agent_program()?;
+    Command::new(&program).args(args).output().map_err(|error| {
+        Failure::new("io", format!("{} cannot be run", program.display())).because(error)
+    })
+}
+
+fn complaint(what: &str, output: &Output) -> Failure {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    Failure::new("config_invalid", what).because(last.trim())
+}
+
+/// `FILE:LINE:COLUMN: KEY: MESSAGE`, which editors can follow.
+fn line(problem: &ConfigProblem) -> String {
+    let ConfigProblem { file, line, column, key, message, hint } = problem;
+    let place = match (*line, *column) {
+        (0, _) => file.clone(),
+        (line, 0) => format!("{file}:{line}"),
+        (line, column) => format!("{file}:{line}:{column}"),
+    };
+    let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
+    let hint = hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    format!("{place}: {key}{message}{hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_file_line_and_key() {
+        let problem = ConfigProblem {
+            file: "c.toml".into(),
+            line: 3,
+            column: 9,
+            key: "profile.prod.issuer".into(),
+            message: "is no https URL".into(),
+            hint: Some("write https://".into()),
+        };
+        let text = "c.toml:3:9: profile.prod.issuer: is no https URL\n  hint: write https://";
+        assert_eq!(line(&problem), text);
+        let bare = ConfigProblem { line: 0, key: String::new(), hint: None, ..problem };
+        assert_eq!(line(&bare), "c.toml: is no https URL");
+    }
+}

@@ -1,0 +1,194 @@
+//! `dagpass init`: from a Ping product and a client to a profile in the config. The agent reads the
+//! discovery document and checks the text; this decides only the words.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use clap::Args;
+use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
+
+use crate::exit::Failure;
+use crate::output;
+use crate::world::World;
+
+mod edit;
+mod preset;
+
+use edit::NewProfile;
+use preset::Preset;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dagpass init                                    # asks\n  \
+    dagpass init --pingone eu ENVIRONMENT-ID --client-id CLIENT-ID\n  \
+    dagpass init dev --pingfederate https://sso.corp.example:9031 --client-id airflow-cli\n  \
+    dagpass init --pingam https://am.corp.example/am alpha --client-id airflow-cli\n  \
+    dagpass init --issuer https://login.corp.example --client-id airflow-cli --scope openid")]
+pub(crate) struct Init {
+    /// What the profile is called
+    #[arg(default_value = "prod")]
+    profile: String,
+    /// PingOne: its region (com, ca, eu, com.au, sg, asia) or custom domain, and the environment's id
+    #[arg(long, num_args = 2, value_names = ["REGION", "ENVIRONMENT"], group = "preset")]
+    pingone: Option<Vec<String>>,
+    /// PingFederate: its base URL
+    #[arg(long, value_name = "URL", group = "preset")]
+    pingfederate: Option<String>,
+    /// PingAM or Advanced Identity Cloud: base URL with its path, and the realm
+    #[arg(long, num_args = 2, value_names = ["URL", "REALM"], group = "preset")]
+    pingam: Option<Vec<String>>,
+    /// Any OpenID provider: its issuer
+    #[arg(long, value_name = "URL", group = "preset")]
+    issuer: Option<String>,
+    /// The client registered for dagpass
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// What sign-in asks for; repeat for several
+    #[arg(long)]
+    scope: Vec<String>,
+    /// How people sign in
+    #[arg(long, value_parser = ["auto", "browser", "device"])]
+    flow: Option<String>,
+    /// A port registered for the callback; repeat for several, 0 is any
+    #[arg(long, value_name = "PORT")]
+    redirect_port: Vec<u16>,
+    /// A company's own certificate authority, as PEM
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Make it the default profile
+    #[arg(long)]
+    default: bool,
+    /// Change a profile that exists
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
+    let preset = match preset::from_args(args) {
+        Some(preset) => preset,
+        None => ask_preset()?,
+    };
+    let client_id = match &args.client_id {
+        Some(id) => id.clone(),
+        None => ask("client id", "--client-id")?,
+    };
+    let ca_file = args.ca_file.as_deref().map(absolute).transpose()?;
+    let discover = DiscoverAsk { url: preset.url()?, ca_file: ca_file.clone(), proxy: None };
+    let found = world.ask(|agent| agent.discover(&discover))?;
+    output::say(&summary(&discover.url, &found));
+    let profile = NewProfile {
+        name: args.profile.clone(),
+        issuer: found.issuer.clone(),
+        client_id,
+        flow: args.flow.clone(),
+        scopes: scopes(&args.scope, &found),
+        redirect_ports: args.redirect_port.clone(),
+        ca_file,
+        make_default: args.default,
+        force: args.force,
+    };
+    let config = world.ask(|agent| agent.config())?;
+    let text = edit::add(&config.text, &profile)?;
+    world.ask(|agent| agent.put_config(&text))?;
+    if world.json {
+        return output::json(&serde_json::json!({
+            "path": config.path, "profile": profile.name, "issuer": profile.issuer,
+        }));
+    }
+    let name = &profile.name;
+    output::say(&format!("profile `{name}` is written to {}", config.path));
+    output::say(&format!("next: `dagpass login {name}`"));
+    Ok(())
+}
+
+fn summary(url: &str, found: &DiscoverReply) -> String {
+    let word = |there: bool| if there { "yes" } else { "no" };
+    let skew = match found.clock_skew {
+        Some(skew) if skew.abs() > 30 => format!("\nnote: its clock is {skew} s from ours"),
+        Some(_) | None => String::new(),
+    };
+    format!(
+        "{url}\n  issuer         {}\n  browser        {}\n  device code    {}{skew}",
+        found.issuer,
+        word(found.authorization_code),
+        word(found.device_code)
+    )
+}
+
+/// Where nothing was asked for: who it is, and a refresh token where that has to be asked for.
+fn scopes(asked: &[String], found: &DiscoverReply) -> Vec<String> {
+    if !asked.is_empty() {
+        return asked.to_vec();
+    }
+    let supported = |scope: &str| found.scopes_supported.iter().any(|one| one == scope);
+    let optional = ["profile", "offline_access"].into_iter().filter(|scope| supported(scope));
+    std::iter::once("openid").chain(optional).map(str::to_owned).collect()
+}
+
+fn absolute(file: &std::path::Path) -> Result<String, Failure> {
+    let path = std::fs::canonicalize(file).map_err(|error| {
+        Failure::usage(format!("{} cannot be read", file.display())).because(error)
+    })?;
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::usage("the CA file's path is no UTF-8"))
+}
+
+fn ask_preset() -> Result<Preset, Failure> {
+    require_terminal("one of --pingone, --pingfederate, --pingam, --issuer")?;
+    output::say("which product signs people in?");
+    output::say("  1 PingOne   2 PingFederate   3 PingAM / Advanced Identity Cloud   4 another");
+    Ok(match ask("number", "--issuer")?.as_str() {
+        "1" => Preset::PingOne {
+            region: ask("region (com, ca, eu, com.au, sg, asia)", "--pingone")?,
+            environment: ask("environment id", "--pingone")?,
+        },
+        "2" => Preset::PingFederate { base: ask("base URL", "--pingfederate")? },
+        "3" => Preset::PingAm {
+            base: ask("base URL, such as https://am.corp.example/am", "--pingam")?,
+            realm: ask("realm", "--pingam")?,
+        },
+        "4" => Preset::Issuer { url: ask("issuer", "--issuer")? },
+        other => return Err(Failure::usage(format!("`{other}` is none of 1 to 4"))),
+    })
+}
+
+fn ask(what: &str, flag: &str) -> Result<String, Failure> {
+    require_terminal(flag)?;
+    output::ask(&format!("{what}: "));
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    read.map_err(|error| Failure::new("io", "stdin cannot be read").because(error))?;
+    match line.trim() {
+        "" => Err(Failure::usage(format!("no {what} was given"))),
+        answer => Ok(answer.to_owned()),
+    }
+}
+
+fn require_terminal(flag: &str) -> Result<(), Failure> {
+    if output::stdin_is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage("there is nobody to ask").hint(format!("give {flag}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_that_were_asked_for_are_taken_as_they_are() {
+        let found = DiscoverReply {
+            issuer: "i".into(),
+            authorization_code: true,
+            device_code: false,
+            scopes_supported: vec!["openid".into(), "offline_access".into()],
+            clock_skew: Some(-90),
+        };
+        assert_eq!(scopes(&["a".to_owned()], &found), ["a"]);
+        assert_eq!(scopes(&[], &found), ["openid", "offline_access"]);
+        assert_eq!(
+            summary("u", &found),
+            "u\n  issuer         i\n  browser        yes\n  device code    no\n\
+             note: its clock is -90 s from ours"
+        );
+    }
+}

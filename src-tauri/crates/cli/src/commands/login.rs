@@ -1,0 +1,205 @@
+//! `dagpass login`: shows what the agent's sign-in needs a person to do. Decides nothing of it.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use clap::Args;
+use dagpass_client::Agent;
+use dagpass_client::wire::{PastedCallback, SignInAsk, SignInEvent};
+
+use super::status::person;
+use super::whoami::pick;
+use crate::exit::Failure;
+use crate::world::World;
+use crate::{duration, output, time};
+
+mod show;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dagpass login\n  dagpass login prod --device\n  \
+                        dagpass login --no-open      # over ssh: prints the address to open")]
+pub(crate) struct Login {
+    /// The profile; the default profile where absent
+    profile: Option<String>,
+    /// The connection that has a sign-in of its own
+    #[arg(long, value_name = "CONN_ID")]
+    connection: Option<String>,
+    /// By browser only
+    #[arg(long, conflicts_with = "device")]
+    browser: bool,
+    /// With a code, on any device
+    #[arg(long)]
+    device: bool,
+    /// Open no browser: print the address and take the callback's address from stdin
+    #[arg(long)]
+    no_open: bool,
+    /// Sign in anew though the session stands
+    #[arg(long)]
+    fresh: bool,
+    /// The person may be another one than last time: this subject
+    #[arg(long, value_name = "SUB")]
+    accept_subject: Option<String>,
+    /// Print the QR code even where stderr is no terminal
+    #[arg(long)]
+    qr: bool,
+}
+
+pub(crate) fn run(world: &World, args: Login) -> Result<(), Failure> {
+    let screen = Screen { json: world.json, qr: args.qr, no_open: args.no_open };
+    let ask = ask(args, |name| std::env::var(name).ok());
+    let mut pasting = false;
+    for event in world.ask(|agent| agent.sign_in(&ask))? {
+        let event = event?;
+        if screen.json {
+            output::json_line(&event)?;
+        } else {
+            screen.show(&event);
+        }
+        match event {
+            SignInEvent::SignedIn { .. } => return Ok(()),
+            SignInEvent::Failed { error } => return Err(error.into()),
+            SignInEvent::Browser { paste: true, .. } if !pasting && screen.takes_paste() => {
+                pasting = true;
+                take_paste(world.find()?, ask.profile.clone());
+            }
+            SignInEvent::Browser { .. } | SignInEvent::Device { .. } | SignInEvent::Note { .. } => {
+            }
+        }
+    }
+    Err(Failure::new("server_error", "the agent ended before the sign-in did")
+        .hint("run `dagpass status`"))
+}
+
+struct Screen {
+    json: bool,
+    qr: bool,
+    no_open: bool,
+}
+
+impl Screen {
+    fn takes_paste(&self) -> bool {
+        self.no_open || output::stdin_is_terminal()
+    }
+
+    fn show(&self, event: &SignInEvent) {
+        let now = time::now();
+        match event {
+            SignInEvent::Browser { url, redirect_uri, opened, paste, .. } => {
+                output::say(&show::browser(url, *opened));
+                if !opened && let Some(line) = show::tunnel(redirect_uri, &show::Ssh::here()) {
+                    output::say(&line);
+                }
+                if *paste && !opened && self.takes_paste() {
+                    output::say("or paste the address the browser ends up at, and press enter:");
+                }
+            }
+            SignInEvent::Device {
+                user_code,
+                verification_uri,
+                verification_uri_complete,
+                expires_at,
+            } => {
+                let complete = verification_uri_complete.as_deref().unwrap_or(verification_uri);
+                if self.qr || output::stderr_is_terminal() {
+                    let colours = output::stderr_is_terminal();
+                    show::qr(complete, colours).iter().for_each(|code| output::say(code));
+                }
+                let left = duration::show(expires_at - now);
+                output::say(&show::device(user_code, verification_uri, &left));
+            }
+            SignInEvent::Note { text } => output::say(text),
+            SignInEvent::SignedIn { status } => {
+                let who = status
+                    .who
+                    .as_ref()
+                    .map_or_else(String::new, |who| format!(" as {}", person(who)));
+                output::say(&format!("signed in to `{}`{who}", status.name));
+            }
+            SignInEvent::Failed { .. } => {}
+        }
+    }
+}
+
+fn ask(args: Login, variable: impl Fn(&str) -> Option<String>) -> SignInAsk {
+    const DESKTOP: [&str; 6] = [
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+        "XAUTHORITY",
+        "XDG_RUNTIME_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "BROWSER",
+    ];
+    let flow = match (args.browser, args.device) {
+        (true, _) => Some("browser".to_owned()),
+        (false, true) => Some("device".to_owned()),
+        (false, false) => None,
+    };
+    let desktop: BTreeMap<String, String> =
+        DESKTOP.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect();
+    SignInAsk {
+        profile: args.profile,
+        connection: args.connection,
+        flow,
+        no_open: args.no_open,
+        fresh: args.fresh,
+        accept_subject: args.accept_subject,
+        desktop,
+        remote: variable("SSH_CONNECTION").is_some() || variable("SSH_TTY").is_some(),
+    }
+}
+
+/// Waits for a pasted address beside the stream of events. The thread ends with the program.
+fn take_paste(agent: Agent, profile: Option<String>) {
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let url = line.trim();
+            if url.is_empty() {
+                continue;
+            }
+            match send_paste(&agent, profile.as_deref(), url) {
+                Ok(()) => return,
+                Err(failure) => {
+                    output::say(&format!("not taken: {}", failure.reply.error_description))
+                }
+            }
+        }
+    });
+}
+
+fn send_paste(agent: &Agent, profile: Option<&str>, url: &str) -> Result<(), Failure> {
+    let profile = match profile {
+        Some(profile) => profile.to_owned(),
+        None => pick(&agent.status()?, None)?.name.clone(),
+    };
+    Ok(agent.sign_in_callback(&PastedCallback { profile, url: url.to_owned().into() })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> Login {
+        Login {
+            profile: None,
+            connection: None,
+            browser: false,
+            device: false,
+            no_open: false,
+            fresh: false,
+            accept_subject: None,
+            qr: false,
+        }
+    }
+
+    #[test]
+    fn the_callers_desktop_goes_along_and_nothing_else_of_its_environment() {
+        let value = |name: &str| match name {
+            "DISPLAY" => Some(":1".to_owned()),
+            "SSH_TTY" => Some("/dev/pts/1".to_owned()),
+            _ => None,
+        };
+        let ask = ask(Login { device: true, ..args() }, value);
+        assert_eq!(ask.desktop, BTreeMap::from([("DISPLAY".to_owned(), ":1".to_owned())]));
+        assert_eq!((ask.remote, ask.flow.as_deref()), (true, Some("device")));
+    }
+}

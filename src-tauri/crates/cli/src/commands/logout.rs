@@ -1,0 +1,72 @@
+//! `dagpass logout`: what was revoked, and what Ping did not confirm.
+
+use clap::Args;
+use dagpass_client::wire::{SignOutAsk, SignedOut};
+
+use crate::exit::Failure;
+use crate::output;
+use crate::world::World;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dagpass logout\n  dagpass logout prod --sso\n  dagpass logout --all"
+)]
+pub(crate) struct Logout {
+    /// The profile; the default profile where absent
+    profile: Option<String>,
+    /// Every profile
+    #[arg(long, conflicts_with = "profile")]
+    all: bool,
+    /// End Ping's own session too, which signs the browser out of everything
+    #[arg(long)]
+    sso: bool,
+}
+
+pub(crate) fn run(world: &World, args: Logout) -> Result<(), Failure> {
+    let Logout { profile, all, sso } = args;
+    let ask = SignOutAsk { profile, all, sso };
+    let reply = world.ask(|agent| agent.sign_out(&ask))?;
+    if world.json {
+        return output::json(&reply);
+    }
+    reply.profiles.iter().for_each(|profile| output::say(&line(profile)));
+    Ok(())
+}
+
+fn line(one: &SignedOut) -> String {
+    let said = match one.revocation.as_str() {
+        "confirmed" => "signed out, Ping has revoked the session's token",
+        "unsupported" => "signed out; this issuer revokes no tokens, so it ends there by itself",
+        "unconfirmed" => "signed out; Ping did not confirm that the token is revoked",
+        "pending" => "signed out; Ping cannot be reached, the token is revoked once it can",
+        "not_signed_in" => "was not signed in",
+        other => other,
+    };
+    let browser = one.end_session_url.iter();
+    let browser: String =
+        browser.map(|url| format!("\n  to end Ping's session open {url}")).collect();
+    format!("{}: {said}{browser}", one.profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unclear_answer_is_never_told_as_revoked() {
+        for (revocation, text) in [
+            ("confirmed", "has revoked"),
+            ("unconfirmed", "did not confirm"),
+            ("pending", "cannot be reached"),
+            ("unsupported", "revokes no tokens"),
+            ("not_signed_in", "prod: was not signed in"),
+        ] {
+            let one = SignedOut {
+                profile: "prod".into(),
+                revocation: revocation.into(),
+                end_session_url: None,
+            };
+            assert!(line(&one).contains(text), "{revocation}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! One file a command.
+
+pub(crate) mod agent;
+pub(crate) mod airflow;
+pub(crate) mod audit;
+pub(crate) mod config;
+mod doctor;
+pub(crate) mod init;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod run;
+mod status;
+mod token;
+mod whoami;
+
+use std::process::ExitCode;
+
+use crate::args::{Command, Line, tree};
+use crate::exit::Failure;
+use crate::output;
+use crate::world::World;
+
+pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
+    let Line { json, no_start, socket, command } = line;
+    let world = World { json, no_start, socket };
+    let done = match command {
+        Command::Token(args) => token::run(&world, args),
+        Command::Init(args) => init::run(&world, &args),
+        Command::Login(args) => login::run(&world, args),
+        Command::Logout(args) => logout::run(&world, args),
+        Command::Status => status::run(&world),
+        Command::Whoami { profile } => whoami::run(&world, profile.as_deref()),
+        Command::Run(args) => return run::run(&world, args),
+        Command::Agent(args) => return agent::run(&world, args),
+        Command::Doctor => return doctor::run(&world),
+        Command::Config(args) => return config::run(&world, args),
+        Command::Audit(args) => audit::run(&world, &args),
+        Command::Airflow(args) => airflow::run(&world, args),
+        Command::Completions { shell } => completions(shell),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut tree(), "dagpass", &mut script);
+    output::out(&String::from_utf8_lossy(&script))
+}

@@ -1,0 +1,159 @@
+//! `dagpass status`: sessions with their three ends, each with where the figure comes from.
+
+use dagpass_client::wire::{HorizonReply, ProfileStatus, Status, Who};
+
+use crate::exit::Failure;
+use crate::world::{World, compare_version};
+use crate::{duration, output, time};
+
+pub(crate) fn run(world: &World) -> Result<(), Failure> {
+    let status = world.ask(|agent| agent.status())?;
+    compare_version(&status.agent.version);
+    if world.json { output::json(&status) } else { output::out(&table(&status, time::now())) }
+}
+
+fn table(status: &Status, now: i64) -> String {
+    let agent = &status.agent;
+    let paused = if agent.paused { ", paused" } else { "" };
+    let mut lines = vec![
+        row("agent", &format!("{}, pid {}{paused}", agent.version, agent.pid)),
+        row("socket", &agent.socket),
+        row("keychain", &keychain(status)),
+        row("config", &agent.config_path),
+    ];
+    lines.extend(agent.config_error.iter().map(|error| row("", &format!("wrong: {error}"))));
+    if status.profiles.is_empty() {
+        lines.push("\nno profile yet: run `dagpass init`".to_owned());
+    }
+    for profile in &status.profiles {
+        let default = agent.default_profile.as_deref() == Some(profile.name.as_str());
+        lines.push(profile_lines(profile, default, now));
+    }
+    lines.join("\n")
+}
+
+fn profile_lines(profile: &ProfileStatus, default: bool, now: i64) -> String {
+    let mark = if default { " (default)" } else { "" };
+    let mut lines = vec![format!("\n{}{mark}: {}", profile.name, state(profile))];
+    lines.extend(profile.reason.iter().map(|reason| row("  reason", reason)));
+    lines.push(row("  issuer", &profile.issuer));
+    let ends = &profile.horizons;
+    lines.push(row("  access token", &horizon(&ends.access_token, now)));
+    lines.push(row("  refresh token", &horizon(&ends.refresh_token, now)));
+    lines.push(row("  Ping session", &horizon(&ends.session, now)));
+    lines.join("\n")
+}
+
+/// What a profile's state is called, and what to do about it.
+pub(crate) fn state(profile: &ProfileStatus) -> String {
+    let name = &profile.name;
+    match profile.state.as_str() {
+        "signed_in" => format!("signed in{}", profile.who.as_ref().map(by).unwrap_or_default()),
+        "signed_out" => format!("signed out: run `dagpass login {name}`"),
+        "login_required" => format!("sign-in required: run `dagpass login {name}`"),
+        "offline" => "Ping cannot be reached, the session is kept".to_owned(),
+        "degraded" => "signed in, but the keychain does not save: see `dagpass doctor`".to_owned(),
+        "misconfigured" => "misconfigured: see `dagpass doctor`".to_owned(),
+        "keychain_locked" => "the keychain is locked: unlock it".to_owned(),
+        "keychain_unavailable" => "no keychain: see `dagpass doctor`".to_owned(),
+        "signing_in" => "signing in".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+fn by(who: &Who) -> String {
+    format!(" as {}", person(who))
+}
+
+/// The best name there is, and the address where both are known.
+pub(crate) fn person(who: &Who) -> String {
+    match (&who.name, &who.email) {
+        (Some(name), Some(email)) => format!("{name} <{email}>"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => who.sub.clone(),
+    }
+}
+
+fn horizon(horizon: &HorizonReply, now: i64) -> String {
+    let source = match horizon.source.as_str() {
+        "" => "unknown",
+        source => source,
+    };
+    match horizon.at {
+        Some(at) if at <= now => format!("ended {} ago ({source})", duration::show(now - at)),
+        Some(at) => {
+            format!("{}, in {} ({source})", time::show(at, now), duration::show(at - now))
+        }
+        None if source == "none" => "none".to_owned(),
+        None => "not known".to_owned(),
+    }
+}
+
+fn keychain(status: &Status) -> String {
+    let agent = &status.agent;
+    let detail = agent.store_detail.iter().map(|detail| format!(" ({detail})")).collect::<String>();
+    format!("{}: {}{detail}", agent.store, agent.store_state)
+}
+
+fn row(name: &str, value: &str) -> String {
+    format!("{name:<16}{value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_shows_three_ends_with_their_sources() {
+        let status: Status = serde_json::from_value(serde_json::json!({
+            "agent": {
+                "version": "0.1.0", "pid": 7, "started_at": 1, "socket": "/run/a.sock",
+                "tcp_port": 1, "paused": false, "store": "secret-service", "store_state": "ok",
+                "config_path": "/etc/c.toml", "default_profile": "prod"
+            },
+            "profiles": [
+                {
+                    "name": "prod", "issuer": "https://p/as", "client_id": "c", "state": "signed_in",
+                    "who": {"iss": "i", "sub": "s", "name": "Ada", "email": "ada@corp.example",
+                            "groups": [], "source": "id_token"},
+                    "scopes": [],
+                    "horizons": {
+                        "access_token": {"at": 1_795_548_591, "source": "expires_in"},
+                        "refresh_token": {"at": 1_795_548_000, "source": "assumed"},
+                        "session": {"source": "unknown"}
+                    }
+                },
+                {
+                    "name": "dev", "issuer": "https://d", "client_id": "c", "state": "login_required",
+                    "reason": "Ping refused the refresh token", "scopes": [],
+                    "horizons": {
+                        "access_token": {"source": "none"}, "refresh_token": {"source": "none"},
+                        "session": {"source": "none"}
+                    }
+                }
+            ]
+        }))
+        .unwrap();
+        assert_eq!(
+            table(&status, 1_795_548_531),
+            "\
+agent           0.1.0, pid 7
+socket          /run/a.sock
+keychain        secret-service: ok
+config          /etc/c.toml
+
+prod (default): signed in as Ada <ada@corp.example>
+  issuer        https://p/as
+  access token  19:29:51 UTC, in 1 min (expires_in)
+  refresh token ended 8 min ago (assumed)
+  Ping session  not known
+
+dev: sign-in required: run `dagpass login dev`
+  reason        Ping refused the refresh token
+  issuer        https://d
+  access token  none
+  refresh token none
+  Ping session  none"
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! `dagpass token`: the hot path. One connection, one write, one read; decides only the shape.
+
+use dagpass_client::wire::{TokenAsk, TokenReply};
+
+use crate::args::{Format, Token};
+use crate::exit::Failure;
+use crate::world::World;
+use crate::{output, time};
+
+pub(crate) fn run(world: &World, args: Token) -> Result<(), Failure> {
+    let format = if world.json { Format::Json } else { args.format };
+    let ask = ask(args);
+    let reply = world.ask(|agent| agent.token(&ask))?;
+    if reply.short_lived {
+        output::say("note: the issuer gives no token that lives as long as --min-ttl asks");
+    }
+    output::out(&shape(&reply, format)?)
+}
+
+fn ask(args: Token) -> TokenAsk {
+    TokenAsk {
+        profile: args.profile,
+        connection: args.connection,
+        airflow: args.airflow,
+        resource: args.resource,
+        scopes: Some(args.scope).filter(|scopes| !scopes.is_empty()),
+        env: args.env.or_else(|| std::env::var("DAGPASS_ENV").ok().filter(|env| !env.is_empty())),
+        min_ttl: args.min_ttl,
+        ..TokenAsk::default()
+    }
+}
+
+fn shape(reply: &TokenReply, format: Format) -> Result<String, Failure> {
+    let token = reply.access_token.as_str();
+    // Line by line formats are only as sound as the lines (CVE-2020-5260 in git's helpers).
+    if token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Failure::new("protocol", "the token holds what no token may"));
+    }
+    let expires = time::rfc3339(reply.expires_at);
+    Ok(match format {
+        Format::Bare => token.to_owned(),
+        Format::Header => format!("Authorization: Bearer {token}"),
+        Format::Env => format!(
+            "export DAGPASS_TOKEN={}\nexport DAGPASS_TOKEN_EXPIRES_AT={}",
+            quoted(token),
+            reply.expires_at
+        ),
+        Format::Json => json(reply)?,
+        Format::Kubectl => json(&serde_json::json!({
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": {"token": token, "expirationTimestamp": expires},
+        }))?,
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string(value);
+    text.map_err(|error| Failure::new("protocol", "no JSON").because(error))
+}
+
+/// For POSIX shells: nothing inside single quotes is special but the quote itself.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(token: &str) -> TokenReply {
+        TokenReply {
+            access_token: token.to_owned().into(),
+            token_type: "Bearer".into(),
+            expires_in: 299,
+            expires_at: 1_795_548_531,
+            scope: Some("openid airflow".into()),
+            short_lived: false,
+        }
+    }
+
+    #[test]
+    fn every_format_is_what_its_reader_expects() {
+        let table = [
+            (Format::Bare, "abc"),
+            (Format::Header, "Authorization: Bearer abc"),
+            (Format::Env, "export DAGPASS_TOKEN='abc'\nexport DAGPASS_TOKEN_EXPIRES_AT=1795548531"),
+            (
+                Format::Json,
+                r#"{"access_token":"abc","token_type":"Bearer","expires_in":299,"expires_at":1795548531,"scope":"openid airflow"}"#,
+            ),
+            (
+                Format::Kubectl,
+                r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"expirationTimestamp":"2026-11-24T19:28:51Z","token":"abc"}}"#,
+            ),
+        ];
+        for (format, text) in table {
+            assert_eq!(shape(&reply("abc"), format).as_deref(), Ok(text), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_never_ends_its_line_or_its_quotes() {
+        for bad in ["", "a\nb", "a\rb", "a\0b", "a b"] {
+            assert!(shape(&reply(bad), Format::Bare).is_err(), "{bad:?}");
+        }
+        let text = shape(&reply("a'b"), Format::Env).unwrap();
+        assert!(text.starts_with(r"export DAGPASS_TOKEN='a'\''b'"), "{text}");
+    }
+}

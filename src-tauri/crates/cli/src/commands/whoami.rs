@@ -1,0 +1,81 @@
+//! `dagpass whoami`: the person behind a profile, and how the agent knows.
+
+use dagpass_client::wire::{ProfileStatus, Status, Who};
+
+use super::status::person;
+use crate::exit::Failure;
+use crate::output;
+use crate::world::World;
+
+pub(crate) fn run(world: &World, profile: Option<&str>) -> Result<(), Failure> {
+    let status = world.ask(|agent| agent.status())?;
+    let profile = pick(&status, profile)?;
+    let Some(who) = &profile.who else { return Err(unknown(profile)) };
+    if world.json { output::json(who) } else { output::out(&lines(&profile.name, who)) }
+}
+
+/// The named profile, else the default one, else the only one.
+pub(crate) fn pick<'a>(
+    status: &'a Status,
+    named: Option<&str>,
+) -> Result<&'a ProfileStatus, Failure> {
+    let default = status.agent.default_profile.as_deref();
+    match (named.or(default), status.profiles.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, []) => {
+            Err(Failure::new("not_found", "there is no profile yet").hint("run `dagpass init`"))
+        }
+        (None, several) => {
+            let names: Vec<&str> = several.iter().map(|profile| profile.name.as_str()).collect();
+            let failure = Failure::usage("there are several profiles and no default one");
+            Err(failure.hint(format!("name one: {}", names.join(", "))))
+        }
+        (Some(name), profiles) => profiles
+            .iter()
+            .find(|profile| profile.name == name)
+            .ok_or_else(|| Failure::new("not_found", format!("there is no profile `{name}`"))),
+    }
+}
+
+fn unknown(profile: &ProfileStatus) -> Failure {
+    let name = &profile.name;
+    if matches!(profile.state.as_str(), "signed_in" | "degraded" | "offline") {
+        return Failure::new("not_found", format!("Ping does not say who `{name}` is"));
+    }
+    let failure = Failure::new("login_required", format!("profile `{name}` is not signed in"));
+    failure.hint(format!("run `dagpass login {name}`"))
+}
+
+fn lines(profile: &str, who: &Who) -> String {
+    let groups = if who.groups.is_empty() { "none".to_owned() } else { who.groups.join(", ") };
+    format!(
+        "{}\n  profile  {profile}\n  subject  {} at {}\n  groups   {groups}\n  source   {}",
+        person(who),
+        who.sub,
+        who.iss,
+        who.source.replace('_', " ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_shown_with_subject_groups_and_source() {
+        let who = Who {
+            iss: "https://p/as".into(),
+            sub: "42".into(),
+            name: None,
+            email: Some("ada@corp.example".into()),
+            groups: vec!["data".into(), "ops".into()],
+            source: "access_token_claims".into(),
+            auth_time: None,
+        };
+        assert_eq!(
+            lines("prod", &who),
+            "ada@corp.example\n  profile  prod\n  subject  42 at https://p/as\n  \
+             groups   data, ops\n  source   access token claims"
+        );
+    }
+}

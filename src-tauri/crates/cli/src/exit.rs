@@ -1,0 +1,132 @@
+//! Exit codes and failures: what, cause, hint. Callers match codes, never text.
+
+use dagpass_client::ClientError;
+use dagpass_client::wire::ErrorReply;
+
+pub(crate) const CHECK_FAILED: u8 = 1;
+pub(crate) const USAGE: u8 = 2;
+const LOGIN_REQUIRED: u8 = 3;
+const DENIED: u8 = 4;
+const UNREACHABLE: u8 = 6;
+pub(crate) const NOT_RUNNING: u8 = 7;
+const KEYCHAIN_UNAVAILABLE: u8 = 8;
+const KEYCHAIN_LOCKED: u8 = 9;
+/// `run` only: the failure is ours, not the child's.
+pub(crate) const RUN_FAILED: u8 = 125;
+
+/// Why a command did not do its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) exit: u8,
+    pub(crate) reply: ErrorReply,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &str, what: impl Into<String>) -> Self {
+        let reply = ErrorReply {
+            error: code.to_owned(),
+            error_description: what.into(),
+            cause: None,
+            hint: None,
+        };
+        Self { exit: exit_code(code), reply }
+    }
+
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self { exit: USAGE, ..Self::new("invalid_request", what) }
+    }
+
+    pub(crate) fn because(mut self, cause: impl ToString) -> Self {
+        self.reply.cause = Some(cause.to_string());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.reply.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn exit(self, exit: u8) -> Self {
+        Self { exit, ..self }
+    }
+}
+
+impl From<ErrorReply> for Failure {
+    fn from(reply: ErrorReply) -> Self {
+        Self { exit: exit_code(&reply.error), reply }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let text = error.to_string();
+        match error {
+            ClientError::Refused { reply, .. } => reply.into(),
+            ClientError::NotRunning { tried } => {
+                let failure = Self::new("not_running", "no agent is running");
+                let failure = failure.because(format!("nobody listens at {}", tried.join(" or ")));
+                failure.hint("run `dagpass agent start`")
+            }
+            ClientError::Launch(why) => {
+                let failure = Self::new("not_running", "the agent did not start").because(why);
+                failure.hint("run `dagpass agent run` to see what it says")
+            }
+            ClientError::TimedOut { .. } | ClientError::Io(_) => {
+                Self::new("agent_unreachable", text).hint("run `dagpass agent restart`")
+            }
+            ClientError::Untrusted { .. } => Self::new("untrusted", text),
+            ClientError::Protocol(_) => Self::new("protocol", text),
+            ClientError::Place(_) => Self::new("no_place", text).hint("set DAGPASS_SOCKET"),
+        }
+    }
+}
+
+/// The table of the manual: a standard's code, or ours, to what the shell sees.
+fn exit_code(code: &str) -> u8 {
+    match code {
+        "login_required" | "interaction_required" | "insufficient_user_authentication" => {
+            LOGIN_REQUIRED
+        }
+        "access_denied" => DENIED,
+        "temporarily_unavailable" => UNREACHABLE,
+        "not_running" => NOT_RUNNING,
+        "keychain_unavailable" => KEYCHAIN_UNAVAILABLE,
+        "keychain_locked" => KEYCHAIN_LOCKED,
+        _ => CHECK_FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_the_exit_code_of_the_manual() {
+        let table = [
+            ("login_required", 3),
+            ("interaction_required", 3),
+            ("insufficient_user_authentication", 3),
+            ("access_denied", 4),
+            ("temporarily_unavailable", 6),
+            ("not_running", 7),
+            ("keychain_unavailable", 8),
+            ("keychain_locked", 9),
+            ("invalid_scope", 1),
+            ("not_found", 1),
+            ("config_invalid", 1),
+            ("a_word_of_a_later_version", 1),
+        ];
+        for (code, exit) in table {
+            assert_eq!(Failure::new(code, "x").exit, exit, "{code}");
+        }
+        assert_eq!(Failure::usage("x").exit, 2);
+    }
+
+    #[test]
+    fn a_client_that_finds_no_agent_says_where_it_looked() {
+        let error = ClientError::NotRunning { tried: vec!["/a".into(), "/b".into()] };
+        let failure = Failure::from(error);
+        assert_eq!(failure.exit, 7);
+        assert_eq!(failure.reply.cause.as_deref(), Some("nobody listens at /a or /b"));
+    }
+}

@@ -1,0 +1,101 @@
+//! The only way to stdout and stderr. Stdout carries what was asked for, people's text goes to
+//! stderr. Decides how a failure looks; never what went wrong.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// What was asked for, as one or more whole lines.
+pub(crate) fn out(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let end: &[u8] = if text.is_empty() || text.ends_with('\n') { b"" } else { b"\n" };
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end));
+    match written.and_then(|()| stdout.flush()) {
+        // The reader has what it wants: `dagpass … | head -1`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new("io", "stdout cannot be written").because(error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value);
+    out(&text.map_err(|error| Failure::new("protocol", "no JSON").because(error))?)
+}
+
+/// One object a line, for streams.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value);
+    out(&text.map_err(|error| Failure::new("protocol", "no JSON").because(error))?)
+}
+
+/// Text for a person. A closed stderr leaves nobody to tell.
+pub(crate) fn say(text: &str) {
+    writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
+}
+
+/// As [`say`], without the end of the line.
+pub(crate) fn ask(text: &str) {
+    write!(io::stderr().lock(), "{text}").unwrap_or_default();
+}
+
+pub(crate) fn failure(failure: &Failure, json: bool) -> ExitCode {
+    match serde_json::to_string(&failure.reply) {
+        Ok(text) if json => say(&text),
+        _ => say(&lines(failure)),
+    }
+    ExitCode::from(failure.exit)
+}
+
+/// Help goes to stdout and ends with 0; a wrong argument goes to stderr and ends with 2.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(crate::exit::USAGE);
+    match error.print() {
+        Ok(()) | Err(_) => ExitCode::from(code),
+    }
+}
+
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+pub(crate) fn stdin_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
+fn lines(failure: &Failure) -> String {
+    let reply = &failure.reply;
+    let mut text = format!("error: {}", reply.error_description);
+    if let Some(cause) = &reply.cause {
+        text += &format!("\n  cause: {cause}");
+    }
+    if let Some(hint) = &reply.hint {
+        text += &format!("\n  hint: {hint}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_three_lines_and_a_hint_only_where_there_is_one() {
+        let failure = Failure::new("login_required", "profile `prod` needs you to sign in again")
+            .because("Ping refused the refresh token (invalid_grant)");
+        assert_eq!(
+            lines(&failure),
+            "error: profile `prod` needs you to sign in again\n  \
+             cause: Ping refused the refresh token (invalid_grant)"
+        );
+        assert_eq!(
+            lines(&failure.hint("run `dagpass login prod`")),
+            "error: profile `prod` needs you to sign in again\n  \
+             cause: Ping refused the refresh token (invalid_grant)\n  \
+             hint: run `dagpass login prod`"
+        );
+    }
+}

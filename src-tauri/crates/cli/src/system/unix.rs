@@ -1,0 +1,63 @@
+//! Linux and macOS: becoming another program, and standing in for one with its signals.
+#![expect(unsafe_code, reason = "a signal handler runs between any two instructions")]
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::exit::Failure;
+
+/// Replaces this process by `program run ARGS`.
+pub(crate) fn become_program(program: &Path, args: &[OsString]) -> Result<ExitCode, Failure> {
+    let error = Command::new(program).arg("run").args(args).exec();
+    let what = format!("{} cannot be run", program.display());
+    Err(Failure::new("io", what).because(error))
+}
+
+/// The child that signals are handed to; 0 once it has ended.
+static CHILD: AtomicI32 = AtomicI32::new(0);
+
+/// Waits for the child, hands it the signals that were sent to us alone, and ends as it does.
+pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
+    CHILD.store(i32::try_from(child.id()).unwrap_or(0), Ordering::SeqCst);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2]
+    {
+        hand_on(signal)?;
+    }
+    let status = child.wait();
+    CHILD.store(0, Ordering::SeqCst);
+    let status = status?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
+}
+
+fn hand_on(signal: Signal) -> io::Result<()> {
+    // SAFETY: the action reads an atomic and makes one system call, both allowed in a handler.
+    unsafe {
+        signal_hook_registry::register_sigaction(signal.as_raw(), move |info| {
+            // What the terminal sends by itself (Ctrl-C, hang-up) goes to the whole foreground
+            // group: the child has it already.
+            let from_terminal = info.si_code > 0;
+            let child = Pid::from_raw(CHILD.load(Ordering::SeqCst));
+            if let Some(child) = child.filter(|_| !from_terminal) {
+                match kill_process(child, signal) {
+                    // A child that has just ended needs no signal.
+                    Ok(()) | Err(_) => {}
+                }
+            }
+        })
+    }?;
+    Ok(())
+}
+
+/// A new file that only we can read.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
