@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dagpass_client::wire::ConfigProblem;
-use dagpass_core::profile::{Network, Profile, ProfileName};
-use url::Url;
+use dagpass_core::profile::{Profile, ProfileName};
 
 use super::raw::{RawAirflow, RawAirflowToken, RawConfig, RawStore, RawStoreKind};
 use super::section::{At, Place, Problems, document};
-use super::words::{is_name, nearest};
+use super::words::nearest;
 use super::{Config, Deployment, DeploymentToken, StoreChoice};
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
@@ -31,7 +30,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
 /// The pass over one file.
 pub(super) struct Check<'t> {
     pub(super) problems: Problems<'t>,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 impl Check<'_> {
@@ -145,7 +144,10 @@ impl Check<'_> {
     fn store(&mut self, at: At<RawStore>) -> StoreChoice {
         let kind = at.value.kind.map_or(RawStoreKind::Keychain, |kind| kind.value);
         match (kind, at.value.key_file) {
-            (RawStoreKind::KeyFile, Some(path)) => StoreChoice::KeyFile(self.path(&path.value)),
+            (RawStoreKind::KeyFile, Some(path)) => {
+                let path = self.filled(Some(path)).unwrap_or_default();
+                StoreChoice::KeyFile(self.path(&path))
+            }
             (RawStoreKind::KeyFile, None) => {
                 let hint = "for example: head -c 32 /dev/urandom > dagpass.key, with mode 0600";
                 let message = "kind = \"key-file\" needs the path of one";
@@ -163,74 +165,6 @@ impl Check<'_> {
             }
         }
     }
-
-    pub(super) fn network(
-        &mut self,
-        proxy: Option<At<String>>,
-        no_proxy: Option<At<String>>,
-        ca_file: Option<At<String>>,
-    ) -> Network {
-        if let Some(proxy) = &proxy
-            && !proxy_is_usable(&proxy.value)
-        {
-            let hint = "write it as http://host:port";
-            self.problems.add_hint(&proxy.place, "is not the URL of an HTTP proxy", hint);
-        }
-        Network {
-            ca_file: ca_file.map(|path| self.path(&path.value)),
-            proxy: proxy.map(|proxy| proxy.value),
-            no_proxy: no_proxy.map(|hosts| hosts.value),
-        }
-    }
-
-    /// Reports a key that is absent or empty.
-    pub(super) fn required(
-        &mut self,
-        value: Option<At<String>>,
-        table: &Place,
-        key: &str,
-    ) -> Option<At<String>> {
-        match value {
-            Some(at) if at.value.trim().is_empty() => {
-                self.problems.add(&at.place, "is empty");
-                None
-            }
-            Some(at) => Some(at),
-            None => {
-                let place = table.missing(key);
-                if !self.problems.has(&place) {
-                    self.problems.add(&place, format!("`{key}` is missing"));
-                }
-                None
-            }
-        }
-    }
-
-    /// Tokens travel to this URL: https, or this machine alone.
-    pub(super) fn secure(&mut self, place: &Place, url: &str) -> bool {
-        let message = match Url::parse(url) {
-            Err(error) => format!("is not a URL: {error}"),
-            Ok(url) if url.scheme() == "https" || is_loopback(&url) => return true,
-            Ok(url) if url.scheme() == "http" => {
-                self.problems.add_hint(place, "must be https", "http is taken for loopback alone");
-                return false;
-            }
-            Ok(url) => format!("must be https, not {}", url.scheme()),
-        };
-        self.problems.add(place, message);
-        false
-    }
-
-    pub(super) fn path(&self, typed: &str) -> PathBuf {
-        self.folder.join(typed)
-    }
-
-    fn name(&mut self, name: &str, place: &Place) {
-        if !is_name(name) {
-            let hint = "letters, digits, `_`, `-` and `.`, at most 64";
-            self.problems.add_hint(place, format!("`{name}` cannot be a name"), hint);
-        }
-    }
 }
 
 /// What tables may refer to. `declared` has the profiles with problems too, so that one mistake is
@@ -239,18 +173,4 @@ pub(super) struct Known {
     pub(super) profiles: BTreeMap<ProfileName, Arc<Profile>>,
     declared: Vec<String>,
     default: Option<ProfileName>,
-}
-
-fn proxy_is_usable(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "http" && loopback
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::{Obtain, SessionKey, Target};
+use serde_json::Value;
 
 use super::check::{Check, Known};
 use super::connection::{AUTHORIZATION, Connection, Fields, TokenIn};
@@ -68,8 +69,14 @@ impl Check<'_> {
         {
             self.narrower(at, scopes, profile);
         }
+        let target = Target {
+            scopes,
+            resource: self.filled(raw.resource.clone()),
+            params: self.params(raw.token_params.clone()),
+            obtain: Obtain::Narrow,
+        };
         let (token_in, conn_type, base) = (token_in?, conn_type?.value, profile?);
-        let source = source(&id, obtain, &base, &raw, scopes);
+        let source = source(&id, obtain, base, (target, raw.client_id));
         Some(Connection {
             id,
             env,
@@ -83,7 +90,10 @@ impl Check<'_> {
                 login: raw.login.map(|at| at.value),
                 port: raw.port.map(|at| at.value),
                 schema: raw.schema.map(|at| at.value),
-                extra: raw.extra.map(|at| at.value).unwrap_or_default(),
+                extra: raw
+                    .extra
+                    .map(|at| at.value.into_iter().map(plain).collect())
+                    .unwrap_or_default(),
             },
         })
     }
@@ -187,31 +197,25 @@ struct Source {
     profile: Arc<Profile>,
 }
 
+/// `asked` is what the table asks for, and the client it names.
 fn source(
     id: &str,
     obtain: RawObtain,
-    base: &Arc<Profile>,
-    raw: &RawConnection,
-    scopes: Option<Scopes>,
+    base: Arc<Profile>,
+    asked: (Target, Option<At<String>>),
 ) -> Source {
     let own = SessionKey { profile: base.name.clone(), connection: None };
-    let target = Target {
-        scopes,
-        resource: raw.resource.as_ref().map(|at| at.value.clone()),
-        params: raw.token_params.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
-        obtain: Obtain::Narrow,
-    };
+    let (target, client_id) = asked;
     match obtain {
-        RawObtain::Narrow => Source { session: own, target, profile: Arc::clone(base) },
-        RawObtain::Exchange => Source {
-            session: own,
-            target: Target { obtain: Obtain::Exchange, ..target },
-            profile: Arc::clone(base),
-        },
+        RawObtain::Narrow => Source { session: own, target, profile: base },
+        RawObtain::Exchange => {
+            let target = Target { obtain: Obtain::Exchange, ..target };
+            Source { session: own, target, profile: base }
+        }
         RawObtain::SignIn => {
-            let mut profile = Profile::clone(base);
-            if let Some(client_id) = &raw.client_id {
-                profile.client_id.clone_from(&client_id.value);
+            let mut profile = Profile::clone(&base);
+            if let Some(client_id) = client_id {
+                profile.client_id = client_id.value;
             }
             if let Some(scopes) = &target.scopes {
                 profile.scopes = scopes.clone();
@@ -224,4 +228,20 @@ fn source(
             }
         }
     }
+}
+
+/// JSON has no dates: one becomes its text. The parser hands it over as a table of one private key.
+fn plain((key, value): (String, Value)) -> (String, Value) {
+    const DATE: &str = "$__toml_private_datetime";
+    let value = match value {
+        Value::Object(table) if table.contains_key(DATE) => {
+            table.into_iter().next().map_or(Value::Null, |(_, text)| text)
+        }
+        Value::Object(table) => Value::Object(table.into_iter().map(plain).collect()),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(|item| plain((String::new(), item)).1).collect())
+        }
+        other => other,
+    };
+    (key, value)
 }

@@ -32,6 +32,11 @@ impl Check<'_> {
         let verification_hosts = raw.verification_hosts.map_or_else(Vec::new, |h| self.hosts(h));
         let endpoints =
             raw.endpoints.map_or_else(EndpointOverrides::default, |at| self.endpoints(at));
+        let token_params = self.params(raw.token_params);
+        let groups_claim = self.filled(raw.groups_claim);
+        let login_hint = self.filled(raw.login_hint);
+        let prompt = self.filled(raw.prompt);
+        let acr_values = self.filled(raw.acr_values);
         let max_age = self.span(raw.max_age);
         let session_lifetime = self.span(raw.session_lifetime);
         let refresh_lifetime = self.span(raw.refresh_lifetime);
@@ -41,8 +46,8 @@ impl Check<'_> {
         if let Some(scopes) = scopes {
             profile.scopes = scopes;
         }
-        if let Some(claim) = raw.groups_claim {
-            profile.groups_claim = claim.value;
+        if let Some(claim) = groups_claim {
+            profile.groups_claim = claim;
         }
         Some(Profile {
             flow: raw.flow.map_or(Flow::Auto, |flow| match flow.value {
@@ -56,15 +61,15 @@ impl Check<'_> {
                 RawDevicePkce::Off => DevicePkce::Off,
             }),
             redirect,
-            login_hint: raw.login_hint.map(|at| at.value),
-            prompt: raw.prompt.map(|at| at.value),
-            acr_values: raw.acr_values.map(|at| at.value),
+            login_hint,
+            prompt,
+            acr_values,
             max_age,
             verification_hosts,
             session_lifetime,
             refresh_lifetime,
             refresh_margin,
-            token_params: raw.token_params.map(|at| at.value).unwrap_or_default(),
+            token_params,
             endpoints,
             network: Network {
                 ca_file: own.ca_file.or_else(|| base.ca_file.clone()),

@@ -7,6 +7,7 @@
 mod check;
 mod check_connection;
 mod check_profile;
+mod check_values;
 mod connection;
 mod file;
 mod raw;

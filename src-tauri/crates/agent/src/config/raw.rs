@@ -115,9 +115,10 @@ pub(super) enum RawStoreKind {
 table! {
     /// One OpenID client at one issuer.
     RawProfile {
-        /// The issuer's exact string, as its discovery document has it. Required.
+        /// The issuer's exact string, as its discovery document has it.
+        #[schemars(required)]
         issuer: String,
-        /// Required.
+        #[schemars(required)]
         client_id: String,
         flow: RawFlow,
         /// What a sign-in asks for: the union of what callers need.
@@ -189,7 +190,7 @@ table! {
     RawConnection {
         /// Absent: the default profile.
         profile: String,
-        /// As Airflow has it: "http". Required.
+        /// As Airflow has it: "http". Required, here or in the table that this one overlays.
         conn_type: String,
         host: String,
         login: String,
@@ -223,7 +224,7 @@ pub(super) enum RawObtain {
 table! {
     /// An Airflow deployment.
     RawAirflow {
-        /// Required.
+        #[schemars(required)]
         url: String,
         /// Absent: the default profile.
         profile: String,

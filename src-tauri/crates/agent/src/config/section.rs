@@ -136,7 +136,7 @@ impl<'d, 't> Section<'d, 't> {
             Err(error) => {
                 let offset = error.span().map_or(place.offset, |span| span.start);
                 let place = Place { offset, ..place };
-                self.problems.add(&place, error.message().trim().replace('\n', ", "));
+                self.problems.add(&place, said(&error));
                 None
             }
         }
@@ -231,7 +231,7 @@ pub(super) fn document<'t, T>(
     for error in &errors {
         let offset = error.span().map_or(0, |span| span.start);
         let place = Place { key: String::new(), offset };
-        problems.add(&place, error.message().trim().replace('\n', ", "));
+        problems.add(&place, said(error));
     }
     if !errors.is_empty() {
         return None;
@@ -240,6 +240,12 @@ pub(super) fn document<'t, T>(
     let value = read(&mut section);
     section.finish();
     Some(value)
+}
+
+/// On one line; an enumeration's own words for "not a string" are the parser's, not a person's.
+fn said(error: &toml::de::Error) -> String {
+    let message = error.message().trim().replace('\n', ", ");
+    message.replace("wanted string or table", "expected a string")
 }
 
 /// TOML's own quoting, so that a key of the list can be searched for in the file.

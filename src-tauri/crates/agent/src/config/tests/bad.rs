@@ -99,6 +99,20 @@ fn a_bad_profile_names_line_key_and_fix() {
             "verification-hosts = [\"https://go.example\"]",
             "2:22 profile.p.verification-hosts: `https://go.example` is not a host name [the bare name, without scheme, port or wildcard]",
         ),
+        ("login-hint = \"\"", "2:14 profile.p.login-hint: is empty [leave the line out]"),
+        ("ca-file = \" \"", "2:11 profile.p.ca-file: is empty [leave the line out]"),
+        (
+            "token-params = { client_secret = \"x\" }",
+            "2:16 profile.p.token-params.client_secret: only public clients are supported [register a public client at Ping: a desktop program cannot keep a secret]",
+        ),
+        (
+            "token-params = { code_verifier = \"x\" }",
+            "2:16 profile.p.token-params.code_verifier: `code_verifier` is set by the protocol",
+        ),
+        (
+            "token-params = { acr_values = \"x\" }",
+            "2:16 profile.p.token-params.acr_values: `acr_values` has a key of its own: `acr-values`",
+        ),
         (
             "endpoints = { token = \"http://x.example/t\" }",
             "2:13 profile.p.endpoints.token: must be https [http is taken for loopback alone]",
@@ -128,7 +142,7 @@ fn all_problems_come_at_once_in_the_order_of_the_file() {
             "1:19 default-profile: there is no profile `prd` [did you mean `prod`?]",
             "2:1 proxi: unknown key `proxi` [did you mean `proxy`?]",
             "4:1 profile.prod.client-id: `client-id` is missing",
-            "5:8 profile.prod.flow: wanted string or table",
+            "5:8 profile.prod.flow: expected a string",
             "6:10 profile.prod.issuer: must be https [http is taken for loopback alone]",
             "8:1 airflow.a.profile: which profile? [name one here, or set `default-profile`]",
             "9:7 airflow.a.url: must be https [http is taken for loopback alone]",

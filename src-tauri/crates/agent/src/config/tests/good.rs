@@ -200,8 +200,8 @@ fn the_token_is_in_exactly_one_field() {
             json!({"conn_type": "postgres", "login": "me", "port": 5432, "schema": "db", "password": "canary"}),
         ),
         (
-            "conn-type = \"trino\"\ntoken-in = \"extra.jwt__token\"\nextra = { auth = \"jwt\" }",
-            json!({"conn_type": "trino", "extra": {"auth": "jwt", "jwt__token": "canary"}}),
+            "conn-type = \"trino\"\ntoken-in = \"extra.jwt__token\"\nextra = { auth = \"jwt\", since = [2026-01-02] }",
+            json!({"conn_type": "trino", "extra": {"auth": "jwt", "since": ["2026-01-02"], "jwt__token": "canary"}}),
         ),
     ];
     for (table, expected) in cases {

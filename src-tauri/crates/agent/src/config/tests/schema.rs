@@ -15,11 +15,21 @@ fn the_schema_takes_the_example() {
 fn the_schema_refuses_what_the_agent_refuses() {
     let cases = [
         ("colour = 1", "colour"),
-        ("[profile.p]\nclient_id = \"c\"", "profile.p.client_id"),
-        ("[profile.p]\nissuer = 5", "profile.p.issuer"),
-        ("[profile.p]\nflow = \"brwser\"", "profile.p.flow"),
-        ("[profile.p]\nredirect-ports = [70000]", "profile.p.redirect-ports"),
-        ("[profile.p]\nendpoints = { tokn = \"x\" }", "profile.p.endpoints.tokn"),
+        ("[profile.p]\nissuer = \"x\"", "profile.p.client-id"),
+        (
+            "[profile.p]\nissuer = \"x\"\nclient-id = \"c\"\nclient_id = \"c\"",
+            "profile.p.client_id",
+        ),
+        ("[profile.p]\nclient-id = \"c\"\nissuer = 5", "profile.p.issuer"),
+        ("[profile.p]\nclient-id = \"c\"\nissuer = \"x\"\nflow = \"brwser\"", "profile.p.flow"),
+        (
+            "[profile.p]\nclient-id = \"c\"\nissuer = \"x\"\nredirect-ports = [70000]",
+            "profile.p.redirect-ports",
+        ),
+        (
+            "[profile.p]\nclient-id = \"c\"\nissuer = \"x\"\nendpoints = { tokn = \"x\" }",
+            "profile.p.endpoints.tokn",
+        ),
         ("[env.dev.connection.w]\nobtain = \"x\"", "env.dev.connection.w.obtain"),
         ("[store]\nkind = \"plain\"", "store.kind"),
     ];
@@ -71,6 +81,11 @@ fn walk(root: &Value, schema: &Value, value: &Value, fault: &mut Fault<'_>) {
     if !fits || !in_range || listed.is_some_and(|listed| !listed.contains(value)) {
         fault.found.push(fault.path.clone());
         return;
+    }
+    for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.get(required).is_none() {
+            fault.found.push(format!("{}.{required}", fault.path));
+        }
     }
     for item in value.as_array().into_iter().flatten() {
         walk(root, &schema["items"], item, fault);

@@ -1,0 +1,155 @@
+//! Raw to true: the values that several tables share. Each says what is wrong with its own key.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use dagpass_core::profile::Network;
+use url::Url;
+
+use super::check::Check;
+use super::section::{At, Place};
+use super::words::is_name;
+
+impl Check<'_> {
+    pub(super) fn network(
+        &mut self,
+        proxy: Option<At<String>>,
+        no_proxy: Option<At<String>>,
+        ca_file: Option<At<String>>,
+    ) -> Network {
+        if let Some(proxy) = &proxy
+            && !proxy_is_usable(&proxy.value)
+        {
+            let hint = "write it as http://host:port";
+            self.problems.add_hint(&proxy.place, "is not the URL of an HTTP proxy", hint);
+        }
+        Network {
+            ca_file: self.filled(ca_file).map(|path| self.path(&path)),
+            proxy: proxy.map(|proxy| proxy.value),
+            no_proxy: no_proxy.map(|hosts| hosts.value),
+        }
+    }
+
+    /// Reports a key that is absent or empty.
+    pub(super) fn required(
+        &mut self,
+        value: Option<At<String>>,
+        table: &Place,
+        key: &str,
+    ) -> Option<At<String>> {
+        match value {
+            Some(at) if at.value.trim().is_empty() => {
+                self.problems.add(&at.place, "is empty");
+                None
+            }
+            Some(at) => Some(at),
+            None => {
+                let place = table.missing(key);
+                if !self.problems.has(&place) {
+                    self.problems.add(&place, format!("`{key}` is missing"));
+                }
+                None
+            }
+        }
+    }
+
+    /// A key that may be absent, but not blank.
+    pub(super) fn filled(&mut self, value: Option<At<String>>) -> Option<String> {
+        let At { value, place } = value?;
+        if value.trim().is_empty() {
+            self.problems.add_hint(&place, "is empty", "leave the line out");
+            return None;
+        }
+        Some(value)
+    }
+
+    /// What the protocol itself sends cannot be set by hand: a second `scope` or `code_verifier`
+    /// breaks the request, and a secret has no place in this file.
+    pub(super) fn params(
+        &mut self,
+        at: Option<At<BTreeMap<String, String>>>,
+    ) -> BTreeMap<String, String> {
+        let Some(At { value, place }) = at else { return BTreeMap::new() };
+        for name in value.keys() {
+            let place = place.missing(name);
+            if SECRET.contains(&name.as_str()) {
+                let hint =
+                    "register a public client at Ping: a desktop program cannot keep a secret";
+                self.problems.add_hint(&place, "only public clients are supported", hint);
+            } else if RESERVED.contains(&name.as_str()) {
+                self.problems.add(&place, format!("`{name}` is set by the protocol"));
+            } else if let Some((_, key)) = OWN_KEY.iter().find(|(param, _)| param == name) {
+                self.problems.add(&place, format!("`{name}` has a key of its own: `{key}`"));
+            }
+        }
+        value
+    }
+
+    /// Tokens travel to this URL: https, or this machine alone.
+    pub(super) fn secure(&mut self, place: &Place, url: &str) -> bool {
+        let message = match Url::parse(url) {
+            Err(error) => format!("is not a URL: {error}"),
+            Ok(url) if url.scheme() == "https" || is_loopback(&url) => return true,
+            Ok(url) if url.scheme() == "http" => {
+                self.problems.add_hint(place, "must be https", "http is taken for loopback alone");
+                return false;
+            }
+            Ok(url) => format!("must be https, not {}", url.scheme()),
+        };
+        self.problems.add(place, message);
+        false
+    }
+
+    pub(super) fn path(&self, typed: &str) -> PathBuf {
+        self.folder.join(typed)
+    }
+
+    pub(super) fn name(&mut self, name: &str, place: &Place) {
+        if !is_name(name) {
+            let hint = "letters, digits, `_`, `-` and `.`, at most 64";
+            self.problems.add_hint(place, format!("`{name}` cannot be a name"), hint);
+        }
+    }
+}
+
+const SECRET: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
+
+const RESERVED: [&str; 15] = [
+    "client_id",
+    "grant_type",
+    "response_type",
+    "response_mode",
+    "redirect_uri",
+    "code",
+    "code_verifier",
+    "code_challenge",
+    "code_challenge_method",
+    "state",
+    "nonce",
+    "refresh_token",
+    "device_code",
+    "subject_token",
+    "subject_token_type",
+];
+
+const OWN_KEY: [(&str, &str); 5] = [
+    ("scope", "scopes"),
+    ("prompt", "prompt"),
+    ("login_hint", "login-hint"),
+    ("acr_values", "acr-values"),
+    ("max_age", "max-age"),
+];
+
+fn proxy_is_usable(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "http" && loopback
+}
