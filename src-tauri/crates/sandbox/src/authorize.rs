@@ -135,7 +135,8 @@ pub(crate) fn complete(world: &mut World, site: &Site, request: &AuthRequest, si
     };
     world.codes.insert(code.clone(), record);
     world.note.sub = Some(sub);
-    callback(world, site, (&request.redirect_uri, request.state.as_deref()), &[("code", &code)])
+    let state = request.state.as_deref().unwrap_or_default();
+    callback(world, site, &request.redirect_uri, &[("code", &code), ("state", state)])
 }
 
 /// RFC 9126 §2.
@@ -223,24 +224,21 @@ fn turn_away(world: &mut World, site: &Site, turned: Turned) -> Reply {
         }
         Turned::SentBack { redirect_uri, state, refusal } => {
             world.note.error = Some(refusal.error.clone());
-            let members =
-                [("error", refusal.error.as_str()), ("error_description", &refusal.description)];
-            Reply::redirect(&callback(world, site, (&redirect_uri, state.as_deref()), &members))
+            let members = [
+                ("error", refusal.error.as_str()),
+                ("error_description", &refusal.description),
+                ("state", state.as_deref().unwrap_or_default()),
+            ];
+            Reply::redirect(&callback(world, site, &redirect_uri, &members))
         }
     }
 }
 
-fn callback(
-    world: &World,
-    site: &Site,
-    (redirect_uri, state): (&str, Option<&str>),
-    members: &[(&str, &str)],
-) -> String {
+fn callback(world: &World, site: &Site, redirect_uri: &str, members: &[(&str, &str)]) -> String {
     let Ok(mut url) = Url::parse(redirect_uri) else { return redirect_uri.to_owned() };
     {
         let mut query = url.query_pairs_mut();
-        query.extend_pairs(members);
-        query.extend_pairs(state.map(|state| ("state", state)));
+        query.extend_pairs(members.iter().filter(|(_, value)| !value.is_empty()));
         match world.quirks.rfc9207 {
             Rfc9207::Right => query.append_pair("iss", &site.issuer),
             Rfc9207::Wrong => query.append_pair("iss", "https://other.test"),

@@ -1,5 +1,10 @@
 //! The control routes: what the Rust API does, over HTTP in JSON, so that any process can drive the
 //! sandbox. On loopback only, like all of it, and never part of what the client under test may call.
+//!
+//! `GET`: `info log api-log quirks secrets users replayed devices refreshes most-refreshing`. `POST`:
+//! `quirks` (any subset of the switches), `faults` (one [`Fault`]), `clear-faults`, `release`, `approve`
+//! `{user_code, user}`, `deny` `{user_code}`, `authorize` `{url, user}` -> `{location}`, `sign-on` `{user}`,
+//! `end-session` `{sub}`, `groups` `{sub, groups}`, `roll-over` `{hard}`, `advance` `{seconds}`, `refuse` `{token}`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,7 +38,7 @@ pub(crate) fn serve(shared: &Shared, call: &Call) -> Reply {
     let name = call.path.trim_start_matches(PREFIX).trim_matches('/');
     let answer = match call.method.as_str() {
         "GET" => shared.with(|world| show(world, name)),
-        "POST" => act(shared, (name, &call.body)),
+        "POST" => act(shared, name, &call.body),
         _ => Err("GET or POST".to_owned()),
     };
     match answer {
@@ -51,6 +56,7 @@ fn show(world: &mut World, name: &str) -> Result<Value, String> {
         "secrets" => json!(world.secrets),
         "users" => json!(world.users),
         "replayed" => json!(world.replayed()),
+        "most-refreshing" => json!(world.most_refreshing),
         "devices" => json!(device::pending(world)),
         "refreshes" => json!(world.log.iter().filter(|entry| entry.is_refresh()).count()),
         other => return Err(format!("nothing is called {other}")),
@@ -68,7 +74,7 @@ pub(crate) fn info(world: &World) -> Value {
     })
 }
 
-fn act(shared: &Shared, (name, body): (&str, &str)) -> Result<Value, String> {
+fn act(shared: &Shared, name: &str, body: &str) -> Result<Value, String> {
     let said = |error: serde_json::Error| error.to_string();
     let text = if body.trim().is_empty() { "{}" } else { body };
     match name {

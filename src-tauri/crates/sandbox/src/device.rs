@@ -93,7 +93,8 @@ pub(crate) fn authorization(world: &mut World, site: &Site, call: &Call) -> Resu
 pub(crate) fn redeem(
     world: &mut World,
     site: &Site,
-    (client, call): (&str, &Call),
+    client: &str,
+    call: &Call,
 ) -> Result<Reply, Refusal> {
     let now = world.now();
     let quirks = world.quirks.clone();

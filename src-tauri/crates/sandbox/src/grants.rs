@@ -26,9 +26,9 @@ pub(crate) fn token(world: &mut World, site: &Site, call: &Call) -> Result<Reply
     world.note.client = Some(client.clone());
     proof(world, call)?;
     match grant.as_str() {
-        "authorization_code" => authorization_code(world, site, (&client, call)),
-        "refresh_token" => refresh::refresh(world, site, (&client, call)),
-        DEVICE_CODE => device::redeem(world, site, (&client, call)),
+        "authorization_code" => authorization_code(world, site, &client, call),
+        "refresh_token" => refresh::refresh(world, site, &client, call),
+        DEVICE_CODE => device::redeem(world, site, &client, call),
         TOKEN_EXCHANGE => exchange::exchange(world, site, call),
         _ => Err(Refusal::new("unsupported_grant_type", "unsupported grant_type")),
     }
@@ -104,7 +104,8 @@ pub(crate) fn begin(world: &mut World, site: &Site, shown: Shown) -> (String, Re
 fn authorization_code(
     world: &mut World,
     site: &Site,
-    (client, call): (&str, &Call),
+    client: &str,
+    call: &Call,
 ) -> Result<Reply, Refusal> {
     let refused = |text: &str| Err(Refusal::new("invalid_grant", text));
     let value = call.param("code").unwrap_or_default();

@@ -71,6 +71,8 @@ pub struct Quirks {
     pub rt_pad: usize,
     /// Do refresh tokens die with the browser session?
     pub session_bound: bool,
+    /// Is a refresh for less than the whole scope refused?
+    pub refuse_narrowing: bool,
     /// Does a second sign-in in one session end the first refresh token of that client?
     pub single_rt_per_session: bool,
     /// More sessions than this purge the oldest of the user.
@@ -141,6 +143,7 @@ impl Quirks {
             rt_format: RefreshFormat::Opaque,
             rt_pad: 0,
             session_bound: one,
+            refuse_narrowing: false,
             single_rt_per_session: false,
             max_sessions: one.then_some(10),
             lockout_after: None,

@@ -10,7 +10,8 @@ use crate::world::{Site, World};
 pub(crate) fn refresh(
     world: &mut World,
     site: &Site,
-    (client, call): (&str, &Call),
+    client: &str,
+    call: &Call,
 ) -> Result<Reply, Refusal> {
     let token = call.param("refresh_token").unwrap_or_default();
     let now = world.now();
@@ -30,6 +31,9 @@ pub(crate) fn refresh(
         return Err(unknown(world));
     }
     let scope = scopes::narrowed(&grant.scope, call.param("scope").as_deref())?;
+    if world.quirks.refuse_narrowing && scope.len() < grant.scope.len() {
+        return Err(Refusal::new("invalid_scope", "the scope of a refresh cannot be narrowed"));
+    }
     let resource = call.param("resource").or_else(|| call.param("aud"));
     let checked = scope.join(" ");
     scopes::requested(world, &checked, None)?;

@@ -245,6 +245,11 @@ impl Sandbox {
         self.shared.with(|world| world.log.iter().filter(|entry| entry.is_refresh()).count())
     }
 
+    /// How many refreshes were under way at once, at most.
+    pub fn most_refreshing(&self) -> usize {
+        self.shared.with(|world| world.most_refreshing)
+    }
+
     /// Fingerprints of refresh tokens that came in more than once.
     pub fn replayed(&self) -> Vec<String> {
         self.shared.with(|world| world.replayed())

@@ -58,6 +58,7 @@ async fn exchange(
     if call.path.starts_with(control::PREFIX) {
         return response(control::serve(&shared, &call));
     }
+    let _under_way = Refreshing::begin(&shared, &call);
     let fault = shared.with(|world| routes::fault(world, &call));
     let Some(kind) = fault else {
         return response(shared.with(|world| routes::serve(world, &call, None)));
@@ -89,6 +90,27 @@ async fn exchange(
         _ => {}
     }
     response(reply)
+}
+
+/// Counts a refresh until it is answered or its client is gone.
+struct Refreshing<'a>(&'a Shared);
+
+impl<'a> Refreshing<'a> {
+    fn begin(shared: &'a Shared, call: &Call) -> Option<Self> {
+        (call.param("grant_type").as_deref() == Some("refresh_token")).then(|| {
+            shared.with(|world| {
+                world.refreshing += 1;
+                world.most_refreshing = world.most_refreshing.max(world.refreshing);
+            });
+            Self(shared)
+        })
+    }
+}
+
+impl Drop for Refreshing<'_> {
+    fn drop(&mut self) {
+        self.0.with(|world| world.refreshing -= 1);
+    }
 }
 
 /// More than any form of ours.

@@ -44,6 +44,9 @@ pub(crate) struct World {
     pub(crate) dpop_nonce: String,
     /// Milliseconds by which a test has moved the clock.
     pub(crate) advanced: i64,
+    /// Refreshes between their arrival and their answer, now and at most so far.
+    pub(crate) refreshing: usize,
+    pub(crate) most_refreshing: usize,
     /// Requests that a fault holds at the gate.
     pub(crate) held: usize,
 }
@@ -135,6 +138,8 @@ impl World {
             stale_revocations: 0,
             dpop_nonce: uuid(),
             advanced: 0,
+            refreshing: 0,
+            most_refreshing: 0,
             held: 0,
         }
     }

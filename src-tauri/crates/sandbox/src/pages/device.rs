@@ -16,12 +16,10 @@ pub(crate) fn serve(world: &mut World, site: &Site, call: &Call) -> Reply {
         (flow, page)
     });
     match (waiting, call.param("user_code")) {
-        (Some((flow, Some(Page::DeviceSignIn(code)))), _) => {
-            after_sign_in(world, (action, call), (&flow, &code))
-        }
+        (Some((_, Some(Page::DeviceSignIn(code)))), _) => after_sign_in(world, action, call, &code),
         (Some((flow, Some(Page::DeviceConsent { user_code, sid }))), _) => {
             world.pages.remove(&flow);
-            decided(world, call, (&user_code, &sid))
+            decided(world, call, &user_code, &sid)
         }
         (Some(_), _) => pages::message(
             world,
@@ -29,12 +27,12 @@ pub(crate) fn serve(world: &mut World, site: &Site, call: &Call) -> Reply {
             "This page is out of date",
             "Open the address on your device's screen once more.",
         ),
-        (None, Some(code)) if call.is_post() => code_given(world, (action, call), &code),
-        (None, code) => ask(world, (action, &code.unwrap_or_default()), None),
+        (None, Some(code)) if call.is_post() => code_given(world, action, call, &code),
+        (None, code) => ask(world, action, &code.unwrap_or_default(), None),
     }
 }
 
-fn ask(world: &World, (action, code): (&str, &str), problem: Option<&str>) -> Reply {
+fn ask(world: &World, action: &str, code: &str, problem: Option<&str>) -> Reply {
     let alert = problem
         .map(|text| format!("<p class=\"alert\" id=\"problem\" role=\"alert\">{}</p>", html(text)))
         .unwrap_or_default();
@@ -52,14 +50,14 @@ fn ask(world: &World, (action, code): (&str, &str), problem: Option<&str>) -> Re
     Reply::html(200, pages::frame(world, "Connect a device", &inner))
 }
 
-fn code_given(world: &mut World, (action, call): (&str, &Call), code: &str) -> Reply {
+fn code_given(world: &mut World, action: &str, call: &Call, code: &str) -> Reply {
     let Some(client) = device::find(world, code).map(|device| device.client.clone()) else {
         let problem = "No open request has this code. It may have expired: ask the application for a new one.";
-        return ask(world, (action, code), Some(problem));
+        return ask(world, action, code, Some(problem));
     };
     let session = call.cookie(pages::COOKIE).and_then(|sid| world.session(sid));
     if let Some(sid) = session.map(|session| session.sid.clone()) {
-        return consent(world, action, (code, &sid));
+        return consent(world, action, code, &sid);
     }
     let flow = random(16);
     world.pages.insert(flow.clone(), Page::DeviceSignIn(code.to_owned()));
@@ -67,29 +65,26 @@ fn code_given(world: &mut World, (action, call): (&str, &Call), code: &str) -> R
     sign_in::page(world, &sign_in::SignIn { action, flow: &flow, client, hint: None })
 }
 
-fn after_sign_in(
-    world: &mut World,
-    (action, call): (&str, &Call),
-    (flow, code): (&str, &str),
-) -> Reply {
+fn after_sign_in(world: &mut World, action: &str, call: &Call, code: &str) -> Reply {
     let client = device::find(world, code).map(|device| device.client.clone()).unwrap_or_default();
+    let flow = call.param("flow").unwrap_or_default();
     match sign_in::signed_in(world, call) {
         Ok(sid) => {
-            world.pages.remove(flow);
-            consent(world, action, (code, &sid)).with("set-cookie", pages::session_cookie(&sid))
+            world.pages.remove(&flow);
+            consent(world, action, code, &sid).with("set-cookie", pages::session_cookie(&sid))
         }
         Err(problem) => {
             let client = clients::name(world, &client);
-            let form = sign_in::SignIn { action, flow, client, hint: call.param("user") };
+            let form = sign_in::SignIn { action, flow: &flow, client, hint: call.param("user") };
             let inner = sign_in::form(world, &form, Some(problem));
             Reply::html(200, pages::frame(world, "Sign in", &inner))
         }
     }
 }
 
-fn consent(world: &mut World, action: &str, (code, sid): (&str, &str)) -> Reply {
+fn consent(world: &mut World, action: &str, code: &str, sid: &str) -> Reply {
     let Some(device) = device::find(world, code).cloned() else {
-        return ask(world, (action, ""), Some("The code has expired meanwhile."));
+        return ask(world, action, "", Some("The code has expired meanwhile."));
     };
     let flow = random(16);
     let name = world
@@ -126,7 +121,7 @@ fn consent(world: &mut World, action: &str, (code, sid): (&str, &str)) -> Reply 
     Reply::html(200, pages::frame(world, "Approve a device", &inner))
 }
 
-fn decided(world: &mut World, call: &Call, (code, sid): (&str, &str)) -> Reply {
+fn decided(world: &mut World, call: &Call, code: &str, sid: &str) -> Reply {
     let approves = call.param("decision").as_deref() == Some("approve");
     let done = if approves { device::approve(world, code, sid) } else { device::deny(world, code) };
     match (done, approves) {

@@ -86,6 +86,25 @@ fn held_requests_wait_for_the_release_served_or_not() {
 }
 
 #[test]
+fn refreshes_that_overlap_are_counted() {
+    let sandbox = Arc::new(start(Family::PingOne));
+    let tokens = ["alice", "bob"].map(|user| sign_in(&sandbox, user).text("refresh_token"));
+    for token in &tokens {
+        assert_eq!(refresh(&sandbox, token).status, 200);
+    }
+    assert_eq!(sandbox.most_refreshing(), 1);
+    sandbox.fault(Fault::at(Endpoint::Token, Kind::HoldBefore));
+    let callers = tokens.map(|token| {
+        let other = Arc::clone(&sandbox);
+        std::thread::spawn(move || refresh(&other, &token).status)
+    });
+    assert!(sandbox.wait_held(2, Duration::from_secs(5)));
+    assert_eq!(sandbox.most_refreshing(), 2);
+    sandbox.release();
+    assert!(callers.into_iter().all(|caller| caller.join().is_ok()));
+}
+
+#[test]
 fn a_hanging_issuer_delays_nobody_else_and_stops_when_told() {
     let sandbox = start(Family::PingOne);
     sandbox.fault(Fault::at(Endpoint::Jwks, Kind::Hang).times(1));

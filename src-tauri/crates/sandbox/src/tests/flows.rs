@@ -32,11 +32,12 @@ fn a_browserless_sign_in_ends_in_tokens_that_the_api_takes_and_whose_id_token_ve
         let api = send(
             "GET",
             &format!("{}/api/runs", sandbox.origin()),
-            (&[("authorization", &bearer)], ""),
+            &[("authorization", &bearer)],
+            "",
         );
         assert_eq!((api.status, api.text("sub").as_str()), (200, "alice"), "{family:?}");
         let userinfo =
-            send("GET", &sandbox.url(Endpoint::Userinfo), (&[("authorization", &bearer)], ""));
+            send("GET", &sandbox.url(Endpoint::Userinfo), &[("authorization", &bearer)], "");
         assert_eq!(userinfo.text("email"), "alice@example.test");
     }
 }
@@ -97,10 +98,10 @@ fn a_person_with_a_browser_signs_in_once_for_two_requests() {
     let done = post(&action, &[("flow", &flow(&page)), ("user", "bob"), ("password", "x")]);
     assert_eq!(redeem(&sandbox, done.header("location").unwrap()).status, 200);
     let cookie = done.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    let again = send("GET", &url, (&[("cookie", &cookie)], ""));
+    let again = send("GET", &url, &[("cookie", &cookie)], "");
     assert_eq!(again.status, 302);
     let forced = authorization_url(&sandbox, &[("prompt", "login")]);
-    assert_eq!(send("GET", &forced, (&[("cookie", &cookie)], "")).status, 200);
+    assert_eq!(send("GET", &forced, &[("cookie", &cookie)], "").status, 200);
 }
 
 fn flow(page: &Answer) -> String {
@@ -139,8 +140,7 @@ fn a_code_serves_once_and_its_second_use_ends_the_grant() {
 fn the_api_refuses_what_is_absent_unknown_expired_or_disliked_and_says_so_in_its_log() {
     let sandbox = start(Family::PingOne);
     let url = format!("{}/api/x", sandbox.origin());
-    let ask =
-        |token: &str| send("GET", &url, (&[("authorization", &format!("Bearer {token}"))], ""));
+    let ask = |token: &str| send("GET", &url, &[("authorization", &format!("Bearer {token}"))], "");
     assert_eq!(read(&url).header("www-authenticate"), Some("Bearer realm=\"sandbox-api\""));
     assert!(ask("nonsense").header("www-authenticate").unwrap().contains("invalid_token"));
     let access = sign_in(&sandbox, "alice").text("access_token");
@@ -181,7 +181,7 @@ fn a_pushed_request_serves_once() {
     let sandbox = start(Family::PingFederate);
     let url = authorization_url(&sandbox, &[]);
     let (_, query) = url.split_once('?').unwrap();
-    let pushed = send("POST", &sandbox.url(Endpoint::Par), (&[], query));
+    let pushed = send("POST", &sandbox.url(Endpoint::Par), &[], query);
     assert_eq!(pushed.status, 201, "{}", pushed.body);
     let query = Serializer::new(String::new())
         .append_pair("client_id", CLIENT_ID)
@@ -213,7 +213,7 @@ fn confidential_clients_authenticate_by_header_or_form() {
     let sandbox = start(Family::PingOne);
     let url = sandbox.url(Endpoint::Introspect);
     let right = "Basic c2VydmljZTpzdiUyNWMlM0FzJTJCZWNyZXQlMkY=";
-    let basic = send("POST", &url, (&[("authorization", right)], "token=x"));
+    let basic = send("POST", &url, &[("authorization", right)], "token=x");
     assert_eq!(basic.status, 200);
     for (secret, status) in [("sv%c:s+ecret/", 200), ("wrong", 401)] {
         let form = [("client_id", "service"), ("client_secret", secret), ("token", "x")];
@@ -239,9 +239,8 @@ fn every_secret_that_left_is_known_and_none_is_in_the_log() {
 #[test]
 fn the_control_route_does_what_the_rust_api_does() {
     let sandbox = start(Family::PingAm);
-    let control = |name: &str, body: &str| {
-        send("POST", &format!("{}/{name}", sandbox.control()), (&[], body))
-    };
+    let control =
+        |name: &str, body: &str| send("POST", &format!("{}/{name}", sandbox.control()), &[], body);
     assert_eq!(control("quirks", "{\"pending_status\": 400, \"at_ttl\": 5}").status, 200);
     assert_eq!(control("quirks", "{\"no_such_switch\": 1}").status, 400);
     let device = start_device(&sandbox, &[]);

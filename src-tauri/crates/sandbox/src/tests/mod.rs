@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-pub(crate) fn send(method: &str, url: &str, (headers, body): (&[(&str, &str)], &str)) -> Answer {
+pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let url = Url::parse(url).unwrap();
     let address = (url.host_str().unwrap(), url.port().unwrap());
     let mut stream = TcpStream::connect(address).unwrap();
@@ -69,12 +69,12 @@ pub(crate) fn send(method: &str, url: &str, (headers, body): (&[(&str, &str)], &
 }
 
 pub(crate) fn read(url: &str) -> Answer {
-    send("GET", url, (&[], ""))
+    send("GET", url, &[], "")
 }
 
 pub(crate) fn post(url: &str, form: &[(&str, &str)]) -> Answer {
     let body = Serializer::new(String::new()).extend_pairs(form).finish();
-    send("POST", url, (&[("content-type", "application/x-www-form-urlencoded")], &body))
+    send("POST", url, &[("content-type", "application/x-www-form-urlencoded")], &body)
 }
 
 pub(crate) fn start(family: Family) -> Sandbox {

@@ -119,6 +119,9 @@ fn a_refresh_may_only_narrow_the_scope() {
     };
     assert_eq!(token_of("openid").text("scope"), "openid");
     assert_eq!(token_of("openid data:read").text("error"), "invalid_scope");
+    sandbox.quirks(|q| q.refuse_narrowing = true);
+    assert_eq!(token_of("openid").text("error"), "invalid_scope");
+    assert_eq!(token_of("openid offline_access api:read").status, 200);
 }
 
 #[test]
@@ -228,7 +231,7 @@ fn claims_can_be_set_and_taken_away() {
     assert_eq!((&claims["aud"], claims.get("at_hash")), (&json!("somebody-else"), None));
     let bearer = format!("Bearer {}", answer.text("access_token"));
     let headers = [("authorization", bearer.as_str())];
-    let userinfo = send("GET", &sandbox.url(Endpoint::Userinfo), (&headers, ""));
+    let userinfo = send("GET", &sandbox.url(Endpoint::Userinfo), &headers, "");
     assert_eq!(userinfo.text("sub"), "mallory");
     sandbox.quirks(|q| q.answer_as = Some("eve".to_owned()));
     let next = refresh(&sandbox, &rt(&answer));
@@ -241,7 +244,7 @@ fn a_code_and_a_pushed_request_live_their_time() {
     let url = authorization_url(&sandbox, &[]);
     let callback = sandbox.authorize_as("alice", &url).unwrap();
     let (_, query) = url.split_once('?').unwrap();
-    let pushed = send("POST", &sandbox.url(Endpoint::Par), (&[], query)).text("request_uri");
+    let pushed = send("POST", &sandbox.url(Endpoint::Par), &[], query).text("request_uri");
     sandbox.advance(Duration::from_secs(2));
     assert_eq!(redeem(&sandbox, &callback).text("error"), "invalid_grant");
     let url = format!("{}?request_uri={pushed}", sandbox.url(Endpoint::Authorize));
@@ -348,7 +351,7 @@ fn a_proof_of_possession_can_be_required_with_or_without_a_nonce() {
     let ask = |nonce: &str| {
         let claims = crate::encode::b64(json!({"nonce": nonce}).to_string().as_bytes());
         let proof = format!("e30.{claims}.c2ln");
-        send("POST", &sandbox.url(Endpoint::Token), (&[("dpop", &proof)], &body))
+        send("POST", &sandbox.url(Endpoint::Token), &[("dpop", &proof)], &body)
     };
     let first = ask("");
     assert_eq!(first.text("error"), "use_dpop_nonce");
