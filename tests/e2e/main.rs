@@ -12,6 +12,8 @@ mod argv;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod idp;

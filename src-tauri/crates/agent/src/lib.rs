@@ -1,10 +1,27 @@
-//! The daemon: sign-in, keychain, refresh and the local endpoint.
+//! The daemon: sign-in, keychain, refresh and the local endpoint. The only crate that may name
+//! oauth2, reqwest, keyring and webbrowser.
+//!
+//! 1. [`run`]: the program; `start.rs` wires the adapters to the core and serves until told to stop
+//! 2. [`config`]: what is wanted
+//! 3. `local_api`: who may ask, and what is answered
+//! 4. [`ping`]: the authorization server; [`callback`] and [`browser`]: the person's way to it
+//! 5. [`keychain`]: where refresh tokens live
+//! 6. `ledger`, `scheduler`, [`instance`], [`system`]: the record, the clockwork, the floor
 
 pub mod browser;
 pub mod callback;
+mod clock;
 pub mod config;
 pub mod doctor;
 pub mod instance;
 pub mod keychain;
+mod ledger;
+mod local_api;
 pub mod ping;
+mod program;
+mod scheduler;
+mod start;
 pub mod system;
+mod telemetry;
+
+pub use program::run;

@@ -77,6 +77,19 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
     }
 }
 
+/// Before there is a profile: what a discovery document's address gave.
+pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
+    let (code, hint) = match failure {
+        TokenFailure::Unreachable { .. } => {
+            (ErrorCode::TemporarilyUnavailable, "check the address, the network or the VPN")
+        }
+        _ => (ErrorCode::ServerError, "check the address: it must be an OpenID provider's"),
+    };
+    Refusal::new(code, format!("no discovery document at {url}"))
+        .because(failure.to_string())
+        .hint(hint)
+}
+
 fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
     let code = match error {
         "invalid_client" => ErrorCode::InvalidClient,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use dagpass_core::ports::{Callbacks, Listening, Pending};
 use dagpass_core::profile::Redirect;
+use dagpass_core::sign_in::CallbackAnswer;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -24,6 +25,15 @@ use serve::Deadlines;
 pub struct LoopbackCallbacks {
     bind: fn(SocketAddr) -> io::Result<TcpListener>,
     deadlines: Deadlines,
+}
+
+/// The answer in a callback URL that a person pasted from the address bar; its path and port were
+/// the browser's to find, its `state` is the flow's to judge.
+pub fn pasted(url: &str) -> Option<CallbackAnswer> {
+    let (_, query) = url.trim().split_once('?')?;
+    let query = query.split('#').next().unwrap_or_default();
+    let uri: hyper::Uri = format!("/pasted?{query}").parse().ok()?;
+    query::judge(&hyper::Method::GET, &uri, "/pasted").ok()
 }
 
 impl Default for LoopbackCallbacks {

@@ -37,7 +37,8 @@ pub enum StoreChoice {
     #[default]
     Keychain,
     /// An encrypted file that opens with a passphrase, given anew after each start.
-    PassphraseFile { lock: PassphraseLock },
+    /// `None` until the first unlocking chooses the passphrase.
+    PassphraseFile { lock: Option<PassphraseLock> },
     /// An encrypted file whose key lies in another file.
     KeyFile { key_file: PathBuf },
 }

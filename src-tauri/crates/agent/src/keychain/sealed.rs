@@ -8,7 +8,7 @@ use dagpass_core::ports::StoreFailure;
 use dagpass_core::session::StoredSession;
 use dagpass_core::token::Secret;
 
-use super::choice::{PassphraseLock, key_of_file};
+use super::choice::{PassphraseLock, StoreChoice, key_of_file};
 use super::envelope::{self, SealingKey};
 use super::files::AccountFiles;
 use super::{Health, HealthState, record};
@@ -20,13 +20,18 @@ pub(super) struct InFiles {
 }
 
 enum KeyFrom {
-    Passphrase(PassphraseLock),
+    /// `None` until the first passphrase, which becomes the one from then on.
+    Passphrase {
+        lock: Mutex<Option<PassphraseLock>>,
+        state: PathBuf,
+    },
     File(PathBuf),
 }
 
 impl InFiles {
-    pub(super) fn behind_passphrase(lock: PassphraseLock, state: &Path) -> Self {
-        Self::new(KeyFrom::Passphrase(lock), state)
+    pub(super) fn behind_passphrase(lock: Option<PassphraseLock>, state: &Path) -> Self {
+        let lock = Mutex::new(lock);
+        Self::new(KeyFrom::Passphrase { lock, state: state.to_owned() }, state)
     }
 
     pub(super) fn behind_key_file(place: PathBuf, state: &Path) -> Self {
@@ -39,7 +44,14 @@ impl InFiles {
     }
 
     pub(super) fn unlock(&self, passphrase: &Secret<String>) -> Result<(), StoreFailure> {
-        if let KeyFrom::Passphrase(lock) = &self.key_from {
+        if let KeyFrom::Passphrase { lock, state } = &self.key_from {
+            let mut lock = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            if lock.is_none() {
+                let first = PassphraseLock::new(passphrase)?;
+                StoreChoice::PassphraseFile { lock: Some(first.clone()) }.remember(state)?;
+                *lock = Some(first);
+            }
+            let Some(lock) = &*lock else { return Ok(()) };
             let key = lock.open(passphrase)?;
             *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
         }
@@ -69,7 +81,7 @@ impl InFiles {
 
     pub(super) fn health(&self) -> Health {
         let kind = match self.key_from {
-            KeyFrom::Passphrase(_) => "passphrase-file",
+            KeyFrom::Passphrase { .. } => "passphrase-file",
             KeyFrom::File(_) => "key-file",
         };
         match self.key() {
@@ -88,7 +100,7 @@ impl InFiles {
             return Ok(key.clone());
         }
         match &self.key_from {
-            KeyFrom::Passphrase(_) => Err(StoreFailure::Locked(
+            KeyFrom::Passphrase { .. } => Err(StoreFailure::Locked(
                 "the passphrase has not been given since the agent started".to_owned(),
             )),
             KeyFrom::File(place) => Ok(kept.insert(key_of_file(place)?).clone()),

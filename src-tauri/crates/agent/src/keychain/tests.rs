@@ -285,7 +285,7 @@ async fn the_passphrase_store_is_locked_until_the_passphrase_is_given() {
     let world = World::new();
     let passphrase = || Secret::new("canary-a7".to_owned());
     let lock = PassphraseLock::with_cost(&passphrase(), 64, 1).unwrap();
-    let choice = StoreChoice::PassphraseFile { lock };
+    let choice = StoreChoice::PassphraseFile { lock: Some(lock) };
     choice.remember(&world.state).unwrap();
     let agent = KeychainStore::open(StoreChoice::remembered(&world.state).unwrap(), &world.state);
     assert_eq!(

@@ -92,6 +92,31 @@ fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u32> {
     })
 }
 
+/// The process that listens on a TCP port of loopback, for an error that names it: `pid 4711 (name)`.
+/// `None` where it is another user's, whose open files cannot be seen.
+pub fn listener_holder(port: u16) -> Option<String> {
+    const LISTEN: &str = "0A";
+    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
+        let text = fs::read_to_string(table).ok()?;
+        text.lines().skip(1).find_map(|line| {
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            let near = address(fields.get(1)?)?;
+            let ours = near.port() == port && fields.get(3)? == &LISTEN;
+            ours.then(|| fields.get(9).map(|inode| format!("socket:[{inode}]")))?
+        })
+    })?;
+    let holds = |process: &fs::DirEntry| {
+        let files = fs::read_dir(process.path().join("fd"));
+        let links = files.into_iter().flatten().flatten();
+        links
+            .filter_map(|file| fs::read_link(file.path()).ok())
+            .any(|to| to.as_os_str() == inode.as_str())
+    };
+    let holder = fs::read_dir("/proc").ok()?.flatten().find(holds)?;
+    let name = fs::read_to_string(holder.path().join("comm")).unwrap_or_default();
+    Some(format!("pid {} ({})", holder.file_name().to_string_lossy(), name.trim()))
+}
+
 /// `0100007F:1F90`: each 32-bit word of the address in the machine's byte order.
 fn address(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.split_once(':')?;

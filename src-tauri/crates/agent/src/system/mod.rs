@@ -21,9 +21,13 @@ use macos as process;
 #[cfg(windows)]
 use windows as process;
 
-pub use process::{ended, executable, harden, process_alive, started_at, tcp_peer_uid};
+pub use process::{
+    ended, executable, harden, listener_holder, process_alive, started_at, tcp_peer_uid,
+};
 #[cfg(unix)]
-pub use unix::{LocalListener, LocalStream, own_uid, private_dir, read_private, write_private};
+pub use unix::{
+    LocalListener, LocalStream, own_uid, private_dir, read_private, told_to_end, write_private,
+};
 #[cfg(windows)]
 pub use windows::{
     LocalListener, LocalStream, own_sid, own_uid, private_dir, read_private, write_private,

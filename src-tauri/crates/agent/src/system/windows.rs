@@ -186,6 +186,11 @@ pub fn tcp_peer_uid(_local: SocketAddr, _peer: SocketAddr) -> Option<u32> {
     None
 }
 
+/// Not visible here: the error then names the port alone.
+pub fn listener_holder(_port: u16) -> Option<String> {
+    None
+}
+
 fn instance(place: &Path, first: bool) -> io::Result<NamedPipeServer> {
     let descriptor = Descriptor::of_owner()?;
     let mut attributes = SECURITY_ATTRIBUTES {
@@ -271,4 +276,11 @@ fn raw(handle: &OwnedHandle) -> HANDLE {
 
 fn check(done: i32) -> io::Result<()> {
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Resolves when a person asks the process to end.
+pub async fn told_to_end() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

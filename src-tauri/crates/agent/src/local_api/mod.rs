@@ -1,0 +1,138 @@
+//! The local endpoint: one guard before all of it, one handler a route. Whatever CLI, panel and
+//! Airflow need is a route here, never a second code path.
+
+mod capability;
+mod crowd;
+mod guard;
+mod reply;
+mod routes;
+mod runs;
+mod server;
+mod sign_in;
+mod status;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use hyper::Method;
+use hyper::body::Bytes;
+use tokio::sync::Notify;
+use zeroize::Zeroizing;
+
+use dagpass_core::broker::Broker;
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::ports::{Clock, Witness};
+use dagpass_core::request::Caller;
+use dagpass_core::sign_in::SignInPorts;
+use dagpass_core::time::Timestamp;
+
+pub(crate) use capability::random;
+pub(crate) use server::{Loopback, serve};
+
+use crate::config::ConfigFile;
+use crate::keychain::KeychainStore;
+use crate::ping::Ping;
+use capability::{Capabilities, Holder};
+use crowd::Crowd;
+use sign_in::SignIns;
+
+/// What the routes work with.
+pub(crate) struct Api {
+    pub(crate) broker: Broker,
+    pub(crate) config: Arc<ConfigFile>,
+    pub(crate) ping: Arc<Ping>,
+    pub(crate) store: Arc<KeychainStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) sign_in: SignInPorts,
+    pub(crate) about: About,
+    /// Told when the agent should end.
+    pub(crate) stop: Arc<Notify>,
+    paused: AtomicBool,
+    capabilities: Capabilities,
+    crowd: Crowd,
+    misses: AtomicU32,
+    sign_ins: SignIns,
+}
+
+/// What `status` says of the process itself.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) started_at: Timestamp,
+    pub(crate) socket: String,
+    pub(crate) tcp_port: u16,
+    pub(crate) connections_file: PathBuf,
+}
+
+/// The collaborators of the routes.
+pub(crate) struct Parts {
+    pub(crate) broker: Broker,
+    pub(crate) config: Arc<ConfigFile>,
+    pub(crate) ping: Arc<Ping>,
+    pub(crate) store: Arc<KeychainStore>,
+    pub(crate) sign_in: SignInPorts,
+    pub(crate) witness: Arc<dyn Witness>,
+}
+
+impl Api {
+    pub(crate) fn new(parts: Parts, about: About) -> Self {
+        Self {
+            broker: parts.broker,
+            config: parts.config,
+            ping: parts.ping,
+            store: parts.store,
+            clock: parts.sign_in.clock.clone(),
+            witness: parts.witness,
+            sign_in: parts.sign_in,
+            about,
+            stop: Arc::default(),
+            paused: AtomicBool::new(false),
+            capabilities: Capabilities::default(),
+            crowd: Crowd::default(),
+            misses: AtomicU32::new(0),
+            sign_ins: SignIns::default(),
+        }
+    }
+
+    /// The capability of `endpoint.json`: good for everything, until the agent ends.
+    pub(crate) fn endpoint_capability(&self) -> Zeroizing<String> {
+        let holder = Holder { id: "endpoint".to_owned(), narrowed_to: None, env: None };
+        self.capabilities.grant(holder)
+    }
+}
+
+/// One request that passed the guard and proved who sent it.
+struct Asked {
+    method: Method,
+    path: String,
+    body: Bytes,
+    caller: Caller,
+    /// The start mark of the calling process, against a pid that is used again.
+    started_at: Option<u64>,
+}
+
+impl Asked {
+    fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Refusal::new(ErrorCode::InvalidRequest, "the request's body cannot be read")
+                .because(format!("{} at column {}", kind(&error), error.column()))
+        })
+    }
+
+    fn caller_with(&self, context: BTreeMap<String, String>) -> Caller {
+        Caller { context, ..self.caller.clone() }
+    }
+}
+
+/// What was wrong with the JSON, without quoting it: it may hold a secret.
+fn kind(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Io => "the connection ended",
+        serde_json::error::Category::Syntax => "not JSON",
+        serde_json::error::Category::Data => "a field is missing or of the wrong kind",
+        serde_json::error::Category::Eof => "the JSON ends too early",
+    }
+}

@@ -1,0 +1,126 @@
+//! Answers: JSON with the headers that every one of them carries (statement 14).
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body_util::{Either, Full};
+use hyper::body::{Body, Bytes, Frame};
+use hyper::header::HeaderValue;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use dagpass_client::wire::ErrorReply;
+use dagpass_core::error::{ErrorCode, Refusal};
+
+/// A whole JSON text, or a stream of lines.
+pub(super) type Reply = Response<Either<Full<Bytes>, Lines>>;
+
+/// Lines as they come; dropped by the server when the client goes away.
+#[derive(Debug)]
+pub(super) struct Lines(pub(super) mpsc::Receiver<Bytes>);
+
+impl Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|line| line.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+pub(super) fn json<T: Serialize>(value: &T) -> Reply {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => whole(StatusCode::OK, bytes),
+        Err(_) => bare(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+pub(super) fn lines(lines: mpsc::Receiver<Bytes>) -> Reply {
+    let mut reply = Response::new(Either::Right(Lines(lines)));
+    dress(&mut reply, "application/x-ndjson");
+    reply
+}
+
+/// An answer that names nothing: the same bytes whoever asks for whatever (statement 16).
+pub(super) fn bare(status: StatusCode) -> Reply {
+    let body = ErrorReply {
+        error: word(status).to_owned(),
+        error_description: status.canonical_reason().unwrap_or("refused").to_lowercase(),
+        cause: None,
+        hint: None,
+    };
+    whole(status, serde_json::to_vec(&body).unwrap_or_default())
+}
+
+pub(super) fn refusal(refusal: &Refusal) -> Reply {
+    let bytes = serde_json::to_vec(&error_reply(refusal)).unwrap_or_default();
+    whole(status(refusal.code), bytes)
+}
+
+pub(super) fn error_reply(refusal: &Refusal) -> ErrorReply {
+    ErrorReply {
+        error: refusal.code.as_str().to_owned(),
+        error_description: refusal.what.clone(),
+        cause: refusal.cause.clone(),
+        hint: refusal.hint.clone(),
+    }
+}
+
+/// The status of an error code. Callers match the code; proxies and logs read the status.
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidRequest
+        | ErrorCode::InvalidScope
+        | ErrorCode::InvalidTarget
+        | ErrorCode::ExpiredToken
+        | ErrorCode::ConfigInvalid => StatusCode::BAD_REQUEST,
+        ErrorCode::LoginRequired
+        | ErrorCode::InteractionRequired
+        | ErrorCode::InvalidToken
+        | ErrorCode::InsufficientUserAuthentication
+        | ErrorCode::InvalidClient
+        | ErrorCode::UnauthorizedClient => StatusCode::UNAUTHORIZED,
+        ErrorCode::AccessDenied | ErrorCode::NotRecorded => StatusCode::FORBIDDEN,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::SubjectChanged => StatusCode::CONFLICT,
+        ErrorCode::ServerError => StatusCode::BAD_GATEWAY,
+        ErrorCode::TemporarilyUnavailable
+        | ErrorCode::KeychainUnavailable
+        | ErrorCode::KeychainLocked => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn word(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "invalid_token",
+        StatusCode::FORBIDDEN => "access_denied",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::INTERNAL_SERVER_ERROR => "server_error",
+        _ => "invalid_request",
+    }
+}
+
+fn whole(status: StatusCode, bytes: Vec<u8>) -> Reply {
+    let mut reply = Response::new(Either::Left(Full::new(Bytes::from(bytes))));
+    *reply.status_mut() = status;
+    dress(&mut reply, "application/json");
+    reply
+}
+
+fn dress(reply: &mut Reply, content_type: &'static str) {
+    let headers = reply.headers_mut();
+    for (name, value) in [
+        ("content-type", content_type),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("x-frame-options", "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

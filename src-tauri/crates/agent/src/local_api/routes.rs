@@ -1,0 +1,190 @@
+//! Which handler answers. Parses the body, never decides.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hyper::{Method, StatusCode};
+
+use dagpass_client::wire::{ConfigReply, ConnectionIds, DiscoverAsk, DoctorAsk};
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::refusals;
+use dagpass_core::token::Secret;
+
+use super::reply::{self, Reply};
+use super::{Api, Asked, runs, sign_in, status, tokens};
+use crate::config::WriteFailure;
+use crate::doctor::{self, Proxies};
+
+/// The routes, each with its one method; `/v1/config` has two.
+const ROUTES: [(&str, &[Method]); 15] = [
+    ("/v1/token", &[Method::POST]),
+    ("/v1/airflow/connection", &[Method::POST]),
+    ("/v1/status", &[Method::GET]),
+    ("/v1/connections", &[Method::GET]),
+    ("/v1/doctor", &[Method::GET, Method::POST]),
+    ("/v1/config", &[Method::GET, Method::PUT]),
+    ("/v1/discover", &[Method::POST]),
+    ("/v1/sign-in", &[Method::POST]),
+    ("/v1/sign-in/callback", &[Method::POST]),
+    ("/v1/sign-out", &[Method::POST]),
+    ("/v1/runs", &[Method::POST]),
+    ("/v1/store/unlock", &[Method::POST]),
+    ("/v1/agent/pause", &[Method::POST]),
+    ("/v1/agent/resume", &[Method::POST]),
+    ("/v1/agent/stop", &[Method::POST]),
+];
+
+/// What a run's capability opens: tokens and what is needed to ask for them.
+const FOR_RUNS: [&str; 5] =
+    ["/v1/token", "/v1/airflow/connection", "/v1/status", "/v1/connections", "/v1/runs"];
+
+/// 404 for a path we do not have, 405 for a method it does not take.
+pub(super) fn wrong_way(method: &Method, path: &str) -> Option<StatusCode> {
+    if runs::id(path).is_some() {
+        return (method != Method::DELETE).then_some(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    match ROUTES.iter().find(|(known, _)| *known == path) {
+        None => Some(StatusCode::NOT_FOUND),
+        Some((_, methods)) if methods.contains(method) => None,
+        Some(_) => Some(StatusCode::METHOD_NOT_ALLOWED),
+    }
+}
+
+pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
+    let of_a_run = asked.caller.capability.as_deref().is_some_and(runs::is_run);
+    if of_a_run && runs::id(&asked.path).is_none() && !FOR_RUNS.contains(&asked.path.as_str()) {
+        return reply::refusal(&Refusal::new(
+            ErrorCode::AccessDenied,
+            "a run's capability does not open this route",
+        ));
+    }
+    let answered = match (asked.method.as_str(), asked.path.as_str()) {
+        ("POST", "/v1/token") => tokens::token(api, &asked).await,
+        ("POST", "/v1/airflow/connection") => tokens::connection(api, &asked).await,
+        ("GET", "/v1/status") => Ok(reply::json(&status::status(api).await)),
+        ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api))),
+        ("GET" | "POST", "/v1/doctor") => findings(api, &asked).await,
+        ("GET", "/v1/config") => Ok(reply::json(&api.config.reply())),
+        ("PUT", "/v1/config") => put_config(api, &asked).await,
+        ("POST", "/v1/discover") => discover(api, &asked).await,
+        ("POST", "/v1/sign-in") => sign_in::start(api, &asked),
+        ("POST", "/v1/sign-in/callback") => sign_in::pasted(api, &asked).await,
+        ("POST", "/v1/sign-out") => sign_in::sign_out(api, &asked).await,
+        ("POST", "/v1/runs") => runs::grant(api, &asked),
+        ("DELETE", path) => runs::end(api, path),
+        ("POST", "/v1/store/unlock") => unlock(api, &asked).await,
+        ("POST", "/v1/agent/pause") => Ok(pause(api, true)),
+        ("POST", "/v1/agent/resume") => Ok(pause(api, false)),
+        ("POST", "/v1/agent/stop") => Ok(stop(api)),
+        _ => Ok(reply::bare(StatusCode::NOT_FOUND)),
+    };
+    answered.unwrap_or_else(|refusal| reply::refusal(&refusal))
+}
+
+fn connection_ids(api: &Api) -> ConnectionIds {
+    ConnectionIds { version: 1, connections: api.config.current().connection_ids() }
+}
+
+async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let shell = if asked.method == Method::POST {
+        let ask: DoctorAsk = asked.parse()?;
+        Some(Proxies::read(|name| ask.proxies.get(name).cloned()))
+    } else {
+        None
+    };
+    let (config, problems) = (api.config.current(), api.config.problems());
+    let own = Proxies::read(|name| std::env::var(name).ok());
+    let scene = doctor::Scene {
+        config_path: api.config.path(),
+        config: &config,
+        config_problems: &problems,
+        issuer: api.ping.as_ref(),
+        store: api.store.as_ref(),
+        callbacks: api.sign_in.callbacks.as_ref(),
+        socket: &api.about.socket,
+        tcp_port: Some(api.about.tcp_port),
+        own_proxies: &own,
+        shell_proxies: shell.as_ref(),
+    };
+    Ok(reply::json(&doctor::examine(&scene).await))
+}
+
+async fn put_config(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
+    let new: ConfigReply = asked.parse()?;
+    match api.config.write(&new.text) {
+        Ok(()) => {
+            api.adopt_config();
+            Ok(reply::json(&api.config.reply()))
+        }
+        Err(WriteFailure::Problems(problems)) => {
+            let first = problems.first();
+            let cause = first.map(|one| format!("line {}: {}: {}", one.line, one.key, one.message));
+            let refusal = Refusal::new(ErrorCode::ConfigInvalid, "the config was not taken")
+                .because(cause.unwrap_or_else(|| "it cannot be read".to_owned()));
+            Err(refusal.hint("what was there stays; mend the text and try again"))
+        }
+        Err(failure @ WriteFailure::Io(_)) => {
+            Err(Refusal::new(ErrorCode::ServerError, "the config could not be written")
+                .because(failure.to_string()))
+        }
+    }
+}
+
+async fn discover(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let mut ask: DiscoverAsk = asked.parse()?;
+    let network = api.config.current().network.clone();
+    let ca_file = network.ca_file.map(|path| path.display().to_string());
+    ask.ca_file = ask.ca_file.or(ca_file);
+    ask.proxy = ask.proxy.or(network.proxy);
+    let found = api.ping.discover(&ask).await;
+    Ok(reply::json(&found.map_err(|failure| refusals::discovery(&ask.url, &failure))?))
+}
+
+#[derive(serde::Deserialize)]
+struct Unlock {
+    passphrase: zeroize::Zeroizing<String>,
+}
+
+async fn unlock(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let unlock: Unlock = asked.parse()?;
+    api.store.unlock(Secret::new(unlock.passphrase.to_string())).await.map_err(|failure| {
+        Refusal::new(ErrorCode::KeychainLocked, "the store was not unlocked")
+            .because(failure.to_string())
+    })?;
+    api.broker.reconsider_store();
+    Ok(reply::json(&status::status(api).await))
+}
+
+fn pause(api: &Api, paused: bool) -> Reply {
+    api.paused.store(paused, Ordering::Relaxed);
+    reply::json(&serde_json::json!({ "paused": paused }))
+}
+
+fn stop(api: &Api) -> Reply {
+    api.stop.notify_one();
+    reply::json(&serde_json::json!({ "stopping": true }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_that_yields_a_token_is_post_only_and_an_unknown_path_is_404() {
+        let not_allowed = Some(StatusCode::METHOD_NOT_ALLOWED);
+        for (method, path, expected) in [
+            (Method::GET, "/v1/token", not_allowed),
+            (Method::PUT, "/v1/token", not_allowed),
+            (Method::POST, "/v1/token", None),
+            (Method::POST, "/v1/status", not_allowed),
+            (Method::GET, "/v1/status", None),
+            (Method::DELETE, "/v1/runs/run-1", None),
+            (Method::GET, "/v1/runs/run-1", not_allowed),
+            (Method::GET, "/", Some(StatusCode::NOT_FOUND)),
+            (Method::GET, "/v1/token/", Some(StatusCode::NOT_FOUND)),
+            (Method::GET, "/v2/token", Some(StatusCode::NOT_FOUND)),
+        ] {
+            assert_eq!(wrong_way(&method, path), expected, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! `POST /v1/sign-in`, its pasted callback, and `POST /v1/sign-out`. One sign-in at a time an issuer;
+//! the stream's end is the sign-in's end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyper::body::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use dagpass_client::wire::{
+    PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, SignedOut,
+};
+use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::ports::Revocation;
+use dagpass_core::profile::{Flow, Issuer, Profile};
+use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, Step, Verdict};
+
+use super::reply::{self, Reply};
+use super::{Api, Asked, status};
+use crate::callback;
+
+/// Variables of the caller's desktop that opening a browser may need.
+const DESKTOP: [&str; 6] = [
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "BROWSER",
+];
+
+/// Sign-ins under way, by issuer, each with the way a pasted callback reaches it.
+#[derive(Debug, Default)]
+pub(super) struct SignIns(Mutex<HashMap<Issuer, mpsc::Sender<Arrival>>>);
+
+impl SignIns {
+    pub(super) fn under_way(&self, issuer: &Issuer) -> bool {
+        self.table().contains_key(issuer)
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Issuer, mpsc::Sender<Arrival>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
+    let ask: SignInAsk = asked.parse()?;
+    let (key, profile) = whose(api, &ask)?;
+    let options = options(&ask)?;
+    let (paste, pasted) = mpsc::channel(1);
+    let seat = Seat::take(api, &profile.issuer, paste)?;
+    let (tell, told) = mpsc::channel(16);
+    let caller = asked.caller.clone();
+    let api = api.clone();
+    tokio::spawn(async move {
+        let _seat = seat;
+        let attempt = Attempt { api: &api, key, profile: &profile, options, caller };
+        tokio::select! {
+            () = attempt.run(pasted, &tell) => {}
+            // The person pressed Ctrl-C: nothing of the flow stays open.
+            () = tell.closed() => {}
+        }
+    });
+    Ok(reply::lines(told))
+}
+
+fn whose(api: &Api, ask: &SignInAsk) -> Result<(SessionKey, Arc<Profile>), Refusal> {
+    let config = api.config.current();
+    if let Some(id) = &ask.connection {
+        let connection = config.connection(id, None).map_err(|lookup| lookup.refusal(id))?;
+        return Ok((connection.session.clone(), connection.profile.clone()));
+    }
+    let profile = config.profile(ask.profile.as_deref())?;
+    Ok((SessionKey { profile: profile.name.clone(), connection: None }, profile.clone()))
+}
+
+fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
+    let flow = match ask.flow.as_deref() {
+        None => None,
+        Some("auto") => Some(Flow::Auto),
+        Some("browser") => Some(Flow::Browser),
+        Some("device") => Some(Flow::Device),
+        Some(_) => {
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "no such flow")
+                .hint("use auto, browser or device"));
+        }
+    };
+    let variables = ask.desktop.iter().filter(|(name, _)| DESKTOP.contains(&name.as_str()));
+    Ok(SignInOptions {
+        flow,
+        no_open: ask.no_open,
+        desktop: Desktop {
+            variables: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            remote: ask.remote,
+        },
+        fresh: ask.fresh,
+        accept_subject: ask.accept_subject.clone(),
+    })
+}
+
+/// One issuer's place among the sign-ins under way; freed when the sign-in ends, however it ends.
+struct Seat {
+    api: Arc<Api>,
+    issuer: Issuer,
+}
+
+impl Seat {
+    fn take(
+        api: &Arc<Api>,
+        issuer: &Issuer,
+        paste: mpsc::Sender<Arrival>,
+    ) -> Result<Self, Refusal> {
+        let mut table = api.sign_ins.table();
+        if table.contains_key(issuer) {
+            return Err(Refusal::new(
+                ErrorCode::InteractionRequired,
+                format!("a sign-in at {} is under way already", issuer.as_str()),
+            )
+            .hint("finish it in the browser, or press Ctrl-C where it was started"));
+        }
+        table.insert(issuer.clone(), paste);
+        Ok(Self { api: api.clone(), issuer: issuer.clone() })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.api.sign_ins.table().remove(&self.issuer);
+    }
+}
+
+struct Attempt<'a> {
+    api: &'a Arc<Api>,
+    key: SessionKey,
+    profile: &'a Profile,
+    options: SignInOptions,
+    caller: Caller,
+}
+
+impl Attempt<'_> {
+    async fn run(&self, pasted: mpsc::Receiver<Arrival>, tell: &mpsc::Sender<Bytes>) {
+        let last = match self.sign_in(pasted, tell).await {
+            Ok(event) => event,
+            Err(refusal) => self.failed(&refusal),
+        };
+        send(tell, &last).await;
+    }
+
+    async fn sign_in(
+        &self,
+        pasted: mpsc::Receiver<Arrival>,
+        tell: &mpsc::Sender<Bytes>,
+    ) -> Result<SignInEvent, Refusal> {
+        let broker = &self.api.broker;
+        let previous = broker.previous(&self.key).await?;
+        let sign_in = SignIn {
+            ports: &self.api.sign_in,
+            profile: self.profile,
+            previous: previous.as_ref(),
+            options: &self.options,
+            progress: &Teller { tell: tell.clone() },
+            pasted: tokio::sync::Mutex::new(pasted),
+        };
+        let (stored, set) = sign_in.run().await?;
+        broker.adopt(&self.key, stored, set, &self.caller).await?;
+        let view = broker.session(&self.key)?;
+        Ok(SignInEvent::SignedIn { status: Box::new(status::profile(self.api, &view)) })
+    }
+
+    fn failed(&self, refusal: &Refusal) -> SignInEvent {
+        let mut record = Record::new(Event::SignIn, Outcome::Failed, &self.caller);
+        record.session = Some(&self.key);
+        record.error = Some(refusal.code.as_str());
+        record.reason = refusal.cause.as_deref();
+        if let Err(failure) = self.api.witness.record(&record) {
+            tracing::error!(%failure, "a failed sign-in is not on the record");
+        }
+        SignInEvent::Failed { error: reply::error_reply(refusal) }
+    }
+}
+
+/// Passes the steps on to the stream.
+struct Teller {
+    tell: mpsc::Sender<Bytes>,
+}
+
+impl Progress for Teller {
+    fn tell(&self, step: Step) {
+        let event = match step {
+            Step::Browser { url, redirect_uri, opened, expires_at } => SignInEvent::Browser {
+                url,
+                redirect_uri,
+                opened,
+                paste: true,
+                expires_at: expires_at.as_secs(),
+            },
+            Step::Device(device) => SignInEvent::Device {
+                user_code: device.user_code,
+                verification_uri: device.verification_uri,
+                verification_uri_complete: device.verification_uri_complete,
+                expires_at: device.expires_at.as_secs(),
+            },
+            Step::Note(text) => SignInEvent::Note { text },
+        };
+        // A reader that has gone away ends the sign-in by itself.
+        if let Err(error) = self.tell.try_send(line(&event)) {
+            tracing::debug!(%error, "sign-in event not delivered");
+        }
+    }
+}
+
+async fn send(tell: &mpsc::Sender<Bytes>, event: &SignInEvent) {
+    if tell.send(line(event)).await.is_err() {
+        tracing::debug!("the sign-in's caller is gone");
+    }
+}
+
+fn line(event: &SignInEvent) -> Bytes {
+    let mut text = serde_json::to_vec(event).unwrap_or_default();
+    text.push(b'\n');
+    Bytes::from(text)
+}
+
+pub(super) async fn pasted(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let pasted: PastedCallback = asked.parse()?;
+    let issuer = api.config.current().profile(Some(&pasted.profile))?.issuer.clone();
+    let way = api.sign_ins.table().get(&issuer).cloned();
+    let Some(way) = way else {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, "no sign-in is under way")
+            .hint(format!("run `dagpass login {} --no-open`", pasted.profile)));
+    };
+    let not_one = || {
+        Refusal::new(ErrorCode::InvalidRequest, "that is not the callback URL of this sign-in")
+            .hint("copy the whole address from the browser's address bar")
+    };
+    let answer = callback::pasted(&pasted.url).ok_or_else(not_one)?;
+    let (verdict, judged) = oneshot::channel();
+    way.send(Arrival { answer, verdict }).await.map_err(|_gone| not_one())?;
+    match judged.await {
+        Ok(Verdict::SignedIn { .. }) => Ok(reply::json(&serde_json::json!({ "signed_in": true }))),
+        Ok(Verdict::Failed { code: _, description }) => {
+            Err(Refusal::new(ErrorCode::AccessDenied, "the sign-in failed").because(description))
+        }
+        Ok(Verdict::NotThisFlow) | Err(_) => Err(not_one()),
+    }
+}
+
+pub(super) async fn sign_out(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let ask: SignOutAsk = asked.parse()?;
+    let config = api.config.current();
+    let keys = if ask.all {
+        config.sessions()
+    } else {
+        let profile = config.profile(ask.profile.as_deref())?;
+        vec![SessionKey { profile: profile.name.clone(), connection: None }]
+    };
+    let mut reply = SignOutReply::default();
+    for key in keys {
+        let revocation = api.broker.sign_out(&key, &asked.caller).await?;
+        let end_session_url = match (ask.sso, config.session(&key)) {
+            (true, Some(profile)) => end_session_url(api, &profile).await,
+            _ => None,
+        };
+        reply.profiles.push(SignedOut {
+            profile: key.account(),
+            revocation: word(revocation).to_owned(),
+            end_session_url,
+        });
+    }
+    Ok(reply::json(&reply))
+}
+
+async fn end_session_url(api: &Api, profile: &Profile) -> Option<String> {
+    match api.ping.end_session_url(profile).await {
+        Ok(url) => url,
+        Err(failure) => {
+            tracing::warn!(%failure, "the end-session address is not known");
+            None
+        }
+    }
+}
+
+fn word(revocation: Option<Revocation>) -> &'static str {
+    match revocation {
+        None => "not_signed_in",
+        Some(Revocation::Confirmed) => "confirmed",
+        Some(Revocation::Unsupported) => "unsupported",
+        Some(Revocation::Unconfirmed) => "unconfirmed",
+        Some(Revocation::Pending) => "pending",
+    }
+}

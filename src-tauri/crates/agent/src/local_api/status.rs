@@ -1,0 +1,156 @@
+//! `GET /v1/status`: what is held, in words a person and a tray can read.
+
+use std::sync::atomic::Ordering;
+
+use dagpass_client::wire::{AgentStatus, HorizonReply, Horizons, ProfileStatus, Status, Who};
+use dagpass_core::broker::SessionView;
+use dagpass_core::ports::StoreFailure;
+use dagpass_core::session::{
+    ActiveSession, Horizon, HorizonSource, Safety, SessionState, TroubleKind,
+};
+use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
+
+use super::Api;
+
+pub(super) async fn status(api: &Api) -> Status {
+    let mut profiles = Vec::new();
+    for view in api.broker.sessions() {
+        if matches!(view.state, SessionState::Unloaded)
+            && let Err(refusal) = api.broker.load_session(&view.key).await
+        {
+            tracing::debug!(%refusal, "session not loaded");
+        }
+        let loaded = api.broker.session(&view.key).unwrap_or(view);
+        profiles.push(profile(api, &loaded));
+    }
+    let health = api.store.health();
+    let config = api.config.current();
+    let problem = api.config.problems().into_iter().next();
+    Status {
+        agent: AgentStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started_at: api.about.started_at.as_secs(),
+            socket: api.about.socket.clone(),
+            tcp_port: api.about.tcp_port,
+            paused: api.paused.load(Ordering::Relaxed),
+            store: health.kind.to_owned(),
+            store_state: health.state.as_str().to_owned(),
+            store_detail: health.detail,
+            config_path: api.config.path().display().to_string(),
+            config_error: problem
+                .map(|one| format!("{}:{}: {}: {}", one.file, one.line, one.key, one.message)),
+            default_profile: config.default_profile.as_ref().map(ToString::to_string),
+        },
+        profiles,
+    }
+}
+
+pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
+    let active = match &view.state {
+        SessionState::Active(active) => Some(active.as_ref()),
+        SessionState::Unloaded
+        | SessionState::Unreadable(_)
+        | SessionState::SignedOut
+        | SessionState::Ended { .. } => None,
+    };
+    let (mut state, reason) = state(&view.state);
+    if api.sign_ins.under_way(&view.profile.issuer) && active.is_none() {
+        state = "signing_in";
+    }
+    ProfileStatus {
+        name: view.key.account(),
+        issuer: view.profile.issuer.as_str().to_owned(),
+        client_id: view.profile.client_id.clone(),
+        state: state.to_owned(),
+        reason,
+        who: active.and_then(|session| session.stored.identity.as_ref()).map(who),
+        scopes: active
+            .map_or(&view.profile.scopes, |session| &session.stored.granted)
+            .iter()
+            .map(str::to_owned)
+            .collect(),
+        signed_in_at: active.map(|session| session.stored.signed_in_at.as_secs()),
+        horizons: horizons(view, active),
+    }
+}
+
+fn state(state: &SessionState) -> (&'static str, Option<String>) {
+    match state {
+        SessionState::Unloaded | SessionState::SignedOut => ("signed_out", None),
+        SessionState::Unreadable(StoreFailure::Locked(detail)) => {
+            ("keychain_locked", Some(detail.clone()))
+        }
+        SessionState::Unreadable(failure) => ("keychain_unavailable", Some(failure.to_string())),
+        SessionState::Ended { why, .. } => ("login_required", Some(why.sentence())),
+        SessionState::Active(active) => match (&active.trouble, active.safety) {
+            (Some(trouble), _) if trouble.kind == TroubleKind::Offline => {
+                ("offline", Some(trouble.cause.clone()))
+            }
+            (Some(trouble), _) => ("misconfigured", Some(trouble.cause.clone())),
+            (None, Safety::Kept) => ("signed_in", None),
+            (None, Safety::Fallback) => (
+                "degraded",
+                Some("the keychain would not take the newest refresh token; it is in the encrypted file".to_owned()),
+            ),
+            (None, Safety::MemoryOnly) => (
+                "degraded",
+                Some("the newest refresh token is in memory alone; a crash now would lose it".to_owned()),
+            ),
+        },
+    }
+}
+
+fn who(identity: &Identity) -> Who {
+    Who {
+        iss: identity.subject.iss.clone(),
+        sub: identity.subject.sub.clone(),
+        name: identity.name.clone(),
+        email: identity.email.clone(),
+        groups: identity.groups.clone(),
+        source: match identity.source {
+            IdentitySource::IdToken => "id_token",
+            IdentitySource::Userinfo => "userinfo",
+            IdentitySource::AccessTokenClaims => "access_token_claims",
+        }
+        .to_owned(),
+        auth_time: identity.auth_time.map(|at| at.as_secs()),
+    }
+}
+
+fn horizons(view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
+    let none = || HorizonReply { at: None, source: "none".to_owned() };
+    let stored = |horizon: fn(&ActiveSession, &SessionView) -> Horizon| {
+        active.map_or_else(none, |session| reply(horizon(session, view)))
+    };
+    Horizons {
+        access_token: view.token.as_ref().map_or_else(none, |token| HorizonReply {
+            at: Some(token.set.expires_at.as_secs()),
+            source: match token.set.expiry_source {
+                ExpirySource::ExpiresIn => "expires_in",
+                ExpirySource::ExpClaim => "exp claim",
+                ExpirySource::Assumed => "assumed",
+            }
+            .to_owned(),
+        }),
+        refresh_token: stored(|session, view| {
+            session.stored.refresh_horizon(view.profile.refresh_lifetime)
+        }),
+        session: stored(|session, view| {
+            session.stored.session_horizon(view.profile.session_lifetime)
+        }),
+    }
+}
+
+fn reply(horizon: Horizon) -> HorizonReply {
+    HorizonReply {
+        at: horizon.at.map(|at| at.as_secs()),
+        source: match horizon.source {
+            HorizonSource::Server => "server",
+            HorizonSource::Claim => "exp claim",
+            HorizonSource::Profile => "profile",
+            HorizonSource::Unknown => "unknown",
+        }
+        .to_owned(),
+    }
+}

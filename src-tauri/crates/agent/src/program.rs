@@ -1,0 +1,69 @@
+//! `dagpass-agent`: `run`, and the small modes that other programs of ours call. Decides nothing.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use dagpass_client::wire::ConfigReply;
+
+use crate::config::ConfigFile;
+use crate::{browser, config, start};
+
+const USAGE: &str = "\
+dagpass-agent: keeps your sign-in at Ping Identity and hands out fresh tokens on this machine
+
+usage:
+  dagpass-agent run                       serve until told to stop
+  dagpass-agent config-check FILE         print what is wrong with a config, as JSON
+  dagpass-agent config-schema             print the config's JSON Schema
+  dagpass-agent --version
+
+`dagpass` starts it when needed. Logs go to stderr, level by $DAGPASS_LOG (`info`, `debug`, `trace`).
+";
+
+/// Runs one mode to its end.
+pub fn run(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let _name = args.next();
+    let mode = args.next().unwrap_or_default();
+    match (mode.to_str().unwrap_or_default(), args.next()) {
+        ("run", None) => start::run(),
+        ("config-check", Some(file)) => config_check(&PathBuf::from(file)),
+        ("config-schema", None) => print(&config::json_schema().to_string()),
+        ("open-browser", None) => browser::open_browser_child(),
+        ("--version" | "-V", None) => {
+            print(&format!("dagpass-agent {}", env!("CARGO_PKG_VERSION")))
+        }
+        ("--help" | "-h" | "help", None) => print(USAGE.trim_end()),
+        _ => {
+            complain(USAGE);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn config_check(file: &Path) -> ExitCode {
+    if !file.exists() {
+        complain(&format!("error: there is no config at {}\n", file.display()));
+        return ExitCode::from(2);
+    }
+    let reply = ConfigFile::open(file.to_owned()).reply();
+    let found = ConfigReply { text: String::new(), ..reply };
+    let json = serde_json::to_string(&found).unwrap_or_default();
+    match (print(&json), found.problems.is_empty()) {
+        (printed, true) => printed,
+        (_, false) => ExitCode::from(1),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// To stderr. Where that is closed nobody is left to tell.
+pub(crate) fn complain(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
+}

@@ -1,0 +1,52 @@
+//! What happens without being asked: refresh ahead of need, save again, make the ledger durable,
+//! take in a changed config. Looks at the wall clock, because a laptop sleeps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use dagpass_core::broker::Broker;
+
+use crate::config::ConfigFile;
+use crate::ledger::Ledger;
+use crate::local_api::Api;
+
+/// How often is there something to look at? A 5 s token is due 1.25 s before its end.
+const TICK: Duration = Duration::from_millis(500);
+/// How much further than the timer must the wall clock have gone to say that the machine slept?
+const SLEPT: Duration = Duration::from_secs(10);
+/// How many ticks between looks at the config file and at a store that could not be read?
+const SELDOM: u32 = 4;
+
+pub(crate) struct Scheduler {
+    pub(crate) broker: Broker,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) config: Arc<ConfigFile>,
+    pub(crate) api: Arc<Api>,
+}
+
+impl Scheduler {
+    pub(crate) async fn run(self) {
+        let mut tick = 0u32;
+        loop {
+            let (wall, steady) = (SystemTime::now(), Instant::now());
+            tokio::time::sleep(TICK).await;
+            let woke = wall.elapsed().is_ok_and(|gone| gone > steady.elapsed() + SLEPT);
+            self.broker.tend(woke).await;
+            tick = tick.wrapping_add(1);
+            if tick.is_multiple_of(SELDOM) {
+                self.seldom().await;
+            }
+        }
+    }
+
+    async fn seldom(&self) {
+        let ledger = self.ledger.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || ledger.sync()).await {
+            tracing::error!(%error, "ledger sync ended");
+        }
+        if self.config.reload() {
+            self.api.adopt_config();
+        }
+        self.broker.reconsider_store();
+    }
+}

@@ -1,0 +1,201 @@
+//! From nothing to serving: lock, socket, ledger, store, broker, doors, clockwork. And back.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use dagpass_client::place::{self, Place};
+use dagpass_client::wire::{ConnectionIds, Endpoint};
+use dagpass_core::broker::Broker;
+use dagpass_core::ports::{Clock, Ports, StoreFailure};
+use dagpass_core::sign_in::SignInPorts;
+
+use crate::browser::SystemBrowser;
+use crate::callback::LoopbackCallbacks;
+use crate::clock::{Runtime, WallClock};
+use crate::config::{self, ConfigFile};
+use crate::instance::{Instance, Refused};
+use crate::keychain::{KeychainStore, StoreChoice};
+use crate::ledger::Ledger;
+use crate::local_api::{About, Api, Loopback, Parts, random, serve};
+use crate::ping::{Ping, install_crypto};
+use crate::program::complain;
+use crate::scheduler::Scheduler;
+use crate::system::{self, LocalListener};
+use crate::telemetry;
+
+/// Why the agent does not run.
+#[derive(Debug, thiserror::Error)]
+enum NotStarted {
+    #[error(transparent)]
+    Place(#[from] place::PlaceError),
+    #[error(transparent)]
+    Instance(#[from] Refused),
+    #[error("cannot listen on {place}: {cause}")]
+    Socket { place: String, cause: io::Error },
+    #[error("cannot listen on 127.0.0.1:{port}: {cause}{holder}")]
+    Port { port: u16, cause: io::Error, holder: String },
+    #[error("cannot write {}: {cause}", .path.display())]
+    File { path: PathBuf, cause: io::Error },
+    #[error("the chosen store cannot be opened: {0}")]
+    Store(#[from] StoreFailure),
+    #[error("the runtime did not start: {0}")]
+    Runtime(io::Error),
+}
+
+pub(crate) fn run() -> ExitCode {
+    telemetry::start();
+    if let Err(error) = system::harden() {
+        tracing::warn!(%error, "the process could not be hardened");
+    }
+    install_crypto();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(NotStarted::Runtime);
+    let served = runtime.and_then(|runtime| runtime.block_on(agent()));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn agent() -> Result<(), NotStarted> {
+    let state = place::state_dir()?;
+    let instance = Instance::acquire(&state)?;
+    let place = place::socket()?;
+    let name = place.to_string();
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let config = Arc::new(ConfigFile::open(place::config_path()?));
+    for problem in config.problems() {
+        tracing::error!(line = problem.line, key = problem.key, problem.message, "config");
+    }
+    let port = config.current().endpoint_port;
+    let loopback = Loopback::bind(port).await.map_err(|cause| NotStarted::Port {
+        port,
+        cause,
+        holder: system::listener_holder(port)
+            .map_or_else(String::new, |who| format!("; {who} has it")),
+    })?;
+    let ledger_path = state.join("ledger.jsonl");
+    let ledger = Ledger::open(&ledger_path, clock.clone())
+        .map_err(|cause| NotStarted::File { path: ledger_path, cause })?;
+    let ledger = Arc::new(ledger);
+    let store = Arc::new(KeychainStore::open(chosen(&config.current().store, &state)?, &state));
+    let about = About {
+        started_at: clock.now(),
+        socket: name.clone(),
+        tcp_port: loopback.port,
+        connections_file: state.join("connections.json"),
+    };
+    let api = Arc::new(wire(&clock, &config, &ledger, store, about));
+    api.adopt_config();
+    let endpoint = publish(&api, &place)?;
+    // The socket comes last: where it answers, all else stands.
+    let listener = LocalListener::bind(Path::new(&name))
+        .map_err(|cause| NotStarted::Socket { place: name.clone(), cause })?;
+    instance
+        .publish(Path::new(&name), clock.now())
+        .map_err(|cause| NotStarted::File { path: state.join("agent.lock"), cause })?;
+    tracing::info!(socket = name, port = loopback.port, "serving");
+    let scheduler =
+        Scheduler { broker: api.broker.clone(), ledger: ledger.clone(), config, api: api.clone() };
+    tokio::select! {
+        () = serve(api.clone(), listener, loopback) => {}
+        () = scheduler.run() => {}
+        () = api.stop.notified() => {}
+        () = system::told_to_end() => {}
+    }
+    ledger.sync();
+    tidy(&endpoint);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn wire(
+    clock: &Arc<dyn Clock>,
+    config: &Arc<ConfigFile>,
+    ledger: &Arc<Ledger>,
+    store: Arc<KeychainStore>,
+    about: About,
+) -> Api {
+    let ping = Arc::new(Ping::new(clock.clone()));
+    let broker = Broker::new(Ports {
+        clock: clock.clone(),
+        server: ping.clone(),
+        store: store.clone(),
+        witness: ledger.clone(),
+        spawn: Arc::new(Runtime),
+    });
+    let sign_in = SignInPorts {
+        clock: clock.clone(),
+        server: ping.clone(),
+        store: store.clone(),
+        browser: Arc::new(SystemBrowser::default()),
+        callbacks: Arc::new(LoopbackCallbacks::default()),
+        random,
+    };
+    let parts =
+        Parts { broker, config: config.clone(), ping, store, sign_in, witness: ledger.clone() };
+    Api::new(parts, about)
+}
+
+/// The config's word where it has one, else what was chosen last.
+fn chosen(asked: &config::StoreChoice, state: &Path) -> Result<StoreChoice, StoreFailure> {
+    let choice = match asked {
+        config::StoreChoice::KeyFile(key_file) => {
+            StoreChoice::KeyFile { key_file: key_file.clone() }
+        }
+        config::StoreChoice::PassphraseFile => match StoreChoice::remembered(state)? {
+            chosen @ StoreChoice::PassphraseFile { .. } => return Ok(chosen),
+            StoreChoice::Keychain | StoreChoice::KeyFile { .. } => {
+                StoreChoice::PassphraseFile { lock: None }
+            }
+        },
+        config::StoreChoice::Keychain => StoreChoice::Keychain,
+    };
+    choice.remember(state)?;
+    Ok(choice)
+}
+
+/// `endpoint.json`: new at every start, readable by its owner alone.
+fn publish(api: &Api, place: &Place) -> Result<PathBuf, NotStarted> {
+    let path = place::endpoint_file(place)?;
+    let file = |cause| NotStarted::File { path: path.clone(), cause };
+    system::private_dir(path.parent().unwrap_or(Path::new("."))).map_err(file)?;
+    let endpoint = Endpoint {
+        version: 1,
+        pid: std::process::id(),
+        port: api.about.tcp_port,
+        capability: api.endpoint_capability(),
+    };
+    let text = zeroize::Zeroizing::new(serde_json::to_vec(&endpoint).unwrap_or_default());
+    system::write_private(&path, &text).map_err(file)?;
+    Ok(path)
+}
+
+fn tidy(endpoint: &Path) {
+    if let Err(error) = std::fs::remove_file(endpoint) {
+        tracing::warn!(%error, "endpoint file not removed");
+    }
+}
+
+impl Api {
+    /// Hands the config in force to the broker, and writes the ids that outlive us.
+    pub(crate) fn adopt_config(&self) {
+        let config = self.config.current();
+        let sessions = config.sessions();
+        let with_profile = |key| config.session(&key).map(|profile| (key, profile));
+        self.broker.configure(sessions.into_iter().filter_map(with_profile));
+        let ids = ConnectionIds { version: 1, connections: config.connection_ids() };
+        let text = serde_json::to_vec(&ids).unwrap_or_default();
+        if let Err(error) = system::write_private(&self.about.connections_file, &text) {
+            tracing::error!(%error, "connections.json not written");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Statements 1, 17, 18, 20, 22 and 24: where the endpoint stands, and what its files look like.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use super::{CONFIG, Door};
+use crate::world::World;
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn s01_it_listens_on_loopback_only() {
+    let door = Door::open();
+    let wanted = format!(":{:04X}", door.port);
+    let mut seen = 0;
+    for (file, loopback) in
+        [("/proc/net/tcp", "0100007F"), ("/proc/net/tcp6", "00000000000000000000000001000000")]
+    {
+        let table = std::fs::read_to_string(file).unwrap_or_default();
+        for line in table.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (local, state) = (fields[1], fields[3]);
+            if state == "0A" && local.ends_with(&wanted) {
+                assert_eq!(local, format!("{loopback}{wanted}"), "{file}: {line}");
+                seen += 1;
+            }
+        }
+    }
+    assert!((1..=2).contains(&seen), "{seen} listeners");
+    door.world.close();
+}
+
+#[test]
+fn s17_after_its_end_nothing_listens_and_nothing_is_left() {
+    let door = Door::open();
+    let (socket, port) = (door.world.socket(), door.port);
+    let endpoint = socket.with_file_name("endpoint.json");
+    assert!(endpoint.exists());
+    door.world.stop_agent();
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
+    assert!(std::os::unix::net::UnixStream::connect(&socket).is_err());
+    assert!(!endpoint.exists(), "the capability went with it");
+    door.world.close();
+}
+
+#[test]
+fn s18_a_fixed_port_that_is_taken_is_an_error_naming_the_holder() {
+    let world = World::bare();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    world.configure(&format!("[endpoint]\nport = {port}\n{CONFIG}"));
+    let mut agent = world.launch_agent();
+    let ended = agent.ended();
+    assert_ne!(ended.code(), 0);
+    let holder = std::process::id().to_string();
+    assert!(ended.stderr.contains(&port.to_string()), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&holder), "process {holder} is not named: {}", ended.stderr);
+    world.keep("dagpass-agent", ended);
+    world.secret("nothing was handed out", "no-secret-in-this-world");
+    world.close();
+}
+
+#[test]
+fn s20_the_capability_is_new_at_each_start_and_its_file_is_the_owner_s_alone() {
+    let door = Door::open();
+    let endpoint = door.world.socket().with_file_name("endpoint.json");
+    assert_eq!(mode(&endpoint), 0o600);
+    assert_eq!(mode(endpoint.parent().unwrap()), 0o700);
+    assert_eq!(mode(&door.world.socket()), 0o600);
+    assert_eq!(mode(&door.world.state().join("ledger.jsonl")), 0o600);
+    assert_eq!(mode(&door.world.state().join("connections.json")), 0o600);
+    door.world.restart_agent();
+    let text = std::fs::read_to_string(&endpoint).unwrap();
+    assert!(!text.contains(&door.capability));
+    door.world.close();
+}
+
+#[test]
+fn s22_another_user_on_the_socket_gets_no_byte_and_is_on_the_record() {
+    if !rustix::process::getuid().is_root() {
+        println!("skipped: becoming another user takes root");
+        return;
+    }
+    let door = Door::open();
+    let socket = door.world.socket();
+    // Open what the folder's mode would keep shut, so that the peer check alone stands.
+    for folder in socket.ancestors().skip(1).take(3) {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
+        try:\n s.sendall(b'GET /v1/status HTTP/1.1\\r\\nhost: localhost\\r\\nsec-dagpass: 1\\r\\n\\r\\n')\n print(len(s.recv(9)))\n\
+        except (BrokenPipeError, ConnectionResetError):\n print(0)\n";
+    let mut stranger = door.world.command("/usr/bin/python3");
+    stranger.args(["-c", script]).arg(&socket).current_dir("/").uid(65_534).gid(65_534);
+    let output = stranger.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), "0", "{}", String::from_utf8_lossy(&output.stderr));
+    let ledger = std::fs::read_to_string(door.world.state().join("ledger.jsonl")).unwrap();
+    assert!(ledger.contains(r#""uid":65534"#), "{ledger}");
+    door.world.close();
+}
+
+#[test]
+fn s24_a_file_at_the_socket_s_place_is_never_removed_and_a_stale_socket_is() {
+    let world = World::bare();
+    world.configure(CONFIG);
+    world.secret("nothing was handed out", "no-secret-in-this-world");
+    let socket = world.socket();
+    std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let folder = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(socket.parent().unwrap(), folder).unwrap();
+    std::fs::write(&socket, "somebody's").unwrap();
+    let mut refused = world.launch_agent();
+    let ended = refused.ended();
+    assert_ne!(ended.code(), 0);
+    assert_eq!(std::fs::read_to_string(&socket).unwrap(), "somebody's");
+    world.keep("dagpass-agent", ended);
+    std::fs::remove_file(&socket).unwrap();
+    world.start_agent();
+    world.kill_agent();
+    assert!(socket.exists(), "a killed agent leaves its socket");
+    world.start_agent();
+    world.close();
+}
