@@ -11,6 +11,14 @@ use dagpass_client::wire::{ConfigProblem, ConfigReply};
 
 use super::{Config, parse};
 
+/// What is wrong with a file, for `config check`: a missing one is, there.
+pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text, path).err().unwrap_or_default(),
+        Err(error) => vec![unreadable(path, &error)],
+    }
+}
+
 /// The file and the config in force.
 #[derive(Debug)]
 pub struct ConfigFile {
@@ -105,11 +113,7 @@ impl ConfigFile {
             Ok(text) => text,
             // Some editors move the file away before they write the new one: not an empty config.
             Err(error) => {
-                state.problems = vec![ConfigProblem {
-                    file: self.path.display().to_string(),
-                    message: format!("cannot be read: {error}"),
-                    ..ConfigProblem::default()
-                }];
+                state.problems = vec![unreadable(&self.path, &error)];
                 return;
             }
         };
@@ -125,6 +129,16 @@ impl ConfigFile {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> ConfigProblem {
+    let absent = error.kind() == io::ErrorKind::NotFound;
+    ConfigProblem {
+        file: path.display().to_string(),
+        message: format!("cannot be read: {error}"),
+        hint: absent.then(|| "run `dagpass init` to make one".to_owned()),
+        ..ConfigProblem::default()
     }
 }
 

@@ -27,7 +27,7 @@ use dagpass_core::request::SessionKey;
 
 pub use check::parse;
 pub use connection::{Connection, Lookup, TokenIn};
-pub use file::{ConfigFile, WriteFailure};
+pub use file::{ConfigFile, WriteFailure, check_file};
 pub use schema::json_schema;
 
 /// A config that is true.

@@ -32,7 +32,7 @@ pub struct Scene<'a> {
     pub tcp_port: Option<u16>,
     /// Of the agent's own start.
     pub own_proxies: &'a Proxies,
-    /// Of the caller's shell, where it told.
+    /// Of the caller's shell, where it told; else the caller compares with what is found here.
     pub shell_proxies: Option<&'a Proxies>,
 }
 

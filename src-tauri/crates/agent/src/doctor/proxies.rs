@@ -4,7 +4,7 @@
 use dagpass_client::wire::Finding;
 use url::Url;
 
-use super::{Scene, hint, ok, skipped, warning};
+use super::{Scene, hint, ok, warning};
 
 /// The proxy variables of one environment, names in lower case. Passwords are dropped at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) fn compare(scene: &Scene<'_>) -> Vec<Finding> {
         return findings;
     }
     let Some(shell) = scene.shell_proxies else {
-        findings.push(skipped("proxy", None, "the caller did not tell its own proxy"));
+        findings.push(ok("proxy", None, describe(scene.own_proxies)));
         return findings;
     };
     let differing: Vec<String> = scene
@@ -71,7 +71,7 @@ fn describe(proxies: &Proxies) -> String {
     let set = proxies.pairs().filter_map(|(name, value)| Some((name, value?)));
     let set: Vec<String> =
         set.map(|(name, value)| format!("{}={value}", name.to_ascii_uppercase())).collect();
-    if set.is_empty() { "none, in this shell as in the agent".to_owned() } else { set.join(", ") }
+    if set.is_empty() { "none in the agent's environment".to_owned() } else { set.join(", ") }
 }
 
 fn without_password(proxy: &str) -> String {

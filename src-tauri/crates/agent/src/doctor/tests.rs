@@ -324,8 +324,11 @@ async fn a_proxy_of_the_shell_alone_is_told_without_its_password() {
     );
     let same = World { own: shell.clone(), shell: Some(shell), ..World::good() };
     assert_eq!(same.wrong().await, Vec::<String>::new());
-    let untold = World { shell: None, ..World::good() };
-    assert_eq!(untold.wrong().await, ["proxy skipped: the caller did not tell its own proxy"]);
+    let own = proxies(&[("HTTPS_PROXY", "http://ada:canary-pw@proxy.example:3128")]);
+    let untold = World { own, shell: None, ..World::good() };
+    let findings = untold.examined().await;
+    let found = findings.iter().find(|finding| finding.check == "proxy").expect("a finding");
+    assert_eq!(found.detail, "HTTPS_PROXY=http://proxy.example:3128/");
     let named = World {
         text: format!("{PROD}proxy = \"http://ada:canary-pw@p.example:1\"\n"),
         shell: None,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::{ConfigFile, WriteFailure};
+use super::super::{ConfigFile, WriteFailure, check_file};
 use super::PROD;
 
 #[test]
@@ -26,6 +26,16 @@ fn a_bad_file_leaves_the_last_good_config_in_force() {
     fs::write(&path, format!("{PROD}client-auth = \"none\"\n")).expect("written");
     assert!(file.reload());
     assert!(file.problems().is_empty());
+}
+
+#[test]
+fn a_check_says_that_the_file_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let problems = check_file(&path);
+    assert_eq!(problems[0].hint.as_deref(), Some("run `dagpass init` to make one"));
+    fs::write(&path, PROD).expect("written");
+    assert_eq!(check_file(&path), []);
 }
 
 #[test]
