@@ -142,6 +142,9 @@ fn build(network: &Network, direct: bool) -> Result<Client, TokenFailure> {
     let mut builder = Client::builder()
         .user_agent(concat!("dagpass/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
+        // A kept connection that the server has closed looks like an answer that was lost, and a
+        // rotated refresh token with it: each request opens its own.
+        .pool_max_idle_per_host(0)
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TOTAL_TIMEOUT);
     if let Some(path) = &network.ca_file {

@@ -18,6 +18,7 @@ mod revoke;
 mod token_endpoint;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 use dagpass_core::ports::{AuthorizationServer, Clock, Grant, Pending, Revocation, TokenFailure};
@@ -26,7 +27,6 @@ use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
 use dagpass_core::token::{AccessToken, CodeVerifier, Identity, RefreshToken, TokenSet};
 use oauth2::TokenResponse as _;
 use oauth2::basic::BasicTokenType;
-use std::time::Duration;
 
 pub use crypto::install_crypto;
 use discovery::{Documents, Endpoint, ProviderMetadata, document_url};
@@ -213,3 +213,6 @@ fn token_type(kind: &BasicTokenType) -> String {
         BasicTokenType::Extension(name) => name.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

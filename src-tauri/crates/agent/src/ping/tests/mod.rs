@@ -1,0 +1,111 @@
+//! The adapter on the sandbox: whole journeys, what may go wrong on them, and who it is.
+
+mod faults;
+mod journeys;
+mod people;
+mod tls;
+
+use std::time::SystemTime;
+
+use super::*;
+use dagpass_core::fakes::FakeClock;
+use dagpass_core::request::Target;
+use dagpass_core::session::StoredSession;
+use dagpass_core::token::{AuthorizationCode, DeviceCode};
+use dagpass_sandbox::{Family, Options, Sandbox, callback_member};
+
+const REDIRECT: &str = "http://127.0.0.1:21217/callback";
+
+/// The sandbox, the adapter, and the profile that goes with it.
+struct Stage {
+    sandbox: Sandbox,
+    clock: Arc<FakeClock>,
+    ping: Ping,
+    profile: Profile,
+}
+
+impl Stage {
+    fn new(family: Family) -> Self {
+        Self::with(family, Options::default())
+    }
+
+    fn with(family: Family, options: Options) -> Self {
+        install_crypto();
+        let sandbox = Sandbox::start(family, options);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let clock = FakeClock::at(i64::try_from(now).unwrap());
+        let ping = Ping::new(clock.clone());
+        let mut profile = Profile::new("prod", &sandbox.issuer(), sandbox.client_id());
+        profile.scopes = Scopes::parse("openid offline_access api:read");
+        Self { sandbox, clock, ping, profile }
+    }
+
+    fn request() -> AuthorizationRequest {
+        AuthorizationRequest {
+            redirect_uri: REDIRECT.into(),
+            state: "state-canary".into(),
+            nonce: "nonce-canary".into(),
+            verifier: CodeVerifier::new("verifier-canary-0123456789-0123456789-0123456789"),
+            prompt: None,
+        }
+    }
+
+    async fn browser(&self, user: &str) -> Result<TokenSet, TokenFailure> {
+        let request = Self::request();
+        let url = self.ping.authorize(&self.profile, &request).await?;
+        let callback = self.sandbox.authorize_as(user, &url).unwrap();
+        let code = AuthorizationCode::new(callback_member(&callback, "code").unwrap());
+        let grant = Grant::AuthorizationCode { code: &code, request: &request };
+        self.ping.redeem(&self.profile, grant).await
+    }
+
+    async fn poll(&self, code: &DeviceCode, pkce: bool) -> Result<TokenSet, TokenFailure> {
+        let verifier = Self::request().verifier;
+        let grant = Grant::DeviceCode { code, verifier: pkce.then_some(&verifier) };
+        self.ping.redeem(&self.profile, grant).await
+    }
+
+    async fn device(&self, user: &str) -> Result<TokenSet, TokenFailure> {
+        let verifier = Self::request().verifier;
+        let device = self.ping.device(&self.profile, Some(&verifier)).await?;
+        self.sandbox.approve_device(&device.user_code, user).unwrap();
+        self.poll(&device.device_code, device.pkce).await
+    }
+
+    fn session(&self, set: &TokenSet) -> StoredSession {
+        StoredSession {
+            issuer: self.profile.issuer.clone(),
+            client_id: self.profile.client_id.clone(),
+            identity: set.identity.clone(),
+            granted: self.profile.scopes.clone(),
+            refresh_token: set.refresh_token.clone(),
+            refresh_expires_at: None,
+            signed_in_at: set.received_at,
+            generation: 1,
+        }
+    }
+
+    async fn refresh(&self, session: &StoredSession) -> Result<TokenSet, TokenFailure> {
+        self.refresh_for(session, &Target::default()).await
+    }
+
+    async fn refresh_for(
+        &self,
+        session: &StoredSession,
+        target: &Target,
+    ) -> Result<TokenSet, TokenFailure> {
+        let token = session.refresh_token.as_ref().unwrap();
+        let grant = Grant::RefreshToken { token, target, session };
+        self.ping.redeem(&self.profile, grant).await
+    }
+
+    /// Fails where `text` holds anything the sandbox or the flow handed out.
+    fn scan(&self, text: &str) {
+        let secrets = self.sandbox.secrets();
+        assert!(!secrets.is_empty(), "nothing to look for");
+        for secret in secrets {
+            assert!(!text.contains(&secret.value), "{} in {text}", secret.kind);
+        }
+        assert!(!text.contains("verifier-canary") && !text.contains("nonce-canary"), "{text}");
+    }
+}
