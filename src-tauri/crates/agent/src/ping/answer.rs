@@ -91,6 +91,12 @@ impl Answer {
             ("invalid_request", Asked::RefreshToken) if names_a_dead_token(&description) => {
                 TokenFailure::Rejected { error, description }
             }
+            ("use_dpop_nonce" | "invalid_dpop_proof", _) => misconfigured(
+                &error,
+                format!(
+                    "this client must prove possession of a key (DPoP), which dagpass does not do: have it registered without; {description}"
+                ),
+            ),
             ("server_error" | "temporarily_unavailable", _) => {
                 no_answer(self.told(&error, &description), self.retry_after)
             }

@@ -17,7 +17,10 @@ use super::failure::misconfigured;
 use super::http::{Http, is_loopback};
 
 /// For how long is a document believed before it is read again?
-const FRESH: Duration = Duration::from_secs(3_600);
+pub(super) const FRESH: Duration = Duration::from_secs(3_600);
+
+/// The same at the start of a sign-in, where a person may just have mended the server.
+pub(super) const FRESH_FOR_SIGN_IN: Duration = Duration::from_secs(60);
 
 /// How soon after a failed reading is the next tried, while an older document serves?
 const RETRY: Duration = Duration::from_secs(60);
@@ -198,13 +201,14 @@ pub(super) struct Documents {
     kept: Mutex<Vec<Kept>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     url: String,
     network: Network,
     metadata: ProviderMetadata,
-    next_reading: Timestamp,
     read_at: Timestamp,
+    /// A reading failed: none is tried before then.
+    rest_until: Timestamp,
 }
 
 impl Documents {
@@ -212,25 +216,29 @@ impl Documents {
         &self,
         http: &Http,
         profile: &Profile,
-        now: Timestamp,
+        (now, fresh): (Timestamp, Duration),
     ) -> Result<ProviderMetadata, TokenFailure> {
         let issuer = profile.issuer.as_str();
         let overrides = &profile.endpoints;
         let url = overrides.discovery.clone().unwrap_or_else(|| document_url(issuer));
-        let known = self.known(&url, &profile.network, now);
-        if let Some((metadata, true)) = known {
-            return same_issuer(metadata.overridden(overrides), issuer);
+        let known = self.known(&url, &profile.network);
+        if let Some(kept) = &known
+            && kept.read_at <= now
+            && (now < kept.read_at.plus(fresh) || now < kept.rest_until)
+        {
+            return same_issuer(kept.metadata.clone().overridden(overrides), issuer);
         }
         let read = look(http, &profile.network, &url).await;
         let metadata = match (read, known) {
             (Ok(metadata), _) => {
+                let metadata = same_issuer(metadata, issuer)?;
                 self.keep(url, &profile.network, &metadata, now);
                 metadata
             }
             // An older document is better than none: the endpoints speak for themselves.
-            (Err(_), Some((metadata, false))) => {
+            (Err(_), Some(kept)) => {
                 self.rest(&url, &profile.network, now);
-                metadata
+                kept.metadata
             }
             // A server without a usable document can be described by hand.
             (Err(_), _) if overrides.token.is_some() && overrides.jwks.is_some() => {
@@ -241,17 +249,9 @@ impl Documents {
         same_issuer(metadata.overridden(overrides), issuer)
     }
 
-    /// The document, and whether it is fresh.
-    fn known(
-        &self,
-        url: &str,
-        network: &Network,
-        now: Timestamp,
-    ) -> Option<(ProviderMetadata, bool)> {
+    fn known(&self, url: &str, network: &Network) -> Option<Kept> {
         let held = self.held();
-        let kept = held.iter().find(|kept| kept.url == url && kept.network == *network)?;
-        let fresh = kept.read_at <= now && now < kept.next_reading;
-        Some((kept.metadata.clone(), fresh))
+        held.iter().find(|kept| kept.url == url && kept.network == *network).cloned()
     }
 
     fn keep(&self, url: String, network: &Network, metadata: &ProviderMetadata, now: Timestamp) {
@@ -261,15 +261,15 @@ impl Documents {
             url,
             network: network.clone(),
             metadata: metadata.clone(),
-            next_reading: now.plus(FRESH),
             read_at: now,
+            rest_until: now,
         });
     }
 
     fn rest(&self, url: &str, network: &Network, now: Timestamp) {
         let mut held = self.held();
         for kept in held.iter_mut().filter(|kept| kept.url == url && kept.network == *network) {
-            kept.next_reading = now.plus(RETRY);
+            kept.rest_until = now.plus(RETRY);
         }
     }
 

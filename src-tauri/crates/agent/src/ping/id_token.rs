@@ -59,6 +59,9 @@ pub(super) enum Flaw {
     /// Signed with a key the issuer does not publish (yet).
     #[error("the ID token is signed with a key that the issuer does not publish")]
     UnknownKey,
+    /// A known key, another signature: forged, or the key was changed under its name.
+    #[error("the ID token has a signature that does not fit")]
+    Signature,
     /// Good, but for another time: clocks differ.
     #[error("the ID token {0}; is this machine's clock right?")]
     Clock(String),
@@ -68,11 +71,6 @@ pub(super) enum Flaw {
 
 fn invalid<T>(what: impl Into<String>) -> Result<T, Flaw> {
     Err(Flaw::Invalid(what.into()))
-}
-
-/// Which key the token names, once its algorithm is one of ours.
-pub(super) fn key_id(token: &IdToken) -> Result<Option<String>, Flaw> {
-    Ok(header(token)?.1)
 }
 
 /// The claims of a token that is genuine and ours.
@@ -117,7 +115,7 @@ fn signed(
             return Ok(data.claims);
         }
     }
-    if tried { invalid("has a signature that does not fit") } else { Err(Flaw::UnknownKey) }
+    Err(if tried { Flaw::Signature } else { Flaw::UnknownKey })
 }
 
 fn may_sign(key: &Jwk, algorithm: Algorithm, key_id: Option<&str>) -> bool {

@@ -74,10 +74,10 @@ impl Finder<'_> {
         let Some(token) = self.id_token else { return Ok(None) };
         let claims = match self.verified(token, None).await {
             Ok(Ok(claims)) => claims,
-            Ok(Err(flaw @ Flaw::Invalid(_))) => {
+            Ok(Err(flaw @ (Flaw::Invalid(_) | Flaw::Signature))) => {
                 return Err(misconfigured("invalid_token", flaw.to_string()));
             }
-            Ok(Err(flaw)) => {
+            Ok(Err(flaw @ (Flaw::UnknownKey | Flaw::Clock(_)))) => {
                 tracing::warn!(profile = %self.profile.name, %flaw, "a refreshed ID token is set aside");
                 return Ok(None);
             }
@@ -99,13 +99,6 @@ impl Finder<'_> {
         token: &IdToken,
         request: Option<&AuthorizationRequest>,
     ) -> Result<Result<Claims, Flaw>, TokenFailure> {
-        let key_id = match id_token::key_id(token) {
-            Ok(key_id) => key_id,
-            Err(flaw) => return Ok(Err(flaw)),
-        };
-        let url = self.metadata.required(Endpoint::Jwks)?;
-        let place = Place { url, network: self.profile.network.clone() };
-        let keys = self.keys.with(self.http, place, key_id.as_deref(), self.received_at).await?;
         let asked_anew = request.and_then(|request| request.prompt.as_deref()) == Some("login");
         let expected = Expected {
             issuer: self.profile.issuer.as_str(),
@@ -116,7 +109,17 @@ impl Finder<'_> {
             proof: if asked_anew { Proof::New } else { Proof::Any },
             now: self.server_now,
         };
-        Ok(id_token::verify(token, &keys, &expected))
+        let place = place(self.metadata, self.profile)?;
+        let keys = self.keys.of(self.http, &place, self.received_at).await?;
+        match id_token::verify(token, &keys, &expected) {
+            Err(flaw @ (Flaw::UnknownKey | Flaw::Signature)) => {
+                match self.keys.anew(self.http, &place, self.received_at).await {
+                    Ok(Some(keys)) => Ok(id_token::verify(token, &keys, &expected)),
+                    Ok(None) | Err(_) => Ok(Err(flaw)),
+                }
+            }
+            judged => Ok(judged),
+        }
     }
 
     /// Silent on failure: userinfo only adds to what is known.
@@ -152,6 +155,12 @@ impl Finder<'_> {
         };
         Some(Told { who, complete })
     }
+}
+
+/// Where this profile's keys are.
+pub(super) fn place(metadata: &ProviderMetadata, profile: &Profile) -> Result<Place, TokenFailure> {
+    let url = metadata.required(Endpoint::Jwks)?;
+    Ok(Place { url, network: profile.network.clone() })
 }
 
 /// One source's word on who it is.

@@ -1,5 +1,5 @@
-//! The issuer's public keys (RFC 7517), kept an hour. A key nobody knows is looked for anew once a
-//! minute at most: a token with an invented `kid` must not turn us against the issuer.
+//! The issuer's public keys (RFC 7517), kept an hour. A key nobody knows is looked for once a minute
+//! at most: a token with an invented `kid` must not turn us against the issuer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::http::Http;
 /// For how long are keys used without asking again? A withdrawn key lives no longer.
 const FRESH: Duration = Duration::from_secs(3_600);
 
-/// How often may an unknown `kid` make us ask?
+/// How often may a token make us ask: by an unknown `kid`, or by a signature that does not fit?
 const REFETCH: Duration = Duration::from_secs(60);
 
 /// Where keys come from.
@@ -42,61 +42,75 @@ struct Kept {
 }
 
 impl Keys {
-    /// The keys among which `kid` is, or the newest there are.
-    pub(super) async fn with(
+    /// The keys, as they were read within the last hour.
+    pub(super) async fn of(
         &self,
         http: &Http,
-        place: Place,
-        kid: Option<&str>,
+        place: &Place,
         now: Timestamp,
     ) -> Result<Vec<Jwk>, TokenFailure> {
-        let known = self.known(&place, kid, now);
-        if let Known::Enough(keys) = known {
-            return Ok(keys);
+        let known = self.known(place);
+        if let Some((keys, read_at)) = &known
+            && !past(*read_at, FRESH, now)
+        {
+            return Ok(keys.clone());
         }
-        match (read(http, &place).await, known) {
-            (Ok(keys), known) => {
-                let searched_at = matches!(known, Known::Lacking(_)).then_some(now);
-                let kept = Kept { place, keys: keys.clone(), read_at: now, searched_at };
-                let mut held = self.held();
-                held.retain(|old| old.place != kept.place);
-                held.push(kept);
+        match (read(http, place).await, known) {
+            (Ok(keys), _) => {
+                self.keep(place, &keys, now);
                 Ok(keys)
             }
-            (Err(_), Known::Lacking(keys) | Known::Stale(keys)) => Ok(keys),
-            (Err(failure), Known::Nothing | Known::Enough(_)) => Err(failure),
+            (Err(_), Some((keys, _))) => Ok(keys),
+            (Err(failure), None) => Err(failure),
         }
     }
 
-    fn known(&self, place: &Place, kid: Option<&str>, now: Timestamp) -> Known {
+    /// The keys read anew, because one is missing or does not fit; `None` within a minute of the
+    /// last such search.
+    pub(super) async fn anew(
+        &self,
+        http: &Http,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Jwk>>, TokenFailure> {
+        if !self.may_search(place, now) {
+            return Ok(None);
+        }
+        let keys = read(http, place).await?;
+        self.keep(place, &keys, now);
+        Ok(Some(keys))
+    }
+
+    fn known(&self, place: &Place) -> Option<(Vec<Jwk>, Timestamp)> {
+        let held = self.held();
+        let kept = held.iter().find(|kept| kept.place == *place)?;
+        Some((kept.keys.clone(), kept.read_at))
+    }
+
+    fn may_search(&self, place: &Place, now: Timestamp) -> bool {
         let mut held = self.held();
-        let Some(kept) = held.iter_mut().find(|kept| kept.place == *place) else {
-            return Known::Nothing;
-        };
-        let keys = kept.keys.clone();
-        if past(kept.read_at, FRESH, now) {
-            return Known::Stale(keys);
+        let Some(kept) = held.iter_mut().find(|kept| kept.place == *place) else { return true };
+        let may = kept.searched_at.is_none_or(|at| past(at, REFETCH, now));
+        if may {
+            kept.searched_at = Some(now);
         }
-        let has = kid.is_none() || keys.iter().any(|key| key.common.key_id.as_deref() == kid);
-        let searched_lately = kept.searched_at.is_some_and(|at| !past(at, REFETCH, now));
-        if has || searched_lately {
-            return Known::Enough(keys);
+        may
+    }
+
+    fn keep(&self, place: &Place, keys: &[Jwk], now: Timestamp) {
+        let mut held = self.held();
+        if let Some(kept) = held.iter_mut().find(|kept| kept.place == *place) {
+            kept.keys = keys.to_vec();
+            kept.read_at = now;
+            return;
         }
-        kept.searched_at = Some(now);
-        Known::Lacking(keys)
+        let place = place.clone();
+        held.push(Kept { place, keys: keys.to_vec(), read_at: now, searched_at: None });
     }
 
     fn held(&self) -> MutexGuard<'_, Vec<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-enum Known {
-    Nothing,
-    Stale(Vec<Jwk>),
-    Lacking(Vec<Jwk>),
-    /// Has the key, or has looked for it lately.
-    Enough(Vec<Jwk>),
 }
 
 /// A clock that was set back ends the wait, too.

@@ -29,7 +29,7 @@ use oauth2::TokenResponse as _;
 use oauth2::basic::BasicTokenType;
 
 pub use crypto::install_crypto;
-use discovery::{Documents, Endpoint, ProviderMetadata, document_url};
+use discovery::{Documents, Endpoint, FRESH, FRESH_FOR_SIGN_IN, ProviderMetadata, document_url};
 use failure::before_sending;
 use http::Http;
 use identity::Finder;
@@ -53,7 +53,8 @@ impl std::fmt::Debug for Ping {
 impl AuthorizationServer for Ping {
     fn offers<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
         Box::pin(async move {
-            let metadata = self.metadata(profile).await?;
+            let fresh = (self.clock.now(), FRESH_FOR_SIGN_IN);
+            let metadata = self.documents.of(&self.http, profile, fresh).await?;
             metadata.takes_s256()?;
             Ok(metadata.offers())
         })
@@ -90,8 +91,19 @@ impl AuthorizationServer for Ping {
         Box::pin(async move {
             let metadata = self.metadata(profile).await.map_err(before_sending)?;
             let url = metadata.required(Endpoint::Token)?;
+            let signs_in =
+                matches!(grant, Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. });
+            if signs_in {
+                self.keys_at_hand(profile, &metadata).await?;
+            }
             let received = Exchange::new(&self.http, profile, &grant).run(url, grant).await?;
-            self.judge(profile, &metadata, grant, received).await
+            let unwanted = received.tokens.refresh_token().cloned();
+            let judged = self.judge(profile, &metadata, grant, received).await;
+            if let (true, Err(_), Some(token)) = (signs_in, &judged, unwanted) {
+                let token = RefreshToken::new(token.secret().as_str());
+                self.give_back(profile, &metadata, &token).await;
+            }
+            judged
         })
     }
 
@@ -148,7 +160,33 @@ impl Ping {
     }
 
     async fn metadata(&self, profile: &Profile) -> Result<ProviderMetadata, TokenFailure> {
-        self.documents.of(&self.http, profile, self.clock.now()).await
+        self.documents.of(&self.http, profile, (self.clock.now(), FRESH)).await
+    }
+
+    /// A code is spent by redeeming it: where the keys cannot be had, it is kept for later. A
+    /// server without keys may still give no ID token.
+    async fn keys_at_hand(
+        &self,
+        profile: &Profile,
+        metadata: &ProviderMetadata,
+    ) -> Result<(), TokenFailure> {
+        let Ok(place) = identity::place(metadata, profile) else { return Ok(()) };
+        match self.keys.of(&self.http, &place, self.clock.now()).await {
+            Err(failure @ TokenFailure::Unreachable { .. }) => Err(before_sending(failure)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// A sign-in that was not believed leaves no refresh token alive.
+    async fn give_back(
+        &self,
+        profile: &Profile,
+        metadata: &ProviderMetadata,
+        token: &RefreshToken,
+    ) {
+        let Ok(Some(url)) = metadata.endpoint(Endpoint::Revocation) else { return };
+        let revoked = revoke::revoke(&self.http, &url, profile, token).await;
+        tracing::info!(profile = %profile.name, ?revoked, "a sign-in is not believed");
     }
 
     async fn judge(

@@ -62,6 +62,7 @@ fn the_error_word_decides_whatever_the_status() {
         (RefreshToken, 401, r#"{"error":"invalid_client"}"#, "misconfigured"),
         (RefreshToken, 400, r#"{"error":"invalid_scope"}"#, "misconfigured"),
         (RefreshToken, 400, r#"{"error":"interaction_required"}"#, "misconfigured"),
+        (RefreshToken, 400, r#"{"error":"use_dpop_nonce"}"#, "misconfigured"),
         (RefreshToken, 503, r#"{"error":"rate_limited"}"#, "unreachable"),
     ];
     for (asked, status, body, expected) in table {

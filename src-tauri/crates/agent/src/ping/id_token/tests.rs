@@ -76,7 +76,7 @@ fn word(result: Result<Claims, Flaw>) -> &'static str {
         Ok(_) => "true",
         Err(Flaw::UnknownKey) => "unknown key",
         Err(Flaw::Clock(_)) => "clock",
-        Err(Flaw::Invalid(_)) => "invalid",
+        Err(Flaw::Signature | Flaw::Invalid(_)) => "invalid",
     }
 }
 
@@ -153,7 +153,7 @@ fn an_altered_claim_breaks_the_signature() {
     let header = json!({"alg": "ES256", "kid": "k1"});
     let forged = unsigned(&header, &with(&json!({"sub": "mallory"})), signature);
     let result = verify(&forged, &[published("k1")], &expected(&access_token));
-    assert_eq!(result, Err(Flaw::Invalid("has a signature that does not fit".into())));
+    assert_eq!(result, Err(Flaw::Signature));
 }
 
 #[test]

@@ -225,20 +225,25 @@ async fn discovery_before_there_is_a_profile_takes_an_issuer_or_a_document() {
 }
 
 #[tokio::test]
-async fn the_document_is_read_once_an_hour() {
+async fn the_document_is_read_once_an_hour_and_anew_for_a_sign_in() {
     let stage = Stage::new(Family::PingOne);
     let readings = || {
         let log = stage.sandbox.log();
         log.iter().filter(|entry| entry.endpoint == At::Discovery).count()
     };
     stage.ping.offers(&stage.profile).await.unwrap();
-    stage.ping.offers(&stage.profile).await.unwrap();
+    stage.ping.end_session_url(&stage.profile).await.unwrap();
     assert_eq!(readings(), 1);
-    stage.clock.jump(3_600);
+    stage.clock.jump(60);
+    stage.ping.end_session_url(&stage.profile).await.unwrap();
+    assert_eq!(readings(), 1);
     stage.ping.offers(&stage.profile).await.unwrap();
     assert_eq!(readings(), 2);
+    stage.clock.jump(3_600);
+    stage.ping.end_session_url(&stage.profile).await.unwrap();
+    assert_eq!(readings(), 3);
     // A clock that was set back does not make the document eternal.
     stage.clock.jump(-7_200);
-    stage.ping.offers(&stage.profile).await.unwrap();
-    assert_eq!(readings(), 3);
+    stage.ping.end_session_url(&stage.profile).await.unwrap();
+    assert_eq!(readings(), 4);
 }

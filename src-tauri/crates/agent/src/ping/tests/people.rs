@@ -21,10 +21,23 @@ async fn an_id_token_that_is_not_the_issuer_s_signs_nobody_in() {
         let outcome = stage.browser("alice").await;
         assert_eq!(outcome.is_ok(), fine, "{sign_with:?} {outcome:?}");
         if let Err(failure) = outcome {
+            let log = stage.sandbox.log();
+            assert_eq!(log.last().unwrap().endpoint, At::Revoke, "no token stays alive");
             assert!(matches!(failure, TokenFailure::Misconfigured { .. }), "{failure:?}");
             stage.scan(&format!("{failure} {failure:?}"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_code_is_not_spent_while_the_keys_cannot_be_had() {
+    let stage = Stage::new(Family::PingOne);
+    let device = stage.ping.device(&stage.profile, None).await.unwrap();
+    stage.sandbox.approve_device(&device.user_code, "alice").unwrap();
+    stage.sandbox.fault(Fault::at(At::Jwks, Kind::PortalHtml).times(1));
+    let failure = stage.poll(&device.device_code, false).await.unwrap_err();
+    assert!(matches!(failure, TokenFailure::Unreachable { sent: false, .. }), "{failure:?}");
+    assert!(stage.poll(&device.device_code, false).await.is_ok());
 }
 
 #[tokio::test]
