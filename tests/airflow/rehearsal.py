@@ -34,6 +34,8 @@ def rehearse(version: str, args: argparse.Namespace) -> int:
         _enter(Path(stage))
         agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], answers(tokens, api))
         failures = [name for name in run.DAGS if not _served(version, args, name, api)]
+        told = {(context.get("dag_id"), context.get("task_id")) for context in _contexts(agent)}
+        failures += [f"{name}: the agent is told who asks" for name in run.DAGS if (name, "call") not in told]
         agent.answer = lambda ask: LOGIN_REQUIRED
         if not _told(version, args, "run `dagpass login prod`"):
             failures.append("a refusal with its hint")
@@ -124,6 +126,10 @@ def _served(version: str, args: argparse.Namespace, name: str, api: Api) -> bool
         file=sys.stderr,
     )
     return code == 0 and set(api.answers) == {200}
+
+
+def _contexts(agent: StubAgent) -> list[dict[str, str]]:
+    return [ask.json.get("context", {}) for ask in agent.asks]
 
 
 def _told(version: str, args: argparse.Namespace, hint: str) -> bool:

@@ -70,11 +70,11 @@ class Agent:
 
     def _exchange(self, path: str, body: bytes, deadline: transport.Deadline) -> tuple[int, bytes]:
         try:
-            socket_path = place.agent_socket()
+            paths = place.agent_sockets()
         except place.PlaceError as error:
             raise AgentAway(str(error)) from None
         kept, self._kept = self._kept, None
-        if kept is not None and kept.socket_path == socket_path:
+        if kept is not None and kept.socket_path in paths:
             try:
                 return self._send(kept, path, body, deadline)
             except ConnectionError:
@@ -83,7 +83,7 @@ class Agent:
                 kept.close()
         elif kept is not None:
             kept.close()
-        return self._send(transport.connect(socket_path, deadline), path, body, deadline)
+        return self._send(transport.connect(paths, deadline), path, body, deadline)
 
     def _send(
         self, wire: transport.Wire, path: str, body: bytes, deadline: transport.Deadline

@@ -19,13 +19,17 @@ from typing import Any
 Env = Mapping[str, str]
 
 
-def agent_socket() -> str:
-    """The socket to connect to: the environment's, the running agent's own record, the table's."""
-    if not os.environ.get("DAGPASS_SOCKET"):
-        recorded = _recorded_socket()
-        if recorded is not None:
-            return recorded
-    return socket_place(current_system(), os.environ, Facts.of_this_machine())
+def agent_sockets() -> list[str]:
+    """Where to connect, in order: the environment's place alone, or the running agent's own record
+    and then the table's (another shell may see other folders)."""
+    recorded = None if os.environ.get("DAGPASS_SOCKET") else _recorded_socket()
+    try:
+        guess = socket_place(current_system(), os.environ, Facts.of_this_machine())
+    except PlaceError:
+        if recorded is None:
+            raise
+        return [recorded]
+    return [guess] if recorded is None or recorded == guess else [recorded, guess]
 
 
 def socket_place(system: str, env: Env, facts: Facts) -> str:
@@ -59,6 +63,21 @@ def known_connections() -> frozenset[str] | None:
         return frozenset(str(conn_id) for conn_id in record["connections"])
     except (OSError, ValueError, KeyError, TypeError, PlaceError):
         return None
+
+
+def distrust(socket_path: str) -> str | None:
+    """Why a socket may be another person's; ``None`` where it is ours. Raises where none is there."""
+    about = os.lstat(socket_path)
+    folder = os.stat(os.path.dirname(socket_path))
+    uid = os.geteuid()
+    if not stat.S_ISSOCK(about.st_mode):
+        return "it is no socket"
+    for what, owner in (("it", about.st_uid), ("its folder", folder.st_uid)):
+        if owner != uid:
+            return f"{what} belongs to uid {owner}, we are {uid}"
+    if folder.st_mode & 0o022:
+        return f"others may write to its folder (mode {stat.S_IMODE(folder.st_mode):o})"
+    return None
 
 
 def tcp_endpoint(socket_path: str) -> tuple[int, str] | None:

@@ -8,29 +8,42 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import re
 import socket
 import struct
 import sys
 from typing import Any
 
 from airflow_provider_dagpass import place
-from airflow_provider_dagpass.errors import AgentAway
+from airflow_provider_dagpass.errors import AgentAway, DagpassError
 
 LOOPBACK = "127.0.0.1"
+# It goes into a header.
+_BASE64URL = re.compile(r"[A-Za-z0-9_=-]{1,256}")
 
 
-def connect(socket_path: str, deadline: Deadline) -> Wire:
-    """A new connection, or ``AgentAway``."""
-    try:
-        sock = _over_socket(socket_path, deadline)
-    except TimeoutError:
-        raise
-    except OSError as error:
-        endpoint = place.tcp_endpoint(socket_path)
+def connect(socket_paths: list[str], deadline: Deadline) -> Wire:
+    """A new connection to the first place where somebody listens, or ``AgentAway``."""
+    tried = []
+    if os.environ.get("DAGPASS_TCP") != "1":
+        for path in socket_paths:
+            try:
+                return Wire(_over_socket(path, deadline), path)
+            except TimeoutError:
+                raise
+            except OSError as error:
+                tried.append(f"{path}: {error.strerror or error}")
+    for path in socket_paths:
+        endpoint = place.tcp_endpoint(path)
         if endpoint is None:
-            raise AgentAway(f"{socket_path}: {error.strerror or error}") from None
-        return _over_tcp(socket_path, endpoint, deadline)
-    return Wire(sock, socket_path)
+            continue
+        try:
+            return Wire(_over_tcp(endpoint[0], deadline), path, endpoint)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            tried.append(f"{LOOPBACK}:{endpoint[0]}: {error.strerror or error}")
+    raise AgentAway("; ".join(tried) or f"no endpoint.json beside {socket_paths[0]}")
 
 
 class Deadline:
@@ -69,6 +82,8 @@ class Wire:
         # A capability given by `dagpass run` says who asks; it goes before the machine's own.
         capability = os.environ.get("DAGPASS_CAPABILITY") or self._capability
         if capability:
+            if not _BASE64URL.fullmatch(capability):
+                raise DagpassError("invalid_token", "the capability is no base64url text")
             headers["Authorization"] = f"Bearer {capability}"
         self._http.request("POST", path, body, headers)
         return self._http.getresponse()
@@ -118,6 +133,9 @@ class _Incoming(io.RawIOBase):
 
 
 def _over_socket(path: str, deadline: Deadline) -> socket.socket:
+    why = place.distrust(path)
+    if why is not None:
+        raise DagpassError("access_denied", f"{path} is not to be trusted: {why}")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # Blocking with the kernel's limit: a non-blocking connect gives up at once on a full queue.
@@ -128,36 +146,24 @@ def _over_socket(path: str, deadline: Deadline) -> socket.socket:
             sock.connect(path)
         except BlockingIOError:
             raise TimeoutError from None
-        _check_peer(sock, path)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _check_peer(sock: socket.socket, path: str) -> None:
-    if not hasattr(socket, "SO_PEERCRED"):
-        return  # macOS: the folder is 0700 and lies in the person's own Library.
-    _pid, uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    if uid != os.geteuid():
-        raise AgentAway(f"{path} belongs to uid {uid}, not to you")
-
-
-def _over_tcp(socket_path: str, endpoint: tuple[int, str], deadline: Deadline) -> Wire:
-    port = endpoint[0]
+def _over_tcp(port: int, deadline: Deadline) -> socket.socket:
     if sys.platform == "linux" and not _listener_is_ours(port):
-        raise AgentAway(f"no listener of yours on {LOOPBACK}:{port}")
+        raise ConnectionRefusedError("no listener of yours")
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.settimeout(deadline.left())
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.connect((LOOPBACK, port))
-    except OSError as error:
+    except BaseException:
         sock.close()
-        if isinstance(error, TimeoutError):
-            raise
-        raise AgentAway(f"{LOOPBACK}:{port}: {error.strerror or error}") from None
-    return Wire(sock, socket_path, endpoint)
+        raise
+    return sock
 
 
 def _listener_is_ours(port: int) -> bool:

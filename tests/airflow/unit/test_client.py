@@ -299,3 +299,37 @@ def test_a_listener_of_another_person_gets_no_capability(world: Path) -> None:
     assert "no listener of yours" in str(away.value)
     os.write(stop[1], b"x")
     os.waitpid(pid, 0)
+
+
+def test_tcp_alone_where_the_environment_says_so(
+    agent: StubAgent, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = StubAgent.on_tcp(lambda ask: NOT_FOUND)
+    _endpoint(world, other.port)
+    monkeypatch.setenv("DAGPASS_TCP", "1")
+    AGENT.connection("x")
+    assert (agent.accepted, other.accepted) == (0, 1)
+    other.close()
+
+
+def test_a_stale_record_does_not_hide_the_agent(agent: StubAgent, world: Path) -> None:
+    record = {"pid": 1, "socket": str(world / "gone.sock"), "started_at": 0}
+    (world / "state/dagpass/agent.lock").write_text(json.dumps(record))
+    assert AGENT.connection("x") is None
+
+
+def test_a_socket_in_a_folder_that_others_may_write_to_is_not_trusted(agent: StubAgent, world: Path) -> None:
+    (world / "run/dagpass").chmod(0o777)
+    with pytest.raises(DagpassError) as refused:
+        AGENT.connection("x")
+    assert (refused.value.code, agent.accepted) == ("access_denied", 0)
+
+
+def test_a_capability_that_breaks_the_header_is_refused_and_not_shown(
+    agent: StubAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGPASS_CAPABILITY", "s3cret\r\nX-Evil: 1")
+    with pytest.raises(DagpassError) as refused:
+        AGENT.connection("x")
+    assert "s3cret" not in repr(refused.value)
+    assert agent.asks == []

@@ -29,19 +29,19 @@ def test_every_case_of_the_shared_table_finds_its_place(case: dict) -> None:
 def test_the_running_agents_record_goes_before_the_table(world: Path) -> None:
     record = {"pid": 1, "socket": "/elsewhere/agent.sock", "started_at": 0}
     (world / "state/dagpass/agent.lock").write_text(json.dumps(record))
-    assert place.agent_socket() == "/elsewhere/agent.sock"
+    assert place.agent_sockets() == ["/elsewhere/agent.sock", str(world / "run/dagpass/agent.sock")]
 
 
 def test_the_environment_goes_before_the_record(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (world / "state/dagpass/agent.lock").write_text('{"socket": "/elsewhere/agent.sock"}')
     monkeypatch.setenv("DAGPASS_SOCKET", "/mine/agent.sock")
-    assert place.agent_socket() == "/mine/agent.sock"
+    assert place.agent_sockets() == ["/mine/agent.sock"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"socket": "agent.sock"}', '{"socket": 7}', "null"])
 def test_a_record_that_says_nothing_is_not_one(world: Path, text: str) -> None:
     (world / "state/dagpass/agent.lock").write_text(text)
-    assert place.agent_socket() == str(world / "run/dagpass/agent.sock")
+    assert place.agent_sockets() == [str(world / "run/dagpass/agent.sock")]
 
 
 @pytest.mark.parametrize(
