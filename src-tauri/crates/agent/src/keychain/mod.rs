@@ -28,6 +28,9 @@ mod system_store;
 mod system_store;
 
 #[cfg(test)]
+#[cfg(windows)]
+mod credential_manager;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 #[cfg(target_os = "linux")]

@@ -158,6 +158,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_hardened_process_leaves_no_core_and_cannot_be_traced() {
+        harden().unwrap();
+        assert_eq!(rustix::process::getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(rustix::process::dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert!(executable(std::process::id()).is_some(), "it still sees itself");
+    }
+
+    #[test]
     fn a_process_name_with_parentheses_does_not_shift_the_fields() {
         let line = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 9 9";
         let stat = Stat::parse(line).unwrap();

@@ -1,18 +1,18 @@
-//! macOS: processes by libproc. The owner of a TCP connection is not visible without a privilege.
+//! macOS: processes by libproc's two calls. The owner of a TCP connection is not visible without a
+//! privilege.
+#![expect(unsafe_code, reason = "libproc fills buffers by pointer")]
 
+use std::ffi::{OsString, c_void};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use libproc::libproc::bsd_info::BSDInfo;
-use libproc::libproc::proc_pid::{pidinfo, pidpath};
+use libc::{PROC_PIDPATHINFO_MAXSIZE, PROC_PIDTBSDINFO, SZOMB, proc_bsdinfo};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// `sun_path`, its closing zero included (unix(4)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 104;
-
-/// `SZOMB` of `sys/proc.h`.
-const ZOMBIE: u32 = 5;
 
 /// Keeps secrets out of core dumps. Debuggers need the user's consent already.
 pub fn harden() -> io::Result<()> {
@@ -26,13 +26,19 @@ pub fn started_at(pid: u32) -> Option<u64> {
 }
 
 pub fn executable(pid: u32) -> Option<PathBuf> {
-    pidpath(i32::try_from(pid).ok()?).ok().map(PathBuf::from)
+    let mut buffer = vec![0_u8; PROC_PIDPATHINFO_MAXSIZE as usize];
+    let size = u32::try_from(buffer.len()).ok()?;
+    let pid = i32::try_from(pid).ok()?;
+    // SAFETY: the buffer has `size` bytes; the call says how many it filled.
+    let filled = unsafe { libc::proc_pidpath(pid, buffer.as_mut_ptr().cast::<c_void>(), size) };
+    buffer.truncate(usize::try_from(filled).ok().filter(|&filled| filled > 0)?);
+    Some(PathBuf::from(OsString::from_vec(buffer)))
 }
 
 /// Does this very process still run? A zombie does not, nor does a later one with the same pid.
 pub fn process_alive(pid: u32, started_at: Option<u64>) -> bool {
     info(pid).is_some_and(|info| {
-        info.pbi_status != ZOMBIE
+        info.pbi_status != SZOMB
             && started_at.is_none_or(|started_at| started_at == start_mark(&info))
     })
 }
@@ -52,10 +58,17 @@ pub fn listener_holder(_port: u16) -> Option<String> {
     None
 }
 
-fn info(pid: u32) -> Option<BSDInfo> {
-    pidinfo::<BSDInfo>(i32::try_from(pid).ok()?, 0).ok()
+fn info(pid: u32) -> Option<proc_bsdinfo> {
+    let pid = i32::try_from(pid).ok()?;
+    let size = i32::try_from(size_of::<proc_bsdinfo>()).ok()?;
+    // SAFETY: numbers and characters only, for which all zeros is a value; the call gets the size.
+    unsafe {
+        let mut info: proc_bsdinfo = std::mem::zeroed();
+        let into = (&raw mut info).cast::<c_void>();
+        (libc::proc_pidinfo(pid, PROC_PIDTBSDINFO, 0, into, size) == size).then_some(info)
+    }
 }
 
-fn start_mark(info: &BSDInfo) -> u64 {
+fn start_mark(info: &proc_bsdinfo) -> u64 {
     info.pbi_start_tvsec.saturating_mul(1_000_000).saturating_add(info.pbi_start_tvusec)
 }

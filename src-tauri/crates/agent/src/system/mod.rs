@@ -73,3 +73,6 @@ async fn poll_until_ended(pid: u32, started_at: Option<u64>) {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+#[cfg(test)]
+#[cfg(windows)]
+mod windows_tests;

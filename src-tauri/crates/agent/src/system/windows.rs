@@ -24,7 +24,7 @@ use windows_sys::Win32::Security::{
 use windows_sys::Win32::System::Diagnostics::Debug::{
     SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
 };
-use windows_sys::Win32::System::Pipes::GetNamedPipeClientProcessId;
+use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, WaitNamedPipeW};
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, GetProcessTimes, OpenProcess, OpenProcessToken,
     PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW,
@@ -49,6 +49,13 @@ pub struct LocalListener {
 impl LocalListener {
     /// Makes the first instance of the pipe; fails where another program holds the name.
     pub fn bind(place: &Path) -> io::Result<Self> {
+        // The system's own flag for this is the guard; Wine does not know it.
+        if stands(place) {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("{} is in use by a running program", place.display()),
+            ));
+        }
         let waiting = Mutex::new(instance(place, true)?);
         Ok(Self { place: place.to_owned(), waiting })
     }
@@ -189,6 +196,14 @@ pub fn tcp_peer_uid(_local: SocketAddr, _peer: SocketAddr) -> Option<u32> {
 /// Not visible here: the error then names the port alone.
 pub fn listener_holder(_port: u16) -> Option<String> {
     None
+}
+
+/// Is there a pipe of this name? Asks without taking its waiting instance.
+fn stands(place: &Path) -> bool {
+    let name: Vec<u16> = place.as_os_str().encode_wide().chain([0]).collect();
+    // SAFETY: the name is zero-ended; one millisecond is waited at most.
+    let waits = unsafe { WaitNamedPipeW(name.as_ptr(), 1) };
+    waits != 0 || io::Error::last_os_error().kind() != io::ErrorKind::NotFound
 }
 
 fn instance(place: &Path, first: bool) -> io::Result<NamedPipeServer> {
