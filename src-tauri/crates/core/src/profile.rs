@@ -235,11 +235,22 @@ pub struct EndpointOverrides {
 }
 
 /// How this profile's issuer is reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Network {
     /// A PEM file beside the system's trust store. There is no switch to skip verification.
     pub ca_file: Option<PathBuf>,
     /// Instead of the system's and the environment's.
     pub proxy: Option<String>,
     pub no_proxy: Option<String>,
+}
+
+/// A proxy's address may carry a password.
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("ca_file", &self.ca_file)
+            .field("proxy", &self.proxy.is_some())
+            .field("no_proxy", &self.no_proxy)
+            .finish()
+    }
 }

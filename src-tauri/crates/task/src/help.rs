@@ -2,9 +2,10 @@
 
 use crate::house::House;
 use crate::shell::{Failure, say};
-use crate::{Outcome, Verb, deny, fmt, idp, lint, macos, setup, test, verify, windows};
+use crate::{Outcome, Verb, demo, deny, fmt, idp, lint, macos, setup, test, verify, windows};
 
-const VERBS: [(&str, Verb, &str); 11] = [
+const VERBS: [(&str, Verb, &str); 12] = [
+    ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
     ("setup", setup::run, "install what is missing, saying what and why"),
     ("fmt", fmt::run, "format every crate (--check only looks)"),

@@ -3,6 +3,7 @@
 //! clean clone has it within seconds.
 
 mod cross;
+mod demo;
 mod deny;
 mod fmt;
 mod help;
