@@ -187,7 +187,7 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!(value["seq"], number + 1);
             assert_eq!(value["prev"], previous);
-            assert_eq!(value["time"], "2026-11-18T09:46:40.000Z");
+            assert_eq!(value["time"], "2026-11-18T11:06:40.000Z");
             previous = hex(line.as_bytes());
         }
     }

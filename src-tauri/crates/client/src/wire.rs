@@ -374,14 +374,6 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
-/// `POST /v1/doctor`: as `GET`, and compares the caller's proxy variables with the agent's.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DoctorAsk {
-    /// `https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`, in either case.
-    pub proxies: BTreeMap<String, String>,
-}
-
 /// `POST /v1/discover`: what a discovery document says, before there is a profile.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
