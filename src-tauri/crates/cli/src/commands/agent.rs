@@ -1,6 +1,7 @@
 //! `dagpass agent`: run, start, stop, restart, status of the daemon.
 
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ pub(crate) enum Agent {
     Run {
         /// Handed on to `dagpass-agent run`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<std::ffi::OsString>,
+        args: Vec<OsString>,
     },
     /// Start it in the background
     Start,
@@ -35,7 +36,7 @@ pub(crate) enum Agent {
 
 pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
     match command {
-        Agent::Run { args } => return system::become_program(&launch::agent_program()?, &args),
+        Agent::Run { args } => return foreground(world, &args),
         Agent::Start => start(world)?,
         Agent::Stop => stop(world)?,
         Agent::Restart => {
@@ -48,6 +49,16 @@ pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
         Agent::Status => status(world)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn foreground(world: &World, args: &[OsString]) -> Result<ExitCode, Failure> {
+    let mut command = Command::new(launch::agent_program()?);
+    command.arg("run").args(args);
+    if let Some(place) = world.find()?.named_place() {
+        command.env("DAGPASS_SOCKET", place.to_string());
+    }
+    system::become_program(command)
+        .map_err(|error| Failure::new("io", "the agent's program cannot be run").because(error))
 }
 
 fn start(world: &World) -> Result<(), Failure> {

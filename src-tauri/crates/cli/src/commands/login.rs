@@ -86,7 +86,9 @@ impl Screen {
         match event {
             SignInEvent::Browser { url, redirect_uri, opened, paste, .. } => {
                 output::say(&show::browser(url, *opened));
-                if !opened && let Some(line) = show::tunnel(redirect_uri, &show::Ssh::here()) {
+                let ssh = show::Ssh::here();
+                let elsewhere = !opened && (self.no_open || ssh.is_used());
+                if elsewhere && let Some(line) = show::tunnel(redirect_uri, &ssh) {
                     output::say(&line);
                 }
                 if *paste && !opened && self.takes_paste() {

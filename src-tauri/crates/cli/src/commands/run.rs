@@ -37,7 +37,7 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn run(world: &World, args: Run) -> Result<ExitCode, Failure> {
-    let started = start(world, &args).map_err(|failure| failure.exit(RUN_FAILED))?;
+    let started = start(world, &args)?;
     let ended = system::attend(started.child);
     // The agent sees the end by itself within a second; asking makes it at once.
     if let Err(failure) = world.ask_running(|agent| agent.end_run(&started.run.id)) {
@@ -59,18 +59,19 @@ struct Started {
 
 fn start(world: &World, args: &Run) -> Result<Started, Failure> {
     let [program, arguments @ ..] = args.command.as_slice() else {
-        return Err(Failure::usage("no program is named"));
+        return Err(Failure::usage("no program is named").exit(RUN_FAILED));
     };
+    let ours = |failure: Failure| failure.exit(RUN_FAILED);
     let ask = RunAsk {
         pid: Some(std::process::id()),
         profiles: args.profile.clone(),
         env: args.env.clone(),
         command: name(program),
     };
-    let run = world.ask(|agent| agent.start_run(&ask))?;
+    let run = world.ask(|agent| agent.start_run(&ask)).map_err(ours)?;
     let mut command = Command::new(program);
     command.args(arguments).env("DAGPASS_CAPABILITY", run.capability.as_str());
-    if let Some(place) = world.find()?.place_in_use() {
+    if let Some(place) = world.find().map_err(ours)?.place_in_use() {
         command.env("DAGPASS_SOCKET", place.to_string());
     }
     if let Some(env) = &args.env {
@@ -81,7 +82,7 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
         Err(error) => {
             let exit = if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
             let what = format!("`{}` cannot be run", program.display());
-            world.ask_running(|agent| agent.end_run(&run.id))?;
+            world.ask_running(|agent| agent.end_run(&run.id)).map_err(ours)?;
             Err(Failure { exit, ..Failure::new("io", what).because(error) })
         }
     }

@@ -1,7 +1,6 @@
 //! Linux and macOS: becoming another program, and standing in for one with its signals.
 #![expect(unsafe_code, reason = "a signal handler runs between any two instructions")]
 
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,13 +11,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::exit::Failure;
-
-/// Replaces this process by `program run ARGS`.
-pub(crate) fn become_program(program: &Path, args: &[OsString]) -> Result<ExitCode, Failure> {
-    let error = Command::new(program).arg("run").args(args).exec();
-    let what = format!("{} cannot be run", program.display());
-    Err(Failure::new("io", what).because(error))
+/// Replaces this process; comes back only where that fails.
+pub(crate) fn become_program(mut command: Command) -> io::Result<ExitCode> {
+    Err(command.exec())
 }
 
 /// The child that signals are handed to; 0 once it has ended.

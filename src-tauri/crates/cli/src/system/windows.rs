@@ -1,7 +1,6 @@
 //! Windows: standing in for another program.
 #![expect(unsafe_code, reason = "console signals are ignored through C")]
 
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -9,14 +8,9 @@ use std::process::{Child, Command, ExitCode};
 
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
 
-use crate::exit::Failure;
-
-/// Runs `program run ARGS` in our place; there is no exec here.
-pub(crate) fn become_program(program: &Path, args: &[OsString]) -> Result<ExitCode, Failure> {
-    let failed =
-        |error| Failure::new("io", format!("{} cannot be run", program.display())).because(error);
-    let child = Command::new(program).arg("run").args(args).spawn().map_err(failed)?;
-    attend(child).map_err(failed)
+/// Runs the program in our place; there is no exec here.
+pub(crate) fn become_program(mut command: Command) -> io::Result<ExitCode> {
+    attend(command.spawn()?)
 }
 
 /// Waits for the child and ends as it does. Ctrl-C reaches the child by the console, so we only

@@ -45,6 +45,10 @@ impl Ssh {
         let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         Self { user: variable("USER"), connection: variable("SSH_CONNECTION") }
     }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.connection.is_some()
+    }
 }
 
 /// The line that brings the callback from the browser's machine to this one.
