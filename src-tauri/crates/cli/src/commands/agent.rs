@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use dagpass_client::{ClientError, launch};
+use zeroize::Zeroizing;
 
 use crate::exit::Failure;
 use crate::world::{World, compare_version};
@@ -32,6 +33,8 @@ pub(crate) enum Agent {
     Restart,
     /// Whether it runs, since when and where
     Status,
+    /// Open the store that a passphrase protects; the passphrase comes by stdin
+    Unlock,
 }
 
 pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
@@ -47,6 +50,7 @@ pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
             start(world)?;
         }
         Agent::Status => status(world)?,
+        Agent::Unlock => unlock(world)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -101,4 +105,21 @@ fn status(world: &World) -> Result<(), Failure> {
         "running for {since}: {}, pid {}\nsocket {}\nTCP 127.0.0.1:{}",
         agent.version, agent.pid, agent.socket, agent.tcp_port
     ))
+}
+
+fn unlock(world: &World) -> Result<(), Failure> {
+    let mut passphrase = Zeroizing::new(String::new());
+    let read = if output::stdin_is_terminal() {
+        output::ask("passphrase: ");
+        let read = system::without_echo(|| std::io::stdin().read_line(&mut passphrase));
+        output::say("");
+        read
+    } else {
+        std::io::stdin().read_line(&mut passphrase)
+    };
+    read.map_err(|error| Failure::new("io", "the passphrase cannot be read").because(error))?;
+    let passphrase = passphrase.trim_end_matches(['\r', '\n']);
+    let status = world.ask(|agent| agent.unlock(passphrase))?;
+    output::say(&format!("the store is {}", status.agent.store_state));
+    Ok(())
 }

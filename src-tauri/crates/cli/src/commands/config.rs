@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
 use clap::Subcommand;
-use dagpass_client::wire::ConfigProblem;
+use dagpass_client::wire::{ConfigProblem, ConfigReply};
 use dagpass_client::{launch, place};
 
 use crate::exit::{CHECK_FAILED, Failure};
@@ -50,9 +50,10 @@ fn read(path: &Path) -> Result<String, Failure> {
 
 fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     let file = file.map_or_else(path, Ok)?;
-    let output = agent(&["config-check".as_ref(), file.as_os_str(), "--json".as_ref()])?;
-    let problems: Vec<ConfigProblem> = serde_json::from_slice(&output.stdout)
+    let output = agent(&["config-check".as_ref(), file.as_os_str()])?;
+    let found: ConfigReply = serde_json::from_slice(&output.stdout)
         .map_err(|_| complaint("the config cannot be checked", &output))?;
+    let problems = found.problems;
     if world.json {
         output::json(&problems)?;
     } else if problems.is_empty() {
@@ -82,7 +83,7 @@ fn agent(args: &[&std::ffi::OsStr]) -> Result<Output, Failure> {
 fn complaint(what: &str, output: &Output) -> Failure {
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    Failure::new("config_invalid", what).because(last.trim())
+    Failure::new("config_invalid", what).because(last.trim().trim_start_matches("error: "))
 }
 
 /// `FILE:LINE:COLUMN: KEY: MESSAGE`, which editors can follow.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -50,6 +50,15 @@ fn hand_on(signal: Signal) -> io::Result<()> {
         })
     }?;
     Ok(())
+}
+
+/// Reads from the terminal without showing what is typed.
+pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let stty = |argument: &str| Command::new("stty").arg(argument).stdin(Stdio::inherit()).status();
+    stty("-echo")?;
+    let line = read();
+    stty("echo")?;
+    line
 }
 
 /// A new file that only we can read.

@@ -6,7 +6,10 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
-use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::Win32::System::Console::{
+    ENABLE_ECHO_INPUT, GetConsoleMode, GetStdHandle, STD_INPUT_HANDLE, SetConsoleCtrlHandler,
+    SetConsoleMode,
+};
 
 /// Runs the program in our place; there is no exec here.
 pub(crate) fn become_program(mut command: Command) -> io::Result<ExitCode> {
@@ -22,6 +25,25 @@ pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
     }
     let code = child.wait()?.code().unwrap_or(1);
     Ok(u8::try_from(code).map_or_else(|_| std::process::exit(code), ExitCode::from))
+}
+
+/// Reads from the console without showing what is typed.
+pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let mut mode = 0;
+    // SAFETY: a handle that is no console makes the calls fail and nothing else.
+    let console = unsafe { GetStdHandle(STD_INPUT_HANDLE) };
+    // SAFETY: as above; `mode` outlives the call.
+    let known = unsafe { GetConsoleMode(console, &mut mode) } != 0;
+    if known {
+        // SAFETY: as above.
+        unsafe { SetConsoleMode(console, mode & !ENABLE_ECHO_INPUT) };
+    }
+    let line = read();
+    if known {
+        // SAFETY: as above.
+        unsafe { SetConsoleMode(console, mode) };
+    }
+    line
 }
 
 /// The user's profile folder is closed to others by its inherited rights.
