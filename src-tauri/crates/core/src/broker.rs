@@ -3,18 +3,25 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::audit::{Event, Outcome, Record};
 use crate::cache::Cached;
 use crate::error::{ErrorCode, Refusal};
 use crate::policy;
-use crate::ports::Ports;
+use crate::ports::{Pending, Ports};
 use crate::profile::Profile;
+use crate::race::{First, first};
 use crate::refresh::{Refresh, landing, not_recorded};
 use crate::request::{Caller, SessionKey, Target, TokenRequest};
 use crate::session::SessionState;
-use crate::slot::{Cause, Plan, Slot};
+use crate::slot::{Cause, Landing, Plan, Slot};
 use crate::token::{AccessToken, TokenSet};
+
+/// How long does a caller wait for a new token while the old one is still valid?
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Sessions and their tokens. The one place a token is handed out from.
 #[derive(Clone)]
@@ -102,13 +109,35 @@ impl Broker {
             }
             Plan::Fly { fallback, cause } => {
                 let flight = self.refresh(slot, &request.target, cause).once();
-                match (landing(flight).await, fallback) {
-                    (Err(_), Some(token)) if token.valid_at(self.ports.clock.now()) => Ok(token),
-                    (landed, _) => landed,
-                }
+                self.await_landing(flight, fallback, cause).await
             }
             Plan::Refuse(refusal) => Err(refusal),
             Plan::Load => Err(not_recorded("the session could not be loaded")),
+        }
+    }
+
+    /// Waits for the flight; a token that is still valid is served where it fails, or where it
+    /// takes so long that the caller's own patience would end first.
+    async fn await_landing(
+        &self,
+        flight: watch::Receiver<Option<Landing>>,
+        fallback: Option<Cached>,
+        cause: Cause,
+    ) -> Landing {
+        let Some(token) = fallback else { return landing(flight).await };
+        let mut landed: Pending<'_, Landing> = Box::pin(landing(flight));
+        let outcome = if cause == Cause::Expiry {
+            let mut over = self.ports.clock.sleep(PATIENCE);
+            match first(&mut landed, &mut over).await {
+                First::Left(outcome) => outcome,
+                First::Right(()) => return Ok(token),
+            }
+        } else {
+            landed.await
+        };
+        match outcome {
+            Err(_) if token.valid_at(self.ports.clock.now()) => Ok(token),
+            outcome => outcome,
         }
     }
 

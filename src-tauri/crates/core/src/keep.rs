@@ -74,7 +74,8 @@ impl Broker {
         let safety = match saved {
             Ok(Saved::Kept) => Safety::Kept,
             Ok(Saved::Fallback) => Safety::Fallback,
-            Err(failure) => return Err(refusals::store(&slot.profile(), &failure)),
+            // Asked before the browser opened; what fails since then is retried, and told.
+            Err(_) => Safety::MemoryOnly,
         };
         let due = freshness::refresh_at(
             set.received_at,

@@ -24,6 +24,7 @@ mod keep;
 pub mod policy;
 pub mod ports;
 pub mod profile;
+mod race;
 mod refresh;
 pub mod refusals;
 pub mod request;

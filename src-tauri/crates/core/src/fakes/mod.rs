@@ -30,11 +30,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Stands until it is moved, in either direction.
 #[derive(Debug)]
-pub struct FakeClock(AtomicI64);
+pub struct FakeClock(Arc<AtomicI64>);
 
 impl FakeClock {
     pub fn at(secs: i64) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(secs * 1000)))
+        Arc::new(Self(Arc::new(AtomicI64::new(secs * 1000))))
     }
 
     pub fn jump(&self, secs: i64) {
@@ -51,10 +51,16 @@ impl Clock for FakeClock {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
 
-    /// Sleeping moves the clock: a test waits for nothing.
+    /// Sleeping lets everything else have its turn, then moves the clock: a test waits for nothing.
     fn sleep(&self, span: Duration) -> Pending<'static, ()> {
-        self.0.fetch_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
-        Box::pin(async {})
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let clock = self.0.clone();
+        Box::pin(async move {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            clock.fetch_add(millis, Ordering::SeqCst);
+        })
     }
 
     fn chance(&self) -> f64 {

@@ -192,3 +192,14 @@ async fn logout_revokes_the_current_refresh_token_once_and_forgets_it() {
     let refusal = token(&broker, &ask("prod")).await.unwrap_err();
     assert_eq!(refusal.hint.as_deref(), Some("run `dagpass login prod`"));
 }
+
+#[tokio::test]
+async fn a_hanging_issuer_does_not_keep_a_caller_whose_token_is_still_valid() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    world.clock.jump(3580);
+    let shut = world.server.gate.lock().await;
+    assert_eq!(bytes(&broker).await, "at-1");
+    drop(shut);
+}

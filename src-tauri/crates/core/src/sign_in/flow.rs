@@ -9,11 +9,11 @@ use crate::ports::{
     AuthorizationServer, Browser, Callbacks, Clock, Grant, Pending, RefreshTokenStore, TokenFailure,
 };
 use crate::profile::Profile;
+use crate::race::{First, first};
 use crate::refusals;
 use crate::session::StoredSession;
 use crate::sign_in::plan::{BROWSER_WINDOW, BrowserWay, DeviceWay, plan};
 use crate::sign_in::poll::{Next, Polling};
-use crate::sign_in::race::{First, first};
 use crate::sign_in::{
     Arrival, AuthorizationRequest, Desktop, Offers, Progress, SignInOptions, Step, Verdict,
 };

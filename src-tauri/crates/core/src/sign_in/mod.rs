@@ -3,7 +3,6 @@
 mod flow;
 pub mod plan;
 pub mod poll;
-mod race;
 
 use std::time::Duration;
 
