@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 mod config;
+mod doctor;
 
 pub use config::{ConfigProblem, ConfigReply};
+pub use doctor::{DoctorAsk, Finding};
 
 /// Sent with every request: scripts in a browser cannot set a header whose name begins `Sec-`.
 pub const GUARD_HEADER: &str = "Sec-Dagpass";
@@ -358,20 +360,6 @@ impl fmt::Debug for Endpoint {
             .field("port", &self.port)
             .finish_non_exhaustive()
     }
-}
-
-/// `GET /v1/doctor`, and each line `dagpass doctor` adds of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// `config`, `discovery`, `clock`, `keychain`, `socket`, `port`, `proxy`, `ca`, `airflow`.
-    pub check: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<String>,
-    /// `ok`, `warning`, `problem`, `skipped`.
-    pub verdict: String,
-    pub detail: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
 }
 
 /// `POST /v1/discover`: what a discovery document says, before there is a profile.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use hyper::{Method, StatusCode};
 
-use dagpass_client::wire::{ConfigReply, ConnectionIds, DiscoverAsk};
+use dagpass_client::wire::{ConfigReply, ConnectionIds, DiscoverAsk, DoctorAsk};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::refusals;
 use dagpass_core::token::Secret;
@@ -21,7 +21,7 @@ const ROUTES: [(&str, &[Method]); 15] = [
     ("/v1/airflow/connection", &[Method::POST]),
     ("/v1/status", &[Method::GET]),
     ("/v1/connections", &[Method::GET]),
-    ("/v1/doctor", &[Method::GET]),
+    ("/v1/doctor", &[Method::GET, Method::POST]),
     ("/v1/config", &[Method::GET, Method::PUT]),
     ("/v1/discover", &[Method::POST]),
     ("/v1/sign-in", &[Method::POST]),
@@ -63,7 +63,7 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("POST", "/v1/airflow/connection") => tokens::connection(api, &asked).await,
         ("GET", "/v1/status") => Ok(reply::json(&status::status(api).await)),
         ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api))),
-        ("GET", "/v1/doctor") => Ok(findings(api).await),
+        ("GET" | "POST", "/v1/doctor") => findings(api, &asked).await,
         ("GET", "/v1/config") => Ok(reply::json(&api.config.reply())),
         ("PUT", "/v1/config") => put_config(api, &asked).await,
         ("POST", "/v1/discover") => discover(api, &asked).await,
@@ -85,7 +85,13 @@ fn connection_ids(api: &Api) -> ConnectionIds {
     ConnectionIds { version: 1, connections: api.config.current().connection_ids() }
 }
 
-async fn findings(api: &Api) -> Reply {
+async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let shell = if asked.method == Method::POST {
+        let ask: DoctorAsk = asked.parse()?;
+        Some(Proxies::read(|name| ask.proxies.get(name).cloned()))
+    } else {
+        None
+    };
     let (config, problems) = (api.config.current(), api.config.problems());
     let own = Proxies::read(|name| std::env::var(name).ok());
     let scene = doctor::Scene {
@@ -98,10 +104,9 @@ async fn findings(api: &Api) -> Reply {
         socket: &api.about.socket,
         tcp_port: Some(api.about.tcp_port),
         own_proxies: &own,
-        // The shell's are compared where the shell is: by the command line.
-        shell_proxies: None,
+        shell_proxies: shell.as_ref(),
     };
-    reply::json(&doctor::examine(&scene).await)
+    Ok(reply::json(&doctor::examine(&scene).await))
 }
 
 async fn put_config(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {

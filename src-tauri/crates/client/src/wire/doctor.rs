@@ -1,0 +1,27 @@
+//! What `doctor` is asked and says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /v1/doctor`: what only the caller's shell knows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DoctorAsk {
+    /// `https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`, in either case.
+    pub proxies: BTreeMap<String, String>,
+}
+
+/// One thing that was looked at. `GET /v1/doctor` answers a list, as does `POST`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `config`, `discovery`, `clock`, `keychain`, `socket`, `port`, `proxy`, `ca`, `airflow`.
+    pub check: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// `ok`, `warning`, `problem`, `skipped`.
+    pub verdict: String,
+    pub detail: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
