@@ -2,9 +2,11 @@
 
 use crate::house::House;
 use crate::shell::{Failure, say};
-use crate::{Outcome, Verb, demo, deny, fmt, idp, lint, macos, setup, test, verify, windows};
+use crate::{
+    Outcome, Verb, airflow, demo, deny, fmt, idp, lint, macos, setup, test, verify, windows,
+};
 
-const VERBS: [(&str, Verb, &str); 12] = [
+const VERBS: [(&str, Verb, &str); 13] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
     ("setup", setup::run, "install what is missing, saying what and why"),
@@ -13,6 +15,7 @@ const VERBS: [(&str, Verb, &str); 12] = [
     ("deny", deny::run, "licences, banned crates and sources of every dependency"),
     ("test", test::run, "the tests of the workspace"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
+    ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),
     (
         "windows",
         windows::run,

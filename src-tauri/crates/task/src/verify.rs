@@ -5,18 +5,20 @@ use std::time::{Duration, Instant};
 
 use crate::house::House;
 use crate::shell::{Failure, say};
-use crate::{Outcome, Verb, deny, fmt, idp, lint, macos, setup, test, windows};
+use crate::{Outcome, Verb, airflow, demo, deny, fmt, idp, lint, macos, setup, test, windows};
 
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 8] = [
+const STEPS: [(&str, Verb); 10] = [
     ("setup", setup::run),
     ("format", fmt::check),
     ("lint", lint::run),
     ("deny", deny::run),
     ("test", test::run),
     ("provider", idp::run),
+    ("airflow", airflow::run),
+    ("demo", demo::run),
     ("windows", windows::run),
     ("macos", macos::run),
 ];
