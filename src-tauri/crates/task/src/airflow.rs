@@ -15,12 +15,6 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Makes what one DAG under the newest Airflow stands on.
-pub(crate) fn prepare(house: &House) -> Result<(), Failure> {
-    setup::packages(For::Airflow)?;
-    runner(house).words("prepare --airflow 3.3").minutes(15).run()
-}
-
 fn runner(house: &House) -> Shell {
     Shell::new("python3").arg(house.at("tests/airflow/run.py")).env("DAGPASS_CACHE", &house.cache)
 }
