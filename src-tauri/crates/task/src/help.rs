@@ -3,10 +3,11 @@
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, demo, deny, fmt, idp, lint, macos, setup, test, verify, windows,
+    Outcome, Verb, airflow, demo, deny, fmt, idp, lint, macos, release, setup, test, verify,
+    windows,
 };
 
-const VERBS: [(&str, Verb, &str); 13] = [
+const VERBS: [(&str, Verb, &str); 14] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
     ("setup", setup::run, "install what is missing, saying what and why"),
@@ -21,6 +22,7 @@ const VERBS: [(&str, Verb, &str); 13] = [
         windows::run,
         "build the headless programs for Windows, run their tests under Wine",
     ),
+    ("release", release::run, "the two programs as they ship, and their sizes"),
     ("macos", macos::run, "type-check the headless programs for macOS"),
     ("help", run, "this list"),
     ("--help", run, "this list"),

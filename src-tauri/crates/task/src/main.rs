@@ -12,6 +12,7 @@ mod house;
 mod idp;
 mod lint;
 mod macos;
+mod release;
 mod setup;
 mod shell;
 mod test;
