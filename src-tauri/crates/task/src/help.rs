@@ -3,11 +3,11 @@
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, demo, deny, fmt, idp, lint, macos, release, setup, test, verify,
+    Outcome, Verb, airflow, bench, demo, deny, fmt, idp, lint, macos, release, setup, test, verify,
     windows,
 };
 
-const VERBS: [(&str, Verb, &str); 14] = [
+const VERBS: [(&str, Verb, &str); 15] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
     ("setup", setup::run, "install what is missing, saying what and why"),
@@ -15,6 +15,7 @@ const VERBS: [(&str, Verb, &str); 14] = [
     ("lint", lint::run, "clippy over the workspace, warnings are errors"),
     ("deny", deny::run, "licences, banned crates and sources of every dependency"),
     ("test", test::run, "the tests of the workspace"),
+    ("bench", bench::run, "figures of the optimised build, beside Debian's oidc-agent"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
     ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),
     (

@@ -3,6 +3,7 @@
 //! clean clone has it within seconds.
 
 mod airflow;
+mod bench;
 mod cross;
 mod demo;
 mod deny;

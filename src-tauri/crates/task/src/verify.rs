@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, demo, deny, fmt, idp, lint, macos, release, setup, test, windows,
+    Outcome, Verb, airflow, bench, demo, deny, fmt, idp, lint, macos, release, setup, test, windows,
 };
 
 /// How long may the whole take from nothing on two cores?
@@ -29,7 +29,8 @@ const STEPS: [(&str, Verb); 10] = [
 const LEFT_OUT: [&str; 3] = [deny::LEFT_OUT, windows::LEFT_OUT, macos::LEFT_OUT];
 
 /// What is too long for every day.
-const RELEASE_STEPS: [(&str, Verb, &str); 1] = [("release", release::run, release::ADDS)];
+const RELEASE_STEPS: [(&str, Verb, &str); 2] =
+    [("release", release::run, release::ADDS), ("bench", bench::run, bench::ADDS)];
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     let mut steps = STEPS.to_vec();
