@@ -44,17 +44,18 @@ pub(crate) struct Setting<'a> {
     /// `detect`, `drop`, `grace`, `never`.
     pub(crate) rotation: &'a str,
     pub(crate) tls: Option<&'a Certificates>,
+    /// Whether authorization requests must be pushed (RFC 9126).
+    pub(crate) par: bool,
 }
 
 impl Setting<'_> {
     pub(crate) const fn of(family: Family) -> Self {
-        Self { family, access: 300, rotation: "detect", tls: None }
+        Self { family, access: 300, rotation: "detect", tls: None, par: false }
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Idp {
-    pub(crate) family: Family,
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) api: String,
@@ -73,13 +74,16 @@ impl Idp {
         if let Some(tls) = setting.tls {
             command.arg("--tls").arg(&tls.chain).arg(&tls.key);
         }
+        command.arg("--key").arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("idp-key.json"));
+        if setting.par {
+            command.arg("--require-par");
+        }
         let process = Process::spawn("provider", &mut command);
         let line: Value = process.stdout.wait_for("line of the provider", |text| {
             text.split_once('\n').map(|(line, _)| serde_json::from_str(line).unwrap())
         });
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
         Self {
-            family: setting.family,
             issuer: text("issuer"),
             client_id: text("client_id"),
             api: text("api"),
@@ -137,6 +141,11 @@ impl Idp {
     /// Asks for a fault; `tests/idp/faults.mjs` lists the kinds.
     pub(crate) fn fault(&self, fault: &Value) {
         self.post("fault", fault);
+    }
+
+    /// Changes a habit of the family; `tests/idp/families.mjs` lists them.
+    pub(crate) fn quirk(&self, quirk: &Value) {
+        self.post("quirk", quirk);
     }
 
     pub(crate) fn release(&self) {

@@ -2,15 +2,23 @@
 //! fact. Linux only: the keychain here is gnome-keyring under a private D-Bus.
 
 #![cfg(target_os = "linux")]
-#![cfg_attr(
-    test,
-    expect(dead_code, reason = "the tests that use the rest of the stage come with the agent")
-)]
 
+#[cfg(test)]
+mod agent_start;
 #[cfg(test)]
 mod argv;
 #[cfg(test)]
+mod at_the_sandbox;
+#[cfg(test)]
+mod browser_sign_in;
+#[cfg(test)]
 mod certificates;
+#[cfg(test)]
+mod device_pkce;
+#[cfg(test)]
+mod device_sign_in;
+#[cfg(test)]
+mod ended;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
@@ -18,11 +26,33 @@ mod http;
 #[cfg(test)]
 mod idp;
 #[cfg(test)]
+mod keychain_states;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod logout;
+#[cfg(test)]
+mod many_callers;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod pasted_callback;
+#[cfg(test)]
+mod rotation;
+#[cfg(test)]
+mod run_child;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod scan_finds_leaks;
 #[cfg(test)]
+mod scene;
+#[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod two_agents;
 #[cfg(test)]
 mod wait;
 #[cfg(test)]

@@ -48,7 +48,9 @@ async function signIn(page, url) {
   let status = 0;
   page.on('request', (request) => {
     const { origin, pathname } = new URL(request.url());
-    if (origin !== provider) requests.push(`${origin}${pathname}`);
+    // The provider's own pages may ask for what they like; ours may not.
+    const from = request.isNavigationRequest() ? origin : new URL(request.frame().url()).origin;
+    if (from !== provider) requests.push(`${origin}${pathname}`);
   });
   page.on('response', (response) => {
     if (response.request().isNavigationRequest() && new URL(response.url()).origin !== provider) status = response.status();

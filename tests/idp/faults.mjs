@@ -88,7 +88,7 @@ export class Faults {
       const let_go = (go_on) => {
         this.held.delete(let_go);
         call.released = now();
-        if (!go_on && call.state !== 'done') this.record.finish(call, 0);
+        if (!go_on) this.record.finish(call, 0);
         resolve(go_on);
       };
       this.held.add(let_go);

@@ -1,8 +1,8 @@
 // The independent provider as a program: prints one JSON line once it listens, and ends when its
 // standard input does, so that no test can leave it behind.
 //   node provider.mjs --family pingone|pingfederate|pingam [--port 0] [--at-ttl 5] [--rt-ttl 3600]
-//                     [--rotation detect|drop|grace|never] [--tls CHAIN KEY] [--require-par] [--detached]
-import { readFileSync } from 'node:fs';
+//                     [--rotation detect|drop|grace|never] [--tls CHAIN KEY] [--key FILE] [--require-par] [--detached]
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { control } from './control.mjs';
 import { CLIENT, dress, publicKeys, signingKey } from './dress.mjs';
 import { FAMILIES, PLAIN } from './families.mjs';
@@ -12,14 +12,13 @@ import { listen, recordedAndFaulty } from './serve.mjs';
 import { Memory } from './store.mjs';
 
 /** Starts a rig in this process. `tls` is `{chain, key}`: the leaf's chain ends in its own CA. */
-export async function start({ family: name, port = 0, access = 5, refresh = 3600, rotation = 'detect', tls, requirePar = false }) {
+export async function start({ family: name, port = 0, access = 5, refresh = 3600, rotation = 'detect', tls, requirePar = false, key = signingKey() }) {
   const family = FAMILIES[name];
   const quirks = { ...PLAIN, ...family.quirks };
   const rig = { skewMs: 0, ttl: { access, refresh } };
   const memory = new Memory(rotation);
   const record = new Record();
   const faults = new Faults(record);
-  const key = signingKey();
 
   // The issuer names the port, so the port comes first and the library second.
   let answer;
@@ -63,6 +62,7 @@ function options(args) {
       case '--rt-ttl': found.refresh = Number(value); at += 1; break;
       case '--rotation': found.rotation = value; at += 1; break;
       case '--tls': found.tls = { chain: readFileSync(value), key: readFileSync(args[at + 2]) }; at += 2; break;
+      case '--key': found.key = keptKey(value); at += 1; break;
       case '--require-par': found.requirePar = true; break;
       case '--detached': found.detached = true; break;
       default: throw new Error(`unknown argument ${args[at]}`);
@@ -70,6 +70,16 @@ function options(args) {
   }
   if (!FAMILIES[found.family]) throw new Error(`--family is one of ${Object.keys(FAMILIES).join(', ')}`);
   return found;
+}
+
+/** Many rigs, one key: making one takes a second of a core. */
+function keptKey(file) {
+  if (!existsSync(file)) {
+    const fresh = `${file}.${process.pid}`;
+    writeFileSync(fresh, JSON.stringify(signingKey()), { mode: 0o600 });
+    renameSync(fresh, file);
+  }
+  return JSON.parse(readFileSync(file));
 }
 
 if (import.meta.filename === process.argv[1]) {

@@ -47,14 +47,19 @@ export class Record {
   }
 
   finish(call, status, reply) {
+    if (call.state === 'done') return;
     call.state = 'done';
     call.took = now() - call.at;
     call.status = status;
     call.error = reply?.error ?? null;
     call.issued = reply?.refresh_token ? fingerprint(reply.refresh_token) : null;
     call.access = reply?.access_token ? fingerprint(reply.access_token) : null;
-    for (const name of SECRETS_IN_REPLY) this.secret(name, reply?.[name]);
     this.tell();
+  }
+
+  /** Secrets count from the moment they exist, whether or not they ever arrive. */
+  handOut(reply) {
+    for (const name of SECRETS_IN_REPLY) this.secret(name, reply?.[name]);
   }
 
   secret(kind, value) {

@@ -24,9 +24,14 @@ export function recordedAndFaulty({ library, routes, record, faults, rig }) {
     const fault = faults.take(call);
     if (await faults.before(fault, call, req, res)) return;
     afterwards(res, async (chunk, send) => {
-      record.finish(call, res.statusCode, parsed(chunk));
+      const reply = parsed(chunk);
+      const done = () => record.finish(call, res.statusCode, reply);
+      record.handOut(reply);
       recordCode(record, res.getHeader('location'));
-      if (await faults.after(fault, call, req, res)) send();
+      // A call is done once its answer is on the wire, or never will be.
+      if (!(await faults.after(fault, call, req, res))) return done();
+      res.once('finish', done);
+      return send();
     });
     const run = () => library(req, res);
     if (endpoint === 'token') skewed(rig.skewMs, run);

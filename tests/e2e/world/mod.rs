@@ -158,6 +158,13 @@ impl World {
         self.keep(&agent.name, ended);
     }
 
+    /// The agent was ended by somebody else: waits for that and keeps what it said.
+    pub(crate) fn forget_agent(&self) {
+        let mut agent = self.agents.borrow_mut().pop().expect("an agent ran");
+        let ended = agent.ended();
+        self.keep(&agent.name, ended);
+    }
+
     pub(crate) fn restart_agent(&self) {
         self.stop_agent();
         self.start_agent();

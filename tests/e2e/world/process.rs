@@ -145,7 +145,11 @@ impl Captured {
                 return value;
             }
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !guard.1, "no {what} in:\n{}", guard.0);
+            if left.is_zero() || guard.1 {
+                let (text, over) = guard.clone();
+                drop(guard);
+                panic!("no {what} (over: {over}) in:\n{text}");
+            }
             guard = self.changed.wait_timeout(guard, left).unwrap().0;
         }
     }

@@ -1,0 +1,74 @@
+//! Fact: on an ssh box `--no-open` prints the URL, takes the callback URL that a person pastes, and
+//! checks its `state`; where the provider requires it the request is pushed first (RFC 9126).
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::idp::{Family, Setting};
+use crate::scene::Scene;
+use crate::world::Process;
+
+/// Starts the sign-in and gives the URL it prints.
+fn printed_url(scene: &Scene) -> (Process, String) {
+    let mut command = scene.world.command(env!("CARGO_BIN_EXE_dagpass"));
+    command.args(["login", "--browser", "--no-open"]).stdin(Stdio::piped());
+    let login = Process::spawn("dagpass login --no-open", &mut command);
+    let url = login.stderr.wait_for("authorization URL", |text| {
+        let origin = scene.idp.issuer.split('/').take(3).collect::<Vec<_>>().join("/");
+        let word = text.split_whitespace().find(|word| word.starts_with(&origin))?;
+        text.contains(&format!("{word}\n")).then(|| word.to_owned())
+    });
+    (login, url)
+}
+
+fn finish(scene: &Scene, mut login: Process, pasted: &str) {
+    writeln!(login.stdin(), "{pasted}").unwrap();
+    let ended = login.ended().expect(0);
+    scene.world.keep("dagpass login --no-open", ended);
+    assert_eq!(scene.idp.call_api(&scene.token()), 200);
+}
+
+#[test]
+fn a_pasted_callback_signs_in_on_every_family() {
+    for family in Family::ALL {
+        let scene = Scene::new(Setting::of(family));
+        let (login, url) = printed_url(&scene);
+        let callback = scene.idp.authorize(&url);
+        finish(&scene, login, &callback);
+        scene.close();
+    }
+}
+
+#[test]
+fn a_pasted_callback_with_another_state_is_not_taken() {
+    let scene = Scene::new(Setting::of(Family::PingOne));
+    let (mut login, url) = printed_url(&scene);
+    let callback = scene.idp.authorize(&url);
+    let (before, after) = callback.split_once("state=").unwrap();
+    let rest = after.split_once('&').map(|(_, rest)| format!("&{rest}")).unwrap_or_default();
+    let mut stdin = login.stdin();
+    writeln!(stdin, "{before}state=forged{rest}").unwrap();
+    login.stderr.wait_for("refusal of the forged state", |text| {
+        text.to_lowercase().contains("state").then_some(())
+    });
+    assert!(scene.idp.calls("endpoint=token").is_empty());
+    writeln!(stdin, "{callback}").unwrap();
+    drop(stdin);
+    let ended = login.ended().expect(0);
+    scene.world.keep("dagpass login --no-open", ended);
+    scene.close();
+}
+
+#[test]
+fn where_the_provider_requires_it_the_request_is_pushed_first() {
+    let scene = Scene::new(Setting { par: true, ..Setting::of(Family::PingFederate) });
+    let (login, url) = printed_url(&scene);
+    assert!(url.contains("request_uri=") && !url.contains("code_challenge"), "{url}");
+    let callback = scene.idp.authorize(&url);
+    finish(&scene, login, &callback);
+    let pushed = scene.idp.calls("endpoint=pushed_authorization_request");
+    assert_eq!((pushed.len(), &pushed[0]["pkce"]), (1, &json!(true)));
+    scene.close();
+}
