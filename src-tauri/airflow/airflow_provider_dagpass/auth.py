@@ -64,6 +64,7 @@ class AgentAuth(AuthBase):
 
     def _token(self, rejected: str | None = None) -> str:
         ask = {**self._named_by_login(), **self._ask, "context": context.current()}
+        ask["env"] = context.environment(self._ask.get("env"))
         token: str = AGENT.token(**ask, rejected=rejected)["access_token"]
         if token != self._masked:
             # Airflow compiles one expression of all values it masks: never twice for one.

@@ -1,4 +1,5 @@
-"""Which DAG, task and run asks. For the record only: the agent never decides by it."""
+"""Which DAG, task and run asks (for the record: the agent never decides by it), and in which
+environment."""
 
 from __future__ import annotations
 
@@ -20,6 +21,11 @@ def current() -> dict[str, str]:
         # A parse every 30 seconds is not use: it must not keep a session warm.
         context["purpose"] = "dag-parse"
     return context
+
+
+def environment(configured: str | None) -> str | None:
+    """Whose connections are meant: `dagpass run --env`, `$DAGPASS_ENV`, else what is configured."""
+    return os.environ.get("DAGPASS_ENV") or configured
 
 
 def _in_dag_processor() -> bool:

@@ -29,7 +29,8 @@ _SAY_NOTHING_OF_THE_ID = frozenset(
 class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
     """``[secrets] backend = airflow_provider_dagpass.secrets.DagpassBackend``.
 
-    ``env``: the environment whose connections are meant (``[env.NAME.connection.ID]``).
+    ``env``: the environment whose connections are meant (``[env.NAME.connection.ID]``), where
+    ``$DAGPASS_ENV`` names none.
     ``next``: ``{"class": …, "kwargs": {…}}``, the backend that had this slot before.
     """
 
@@ -68,7 +69,8 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
             log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._unknown))
             self._unknown = []
         try:
-            found = AGENT.connection(conn_id, env=self._env, context=context.current())
+            env = context.environment(self._env)
+            found = AGENT.connection(conn_id, env=env, context=context.current())
         except DagpassError as error:
             if _is_ours(conn_id, error):
                 _refuse(error)

@@ -16,7 +16,7 @@ from stub_agent import NOT_FOUND, StubAgent
 
 @pytest.fixture(autouse=True)
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("DAGPASS_SOCKET", "DAGPASS_CAPABILITY", "DAGPASS_TCP", "DAGPASS_AIRFLOW"):
+    for name in ("DAGPASS_SOCKET", "DAGPASS_CAPABILITY", "DAGPASS_TCP", "DAGPASS_ENV", "DAGPASS_AIRFLOW"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

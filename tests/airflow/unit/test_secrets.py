@@ -51,6 +51,15 @@ def test_a_connection_that_only_the_agent_knows(agent: StubAgent) -> None:
     assert agent.asks[0].json == {"conn_id": "warehouse_api", "env": "dev"}
 
 
+def test_the_environment_of_this_shell_goes_before_the_configured_one(
+    agent: StubAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DagpassBackend().get_connection("x")
+    monkeypatch.setenv("DAGPASS_ENV", "dev")
+    DagpassBackend(env="prod").get_connection("x")
+    assert [ask.json.get("env") for ask in agent.asks] == [None, "dev"]
+
+
 def test_the_constructor_does_no_io_and_never_raises(agent: StubAgent) -> None:
     for kwargs in ({}, {"env": "dev"}, {"next": {"class": "no.such.Class"}}, {"next": "{"}, {"typo": "1"}):
         DagpassBackend(**kwargs)

@@ -127,3 +127,17 @@ fn s24_a_file_at_the_socket_s_place_is_never_removed_and_a_stale_socket_is() {
     world.start_agent();
     world.close();
 }
+
+#[test]
+fn a_socket_that_vanished_is_made_again_with_a_new_capability() {
+    let door = Door::open();
+    let socket = door.world.socket();
+    std::fs::remove_dir_all(socket.parent().unwrap()).unwrap();
+    crate::wait::until("the socket to be made again", || {
+        std::os::unix::net::UnixStream::connect(&socket).ok()
+    });
+    let endpoint = std::fs::read_to_string(socket.with_file_name("endpoint.json")).unwrap();
+    assert!(!endpoint.contains(&door.capability));
+    assert_eq!(door.ask("GET", "/v1/status", &[]).status, 401, "the old capability has ended");
+    door.world.close();
+}

@@ -22,7 +22,7 @@ pub(crate) struct Ledger {
 }
 
 struct Open {
-    file: File,
+    file: Arc<File>,
     length: u64,
     next: u64,
     /// SHA-256 of the last line without its newline, in hex.
@@ -55,18 +55,30 @@ impl Ledger {
             length += 1;
         }
         let (next, previous) = end_of_chain(&tail);
-        let open = Open { file, length, next, previous, unsynced: false, line: Vec::new() };
+        let open = Open {
+            file: Arc::new(file),
+            length,
+            next,
+            previous,
+            unsynced: false,
+            line: Vec::new(),
+        };
         Ok(Self { clock, open: Mutex::new(open) })
     }
 
-    /// Makes what was appended durable; called about once a second.
+    /// Makes what was appended durable; called about once a second. Nobody who asks meanwhile waits
+    /// for the disk: it is written to without the lock.
     pub(crate) fn sync(&self) {
-        let mut open = self.lock();
-        if open.unsynced {
-            match open.file.sync_data() {
-                Ok(()) => open.unsynced = false,
-                Err(error) => tracing::error!(%error, "ledger not synced"),
+        let file = {
+            let mut open = self.lock();
+            if !std::mem::take(&mut open.unsynced) {
+                return;
             }
+            open.file.clone()
+        };
+        if let Err(error) = file.sync_data() {
+            self.lock().unsynced = true;
+            tracing::error!(%error, "ledger not synced");
         }
     }
 
@@ -103,7 +115,7 @@ impl Open {
         line.remove(body);
         let hash = hex(&line);
         line.push(b'\n');
-        let written = self.file.write_all(&line);
+        let written = (&*self.file).write_all(&line);
         if let Err(error) = written {
             // Half a line would break the chain for whoever comes next.
             self.file.set_len(self.length)?;
@@ -132,7 +144,10 @@ fn end_of_chain(tail: &[u8]) -> (u64, String) {
 }
 
 fn hex(line: &[u8]) -> String {
-    Sha256::digest(line).iter().map(|byte| format!("{byte:02x}")).collect()
+    let nibble = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    let digest = Sha256::digest(line);
+    // Twice a request: by `format!` a digest would cost 32 allocations.
+    digest.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
 }
 
 /// UTC with milliseconds (RFC 3339).

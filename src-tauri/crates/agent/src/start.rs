@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dagpass_client::place::{self, Place};
-use dagpass_client::wire::{ConnectionIds, Endpoint};
+use dagpass_client::place;
+use dagpass_client::wire::ConnectionIds;
 use dagpass_core::broker::Broker;
 use dagpass_core::ports::{Clock, Ports, StoreFailure};
 use dagpass_core::sign_in::SignInPorts;
@@ -22,7 +22,7 @@ use crate::local_api::{About, Api, Loopback, Parts, random, serve};
 use crate::ping::{Ping, install_crypto};
 use crate::program::complain;
 use crate::scheduler::Scheduler;
-use crate::system::{self, LocalListener};
+use crate::system;
 use crate::telemetry;
 
 /// Why the agent does not run.
@@ -66,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 async fn agent() -> Result<(), NotStarted> {
+    let told_to_end = system::told_to_end();
     let state = place::state_dir()?;
     let instance = Instance::acquire(&state)?;
     let place = place::socket()?;
@@ -91,14 +92,13 @@ async fn agent() -> Result<(), NotStarted> {
         started_at: clock.now(),
         socket: name.clone(),
         tcp_port: loopback.port,
+        endpoint_file: place::endpoint_file(&place)?,
         connections_file: state.join("connections.json"),
     };
     let api = Arc::new(wire(&clock, &config, &ledger, store, about));
     api.adopt_config();
-    let endpoint = publish(&api, &place)?;
-    // The socket comes last: where it answers, all else stands.
-    let listener = LocalListener::bind(Path::new(&name))
-        .map_err(|cause| NotStarted::Socket { place: name.clone(), cause })?;
+    let listener =
+        api.stand().map_err(|cause| NotStarted::Socket { place: name.clone(), cause })?;
     instance
         .publish(Path::new(&name), clock.now())
         .map_err(|cause| NotStarted::File { path: state.join("agent.lock"), cause })?;
@@ -109,10 +109,10 @@ async fn agent() -> Result<(), NotStarted> {
         () = serve(api.clone(), listener, loopback) => {}
         () = scheduler.run() => {}
         () = api.stop.notified() => {}
-        () = system::told_to_end() => {}
+        () = told_to_end => {}
     }
     ledger.sync();
-    tidy(&endpoint);
+    tidy(&api.about.endpoint_file);
     tracing::info!("stopped");
     Ok(())
 }
@@ -161,22 +161,6 @@ fn chosen(asked: &config::StoreChoice, state: &Path) -> Result<StoreChoice, Stor
     };
     choice.remember(state)?;
     Ok(choice)
-}
-
-/// `endpoint.json`: new at every start, readable by its owner alone.
-fn publish(api: &Api, place: &Place) -> Result<PathBuf, NotStarted> {
-    let path = place::endpoint_file(place)?;
-    let file = |cause| NotStarted::File { path: path.clone(), cause };
-    system::private_dir(path.parent().unwrap_or(Path::new("."))).map_err(file)?;
-    let endpoint = Endpoint {
-        version: 1,
-        pid: std::process::id(),
-        port: api.about.tcp_port,
-        capability: api.endpoint_capability(),
-    };
-    let text = zeroize::Zeroizing::new(serde_json::to_vec(&endpoint).unwrap_or_default());
-    system::write_private(&path, &text).map_err(file)?;
-    Ok(path)
 }
 
 fn tidy(endpoint: &Path) {

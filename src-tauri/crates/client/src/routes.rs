@@ -11,8 +11,8 @@ use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
     AirflowConnection, ConfigReply, ConnectionAsk, ConnectionIds, DiscoverAsk, DiscoverReply,
-    ErrorReply, Finding, PastedCallback, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk,
-    SignOutReply, Status, TokenAsk, TokenReply,
+    DoctorAsk, ErrorReply, Finding, PastedCallback, RunAsk, RunReply, SignInAsk, SignInEvent,
+    SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte?
@@ -40,8 +40,8 @@ impl Agent {
         self.get("/v1/status", LIMIT)
     }
 
-    pub fn doctor(&self) -> Result<Vec<Finding>, ClientError> {
-        self.get("/v1/doctor", SLOW_LIMIT)
+    pub fn doctor(&self, ask: &DoctorAsk) -> Result<Vec<Finding>, ClientError> {
+        self.post("/v1/doctor", ask, SLOW_LIMIT)
     }
 
     /// Opens a store that a passphrase protects.

@@ -2,9 +2,12 @@
 
 use crate::house::House;
 use crate::shell::{Failure, say};
-use crate::{Outcome, Verb, demo, deny, fmt, idp, lint, macos, setup, test, verify, windows};
+use crate::{
+    Outcome, Verb, airflow, bench, demo, deny, fmt, idp, lint, macos, release, setup, test, verify,
+    windows,
+};
 
-const VERBS: [(&str, Verb, &str); 12] = [
+const VERBS: [(&str, Verb, &str); 15] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
     ("setup", setup::run, "install what is missing, saying what and why"),
@@ -12,12 +15,15 @@ const VERBS: [(&str, Verb, &str); 12] = [
     ("lint", lint::run, "clippy over the workspace, warnings are errors"),
     ("deny", deny::run, "licences, banned crates and sources of every dependency"),
     ("test", test::run, "the tests of the workspace"),
+    ("bench", bench::run, "figures of the optimised build, beside Debian's oidc-agent"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
+    ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),
     (
         "windows",
         windows::run,
         "build the headless programs for Windows, run their tests under Wine",
     ),
+    ("release", release::run, "the two programs as they ship, and their sizes"),
     ("macos", macos::run, "type-check the headless programs for macOS"),
     ("help", run, "this list"),
     ("--help", run, "this list"),

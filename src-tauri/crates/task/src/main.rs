@@ -2,6 +2,8 @@
 //! how its end is told; never touches the product's own code, and needs nothing but `std`, so that a
 //! clean clone has it within seconds.
 
+mod airflow;
+mod bench;
 mod cross;
 mod demo;
 mod deny;
@@ -11,6 +13,7 @@ mod house;
 mod idp;
 mod lint;
 mod macos;
+mod release;
 mod setup;
 mod shell;
 mod test;

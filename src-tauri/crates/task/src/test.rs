@@ -17,7 +17,7 @@ pub(crate) fn build(house: &House) -> Result<Outcome, Failure> {
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     build(house)?;
     Shell::new("cargo")
-        .words("test --workspace --all-targets --locked --no-fail-fast")
+        .words("test --workspace --lib --bins --tests --locked --no-fail-fast")
         .inside(&house.root)
         .minutes(15)
         .run()?;

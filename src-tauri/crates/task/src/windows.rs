@@ -12,6 +12,9 @@ use crate::shell::{Failure, Shell, say};
 const TARGET: &str = "x86_64-pc-windows-gnu";
 const RANDOM: &str = "src-tauri/crates/task/cross/bcryptprimitives.c";
 
+pub(crate) const LEFT_OUT: &str =
+    "a real Windows: Wine stands for it; a private CA is verified on real machines only";
+
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     if let Some(why) = cross::missing() {
         return Ok(Outcome::Skipped(format!("Windows: {why}")));
@@ -23,7 +26,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     let prefix = Prefix::made(house)?;
     toolchain.cargo(house, "build", TARGET).run()?;
     let tested = tests(&toolchain, house, &prefix);
-    prefix.end()?;
+    prefix.end();
     tested?;
     Ok(Outcome::Done)
 }
@@ -71,7 +74,10 @@ impl Prefix {
             .env("DISPLAY", "")
     }
 
-    fn end(&self) -> Result<(), Failure> {
-        self.wine(Shell::new("wineserver").arg("-k")).minutes(1).run()
+    /// The server stays for a while after the last program: end it, if it has not ended by itself.
+    fn end(&self) {
+        if self.wine(Shell::new("wineserver").arg("-k")).minutes(1).read().is_err() {
+            say("Wine's server had ended by itself");
+        }
     }
 }

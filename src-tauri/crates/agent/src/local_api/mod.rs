@@ -13,7 +13,8 @@ mod status;
 mod tokens;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
@@ -22,6 +23,7 @@ use hyper::body::Bytes;
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+use dagpass_client::wire::Endpoint;
 use dagpass_core::broker::Broker;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::{Clock, Witness};
@@ -35,9 +37,13 @@ pub(crate) use server::{Loopback, serve};
 use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
 use crate::ping::Ping;
+use crate::system::{self, LocalListener};
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use sign_in::SignIns;
+
+/// The name of the capability in `endpoint.json`: good for everything, until the agent ends.
+const ENDPOINT: &str = "endpoint";
 
 /// What the routes work with.
 pub(crate) struct Api {
@@ -62,7 +68,9 @@ pub(crate) struct Api {
 #[derive(Clone, Debug)]
 pub(crate) struct About {
     pub(crate) started_at: Timestamp,
+    /// Socket path or pipe name.
     pub(crate) socket: String,
+    pub(crate) endpoint_file: PathBuf,
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
 }
@@ -97,10 +105,30 @@ impl Api {
         }
     }
 
-    /// The capability of `endpoint.json`: good for everything, until the agent ends.
-    pub(crate) fn endpoint_capability(&self) -> Zeroizing<String> {
-        let holder = Holder { id: "endpoint".to_owned(), narrowed_to: None, env: None };
-        self.capabilities.grant(holder)
+    /// Writes `endpoint.json`, new at every start and readable by its owner alone, then binds the
+    /// socket beside it: where the socket answers, all else stands.
+    pub(crate) fn stand(&self) -> io::Result<LocalListener> {
+        let path = &self.about.endpoint_file;
+        if let Some(folder) = path.parent() {
+            system::private_dir(folder)?;
+        }
+        let holder = Holder { id: ENDPOINT.to_owned(), narrowed_to: None, env: None };
+        let endpoint = Endpoint {
+            version: 1,
+            pid: std::process::id(),
+            port: self.about.tcp_port,
+            capability: self.capabilities.grant(holder),
+        };
+        let text = Zeroizing::new(serde_json::to_vec(&endpoint)?);
+        system::write_private(path, &text)?;
+        LocalListener::bind(Path::new(&self.about.socket))
+    }
+
+    /// The socket's file is gone (a cleaner of temporary folders, a new runtime folder): everything
+    /// beside it is made anew, and the old capability ends.
+    pub(crate) fn stand_again(&self) -> io::Result<LocalListener> {
+        self.capabilities.revoke(ENDPOINT);
+        self.stand()
     }
 }
 

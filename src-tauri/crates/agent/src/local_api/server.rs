@@ -34,6 +34,8 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 const BODY_LIMIT: usize = 16 * 1024;
 /// A config is longer than a token request, and comes from its owner alone.
 const CONFIG_LIMIT: usize = 256 * 1024;
+/// How often is it asked whether the socket's file is still there, while nobody connects?
+const LOOK: Duration = Duration::from_secs(2);
 /// How long is the longest pause after a capability that is not valid?
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -64,17 +66,25 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
     for listener in loopback.listeners {
         tokio::spawn(serve_tcp(api.clone(), listener, port));
     }
+    let mut local = local;
     loop {
-        match local.accept().await {
-            Ok((stream, peer)) if peer.is_ours() => {
+        match tokio::time::timeout(LOOK, local.accept()).await {
+            Ok(Ok((stream, peer))) if peer.is_ours() => {
                 tokio::spawn(serve_local(api.clone(), stream, peer));
             }
             // Closed without a byte.
-            Ok((_foreign, peer)) => refused_peer(&api, &peer),
-            Err(error) => {
+            Ok(Ok((_foreign, peer))) => refused_peer(&api, &peer),
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "accept failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            Err(_quiet) if local.is_reachable() => {}
+            Err(_quiet) => match api.stand_again() {
+                Ok(again) => local = again,
+                Err(error) => {
+                    tracing::error!(%error, "the socket vanished and cannot be made again")
+                }
+            },
         }
     }
 }

@@ -30,7 +30,8 @@ pub use unix::{
 };
 #[cfg(windows)]
 pub use windows::{
-    LocalListener, LocalStream, own_sid, own_uid, private_dir, read_private, write_private,
+    LocalListener, LocalStream, own_sid, own_uid, private_dir, read_private, told_to_end,
+    write_private,
 };
 
 /// The process at the other end of a local connection, as the system tells it.

@@ -1,8 +1,9 @@
 //! `dagpass doctor`: the agent's findings, and what only this shell can see. Never asks Ping itself.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use dagpass_client::wire::{Finding, Status};
+use dagpass_client::wire::{DoctorAsk, Finding, Status};
 use dagpass_client::{Agent, ClientError};
 
 use super::airflow::wiring;
@@ -12,12 +13,11 @@ use crate::world::World;
 
 pub(crate) fn run(world: &World) -> Result<ExitCode, Failure> {
     let mut findings = Vec::new();
-    match world.ask(look) {
+    let ask = DoctorAsk { proxies: proxies(|name| std::env::var(name).ok()) };
+    match world.ask(|agent| look(agent, &ask)) {
         Ok((status, mut agents)) => {
-            let shell = shell_proxy(|name| std::env::var(name).ok());
             findings.push(answers(&status));
             findings.push(version(&status.agent.version));
-            findings.extend(proxy(shell.as_deref(), &agents));
             findings.append(&mut agents);
         }
         Err(failure) => findings.push(away(failure)),
@@ -32,8 +32,15 @@ pub(crate) fn run(world: &World) -> Result<ExitCode, Failure> {
     Ok(if bad { ExitCode::from(CHECK_FAILED) } else { ExitCode::SUCCESS })
 }
 
-fn look(agent: &Agent) -> Result<(Status, Vec<Finding>), ClientError> {
-    Ok((agent.status()?, agent.doctor()?))
+fn look(agent: &Agent, ask: &DoctorAsk) -> Result<(Status, Vec<Finding>), ClientError> {
+    Ok((agent.status()?, agent.doctor(ask)?))
+}
+
+/// The agent keeps the proxy of its own start, so this shell's may be another one: it compares.
+fn proxies(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let names = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"];
+    let both = names.into_iter().flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()]);
+    both.filter_map(|name| Some((name.clone(), variable(&name)?))).collect()
 }
 
 fn finding(check: &str, verdict: &str, detail: impl Into<String>) -> Finding {
@@ -67,28 +74,6 @@ fn away(failure: Failure) -> Finding {
     let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let detail = format!("{}{cause}", reply.error_description);
     Finding { hint: reply.hint, ..finding("agent", "problem", detail) }
-}
-
-/// The agent keeps the proxy of its own start, so this shell's may be another one.
-fn proxy(shell: Option<&str>, agents: &[Finding]) -> Option<Finding> {
-    let shell = shell?;
-    let known = agents.iter().any(|one| one.check == "proxy" && one.detail.contains(shell));
-    if known {
-        return None;
-    }
-    let detail = format!("this shell goes through {shell}, the agent does not say that it does");
-    let hint = "set `proxy` in the config, or run `dagpass agent restart` in this shell";
-    Some(Finding { hint: Some(hint.to_owned()), ..finding("proxy", "warning", detail) })
-}
-
-/// Host and port of this shell's proxy, without the password it may hold.
-fn shell_proxy(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-    let url = names.into_iter().filter_map(variable).find(|value| !value.is_empty())?;
-    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    Some(host.to_owned())
 }
 
 fn table(findings: &[Finding]) -> String {
@@ -125,26 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_password_is_not_shown() {
-        let table = [
-            ("http://ada:secret@proxy.corp.example:3128", "proxy.corp.example:3128"),
-            ("proxy:3128", "proxy:3128"),
-            ("http://proxy:3128/", "proxy:3128"),
-        ];
-        for (url, host) in table {
-            let found = shell_proxy(|name| (name == "HTTPS_PROXY").then(|| url.to_owned()));
-            assert_eq!(found.as_deref(), Some(host));
-        }
-        assert_eq!(shell_proxy(|_| None), None);
-    }
-
-    #[test]
-    fn a_shell_with_another_proxy_than_the_agents_is_warned() {
-        let agents = [finding("proxy", "ok", "through proxy:3128")];
-        assert!(proxy(None, &agents).is_none());
-        assert!(proxy(Some("proxy:3128"), &agents).is_none());
-        let other = proxy(Some("other:1"), &agents).unwrap();
-        assert_eq!(other.verdict, "warning");
+    fn the_agent_is_told_this_shells_proxies_and_nothing_else() {
+        let variable =
+            |name: &str| name.to_ascii_lowercase().contains("https").then(|| "p:1".into());
+        let names: Vec<String> = proxies(variable).into_keys().collect();
+        assert_eq!(names, ["HTTPS_PROXY", "https_proxy"]);
     }
 
     #[test]

@@ -65,3 +65,29 @@ pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Resul
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn we_end_as_the_child_does_and_by_128_and_the_signal() {
+        for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill $$", 143)]
+        {
+            let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let ended = format!("{:?}", attend(child).unwrap());
+            assert_eq!(ended, format!("{:?}", ExitCode::from(code)), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_private_file_is_its_owners_alone_and_never_an_old_one() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        let file = create_private(&path).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(create_private(&path).is_err());
+    }
+}

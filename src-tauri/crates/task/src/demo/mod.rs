@@ -23,9 +23,10 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Build)?;
     setup::packages(For::Airflow)?;
     say("building dagpass, its agent and the sandbox");
-    // All of it: one choice of features, so that the tests later build nothing again.
+    // With the features of the test builds (which `--examples` asks for, there being none), so that
+    // `cargo verify` builds nothing again.
     Shell::new("cargo")
-        .words("build --workspace --bins --quiet --locked")
+        .words("build --workspace --lib --bins --examples --quiet --locked")
         .inside(&house.root)
         .minutes(20)
         .run()?;

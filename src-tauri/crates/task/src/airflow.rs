@@ -1,0 +1,20 @@
+//! The Airflow provider in real Airflow, on the versions whose lock files are committed: its own tests
+//! beside Airflow's classes, and every DAG against a stand-in for the agent. The environments, `uv`
+//! and the databases are kept by `tests/airflow/run.py` itself, in the same cache folder.
+
+use crate::Outcome;
+use crate::house::House;
+use crate::setup::{self, For};
+use crate::shell::{Failure, Shell};
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    setup::packages(For::Airflow)?;
+    for part in ["lint", "unit", "rehearse"] {
+        runner(house).arg(part).minutes(10).run()?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn runner(house: &House) -> Shell {
+    Shell::new("python3").arg(house.at("tests/airflow/run.py")).env("DAGPASS_CACHE", &house.cache)
+}
