@@ -13,6 +13,12 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// How fast may we poll, whatever the server allows?
 const FASTEST: Duration = Duration::from_secs(1);
 
+/// How long before the code's end do we look for the last time? A poll at the end comes too late.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
+/// By how much may the wait before the last look be drawn out, so that it keeps the interval?
+const LONGEST_STRETCH: Duration = Duration::from_secs(10);
+
 /// The state between two polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polling {
@@ -60,8 +66,15 @@ impl Polling {
         if now >= self.expires_at {
             return Next::Stop(TokenFailure::ExpiredToken);
         }
-        // One last poll at the end: an approval in the final seconds counts.
-        Next::Wait(wait.min(now.until(self.expires_at)).max(FASTEST))
+        Next::Wait(self.paced(wait, now))
+    }
+
+    /// One poll falls just before the end: an approval in the final seconds counts.
+    fn paced(&self, wait: Duration, now: Timestamp) -> Duration {
+        let last = now.until(self.expires_at.minus(LAST_LOOK));
+        let is_next = last >= wait && last < wait + self.interval.min(LONGEST_STRETCH);
+        let wait = if is_next { last } else { wait };
+        wait.min(now.until(self.expires_at)).max(FASTEST)
     }
 }
 
@@ -104,6 +117,23 @@ mod tests {
         assert_eq!(wait(&polling(5, 600).next(Err(lost(None)), now)), Some(10));
         let asked = Some(Duration::from_secs(42));
         assert_eq!(wait(&polling(5, 600).next(Err(lost(asked)), now)), Some(42));
+    }
+
+    #[test]
+    fn the_last_look_comes_before_the_end_and_keeps_the_interval() {
+        for (interval, now, expected) in [
+            (5, 585, 5),
+            (5, 590, 8),
+            (7, 588, 10),
+            (5, 593, 5),
+            (5, 598, 2),
+            (60, 480, 60),
+            (60, 535, 63),
+        ] {
+            let next = polling(interval, 600)
+                .next(Err(TokenFailure::AuthorizationPending), Timestamp::from_secs(now));
+            assert_eq!(wait(&next), Some(expected), "every {interval} s, at {now}");
+        }
     }
 
     #[test]
