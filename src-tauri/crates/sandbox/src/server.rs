@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::call::{Call, Reply};
 use crate::control;
+use crate::encode::http_date;
 use crate::faults::Kind;
 use crate::routes;
 use crate::sandbox::Shared;
@@ -66,7 +67,8 @@ async fn exchange(
     let dropped = || io::Error::new(io::ErrorKind::ConnectionReset, "as told");
     if !kind.serves() {
         let reply = shared.with(|world| {
-            let reply = kind.reply(world.now());
+            let now = world.now();
+            let reply = kind.reply(now).map(|reply| reply.with("date", http_date(now / 1000)));
             routes::note_unserved(world, &call, &kind, reply.as_ref().map_or(0, |r| r.status));
             reply
         });
