@@ -1,39 +1,39 @@
 //! Every way in which Ping's products differ from each other and from the standards, as a test of what
 //! the client does about it, against the embedded look-alike. A row a fact; a test bears its name.
 //!
-//! | What Ping does | Tests, by module |
+//! | What Ping does | Tests |
 //! |---|---|
-//! | refresh token bound to Ping's session; purge at ten sessions | `sessions`: a_refresh_token_dies_with_pings_session_…, the_eleventh_session_… |
-//! | one current refresh token a session and client | `sessions`: a_second_sign_in_replaces_…, two_profiles_of_one_client_… |
-//! | rotation, no grace, family revoked | `rotation`: a_rotated_refresh_token_is_saved_…, a_replay_by_somebody_else_…, a_token_that_another_writer_rotated_…, a_lost_answer_without_grace_…, an_unanswered_refresh_… |
-//! | grace after a rotation | `rotation`: a_lost_answer_within_the_grace_… |
-//! | rolling interval: field absent, empty, same | `rotation`: the_old_refresh_token_is_kept_… |
-//! | no refresh token (`offline_access`, policy) | `sessions`: a_sign_in_without_a_refresh_token_… |
-//! | no ID token in the device grant | `device`: without_an_id_token_… |
-//! | opaque access token, no `expires_in` | `tokens`: an_opaque_token_… |
-//! | access token of seconds | `tokens`: a_token_of_five_seconds_… |
-//! | scopes of several resources | `tokens`: scopes_of_two_resources_… |
-//! | `aud` a name or a list; two issuers | `tokens`: the_audience_…; `discovery_and_keys`: of_two_issuers_… |
-//! | `:443` in the issuer | `discovery_and_keys`: an_issuer_with_port_443_… |
-//! | templated or partial metadata | `discovery_and_keys`: an_endpoint_that_the_document_leaves_out_… |
-//! | `alg` none or HS256, wrong `kid`, rolled key | `discovery_and_keys`: an_id_token_that_is_not_the_issuers_…, a_forged_id_token_in_a_refresh_…, a_key_that_rolled_over_… |
-//! | pending polls with 403 or 400 | `device`: pingam_answers_a_pending_poll_… |
-//! | `slow_down`, lost poll, late approval | `device`: slow_down_…, a_lost_poll_…, an_approval_in_the_last_seconds_…, a_code_that_nobody_approves_… |
-//! | custom verification URI | `device`: a_custom_verification_uri_… |
-//! | `verification_url` | `device`: the_older_spelling_… |
-//! | authorization code of a minute | `redirect`: a_code_that_lives_a_second_…, a_code_that_came_too_late_… |
-//! | exact, any or wildcard port | `redirect`: an_exact_redirect_…, where_every_registered_port_…, any_port_…, a_redirect_that_is_not_registered_… |
-//! | `iss` in the callback | `redirect`: a_callback_from_another_issuer_… |
-//! | 429, 503, `Retry-After` | `outages`: retry_after_… |
-//! | platform error shape | `outages`: the_platforms_error_shape_… |
-//! | portal, interception, half an answer | `outages`: a_portal_…, an_outage_…, tls_that_somebody_else_ends_… |
-//! | stale revocations lock the client out | `revocation` |
-//! | shapes of groups | `groups`: groups_are_names_… |
-//! | groups change after the sign-in | `groups`: a_group_gained_…, a_grant_without_id_tokens_… |
-//! | JWT refresh token of 4 KB | `rotation`: a_jwt_refresh_token_…; against Windows' limit in the agent's `keychain/tests.rs`: a_record_over_the_limit_is_enveloped_… |
-//! | clocks ten minutes apart | `tokens`: a_clock_ten_minutes_off_… |
-//! | a fleet that wakes | `wake` |
-//! | DPoP required | `tokens`: a_client_that_must_prove_possession_… |
+//! | refresh token bound to Ping's session; purge at ten sessions | `a_refresh_token_dies_with_pings_session_and_the_access_token_serves_to_its_end`, `the_eleventh_session_of_a_person_purges_the_first_and_its_refresh_token` |
+//! | one current refresh token a session and client | `a_second_sign_in_replaces_the_refresh_token_that_its_session_killed`, `two_profiles_of_one_client_in_one_session_cost_the_first_its_sign_in` |
+//! | rotation, no grace, family revoked | `a_rotated_refresh_token_is_saved_before_its_access_token_and_none_is_presented_twice`, `a_replay_by_somebody_else_revokes_the_family_and_the_person_signs_in_again`, `a_token_that_another_writer_rotated_is_read_again_before_the_session_is_given_up`, `a_lost_answer_without_grace_is_named_lost_in_rotation`, `an_unanswered_refresh_is_not_sent_again_while_the_access_token_lives` |
+//! | grace after a rotation | `a_lost_answer_within_the_grace_is_asked_for_again_with_the_same_token` |
+//! | rolling interval: field absent, empty, same | `the_old_refresh_token_is_kept_where_a_refresh_returns_none` |
+//! | no refresh token (`offline_access`, policy) | `a_sign_in_without_a_refresh_token_warns_and_ends_with_its_access_token` |
+//! | no ID token in the device grant | `without_an_id_token_the_person_is_known_by_userinfo_then_by_claims_then_unknown` |
+//! | opaque access token, no `expires_in` | `an_opaque_token_without_expires_in_is_believed_for_300_seconds_and_never_parsed` |
+//! | access token of seconds | `a_token_of_five_seconds_is_never_refreshed_in_a_loop` |
+//! | scopes of several resources | `scopes_of_two_resources_are_refused_in_pings_words_and_the_session_is_kept` |
+//! | `aud` a name or a list; two issuers | `the_audience_is_a_name_or_a_list_and_is_shown_as_it_came`, `of_two_issuers_on_the_same_keys_only_the_pinned_one_counts` |
+//! | `:443` in the issuer | `an_issuer_with_port_443_is_compared_byte_for_byte` |
+//! | templated or partial metadata | `an_endpoint_that_the_document_leaves_out_is_named_and_comes_from_the_profile` |
+//! | `alg` none or HS256, wrong `kid`, rolled key | `an_id_token_that_is_not_the_issuers_signs_nobody_in`, `a_forged_id_token_in_a_refresh_is_refused_and_a_key_not_yet_published_is_waited_for`, `a_key_that_rolled_over_is_found_by_one_reading` |
+//! | pending polls with 403 or 400 | `pingam_answers_a_pending_poll_with_403_and_the_poll_goes_on` |
+//! | `slow_down`, lost poll, late approval | `slow_down_adds_five_seconds_for_good`, `a_lost_poll_does_not_lose_the_sign_in`, `an_approval_in_the_last_seconds_counts`, `a_code_that_nobody_approves_ends_the_polling_at_its_expiry` |
+//! | custom verification URI | `a_custom_verification_uri_is_shown_as_it_came_and_nothing_is_added_to_it` |
+//! | `verification_url` | `the_older_spelling_verification_url_is_read` |
+//! | authorization code of a minute | `a_code_that_lives_a_second_is_redeemed_at_once`, `a_code_that_came_too_late_is_refused_and_tried_once` |
+//! | exact, any or wildcard port | `an_exact_redirect_takes_the_next_registered_port_where_the_first_is_taken`, `where_every_registered_port_is_taken_a_code_signs_in`, `any_port_or_a_wildcard_takes_a_port_of_the_systems_choice`, `a_redirect_that_is_not_registered_shows_only_in_the_browser_and_a_code_signs_in` |
+//! | `iss` in the callback | `a_callback_from_another_issuer_is_refused_and_its_code_never_sent` |
+//! | 429, 503, `Retry-After` | `retry_after_is_honoured_in_seconds_and_as_a_date_and_capped_at_five_minutes` |
+//! | platform error shape | `the_platforms_error_shape_is_read_and_never_ends_a_session` |
+//! | portal, interception, half an answer | `a_portal_a_proxy_or_half_an_answer_is_offline_and_the_refresh_token_is_kept`, `an_outage_is_not_noticed_while_the_access_token_lives`, `tls_that_somebody_else_ends_is_offline_and_no_token_is_sent_into_it` |
+//! | stale revocations lock the client out | `signing_out_revokes_the_current_refresh_token_once_and_never_a_rolled_one`, `a_revocation_whose_answer_was_lost_is_not_sent_again`, `a_client_that_others_got_locked_out_is_named_and_the_session_is_kept` |
+//! | shapes of groups | `groups_are_names_in_every_shape_that_ping_sends` |
+//! | groups change after the sign-in | `a_group_gained_after_the_sign_in_shows_when_ping_says_so_or_after_the_next_one`, `a_grant_without_id_tokens_keeps_its_groups_until_the_next_sign_in` |
+//! | JWT refresh token of 4 KB | `a_jwt_refresh_token_of_four_kilobytes_is_kept_and_rotated`, `a_record_over_the_limit_is_enveloped_and_one_below_comes_back` |
+//! | clocks ten minutes apart | `a_clock_ten_minutes_off_is_reported_and_the_session_still_usable` |
+//! | a fleet that wakes | `fifty_sessions_that_wake_together_are_refreshed_over_a_minute_and_not_at_once` |
+//! | DPoP required | `a_client_that_must_prove_possession_is_told_that_dpop_is_unsupported` |
 
 #[cfg(test)]
 mod clock;
@@ -53,6 +53,8 @@ mod redirect;
 mod revocation;
 #[cfg(test)]
 mod rotation;
+#[cfg(test)]
+mod rows;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
