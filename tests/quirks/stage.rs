@@ -12,7 +12,9 @@ use dagpass_core::ports::{Pending, Ports, Spawn};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::{Caller, SessionKey, TokenRequest};
 use dagpass_core::session::{ActiveSession, EndReason, SessionState, StoredSession};
-use dagpass_sandbox::{Endpoint, Entry, Family, Options, Quirks, Sandbox, fingerprint};
+use dagpass_sandbox::{
+    Endpoint, Entry, Family, Options, Quirks, RedirectMatch, Sandbox, fingerprint,
+};
 use tokio::task::JoinHandle;
 
 use crate::clock::StageClock;
@@ -47,7 +49,10 @@ impl Stage {
     /// With the switches of `change` set before anybody looks.
     pub(crate) fn with(family: Family, change: impl FnOnce(&mut Quirks)) -> Self {
         let sandbox = Sandbox::start(family, Options::default());
-        sandbox.quirks(change);
+        sandbox.quirks(|quirks| {
+            quirks.redirect_match = RedirectMatch::WildcardPort;
+            change(quirks);
+        });
         Self::at(Arc::new(sandbox))
     }
 
@@ -65,6 +70,8 @@ impl Stage {
         install_crypto();
         let mut profile = Profile::new("prod", &sandbox.issuer(), sandbox.client_id());
         profile.scopes = Scopes::parse("openid offline_access api:read");
+        // The system's choice, so that no two flows meet; `redirect` is about the others.
+        profile.redirect.ports = vec![0];
         let ping = Arc::new(Ping::new(clock.clone()));
         let flights = Arc::<Flights>::default();
         let broker = Broker::new(Ports {
