@@ -112,6 +112,10 @@ impl Refresh {
             };
         }
         active.unanswered = None;
+        if let Some(description) = set.disbelieved {
+            let error = "invalid_token".to_owned();
+            return self.fail(active, TokenFailure::Misconfigured { error, description }).await;
+        }
         active.trouble = None;
         let landing = self.publish(&active, set);
         self.slot.held().state = SessionState::Active(Box::new(active.clone()));

@@ -140,6 +140,9 @@ pub struct TokenSet {
     pub identity: Option<Identity>,
     /// `aud` of the access token where it can be seen; `None` is "not visible", never a guess.
     pub audience: Option<Vec<String>>,
+    /// Why the ID token of a refresh is not believed. Then nothing of the answer is served; its
+    /// refresh token alone is kept, because the one that was sent may be dead.
+    pub disbelieved: Option<String>,
 }
 
 /// Where the figure for an access token's end comes from.

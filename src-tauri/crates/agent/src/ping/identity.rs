@@ -66,7 +66,7 @@ impl Finder<'_> {
 
     /// `None` keeps what is known. Only a token that is genuine can speak against the session: one
     /// that cannot be judged now (key not published yet, clocks apart) says nothing, since the
-    /// answer it came with holds the only living refresh token.
+    /// answer it came with holds the only living refresh token. A forged one spoils its answer.
     pub(super) async fn at_refresh(
         &self,
         session: &StoredSession,

@@ -207,7 +207,12 @@ impl Ping {
             received_at: arrival.at,
             server_now: lifetime::server_now(arrival.at, arrival.clock_skew),
         };
-        let identity = who(&finder, grant).await?;
+        let (identity, disbelieved) = match (who(&finder, grant).await, grant) {
+            (Err(TokenFailure::Misconfigured { description, .. }), Grant::RefreshToken { .. }) => {
+                (None, Some(description))
+            }
+            (found, _) => (found?, None),
+        };
         let claims = id_token::hint(&access_token);
         let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
         let (expires_at, expiry_source) =
@@ -228,6 +233,7 @@ impl Ping {
             scope: scope.filter(|scope: &Scopes| !scope.is_empty()),
             identity,
             audience: audience.filter(|audience| !audience.is_empty()),
+            disbelieved,
             access_token,
         })
     }

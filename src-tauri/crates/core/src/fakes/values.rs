@@ -73,6 +73,7 @@ pub fn token_set(
         scope: None,
         identity: None,
         audience: None,
+        disbelieved: None,
     }
 }
 
