@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-
 use dagpass_core::ports::{Clock, Pending, Spawn};
 use dagpass_core::time::Timestamp;
 
@@ -34,7 +32,7 @@ impl Clock for WallClock {
 
     fn chance(&self) -> f64 {
         let mut byte = [0u8; 2];
-        match SystemRandom::new().fill(&mut byte) {
+        match getrandom::fill(&mut byte) {
             Ok(()) => f64::from(u16::from_le_bytes(byte)) / 65_536.0,
             Err(_) => 0.5,
         }

@@ -178,7 +178,7 @@ impl Api {
         self.broker.configure(sessions.into_iter().filter_map(with_profile));
         let ids = ConnectionIds { version: 1, connections: config.connection_ids() };
         let text = serde_json::to_vec(&ids).unwrap_or_default();
-        if let Err(error) = system::write_private(&self.about.connections_file, &text) {
+        if let Err(error) = system::settle_private(&self.about.connections_file, &text) {
             tracing::error!(%error, "connections.json not written");
         }
     }

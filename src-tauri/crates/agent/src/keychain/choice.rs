@@ -61,7 +61,7 @@ impl StoreChoice {
         let bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| StoreFailure::Unavailable(format!("{}: {error}", place.display())))?;
         system::private_dir(state)
-            .and_then(|()| system::write_private(&place, &bytes))
+            .and_then(|()| system::settle_private(&place, &bytes))
             .map_err(|error| unavailable(&place, &error))
     }
 }

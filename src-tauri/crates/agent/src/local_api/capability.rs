@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -54,8 +53,9 @@ impl Capabilities {
 /// 256 fresh random bits, base64url.
 pub(crate) fn random() -> String {
     let mut bytes = Zeroizing::new([0u8; 32]);
-    // The system's generator does not fail once it has been seeded; an all-zero secret must not exist.
-    if SystemRandom::new().fill(bytes.as_mut_slice()).is_err() {
+    // The system's own generator: that of aws-lc first gathers entropy for 35 ms, before the socket
+    // stands. It does not fail once it has been seeded; an all-zero secret must not exist.
+    if getrandom::fill(bytes.as_mut_slice()).is_err() {
         std::process::abort();
     }
     URL_SAFE_NO_PAD.encode(bytes.as_slice())

@@ -120,7 +120,7 @@ impl Api {
             capability: self.capabilities.grant(holder),
         };
         let text = Zeroizing::new(serde_json::to_vec(&endpoint)?);
-        system::write_private(path, &text)?;
+        system::write_passing(path, &text)?;
         LocalListener::bind(Path::new(&self.about.socket))
     }
 

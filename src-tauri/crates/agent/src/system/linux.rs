@@ -77,7 +77,9 @@ pub fn tcp_peer_uid(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
 
 /// The row is the peer's own: its local address is `peer`.
 fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u32> {
-    table.lines().skip(1).find_map(|line| {
+    // A busy machine has thousands of rows: only those with the peer's port are looked at closely.
+    let port = format!(":{:04X} ", peer.port());
+    table.lines().skip(1).filter(|line| line.contains(&port)).find_map(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         let (near, far) = (address(fields.get(1)?)?, address(fields.get(2)?)?);
         let same = |a: SocketAddr, b: SocketAddr| {

@@ -2,7 +2,8 @@
 //! end of a process, hardening. Same names on every system, one file each. Decides nothing: it
 //! reports who a peer is, and the server closes on those that are not ours.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
@@ -26,12 +27,13 @@ pub use process::{
 };
 #[cfg(unix)]
 pub use unix::{
-    LocalListener, LocalStream, own_uid, private_dir, read_private, told_to_end, write_private,
+    LocalListener, LocalStream, own_uid, private_dir, read_private, told_to_end, write_passing,
+    write_private,
 };
 #[cfg(windows)]
 pub use windows::{
     LocalListener, LocalStream, own_sid, own_uid, private_dir, read_private, told_to_end,
-    write_private,
+    write_passing, write_private,
 };
 
 /// The process at the other end of a local connection, as the system tells it.
@@ -60,6 +62,21 @@ impl Peer {
             executable: pid.and_then(executable),
         }
     }
+}
+
+/// Leaves the file alone where it says that already and nobody else may read it.
+pub fn settle_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if read_private(path).is_ok_and(|found| found == bytes) {
+        return Ok(());
+    }
+    write_private(path, bytes)
+}
+
+/// How long must what was written last?
+#[derive(Clone, Copy, Debug)]
+enum Lasting {
+    PowerLoss,
+    ThisRun,
 }
 
 /// How often is a process looked at where the system cannot tell of its end?

@@ -74,7 +74,7 @@ async fn only_a_dead_socket_of_ours_is_replaced() {
     let living = world.path().join("living.sock");
     let _answers = StdListener::bind(&living).unwrap();
     let refused = LocalListener::bind(&living).unwrap_err();
-    assert_eq!(refused.kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
 
     let file = world.path().join("file");
     fs::write(&file, "somebody's").unwrap();
@@ -120,12 +120,28 @@ fn a_folder_open_to_others_is_tightened_only_where_nobody_else_minds() {
 fn a_private_file_is_replaced_whole_and_leaves_nothing_beside_it() {
     let world = tempfile::tempdir().unwrap();
     let path = world.path().join("record");
-    fs::write(&path, "old").unwrap();
+    for write in [write_private, write_passing, settle_private] {
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (b"new".as_slice(), 0o600));
+        assert_eq!(fs::read_dir(world.path()).unwrap().count(), 1);
+        assert!(write(&world.path().join("no/such"), b"x").is_err());
+    }
+}
+
+#[test]
+fn a_file_that_says_it_already_is_left_alone_unless_others_may_read_it() {
+    let world = tempfile::tempdir().unwrap();
+    let path = world.path().join("record");
+    let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());
+    settle_private(&path, b"same").unwrap();
+    let first = inode();
+    settle_private(&path, b"same").unwrap();
+    assert_eq!(inode(), first);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    write_private(&path, b"new").unwrap();
-    assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (b"new".as_slice(), 0o600));
-    assert_eq!(fs::read_dir(world.path()).unwrap().count(), 1);
-    assert!(write_private(&world.path().join("no/such"), b"x").is_err());
+    settle_private(&path, b"same").unwrap();
+    assert_eq!(mode(&path), 0o600);
 }
 
 #[tokio::test]

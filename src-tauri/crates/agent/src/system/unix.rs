@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use super::Peer;
 use super::process::SOCKET_PATH_LIMIT;
+use super::{Lasting, Peer};
 
 /// How many callers may wait to be accepted?
 const BACKLOG: u32 = 1024;
@@ -110,17 +110,26 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
 
 /// Replaces the file whole or not at all: temporary file with mode 0600, fsync, rename, fsync.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    replace(path, bytes, Lasting::PowerLoss)?;
+    // Without it the rename itself may be lost with the power.
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// As [`write_private`], for what is true only while we run: nobody waits for the disk.
+pub fn write_passing(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, Lasting::ThisRun)
+}
+
+fn replace(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
     let temporary = temporary_beside(path)?;
-    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, bytes, lasting).and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         if let Err(left) = fs::remove_file(&temporary) {
             tracing::debug!(error = %left, "temporary file not removed");
         }
         return Err(error);
     }
-    // Without it the rename itself may be lost with the power.
-    File::open(folder)?.sync_all()
+    Ok(())
 }
 
 /// Reads a file that holds a secret; refuses one that anybody else may read.
@@ -152,7 +161,7 @@ fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(hidden))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         // Left by a dead process that had our pid.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -162,7 +171,10 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
         opened => opened?,
     };
     file.write_all(bytes)?;
-    file.sync_all()
+    match lasting {
+        Lasting::PowerLoss => file.sync_all(),
+        Lasting::ThisRun => Ok(()),
+    }
 }
 
 fn check_length(place: &Path) -> io::Result<()> {

@@ -31,7 +31,7 @@ use windows_sys::Win32::System::Threading::{
     WaitForSingleObject,
 };
 
-use super::Peer;
+use super::{Lasting, Peer};
 
 /// The longest path the system knows, in UTF-16 units.
 const LONGEST_PATH: usize = 32_768;
@@ -122,6 +122,15 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
 
 /// Replaces the file whole or not at all: temporary file, flush, rename.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, Lasting::PowerLoss)
+}
+
+/// As [`write_private`], for what is true only while we run: nobody waits for the disk.
+pub fn write_passing(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, Lasting::ThisRun)
+}
+
+fn replace(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut hidden = OsString::from(".");
@@ -133,7 +142,13 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .create(true)
         .truncate(true)
         .open(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            match lasting {
+                Lasting::PowerLoss => file.sync_all(),
+                Lasting::ThisRun => Ok(()),
+            }
+        })
         .and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         if let Err(left) = fs::remove_file(&temporary) {
