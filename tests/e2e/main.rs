@@ -56,4 +56,6 @@ mod two_agents;
 #[cfg(test)]
 mod wait;
 #[cfg(test)]
+mod windows_agent;
+#[cfg(test)]
 mod world;

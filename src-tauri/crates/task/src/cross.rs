@@ -53,6 +53,11 @@ pub(crate) fn toolchain(house: &House) -> Result<Option<Toolchain>, Failure> {
     Ok(Some(toolchain))
 }
 
+/// Where the programs for `target` lie once they are built.
+pub(crate) fn programs(house: &House, target: &str) -> PathBuf {
+    house.target.join("cross/build").join(target).join("debug")
+}
+
 impl Toolchain {
     /// cargo with this compiler, for `target`, in a target folder of its own: the everyday build is
     /// never thrown away.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::Outcome;
 use crate::cross::{self, Toolchain};
 use crate::house::House;
+use crate::idp;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell, say};
 
@@ -25,10 +26,22 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     };
     let prefix = Prefix::made(house)?;
     toolchain.cargo(house, "build", TARGET).run()?;
-    let tested = tests(&toolchain, house, &prefix);
+    let tested = tests(&toolchain, house, &prefix).and_then(|()| end_to_end(house, &prefix));
     prefix.end();
     tested?;
     Ok(Outcome::Done)
+}
+
+/// The Windows programs against the independent provider, driven from here.
+fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
+    idp::node_modules(house)?;
+    Shell::new("cargo")
+        .words("test --workspace --locked --test e2e -- windows_agent --nocapture")
+        .inside(&house.root)
+        .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET))
+        .env("DAGPASS_WINE_PREFIX", &prefix.folder)
+        .minutes(10)
+        .run()
 }
 
 fn tests(toolchain: &Toolchain, house: &House, prefix: &Prefix) -> Result<(), Failure> {
