@@ -133,7 +133,7 @@ impl Agent {
             .map_err(|_| untrusted("it is no endpoint file".to_owned()))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port));
         let stream = TcpStream::connect_timeout(&address, left(until)?)?;
-        if !system::listener_is_ours(endpoint.port)? {
+        if !system::listener_is_ours(&endpoint)? {
             let why = "the port it names is another user's".to_owned();
             return Err(untrusted(why));
         }

@@ -10,11 +10,13 @@ mod unix;
 pub(crate) use unix::*;
 
 use crate::place::Os;
+use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::Linux;
 
 /// Another user may have taken the port since the agent died; the kernel's table says whose it is.
-pub(crate) fn listener_is_ours(port: u16) -> io::Result<bool> {
+pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {
+    let port = endpoint.port;
     let table = std::fs::read_to_string("/proc/net/tcp")?;
     Ok(listener_uid(&table, port) == Some(uid()))
 }
@@ -69,6 +71,12 @@ mod tests {
     #[test]
     fn our_own_listener_is_found_in_the_real_table() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(listener_is_ours(listener.local_addr().unwrap().port()).unwrap());
+        let endpoint = Endpoint {
+            version: 1,
+            pid: std::process::id(),
+            port: listener.local_addr().unwrap().port(),
+            capability: String::new().into(),
+        };
+        assert!(listener_is_ours(&endpoint).unwrap());
     }
 }

@@ -10,12 +10,14 @@ mod unix;
 pub(crate) use unix::*;
 
 use crate::place::Os;
+use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::MacOs;
 
 /// Another user may have taken the port since the agent died. There is no table to read; `lsof`
 /// ends with 0 only where a process of the user listens there.
-pub(crate) fn listener_is_ours(port: u16) -> io::Result<bool> {
+pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {
+    let port = endpoint.port;
     let uid = uid().to_string();
     let mut lsof = Command::new("/usr/sbin/lsof");
     lsof.args(["-a", "-nP", "-t", "-u", &uid, "-sTCP:LISTEN", &format!("-iTCP@127.0.0.1:{port}")]);

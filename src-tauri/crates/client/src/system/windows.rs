@@ -38,6 +38,7 @@ use windows_sys::Win32::System::Threading::{
 
 use crate::endpoint::Stream;
 use crate::place::{Facts, Os, Place};
+use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::Windows;
 pub(crate) const AGENT_PROGRAM: &str = "dagpass-agent.exe";
@@ -157,7 +158,7 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Another user may have taken the port since the agent died; the system's table names the process.
-pub(crate) fn listener_is_ours(port: u16) -> io::Result<bool> {
+pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {
     let mut size = 0u32;
     let mut table: Vec<u32> = Vec::new();
     for _ in 0..4 {
@@ -165,8 +166,10 @@ pub(crate) fn listener_is_ours(port: u16) -> io::Result<bool> {
         let kind = TCP_TABLE_OWNER_PID_LISTENER;
         // SAFETY: `start` has `size` writable bytes; too few are answered by the size needed.
         if unsafe { GetExtendedTcpTable(start, &mut size, 0, AF_INET.into(), kind, 0) } == 0 {
-            let pid = listener_pid(&table, port);
-            return Ok(pid.is_some_and(process_is_ours));
+            // Where the table names nobody (Wine's does not), the agent of the file has to be alive
+            // and ours: while it lives it holds its port.
+            let pid = listener_pid(&table, endpoint.port).filter(|pid| *pid != 0);
+            return Ok(process_is_ours(pid.unwrap_or(endpoint.pid)));
         }
         table = vec![0; (size as usize).div_ceil(4) + 64];
         size = (table.len() * 4) as u32;
