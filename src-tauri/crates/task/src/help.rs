@@ -7,8 +7,9 @@ use crate::{
     windows,
 };
 
-const VERBS: [(&str, Verb, &str); 15] = [
+const VERBS: [(&str, Verb, &str); 16] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
+    ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
     ("setup", setup::run, "install what is missing, saying what and why"),
     ("fmt", fmt::run, "format every crate (--check only looks)"),
@@ -32,7 +33,7 @@ const VERBS: [(&str, Verb, &str); 15] = [
 pub(crate) fn run(_: &House) -> Result<Outcome, Failure> {
     say("cargo task VERB\n");
     for (name, _, purpose) in VERBS.iter().filter(|(name, ..)| !name.starts_with('-')) {
-        say(&format!("  {name:<8}  {purpose}"));
+        say(&format!("  {name:<10}  {purpose}"));
     }
     say(
         "\n`cargo demo` and `cargo verify` are short for `cargo task demo` and `cargo task verify`.",

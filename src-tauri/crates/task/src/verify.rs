@@ -12,7 +12,7 @@ use crate::{
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 10] = [
+const STEPS: [(&str, Verb); 11] = [
     ("setup", setup::run),
     ("format", fmt::check),
     ("lint", lint::run),
@@ -21,6 +21,7 @@ const STEPS: [(&str, Verb); 10] = [
     ("provider", idp::run),
     ("airflow", airflow::run),
     ("demo", demo::run),
+    ("demo-2.11", demo::on_older_airflow),
     ("windows", windows::run),
     ("macos", macos::run),
 ];
