@@ -3,6 +3,10 @@
 use super::fixture::session;
 use super::*;
 
+/// The user's one envelope key is every test's: two that make it at once would each seal under theirs,
+/// as two agents would, were it not for the instance lock.
+static ONE_AGENT: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 fn key(name: &str) -> SessionKey {
     SessionKey::of(&format!("test-{}-{name}", std::process::id()))
 }
@@ -14,6 +18,7 @@ async fn token(store: &KeychainStore, key: &SessionKey) -> Option<String> {
 
 #[tokio::test]
 async fn a_session_is_there_for_the_next_agent() {
+    let _alone = ONE_AGENT.lock().await;
     let world = tempfile::tempdir().unwrap();
     let key = key("short");
     let agent = || KeychainStore::open(StoreChoice::Keychain, world.path());
@@ -26,6 +31,7 @@ async fn a_session_is_there_for_the_next_agent() {
 
 #[tokio::test]
 async fn a_record_past_2560_bytes_is_enveloped() {
+    let _alone = ONE_AGENT.lock().await;
     let world = tempfile::tempdir().unwrap();
     let key = key("long");
     let agent = || KeychainStore::open(StoreChoice::Keychain, world.path());
