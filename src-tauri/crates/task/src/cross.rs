@@ -64,9 +64,10 @@ impl Toolchain {
     pub(crate) fn cargo(&self, house: &House, verb: &str, target: &str) -> Shell {
         Shell::new("cargo")
             .words(verb)
-            // `--examples`, of which there are none, gives a plain build the features of a test
-            // build: otherwise a hundred crates would be built twice.
-            .words("-Zbuild-std=std,panic_abort --locked --workspace --lib --bins --examples")
+            // `test`, and `--examples`, of which there are none, give a plain build the standard
+            // library and the features of a test build: otherwise all would be built twice.
+            .words("-Zbuild-std=std,panic_abort,test")
+            .words("--locked --workspace --lib --bins --examples")
             .arg("--target")
             .arg(target)
             .arg("--target-dir")
