@@ -18,6 +18,17 @@ pub const GUARD_HEADER: &str = "Sec-Dagpass";
 /// The one value of [`GUARD_HEADER`].
 pub const GUARD_VALUE: &str = "1";
 
+/// Variables of the caller's desktop that opening a browser may need: what the command line sends
+/// with a sign-in, and all that the agent takes.
+pub const DESKTOP_VARIABLES: [&str; 6] = [
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "BROWSER",
+];
+
 /// `POST /v1/token`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -232,7 +243,7 @@ pub struct SignInAsk {
     pub fresh: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accept_subject: Option<String>,
-    /// `DISPLAY`, `WAYLAND_DISPLAY`, `XAUTHORITY`, `XDG_RUNTIME_DIR`, `DBUS_SESSION_BUS_ADDRESS`, `BROWSER` of the caller.
+    /// [`DESKTOP_VARIABLES`] of the caller.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub desktop: BTreeMap<String, String>,
     /// The caller came over ssh.

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use dagpass_client::wire::{
-    PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, SignedOut,
+    DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, SignedOut,
 };
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
@@ -20,16 +20,6 @@ use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, S
 use super::reply::{self, Reply};
 use super::{Api, Asked, status};
 use crate::callback;
-
-/// Variables of the caller's desktop that opening a browser may need.
-const DESKTOP: [&str; 6] = [
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "BROWSER",
-];
 
 /// Sign-ins under way, by issuer, each with the way a pasted callback reaches it.
 #[derive(Debug, Default)]
@@ -87,7 +77,8 @@ fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
                 .hint("use auto, browser or device"));
         }
     };
-    let variables = ask.desktop.iter().filter(|(name, _)| DESKTOP.contains(&name.as_str()));
+    let variables =
+        ask.desktop.iter().filter(|(name, _)| DESKTOP_VARIABLES.contains(&name.as_str()));
     Ok(SignInOptions {
         flow,
         no_open: ask.no_open,

@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use clap::Args;
 use dagpass_client::Agent;
-use dagpass_client::wire::{PastedCallback, SignInAsk, SignInEvent};
+use dagpass_client::wire::{DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent};
 
 use super::status::person;
 use super::whoami::pick;
@@ -123,21 +123,15 @@ impl Screen {
 }
 
 fn ask(args: Login, variable: impl Fn(&str) -> Option<String>) -> SignInAsk {
-    const DESKTOP: [&str; 6] = [
-        "DISPLAY",
-        "WAYLAND_DISPLAY",
-        "XAUTHORITY",
-        "XDG_RUNTIME_DIR",
-        "DBUS_SESSION_BUS_ADDRESS",
-        "BROWSER",
-    ];
     let flow = match (args.browser, args.device) {
         (true, _) => Some("browser".to_owned()),
         (false, true) => Some("device".to_owned()),
         (false, false) => None,
     };
-    let desktop: BTreeMap<String, String> =
-        DESKTOP.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect();
+    let desktop: BTreeMap<String, String> = DESKTOP_VARIABLES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), variable(name)?)))
+        .collect();
     SignInAsk {
         profile: args.profile,
         connection: args.connection,
