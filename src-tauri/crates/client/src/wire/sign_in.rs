@@ -1,0 +1,122 @@
+//! A sign-in as it happens, and its end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{ErrorReply, ProfileStatus};
+
+/// Variables of the caller's desktop that opening a browser may need: what the command line sends
+/// with a sign-in, and all that the agent takes.
+pub const DESKTOP_VARIABLES: [&str; 6] = [
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "BROWSER",
+];
+
+/// `POST /v1/sign-in`. The answer is a stream of [`SignInEvent`]s, one JSON object a line
+/// (`application/x-ndjson`); closing the connection cancels the sign-in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SignInAsk {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The connection with a sign-in of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// `auto`, `browser`, `device`; absent takes the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_open: bool,
+    /// Sign in anew though the session stands: `prompt=login`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accept_subject: Option<String>,
+    /// [`DESKTOP_VARIABLES`] of the caller.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub desktop: BTreeMap<String, String>,
+    /// The caller came over ssh.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub remote: bool,
+}
+
+/// `POST /v1/sign-in/callback`: the callback URL a person pasted, for the running sign-in.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PastedCallback {
+    pub profile: String,
+    pub url: Zeroizing<String>,
+}
+
+impl fmt::Debug for PastedCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PastedCallback").field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+/// What happens during a sign-in, in order. The last line is `signed_in` or `failed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum SignInEvent {
+    /// The browser way stands; `opened` says whether a browser was asked to show it.
+    Browser {
+        url: String,
+        redirect_uri: String,
+        opened: bool,
+        /// A pasted callback URL is accepted at `/v1/sign-in/callback`.
+        paste: bool,
+        expires_at: i64,
+    },
+    /// Type this code there. Show it even where the complete URI is at hand (RFC 8628 §3.3.1).
+    Device {
+        user_code: String,
+        verification_uri: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verification_uri_complete: Option<String>,
+        expires_at: i64,
+    },
+    /// Something a person should know while waiting.
+    Note {
+        text: String,
+    },
+    SignedIn {
+        status: Box<ProfileStatus>,
+    },
+    Failed {
+        error: ErrorReply,
+    },
+}
+
+/// `POST /v1/sign-out`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SignOutAsk {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+    /// End Ping's own session too; off unless asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sso: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SignOutReply {
+    pub profiles: Vec<SignedOut>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignedOut {
+    pub profile: String,
+    /// `confirmed`, `unsupported`, `unconfirmed`, `pending`, `not_signed_in`.
+    pub revocation: String,
+    /// With `sso`: the URL that ends Ping's session, for the browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_session_url: Option<String>,
+}

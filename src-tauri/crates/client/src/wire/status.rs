@@ -1,0 +1,84 @@
+//! Who is signed in where, and until when.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub agent: AgentStatus,
+    pub profiles: Vec<ProfileStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// Of the running program; the CLI compares it with its own.
+    pub version: String,
+    pub pid: u32,
+    pub started_at: i64,
+    /// Where it listens: socket path or pipe name.
+    pub socket: String,
+    pub tcp_port: u16,
+    pub paused: bool,
+    /// `secret-service`, `keychain`, `credential-manager`, `passphrase-file`, `key-file`.
+    pub store: String,
+    /// `ok`, `locked`, `unavailable`, `degraded`.
+    pub store_state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_detail: Option<String>,
+    pub config_path: String,
+    /// The config on disk is wrong and the last good one is in force: the first error of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_error: Option<String>,
+    pub default_profile: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileStatus {
+    pub name: String,
+    pub issuer: String,
+    pub client_id: String,
+    /// `signed_in`, `signed_out`, `login_required`, `offline`, `degraded`, `misconfigured`, `keychain_locked`, `keychain_unavailable`, `signing_in`.
+    pub state: String,
+    /// Why it is in that state, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<Who>,
+    pub scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in_at: Option<i64>,
+    pub horizons: Horizons,
+}
+
+/// Who signed in. Groups are as of the last sign-in or refresh that told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    pub iss: String,
+    pub sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    pub groups: Vec<String>,
+    /// `id_token`, `userinfo`, `access_token_claims`.
+    pub source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+}
+
+/// The three ends of a session, each with where the figure comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Horizons {
+    pub access_token: HorizonReply,
+    pub refresh_token: HorizonReply,
+    pub session: HorizonReply,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HorizonReply {
+    /// Epoch seconds; absent where nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
+    /// `expires_in`, `exp claim`, `assumed`, `server`, `profile`, `unknown`, `none`.
+    pub source: String,
+}
