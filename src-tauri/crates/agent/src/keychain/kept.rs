@@ -30,7 +30,8 @@ pub(super) struct InKeychain {
     key: Mutex<Option<SealingKey>>,
     /// Accounts whose newest record is in the file though it belongs into the keychain.
     displaced: Mutex<BTreeSet<String>>,
-    last: Mutex<Option<StoreFailure>>,
+    /// How the last call ended; `None` before the first.
+    last: Mutex<Option<Result<(), StoreFailure>>>,
     /// One call at a time for each account.
     turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -108,9 +109,11 @@ impl InKeychain {
         let displaced = lock(&self.displaced).len();
         let last = lock(&self.last).clone();
         let (state, detail) = match (displaced, last) {
-            (0, None) => (HealthState::Ok, None),
-            (0, Some(failure)) => (HealthState::after(&failure), Some(failure.to_string())),
-            (_, failure) => {
+            (0, None) => (HealthState::Unasked, None),
+            (0, Some(Ok(()))) => (HealthState::Ok, None),
+            (0, Some(Err(failure))) => (HealthState::after(&failure), Some(failure.to_string())),
+            (_, last) => {
+                let failure = last.and_then(Result::err);
                 let why = failure.map(|failure| format!(": {failure}")).unwrap_or_default();
                 let what = format!("{displaced} record(s) in the encrypted file{why}");
                 (HealthState::Degraded, Some(what))
@@ -287,7 +290,7 @@ impl InKeychain {
     }
 
     fn note<T>(&self, outcome: &Result<T, StoreFailure>) {
-        *lock(&self.last) = outcome.as_ref().err().cloned();
+        *lock(&self.last) = Some(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
     }
 }
 

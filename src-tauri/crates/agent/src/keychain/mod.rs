@@ -73,6 +73,8 @@ pub struct Health {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthState {
+    /// Nothing has been stored or looked for since the agent started.
+    Unasked,
     Ok,
     Locked,
     Unavailable,
@@ -84,6 +86,7 @@ impl HealthState {
     /// The wire's word.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Unasked => "unasked",
             Self::Ok => "ok",
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",

@@ -48,6 +48,7 @@ async fn token(store: &KeychainStore) -> Result<Option<String>, StoreFailure> {
 async fn a_session_is_there_after_a_restart_and_gone_after_forget() {
     let world = World::new();
     let first = world.agent();
+    assert_eq!(first.health().state, HealthState::Unasked, "nothing is claimed unseen");
     first.readiness().await.unwrap();
     assert_eq!(token(&first).await, Ok(None));
     assert_eq!(first.save(&key(), &session("t1", 1)).await, Ok(Saved::Kept));

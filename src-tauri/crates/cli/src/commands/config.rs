@@ -50,6 +50,10 @@ fn read(path: &Path) -> Result<String, Failure> {
 
 fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     let file = file.map_or_else(path, Ok)?;
+    if !file.exists() {
+        let what = format!("there is no config at {}", file.display());
+        return Err(Failure::new("not_found", what).hint("run `dagpass init`"));
+    }
     let output = agent(&["config-check".as_ref(), file.as_os_str()])?;
     let found: ConfigReply = serde_json::from_slice(&output.stdout)
         .map_err(|_| complaint("the config cannot be checked", &output))?;

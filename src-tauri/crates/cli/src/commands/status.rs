@@ -92,7 +92,11 @@ fn horizon(horizon: &HorizonReply, now: i64) -> String {
 fn keychain(status: &Status) -> String {
     let agent = &status.agent;
     let detail = agent.store_detail.iter().map(|detail| format!(" ({detail})")).collect::<String>();
-    format!("{}: {}{detail}", agent.store, agent.store_state)
+    let state = match agent.store_state.as_str() {
+        "unasked" => "not asked yet",
+        state => state,
+    };
+    format!("{}: {state}{detail}", agent.store)
 }
 
 fn row(name: &str, value: &str) -> String {

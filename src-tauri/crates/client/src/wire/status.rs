@@ -21,7 +21,7 @@ pub struct AgentStatus {
     pub paused: bool,
     /// `secret-service`, `keychain`, `credential-manager`, `passphrase-file`, `key-file`.
     pub store: String,
-    /// `ok`, `locked`, `unavailable`, `degraded`.
+    /// `unasked`, `ok`, `locked`, `unavailable`, `degraded`.
     pub store_state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_detail: Option<String>,
