@@ -26,11 +26,14 @@ const BUILD: [Package<'static>; 2] = [
     ("gcc", "the C compiler: aws-lc, the cryptography under TLS, is C"),
     ("libc6-dev", "the C library's headers, for the same"),
 ];
-const RIG: [Package<'static>; 4] = [
+const RIG: [Package<'static>; 7] = [
     ("gnome-keyring", "a real Secret Service keychain"),
     ("dbus", "the private bus that the keychain lives on"),
+    ("libglib2.0-bin", "gdbus, which asks that bus who is there"),
     ("libsecret-tools", "a second, independent reader of that keychain"),
     ("chromium", "the browser that signs in, without a window"),
+    ("libnss3-tools", "certutil, which makes that browser trust a private CA"),
+    ("openssl", "makes that CA"),
 ];
 const AIRFLOW: [Package<'static>; 1] = [("python3-venv", "Airflow gets an environment of its own")];
 const CROSS: [Package<'static>; 4] = [
