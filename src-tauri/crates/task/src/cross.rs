@@ -83,8 +83,21 @@ impl Toolchain {
     fn works(&self) -> Result<(), Failure> {
         let version = Shell::new(&self.rustc).arg("--version").read()?;
         say(&format!("the compiler for other systems: {version}"));
-        Ok(())
+        let needed = env!("CARGO_PKG_RUST_VERSION");
+        if minor(version.trim_start_matches("rustc ")) >= minor(needed) {
+            return Ok(());
+        }
+        let what = format!("Debian's rustc-web is {version}, and dagpass needs {needed}");
+        Err(Failure::new(what).hint(
+            "the newer one comes with Debian's security updates: add `deb http://deb.debian.org/debian-security bookworm-security main` to apt's sources",
+        ))
     }
+}
+
+/// `(1, 95)` of `1.95.0 (f2d3ce0bd 2026-03-21)`; nothing is less than every version.
+fn minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn unpack(tools: &Path) -> Result<(), Failure> {
@@ -156,5 +169,12 @@ mod tests {
         let told = "libstd-rust-web-dev\n  Depends: libc6\n  Depends: libstd-rust-web-1.96\n  Suggests: libstd-rust-web-9\n";
         assert_eq!(dependency(told, "libstd-rust-web-").as_deref(), Some("libstd-rust-web-1.96"));
         assert_eq!(dependency(told, "libllvm"), None);
+    }
+
+    #[test]
+    fn versions_compare_by_their_numbers() {
+        assert!(minor("1.85.0 (4d91de4e4 2025-02-17)") < minor("1.95"));
+        assert!(minor("1.100.0") > minor("1.95"));
+        assert!(minor("unreadable") < minor("1.95"));
     }
 }
