@@ -1,6 +1,8 @@
 //! Statements 3 to 14, 16 and 19: what one request may look like.
 
-use super::Door;
+use std::io::Write;
+
+use super::{Answer, Door};
 
 #[test]
 fn s03_a_foreign_host_is_misdirected_before_anything_else() {
@@ -122,6 +124,18 @@ fn s13_a_credential_in_the_query_is_refused_and_not_logged() {
     door.world.close();
 }
 
+fn forbids_caching_sniffing_and_framing(answer: &Answer) {
+    for line in [
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+        "x-frame-options: deny",
+    ] {
+        assert!(answer.head.contains(line), "{line} is missing: {}", answer.head);
+    }
+    assert!(!answer.head.contains("set-cookie"));
+}
+
 #[test]
 fn s14_every_answer_forbids_caching_sniffing_and_framing() {
     let door = Door::open();
@@ -134,16 +148,40 @@ fn s14_every_answer_forbids_caching_sniffing_and_framing() {
         door.ask("GET", "/v1/status", &["origin: null"]),
         door.ask("GET", "/v1/status", &foreign_host),
     ] {
-        for line in [
-            "cache-control: no-store",
-            "x-content-type-options: nosniff",
-            "content-security-policy: default-src 'none'; frame-ancestors 'none'",
-            "x-frame-options: deny",
-        ] {
-            assert!(answer.head.contains(line), "{line} is missing: {}", answer.head);
-        }
-        assert!(!answer.head.contains("set-cookie"));
+        forbids_caching_sniffing_and_framing(&answer);
     }
+    door.world.close();
+}
+
+#[test]
+fn s14_the_answer_to_a_head_that_is_no_http_does_too() {
+    let door = Door::open();
+    let good = door.head("GET", "/v1/status", &["connection: keep-alive"]);
+    let many: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let unreadable = [
+        ("no HTTP", "hello\r\n\r\n".to_owned(), 400),
+        ("another version", "GET / HTTP/3.0\r\n\r\n".to_owned(), 400),
+        ("a space in a name", "GET / HTTP/1.1\r\nho st: x\r\n\r\n".to_owned(), 400),
+        ("a length that is none", "GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n".to_owned(), 400),
+        ("a long target", format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(66_000)), 431),
+        ("many headers", format!("GET / HTTP/1.1\r\n{many}\r\n"), 431),
+    ];
+    for (case, bytes, status) in unreadable {
+        let answer = door.raw(bytes.as_bytes());
+        assert_eq!(answer.status, status, "{case}: {answer:?}");
+        forbids_caching_sniffing_and_framing(&answer);
+        let mut socket = std::os::unix::net::UnixStream::connect(door.world.socket()).unwrap();
+        socket.write_all(bytes.as_bytes()).unwrap();
+        let answer = Answer::read(&mut socket);
+        assert_eq!(answer.status, status, "{case} on the socket: {answer:?}");
+        forbids_caching_sniffing_and_framing(&answer);
+    }
+    let first = door.raw(format!("{good}hello\r\n\r\n").as_bytes());
+    assert_eq!(first.status, 200);
+    let (_body, second) = first.body.split_once("HTTP/1.1 ").expect("a second answer");
+    let second = Answer::parse(&format!("HTTP/1.1 {second}"));
+    assert_eq!(second.status, 400);
+    forbids_caching_sniffing_and_framing(&second);
     door.world.close();
 }
 

@@ -48,9 +48,7 @@ impl Door {
     pub(super) fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect();
         stream.write_all(bytes).unwrap();
-        let mut text = Vec::new();
-        stream.read_to_end(&mut text).unwrap();
-        Answer::parse(&String::from_utf8_lossy(&text))
+        Answer::read(&mut stream)
     }
 
     /// A request that is right in all but what `lines` add or replace.
@@ -90,6 +88,16 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// To the end. What we sent and nobody read makes the end a reset, which takes nothing back.
+    pub(super) fn read(stream: &mut impl Read) -> Self {
+        let mut text = Vec::new();
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut part) {
+            text.extend_from_slice(&part[..length]);
+        }
+        Self::parse(&String::from_utf8_lossy(&text))
+    }
+
     pub(super) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);

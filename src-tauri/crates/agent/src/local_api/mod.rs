@@ -3,6 +3,7 @@
 
 mod capability;
 mod crowd;
+mod dressed;
 mod guard;
 mod reply;
 mod routes;

@@ -14,6 +14,14 @@ use tokio::sync::mpsc;
 use dagpass_client::wire::ErrorReply;
 use dagpass_core::error::{ErrorCode, Refusal};
 
+/// What every answer carries: it is kept nowhere, read as nothing else, and shown in no frame.
+pub(super) const ALWAYS: [(&str, &str); 4] = [
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("x-frame-options", "DENY"),
+];
+
 /// A whole JSON text, or a stream of lines.
 pub(super) type Reply = Response<Either<Full<Bytes>, Lines>>;
 
@@ -114,13 +122,8 @@ fn whole(status: StatusCode, bytes: Vec<u8>) -> Reply {
 
 fn dress(reply: &mut Reply, content_type: &'static str) {
     let headers = reply.headers_mut();
-    for (name, value) in [
-        ("content-type", content_type),
-        ("cache-control", "no-store"),
-        ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-        ("x-frame-options", "DENY"),
-    ] {
+    headers.insert("content-type", HeaderValue::from_static(content_type));
+    for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
 }

@@ -22,6 +22,7 @@ use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::request::{Caller, Transport};
 
 use super::crowd::Guest;
+use super::dressed::Dressed;
 use super::guard::{self, Door, Refused};
 use super::reply::{self, Reply};
 use super::routes;
@@ -183,8 +184,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_DEADLINE)
         .max_buf_size(BODY_LIMIT * 2)
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Dressed::new(stream)), service);
     tokio::select! {
         ended = connection => {
             if let Err(error) = ended {
