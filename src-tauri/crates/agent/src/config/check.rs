@@ -9,6 +9,7 @@ use dagpass_core::profile::{Profile, ProfileName};
 
 use super::raw::{RawAirflow, RawAirflowToken, RawConfig, RawStore, RawStoreKind};
 use super::section::{At, Place, Problems, document};
+use super::shared_client::{self, Client};
 use super::words::nearest;
 use super::{Config, Deployment, DeploymentToken, StoreChoice};
 
@@ -18,7 +19,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
     let mut problems = Problems::new(path.display().to_string(), text);
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let raw = document(text, &mut problems, RawConfig::read);
-    let mut check = Check { problems, folder };
+    let mut check = Check { problems, folder, clients: Vec::new() };
     let config = raw.map(|raw| check.config(raw));
     let problems = check.problems.into_sorted();
     match config {
@@ -31,6 +32,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
 pub(super) struct Check<'t> {
     pub(super) problems: Problems<'t>,
     pub(super) folder: PathBuf,
+    pub(super) clients: Vec<Client>,
 }
 
 impl Check<'_> {
@@ -41,7 +43,9 @@ impl Check<'_> {
         for (name, profile) in raw.profile {
             self.name(&name, &profile.place);
             declared.push(name.clone());
-            if let Some(profile) = self.profile(&name, profile, &network) {
+            let place = profile.value.client_id.as_ref().map(|id| id.place.clone());
+            if let (Some(profile), Some(place)) = (self.profile(&name, profile, &network), place) {
+                self.clients.push(Client::of(&profile, format!("profile `{name}`"), place));
                 profiles.insert(ProfileName::new(name), Arc::new(profile));
             }
         }
@@ -61,7 +65,9 @@ impl Check<'_> {
                 airflow.insert(name, deployment);
             }
         }
+        shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
         Config {
+            warnings: self.problems.warnings(),
             default_profile: known.default,
             airflow,
             endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),

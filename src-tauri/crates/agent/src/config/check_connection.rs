@@ -12,6 +12,7 @@ use super::check::{Check, Known};
 use super::connection::{AUTHORIZATION, Connection, Fields, TokenIn};
 use super::raw::{RawConnection, RawEnvironment, RawObtain};
 use super::section::{At, Place, Table};
+use super::shared_client::Client;
 use super::words::is_conn_id;
 
 impl Check<'_> {
@@ -76,7 +77,16 @@ impl Check<'_> {
             obtain: Obtain::Narrow,
         };
         let (token_in, conn_type, base) = (token_in?, conn_type?.value, profile?);
+        let client_place = match (&raw.client_id, &raw.obtain) {
+            (Some(client_id), _) => client_id.place.clone(),
+            (None, Some(obtain)) => obtain.place.clone(),
+            (None, None) => place,
+        };
         let source = source(&id, obtain, base, (target, raw.client_id));
+        if obtain == RawObtain::SignIn {
+            let named = format!("connection `{id}`");
+            self.clients.push(Client::of(&source.profile, named, client_place));
+        }
         Some(Connection {
             id,
             env,

@@ -77,6 +77,7 @@ impl ConfigFile {
             path: self.path.display().to_string(),
             text: state.text.clone(),
             problems: state.problems.clone(),
+            warnings: state.good.warnings.clone(),
         }
     }
 

@@ -13,6 +13,7 @@ mod file;
 mod raw;
 mod schema;
 mod section;
+mod shared_client;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dagpass_client::wire::ConfigProblem;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::profile::{Network, Profile, ProfileName};
 use dagpass_core::request::SessionKey;
@@ -42,6 +44,8 @@ pub struct Config {
     pub store: StoreChoice,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
+    /// What may be meant as it stands, and may not.
+    pub warnings: Vec<ConfigProblem>,
     connections: BTreeMap<String, Vec<Connection>>,
     environments: BTreeSet<String>,
 }

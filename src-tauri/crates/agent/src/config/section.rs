@@ -60,11 +60,12 @@ pub(super) struct Problems<'t> {
     file: String,
     text: &'t str,
     found: Vec<ConfigProblem>,
+    warned: Vec<ConfigProblem>,
 }
 
 impl<'t> Problems<'t> {
     pub(super) fn new(file: String, text: &'t str) -> Self {
-        Self { file, text, found: Vec::new() }
+        Self { file, text, found: Vec::new(), warned: Vec::new() }
     }
 
     pub(super) fn add(&mut self, place: &Place, message: impl Into<String>) {
@@ -78,6 +79,21 @@ impl<'t> Problems<'t> {
         hint: impl Into<String>,
     ) {
         self.push(place, message.into(), Some(hint.into()));
+    }
+
+    /// What may be meant as it stands, and may not.
+    pub(super) fn warn(&mut self, place: &Place, message: String, hint: &str) {
+        let warning = self.at(place, message, Some(hint.to_owned()));
+        self.warned.push(warning);
+    }
+
+    pub(super) fn warnings(&self) -> Vec<ConfigProblem> {
+        self.warned.clone()
+    }
+
+    /// From 1.
+    pub(super) fn line(&self, place: &Place) -> usize {
+        line_and_column(self.text, place.offset).0
     }
 
     /// Is something wrong with that key already? A value of the wrong type is not missing.
@@ -102,16 +118,14 @@ impl<'t> Problems<'t> {
     }
 
     fn push(&mut self, place: &Place, message: String, hint: Option<String>) {
+        let problem = self.at(place, message, hint);
+        self.found.push(problem);
+    }
+
+    fn at(&self, place: &Place, message: String, hint: Option<String>) -> ConfigProblem {
         let (line, column) = line_and_column(self.text, place.offset);
         let key = place.key.clone();
-        self.found.push(ConfigProblem {
-            file: self.file.clone(),
-            line,
-            column,
-            key,
-            message,
-            hint,
-        });
+        ConfigProblem { file: self.file.clone(), line, column, key, message, hint }
     }
 }
 

@@ -52,7 +52,11 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
 fn config(scene: &Scene<'_>) -> Vec<Finding> {
     let path = scene.config_path.display();
     if !scene.config_problems.is_empty() {
-        return scene.config_problems.iter().map(config_problem).collect();
+        return scene
+            .config_problems
+            .iter()
+            .map(|wrong| config_finding("problem", wrong))
+            .collect();
     }
     let profiles = scene.config.profiles.len();
     if profiles == 0 {
@@ -62,16 +66,18 @@ fn config(scene: &Scene<'_>) -> Vec<Finding> {
     let connections = scene.config.connection_ids().len();
     let detail =
         format!("{path}: {}, {}", count(profiles, "profile"), count(connections, "connection"));
-    vec![ok("config", None, detail)]
+    let mut findings = vec![ok("config", None, detail)];
+    findings.extend(scene.config.warnings.iter().map(|wrong| config_finding("warning", wrong)));
+    findings
 }
 
-fn config_problem(wrong: &ConfigProblem) -> Finding {
+fn config_finding(verdict: &str, wrong: &ConfigProblem) -> Finding {
     let place = match (wrong.line, wrong.key.as_str()) {
         (0, _) => wrong.file.clone(),
         (line, "") => format!("{}:{line}:{}", wrong.file, wrong.column),
         (line, key) => format!("{}:{line}:{}: {key}", wrong.file, wrong.column),
     };
-    let found = problem("config", None, format!("{place}: {}", wrong.message));
+    let found = finding(verdict, "config", None, format!("{place}: {}", wrong.message));
     let fix =
         wrong.hint.as_deref().unwrap_or("mend the line; `dagpass config check` reads it again");
     hint(found, fix)

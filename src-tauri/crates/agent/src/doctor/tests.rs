@@ -172,6 +172,19 @@ async fn a_world_that_is_right_has_nothing_but_good_findings() {
 }
 
 #[tokio::test]
+async fn two_profiles_of_one_client_are_warned_about() {
+    let mut world = World::good();
+    world.text = format!("{PROD}{}", PROD.replace("[profile.prod]", "[profile.dev]"));
+    let wrong = world.wrong().await;
+    assert_eq!(
+        wrong,
+        ["config warning: /etc/dagpass/config.toml:7:13: profile.dev.client-id: the client and \
+          issuer of profile `prod` (line 3): PingOne ends the one sign-in when the other is made \
+          [register a client for each, or ask for all scopes in one profile]"]
+    );
+}
+
+#[tokio::test]
 async fn a_bad_config_names_line_key_and_fix() {
     let world = World {
         text: "[profile.prod]\nisuer = \"x\"\nclient-id = \"c\"\n".into(),

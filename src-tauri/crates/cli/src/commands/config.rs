@@ -57,7 +57,8 @@ fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     let output = agent(&["config-check".as_ref(), file.as_os_str()])?;
     let found: ConfigReply = serde_json::from_slice(&output.stdout)
         .map_err(|_| complaint("the config cannot be checked", &output))?;
-    let problems = found.problems;
+    let ConfigReply { problems, warnings, .. } = found;
+    warnings.iter().for_each(|warning| output::say(&format!("warning: {}", line(warning))));
     if world.json {
         output::json(&problems)?;
     } else if problems.is_empty() {

@@ -10,6 +10,8 @@ pub struct ConfigReply {
     pub path: String,
     pub text: String,
     pub problems: Vec<ConfigProblem>,
+    /// Of the config in force: what may be meant as it stands, and may not. Nothing is refused for it.
+    pub warnings: Vec<ConfigProblem>,
 }
 
 /// What is wrong with a config, and where.

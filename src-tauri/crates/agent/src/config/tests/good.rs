@@ -231,3 +231,27 @@ fn the_store_is_what_was_chosen() {
         assert_eq!(good(text).store, store, "{text}");
     }
 }
+
+#[test]
+fn a_client_that_signs_in_twice_at_one_issuer_is_warned_about_at_its_second_line() {
+    let twice = "[profile.dev]\nissuer = \"https://auth.example/as\"\nclient-id = \"c\"\n";
+    let apart = "[connection.lake]\nprofile = \"prod\"\nconn-type = \"http\"\n";
+    for (more, expected) in [
+        ("", None),
+        (twice, Some((9, "profile.dev.client-id", "profile `prod` (line 4)"))),
+        (&*twice.replace("/as", "/other"), None),
+        (&*twice.replace("\"c\"", "\"d\""), None),
+        (apart, None),
+        (
+            &*format!("{apart}obtain = \"sign-in\"\n"),
+            Some((10, "connection.lake.obtain", "profile `prod` (line 4)")),
+        ),
+        (&*format!("{apart}obtain = \"sign-in\"\nclient-id = \"lake\"\n"), None),
+    ] {
+        let warnings = good(&format!("{PROD}\n{more}")).warnings;
+        let found = warnings.first().map(|one| (one.line, one.key.as_str()));
+        assert_eq!(found, expected.map(|(line, key, _)| (line, key)), "{more}");
+        let text = warnings.first().map_or("", |one| &one.message);
+        assert!(text.contains(expected.map_or("", |(_, _, other)| other)), "{text}");
+    }
+}
