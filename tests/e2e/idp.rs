@@ -46,11 +46,13 @@ pub(crate) struct Setting<'a> {
     pub(crate) tls: Option<&'a Certificates>,
     /// Whether authorization requests must be pushed (RFC 9126).
     pub(crate) par: bool,
+    /// 0 is the system's choice.
+    pub(crate) port: u16,
 }
 
 impl Setting<'_> {
     pub(crate) const fn of(family: Family) -> Self {
-        Self { family, access: 300, rotation: "detect", tls: None, par: false }
+        Self { family, access: 300, rotation: "detect", tls: None, par: false, port: 0 }
     }
 }
 
@@ -60,7 +62,7 @@ pub(crate) struct Idp {
     pub(crate) client_id: String,
     pub(crate) api: String,
     control: String,
-    _process: Process,
+    process: Process,
 }
 
 impl Idp {
@@ -75,6 +77,9 @@ impl Idp {
             command.arg("--tls").arg(&tls.chain).arg(&tls.key);
         }
         command.arg("--key").arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("idp-key.json"));
+        if setting.port != 0 {
+            command.args(["--port", &setting.port.to_string()]);
+        }
         if setting.par {
             command.arg("--require-par");
         }
@@ -88,8 +93,16 @@ impl Idp {
             client_id: text("client_id"),
             api: text("api"),
             control: text("control"),
-            _process: process,
+            process,
         }
+    }
+
+    /// Ends it at once; its port is free then, for another with the same name and keys.
+    pub(crate) fn stop(&mut self) -> u16 {
+        let port = self.issuer.split(':').nth(2).and_then(|rest| rest.split('/').next());
+        let port = port.and_then(|port| port.parse().ok()).expect("a port in the issuer");
+        drop(self.process.kill());
+        port
     }
 
     /// A profile `prod` at this provider; `more` is added inside its table.

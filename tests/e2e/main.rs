@@ -34,6 +34,8 @@ mod ledger;
 #[cfg(test)]
 mod logout;
 #[cfg(test)]
+mod logout_offline;
+#[cfg(test)]
 mod many_callers;
 #[cfg(test)]
 mod network;

@@ -78,6 +78,7 @@ impl Stage {
             clock: clock.clone(),
             server: ping.clone(),
             store: store.clone(),
+            owed: store.clone(),
             witness: Arc::<FakeWitness>::default(),
             spawn: flights.clone(),
         });

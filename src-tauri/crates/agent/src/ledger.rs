@@ -93,8 +93,8 @@ impl Witness for Ledger {
         let now = self.clock.now().as_millis();
         let mut open = self.lock();
         open.append(now, record).map_err(|error| WitnessFailure(error.to_string()))?;
-        let weighty =
-            record.outcome != Outcome::Ok || matches!(record.event, Event::SignIn | Event::SignOut);
+        let weighty = record.outcome != Outcome::Ok
+            || matches!(record.event, Event::SignIn | Event::SignOut | Event::Revocation);
         if weighty {
             open.file.sync_data().map_err(|error| WitnessFailure(error.to_string()))?;
             open.unsynced = false;

@@ -1,5 +1,5 @@
-//! What happens without being asked: refresh ahead of need, save again, make the ledger durable,
-//! take in a changed config. Looks at the wall clock, because a laptop sleeps.
+//! What happens without being asked: refresh ahead of need, save again, revoke what is owed, make the
+//! ledger durable, take in a changed config. Looks at the wall clock, because a laptop sleeps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -48,5 +48,6 @@ impl Scheduler {
             self.api.adopt_config();
         }
         self.broker.reconsider_store();
+        self.broker.pay_revocations();
     }
 }

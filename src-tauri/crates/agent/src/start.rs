@@ -129,6 +129,7 @@ fn wire(
         clock: clock.clone(),
         server: ping.clone(),
         store: store.clone(),
+        owed: store.clone(),
         witness: ledger.clone(),
         spawn: Arc::new(Runtime),
     });

@@ -22,7 +22,7 @@ pub use runs::{RunAsk, RunReply};
 pub use sign_in::{
     DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, SignedOut,
 };
-pub use status::{AgentStatus, HorizonReply, Horizons, ProfileStatus, Status, Who};
+pub use status::{AgentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status, Who};
 pub use token::{TokenAsk, TokenReply};
 
 /// Sent with every request: scripts in a browser cannot set a header whose name begins `Sec-`.

@@ -66,6 +66,8 @@ pub enum Event {
     Issue,
     Refresh,
     SignOut,
+    /// A refresh token that a sign-out left behind was revoked, or given up.
+    Revocation,
     /// A request failed the guard or presented a capability that is not valid.
     Refused,
 }

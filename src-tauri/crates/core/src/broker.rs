@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use crate::audit::{Event, Outcome, Record};
 use crate::cache::Cached;
 use crate::error::{ErrorCode, Refusal};
+use crate::lanes::Lanes;
+use crate::owed::Debts;
 use crate::policy;
 use crate::ports::{Pending, Ports};
 use crate::profile::Profile;
@@ -27,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Broker {
     pub(crate) ports: Ports,
+    pub(crate) debts: Debts,
+    lanes: Lanes,
     slots: Arc<RwLock<HashMap<SessionKey, Arc<Slot>>>>,
 }
 
@@ -62,7 +66,7 @@ impl std::fmt::Debug for Broker {
 
 impl Broker {
     pub fn new(ports: Ports) -> Self {
-        Self { ports, slots: Arc::default() }
+        Self { ports, debts: Debts::default(), lanes: Lanes::default(), slots: Arc::default() }
     }
 
     /// Takes the sessions a config has. A session whose client is the same keeps its state.
@@ -70,14 +74,15 @@ impl Broker {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *slots);
         for (key, profile) in sessions {
-            let kept = before.remove(&key).filter(|slot| same_client(&slot.profile(), &profile));
-            let slot = kept.map_or_else(
-                || Arc::new(Slot::new(key.clone(), profile.clone())),
-                |slot| {
-                    slot.take_profile(profile.clone());
+            let slot = match before.remove(&key) {
+                Some(slot) if same_client(&slot.profile(), &profile) => {
+                    slot.take_profile(profile);
                     slot
-                },
-            );
+                }
+                // What the old one has on its way may rotate the very token that the new one reads.
+                Some(old) => Arc::new(Slot::after(&old, profile)),
+                None => Arc::new(Slot::new(key.clone(), profile)),
+            };
             slots.insert(key, slot);
         }
     }
@@ -180,7 +185,13 @@ impl Broker {
     }
 
     pub(crate) fn refresh(&self, slot: &Arc<Slot>, target: &Target, cause: Cause) -> Refresh {
-        Refresh { ports: self.ports.clone(), slot: slot.clone(), target: target.clone(), cause }
+        Refresh {
+            ports: self.ports.clone(),
+            lane: self.lanes.of(&slot.profile().issuer),
+            slot: slot.clone(),
+            target: target.clone(),
+            cause,
+        }
     }
 
     pub(crate) fn slot(&self, key: &SessionKey) -> Result<Arc<Slot>, Refusal> {

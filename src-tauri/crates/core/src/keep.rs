@@ -32,6 +32,8 @@ impl Broker {
         if !matches!(slot.held().state, SessionState::Unloaded | SessionState::Unreadable(_)) {
             return;
         }
+        // A rotation under way writes what is read here, where the profile changed meanwhile.
+        let _settled = slot.sends.lock().await;
         let loaded = self.ports.store.load(&slot.key).await;
         let state = match loaded {
             Err(failure) => SessionState::Unreadable(failure),
@@ -106,7 +108,7 @@ impl Broker {
         }
     }
 
-    /// Revokes the refresh token, once, and forgets the session. `None` where nobody was signed in.
+    /// Revokes the refresh token and forgets the session. `None` where nobody was signed in.
     pub async fn sign_out(
         &self,
         key: &SessionKey,
@@ -125,21 +127,28 @@ impl Broker {
             std::mem::replace(&mut held.state, SessionState::SignedOut)
         };
         let revocation = match &state {
-            SessionState::Active(active) => match &active.stored.refresh_token {
-                None => Some(Revocation::Unsupported),
-                Some(token) => Some(
-                    self.ports
-                        .server
-                        .revoke(&slot.profile(), token)
-                        .await
-                        .unwrap_or(Revocation::Unconfirmed),
-                ),
-            },
-            _ => None,
+            SessionState::Active(active) => Some(self.revoke(&slot, &active.stored).await),
+            SessionState::Unloaded
+            | SessionState::Unreadable(_)
+            | SessionState::SignedOut
+            | SessionState::Ended { .. } => None,
         };
         let forgotten = self.ports.store.forget(key).await;
         forgotten.map_err(|failure| refusals::store(&slot.profile(), &failure))?;
         Ok(revocation)
+    }
+
+    /// Once. What never left is owed, and paid when Ping can be reached.
+    async fn revoke(&self, slot: &Slot, stored: &StoredSession) -> Revocation {
+        let Some(token) = &stored.refresh_token else { return Revocation::Unsupported };
+        match self.ports.server.revoke(&slot.profile(), token).await {
+            Ok(Revocation::Pending) => match self.owe(&slot.key, stored, token).await {
+                Ok(()) => Revocation::Pending,
+                Err(_) => Revocation::Unconfirmed,
+            },
+            Ok(answer) => answer,
+            Err(_) => Revocation::Unconfirmed,
+        }
     }
 
     /// Called every few seconds: refreshes what is in use ahead of need, saves what could not be
@@ -164,11 +173,16 @@ impl Broker {
 
     /// A refresh token that only memory or the fallback holds goes to the keychain when it can.
     async fn save_again(&self, slot: &Slot) {
-        let SessionState::Active(active) = slot.held().state.clone() else { return };
-        if active.safety == Safety::Kept || self.ports.store.readiness().await.is_err() {
+        let unsaved = |slot: &Slot| match &slot.held().state {
+            SessionState::Active(active) if active.safety != Safety::Kept => Some(active.clone()),
+            _ => None,
+        };
+        if unsaved(slot).is_none() || self.ports.store.readiness().await.is_err() {
             return;
         }
         let _turn = slot.sends.lock().await;
+        // Looked at again: whoever had the turn may have rotated, saved or signed out.
+        let Some(active) = unsaved(slot) else { return };
         let saved = self.ports.store.save(&slot.key, &active.stored).await;
         let mut held = slot.held();
         if let SessionState::Active(now) = &mut held.state

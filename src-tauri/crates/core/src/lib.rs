@@ -21,6 +21,8 @@ pub mod error;
 pub mod fakes;
 pub mod freshness;
 mod keep;
+mod lanes;
+pub mod owed;
 pub mod policy;
 pub mod ports;
 pub mod profile;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Record;
+use crate::owed::OwedRevocation;
 use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
 use crate::session::{InFlight, StoredSession};
@@ -34,6 +35,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub server: Arc<dyn AuthorizationServer>,
     pub store: Arc<dyn RefreshTokenStore>,
+    pub owed: Arc<dyn OwedRevocations>,
     pub witness: Arc<dyn Witness>,
     pub spawn: Arc<dyn Spawn>,
 }
@@ -166,6 +168,26 @@ pub trait RefreshTokenStore: Send + Sync {
     ) -> Pending<'a, Result<(), StoreFailure>>;
     /// Could a secret be written now? Never prompts; deadline inside. Asked before a browser opens.
     fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>>;
+}
+
+/// Where the refresh tokens lie that are still to be revoked: as safe as those in use.
+pub trait OwedRevocations: Send + Sync {
+    /// All of them. Opens no keychain, since the notes hold no secret.
+    fn list<'a>(&'a self) -> Pending<'a, Result<Vec<OwedRevocation>, StoreFailure>>;
+    /// Durable on `Ok`: the note, then the token that `session` holds.
+    fn keep<'a>(
+        &'a self,
+        owed: &'a OwedRevocation,
+        session: &'a StoredSession,
+    ) -> Pending<'a, Result<(), StoreFailure>>;
+    /// Replaces the note. Durable on `Ok`.
+    fn note<'a>(&'a self, owed: &'a OwedRevocation) -> Pending<'a, Result<(), StoreFailure>>;
+    /// What [`Self::keep`] was given; `None` where it never came to be written.
+    fn token<'a>(
+        &'a self,
+        owed: &'a OwedRevocation,
+    ) -> Pending<'a, Result<Option<StoredSession>, StoreFailure>>;
+    fn forget<'a>(&'a self, owed: &'a OwedRevocation) -> Pending<'a, Result<(), StoreFailure>>;
 }
 
 /// What the store held.

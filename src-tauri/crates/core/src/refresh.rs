@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::audit::{Event, Outcome, Record};
 use crate::cache::Cached;
@@ -22,6 +22,8 @@ use crate::token::{RefreshToken, TokenSet};
 #[derive(Clone)]
 pub(crate) struct Refresh {
     pub(crate) ports: Ports,
+    /// Shared by all that ask the same issuer.
+    pub(crate) lane: Arc<Semaphore>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) target: Target,
     pub(crate) cause: Cause,
@@ -83,6 +85,7 @@ impl Refresh {
         token: &RefreshToken,
     ) -> Result<Result<TokenSet, TokenFailure>, Refusal> {
         let profile = &self.slot.profile();
+        let _lane = self.lane.acquire().await;
         let mark = InFlight {
             refresh_token: token.fingerprint(),
             since: active.unanswered.as_ref().map_or(self.ports.clock.now(), |mark| mark.since),
@@ -258,7 +261,10 @@ impl Refresh {
         let base = self.base_token().await?;
         let grant =
             Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
-        let set = match self.ports.server.redeem(profile, grant).await {
+        let lane = self.lane.acquire().await;
+        let answer = self.ports.server.redeem(profile, grant).await;
+        drop(lane);
+        let set = match answer {
             Ok(set) => set,
             Err(failure) => {
                 let refusal = refusals::token(profile, &failure);
@@ -329,8 +335,8 @@ impl Refresh {
 
     /// A mark that stays behind costs one needless caution after a restart, never a session.
     async fn unmark(&self) {
-        if self.ports.store.mark(&self.slot.key, None).await.is_err() {
-            self.slot.held().spread_until = None;
+        match self.ports.store.mark(&self.slot.key, None).await {
+            Ok(()) | Err(_) => {}
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Slot {
     profile: Mutex<Arc<Profile>>,
     held: Mutex<Held>,
     /// One send at a time per refresh token.
-    pub(crate) sends: tokio::sync::Mutex<()>,
+    pub(crate) sends: Arc<tokio::sync::Mutex<()>>,
     /// One read of the store at a time.
     pub(crate) loading: tokio::sync::Mutex<()>,
 }
@@ -73,9 +73,14 @@ impl Slot {
                 refused: HashMap::new(),
                 spread_until: None,
             }),
-            sends: tokio::sync::Mutex::new(()),
+            sends: Arc::default(),
             loading: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// The same session under another profile: nothing is taken over but the turn to send.
+    pub(crate) fn after(old: &Self, profile: Arc<Profile>) -> Self {
+        Self { sends: old.sends.clone(), ..Self::new(old.key.clone(), profile) }
     }
 
     pub(crate) fn profile(&self) -> Arc<Profile> {

@@ -5,13 +5,14 @@
 //! 2. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 3. [`sealed`]: in the encrypted file alone
 //! 4. [`thread`], [`provider`]: how the keychain is asked
-//! 5. [`record`], [`envelope`], [`files`], [`mark`]: what is written
+//! 5. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
 
 mod choice;
 mod envelope;
 mod files;
 mod kept;
 mod mark;
+mod owed;
 mod provider;
 mod record;
 mod sealed;
@@ -55,6 +56,7 @@ use thread::{Connect, DEADLINE, KeychainThread};
 pub struct KeychainStore {
     backing: Backing,
     marks: AccountFiles,
+    notes: owed::Notes,
 }
 
 enum Backing {
@@ -115,12 +117,16 @@ impl KeychainStore {
             StoreChoice::PassphraseFile { lock } => InFiles::behind_passphrase(lock, state),
             StoreChoice::KeyFile { key_file } => InFiles::behind_key_file(key_file, state),
         };
-        Self { backing: Backing::Files(Arc::new(files)), marks: marks(state) }
+        Self::on(Backing::Files(Arc::new(files)), state)
     }
 
     fn over(thread: KeychainThread, limit: usize, state: &Path) -> Self {
-        let kept = Box::new(InKeychain::new(thread, limit, state));
-        Self { backing: Backing::Keychain(kept), marks: marks(state) }
+        Self::on(Backing::Keychain(Box::new(InKeychain::new(thread, limit, state))), state)
+    }
+
+    fn on(backing: Backing, state: &Path) -> Self {
+        let marks = AccountFiles::new(state, "in-flight", ".json");
+        Self { backing, marks, notes: owed::Notes::new(state) }
     }
 
     /// Opens the passphrase store until the agent ends. The other stores need no passphrase.
@@ -130,6 +136,38 @@ impl KeychainStore {
             Backing::Files(files) => {
                 let files = Arc::clone(files);
                 off_runtime(move || files.unlock(&passphrase)).await
+            }
+        }
+    }
+
+    async fn read(&self, account: &str) -> Result<Option<StoredSession>, StoreFailure> {
+        match &self.backing {
+            Backing::Keychain(kept) => kept.load(account).await,
+            Backing::Files(files) => {
+                let (files, account) = (Arc::clone(files), account.to_owned());
+                off_runtime(move || files.load(&account)).await
+            }
+        }
+    }
+
+    async fn write(&self, account: &str, session: &StoredSession) -> Result<Saved, StoreFailure> {
+        let plain = record::encode(session)?;
+        match &self.backing {
+            Backing::Keychain(kept) => kept.save(account, plain).await,
+            Backing::Files(files) => {
+                let (files, account) = (Arc::clone(files), account.to_owned());
+                off_runtime(move || files.save(&account, &plain)).await?;
+                Ok(Saved::Kept)
+            }
+        }
+    }
+
+    async fn remove(&self, account: &str) -> Result<(), StoreFailure> {
+        match &self.backing {
+            Backing::Keychain(kept) => kept.forget(account).await,
+            Backing::Files(files) => {
+                let (files, account) = (Arc::clone(files), account.to_owned());
+                off_runtime(move || files.forget(&account)).await
             }
         }
     }
@@ -153,13 +191,7 @@ impl RefreshTokenStore for KeychainStore {
     fn load<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<Loaded, StoreFailure>> {
         Box::pin(async move {
             let account = key.account();
-            let session = match &self.backing {
-                Backing::Keychain(kept) => kept.load(&account).await?,
-                Backing::Files(files) => {
-                    let (files, account) = (Arc::clone(files), account.clone());
-                    off_runtime(move || files.load(&account)).await?
-                }
-            };
+            let session = self.read(&account).await?;
             let marks = self.marks.clone();
             let in_flight = off_runtime(move || mark::read(&marks, &account)).await?;
             Ok(Loaded { session, in_flight })
@@ -171,29 +203,13 @@ impl RefreshTokenStore for KeychainStore {
         key: &'a SessionKey,
         session: &'a StoredSession,
     ) -> Pending<'a, Result<Saved, StoreFailure>> {
-        Box::pin(async move {
-            let (account, plain) = (key.account(), record::encode(session)?);
-            match &self.backing {
-                Backing::Keychain(kept) => kept.save(&account, plain).await,
-                Backing::Files(files) => {
-                    let files = Arc::clone(files);
-                    off_runtime(move || files.save(&account, &plain)).await?;
-                    Ok(Saved::Kept)
-                }
-            }
-        })
+        Box::pin(async move { self.write(&key.account(), session).await })
     }
 
     fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
             let account = key.account();
-            match &self.backing {
-                Backing::Keychain(kept) => kept.forget(&account).await?,
-                Backing::Files(files) => {
-                    let (files, account) = (Arc::clone(files), account.clone());
-                    off_runtime(move || files.forget(&account)).await?;
-                }
-            }
+            self.remove(&account).await?;
             let marks = self.marks.clone();
             off_runtime(move || mark::write(&marks, &account, None)).await
         })
@@ -219,10 +235,6 @@ impl RefreshTokenStore for KeychainStore {
             }
         })
     }
-}
-
-fn marks(state: &Path) -> AccountFiles {
-    AccountFiles::new(state, "in-flight", ".json")
 }
 
 /// Files are flushed to the disk, which may take long; the runtime's threads do not wait for it.

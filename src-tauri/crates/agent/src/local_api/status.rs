@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use dagpass_client::wire::{AgentStatus, HorizonReply, Horizons, ProfileStatus, Status, Who};
+use dagpass_client::wire::{
+    AgentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status, Who,
+};
 use dagpass_core::broker::SessionView;
 use dagpass_core::ports::StoreFailure;
 use dagpass_core::session::{
@@ -43,7 +45,23 @@ pub(super) async fn status(api: &Api) -> Status {
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
         },
         profiles,
+        revocations: owed(api).await,
     }
+}
+
+async fn owed(api: &Api) -> Vec<OwedRevocation> {
+    let known = api.broker.owed_revocations().await.unwrap_or_else(|failure| {
+        tracing::warn!(%failure, "owed revocations not read");
+        Vec::new()
+    });
+    let reply = |one: &dagpass_core::owed::OwedRevocation| OwedRevocation {
+        profile: one.session.account(),
+        since: one.since.as_secs(),
+        attempts: one.attempts,
+        retry_at: one.retry_at.as_secs(),
+        forget_at: one.forget_at().as_secs(),
+    };
+    known.iter().map(reply).collect()
 }
 
 pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {

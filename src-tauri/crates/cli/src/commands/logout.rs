@@ -38,7 +38,7 @@ fn line(one: &SignedOut) -> String {
         "confirmed" => "signed out, Ping has revoked the session's token",
         "unsupported" => "signed out; this issuer revokes no tokens, so it ends there by itself",
         "unconfirmed" => "signed out; Ping did not confirm that the token is revoked",
-        "pending" => "signed out; Ping cannot be reached, the token is revoked once it can",
+        "pending" => "signed out; Ping cannot be reached: revocation pending, tried again for 24 h",
         "not_signed_in" => "was not signed in",
         other => other,
     };

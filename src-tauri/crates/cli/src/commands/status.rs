@@ -1,6 +1,6 @@
 //! `dagpass status`: sessions with their three ends, each with where the figure comes from.
 
-use dagpass_client::wire::{HorizonReply, ProfileStatus, Status, Who};
+use dagpass_client::wire::{HorizonReply, OwedRevocation, ProfileStatus, Status, Who};
 
 use crate::exit::Failure;
 use crate::world::{World, compare_version};
@@ -29,6 +29,7 @@ fn table(status: &Status, now: i64) -> String {
         let default = agent.default_profile.as_deref() == Some(profile.name.as_str());
         lines.push(profile_lines(profile, default, now));
     }
+    lines.extend(status.revocations.iter().map(|owed| revocation(owed, now)));
     lines.join("\n")
 }
 
@@ -42,6 +43,15 @@ fn profile_lines(profile: &ProfileStatus, default: bool, now: i64) -> String {
     lines.push(row("  refresh token", &horizon(&ends.refresh_token, now)));
     lines.push(row("  Ping session", &horizon(&ends.session, now)));
     lines.join("\n")
+}
+
+fn revocation(owed: &OwedRevocation, now: i64) -> String {
+    format!(
+        "\n{}: revocation pending: signed out {} ago, Ping could not be reached; tried again for {}",
+        owed.profile,
+        duration::show(now - owed.since),
+        duration::show(owed.forget_at - now)
+    )
 }
 
 /// What a profile's state is called, and what to do about it.
@@ -135,7 +145,11 @@ mod tests {
                         "session": {"source": "none"}
                     }
                 }
-            ]
+            ],
+            "revocations": [{
+                "profile": "dev", "since": 1_795_548_471, "attempts": 3,
+                "retry_at": 1_795_548_551, "forget_at": 1_795_634_871
+            }]
         }))
         .unwrap();
         assert_eq!(
@@ -157,7 +171,9 @@ dev: sign-in required: run `dagpass login dev`
   issuer        https://d
   access token  none
   refresh token none
-  Ping session  none"
+  Ping session  none
+
+dev: revocation pending: signed out 1 min ago, Ping could not be reached; tried again for 23 h 59 min"
         );
     }
 }

@@ -7,6 +7,23 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     pub agent: AgentStatus,
     pub profiles: Vec<ProfileStatus>,
+    /// Sign-ins that ended while the issuer could not be reached, their tokens not yet revoked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<OwedRevocation>,
+}
+
+/// A refresh token that is revoked as soon as the issuer can be reached. All times are epoch seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwedRevocation {
+    /// `prod`, or `prod/warehouse_api`.
+    pub profile: String,
+    /// When the person signed out.
+    pub since: i64,
+    /// How often it was tried since; the sign-out's own try included.
+    pub attempts: u32,
+    pub retry_at: i64,
+    /// Until when it is tried.
+    pub forget_at: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

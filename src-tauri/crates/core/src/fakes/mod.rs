@@ -1,25 +1,26 @@
 //! Fakes of the ports. Each can misbehave on command: the clock jumps, the store fails or stays
 //! locked, the server drops the line after it has rotated, the ledger is full.
 
+mod store;
 mod values;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::audit::Record;
 use crate::ports::{
-    AuthorizationServer, Clock, Grant, Loaded, Pending, Ports, RefreshTokenStore, Revocation,
-    Saved, Spawn, StoreFailure, TokenFailure, Witness, WitnessFailure,
+    AuthorizationServer, Clock, Grant, Pending, Ports, Revocation, Spawn, TokenFailure, Witness,
+    WitnessFailure,
 };
 use crate::profile::Profile;
 use crate::request::SessionKey;
-use crate::session::{InFlight, StoredSession};
 use crate::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
 use crate::time::Timestamp;
 use crate::token::{CodeVerifier, RefreshToken, TokenSet};
 
+pub use store::FakeStore;
 pub use values::{
     ask, device_authorization, identity, offers, profile, rejected, stored, token_set,
 };
@@ -91,6 +92,11 @@ pub struct FakeServer {
     /// Held while a refresh is under way, so that a test can let it wait.
     pub gate: tokio::sync::Mutex<()>,
     pub revoked: AtomicUsize,
+    /// What revocations are answered, first in first out; then `Confirmed`.
+    pub revocations: Mutex<VecDeque<Revocation>>,
+    /// How many refreshes were on their way at once, at the most.
+    pub most_at_once: AtomicUsize,
+    on_their_way: AtomicUsize,
     valid: Mutex<Option<String>>,
     subject: Mutex<String>,
 }
@@ -112,6 +118,9 @@ impl FakeServer {
             faults: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
             revoked: AtomicUsize::new(0),
+            revocations: Mutex::default(),
+            most_at_once: AtomicUsize::new(0),
+            on_their_way: AtomicUsize::new(0),
             valid: Mutex::new(Some("rt-0".to_owned())),
             subject: Mutex::new("alice".to_owned()),
         })
@@ -186,7 +195,10 @@ impl AuthorizationServer for FakeServer {
                 Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } => "rt-0".to_owned(),
             };
             lock(&self.presented).push(presented.clone());
+            let under_way = self.on_their_way.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most_at_once.fetch_max(under_way, Ordering::SeqCst);
             let _open = self.gate.lock().await;
+            self.on_their_way.fetch_sub(1, Ordering::SeqCst);
             let fault = lock(&self.faults).pop_front();
             match fault {
                 None => self.rotate(&presented),
@@ -213,81 +225,8 @@ impl AuthorizationServer for FakeServer {
         _token: &'a RefreshToken,
     ) -> Pending<'a, Result<Revocation, TokenFailure>> {
         self.revoked.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async { Ok(Revocation::Confirmed) })
-    }
-}
-
-/// Keeps records in memory; refuses writes or everything while told to.
-#[derive(Debug, Default)]
-pub struct FakeStore {
-    pub records: Mutex<HashMap<SessionKey, StoredSession>>,
-    pub marks: Mutex<HashMap<SessionKey, InFlight>>,
-    pub fail_saves: Mutex<Option<StoreFailure>>,
-    pub fail_all: Mutex<Option<StoreFailure>>,
-    pub log: Mutex<Vec<String>>,
-}
-
-impl FakeStore {
-    fn check(&self) -> Result<(), StoreFailure> {
-        lock(&self.fail_all).clone().map_or(Ok(()), Err)
-    }
-}
-
-impl RefreshTokenStore for FakeStore {
-    fn load<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<Loaded, StoreFailure>> {
-        Box::pin(async {
-            self.check()?;
-            lock(&self.log).push("load".into());
-            Ok(Loaded {
-                session: lock(&self.records).get(key).cloned(),
-                in_flight: lock(&self.marks).get(key).cloned(),
-            })
-        })
-    }
-
-    fn save<'a>(
-        &'a self,
-        key: &'a SessionKey,
-        session: &'a StoredSession,
-    ) -> Pending<'a, Result<Saved, StoreFailure>> {
-        Box::pin(async {
-            self.check()?;
-            if let Some(failure) = lock(&self.fail_saves).clone() {
-                return Err(failure);
-            }
-            lock(&self.log).push(format!("save {}", session.generation));
-            lock(&self.records).insert(key.clone(), session.clone());
-            Ok(Saved::Kept)
-        })
-    }
-
-    fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
-        Box::pin(async {
-            self.check()?;
-            lock(&self.log).push("forget".into());
-            lock(&self.records).remove(key);
-            Ok(())
-        })
-    }
-
-    fn mark<'a>(
-        &'a self,
-        key: &'a SessionKey,
-        mark: Option<&'a InFlight>,
-    ) -> Pending<'a, Result<(), StoreFailure>> {
-        Box::pin(async move {
-            let mut marks = lock(&self.marks);
-            match mark {
-                Some(mark) => drop(marks.insert(key.clone(), mark.clone())),
-                None => drop(marks.remove(key)),
-            }
-            lock(&self.log).push(if mark.is_some() { "mark" } else { "unmark" }.into());
-            Ok(())
-        })
-    }
-
-    fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>> {
-        Box::pin(async { self.check() })
+        let answer = lock(&self.revocations).pop_front().unwrap_or(Revocation::Confirmed);
+        Box::pin(async move { Ok(answer) })
     }
 }
 
@@ -336,6 +275,7 @@ impl World {
             clock: self.clock.clone(),
             server: self.server.clone(),
             store: self.store.clone(),
+            owed: self.store.clone(),
             witness: self.witness.clone(),
             spawn: Arc::new(TokioSpawn),
         }

@@ -1,15 +1,18 @@
 //! The traps of this trade, played through the broker with fakes that misbehave.
 
 mod faults;
+mod owed;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::broker::{Broker, Issued};
 use crate::error::Refusal;
 use crate::fakes::{World, ask, profile, rejected};
+use crate::lanes::AT_ONCE;
 use crate::ports::TokenFailure;
-use crate::profile::Scopes;
+use crate::profile::{Profile, ProfileName, Scopes};
 use crate::request::{Caller, Obtain, SessionKey, Target, TokenRequest};
 use crate::session::{EndReason, Safety, SessionState};
 
@@ -180,6 +183,66 @@ async fn a_profile_nobody_uses_is_left_alone() {
     broker.tend(false).await;
     tokio::task::yield_now().await;
     assert_eq!(world.server.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn fifty_profiles_that_wake_with_callers_take_turns_at_their_issuer() {
+    let world = World::signed_in();
+    let broker = Broker::new(world.ports());
+    let names: Vec<String> = (0..50).map(|n| format!("p{n}")).collect();
+    let sessions = names.iter().map(|name| {
+        let named = Profile { name: ProfileName::new(name.as_str()), ..profile() };
+        (SessionKey::of(name), Arc::new(named))
+    });
+    broker.configure(sessions);
+    for name in &names {
+        let mut records = world.store.records.lock().unwrap();
+        records.insert(SessionKey::of(name), crate::fakes::stored("rt-0"));
+    }
+    let shut = world.server.gate.lock().await;
+    let callers: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let (broker, request) = (broker.clone(), ask(name));
+            tokio::spawn(async move { drop(token(&broker, &request).await) })
+        })
+        .collect();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.presented().len(), AT_ONCE, "the others wait for their turn");
+    drop(shut);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert_eq!(world.presented().len(), 50, "everybody had one");
+    assert_eq!(world.server.most_at_once.load(Ordering::SeqCst), AT_ONCE);
+}
+
+#[tokio::test]
+async fn a_profile_changed_while_its_token_rotates_never_sends_the_old_one_again() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let shut = world.server.gate.lock().await;
+    let before = tokio::spawn({
+        let broker = broker.clone();
+        async move { bytes(&broker).await }
+    });
+    while world.presented().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let more = Profile { scopes: Scopes::parse("openid more"), ..profile() };
+    broker.configure([(SessionKey::of("prod"), Arc::new(more))]);
+    let after = tokio::spawn({
+        let broker = broker.clone();
+        async move { bytes(&broker).await }
+    });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    drop(shut);
+    assert_eq!((before.await.unwrap().as_str(), after.await.unwrap().as_str()), ("at-1", "at-2"));
+    assert_eq!(world.presented(), ["rt-0", "rt-1"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,265 @@
+//! Revocations that are owed: a sign-out while Ping could not be reached. Each is tried until a
+//! request has left, for a day at most, across restarts; one that left is never repeated, because
+//! PingFederate counts stale revocations towards locking the client out, for everybody.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::audit::{Event, Outcome, Record};
+use crate::broker::Broker;
+use crate::error::Refusal;
+use crate::ports::{Revocation, StoreFailure, TokenFailure};
+use crate::profile::Profile;
+use crate::refresh::own_voice;
+use crate::request::SessionKey;
+use crate::session::StoredSession;
+use crate::time::Timestamp;
+use crate::token::RefreshToken;
+
+/// For how long is a revocation tried?
+pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long after a failure is the first next try? It doubles from there.
+const FIRST_REST: Duration = Duration::from_secs(5);
+/// How long do two tries lie apart at most? That makes about 33 in a day.
+const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
+
+/// One refresh token that is still to be revoked. The token itself is in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedRevocation {
+    /// The token's fingerprint, short: names it in the store and on the ledger.
+    pub id: String,
+    pub session: SessionKey,
+    /// When the person signed out.
+    pub since: Timestamp,
+    pub attempts: u32,
+    pub retry_at: Timestamp,
+    /// A request is leaving, or has left: after a crash nobody knows which.
+    pub sent: bool,
+}
+
+impl OwedRevocation {
+    pub fn forget_at(&self) -> Timestamp {
+        self.since.plus(KEPT_FOR)
+    }
+
+    /// The connection never opened: later, and later each time.
+    fn put_off(&mut self, now: Timestamp, chance: f64) {
+        let rest = FIRST_REST.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_REST);
+        self.attempts += 1;
+        self.retry_at = now.plus(rest.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 4.0));
+        self.sent = false;
+    }
+}
+
+/// What the broker knows of them; `None` until the store was asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Debts {
+    known: Arc<Mutex<Option<Vec<OwedRevocation>>>>,
+    /// One pass at a time.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Debts {
+    fn known(&self) -> MutexGuard<'_, Option<Vec<OwedRevocation>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, owed: OwedRevocation) {
+        let mut known = self.known();
+        let all = known.get_or_insert_default();
+        all.retain(|one| one.id != owed.id);
+        all.push(owed);
+    }
+
+    fn strike(&self, id: &str) {
+        if let Some(all) = self.known().as_mut() {
+            all.retain(|one| one.id != id);
+        }
+    }
+}
+
+impl Broker {
+    /// What is owed, for `status`.
+    pub async fn owed_revocations(&self) -> Result<Vec<OwedRevocation>, StoreFailure> {
+        if let Some(known) = self.debts.known().clone() {
+            return Ok(known);
+        }
+        let listed = self.ports.owed.list().await?;
+        let mut known = self.debts.known();
+        // A sign-out in between knows more than what was read before it.
+        Ok(known.get_or_insert(listed).clone())
+    }
+
+    /// Called every few seconds. Pays what is due, apart from whoever calls.
+    pub fn pay_revocations(&self) {
+        let now = self.ports.clock.now();
+        let due = |owed: &OwedRevocation| owed.sent || now >= owed.retry_at.min(owed.forget_at());
+        let idle = self.debts.known().as_ref().is_some_and(|all| !all.iter().any(due));
+        if idle {
+            return;
+        }
+        let broker = self.clone();
+        self.ports.spawn.spawn(Box::pin(async move { broker.pay_due(now).await }));
+    }
+
+    async fn pay_due(&self, now: Timestamp) {
+        let Ok(_turn) = self.debts.turn.try_lock() else { return };
+        let Ok(all) = self.owed_revocations().await else { return };
+        for owed in all {
+            let settled = if owed.sent {
+                // The agent ended while it was on its way.
+                self.settle(&owed, Ok(Revocation::Unconfirmed)).await
+            } else if now >= owed.forget_at() {
+                self.settle(&owed, Ok(Revocation::Pending)).await
+            } else if now >= owed.retry_at {
+                self.pay(owed, now).await
+            } else {
+                Ok(())
+            };
+            // Whatever the store or the ledger would not take is tried at the next pass.
+            if settled.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Keeps the token of a session that ended offline, before its own record is forgotten.
+    pub(crate) async fn owe(
+        &self,
+        session: &SessionKey,
+        stored: &StoredSession,
+        token: &RefreshToken,
+    ) -> Result<(), StoreFailure> {
+        // What other sign-outs left is read first: a note is never written over unread ones.
+        self.owed_revocations().await?;
+        let now = self.ports.clock.now();
+        let mut owed = OwedRevocation {
+            id: token.fingerprint().short().to_owned(),
+            session: session.clone(),
+            since: now,
+            attempts: 0,
+            retry_at: now,
+            sent: false,
+        };
+        owed.put_off(now, self.ports.clock.chance());
+        let bare = StoredSession { identity: None, ..stored.clone() };
+        self.ports.owed.keep(&owed, &bare).await?;
+        self.debts.put(owed);
+        Ok(())
+    }
+
+    async fn pay(&self, mut owed: OwedRevocation, now: Timestamp) -> Result<(), Refused> {
+        let kept = match self.ports.owed.token(&owed).await {
+            Ok(kept) => kept,
+            Err(_) => return self.later(owed, now).await,
+        };
+        let Some((stored, token)) = kept.and_then(with_token) else {
+            return self.settle(&owed, Ok(Revocation::Unconfirmed)).await;
+        };
+        owed.sent = true;
+        self.ports.owed.note(&owed).await?;
+        self.debts.put(owed.clone());
+        let profile = self.client_of(&owed.session, &stored);
+        match self.ports.server.revoke(&profile, &token).await {
+            Ok(Revocation::Pending) => self.later(owed, self.ports.clock.now()).await,
+            answer => self.settle(&owed, answer).await,
+        }
+    }
+
+    async fn later(&self, mut owed: OwedRevocation, now: Timestamp) -> Result<(), Refused> {
+        owed.put_off(now, self.ports.clock.chance());
+        // In memory first: a note that cannot be written must not make it look as if it had left.
+        self.debts.put(owed.clone());
+        Ok(self.ports.owed.note(&owed).await?)
+    }
+
+    /// On the record, then forgotten.
+    async fn settle(
+        &self,
+        owed: &OwedRevocation,
+        answer: Result<Revocation, TokenFailure>,
+    ) -> Result<(), Refused> {
+        let caller = own_voice();
+        let (outcome, reason) = match &answer {
+            Ok(Revocation::Confirmed) => (Outcome::Ok, None),
+            Ok(Revocation::Unsupported) => {
+                (Outcome::Ok, Some("this issuer revokes no tokens".to_owned()))
+            }
+            Ok(Revocation::Unconfirmed) => (
+                Outcome::Failed,
+                Some("Ping did not confirm it, and it is not repeated".to_owned()),
+            ),
+            Ok(Revocation::Pending) => {
+                (Outcome::Failed, Some("Ping could not be reached for a day".to_owned()))
+            }
+            Err(failure) => (Outcome::Failed, Some(failure.to_string())),
+        };
+        let mut record = Record::new(Event::Revocation, outcome, &caller);
+        record.session = Some(&owed.session);
+        record.fingerprint = Some(&owed.id);
+        record.reason = reason.as_deref();
+        self.record(&record)?;
+        self.ports.owed.forget(owed).await?;
+        self.debts.strike(&owed.id);
+        Ok(())
+    }
+
+    /// The client that the token belongs to; the config may no longer have it.
+    fn client_of(&self, key: &SessionKey, stored: &StoredSession) -> Profile {
+        let configured = self.slot(key).map(|slot| slot.profile());
+        match configured {
+            Ok(now) if now.issuer == stored.issuer && now.client_id == stored.client_id => {
+                Profile::clone(&now)
+            }
+            _ => Profile::new(key.profile.as_str(), stored.issuer.as_str(), &stored.client_id),
+        }
+    }
+}
+
+fn with_token(stored: StoredSession) -> Option<(StoredSession, RefreshToken)> {
+    let token = stored.refresh_token.clone()?;
+    Some((stored, token))
+}
+
+/// The store or the ledger would not take it.
+struct Refused;
+
+impl From<StoreFailure> for Refused {
+    fn from(_failure: StoreFailure) -> Self {
+        Self
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(_refusal: Refusal) -> Self {
+        Self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_of_no_connection_is_tried_some_thirty_times_and_ever_more_seldom() {
+        let start = Timestamp::from_secs(1_000_000);
+        let mut owed = OwedRevocation {
+            id: "x".into(),
+            session: SessionKey::of("prod"),
+            since: start,
+            attempts: 0,
+            retry_at: start,
+            sent: true,
+        };
+        let mut rests = Vec::new();
+        while owed.retry_at < owed.forget_at() {
+            let now = owed.retry_at;
+            owed.put_off(now, 0.0);
+            rests.push(now.until(owed.retry_at).as_secs());
+            assert!(!owed.sent, "nothing left");
+        }
+        assert_eq!(rests[..4], [5, 10, 20, 40]);
+        assert_eq!(rests.iter().max(), Some(&3600));
+        assert!((30..=36).contains(&rests.len()), "{}", rests.len());
+    }
+}

@@ -1,0 +1,126 @@
+//! Signing out while Ping cannot be reached: the revocation is owed, and paid once.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::broker;
+use crate::broker::Broker;
+use crate::fakes::World;
+use crate::owed::KEPT_FOR;
+use crate::ports::{Revocation, StoreFailure};
+use crate::request::{Caller, SessionKey};
+
+async fn signed_out(world: &World) -> (Broker, Option<Revocation>) {
+    let broker = broker(world);
+    let said = broker.sign_out(&SessionKey::of("prod"), &Caller::default()).await.unwrap();
+    (broker, said)
+}
+
+/// Lets the clockwork look, and what it starts end.
+async fn pass(broker: &Broker) {
+    broker.pay_revocations();
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn offline(world: &World, times: usize) {
+    world.server.revocations.lock().unwrap().extend(vec![Revocation::Pending; times]);
+}
+
+fn requests(world: &World) -> usize {
+    world.server.revoked.load(Ordering::SeqCst)
+}
+
+fn last_event(world: &World) -> String {
+    world.witness.events.lock().unwrap().last().cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_sign_out_offline_is_revoked_when_ping_is_back_and_never_again() {
+    let world = World::signed_in();
+    offline(&world, 2);
+    let (broker, said) = signed_out(&world).await;
+    assert_eq!(said, Some(Revocation::Pending));
+    assert!(world.store.records.lock().unwrap().is_empty(), "the session itself is forgotten");
+    let log = world.store.log.lock().unwrap().join(" ");
+    assert!(log.ends_with("owe forget"), "kept before it is forgotten: {log}");
+    pass(&broker).await;
+    assert_eq!(requests(&world), 1, "not before its time");
+    world.clock.jump(6);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 2, "still offline");
+    let owed = broker.owed_revocations().await.unwrap();
+    assert_eq!((owed.len(), owed[0].attempts, owed[0].sent), (1, 2, false));
+    world.clock.jump(11);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 3);
+    assert_eq!(last_event(&world), "revocation ok");
+    assert!(world.store.owed.lock().unwrap().is_empty());
+    world.clock.jump(86_400);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 3);
+}
+
+#[tokio::test]
+async fn what_is_owed_outlives_the_agent_and_is_forgotten_after_a_day() {
+    let world = World::signed_in();
+    offline(&world, 100);
+    drop(signed_out(&world).await);
+    let again = broker(&world);
+    pass(&again).await;
+    assert_eq!(again.owed_revocations().await.unwrap().len(), 1);
+    world.clock.jump(i64::try_from(KEPT_FOR.as_secs()).unwrap());
+    let before = requests(&world);
+    pass(&again).await;
+    assert_eq!(requests(&world), before, "no last try after the day");
+    assert_eq!(last_event(&world), "revocation failed");
+    assert!(world.store.owed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_may_have_left_before_a_crash_is_not_repeated() {
+    let world = World::signed_in();
+    offline(&world, 1);
+    drop(signed_out(&world).await);
+    world.store.owed.lock().unwrap()[0].0.sent = true;
+    let again = broker(&world);
+    world.clock.jump(60);
+    pass(&again).await;
+    assert_eq!(requests(&world), 1, "the sign-out's own");
+    assert_eq!(last_event(&world), "revocation failed");
+    assert!(world.store.owed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_locked_keychain_puts_the_revocation_off_and_a_full_ledger_keeps_it() {
+    let world = World::signed_in();
+    offline(&world, 1);
+    let (broker, _) = signed_out(&world).await;
+    *world.store.fail_all.lock().unwrap() = Some(StoreFailure::Locked("locked".into()));
+    world.clock.jump(6);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 1, "the token cannot be read");
+    *world.store.fail_all.lock().unwrap() = None;
+    *world.witness.full.lock().unwrap() = true;
+    world.clock.jump(11);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 2);
+    *world.witness.full.lock().unwrap() = false;
+    world.clock.jump(60);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 2, "sent once, whatever the ledger said");
+    assert!(world.store.owed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_kept_is_never_said_to_be_revoked_later() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    broker.load_session(&SessionKey::of("prod")).await.unwrap();
+    offline(&world, 1);
+    *world.store.fail_all.lock().unwrap() = Some(StoreFailure::TimedOut(Duration::from_secs(5)));
+    let said = broker.sign_out(&SessionKey::of("prod"), &Caller::default()).await;
+    assert!(said.is_err(), "{said:?}");
+    assert!(broker.owed_revocations().await.unwrap().is_empty());
+}
