@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod agent_start;
 #[cfg(test)]
+mod airflow_roles;
+#[cfg(test)]
 mod argv;
 #[cfg(test)]
 mod at_the_sandbox;

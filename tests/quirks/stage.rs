@@ -191,7 +191,7 @@ impl Stage {
     }
 
     pub(crate) fn groups(&self) -> Vec<String> {
-        self.active().stored.identity.unwrap().groups
+        self.active().stored.identity.unwrap().group_names()
     }
 
     /// Keeps what was said, for the scan.

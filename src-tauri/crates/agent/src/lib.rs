@@ -19,6 +19,7 @@ mod ledger;
 mod local_api;
 pub mod ping;
 mod program;
+pub mod roles;
 mod scheduler;
 mod start;
 pub mod system;

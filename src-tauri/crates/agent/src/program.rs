@@ -48,7 +48,7 @@ fn config_check(file: &Path) -> ExitCode {
         return ExitCode::from(2);
     }
     let reply = ConfigFile::open(file.to_owned()).reply();
-    let found = ConfigReply { text: String::new(), ..reply };
+    let found = ConfigReply { text: String::new(), problems: config::check_file(file), ..reply };
     let json = serde_json::to_string(&found).unwrap_or_default();
     match (print(&json), found.problems.is_empty()) {
         (printed, true) => printed,

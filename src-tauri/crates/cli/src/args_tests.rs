@@ -39,6 +39,7 @@ fn command_lines_of_the_manual_are_taken() {
         "dagpass airflow setup --print env",
         "dagpass airflow setup --write env --file .env",
         "dagpass airflow setup --undo",
+        "dagpass airflow roles prod --group a --group b --check --json",
     ];
     for line in table {
         assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));

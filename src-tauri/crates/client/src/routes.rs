@@ -11,8 +11,8 @@ use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
     AirflowConnection, ConfigReply, ConnectionAsk, ConnectionIds, DiscoverAsk, DiscoverReply,
-    DoctorAsk, ErrorReply, Finding, PastedCallback, RunAsk, RunReply, SignInAsk, SignInEvent,
-    SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
+    DoctorAsk, ErrorReply, Finding, PastedCallback, RolesAsk, RolesReply, RunAsk, RunReply,
+    SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte?
@@ -30,6 +30,10 @@ impl Agent {
         ask: &ConnectionAsk,
     ) -> Result<AirflowConnection, ClientError> {
         self.post("/v1/airflow/connection", ask, LIMIT)
+    }
+
+    pub fn airflow_roles(&self, ask: &RolesAsk) -> Result<RolesReply, ClientError> {
+        self.post("/v1/airflow/roles", ask, SLOW_LIMIT)
     }
 
     pub fn connections(&self) -> Result<ConnectionIds, ClientError> {

@@ -8,6 +8,7 @@ mod config;
 mod discover;
 mod doctor;
 mod endpoint;
+mod roles;
 mod runs;
 mod sign_in;
 mod status;
@@ -18,6 +19,7 @@ pub use config::{ConfigProblem, ConfigReply};
 pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
+pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
 pub use runs::{RunAsk, RunReply};
 pub use sign_in::{
     DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, SignedOut,

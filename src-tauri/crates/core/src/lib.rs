@@ -20,6 +20,7 @@ pub mod error;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 pub mod freshness;
+pub mod groups;
 mod keep;
 mod lanes;
 pub mod owed;

@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::groups;
 use crate::profile::{Scopes, Subject};
 use crate::time::Timestamp;
 
@@ -162,11 +163,18 @@ pub struct Identity {
     pub subject: Subject,
     pub name: Option<String>,
     pub email: Option<String>,
-    /// Normalised: absent, string, comma string, array and DNs all end here.
+    /// Absent, string, comma string and array all end here, one entry a group; a DN stays whole.
     pub groups: Vec<String>,
     /// `auth_time`: when the person last proved who they are (OIDC Core §2).
     pub auth_time: Option<Timestamp>,
     pub source: IdentitySource,
+}
+
+impl Identity {
+    /// The groups as a person calls them.
+    pub fn group_names(&self) -> Vec<String> {
+        self.groups.iter().map(|group| groups::shown(group)).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

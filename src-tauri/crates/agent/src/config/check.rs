@@ -11,7 +11,7 @@ use super::raw::{RawAirflow, RawAirflowToken, RawConfig, RawStore, RawStoreKind}
 use super::section::{At, Place, Problems, document};
 use super::shared_client::{self, Client};
 use super::words::nearest;
-use super::{Config, Deployment, DeploymentToken, StoreChoice};
+use super::{Config, Deployment, DeploymentToken, RolesFileKey, StoreChoice};
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
 /// start from.
@@ -136,6 +136,7 @@ impl Check<'_> {
         let profile = self.profile_of(at.value.profile.as_ref(), &at.place, known);
         let url = self.required(at.value.url, &at.place, "url")?;
         self.secure(&url.place, &url.value);
+        let roles_file = self.roles_file(at.value.roles_file);
         Some(Deployment {
             name: name.to_owned(),
             url: url.value.trim_end_matches('/').to_owned(),
@@ -144,7 +145,15 @@ impl Check<'_> {
                 None | Some(RawAirflowToken::Exchange) => DeploymentToken::Exchange,
                 Some(RawAirflowToken::Direct) => DeploymentToken::Direct,
             },
+            roles_file,
         })
+    }
+
+    fn roles_file(&mut self, at: Option<At<String>>) -> Option<RolesFileKey> {
+        let place = at.as_ref()?.place.clone();
+        let typed = self.filled(at)?;
+        let (line, column) = self.problems.line_and_column(&place);
+        Some(RolesFileKey { path: self.path(&typed), key: place.key, line, column })
     }
 
     fn store(&mut self, at: At<RawStore>) -> StoreChoice {

@@ -11,10 +11,13 @@ use dagpass_client::wire::{ConfigProblem, ConfigReply};
 
 use super::{Config, parse};
 
-/// What is wrong with a file, for `config check`: a missing one is, there.
+/// What is wrong with a file and with those it names, for `config check`: a missing one is, there.
 pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
     match fs::read_to_string(path) {
-        Ok(text) => parse(&text, path).err().unwrap_or_default(),
+        Ok(text) => match parse(&text, path) {
+            Ok(config) => config.roles_file_problems(path),
+            Err(problems) => problems,
+        },
         Err(error) => vec![unreadable(path, &error)],
     }
 }

@@ -11,6 +11,7 @@ mod check_values;
 mod connection;
 mod file;
 mod raw;
+mod roles_file;
 mod schema;
 mod section;
 mod shared_client;
@@ -30,6 +31,7 @@ use dagpass_core::request::SessionKey;
 pub use check::parse;
 pub use connection::{Connection, Lookup, TokenIn};
 pub use file::{ConfigFile, WriteFailure, check_file};
+pub use roles_file::RolesFileKey;
 pub use schema::json_schema;
 
 /// A config that is true.
@@ -68,6 +70,7 @@ pub struct Deployment {
     pub url: String,
     pub profile: ProfileName,
     pub token: DeploymentToken,
+    pub roles_file: Option<RolesFileKey>,
 }
 
 /// What Airflow is shown.

@@ -229,6 +229,8 @@ table! {
         /// Absent: the default profile.
         profile: String,
         token: RawAirflowToken,
+        /// The deployment's group-to-role file, relative to the config file: "airflow-roles.json"
+        roles_file: String,
     }
 }
 

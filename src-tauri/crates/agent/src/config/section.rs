@@ -117,13 +117,18 @@ impl<'t> Problems<'t> {
         seen
     }
 
+    /// Both from 1.
+    pub(super) fn line_and_column(&self, place: &Place) -> (usize, usize) {
+        line_and_column(self.text, place.offset)
+    }
+
     fn push(&mut self, place: &Place, message: String, hint: Option<String>) {
         let problem = self.at(place, message, hint);
         self.found.push(problem);
     }
 
     fn at(&self, place: &Place, message: String, hint: Option<String>) -> ConfigProblem {
-        let (line, column) = line_and_column(self.text, place.offset);
+        let (line, column) = self.line_and_column(place);
         let key = place.key.clone();
         ConfigProblem { file: self.file.clone(), line, column, key, message, hint }
     }

@@ -6,6 +6,7 @@ mod crowd;
 mod dressed;
 mod guard;
 mod reply;
+mod roles;
 mod routes;
 mod runs;
 mod server;

@@ -11,14 +11,15 @@ use dagpass_core::refusals;
 use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, runs, sign_in, status, tokens};
+use super::{Api, Asked, roles, runs, sign_in, status, tokens};
 use crate::config::WriteFailure;
 use crate::doctor::{self, Proxies};
 
 /// The routes, each with its one method; `/v1/config` has two.
-const ROUTES: [(&str, &[Method]); 15] = [
+const ROUTES: [(&str, &[Method]); 16] = [
     ("/v1/token", &[Method::POST]),
     ("/v1/airflow/connection", &[Method::POST]),
+    ("/v1/airflow/roles", &[Method::POST]),
     ("/v1/status", &[Method::GET]),
     ("/v1/connections", &[Method::GET]),
     ("/v1/doctor", &[Method::GET, Method::POST]),
@@ -61,6 +62,7 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
     let answered = match (asked.method.as_str(), asked.path.as_str()) {
         ("POST", "/v1/token") => tokens::token(api, &asked).await,
         ("POST", "/v1/airflow/connection") => tokens::connection(api, &asked).await,
+        ("POST", "/v1/airflow/roles") => roles::roles(api, &asked).await,
         ("GET", "/v1/status") => Ok(reply::json(&status::status(api).await)),
         ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api))),
         ("GET" | "POST", "/v1/doctor") => findings(api, &asked).await,

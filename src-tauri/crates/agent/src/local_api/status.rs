@@ -125,14 +125,18 @@ fn who(identity: &Identity) -> Who {
         sub: identity.subject.sub.clone(),
         name: identity.name.clone(),
         email: identity.email.clone(),
-        groups: identity.groups.clone(),
-        source: match identity.source {
-            IdentitySource::IdToken => "id_token",
-            IdentitySource::Userinfo => "userinfo",
-            IdentitySource::AccessTokenClaims => "access_token_claims",
-        }
-        .to_owned(),
+        groups: identity.group_names(),
+        source: source(identity.source).to_owned(),
         auth_time: identity.auth_time.map(|at| at.as_secs()),
+    }
+}
+
+/// Where we know it from.
+pub(super) fn source(source: IdentitySource) -> &'static str {
+    match source {
+        IdentitySource::IdToken => "id_token",
+        IdentitySource::Userinfo => "userinfo",
+        IdentitySource::AccessTokenClaims => "access_token_claims",
     }
 }
 

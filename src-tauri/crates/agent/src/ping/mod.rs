@@ -31,6 +31,8 @@ use oauth2::basic::BasicTokenType;
 pub use crypto::install_crypto;
 use discovery::{Documents, Endpoint, FRESH, FRESH_FOR_SIGN_IN, ProviderMetadata, document_url};
 use failure::before_sending;
+#[cfg(test)]
+pub(crate) use groups::groups;
 use http::Http;
 use identity::Finder;
 use jwks::Keys;

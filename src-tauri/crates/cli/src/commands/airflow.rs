@@ -13,6 +13,7 @@ use crate::{output, system};
 
 mod backend;
 mod cfg;
+mod roles;
 mod shell;
 pub(crate) mod wiring;
 
@@ -27,6 +28,13 @@ pub(crate) enum Airflow {
         dagpass airflow setup --undo"
     )]
     Setup(Setup),
+    /// Show which Airflow roles a person's groups give, and why
+    #[command(
+        after_help = "Examples:\n  dagpass airflow roles                    # for the person signed in\n  \
+        dagpass airflow roles prod --group data-eng --group ops\n  \
+        dagpass airflow roles prod --check       # fails where the server maps otherwise"
+    )]
+    Roles(roles::Roles),
 }
 
 #[derive(Debug, Args)]
@@ -55,7 +63,10 @@ enum Form {
 }
 
 pub(crate) fn run(world: &World, command: Airflow) -> Result<(), Failure> {
-    let Airflow::Setup(setup) = command;
+    let setup = match command {
+        Airflow::Setup(setup) => setup,
+        Airflow::Roles(command) => return roles::run(world, command),
+    };
     let form = setup.write.or(setup.print).unwrap_or(Form::Cfg);
     if setup.undo {
         let file = file(&setup, Form::Cfg)?;

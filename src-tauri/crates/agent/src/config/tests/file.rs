@@ -51,3 +51,32 @@ fn a_text_with_problems_is_refused_whole() {
     let left = fs::read_dir(folder.path().join("new")).expect("listed").count();
     assert_eq!(left, 1, "no unfinished file stays behind");
 }
+
+#[test]
+fn a_check_names_the_roles_file_its_line_and_the_key_that_names_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let text = format!(
+        "{PROD}[airflow.prod]\nurl = \"https://airflow.example\"\nroles-file = \"roles.json\"\n"
+    );
+    fs::write(&path, &text).expect("written");
+    let file = ConfigFile::open(path.clone());
+    assert!(file.problems().is_empty(), "a preview keeps no token back");
+    let key = file.current().airflow["prod"].roles_file.clone().expect("named");
+    assert_eq!(key.path, folder.path().join("roles.json"), "beside the config");
+
+    let [missing] = check_file(&path).try_into().expect("one problem");
+    assert_eq!((missing.file, missing.line, missing.column), (path.display().to_string(), 8, 14));
+    assert_eq!(missing.key, "airflow.prod.roles-file");
+    assert!(missing.message.contains("roles.json cannot be read"), "{}", missing.message);
+
+    fs::write(&key.path, "{\"version\": 1, \"claim\": \"groups\",\n  \"roles\": {\"a\": []}}")
+        .expect("written");
+    let [bad] = check_file(&path).try_into().expect("one problem");
+    assert_eq!((bad.file, bad.line), (key.path.display().to_string(), 2));
+    assert_eq!(bad.message, "`a` gives no role: leave it out");
+
+    fs::write(&key.path, "{\"version\": 1, \"claim\": \"groups\", \"roles\": {\"a\": [\"Op\"]}}")
+        .expect("written");
+    assert_eq!(check_file(&path), []);
+}

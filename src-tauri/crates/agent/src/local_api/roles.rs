@@ -1,0 +1,137 @@
+//! `POST /v1/airflow/roles`: the person's groups, or those that were given, through the deployment's
+//! file. Needs no sign-in where groups are given. Never yields a token.
+
+use dagpass_client::wire::{PersonRoles, RolesAsk, RolesReply};
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::refusals;
+use dagpass_core::request::SessionKey;
+use dagpass_core::session::SessionState;
+
+use super::reply::{self, Reply};
+use super::status::source;
+use super::{Api, Asked};
+use crate::config::{Config, Deployment};
+use crate::roles::RolesFile;
+
+pub(super) async fn roles(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let ask: RolesAsk = asked.parse()?;
+    let config = api.config.current();
+    let deployment = deployment(&config, ask.airflow.as_deref())?;
+    let (path, file) = file(api, deployment)?;
+    let person = match ask.groups {
+        Some(groups) => given(&file, groups),
+        None => signed_in(api, deployment, &file).await?,
+    };
+    Ok(reply::json(&RolesReply {
+        airflow: deployment.name.clone(),
+        url: deployment.url.clone(),
+        file: path,
+        claim: file.claim.clone(),
+        digest: file.digest(),
+        person: Some(person),
+        mapped: file.roles.keys().cloned().collect(),
+        check: None,
+    }))
+}
+
+fn deployment<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Deployment, Refusal> {
+    let names = || config.airflow.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let Some(named) = named else {
+        let with_file = config.airflow.values().filter(|one| one.roles_file.is_some());
+        return match with_file.collect::<Vec<_>>().as_slice() {
+            [only] => Ok(only),
+            [] => Err(Refusal::new(ErrorCode::NotFound, "no deployment has a roles file")
+                .hint("add `roles-file = \"airflow-roles.json\"` to its `[airflow.NAME]`")),
+            _ => {
+                let what = format!("which deployment? there are {}", names().join(", "));
+                Err(Refusal::new(ErrorCode::InvalidRequest, what).hint("name one"))
+            }
+        };
+    };
+    config.airflow.get(named).ok_or_else(|| {
+        let what = format!("there is no Airflow deployment `{named}`");
+        let hint = match names().as_slice() {
+            [] => "add `[airflow.NAME]` to the config".to_owned(),
+            names => format!("there are {}", names.join(", ")),
+        };
+        Refusal::new(ErrorCode::NotFound, what).hint(hint)
+    })
+}
+
+fn file(api: &Api, deployment: &Deployment) -> Result<(String, RolesFile), Refusal> {
+    let name = &deployment.name;
+    let Some(key) = &deployment.roles_file else {
+        let what = format!("Airflow deployment `{name}` has no roles file");
+        let hint = format!("add `roles-file = \"airflow-roles.json\"` to `[airflow.{name}]`");
+        return Err(Refusal::new(ErrorCode::NotFound, what).hint(hint));
+    };
+    let read = key.read(api.config.path());
+    let file = read.map_err(|wrong| {
+        let what = format!("the roles file of Airflow deployment `{name}` cannot be used");
+        let place = format!("{}:{}:{}: {}", wrong.file, wrong.line, wrong.column, wrong.message);
+        let refusal = Refusal::new(ErrorCode::ConfigInvalid, what).because(place);
+        refusal.hint(wrong.hint.unwrap_or_else(|| "mend the line and ask again".to_owned()))
+    })?;
+    Ok((key.path.display().to_string(), file))
+}
+
+fn given(file: &RolesFile, groups: Vec<String>) -> PersonRoles {
+    let preview = file.preview(&groups);
+    PersonRoles {
+        groups,
+        source: "given".to_owned(),
+        profile: None,
+        who: None,
+        signed_in_at: None,
+        refused: preview.refused(),
+        roles: preview
+            .gives
+            .into_iter()
+            .map(|(role, by)| (role, by.into_iter().collect()))
+            .collect(),
+        unmapped: preview.unmapped,
+    }
+}
+
+/// By what the session knows of its person: as of the sign-in, or of the last refresh that told.
+async fn signed_in(
+    api: &Api,
+    deployment: &Deployment,
+    file: &RolesFile,
+) -> Result<PersonRoles, Refusal> {
+    let key = SessionKey { profile: deployment.profile.clone(), connection: None };
+    if matches!(api.broker.session(&key)?.state, SessionState::Unloaded) {
+        api.broker.load_session(&key).await?;
+    }
+    let view = api.broker.session(&key)?;
+    let active = match &view.state {
+        SessionState::Active(active) => active,
+        SessionState::Ended { why, .. } => return Err(refusals::ended(&view.profile, why)),
+        SessionState::Unreadable(failure) => return Err(refusals::store(&view.profile, failure)),
+        SessionState::Unloaded | SessionState::SignedOut => {
+            return Err(refusals::signed_out(&view.profile)
+                .hint(format!("{}, or give groups: `--group G`", login(&deployment.profile))));
+        }
+    };
+    let Some(identity) = &active.stored.identity else {
+        let what = format!("Ping does not say who `{}` is, nor in which groups", view.profile.name);
+        return Err(Refusal::new(ErrorCode::NotFound, what).hint("give groups: `--group G`"));
+    };
+    Ok(PersonRoles {
+        source: source(identity.source).to_owned(),
+        profile: Some(view.profile.name.to_string()),
+        who: Some(
+            identity
+                .email
+                .as_ref()
+                .or(identity.name.as_ref())
+                .map_or_else(|| identity.subject.sub.clone(), Clone::clone),
+        ),
+        signed_in_at: Some(active.stored.signed_in_at.as_secs()),
+        ..given(file, identity.groups.clone())
+    })
+}
+
+fn login(profile: &dagpass_core::profile::ProfileName) -> String {
+    format!("run `dagpass login {profile}`")
+}
