@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real Airflow for the tests: `prepare`, `unit`, `lint`, `dag`, `rehearse`. Standard library only.
+"""Real Airflow for the tests: `prepare`, `unit`, `lint`, `dag`, `rehearse`, `server`. Standard library only.
 
 `dag` runs one of `dags/` under `airflow dags test` against the agent that the caller's
 environment names (`DAGPASS_SOCKET`, `XDG_RUNTIME_DIR`, `XDG_STATE_HOME`, `HOME`). It starts no
@@ -110,6 +110,20 @@ def rehearse(version: str, args: argparse.Namespace) -> int:
     return rehearsal.rehearse(version, args)
 
 
+def server(_version: str, args: argparse.Namespace) -> int:
+    """The shared deployment's side: a real API server and the independent provider."""
+    with tempfile.TemporaryDirectory(prefix="dagpass-server-") as scratch:
+        env = venvs.environment(Path(scratch)) | {
+            "HOME": scratch,
+            "DAGPASS_CACHE": str(venvs.cache().parent),
+            "PYTHONPATH": str(venvs.package()),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [str(venvs.python(venvs.WITH_FAB)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        where = ["--basetemp", f"{scratch}/homes", str(venvs.HERE / "server")]
+        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
+
+
 def _wired(home: Path) -> dict[str, str]:
     return venvs.environment(home) | {
         "AIRFLOW__SECRETS__BACKEND": BACKEND,
@@ -136,9 +150,13 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for command in (prepare, unit, lint, dag, rehearse):
+    for command in (prepare, unit, lint, dag, rehearse, server):
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
+        if command is server:
+            sub.set_defaults(airflow=venvs.WITH_FAB)
+            sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
+            continue
         if command is lint:
             sub.set_defaults(airflow="3.3")
             continue

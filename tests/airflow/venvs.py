@@ -22,6 +22,8 @@ LOCKS = HERE / "locks"
 PACKAGE = HERE.parents[1] / "src-tauri" / "airflow"
 DAGS = HERE / "dags"
 VERSIONS = ("3.3", "2.11")
+#: Airflow as a shared deployment has it: with FAB, its OAuth, and `airflowctl`.
+WITH_FAB = "3.3-fab"
 
 
 def python(version: str) -> Path:

@@ -6,13 +6,15 @@ import Provider, { interactionPolicy } from 'oidc-provider';
 
 export const API = 'https://warehouse.corp.example';
 export const CLIENT = 'agent';
+/** A server's own client, for its web login and for introspection: what it knows is no secret outside a test. */
+export const WEB_CLIENT = { id: 'airflow-web', secret: 'known to the rig and its tests alone' };
 const API_SCOPES = ['airflow', 'warehouse:read', 'lake:read', 'reports:read'];
 const OIDC_SCOPES = ['openid', 'offline_access', 'profile', 'email', 'groups'];
 const GROUPS = { alice: ['Data Engineers', 'airflow-admins'], bob: ['Analysts'] };
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
-/** `{issuer, family, quirks, memory, ttl: {access, refresh}, key, requirePar}` */
-export function dress({ issuer, family, quirks, memory, ttl, key, requirePar }) {
+/** `{issuer, family, quirks, memory, ttl: {access, refresh}, key, requirePar, web}`; `web` is the origin of an Airflow. */
+export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, web }) {
   const { routes, prefix } = family;
   const provider = new Provider(issuer, {
     adapter: memory.adapter(),
@@ -25,6 +27,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar }) 
         response_types: ['code'],
         grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
       },
+      ...(web ? [webClient(web)] : []),
     ],
     jwks: { keys: [key] },
     routes,
@@ -36,7 +39,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar }) 
     conformIdTokenClaims: false,
     claims: { openid: ['sub'], profile: ['name'], email: ['email'], groups: ['groups'] },
     findAccount: async (_ctx, sub) => ({ accountId: sub, claims: async () => claimsOf(sub) }),
-    extraTokenClaims: async (_ctx, token) => ({ groups: GROUPS[token.accountId] }),
+    extraTokenClaims: async (ctx, token) => ({ groups: GROUPS[token.accountId], auth_time: signedInAt(ctx) }),
     rotateRefreshToken: () => memory.rotation !== 'never',
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     loadExistingGrant,
@@ -74,6 +77,23 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar }) 
   provider.on('server_error', (_ctx, error) => process.stderr.write(`server_error ${error.stack}\n`));
   provider.use(looks({ prefix, routes, quirks }));
   return provider;
+}
+
+function webClient(origin) {
+  return {
+    client_id: WEB_CLIENT.id,
+    client_secret: WEB_CLIENT.secret,
+    redirect_uris: [`${origin}/auth/oauth-authorized/ping`],
+    post_logout_redirect_uris: [`${origin}/`],
+    response_types: ['code'],
+    grant_types: ['authorization_code'],
+  };
+}
+
+/** `auth_time` of the sign-in that a token goes back to. */
+function signedInAt(ctx) {
+  const { AuthorizationCode, RefreshToken, DeviceCode } = ctx.oidc.entities;
+  return (AuthorizationCode ?? RefreshToken ?? DeviceCode)?.authTime;
 }
 
 /** A ready grant, so that no consent page comes: a company's own app. */

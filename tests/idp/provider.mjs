@@ -1,7 +1,7 @@
 // The independent provider as a program: prints one JSON line once it listens, and ends when its
 // standard input does, so that no test can leave it behind.
 //   node provider.mjs --family pingone|pingfederate|pingam [--port 0] [--at-ttl 5] [--rt-ttl 3600]
-//                     [--rotation detect|drop|grace|never] [--tls CHAIN KEY] [--key FILE] [--require-par] [--detached]
+//                     [--rotation detect|drop|grace|never] [--tls CHAIN KEY] [--key FILE] [--web ORIGIN] [--require-par] [--detached]
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { control } from './control.mjs';
 import { CLIENT, dress, publicKeys, signingKey } from './dress.mjs';
@@ -12,7 +12,7 @@ import { listen, recordedAndFaulty } from './serve.mjs';
 import { Memory } from './store.mjs';
 
 /** Starts a rig in this process. `tls` is `{chain, key}`: the leaf's chain ends in its own CA. */
-export async function start({ family: name, port = 0, access = 5, refresh = 3600, rotation = 'detect', tls, requirePar = false, key = signingKey() }) {
+export async function start({ family: name, port = 0, access = 5, refresh = 3600, rotation = 'detect', tls, requirePar = false, web, key = signingKey() }) {
   const family = FAMILIES[name];
   const quirks = { ...PLAIN, ...family.quirks };
   const rig = { skewMs: 0, ttl: { access, refresh } };
@@ -26,7 +26,7 @@ export async function start({ family: name, port = 0, access = 5, refresh = 3600
   const origin = `${tls ? 'https' : 'http'}://127.0.0.1:${front.address().port}`;
   const issuer = origin + family.prefix;
   rig.devicePage = origin + family.routes.code_verification;
-  const provider = dress({ issuer, family, quirks, memory, ttl: rig.ttl, key, requirePar });
+  const provider = dress({ issuer, family, quirks, memory, ttl: rig.ttl, key, requirePar, web });
   answer = recordedAndFaulty({ library: provider.callback(), routes: family.routes, record, faults, rig });
 
   const back = await listen(control({ origin, ca: tls?.chain, provider, memory, record, faults, quirks, rig, keys: publicKeys(key) }), 0);
@@ -63,6 +63,7 @@ function options(args) {
       case '--rotation': found.rotation = value; at += 1; break;
       case '--tls': found.tls = { chain: readFileSync(value), key: readFileSync(args[at + 2]) }; at += 2; break;
       case '--key': found.key = keptKey(value); at += 1; break;
+      case '--web': found.web = value; at += 1; break;
       case '--require-par': found.requirePar = true; break;
       case '--detached': found.detached = true; break;
       default: throw new Error(`unknown argument ${args[at]}`);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_dagpass import __version__
+from airflow_provider_dagpass.auth_options import SECTION
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -14,4 +15,8 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Connections and short-lived tokens from the local dagpass agent.",
         "versions": [__version__],
         "secrets-backends": ["airflow_provider_dagpass.secrets.DagpassBackend"],
+        "auth-managers": ["airflow_provider_dagpass.auth_manager.fab.PingFabAuthManager"],
+        # Beside `auth-managers`, or every `airflow` command prints a warning.
+        "cli": ["airflow_provider_dagpass.commands.get_commands"],
+        "config": {"dagpass_auth": SECTION},
     }

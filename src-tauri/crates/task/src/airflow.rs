@@ -1,9 +1,11 @@
 //! The Airflow provider in real Airflow, on the versions whose lock files are committed: its own tests
-//! beside Airflow's classes, and every DAG against a stand-in for the agent. The environments, `uv`
-//! and the databases are kept by `tests/airflow/run.py` itself, in the same cache folder.
+//! beside Airflow's classes, every DAG against a stand-in for the agent, and a server with FAB beside the
+//! independent OpenID provider. The environments, `uv` and the databases are kept by
+//! `tests/airflow/run.py` itself, in the same cache folder.
 
 use crate::Outcome;
 use crate::house::House;
+use crate::idp;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell};
 
@@ -12,6 +14,9 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     for part in ["lint", "unit", "rehearse"] {
         runner(house).arg(part).minutes(10).run()?;
     }
+    setup::packages(For::Rig)?;
+    idp::node_modules(house)?;
+    runner(house).arg("server").minutes(5).run()?;
     Ok(Outcome::Done)
 }
 

@@ -1,0 +1,108 @@
+"""One assertion in, one person with roles out.
+
+Decides in which order the checks go. Knows no auth manager and no table of users.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from airflow_provider_dagpass.auth_manager import claims as checks
+from airflow_provider_dagpass.auth_manager import once, reference
+from airflow_provider_dagpass.auth_manager.claims import Assertion, Kind
+from airflow_provider_dagpass.auth_manager.groups import groups
+from airflow_provider_dagpass.auth_manager.issuer import Http, Issuer
+from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, InvalidRequest
+from airflow_provider_dagpass.auth_manager.rolefile import RoleFile
+from airflow_provider_dagpass.auth_manager.settings import Settings
+
+#: How long may an assertion be, in bytes? A person in 1,000 groups fits.
+LONGEST_ASSERTION = 64 * 1024
+#: The claims' own times are checked by `claims`, by one leeway and for introspection alike.
+_SIGNATURE_ALONE: Any = {
+    f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
+}
+
+IsFirst = Callable[[str, str, float], bool]
+
+
+@dataclass(frozen=True)
+class Person:
+    username: str
+    first_name: str
+    last_name: str
+    email: str
+    #: What the roles file makes of the groups; empty: no business here.
+    roles: tuple[str, ...]
+
+
+class Ping:
+    """The deployment's trust in one issuer."""
+
+    def __init__(self, settings: Settings, is_first: IsFirst = once.is_first) -> None:
+        self.settings = settings
+        self.roles = RoleFile(settings.roles_file)
+        self._http = Http(settings)
+        self.issuer = Issuer(settings, self._http)
+        self._is_first = is_first
+
+    def is_ours(self, token: str) -> bool:
+        """Does this bearer say it is Ping's? Not yet a reason to believe it."""
+        if reference.is_reference(token):
+            return self.settings.introspect
+        try:
+            told = jwt.decode(token, options={"verify_signature": False})
+        except jwt.PyJWTError:
+            return False
+        return bool(told.get("iss") == self.settings.issuer)
+
+    def check(self, token: str) -> Assertion:
+        if not token or len(token) > LONGEST_ASSERTION:
+            raise InvalidRequest("the assertion is empty or too long")
+        if reference.is_reference(token):
+            told = reference.introspect(token, self.settings, self.issuer, self._http)
+            return checks.of_introspection(told, self.settings, time.time())
+        header, told = self._signed(token)
+        return checks.of_jwt(header, told, self.settings, time.time())
+
+    def use_up(self, assertion: Assertion) -> None:
+        """An assertion minted for the exchange counts once; any other until it expires."""
+        if assertion.kind is not Kind.ONE_TIME:
+            return
+        until = assertion.expires + self.settings.leeway
+        if not self._is_first(self.settings.issuer, assertion.claims["jti"], until):
+            raise InvalidGrant("the assertion was used before (`jti`)")
+
+    def person(self, claims: Mapping[str, Any]) -> Person:
+        username = claims.get(self.settings.username_claim)
+        if not isinstance(username, str) or not username.strip():
+            name = self.settings.username_claim
+            raise InvalidGrant(f"the token has no `{name}` ([dagpass_auth] username_claim)")
+        mapping = self.roles.current()
+        return Person(
+            username=username,
+            first_name=_text(claims, "given_name") or _text(claims, "name"),
+            last_name=_text(claims, "family_name"),
+            email=_text(claims, "email"),
+            roles=tuple(mapping.of(groups(claims, mapping.claim))),
+        )
+
+    def _signed(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        try:
+            key = self.issuer.key(jwt.get_unverified_header(token))
+            found = jwt.decode_complete(
+                token, key, algorithms=list(self.settings.algorithms), options=_SIGNATURE_ALONE
+            )
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise InvalidGrant("the assertion is no JWT that Ping has signed") from None
+        return found["header"], found["payload"]
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    return value.strip() if isinstance(value, str) else ""
