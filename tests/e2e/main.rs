@@ -56,9 +56,13 @@ mod scene;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod tray;
+#[cfg(test)]
 mod two_agents;
 #[cfg(test)]
 mod wait;
+#[cfg(test)]
+mod watcher;
 #[cfg(test)]
 mod windows_agent;
 #[cfg(test)]

@@ -73,6 +73,10 @@ impl World {
         self.bus.as_mut().expect("this world has a bus")
     }
 
+    pub(crate) fn bus_address(&self) -> String {
+        self.bus.as_ref().expect("this world has a bus").address.clone()
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.root.path()
     }

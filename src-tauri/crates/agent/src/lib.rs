@@ -7,6 +7,7 @@
 //! 4. [`ping`]: the authorization server; [`callback`] and [`browser`]: the person's way to it
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `ledger`, `scheduler`, [`instance`], [`system`]: the record, the clockwork, the floor
+//! 7. `tray`: the icon, where there is a desktop
 
 pub mod browser;
 pub mod callback;
@@ -24,5 +25,6 @@ mod scheduler;
 mod start;
 pub mod system;
 mod telemetry;
+mod tray;
 
 pub use program::run;

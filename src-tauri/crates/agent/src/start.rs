@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use dagpass_client::place;
 use dagpass_client::wire::ConnectionIds;
@@ -24,6 +24,7 @@ use crate::program::complain;
 use crate::scheduler::Scheduler;
 use crate::system;
 use crate::telemetry;
+use crate::tray;
 
 /// Why the agent does not run.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,8 @@ enum NotStarted {
     Store(#[from] StoreFailure),
     #[error("the runtime did not start: {0}")]
     Runtime(io::Error),
+    #[error("the agent's task ended: {0}")]
+    Task(tokio::task::JoinError),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -55,7 +58,14 @@ pub(crate) fn run() -> ExitCode {
         .enable_all()
         .build()
         .map_err(NotStarted::Runtime);
-    let served = runtime.and_then(|runtime| runtime.block_on(agent()));
+    let served = runtime.and_then(|runtime| {
+        let (stands, standing) = mpsc::channel();
+        let serving = runtime.spawn(agent(stands));
+        if let Ok(socket) = standing.recv() {
+            tray::attend(&socket, standing);
+        }
+        runtime.block_on(serving).unwrap_or_else(|ended| Err(NotStarted::Task(ended)))
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -65,7 +75,8 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-async fn agent() -> Result<(), NotStarted> {
+/// `stands` is told once that the socket can be connected to, and dropped when serving ends.
+async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
     let told_to_end = system::told_to_end();
     let state = place::state_dir()?;
     let instance = Instance::acquire(&state)?;
@@ -103,6 +114,9 @@ async fn agent() -> Result<(), NotStarted> {
         .publish(Path::new(&name), clock.now())
         .map_err(|cause| NotStarted::File { path: state.join("agent.lock"), cause })?;
     tracing::info!(socket = name, port = loopback.port, "serving");
+    if stands.send(name).is_err() {
+        tracing::debug!("nobody waits for the socket");
+    }
     let scheduler =
         Scheduler { broker: api.broker.clone(), ledger: ledger.clone(), config, api: api.clone() };
     tokio::select! {

@@ -46,15 +46,26 @@ pub fn start(agent: &Agent) -> Result<(), ClientError> {
 
 /// Beside our own program, else by `PATH`.
 pub fn agent_program() -> Result<PathBuf, ClientError> {
-    let beside = std::env::current_exe()?.parent().map(|folder| folder.join(system::AGENT_PROGRAM));
+    program("dagpass-agent").ok_or_else(|| {
+        let what = "`dagpass-agent` is neither beside `dagpass` nor on the PATH";
+        ClientError::Launch(what.to_owned())
+    })
+}
+
+/// The window, where it is installed.
+pub fn panel_program() -> Option<PathBuf> {
+    program("dagpass-panel")
+}
+
+fn program(name: &str) -> Option<PathBuf> {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let ours = std::env::current_exe().ok();
+    let beside = ours.and_then(|ours| Some(ours.parent()?.join(&name)));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path)
         .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(system::AGENT_PROGRAM));
-    beside.into_iter().chain(on_path).find(|file| file.is_file()).ok_or_else(|| {
-        let name = system::AGENT_PROGRAM;
-        ClientError::Launch(format!("`{name}` is neither beside `dagpass` nor on the PATH"))
-    })
+        .map(|folder| folder.join(&name));
+    beside.into_iter().chain(on_path).find(|file| file.is_file())
 }
 
 fn spawn(

@@ -3,11 +3,11 @@
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, fmt, idp, lint, macos, release, setup, test, verify,
-    windows,
+    Outcome, Verb, airflow, bench, demo, deny, fmt, icons, idp, lint, macos, release, setup, test,
+    verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 16] = [
+const VERBS: [(&str, Verb, &str); 17] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
@@ -24,6 +24,7 @@ const VERBS: [(&str, Verb, &str); 16] = [
         windows::run,
         "build the headless programs for Windows, run their tests under Wine",
     ),
+    ("icons", icons::run, "draw every icon anew from icons/source.svg"),
     ("release", release::run, "the two programs as they ship, and their sizes"),
     ("macos", macos::run, "type-check the headless programs for macOS"),
     ("help", run, "this list"),

@@ -10,6 +10,7 @@ mod deny;
 mod fmt;
 mod help;
 mod house;
+mod icons;
 mod idp;
 mod lint;
 mod macos;

@@ -139,5 +139,3 @@ pub(crate) fn detach(command: &mut Command) -> io::Result<()> {
     }
     Ok(())
 }
-
-pub(crate) const AGENT_PROGRAM: &str = "dagpass-agent";

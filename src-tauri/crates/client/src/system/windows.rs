@@ -41,7 +41,6 @@ use crate::place::{Facts, Os, Place};
 use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::Windows;
-pub(crate) const AGENT_PROGRAM: &str = "dagpass-agent.exe";
 
 /// How often do we look whether a pipe has something to read?
 const PIPE_POLL: Duration = Duration::from_millis(1);

@@ -1,0 +1,94 @@
+//! Draws every icon from `icons/source.svg`: the mark itself in the sizes that systems ask for, and
+//! the tray's states in light and dark. The pictures are committed; this verb makes them anew.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Outcome;
+use crate::house::House;
+use crate::setup;
+use crate::shell::{Failure, Shell, say};
+
+/// Each state of the tray, and the colour of its badge; the plain mark has none.
+const STATES: [(&str, Option<&str>); 6] = [
+    ("signed-in", None),
+    ("refreshing", Some("#2f6fde")),
+    ("needs-sign-in", Some("#d97706")),
+    ("offline", Some("#7a8494")),
+    ("keychain-locked", Some("#c0392f")),
+    ("paused", Some("#7a8494")),
+];
+
+/// The colour of the strokes on a light bar and on a dark one.
+const BARS: [(&str, &str); 2] = [("light", "#1f2430"), ("dark", "#f4f6fa")];
+
+/// Side of a tray picture in pixels: desktops scale it down.
+const TRAY: u32 = 64;
+
+/// The application's own sizes, with the names that bundlers look for.
+const SIZES: [(&str, u32); 4] =
+    [("32x32.png", 32), ("128x128.png", 128), ("128x128@2x.png", 256), ("icon.png", 512)];
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    setup::install(&[("librsvg2-bin", "rsvg-convert, which draws the icons")])?;
+    let source = house.at("icons/source.svg");
+    for (bar, strokes) in BARS {
+        let folder = house.at("icons/tray").join(bar);
+        fs::create_dir_all(&folder).map_err(|e| Failure::at(&folder, &e))?;
+        for (state, badge) in STATES {
+            let style = style(state, strokes, badge);
+            draw(house, &source, TRAY, &style, &folder.join(format!("{state}.png")))?;
+        }
+    }
+    for (name, size) in SIZES {
+        let style = "svg { color: #1f2430 !important } .plate { display: inline !important }";
+        draw(house, &source, size, style, &house.at("icons").join(name))?;
+    }
+    say("drawn from icons/source.svg; look at them before you commit them");
+    Ok(Outcome::Done)
+}
+
+/// The drawing's own style sheet shows the plain mark: this one chooses the layer and the colours.
+fn style(state: &str, strokes: &str, badge: Option<&str>) -> String {
+    let mut style = format!("svg {{ color: {strokes} !important }}\n");
+    if let Some(colour) = badge {
+        style += &format!(
+            "#{state}, #cut {{ display: inline !important }}\n.disc {{ fill: {colour} !important }}\n"
+        );
+    }
+    if state == "offline" {
+        style += "#key { opacity: 0.55 !important }\n";
+    }
+    style
+}
+
+fn draw(house: &House, source: &Path, size: u32, style: &str, to: &Path) -> Result<(), Failure> {
+    let sheet = house.target.join("icon-style.css");
+    fs::write(&sheet, style).map_err(|e| Failure::at(&sheet, &e))?;
+    let size = size.to_string();
+    Shell::new("rsvg-convert")
+        .arg("--width")
+        .arg(&size)
+        .arg("--height")
+        .arg(&size)
+        .arg("--stylesheet")
+        .arg(sheet)
+        .arg("--output")
+        .arg(to)
+        .arg(source)
+        .run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_shows_its_own_layer_and_the_plain_mark_none() {
+        assert_eq!(style("signed-in", "#111", None), "svg { color: #111 !important }\n");
+        let paused = style("paused", "#111", Some("#222"));
+        assert!(
+            paused.contains("#paused, #cut { display: inline") && paused.contains("fill: #222")
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! Windows: the notification area, which needs a message loop on the program's first thread.
+
+#![expect(unsafe_code, reason = "a message box is one call of the system")]
+
+use tray_icon::{Icon, TrayIcon};
+use windows_sys::Win32::UI::WindowsAndMessaging::{MB_OK, MessageBoxW};
+
+use crate::picture::Theme;
+use crate::show::Host;
+
+#[path = "event_loop.rs"]
+mod event_loop;
+pub(crate) use event_loop::run;
+
+pub(crate) fn set_icon(on: &TrayIcon, icon: Icon) -> tray_icon::Result<()> {
+    on.set_icon(Some(icon))
+}
+
+pub(crate) fn host() -> Host {
+    Host::Present
+}
+
+/// The taskbar is dark unless a person changed it.
+pub(crate) fn theme() -> Theme {
+    Theme::Dark
+}
+
+/// A message box on a thread of its own, which waits for nobody.
+pub(crate) fn notify(what: &str, more: &str) -> Result<(), String> {
+    let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
+    let (text, title) = (wide(&format!("{what}\n\n{more}")), wide("dagpass"));
+    let shown = std::thread::Builder::new().name("tray-notice".to_owned()).spawn(move || {
+        // SAFETY: both texts end with a zero and outlive the call; no window owns the box.
+        unsafe { MessageBoxW(std::ptr::null_mut(), text.as_ptr(), title.as_ptr(), MB_OK) }
+    });
+    shown.map(drop).map_err(|error| error.to_string())
+}

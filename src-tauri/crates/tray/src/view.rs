@@ -1,0 +1,169 @@
+//! The agent's status as an icon, a tooltip and a menu. A pure function; says nothing it was not told.
+
+use dagpass_client::wire::{ProfileStatus, Status};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::menu::{Action, Entry, Way};
+use crate::picture::Picture;
+
+/// All that is on the desktop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) picture: Picture,
+    pub(crate) tooltip: String,
+    pub(crate) menu: Vec<Entry>,
+}
+
+/// What the view is made of, besides the status.
+#[derive(Clone, Debug)]
+pub(crate) struct Scene<'a> {
+    /// Epoch seconds.
+    pub(crate) now: i64,
+    /// The person's, for the hours in the menu.
+    pub(crate) zone: &'a TimeZone,
+    /// Whether `dagpass-panel` is installed.
+    pub(crate) panel: bool,
+    /// Of the sign-ins under way.
+    pub(crate) codes: &'a [Code],
+}
+
+/// What a person types on another device (RFC 8628 §3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    pub(crate) profile: String,
+    pub(crate) user_code: String,
+    pub(crate) verification_uri: String,
+}
+
+pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
+    let picture = picture(status);
+    let mut menu: Vec<Entry> = Vec::new();
+    match status.profiles.as_slice() {
+        [] => menu.push(Entry::Text("No profile yet: run `dagpass init`".to_owned())),
+        [one] => {
+            menu.push(Entry::Text(headline(one, scene)));
+            menu.extend(deeds(one, scene));
+        }
+        several => menu.extend(several.iter().map(|profile| Entry::Menu {
+            label: headline(profile, scene),
+            entries: deeds(profile, scene),
+        })),
+    }
+    menu.push(Entry::Line);
+    menu.push(if status.agent.paused {
+        Entry::item("Resume", Action::Resume)
+    } else {
+        Entry::item("Pause", Action::Pause)
+    });
+    if scene.panel {
+        menu.push(Entry::item("Open dagpass…", Action::OpenPanel));
+    }
+    menu.push(Entry::Line);
+    menu.push(Entry::item("Quit", Action::Quit));
+    View { picture, tooltip: tooltip(status, picture, scene), menu }
+}
+
+/// The one thing a person should know first: what stops tokens, worst first.
+fn picture(status: &Status) -> Picture {
+    let any = |state: &str| status.profiles.iter().any(|profile| profile.state == state);
+    if status.agent.paused {
+        Picture::Paused
+    } else if status.agent.store_state == "locked" || any("keychain_locked") {
+        Picture::KeychainLocked
+    } else if any("login_required") || !status.profiles.iter().any(has_session) {
+        Picture::NeedsSignIn
+    } else if any("offline") {
+        Picture::Offline
+    } else if any("signing_in") {
+        Picture::Refreshing
+    } else {
+        Picture::SignedIn
+    }
+}
+
+fn has_session(profile: &ProfileStatus) -> bool {
+    !matches!(profile.state.as_str(), "signed_out" | "login_required")
+}
+
+fn tooltip(status: &Status, picture: Picture, scene: &Scene<'_>) -> String {
+    let default = status.agent.default_profile.as_deref();
+    let first = status.profiles.iter().find(|profile| Some(profile.name.as_str()) == default);
+    let profile = first.or_else(|| status.profiles.first());
+    let words = match (picture, profile) {
+        (Picture::Paused, _) => "paused: no token leaves".to_owned(),
+        (Picture::KeychainLocked, _) => "the keychain is locked".to_owned(),
+        (_, None) => "no profile yet".to_owned(),
+        (_, Some(profile)) => headline(profile, scene),
+    };
+    format!("dagpass: {words}")
+}
+
+/// `prod: Ada Lovelace, until 18:04`.
+fn headline(profile: &ProfileStatus, scene: &Scene<'_>) -> String {
+    let name = &profile.name;
+    match profile.state.as_str() {
+        "signed_out" => format!("{name}: signed out"),
+        "login_required" => format!("{name}: sign in again"),
+        "keychain_locked" => format!("{name}: the keychain is locked"),
+        "keychain_unavailable" => format!("{name}: no keychain"),
+        "misconfigured" => format!("{name}: misconfigured"),
+        "signing_in" => format!("{name}: signing in…"),
+        "offline" => format!("{name}: offline, {}", person(profile)),
+        _ => match ends(profile) {
+            Some(end) => format!("{name}: {}, until {}", person(profile), hour(end, scene)),
+            None => format!("{name}: {}", person(profile)),
+        },
+    }
+}
+
+fn person(profile: &ProfileStatus) -> &str {
+    let Some(who) = &profile.who else { return "signed in" };
+    who.name.as_deref().or(who.email.as_deref()).unwrap_or(&who.sub)
+}
+
+/// When a person has to come back, where anything tells.
+fn ends(profile: &ProfileStatus) -> Option<i64> {
+    let ends = &profile.horizons;
+    [ends.refresh_token.at, ends.session.at].into_iter().flatten().min()
+}
+
+/// The hour on the person's clock, with the day where it is not today.
+fn hour(epoch: i64, scene: &Scene<'_>) -> String {
+    let local = |epoch| {
+        let time = Timestamp::from_second(epoch).unwrap_or(Timestamp::MAX);
+        time.to_zoned(scene.zone.clone())
+    };
+    let (then, now) = (local(epoch), local(scene.now));
+    let form = if then.date() == now.date() { "%H:%M" } else { "%a %-d %b, %H:%M" };
+    then.strftime(form).to_string()
+}
+
+fn deeds(profile: &ProfileStatus, scene: &Scene<'_>) -> Vec<Entry> {
+    let name = || profile.name.clone();
+    let sign_in = |label: &str, way| Entry::item(label, Action::SignIn { profile: name(), way });
+    if let Some(code) = scene.codes.iter().find(|code| code.profile == profile.name) {
+        let Code { user_code, verification_uri, .. } = code;
+        let copy = Action::CopyCode { code: user_code.clone() };
+        return vec![
+            Entry::Text(format!("Enter {user_code} at {verification_uri}")),
+            Entry::item("Copy the code", copy),
+        ];
+    }
+    if profile.state == "signing_in" {
+        return vec![Entry::Text("A sign-in is under way".to_owned())];
+    }
+    let again = if has_session(profile) { "Sign in again" } else { "Sign in" };
+    let mut entries =
+        vec![sign_in(again, Way::Browser), sign_in(&format!("{again} with a code"), Way::Code)];
+    if has_session(profile) {
+        entries
+            .insert(0, Entry::item("Copy token for 30 s", Action::CopyToken { profile: name() }));
+        entries.push(Entry::item("Sign out", Action::SignOut { profile: name() }));
+    }
+    entries
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

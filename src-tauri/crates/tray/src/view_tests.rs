@@ -1,0 +1,142 @@
+use super::*;
+
+/// 2026-11-24T19:28:51Z.
+const NOW: i64 = 1_795_548_531;
+
+fn status(profiles: serde_json::Value) -> Status {
+    serde_json::from_value(serde_json::json!({
+        "agent": {
+            "version": "0.1.0", "pid": 7, "started_at": 1, "socket": "/run/a.sock", "tcp_port": 1,
+            "paused": false, "store": "secret-service", "store_state": "ok",
+            "config_path": "/c.toml", "default_profile": "prod"
+        },
+        "profiles": profiles
+    }))
+    .unwrap()
+}
+
+fn profile(name: &str, state: &str, until: Option<i64>) -> serde_json::Value {
+    serde_json::json!({
+        "name": name, "issuer": "https://p/as", "client_id": "c", "state": state, "scopes": [],
+        "who": {"iss": "i", "sub": "s", "name": "Ada", "groups": [], "source": "id_token"},
+        "horizons": {
+            "access_token": {"source": "expires_in", "at": NOW + 60},
+            "refresh_token": {"source": "profile", "at": until},
+            "session": {"source": "unknown"}
+        }
+    })
+}
+
+fn shown(status: &Status) -> View {
+    let zone = TimeZone::fixed(jiff::tz::offset(1));
+    view(status, &Scene { now: NOW, zone: &zone, panel: false, codes: &[] })
+}
+
+fn labels(entries: &[Entry]) -> Vec<String> {
+    entries
+        .iter()
+        .map(|entry| match entry {
+            Entry::Text(text) => format!("({text})"),
+            Entry::Item { label, .. } => label.clone(),
+            Entry::Menu { label, entries } => format!("{label} > {}", labels(entries).join(" | ")),
+            Entry::Line => "--".to_owned(),
+        })
+        .collect()
+}
+
+#[test]
+fn one_profile_stands_in_the_menu_itself_with_who_and_until_when() {
+    let view = shown(&status(serde_json::json!([profile("prod", "signed_in", Some(NOW + 3600))])));
+    assert_eq!(view.picture, Picture::SignedIn);
+    assert_eq!(view.tooltip, "dagpass: prod: Ada, until 21:28");
+    assert_eq!(
+        labels(&view.menu),
+        [
+            "(prod: Ada, until 21:28)",
+            "Copy token for 30 s",
+            "Sign in again",
+            "Sign in again with a code",
+            "Sign out",
+            "--",
+            "Pause",
+            "--",
+            "Quit"
+        ]
+    );
+}
+
+#[test]
+fn several_profiles_have_a_menu_each_and_another_day_has_its_date() {
+    let profiles = serde_json::json!([
+        profile("prod", "signed_in", Some(NOW + 86_400)),
+        profile("dev", "signed_out", None)
+    ]);
+    let view = shown(&status(profiles));
+    assert_eq!(
+        labels(&view.menu)[..2],
+        [
+            "prod: Ada, until Wed 25 Nov, 20:28 > Copy token for 30 s | Sign in again | Sign in again with a code | Sign out",
+            "dev: signed out > Sign in | Sign in with a code"
+        ]
+    );
+}
+
+#[test]
+fn an_end_that_nothing_tells_is_not_named() {
+    let view = shown(&status(serde_json::json!([profile("prod", "signed_in", None)])));
+    assert_eq!(view.tooltip, "dagpass: prod: Ada");
+}
+
+#[test]
+fn the_picture_shows_what_stops_tokens_worst_first() {
+    let table: [(&[&str], Picture); 8] = [
+        (&["signed_in"], Picture::SignedIn),
+        (&["signed_in", "signed_out"], Picture::SignedIn),
+        (&["signed_out"], Picture::NeedsSignIn),
+        (&[], Picture::NeedsSignIn),
+        (&["signed_in", "login_required"], Picture::NeedsSignIn),
+        (&["signed_in", "offline"], Picture::Offline),
+        (&["signing_in"], Picture::Refreshing),
+        (&["keychain_locked", "login_required"], Picture::KeychainLocked),
+    ];
+    for (states, picture) in table {
+        let profiles: Vec<_> = states.iter().map(|state| profile("prod", state, None)).collect();
+        let mut status = status(profiles.into());
+        assert_eq!(shown(&status).picture, picture, "{states:?}");
+        status.agent.paused = true;
+        assert_eq!(shown(&status).picture, Picture::Paused, "{states:?}, paused");
+    }
+}
+
+#[test]
+fn a_paused_agent_can_be_resumed_and_the_panel_opens_where_there_is_one() {
+    let mut status = status(serde_json::json!([]));
+    status.agent.paused = true;
+    let zone = TimeZone::UTC;
+    let view = view(&status, &Scene { now: NOW, zone: &zone, panel: true, codes: &[] });
+    let labels = labels(&view.menu);
+    assert!(labels.contains(&"Resume".to_owned()) && !labels.contains(&"Pause".to_owned()));
+    assert!(labels.contains(&"Open dagpass…".to_owned()));
+    assert_eq!(labels[0], "(No profile yet: run `dagpass init`)");
+}
+
+#[test]
+fn while_a_sign_in_runs_no_second_one_is_offered() {
+    let view = shown(&status(serde_json::json!([profile("prod", "signing_in", None)])));
+    assert_eq!(labels(&view.menu)[..2], ["(prod: signing in…)", "(A sign-in is under way)"]);
+}
+
+#[test]
+fn a_code_stands_in_the_menu_while_its_sign_in_waits() {
+    let status = status(serde_json::json!([profile("prod", "signing_in", None)]));
+    let codes = [Code {
+        profile: "prod".into(),
+        user_code: "WDJB-MJHT".into(),
+        verification_uri: "https://p/device".into(),
+    }];
+    let scene = Scene { now: NOW, zone: &TimeZone::UTC, panel: false, codes: &codes };
+    let menu = view(&status, &scene).menu;
+    assert_eq!(menu[1], Entry::Text("Enter WDJB-MJHT at https://p/device".into()));
+    let copy = Action::CopyCode { code: "WDJB-MJHT".into() };
+    assert_eq!(menu[2], Entry::item("Copy the code", copy));
+}
