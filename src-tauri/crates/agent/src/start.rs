@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use dagpass_client::place;
 use dagpass_client::wire::ConnectionIds;
@@ -25,6 +26,9 @@ use crate::scheduler::Scheduler;
 use crate::system;
 use crate::telemetry;
 use crate::tray;
+
+/// How long may the desktop take to give the icon back once serving has ended?
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Why the agent does not run.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +64,11 @@ pub(crate) fn run() -> ExitCode {
         .map_err(NotStarted::Runtime);
     let served = runtime.and_then(|runtime| {
         let (stands, standing) = mpsc::channel();
-        let serving = runtime.spawn(agent(stands));
+        let serving = runtime.spawn(async {
+            let served = agent(stands).await;
+            end_soon(if served.is_ok() { 0 } else { 1 });
+            served
+        });
         if let Ok(socket) = standing.recv() {
             tray::attend(&socket, standing);
         }
@@ -73,6 +81,14 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The desktop may take its time to give the icon back, or never do: it does not keep us.
+fn end_soon(code: i32) {
+    std::thread::spawn(move || {
+        std::thread::sleep(FAREWELL);
+        std::process::exit(code);
+    });
 }
 
 /// `stands` is told once that the socket can be connected to, and dropped when serving ends.
