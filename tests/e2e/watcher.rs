@@ -68,19 +68,22 @@ pub(crate) struct Item {
     name: String,
 }
 
+/// Width, height, and the pixels as ARGB.
+type Pixmap = (i32, i32, Vec<u8>);
+
 /// `com.canonical.dbusmenu`: id, properties, children.
 type Layout = (i32, std::collections::HashMap<String, OwnedValue>, Vec<OwnedValue>);
 
 impl Item {
     pub(crate) fn tooltip(&self) -> String {
-        let (_, _, title, text): (String, Vec<(i32, i32, Vec<u8>)>, String, String) =
+        let (_, _, title, text): (String, Vec<Pixmap>, String, String) =
             self.property("ToolTip").try_into().unwrap();
         format!("{title}{text}")
     }
 
     /// What is drawn: ARGB, big-endian.
     pub(crate) fn pixels(&self) -> Vec<u8> {
-        let mut icons: Vec<(i32, i32, Vec<u8>)> = self.property("IconPixmap").try_into().unwrap();
+        let mut icons: Vec<Pixmap> = self.property("IconPixmap").try_into().unwrap();
         icons.pop().expect("an icon").2
     }
 
