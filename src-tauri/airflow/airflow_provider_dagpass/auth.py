@@ -6,12 +6,9 @@ until they near their end.
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from typing import Any
 
-from airflow_provider_dagpass import context, place
-from airflow_provider_dagpass.client import AGENT
+from airflow_provider_dagpass import place, tokens
 
 try:
     from requests.auth import AuthBase
@@ -31,7 +28,6 @@ class AgentAuth(AuthBase):
         #: `POST /v1/token`: profile, connection, resource, scopes, env.
         self._ask = ask
         self._login = login
-        self._masked = ""
 
     def __call__(self, request: Any) -> Any:
         header = f"Bearer {self._token()}"
@@ -48,7 +44,7 @@ class AgentAuth(AuthBase):
         if response.status_code != 401 or response.request.headers.get("Authorization") != header:
             return response
         refused = header.removeprefix("Bearer ")
-        token = self._token(rejected=hashlib.sha256(refused.encode()).hexdigest())
+        token = self._token(rejected=tokens.fingerprint(refused))
         body = response.request.body
         if token == refused or not (body is None or isinstance(body, (bytes, str))):
             return response
@@ -58,35 +54,20 @@ class AgentAuth(AuthBase):
         again = response.request.copy()
         again.headers["Authorization"] = f"Bearer {token}"
         answer = response.connection.send(again, **kwargs)
+        if answer.status_code == 401:
+            # It is not the token's age (a wrong audience, most often): told, so that the next of
+            # many tasks does not cost another refresh.
+            self._token(rejected=tokens.fingerprint(token), renewed=True)
         answer.history.append(response)
         answer.request = again
         return answer
 
-    def _token(self, rejected: str | None = None) -> str:
-        ask = {**self._named_by_login(), **self._ask, "context": context.current()}
-        ask["env"] = context.environment(self._ask.get("env"))
-        token: str = AGENT.token(**ask, rejected=rejected)["access_token"]
-        if token != self._masked:
-            # Airflow compiles one expression of all values it masks: never twice for one.
-            _mask(token)
-            self._masked = token
-        return token
+    def _token(self, **more: Any) -> str:
+        ask = {**self._named_by_login(), **self._ask}
+        return str(tokens.answer(**ask, **more)["access_token"])
 
     def _named_by_login(self) -> dict[str, str]:
         if not self._login:
             return {}
         known = place.known_connections() or frozenset()
         return {"connection" if self._login in known else "profile": self._login}
-
-
-def _mask(token: str) -> None:
-    if "airflow" not in sys.modules:
-        return
-    try:
-        from airflow.sdk.log import mask_secret
-    except ImportError:
-        try:
-            from airflow.utils.log.secrets_masker import mask_secret
-        except ImportError:
-            return
-    mask_secret(token)

@@ -5,6 +5,7 @@ Made at its first use, with the errors it always had. Decides nothing about what
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from importlib import import_module
@@ -28,6 +29,16 @@ class NextBackend:
         if method != "get_config" and _takes_team_name(bound):
             arguments["team_name"] = team_name  # type: ignore[assignment]
         return bound(**arguments)
+
+    async def acall(self, ours: Any, team_name: str | None, conn_id: str) -> Any:
+        """Its connection, from an event loop: by its own async method, else in a thread."""
+        method = getattr(self._made(ours), "aget_connection", None)
+        if method is None:
+            call = self.call
+            return await asyncio.to_thread(call, "get_connection", ours, team_name, conn_id=conn_id)
+        more = {"team_name": team_name} if _takes_team_name(method) else {}
+        found = method(conn_id, **more)
+        return await found if inspect.isawaitable(found) else found
 
     def _made(self, ours: Any) -> Any:
         if self._backend is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_dagpass import __version__
 from airflow_provider_dagpass.auth_options import SECTION
+from airflow_provider_dagpass.connection_types import CONNECTION_TYPES
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -14,6 +15,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "dagpass",
         "description": "Connections and short-lived tokens from the local dagpass agent.",
         "versions": [__version__],
+        "connection-types": CONNECTION_TYPES,
         "secrets-backends": ["airflow_provider_dagpass.secrets.DagpassBackend"],
         "auth-managers": ["airflow_provider_dagpass.auth_manager.fab.PingFabAuthManager"],
         # Beside `auth-managers`, or every `airflow` command prints a warning.

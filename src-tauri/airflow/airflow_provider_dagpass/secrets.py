@@ -56,6 +56,21 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
             return self._next.call("get_connection", self, team_name, conn_id=conn_id)
         return None
 
+    async def aget_connection(self, conn_id: str, team_name: str | None = None) -> Any:
+        """For triggers and async tasks: the event loop goes on while the agent is asked."""
+        from airflow_provider_dagpass import aio
+
+        found = None
+        if self._asks_agent(conn_id, team_name):
+            try:
+                env = context.environment(self._env)
+                found = await aio.connection(conn_id, env, context.current())
+            except DagpassError as error:
+                _judge(conn_id, error)
+        if found is not None:
+            return self.deserialize_connection(conn_id=conn_id, value=json.dumps(found))
+        return await self._next.acall(self, team_name, conn_id) if self._next else None
+
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
         return self._next.call("get_variable", self, team_name, key=key) if self._next else None
 
@@ -63,21 +78,23 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
         return self._next.call("get_config", self, None, key=key) if self._next else None
 
     def _from_agent(self, conn_id: str, team_name: str | None) -> str | None:
-        if _switched_off() or _set_in_environment(conn_id, team_name):
+        if not self._asks_agent(conn_id, team_name):
             return None
-        if self._unknown:
-            log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._unknown))
-            self._unknown = []
         try:
             env = context.environment(self._env)
             found = AGENT.connection(conn_id, env=env, context=context.current())
         except DagpassError as error:
-            if _is_ours(conn_id, error):
-                _refuse(error)
-                return None
-            log.debug("dagpass: %s: not one of ours, left to others: %s", conn_id, error)
+            _judge(conn_id, error)
             return None
         return json.dumps(found) if found is not None else None
+
+    def _asks_agent(self, conn_id: str, team_name: str | None) -> bool:
+        if _switched_off() or _set_in_environment(conn_id, team_name):
+            return False
+        if self._unknown:
+            log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._unknown))
+            self._unknown = []
+        return True
 
 
 def _switched_off() -> bool:
@@ -90,6 +107,14 @@ def _set_in_environment(conn_id: str, team_name: str | None) -> bool:
     if team_name and os.environ.get(f"AIRFLOW_CONN__{team_name.upper()}___{name}"):
         return True
     return bool(os.environ.get(f"AIRFLOW_CONN_{name}"))
+
+
+def _judge(conn_id: str, error: DagpassError) -> None:
+    """A refusal is the person's where the connection is dagpass's; else others are asked."""
+    if _is_ours(conn_id, error):
+        _refuse(error)
+    else:
+        log.debug("dagpass: %s: not one of ours, left to others: %s", conn_id, error)
 
 
 def _is_ours(conn_id: str, error: DagpassError) -> bool:

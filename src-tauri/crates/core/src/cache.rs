@@ -14,7 +14,8 @@ pub struct Cached {
     pub refresh_at: Timestamp,
     /// It came because a caller's `min_ttl` was not met: it is the best the issuer gives.
     pub stretched: bool,
-    /// A server refused it and the issuer gave the same bytes again.
+    /// A server refused it, and another would not be taken either: the issuer gave the same bytes
+    /// again, or it came in place of one that was refused.
     pub refused: bool,
 }
 

@@ -18,6 +18,9 @@ pub struct TokenRequest {
     pub min_ttl: Option<Duration>,
     /// A token that a server refused: refreshed only where it is still the cached one.
     pub rejected: Option<Fingerprint>,
+    /// `rejected` was itself the answer to such a request: not its age is what the server minds, and
+    /// another would be refused as well (a wrong audience). Its successor comes at its own time.
+    pub renewed: bool,
     /// The Airflow connection this is for, where there is one.
     pub connection: Option<String>,
     pub purpose: Purpose,

@@ -99,6 +99,12 @@ impl Slot {
     pub(crate) fn plan(&self, request: &TokenRequest, now: Timestamp) -> Plan {
         let profile = self.profile();
         let mut held = self.held();
+        if request.renewed
+            && let Some(token) = held.cache.get_mut(&request.target)
+            && request.rejected.as_ref() == Some(&token.fingerprint)
+        {
+            token.refused = true;
+        }
         let cached = held.cache.get(&request.target).cloned();
         let valid = cached.clone().filter(|token| token.valid_at(now));
         let active = match &held.state {

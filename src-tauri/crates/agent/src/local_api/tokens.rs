@@ -35,6 +35,7 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
         target: connection.target.clone(),
         min_ttl: None,
         rejected: None,
+        renewed: false,
         connection: Some(connection.id.clone()),
         purpose: purpose(&ask.context),
     };
@@ -69,6 +70,7 @@ fn request(config: &Config, ask: &TokenAsk) -> Result<TokenRequest, Refusal> {
         target,
         min_ttl: ask.min_ttl.map(Duration::from_secs),
         rejected,
+        renewed: ask.renewed,
         connection: ask.connection.clone(),
         purpose: purpose(&ask.context),
     })

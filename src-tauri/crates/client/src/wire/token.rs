@@ -30,6 +30,9 @@ pub struct TokenAsk {
     /// SHA-256, lower-case hex, of a token that a server refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
+    /// `rejected` was itself given in place of a refused token: it is not replaced ahead of its time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub renewed: bool,
     /// DAG, task, run: recorded, never decided on. `"purpose": "dag-parse"` does not count as use.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,

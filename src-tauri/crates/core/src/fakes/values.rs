@@ -22,6 +22,7 @@ pub fn ask(profile: &str) -> TokenRequest {
         target: Target::default(),
         min_ttl: None,
         rejected: None,
+        renewed: false,
         connection: None,
         purpose: Purpose::Use,
     }

@@ -156,6 +156,24 @@ async fn a_rejected_token_is_refreshed_once_however_many_say_so() {
 }
 
 #[tokio::test]
+async fn thirty_two_tasks_one_after_another_whose_audience_is_wrong_cost_one_refresh() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    world.clock.jump(100);
+    for _ in 0..32 {
+        let first = bytes(&broker).await;
+        let refused = TokenRequest { rejected: rejected(&first), ..ask("prod") };
+        let second = token(&broker, &refused).await.unwrap().access_token().expose().to_owned();
+        if second != first {
+            let again = TokenRequest { rejected: rejected(&second), renewed: true, ..ask("prod") };
+            token(&broker, &again).await.unwrap();
+        }
+    }
+    assert_eq!(world.server.refreshes(), 2, "the first token, and one in its place");
+}
+
+#[tokio::test]
 async fn a_five_second_token_never_loops_and_a_minute_costs_two_refreshes_of_a_60_s_token() {
     for (lifetime, at_most) in [(5, 16), (60, 2), (1, 60)] {
         let world = World::signed_in();

@@ -1,0 +1,1 @@
+"""Airflow hooks. Nothing is imported here: each one needs a provider of its own."""

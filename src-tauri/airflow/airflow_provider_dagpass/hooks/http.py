@@ -1,0 +1,51 @@
+"""The connection type ``dagpass_http``: the stock HTTP hook with a fresh token on each request.
+
+Decides whose token a connection without any secret means. The stock operators find this hook by
+the connection's type, so that no DAG changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow.providers.http.hooks.http import HttpHook
+
+from airflow_provider_dagpass import place
+from airflow_provider_dagpass.auth import AgentAuth
+from airflow_provider_dagpass.connection_types import HTTP_FIELDS
+
+
+class DagpassHttpHook(HttpHook):  # type: ignore[misc,unused-ignore]
+    """``HttpHook`` whose ``auth_type`` is ``AgentAuth`` unless a DAG names another."""
+
+    conn_type = "dagpass_http"
+    hook_name = "HTTP with dagpass"
+
+    def __init__(
+        self,
+        method: str = "POST",
+        http_conn_id: str = HttpHook.default_conn_name,
+        auth_type: Any = None,
+        **rest: Any,
+    ) -> None:
+        # `HttpOperator` passes `auth_type=None` where the DAG gives none.
+        chosen = auth_type or agent_auth(http_conn_id)
+        super().__init__(method=method, http_conn_id=http_conn_id, auth_type=chosen, **rest)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        return HTTP_FIELDS
+
+
+def agent_auth(conn_id: str) -> Callable[..., AgentAuth]:
+    """As an ``auth_type``: the connection's login names a connection of the agent's or a profile;
+    without one it is the agent's own connection of this id, else the default profile."""
+
+    def auth(login: str | None = None, password: str | None = None) -> AgentAuth:
+        if login:
+            return AgentAuth(login)
+        ours = conn_id in (place.known_connections() or frozenset())
+        return AgentAuth(connection=conn_id) if ours else AgentAuth()
+
+    return auth
