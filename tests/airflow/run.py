@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real Airflow for the tests: `prepare`, `unit`, `lint`, `dag`, `rehearse`, `server`. Standard library only.
+"""Real Airflow for the tests, a verb a part: see `--help`. Standard library only.
 
 `dag` runs one of `dags/` under `airflow dags test` against the agent that the caller's
 environment names (`DAGPASS_SOCKET`, `XDG_RUNTIME_DIR`, `XDG_STATE_HOME`, `HOME`). It starts no
@@ -52,9 +52,15 @@ def unit(version: str, args: argparse.Namespace) -> int:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         command = [str(venvs.python(version)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        return subprocess.run(
-            [*command, str(venvs.HERE / "unit"), *args.rest], env=env, check=False
-        ).returncode
+        where = [str(venvs.HERE / "unit"), "--ignore", str(venvs.HERE / "unit" / "clients")]
+        if version == venvs.WITH_CLIENTS:
+            where = [str(venvs.HERE / "unit" / "clients")]
+        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
+
+
+def clients(version: str, args: argparse.Namespace) -> int:
+    """The programs that take our tokens: other providers' hooks, librdkafka, `airflowctl`'s keyring."""
+    return unit(version, args)
 
 
 def lint(_version: str, _args: argparse.Namespace) -> int:
@@ -150,11 +156,15 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for command in (prepare, unit, lint, dag, rehearse, server):
+    for command in (prepare, unit, clients, lint, dag, rehearse, server):
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
         if command is server:
             sub.set_defaults(airflow=venvs.WITH_FAB)
+            sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
+            continue
+        if command is clients:
+            sub.set_defaults(airflow=venvs.WITH_CLIENTS)
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
             continue
         if command is lint:

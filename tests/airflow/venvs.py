@@ -24,6 +24,8 @@ DAGS = HERE / "dags"
 VERSIONS = ("3.3", "2.11")
 #: Airflow as a shared deployment has it: with FAB, its OAuth, and `airflowctl`.
 WITH_FAB = "3.3-fab"
+#: With the providers and clients that take a token from us; of their dependencies, what those hooks need.
+WITH_CLIENTS = "3.3-clients"
 
 
 def python(version: str) -> Path:

@@ -32,8 +32,8 @@ class DagpassKeyring(backend.KeyringBackend):  # type: ignore[misc,unused-ignore
         self._asking = threading.local()
         self._theirs: Any = None
 
-    @properties.classproperty  # type: ignore[misc,unused-ignore]
-    def priority(cls) -> float:  # noqa: N805
+    @properties.classproperty  # type: ignore[misc,untyped-decorator,unused-ignore]
+    def priority(cls) -> float:
         if sys.platform == "win32":
             raise RuntimeError("the agent's Python client speaks Unix sockets")
         # Above the chainer (10), which asks every backend in turn.

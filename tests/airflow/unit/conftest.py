@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from airflow_provider_dagpass import client
+from protected_api import Api
 from stub_agent import NOT_FOUND, StubAgent
 
 
@@ -25,6 +26,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "run" / "dagpass").mkdir(parents=True)
     client.AGENT._forget()
     return tmp_path
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    server = Api()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ the connection's type, so that no DAG changes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow.providers.http.hooks.http import HttpHook
 
-from airflow_provider_dagpass import place
+from airflow_provider_dagpass import place, tokens
 from airflow_provider_dagpass.auth import AgentAuth
 from airflow_provider_dagpass.connection_types import HTTP_FIELDS
 
@@ -33,19 +33,41 @@ class DagpassHttpHook(HttpHook):  # type: ignore[misc,unused-ignore]
         chosen = auth_type or agent_auth(http_conn_id)
         super().__init__(method=method, http_conn_id=http_conn_id, auth_type=chosen, **rest)
 
+    def get_token(self, *_scopes: str) -> AccessToken:
+        """As Azure's hook has it: where another hook takes an ``azure_conn_id`` (Snowflake's OAuth,
+        Postgres with ``iam``), a connection of this type gives it dagpass's token."""
+        login = self.get_connection(self.http_conn_id).login
+        found = tokens.answer(**whose(self.http_conn_id, login))
+        return AccessToken(found["access_token"], found["expires_at"])
+
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         return HTTP_FIELDS
 
 
+class AccessToken(NamedTuple):
+    """As ``azure.core.credentials.AccessToken``."""
+
+    token: str
+    expires_on: int
+
+    def __repr__(self) -> str:
+        return f"AccessToken(…, expires_on={self.expires_on})"
+
+
 def agent_auth(conn_id: str) -> Callable[..., AgentAuth]:
-    """As an ``auth_type``: the connection's login names a connection of the agent's or a profile;
-    without one it is the agent's own connection of this id, else the default profile."""
+    """As an ``auth_type``: called without arguments, or with login and password."""
 
     def auth(login: str | None = None, password: str | None = None) -> AgentAuth:
-        if login:
-            return AgentAuth(login)
-        ours = conn_id in (place.known_connections() or frozenset())
-        return AgentAuth(connection=conn_id) if ours else AgentAuth()
+        return AgentAuth(**whose(conn_id, login))
 
     return auth
+
+
+def whose(conn_id: str, login: str | None) -> dict[str, str]:
+    """The connection's login names a connection of the agent's or a profile; without one it is the
+    agent's own connection of this id, else the default profile."""
+    known = place.known_connections() or frozenset()
+    if login:
+        return {"connection" if login in known else "profile": login}
+    return {"connection": conn_id} if conn_id in known else {}

@@ -11,7 +11,7 @@ use crate::shell::{Failure, Shell};
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Airflow)?;
-    for part in ["lint", "unit", "rehearse"] {
+    for part in ["lint", "unit", "clients", "rehearse"] {
         runner(house).arg(part).minutes(10).run()?;
     }
     setup::packages(For::Rig)?;
