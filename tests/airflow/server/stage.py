@@ -73,10 +73,10 @@ class Key:
 
 
 class Provider:
-    """The independent provider of `tests/idp`, arranged as PingOne, and people who sign in there."""
+    """The independent provider of `tests/idp`, and people who sign in there."""
 
-    def __init__(self, web: str) -> None:
-        command = ["node", str(IDP / "provider.mjs"), "--family", "pingone", "--at-ttl", "900", "--web", web]
+    def __init__(self, web: str, family: str = "pingone") -> None:
+        command = ["node", str(IDP / "provider.mjs"), "--family", family, "--at-ttl", "900", "--web", web]
         # It ends when its standard input does: no test can leave it behind.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
@@ -195,10 +195,13 @@ class Mint:
 class ApiServer:
     """A real `airflow api-server` on loopback, with a home of its own."""
 
-    def __init__(self, home: Path, port: int, settings: dict[str, str]) -> None:
+    def __init__(
+        self, home: Path, port: int, settings: dict[str, str], env: dict[str, str] | None = None
+    ) -> None:
+        """``env``: the whole environment, in place of what ``settings`` give."""
         self.url = f"http://127.0.0.1:{port}"
         self.home = home
-        self.env = environment(home, port, settings)
+        self.env = env or environment(home, port, settings)
         self._log = home / "api-server.log"
         command = [str(venvs.python(AIRFLOW)), "-m", "airflow", "api-server"]
         options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

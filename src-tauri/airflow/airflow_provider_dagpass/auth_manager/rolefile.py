@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +43,22 @@ def parse(text: str) -> Roles:
         content = json.loads(text, object_pairs_hook=_no_name_twice)
     except ValueError as error:
         raise RoleFileError(f"no JSON: {error}") from None
-    if not isinstance(content, dict) or content.get("version") != VERSION:
+    if not isinstance(content, dict):
+        raise RoleFileError("it is no object")
+    version, claim, roles = (content.get(key) for key in ("version", "claim", "roles"))
+    # `True` and `1.0` are equal to 1, and of another digest.
+    if type(version) is not int or version != VERSION:
         raise RoleFileError(f"`version` is not {VERSION}")
-    claim, roles = content.get("claim"), content.get("roles")
-    if not isinstance(claim, str) or not claim:
+    if unknown := sorted(set(content) - {"version", "claim", "roles"}):
+        raise RoleFileError(f"`{unknown[0]}` is not known")
+    if not _is_name(claim):
         raise RoleFileError("`claim` is not the name of a claim")
     if not isinstance(roles, dict) or not roles:
         raise RoleFileError("`roles` names no group")
     for group, names in roles.items():
-        if not group or not isinstance(names, list) or not names or not all(_is_name(name) for name in names):
+        if not _is_name(group):
+            raise RoleFileError(f"group `{group}`: no name, or a space at its end")
+        if not isinstance(names, list) or not names or not all(_is_name(name) for name in names):
             raise RoleFileError(f"group `{group}`: give a list of role names")
     return Roles(claim, {group: tuple(names) for group, names in roles.items()}, digest(content))
 
@@ -103,5 +110,5 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and bool(name)
+def _is_name(name: Any) -> TypeGuard[str]:
+    return isinstance(name, str) and name == name.strip() != ""

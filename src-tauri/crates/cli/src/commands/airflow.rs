@@ -14,6 +14,7 @@ use crate::{output, system};
 mod backend;
 mod cfg;
 mod roles;
+mod server;
 mod shell;
 pub(crate) mod wiring;
 
@@ -25,7 +26,8 @@ pub(crate) enum Airflow {
     #[command(
         after_help = "Examples:\n  dagpass airflow setup                    # shows what would be written\n  \
         dagpass airflow setup --write cfg\n  dagpass airflow setup --write env --file .env\n  \
-        dagpass airflow setup --undo"
+        dagpass airflow setup --undo\n  \
+        dagpass airflow setup --server --url https://airflow.corp.example --out ./airflow-ping"
     )]
     Setup(Setup),
     /// Show which Airflow roles a person's groups give, and why
@@ -54,6 +56,8 @@ pub(crate) struct Setup {
     /// Which environment's connections this Airflow gets
     #[arg(long)]
     env: Option<String>,
+    #[command(flatten)]
+    server: server::Server,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,6 +71,9 @@ pub(crate) fn run(world: &World, command: Airflow) -> Result<(), Failure> {
         Airflow::Setup(setup) => setup,
         Airflow::Roles(command) => return roles::run(world, command),
     };
+    if setup.server.server {
+        return server::run(world, &setup.server);
+    }
     let form = setup.write.or(setup.print).unwrap_or(Form::Cfg);
     if setup.undo {
         let file = file(&setup, Form::Cfg)?;
