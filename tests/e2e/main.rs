@@ -16,6 +16,8 @@ mod browser_sign_in;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod device_pkce;
 #[cfg(test)]
 mod device_sign_in;

@@ -18,6 +18,10 @@ from typing import Any
 
 Env = Mapping[str, str]
 
+#: Where a container has the agent's folder mounted: the one place whose files may be another user's.
+#: It lies in a folder of root's, so nobody else in the container can have made it.
+MOUNT = "/run/dagpass"
+
 
 def agent_sockets() -> list[str]:
     """Where to connect, in order: the environment's place alone, or the running agent's own record
@@ -45,6 +49,19 @@ def socket_place(system: str, env: Env, facts: Facts) -> str:
     return _within_limit(system, _linux_path(env, facts))
 
 
+def mounted_capability(socket_path: str) -> str | None:
+    """The file with what a container presents, where this is the socket mounted there."""
+    return f"{MOUNT}/capability" if socket_path == f"{MOUNT}/agent.sock" else None
+
+
+def read_mounted(path: str) -> str | None:
+    """A small file of the mounted folder, whosever it is; ``None`` where there is none to trust."""
+    try:
+        return _read(path, mounted=True).decode("ascii")
+    except (OSError, ValueError):
+        return None
+
+
 def state_dir() -> str:
     """The agent's state folder: ``agent.lock`` and ``connections.json`` lie here."""
     home = _home(os.environ, None)
@@ -59,7 +76,10 @@ def state_dir() -> str:
 def known_connections() -> frozenset[str] | None:
     """The conn_ids the agent answers for, as it last wrote them; ``None`` where it never did."""
     try:
-        record = _read_json(os.path.join(state_dir(), "connections.json"))
+        if mounted_capability(os.environ.get("DAGPASS_SOCKET", "")) or tcp_door():
+            record = json.loads(_read(f"{MOUNT}/connections.json", mounted=True))
+        else:
+            record = _read_json(os.path.join(state_dir(), "connections.json"))
         return frozenset(str(conn_id) for conn_id in record["connections"])
     except (OSError, ValueError, KeyError, TypeError, PlaceError):
         return None
@@ -72,12 +92,22 @@ def distrust(socket_path: str) -> str | None:
     uid = os.geteuid()
     if not stat.S_ISSOCK(about.st_mode):
         return "it is no socket"
+    mounted = mounted_capability(socket_path) is not None
+    if mounted and folder.st_mode & 0o022 == 0 and folder.st_uid == about.st_uid:
+        # Its owner has another number inside a container than outside.
+        return None
     for what, owner in (("it", about.st_uid), ("its folder", folder.st_uid)):
         if owner != uid:
             return f"{what} belongs to uid {owner}, we are {uid}"
     if folder.st_mode & 0o022:
         return f"others may write to its folder (mode {stat.S_IMODE(folder.st_mode):o})"
     return None
+
+
+def tcp_door() -> tuple[str, int] | None:
+    """``DAGPASS_TCP=HOST:PORT``: a door for containers, where no socket can be mounted."""
+    host, _, port = os.environ.get("DAGPASS_TCP", "").rpartition(":")
+    return (host, int(port)) if host and port.isdecimal() else None
 
 
 def tcp_endpoint(socket_path: str) -> tuple[int, str] | None:
@@ -165,15 +195,19 @@ def _recorded_socket() -> str | None:
 
 
 def _read_json(path: str, *, private: bool = False) -> Any:
+    return json.loads(_read(path, private=private))
+
+
+def _read(path: str, *, private: bool = False, mounted: bool = False) -> bytes:
     # Non-blocking, so that a fifo put in the place of a file cannot hold a lookup up.
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(handle, "rb") as file:
         about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+        if not stat.S_ISREG(about.st_mode) or (about.st_uid != os.geteuid() and not mounted):
             raise ValueError(f"{path} is not a file of ours")
-        if private and about.st_mode & 0o077:
+        if about.st_mode & (0o077 if private else 0o022 if mounted else 0):
             raise ValueError(f"{path} is open to others")
-        return json.loads(file.read())
+        return file.read()
 
 
 def _is_our_folder(path: str, uid: int) -> bool:

@@ -24,11 +24,16 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_=-]{1,256}")
 
 def connect(socket_paths: list[str], deadline: Deadline) -> Wire:
     """A new connection to the first place where somebody listens, or ``AgentAway``."""
+    door = place.tcp_door()
+    if door is not None:
+        return _to_door(door, deadline, socket_paths[0])
     tried = []
     if os.environ.get("DAGPASS_TCP") != "1":
         for path in socket_paths:
             try:
-                return Wire(_over_socket(path, deadline), path)
+                sock = _over_socket(path, deadline)
+                beside = place.mounted_capability(path)
+                return Wire(sock, path, capability=place.read_mounted(beside) if beside else None)
             except TimeoutError:
                 raise
             except OSError as error:
@@ -38,7 +43,8 @@ def connect(socket_paths: list[str], deadline: Deadline) -> Wire:
         if endpoint is None:
             continue
         try:
-            return Wire(_over_tcp(endpoint[0], deadline), path, endpoint)
+            sock = _over_tcp(endpoint[0], deadline)
+            return Wire(sock, path, (LOOPBACK, endpoint[0]), endpoint[1])
         except TimeoutError:
             raise
         except OSError as error:
@@ -66,12 +72,18 @@ class Deadline:
 class Wire:
     """One HTTP/1.1 connection, kept between questions."""
 
-    def __init__(self, sock: socket.socket, socket_path: str, tcp: tuple[int, str] | None = None):
+    def __init__(
+        self,
+        sock: socket.socket,
+        socket_path: str,
+        tcp: tuple[str, int] | None = None,
+        capability: str | None = None,
+    ) -> None:
         self.socket_path = socket_path
-        self._capability = tcp[1] if tcp else None
+        self._capability = capability
         self._sock = _TimedSocket(sock)
         # `Host` is what the agent's guard takes: `localhost` on the socket.
-        self._http = http.client.HTTPConnection(*((LOOPBACK, tcp[0]) if tcp else ("localhost",)))
+        self._http = http.client.HTTPConnection(*(tcp or ("localhost",)))
         # Left to itself, http.client would dial localhost:80 where a connection was closed.
         self._http.auto_open = 0
         self._http.sock = self._sock
@@ -150,6 +162,18 @@ def _over_socket(path: str, deadline: Deadline) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _to_door(door: tuple[str, int], deadline: Deadline, socket_path: str) -> Wire:
+    # The name was given by whoever started the container: there is nothing to check it by.
+    try:
+        sock = socket.create_connection(door, deadline.left())
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise AgentAway(f"{door[0]}:{door[1]}: {error.strerror or error}") from None
+    return Wire(sock, socket_path, door, place.read_mounted(f"{place.MOUNT}/capability"))
 
 
 def _over_tcp(port: int, deadline: Deadline) -> socket.socket:

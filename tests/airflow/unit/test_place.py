@@ -19,6 +19,8 @@ CASES = json.loads((Path(__file__).parents[2] / "cases" / "socket_places.json").
 def test_every_case_of_the_shared_table_finds_its_place(case: dict) -> None:
     try:
         found = {"socket": place.socket_place(case["os"], case["env"], place.Facts(**case["facts"]))}
+        if beside := place.mounted_capability(found["socket"]):
+            found["capability"] = beside
     except place.PlaceError as error:
         found = {"error": error.code}
         if error.length:

@@ -130,7 +130,19 @@ impl World {
 
     /// Starts `dagpass-agent run` and waits until its socket answers.
     pub(crate) fn start_agent(&self) {
-        let mut agent = self.launch_agent();
+        self.await_agent(self.launch_agent());
+    }
+
+    /// As [`Self::start_agent`], by a program that becomes the agent.
+    pub(crate) fn start_agent_by(&self, command: &mut Command) {
+        self.await_agent(Process::spawn("dagpass-agent", command));
+    }
+
+    pub(crate) fn agent_pid(&self) -> u32 {
+        self.agents.borrow().last().expect("an agent runs").pid()
+    }
+
+    fn await_agent(&self, mut agent: Process) {
         until("the agent's socket", || {
             if agent.is_over() {
                 panic!("the agent is gone: {:?}", agent.ended());
@@ -267,7 +279,8 @@ impl Drop for World {
     }
 }
 
-/// Everything on disk but what is made to hold a secret: `endpoint.json` and a browser's profile.
+/// Everything on disk but what is made to hold a secret: `endpoint.json`, a container's `capability`
+/// and a browser's profile.
 fn files(folder: &Path, places: &mut Vec<Place>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -276,7 +289,7 @@ fn files(folder: &Path, places: &mut Vec<Place>) {
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && name != "tmp" {
             files(&path, places);
-        } else if kind.is_file() && name != "endpoint.json" {
+        } else if kind.is_file() && name != "endpoint.json" && name != "capability" {
             let bytes = fs::read(&path).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes).into_owned();
             places.push(Place { name: path.display().to_string(), text });

@@ -94,7 +94,10 @@ impl Witness for Ledger {
         let mut open = self.lock();
         open.append(now, record).map_err(|error| WitnessFailure(error.to_string()))?;
         let weighty = record.outcome != Outcome::Ok
-            || matches!(record.event, Event::SignIn | Event::SignOut | Event::Revocation);
+            || matches!(
+                record.event,
+                Event::SignIn | Event::SignOut | Event::Revocation | Event::DoorOpened
+            );
         if weighty {
             open.file.sync_data().map_err(|error| WitnessFailure(error.to_string()))?;
             open.unsynced = false;

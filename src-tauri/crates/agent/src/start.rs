@@ -121,6 +121,7 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
         tcp_port: loopback.port,
         endpoint_file: place::endpoint_file(&place)?,
         connections_file: state.join("connections.json"),
+        containers_folder: state.join("containers"),
     };
     let api = Arc::new(wire(&clock, &config, &ledger, store, about));
     api.adopt_config();
@@ -133,6 +134,8 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
     if stands.send(name).is_err() {
         tracing::debug!("nobody waits for the socket");
     }
+    let doors = api.clone();
+    tokio::spawn(async move { doors.open_kept_doors().await });
     let scheduler =
         Scheduler { broker: api.broker.clone(), ledger: ledger.clone(), config, api: api.clone() };
     tokio::select! {
@@ -142,6 +145,7 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
         () = told_to_end => {}
     }
     ledger.sync();
+    api.containers.tidy();
     tidy(&api.about.endpoint_file);
     tracing::info!("stopped");
     Ok(())
@@ -208,6 +212,7 @@ impl Api {
         let with_profile = |key| config.session(&key).map(|profile| (key, profile));
         self.broker.configure(sessions.into_iter().filter_map(with_profile));
         let ids = ConnectionIds { version: 1, connections: config.connection_ids() };
+        self.containers.tell_connections(&ids.connections);
         let text = serde_json::to_vec(&ids).unwrap_or_default();
         if let Err(error) = system::settle_private(&self.about.connections_file, &text) {
             tracing::error!(%error, "connections.json not written");

@@ -74,6 +74,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass airflow setup\n  dagpass airflow setup --write cfg\n  dagpass airflow setup --undo"
     )]
     Airflow(crate::commands::airflow::Airflow),
+    /// Doors for a project's containers, and for a machine that ssh forwards a socket to
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass container up\n  dagpass container up --uid 50000 --connection warehouse_api\n  dagpass container status\n  dagpass container down"
+    )]
+    Container(crate::commands::container::Container),
     /// Completions for a shell
     #[command(
         after_help = "Examples:\n  dagpass completions bash > ~/.local/share/bash-completion/completions/dagpass"

@@ -21,7 +21,9 @@ impl World {
     ) -> Result<T, Failure> {
         let agent = self.find()?;
         match question(&agent) {
-            Err(ClientError::NotRunning { .. }) if self.may_start() => {
+            Err(ClientError::NotRunning { .. })
+                if self.may_start() && !agent.is_beyond_a_container() =>
+            {
                 launch::start(&agent)?;
                 Ok(question(&self.find()?)?)
             }

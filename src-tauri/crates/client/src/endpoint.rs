@@ -3,7 +3,8 @@
 //! may be another user's, and never asks a proxy.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
@@ -12,13 +13,15 @@ use crate::error::ClientError;
 use crate::http::{Answer, Request};
 use crate::place::{self, InstanceRecord, Place};
 use crate::system;
-use crate::wire::Endpoint;
+use crate::wire::{CAPABILITY_FILE, Endpoint, MOUNT};
 
 /// The agent, as seen by a client: where it may listen, and the run's capability if we have one.
 #[derive(Debug)]
 pub struct Agent {
     places: Vec<Place>,
     tcp_only: bool,
+    /// `HOST:PORT` of a door for containers, where no socket can be mounted.
+    door: Option<String>,
     capability: Option<Capability>,
     record: Option<InstanceRecord>,
     named: bool,
@@ -29,6 +32,7 @@ impl Agent {
     /// record comes before the place our environment suggests.
     pub fn find(named: Option<&str>) -> Result<Self, ClientError> {
         let explicit = named.map(str::to_owned).or_else(|| variable("DAGPASS_SOCKET"));
+        let tcp = variable("DAGPASS_TCP");
         let mut record = None;
         let is_named = explicit.is_some();
         let places = match explicit {
@@ -40,7 +44,8 @@ impl Agent {
         };
         Ok(Self {
             places,
-            tcp_only: variable("DAGPASS_TCP").is_some_and(|value| value == "1"),
+            tcp_only: tcp.as_deref() == Some("1"),
+            door: tcp.filter(|value| value.contains(':')),
             capability: variable("DAGPASS_CAPABILITY").map(Capability::parse).transpose()?,
             record,
             named: is_named,
@@ -55,6 +60,12 @@ impl Agent {
     /// The one place that was named, by argument or environment: an agent we start listens there.
     pub fn named_place(&self) -> Option<&Place> {
         self.places.first().filter(|_| self.named)
+    }
+
+    /// Is it, by what we were told, on the other side of a container's wall? Then none is started here.
+    pub fn is_beyond_a_container(&self) -> bool {
+        self.door.is_some()
+            || self.named_place().is_some_and(|place| place::mounted_capability(place).is_some())
     }
 
     /// The first place where somebody listens.
@@ -90,6 +101,9 @@ impl Agent {
     }
 
     fn open(&self, until: Instant) -> Result<Link, ClientError> {
+        if let Some(door) = &self.door {
+            return self.open_door(door, until);
+        }
         let mut tried = Vec::new();
         let mut fault = None;
         if !self.tcp_only {
@@ -123,10 +137,37 @@ impl Agent {
             return Err(ClientError::Untrusted { path: place.to_string(), why });
         }
         let stream = system::connect(place, left(until)?)?;
-        Ok(Link { stream, host: "localhost".to_owned(), capability: self.capability.clone() })
+        let capability = match place::mounted_capability(place) {
+            Some(file) if self.capability.is_none() => mounted(&file)?,
+            Some(_) | None => self.capability.clone(),
+        };
+        Ok(Link { stream, host: "localhost".to_owned(), capability })
     }
 
-    fn open_tcp(&self, file: &std::path::Path, until: Instant) -> Result<Link, ClientError> {
+    /// The name was given to us by whoever started the container: there is nothing to check it by.
+    fn open_door(&self, door: &str, until: Instant) -> Result<Link, ClientError> {
+        let mut fault = io::Error::from(ErrorKind::NotFound);
+        for address in door.to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, left(until)?) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    let capability = match &self.capability {
+                        Some(capability) => Some(capability.clone()),
+                        None => mounted(&Path::new(MOUNT).join(CAPABILITY_FILE))?,
+                    };
+                    let host = door.to_owned();
+                    return Ok(Link { stream: Box::new(stream), host, capability });
+                }
+                Err(error) => fault = error,
+            }
+        }
+        if is_absent(&fault) {
+            return Err(ClientError::NotRunning { tried: vec![door.to_owned()] });
+        }
+        Err(ClientError::Io(fault))
+    }
+
+    fn open_tcp(&self, file: &Path, until: Instant) -> Result<Link, ClientError> {
         let untrusted = |why| ClientError::Untrusted { path: file.display().to_string(), why };
         let text = Zeroizing::new(system::read_private(file)?.map_err(untrusted)?);
         let endpoint: Endpoint = serde_json::from_str(&text)
@@ -237,6 +278,17 @@ impl Write for Timed {
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
+}
+
+/// What lies in the folder that is mounted into our container; without it the agent says no.
+fn mounted(file: &Path) -> Result<Option<Capability>, ClientError> {
+    let text = match system::read_mounted(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let text =
+        text.map_err(|why| ClientError::Untrusted { path: file.display().to_string(), why })?;
+    Capability::parse(text).map(Some)
 }
 
 fn places(record: Option<&InstanceRecord>) -> Result<Vec<Place>, ClientError> {

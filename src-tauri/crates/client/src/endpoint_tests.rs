@@ -18,6 +18,7 @@ fn agent(socket: &Path) -> Agent {
     Agent {
         places: vec![Place::Socket(socket.to_owned())],
         tcp_only: false,
+        door: None,
         capability: None,
         record: None,
         named: true,

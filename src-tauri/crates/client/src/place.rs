@@ -10,6 +10,7 @@ use directories::ProjectDirs;
 use serde::{Deserialize, Serialize};
 
 use crate::system;
+use crate::wire::{CAPABILITY_FILE, MOUNT};
 
 /// The place for this process, from its own environment.
 pub fn socket() -> Result<Place, PlaceError> {
@@ -66,6 +67,14 @@ pub fn endpoint_file(place: &Place) -> Result<PathBuf, PlaceError> {
         Place::Pipe(_) => state_dir()?,
     };
     Ok(folder.join("endpoint.json"))
+}
+
+/// In a container: what it presents, where this is the socket of the folder mounted there. On any
+/// other place files that are not ours are not trusted; [`MOUNT`] lies in a folder of root's.
+pub fn mounted_capability(place: &Place) -> Option<PathBuf> {
+    let mount = Path::new(MOUNT);
+    let mounted = matches!(place, Place::Socket(path) if *path == mount.join("agent.sock"));
+    mounted.then(|| mount.join(CAPABILITY_FILE))
 }
 
 /// The instance lock. It holds an [`InstanceRecord`], and lies in the state folder whatever the
@@ -224,7 +233,12 @@ mod tests {
                 other => panic!("{other}"),
             };
             let found = match socket_place(os, &case.env, &case.facts) {
-                Ok(Place::Socket(path)) => serde_json::json!({ "socket": path.to_str().unwrap() }),
+                Ok(place @ Place::Socket(_)) => match mounted_capability(&place) {
+                    None => serde_json::json!({ "socket": place.to_string() }),
+                    Some(file) => {
+                        serde_json::json!({ "socket": place.to_string(), "capability": file })
+                    }
+                },
                 Ok(Place::Pipe(name)) => serde_json::json!({ "pipe": name }),
                 Err(PlaceError::PathTooLong { length, limit, .. }) => {
                     serde_json::json!({"error": "path_too_long", "length": length, "limit": limit})

@@ -10,9 +10,10 @@ use crate::endpoint::{Agent, Call, Timed};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
-    AirflowConnection, ConfigReply, ConnectionAsk, ConnectionIds, DiscoverAsk, DiscoverReply,
-    DoctorAsk, ErrorReply, Finding, PastedCallback, RolesAsk, RolesReply, RunAsk, RunReply,
-    SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
+    AirflowConnection, ConfigReply, ConnectionAsk, ConnectionIds, Container, ContainerAsk,
+    ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply, Finding, PastedCallback,
+    RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
+    Status, TokenAsk, TokenReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte?
@@ -78,13 +79,29 @@ impl Agent {
     }
 
     pub fn end_run(&self, id: &str) -> Result<(), ClientError> {
+        self.delete("/v1/runs/", id)
+    }
+
+    fn delete(&self, route: &str, id: &str) -> Result<(), ClientError> {
         let sound = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if !sound {
-            return Err(ClientError::protocol("a run's id is no path"));
+            return Err(ClientError::protocol("an id is no path"));
         }
-        let path = format!("/v1/runs/{id}");
+        let path = format!("{route}{id}");
         let call = Call { method: "DELETE", path: &path, body: None, limit: Some(LIMIT) };
         self.exchange(&call).map(drop)
+    }
+
+    pub fn open_container(&self, ask: &ContainerAsk) -> Result<Container, ClientError> {
+        self.post("/v1/containers", ask, LIMIT)
+    }
+
+    pub fn containers(&self) -> Result<ContainerList, ClientError> {
+        self.get("/v1/containers", LIMIT)
+    }
+
+    pub fn close_container(&self, id: &str) -> Result<(), ClientError> {
+        self.delete("/v1/containers/", id)
     }
 
     pub fn config(&self) -> Result<ConfigReply, ClientError> {

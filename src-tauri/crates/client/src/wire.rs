@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 mod airflow;
 mod config;
+mod containers;
 mod discover;
 mod doctor;
 mod endpoint;
@@ -16,6 +17,9 @@ mod token;
 
 pub use airflow::{AirflowConnection, ConnectionAsk, ConnectionIds};
 pub use config::{ConfigProblem, ConfigReply};
+pub use containers::{
+    CAPABILITY_FILE, Container, ContainerAsk, ContainerList, ContainerPort, MOUNT, RefusedUid,
+};
 pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;

@@ -68,6 +68,9 @@ pub enum Event {
     SignOut,
     /// A refresh token that a sign-out left behind was revoked, or given up.
     Revocation,
+    /// A door for containers, or for a far machine, was opened or closed.
+    DoorOpened,
+    DoorClosed,
     /// A request failed the guard or presented a capability that is not valid.
     Refused,
 }

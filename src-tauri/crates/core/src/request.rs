@@ -95,6 +95,9 @@ pub struct Caller {
     /// Which capability it presented: a public identifier, not the capability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capability: Option<String>,
+    /// Came through a socket forwarded over ssh: the asking process runs on another machine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub remote: bool,
     /// What the caller says of itself (DAG, task, run). Recorded, never decided on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
@@ -115,8 +118,21 @@ pub enum Transport {
     Agent,
 }
 
-/// The profiles a run's capability may ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a capability may ask for; `None` is everything of that kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Narrowing {
-    pub profiles: Vec<ProfileName>,
+    pub profiles: Option<Vec<ProfileName>>,
+    /// Connections alone: a token that is asked for without one is then not covered.
+    pub connections: Option<Vec<String>>,
+}
+
+impl Narrowing {
+    pub fn covers_profile(&self, profile: &ProfileName) -> bool {
+        self.profiles.as_ref().is_none_or(|covered| covered.contains(profile))
+    }
+
+    pub fn covers_connection(&self, connection: Option<&str>) -> bool {
+        let covered = self.connections.as_ref();
+        covered.is_none_or(|ids| ids.iter().any(|id| Some(id.as_str()) == connection))
+    }
 }

@@ -26,7 +26,7 @@ const BUILD: [Package<'static>; 2] = [
     ("gcc", "the C compiler: aws-lc, the cryptography under TLS, is C"),
     ("libc6-dev", "the C library's headers, for the same"),
 ];
-const RIG: [Package<'static>; 7] = [
+const RIG: [Package<'static>; 8] = [
     ("gnome-keyring", "a real Secret Service keychain"),
     ("dbus", "the private bus that the keychain lives on"),
     ("libglib2.0-bin", "gdbus, which asks that bus who is there"),
@@ -34,6 +34,7 @@ const RIG: [Package<'static>; 7] = [
     ("chromium", "the browser that signs in, without a window"),
     ("libnss3-tools", "certutil, which makes that browser trust a private CA"),
     ("openssl", "makes that CA"),
+    ("iproute2", "ip, which gives the inside of a container its network"),
 ];
 const AIRFLOW: [Package<'static>; 1] = [("python3-venv", "Airflow gets an environment of its own")];
 const CROSS: [Package<'static>; 4] = [

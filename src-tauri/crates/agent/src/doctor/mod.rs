@@ -1,6 +1,7 @@
 //! Looks at everything that has to be right for a token to come, and names the fix for each thing
 //! that is not. Changes nothing, signs nobody in, shows no secret.
 
+mod containers;
 mod issuer;
 mod machine;
 mod proxies;
@@ -9,7 +10,7 @@ mod tests;
 
 use std::path::Path;
 
-use dagpass_client::wire::{ConfigProblem, Finding};
+use dagpass_client::wire::{ConfigProblem, Container, Finding};
 use dagpass_core::ports::{AuthorizationServer, Callbacks, RefreshTokenStore};
 
 use crate::config::Config;
@@ -34,6 +35,8 @@ pub struct Scene<'a> {
     pub own_proxies: &'a Proxies,
     /// Of the caller's shell, where it told; else the caller compares with what is found here.
     pub shell_proxies: Option<&'a Proxies>,
+    /// The doors for containers, as they stand.
+    pub containers: &'a [Container],
 }
 
 /// Every finding, the good ones too, in the order in which things depend on each other.
@@ -45,6 +48,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(machine::keychain(scene).await);
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port).await);
+    findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
     findings
 }

@@ -131,6 +131,7 @@ impl World {
             tcp_port: self.tcp_port,
             own_proxies: &self.own,
             shell_proxies: self.shell.as_ref(),
+            containers: &[],
         })
         .await
     }

@@ -2,6 +2,8 @@
 //! in this order: 400 parse, 421 Host, 403 headers. Capability (401) and routing come after it.
 //! The numbers in the tests are the statements of the localhost security list.
 
+use std::sync::Arc;
+
 use hyper::header::{HOST, HeaderMap};
 use hyper::http::Version;
 use hyper::{Method, Uri};
@@ -9,12 +11,14 @@ use hyper::{Method, Uri};
 use dagpass_client::wire::{GUARD_HEADER, GUARD_VALUE};
 
 /// Where a request came in: decides which `Host` is right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Door {
     /// Unix socket or named pipe: `Host: localhost`.
     Local,
     /// TCP loopback on this port.
     Tcp(u16),
+    /// A door for containers: one of these, whole, and nothing else.
+    Container(Arc<[String]>),
 }
 
 /// Refused by the guard: a status and nothing that names us.
@@ -34,7 +38,7 @@ const CREDENTIALS: [&str; 6] =
     ["access_token", "token", "capability", "authorization", "bearer", "refresh_token"];
 
 pub(super) fn admit(
-    door: Door,
+    door: &Door,
     method: &Method,
     uri: &Uri,
     version: Version,
@@ -63,13 +67,14 @@ fn well_formed(
     if query.split('&').any(named) { Err(Refused::BadRequest) } else { Ok(()) }
 }
 
-fn right_host(door: Door, headers: &HeaderMap) -> Result<(), Refused> {
+fn right_host(door: &Door, headers: &HeaderMap) -> Result<(), Refused> {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let right = match door {
         Door::Local => host == "localhost",
         Door::Tcp(port) => ["127.0.0.1", "localhost", "[::1]"]
             .iter()
             .any(|name| host.strip_prefix(name) == Some(format!(":{port}").as_str())),
+        Door::Container(hosts) => hosts.iter().any(|right| host.eq_ignore_ascii_case(right)),
     };
     if right { Ok(()) } else { Err(Refused::Misdirected) }
 }
@@ -87,7 +92,7 @@ mod tests {
     use super::*;
 
     fn judge(
-        door: Door,
+        door: &Door,
         method: &str,
         target: &str,
         lines: &[(&str, &str)],
@@ -104,24 +109,32 @@ mod tests {
     #[test]
     fn the_guard_s_table() {
         use Refused::{BadRequest, Forbidden, Misdirected};
-        let tcp = Door::Tcp(4321);
+        let (tcp, local) = (&Door::Tcp(4321), &Door::Local);
         let marked = |host: &'static str| vec![("host", host), ("sec-dagpass", "1")];
         let with = |name: &'static str, value: &'static str| {
             vec![("host", "127.0.0.1:4321"), ("sec-dagpass", "1"), (name, value)]
         };
-        type Row = (
-            Door,
+        let bridge = Door::Container(Arc::new(["host.docker.internal:21300".to_owned()]));
+        type Row<'a> = (
+            &'a Door,
             &'static str,
             &'static str,
             Vec<(&'static str, &'static str)>,
             Result<(), Refused>,
         );
-        let table: Vec<Row> = vec![
+        let table: Vec<Row<'_>> = vec![
             (tcp, "POST", "/v1/token", marked("127.0.0.1:4321"), Ok(())),
             (tcp, "POST", "/v1/token", marked("localhost:4321"), Ok(())),
             (tcp, "POST", "/v1/token", marked("[::1]:4321"), Ok(())),
-            (Door::Local, "POST", "/v1/token", marked("localhost"), Ok(())),
-            (Door::Local, "POST", "/v1/token", marked("localhost:4321"), Err(Misdirected)),
+            (local, "POST", "/v1/token", marked("localhost"), Ok(())),
+            (local, "POST", "/v1/token", marked("localhost:4321"), Err(Misdirected)),
+            // 29
+            (&bridge, "POST", "/v1/token", marked("host.docker.internal:21300"), Ok(())),
+            (&bridge, "POST", "/v1/token", marked("127.0.0.1:21300"), Err(Misdirected)),
+            (&bridge, "POST", "/v1/token", marked("localhost:21300"), Err(Misdirected)),
+            (&bridge, "POST", "/v1/token", marked("host.docker.internal"), Err(Misdirected)),
+            (&bridge, "POST", "/v1/token", marked("host.docker.internal:80"), Err(Misdirected)),
+            (&bridge, "POST", "/v1/token", marked("172.17.0.1:21300"), Err(Misdirected)),
             // 3
             (tcp, "GET", "/v1/status", marked("0.0.0.0:4321"), Err(Misdirected)),
             (tcp, "GET", "/v1/status", marked("127.0.0.1.nip.io:4321"), Err(Misdirected)),

@@ -2,6 +2,7 @@
 //! Airflow need is a route here, never a second code path.
 
 mod capability;
+mod containers;
 mod crowd;
 mod dressed;
 mod guard;
@@ -34,6 +35,7 @@ use dagpass_core::sign_in::SignInPorts;
 use dagpass_core::time::Timestamp;
 
 pub(crate) use capability::random;
+pub(crate) use containers::Containers;
 pub(crate) use server::{Loopback, serve};
 
 use crate::config::ConfigFile;
@@ -60,6 +62,7 @@ pub(crate) struct Api {
     /// Told when the agent should end.
     pub(crate) stop: Arc<Notify>,
     paused: AtomicBool,
+    pub(crate) containers: Containers,
     capabilities: Capabilities,
     crowd: Crowd,
     misses: AtomicU32,
@@ -75,6 +78,7 @@ pub(crate) struct About {
     pub(crate) endpoint_file: PathBuf,
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
+    pub(crate) containers_folder: PathBuf,
 }
 
 /// The collaborators of the routes.
@@ -97,6 +101,7 @@ impl Api {
             clock: parts.sign_in.clock.clone(),
             witness: parts.witness,
             sign_in: parts.sign_in,
+            containers: Containers::in_folder(about.containers_folder.clone()),
             about,
             stop: Arc::default(),
             paused: AtomicBool::new(false),

@@ -8,15 +8,16 @@ use hyper::{Method, StatusCode};
 use dagpass_client::wire::{ConfigReply, ConnectionIds, DiscoverAsk, DoctorAsk};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::refusals;
+use dagpass_core::request::Caller;
 use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, roles, runs, sign_in, status, tokens};
+use super::{Api, Asked, containers, roles, runs, sign_in, status, tokens};
 use crate::config::WriteFailure;
 use crate::doctor::{self, Proxies};
 
 /// The routes, each with its one method; `/v1/config` has two.
-const ROUTES: [(&str, &[Method]); 16] = [
+const ROUTES: &[(&str, &[Method])] = &[
     ("/v1/token", &[Method::POST]),
     ("/v1/airflow/connection", &[Method::POST]),
     ("/v1/airflow/roles", &[Method::POST]),
@@ -29,6 +30,7 @@ const ROUTES: [(&str, &[Method]); 16] = [
     ("/v1/sign-in/callback", &[Method::POST]),
     ("/v1/sign-out", &[Method::POST]),
     ("/v1/runs", &[Method::POST]),
+    ("/v1/containers", &[Method::GET, Method::POST]),
     ("/v1/store/unlock", &[Method::POST]),
     ("/v1/agent/pause", &[Method::POST]),
     ("/v1/agent/resume", &[Method::POST]),
@@ -36,12 +38,12 @@ const ROUTES: [(&str, &[Method]); 16] = [
 ];
 
 /// What a run's capability opens: tokens and what is needed to ask for them.
-const FOR_RUNS: [&str; 5] =
-    ["/v1/token", "/v1/airflow/connection", "/v1/status", "/v1/connections", "/v1/runs"];
+const FOR_RUNS: &[&str] =
+    &["/v1/token", "/v1/airflow/connection", "/v1/status", "/v1/connections", "/v1/runs"];
 
 /// 404 for a path we do not have, 405 for a method it does not take.
 pub(super) fn wrong_way(method: &Method, path: &str) -> Option<StatusCode> {
-    if runs::id(path).is_some() {
+    if runs::id(path).or_else(|| containers::id(path)).is_some() {
         return (method != Method::DELETE).then_some(StatusCode::METHOD_NOT_ALLOWED);
     }
     match ROUTES.iter().find(|(known, _)| *known == path) {
@@ -52,19 +54,18 @@ pub(super) fn wrong_way(method: &Method, path: &str) -> Option<StatusCode> {
 }
 
 pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
-    let of_a_run = asked.caller.capability.as_deref().is_some_and(runs::is_run);
-    if of_a_run && runs::id(&asked.path).is_none() && !FOR_RUNS.contains(&asked.path.as_str()) {
+    if !opens(asked.caller.capability.as_deref(), &asked.path) {
         return reply::refusal(&Refusal::new(
             ErrorCode::AccessDenied,
-            "a run's capability does not open this route",
+            "this capability does not open this route",
         ));
     }
     let answered = match (asked.method.as_str(), asked.path.as_str()) {
         ("POST", "/v1/token") => tokens::token(api, &asked).await,
         ("POST", "/v1/airflow/connection") => tokens::connection(api, &asked).await,
         ("POST", "/v1/airflow/roles") => roles::roles(api, &asked).await,
-        ("GET", "/v1/status") => Ok(reply::json(&status::status(api).await)),
-        ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api))),
+        ("GET", "/v1/status") => Ok(reply::json(&status::status(api, &asked.caller).await)),
+        ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api, &asked.caller))),
         ("GET" | "POST", "/v1/doctor") => findings(api, &asked).await,
         ("GET", "/v1/config") => Ok(reply::json(&api.config.reply())),
         ("PUT", "/v1/config") => put_config(api, &asked).await,
@@ -73,7 +74,10 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("POST", "/v1/sign-in/callback") => sign_in::pasted(api, &asked).await,
         ("POST", "/v1/sign-out") => sign_in::sign_out(api, &asked).await,
         ("POST", "/v1/runs") => runs::grant(api, &asked),
-        ("DELETE", path) => runs::end(api, path),
+        ("GET", "/v1/containers") => Ok(containers::list(api)),
+        ("POST", "/v1/containers") => containers::up(api, &asked).await,
+        ("DELETE", path) if runs::id(path).is_some() => runs::end(api, path),
+        ("DELETE", _) => containers::down(api, &asked).await,
         ("POST", "/v1/store/unlock") => unlock(api, &asked).await,
         ("POST", "/v1/agent/pause") => Ok(pause(api, true)),
         ("POST", "/v1/agent/resume") => Ok(pause(api, false)),
@@ -83,8 +87,21 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
     answered.unwrap_or_else(|refusal| reply::refusal(&refusal))
 }
 
-fn connection_ids(api: &Api) -> ConnectionIds {
-    ConnectionIds { version: 1, connections: api.config.current().connection_ids() }
+/// What was made for less than everything opens less. A container gets no run of its own: that one's
+/// capability would be good at the other doors.
+fn opens(capability: Option<&str>, path: &str) -> bool {
+    match capability {
+        Some(id) if runs::is_run(id) => runs::id(path).is_some() || FOR_RUNS.contains(&path),
+        Some(id) if containers::is_holder(id) => path != "/v1/runs" && FOR_RUNS.contains(&path),
+        Some(_) | None => true,
+    }
+}
+
+fn connection_ids(api: &Api, caller: &Caller) -> ConnectionIds {
+    let narrowing = caller.narrowed_to.clone().unwrap_or_default();
+    let mut connections = api.config.current().connection_ids();
+    connections.retain(|id| narrowing.covers_connection(Some(id)));
+    ConnectionIds { version: 1, connections }
 }
 
 async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
@@ -107,6 +124,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         tcp_port: Some(api.about.tcp_port),
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
+        containers: &api.containers.shown(),
     };
     Ok(reply::json(&doctor::examine(&scene).await))
 }
@@ -154,7 +172,7 @@ async fn unlock(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             .because(failure.to_string())
     })?;
     api.broker.reconsider_store();
-    Ok(reply::json(&status::status(api).await))
+    Ok(reply::json(&status::status(api, &asked.caller).await))
 }
 
 fn pause(api: &Api, paused: bool) -> Reply {
@@ -182,11 +200,35 @@ mod tests {
             (Method::GET, "/v1/status", None),
             (Method::DELETE, "/v1/runs/run-1", None),
             (Method::GET, "/v1/runs/run-1", not_allowed),
+            (Method::DELETE, "/v1/containers/etl-0a1b2c3d", None),
+            (Method::GET, "/v1/containers/etl-0a1b2c3d", not_allowed),
             (Method::GET, "/", Some(StatusCode::NOT_FOUND)),
             (Method::GET, "/v1/token/", Some(StatusCode::NOT_FOUND)),
             (Method::GET, "/v2/token", Some(StatusCode::NOT_FOUND)),
         ] {
             assert_eq!(wrong_way(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_container_opens_less_than_a_run_and_a_run_less_than_the_owner() {
+        for (path, owner, run, container) in [
+            ("/v1/token", true, true, true),
+            ("/v1/airflow/connection", true, true, true),
+            ("/v1/runs", true, true, false),
+            ("/v1/runs/run-1", true, true, false),
+            ("/v1/containers", true, false, false),
+            ("/v1/containers/etl-0a1b2c3d", true, false, false),
+            ("/v1/config", true, false, false),
+            ("/v1/sign-in", true, false, false),
+            ("/v1/agent/stop", true, false, false),
+        ] {
+            assert_eq!(opens(None, path), owner, "{path}");
+            assert_eq!(opens(Some("endpoint"), path), owner, "{path}");
+            assert_eq!(opens(Some("run-1"), path), run, "{path}");
+            for capability in ["container-etl-0a1b2c3d", "ssh-box-0a1b2c3d"] {
+                assert_eq!(opens(Some(capability), path), container, "{capability} {path}");
+            }
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use dagpass_client::wire::{RunAsk, RunReply};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::profile::ProfileName;
 use dagpass_core::request::Narrowing;
 
 use super::capability::{Holder, random};
@@ -59,15 +58,13 @@ fn narrowing(api: &Api, asked: &Asked, ask: &RunAsk) -> Result<Option<Narrowing>
         return Ok(asked.caller.narrowed_to.clone());
     }
     let config = api.config.current();
+    let outer = asked.caller.narrowed_to.clone().unwrap_or_default();
     let mut profiles = Vec::new();
     for name in &ask.profiles {
-        config.profile(Some(name))?;
-        profiles.push(ProfileName::new(name.as_str()));
+        profiles.push(config.profile(Some(name))?.name.clone());
     }
-    if let Some(outer) = &asked.caller.narrowed_to {
-        profiles.retain(|name| outer.profiles.contains(name));
-    }
-    Ok(Some(Narrowing { profiles }))
+    profiles.retain(|name| outer.covers_profile(name));
+    Ok(Some(Narrowing { profiles: Some(profiles), ..outer }))
 }
 
 pub(super) fn end(api: &Api, path: &str) -> Result<Reply, Refusal> {

@@ -17,10 +17,12 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::request::{Caller, Transport};
 
+use super::containers::Gate;
 use super::crowd::Guest;
 use super::dressed::Dressed;
 use super::guard::{self, Door, Refused};
@@ -36,9 +38,11 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// A config is longer than a token request, and comes from its owner alone.
 const CONFIG_LIMIT: usize = 256 * 1024;
 /// How often is it asked whether the socket's file is still there, while nobody connects?
-const LOOK: Duration = Duration::from_secs(2);
+pub(super) const LOOK: Duration = Duration::from_secs(2);
 /// How long is the longest pause after a capability that is not valid?
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+const ANOTHER_USER: &str = "the peer is another user";
 
 /// Both loopback listeners on one port; a machine without IPv6 has one.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
                 tokio::spawn(serve_local(api.clone(), stream, peer));
             }
             // Closed without a byte.
-            Ok(Ok((_foreign, peer))) => refused_peer(&api, &peer),
+            Ok(Ok((_foreign, peer))) => refused_peer(&api, &peer, ANOTHER_USER),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "accept failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -90,10 +94,10 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
     }
 }
 
-fn refused_peer(api: &Api, peer: &Peer) {
+pub(super) fn refused_peer(api: &Api, peer: &Peer, reason: &'static str) {
     let caller = Caller { uid: peer.uid, pid: peer.pid, ..Caller::default() };
     let mut record = Record::new(Event::Refused, Outcome::Denied, &caller);
-    record.reason = Some("the peer is another user");
+    record.reason = Some(reason);
     if let Err(failure) = api.witness.record(&record) {
         tracing::error!(%failure, "a refused peer is not on the record");
     }
@@ -111,7 +115,7 @@ where
         ..Caller::default()
     };
     let guest = api.crowd.welcome(true);
-    let visit = Visit { door: Door::Local, caller, started_at: peer.started_at };
+    let visit = Visit { started_at: peer.started_at, ..Visit::usual(Door::Local, caller) };
     converse(api, stream, visit, guest).await;
 }
 
@@ -150,23 +154,47 @@ where
     let uid = uid.unwrap_or(None);
     // Where the system tells whose connection it is, it must be ours.
     if uid.is_some() && uid != system::own_uid() {
-        refused_peer(&api, &Peer { uid, ..Peer::default() });
+        refused_peer(&api, &Peer { uid, ..Peer::default() }, ANOTHER_USER);
         api.crowd.farewell(&arrived.guest);
         return;
     }
     let caller = Caller { transport: Transport::Tcp, uid, ..Caller::default() };
-    let visit = Visit { door: Door::Tcp(arrived.port), caller, started_at: None };
+    let visit = Visit::usual(Door::Tcp(arrived.port), caller);
     converse(api, stream, visit, arrived.guest).await;
 }
 
 /// One connection and who is at its other end.
-struct Visit {
-    door: Door,
-    caller: Caller,
-    started_at: Option<u64>,
+pub(super) struct Visit {
+    pub(super) door: Door,
+    pub(super) caller: Caller,
+    pub(super) started_at: Option<u64>,
+    /// The door for containers that it came through, and what tells that it was closed.
+    pub(super) through: Option<(Arc<Gate>, watch::Receiver<()>)>,
 }
 
-async fn converse<S>(api: Arc<Api>, stream: S, visit: Visit, guest: Arc<Guest>)
+impl Visit {
+    fn usual(door: Door, caller: Caller) -> Self {
+        Self { door, caller, started_at: None, through: None }
+    }
+
+    async fn over(&self) {
+        match &self.through {
+            Some((_, ended)) => over(&mut ended.clone()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn needs_no_capability(&self) -> bool {
+        self.through.as_ref().map_or(self.door == Door::Local, |(gate, _)| gate.is_remote())
+    }
+}
+
+/// Returns when the sender is gone.
+pub(super) async fn over(ended: &mut watch::Receiver<()>) {
+    while ended.changed().await.is_ok() {}
+}
+
+pub(super) async fn converse<S>(api: Arc<Api>, stream: S, visit: Visit, guest: Arc<Guest>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -192,13 +220,14 @@ where
             }
         }
         () = guest.leave.notified() => {}
+        () = visit.over() => {}
     }
-    api.crowd.farewell(&guest);
+    visit.through.as_ref().map_or(&api.crowd, |(gate, _)| &gate.crowd).farewell(&guest);
 }
 
 async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
-    let admitted = guard::admit(visit.door, &head.method, &head.uri, head.version, &head.headers);
+    let admitted = guard::admit(&visit.door, &head.method, &head.uri, head.version, &head.headers);
     if let Err(refused) = admitted {
         return turned_away(refused);
     }
@@ -243,11 +272,16 @@ fn turned_away(refused: Refused) -> Reply {
 async fn identify(api: &Api, visit: &Visit, presented: Option<&[u8]>) -> Option<Caller> {
     let mut caller = visit.caller.clone();
     let Some(header) = presented else {
-        return (visit.door == Door::Local).then_some(caller);
+        return visit.needs_no_capability().then_some(caller);
+    };
+    // A door for containers takes what was made for it, and nothing else; no other door takes that.
+    let (capabilities, misses) = match &visit.through {
+        Some((gate, _)) => (&gate.capabilities, &gate.misses),
+        None => (&api.capabilities, &api.misses),
     };
     let capability = std::str::from_utf8(header).ok().and_then(|text| text.strip_prefix("Bearer "));
-    if let Some(holder) = capability.and_then(|text| api.capabilities.holder(text)) {
-        api.misses.store(0, Ordering::Relaxed);
+    if let Some(holder) = capability.and_then(|text| capabilities.holder(text)) {
+        misses.store(0, Ordering::Relaxed);
         caller.capability = Some(holder.id);
         caller.narrowed_to = holder.narrowed_to;
         return Some(caller);
@@ -257,7 +291,7 @@ async fn identify(api: &Api, visit: &Visit, presented: Option<&[u8]>) -> Option<
     if let Err(failure) = api.witness.record(&record) {
         tracing::error!(%failure, "a refused capability is not on the record");
     }
-    pause(&api.misses).await;
+    pause(misses).await;
     None
 }
 

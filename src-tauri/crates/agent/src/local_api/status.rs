@@ -7,16 +7,20 @@ use dagpass_client::wire::{
 };
 use dagpass_core::broker::SessionView;
 use dagpass_core::ports::StoreFailure;
+use dagpass_core::request::Caller;
 use dagpass_core::session::{
     ActiveSession, Horizon, HorizonSource, Safety, SessionState, TroubleKind,
 };
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 
-use super::Api;
+use super::{Api, containers};
 
-pub(super) async fn status(api: &Api) -> Status {
+/// As much of it as the caller may ask for.
+pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
     let mut profiles = Vec::new();
-    for view in api.broker.sessions() {
+    let narrowing = caller.narrowed_to.clone().unwrap_or_default();
+    let sessions = api.broker.sessions();
+    for view in sessions.into_iter().filter(|one| narrowing.covers_profile(&one.key.profile)) {
         if matches!(view.state, SessionState::Unloaded)
             && let Err(refusal) = api.broker.load_session(&view.key).await
         {
@@ -46,6 +50,11 @@ pub(super) async fn status(api: &Api) -> Status {
         },
         profiles,
         revocations: owed(api).await,
+        containers: if containers::is_holder(caller.capability.as_deref().unwrap_or_default()) {
+            Vec::new()
+        } else {
+            api.containers.shown()
+        },
     }
 }
 

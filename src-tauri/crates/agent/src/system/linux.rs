@@ -94,6 +94,28 @@ fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u32> {
     })
 }
 
+/// Is `peer` in the network that our address `near` is in, by the kernel's routing table? `None` for
+/// IPv6, whose table has another form, and where the address has no network of its own.
+pub(super) fn on_link(near: IpAddr, peer: IpAddr) -> Option<bool> {
+    let (IpAddr::V4(near), IpAddr::V4(peer)) = (near, peer) else { return None };
+    same_network(&fs::read_to_string("/proc/net/route").ok()?, near, peer)
+}
+
+/// Of the networks without a gateway, the narrowest that holds `near` decides.
+fn same_network(table: &str, near: Ipv4Addr, peer: Ipv4Addr) -> Option<bool> {
+    let rows = table.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let word = |at: usize| u32::from_str_radix(fields.get(at)?, 16).ok();
+        let (network, gateway, mask) = (word(1)?, word(2)?, word(7)?);
+        (gateway == 0 && mask != 0).then_some((network, mask))
+    });
+    // The table has addresses in the machine's byte order, as they lie in memory.
+    let (near, peer) = (u32::from_ne_bytes(near.octets()), u32::from_ne_bytes(peer.octets()));
+    let holding = rows.filter(|(network, mask)| near & mask == *network);
+    let (network, mask) = holding.max_by_key(|(_, mask)| mask.count_ones())?;
+    Some(peer & mask == network)
+}
+
 /// The process that listens on a TCP port of loopback, for an error that names it: `pid 4711 (name)`.
 /// `None` where it is another user's, whose open files cannot be seen.
 pub fn listener_holder(port: u16) -> Option<String> {
@@ -172,6 +194,26 @@ mod tests {
         let line = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 9 9";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.state, stat.started_at), ('S', 4242));
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_neighbour_on_another_network_is_not_on_the_bridge() {
+        let table = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
+            eth0 00000000 0101A8C0 0003 0 0 0 00000000 0 0 0\n\
+            eth0 0001A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0\n\
+            wide 000010AC 00000000 0001 0 0 0 0000F0FF 0 0 0\n\
+            docker0 000011AC 00000000 0001 0 0 0 0000FFFF 0 0 0\n";
+        let bridge = Ipv4Addr::new(172, 17, 0, 1);
+        for (peer, expected) in [
+            ([172, 17, 0, 2], Some(true)),
+            ([192, 168, 1, 7], Some(false)),
+            ([172, 18, 0, 2], Some(false)),
+        ] {
+            assert_eq!(same_network(table, bridge, peer.into()), expected, "{peer:?}");
+        }
+        let nowhere = Ipv4Addr::new(10, 9, 9, 9);
+        assert_eq!(same_network(table, nowhere, nowhere), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::ffi::{OsString, c_void};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -50,6 +50,11 @@ pub async fn ended(pid: u32, started_at: Option<u64>) {
 
 /// `None` is "not visible": the capability alone decides here.
 pub fn tcp_peer_uid(_local: SocketAddr, _peer: SocketAddr) -> Option<u32> {
+    None
+}
+
+/// Not visible here: the peer's own address then has to do.
+pub(super) fn on_link(_near: IpAddr, _peer: IpAddr) -> Option<bool> {
     None
 }
 

@@ -3,6 +3,7 @@
 //! reports who a peer is, and the server closes on those that are not ours.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,13 +28,13 @@ pub use process::{
 };
 #[cfg(unix)]
 pub use unix::{
-    LocalListener, LocalStream, own_uid, private_dir, read_private, told_to_end, write_passing,
-    write_private,
+    LocalListener, LocalStream, mounted_dir, own_uid, private_dir, read_private, told_to_end,
+    write_mounted, write_passing, write_private,
 };
 #[cfg(windows)]
 pub use windows::{
-    LocalListener, LocalStream, own_sid, own_uid, private_dir, read_private, told_to_end,
-    write_passing, write_private,
+    LocalListener, LocalStream, mounted_dir, own_sid, own_uid, private_dir, read_private,
+    told_to_end, write_mounted, write_passing, write_private,
 };
 
 /// The process at the other end of a local connection, as the system tells it.
@@ -70,6 +71,20 @@ pub fn settle_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     write_private(path, bytes)
+}
+
+/// Does a connection to our address `near` come from the network of that very interface? A machine
+/// takes packets for any of its addresses on every interface, so a neighbour on the office network
+/// could otherwise reach a bridge. Where the system does not say, any private address passes.
+pub fn from_the_same_link(near: IpAddr, peer: IpAddr) -> bool {
+    if near.is_loopback() || peer.is_loopback() {
+        return near.is_loopback() && peer.is_loopback();
+    }
+    near == peer
+        || process::on_link(near, peer).unwrap_or(match peer {
+            IpAddr::V4(ip) => ip.is_private(),
+            IpAddr::V6(ip) => ip.is_unique_local(),
+        })
 }
 
 /// How long must what was written last?

@@ -31,16 +31,26 @@ pub struct LocalListener {
 impl LocalListener {
     /// Binds at `place`, in a folder that only we may enter. Call it inside a runtime.
     pub fn bind(place: &Path) -> io::Result<Self> {
-        check_length(place)?;
         let folder = place.parent().ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "the socket's path has no folder")
         })?;
         private_dir(folder)?;
+        Self::bind_with_mode(place, 0o600)
+    }
+
+    /// Binds at `place` for callers of other users, in a folder made by [`mounted_dir`]. Who is let in
+    /// is then decided on each peer.
+    pub fn bind_mounted(place: &Path) -> io::Result<Self> {
+        Self::bind_with_mode(place, 0o666)
+    }
+
+    fn bind_with_mode(place: &Path, mode: u32) -> io::Result<Self> {
+        check_length(place)?;
         clear_stale(place)?;
         let socket = UnixSocket::new_stream()?;
         socket.bind(place)?;
         // Before `listen`, so that nobody connects under the umask's mode.
-        fs::set_permissions(place, Permissions::from_mode(0o600))?;
+        fs::set_permissions(place, Permissions::from_mode(mode))?;
         let made = identity(place)?;
         Ok(Self { socket: socket.listen(BACKLOG)?, place: place.to_owned(), made })
     }
@@ -108,21 +118,36 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
     Err(refused(path, &format!("is open to others (mode {mode:04o}); 0700 is needed")))
 }
 
+/// Makes a folder that others may enter but not list, inside one that is ours alone: on this machine
+/// nobody else gets so far, and a container into which it is mounted sees this folder's mode.
+pub fn mounted_dir(path: &Path) -> io::Result<()> {
+    private_dir(path.parent().unwrap_or(Path::new("/")))?;
+    private_dir(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o711))
+}
+
 /// Replaces the file whole or not at all: temporary file with mode 0600, fsync, rename, fsync.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, Lasting::PowerLoss)?;
+    replace(path, bytes, Lasting::PowerLoss, 0o600)?;
     // Without it the rename itself may be lost with the power.
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// As [`write_private`], for what is true only while we run: nobody waits for the disk.
 pub fn write_passing(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, Lasting::ThisRun)
+    replace(path, bytes, Lasting::ThisRun, 0o600)
 }
 
-fn replace(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
+/// For a file in a [`mounted_dir`], which a container's user reads. True while we run.
+pub fn write_mounted(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, Lasting::ThisRun, 0o644)
+}
+
+fn replace(path: &Path, bytes: &[u8], lasting: Lasting, mode: u32) -> io::Result<()> {
     let temporary = temporary_beside(path)?;
-    let written = write_new(&temporary, bytes, lasting).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, bytes, lasting)
+        .and_then(|()| fs::set_permissions(&temporary, Permissions::from_mode(mode)))
+        .and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         if let Err(left) = fs::remove_file(&temporary) {
             tracing::debug!(error = %left, "temporary file not removed");

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString, c_void};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,14 @@ impl LocalListener {
         }
         let waiting = Mutex::new(instance(place, true)?);
         Ok(Self { place: place.to_owned(), waiting })
+    }
+
+    /// A pipe cannot be mounted into a container.
+    pub fn bind_mounted(_place: &Path) -> io::Result<Self> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "Windows has no socket to mount: use `--port`",
+        ))
     }
 
     /// The next connection and who made it.
@@ -120,6 +128,11 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
+/// As [`private_dir`]: the engine shows it to the container with the rights of whoever started it.
+pub fn mounted_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
 /// Replaces the file whole or not at all: temporary file, flush, rename.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, Lasting::PowerLoss)
@@ -127,6 +140,11 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// As [`write_private`], for what is true only while we run: nobody waits for the disk.
 pub fn write_passing(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, Lasting::ThisRun)
+}
+
+/// What a container reads through a mounted folder.
+pub fn write_mounted(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, Lasting::ThisRun)
 }
 
@@ -205,6 +223,11 @@ pub async fn ended(pid: u32, started_at: Option<u64>) {
 
 /// There is no uid; the capability alone decides on TCP.
 pub fn tcp_peer_uid(_local: SocketAddr, _peer: SocketAddr) -> Option<u32> {
+    None
+}
+
+/// Not visible here: the peer's own address then has to do.
+pub(super) fn on_link(_near: IpAddr, _peer: IpAddr) -> Option<bool> {
     None
 }
 

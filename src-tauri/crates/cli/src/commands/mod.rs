@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod airflow;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod container;
 mod doctor;
 pub(crate) mod init;
 pub(crate) mod login;
@@ -36,6 +37,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Config(args) => return config::run(&world, args),
         Command::Audit(args) => audit::run(&world, &args),
         Command::Airflow(args) => airflow::run(&world, args),
+        Command::Container(args) => container::run(&world, args),
         Command::Completions { shell } => completions(shell),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -30,6 +30,9 @@ fn table(status: &Status, now: i64) -> String {
         lines.push(profile_lines(profile, default, now));
     }
     lines.extend(status.revocations.iter().map(|owed| revocation(owed, now)));
+    lines.extend(
+        status.containers.iter().map(|door| format!("\n{}", super::container::lines(door))),
+    );
     lines.join("\n")
 }
 

@@ -23,7 +23,7 @@ use rustix::process::Resource;
 
 use super::OS;
 use crate::endpoint::Stream;
-use crate::place::{Facts, Os, Place};
+use crate::place::{self, Facts, Os, Place};
 
 /// How many inherited files are looked at, where the system allows millions.
 const FILES_CHECKED: u64 = 65_536;
@@ -61,8 +61,12 @@ pub(crate) fn distrust(place: &Place) -> io::Result<Option<String>> {
     let Place::Socket(path) = place else { return Err(ErrorKind::NotFound.into()) };
     let socket = std::fs::symlink_metadata(path)?;
     let folder = std::fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
+    // Mounted by root or by the engine: inside a container its owner has another number than we.
+    let mounted = place::mounted_capability(place).is_some();
     Ok(if !socket.file_type().is_socket() {
         Some("it is no socket".to_owned())
+    } else if mounted && folder.mode() & 0o022 == 0 && folder.uid() == socket.uid() {
+        None
     } else if socket.uid() != uid() {
         Some(format!("it belongs to uid {}, we are {}", socket.uid(), uid()))
     } else if folder.uid() != uid() {
@@ -105,6 +109,21 @@ pub(crate) fn read_private(path: &Path) -> io::Result<Result<String, String>> {
     }
     let mut text = String::new();
     file.take(64 * 1024).read_to_string(&mut text)?;
+    Ok(Ok(text))
+}
+
+/// Reads a small file of the folder that is mounted into our container: whosever it is, nobody else
+/// may have written it.
+pub(crate) fn read_mounted(path: &Path) -> io::Result<Result<String, String>> {
+    let mut options = OpenOptions::new();
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() || about.mode() & 0o022 != 0 {
+        return Ok(Err(format!("others may write it (mode {:o})", about.mode() & 0o7777)));
+    }
+    let mut text = String::new();
+    file.take(4096).read_to_string(&mut text)?;
     Ok(Ok(text))
 }
 

@@ -56,6 +56,11 @@ pub(crate) fn distrust(_place: &Place) -> io::Result<Option<String>> {
     Ok(None)
 }
 
+/// No container of ours runs Windows.
+pub(crate) fn read_mounted(_path: &Path) -> io::Result<Result<String, String>> {
+    Err(ErrorKind::NotFound.into())
+}
+
 /// Opens the pipe, so that its server may learn who we are but not act as us, and hangs up where
 /// the server is another user's process.
 pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Box<dyn Stream>> {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::containers::Container;
+
 /// `GET /v1/status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -10,6 +12,9 @@ pub struct Status {
     /// Sign-ins that ended while the issuer could not be reached, their tokens not yet revoked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocations: Vec<OwedRevocation>,
+    /// Doors for containers and far machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<Container>,
 }
 
 /// A refresh token that is revoked as soon as the issuer can be reached. All times are epoch seconds.
