@@ -30,6 +30,8 @@ mod http;
 #[cfg(test)]
 mod idp;
 #[cfg(test)]
+mod init_from;
+#[cfg(test)]
 mod keychain_states;
 #[cfg(test)]
 mod killed;
@@ -44,7 +46,11 @@ mod many_callers;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod passphrase_store;
+#[cfg(test)]
 mod pasted_callback;
+#[cfg(test)]
+mod purge;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]

@@ -80,6 +80,8 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass container up\n  dagpass container up --uid 50000 --connection warehouse_api\n  dagpass container status\n  dagpass container down"
     )]
     Container(crate::commands::container::Container),
+    /// Sign out everywhere and remove all of dagpass from this machine
+    Purge(crate::commands::purge::Purge),
     /// Completions for a shell
     #[command(
         after_help = "Examples:\n  dagpass completions bash > ~/.local/share/bash-completion/completions/dagpass"
@@ -92,9 +94,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    curl -H \"$(dagpass token --format header)\" https://airflow.example/api/v2/dags\n  \
+    curl -K <(dagpass token --format curl) https://airflow.example/api/v2/dags\n  \
     dagpass token prod --scope warehouse:read --min-ttl 5m\n  \
-    dagpass token --connection warehouse_api --format json")]
+    dagpass token --connection warehouse_api --format json\n  \
+    dagpass token --format netrc --host pypi.corp.example")]
 pub(crate) struct Token {
     /// The profile; the default profile where absent
     pub(crate) profile: Option<String>,
@@ -119,6 +122,12 @@ pub(crate) struct Token {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Bare)]
     pub(crate) format: Format,
+    /// The host that a netrc line or a git credential is for
+    #[arg(long, required_if_eq_any = [("format", "netrc"), ("format", "git")])]
+    pub(crate) host: Option<String>,
+    /// The user's name beside it, where the token is the password
+    #[arg(long, value_name = "NAME", default_value = "oauth2")]
+    pub(crate) login: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -131,8 +140,16 @@ pub(crate) enum Format {
     Json,
     /// Lines for a shell's `eval`
     Env,
+    /// The same for PowerShell's `Invoke-Expression`
+    Powershell,
     /// kubectl's ExecCredential
     Kubectl,
+    /// curl's config for `-K`, which keeps the token off the command line
+    Curl,
+    /// A line for `~/.netrc`: the token as password for --host
+    Netrc,
+    /// What git's credential helpers answer for --host
+    Git,
 }
 
 pub(crate) fn parse(args: &[OsString]) -> Result<Line, clap::Error> {

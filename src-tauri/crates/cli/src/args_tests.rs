@@ -17,6 +17,11 @@ fn command_lines_of_the_manual_are_taken() {
     let table = [
         "dagpass init --pingone eu e-1 --client-id c",
         "dagpass init dev --pingam https://am/am alpha --client-id c --scope a --scope b",
+        "dagpass init --from https://it.corp.example/dagpass.toml --yes",
+        "dagpass init --from team.toml --ca-file ca.pem --force",
+        "dagpass purge --yes --keep-config --keep-ledger",
+        "dagpass token --format netrc --host pypi.corp.example --login me",
+        "dagpass token --format curl",
         "dagpass login",
         "dagpass login prod --device --no-open --fresh --accept-subject s",
         "dagpass logout --all --sso",

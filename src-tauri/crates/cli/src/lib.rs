@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod duration;
 mod exit;
+mod input;
 mod output;
 mod time;
 mod world;

@@ -10,10 +10,10 @@ use crate::endpoint::{Agent, Call, Timed};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
-    AirflowConnection, ConfigReply, ConnectionAsk, ConnectionIds, Container, ContainerAsk,
-    ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply, Finding, PastedCallback,
-    RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
-    Status, TokenAsk, TokenReply,
+    AirflowConnection, ConfigPreview, ConfigPreviewAsk, ConfigReply, ConnectionAsk, ConnectionIds,
+    Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
+    Finding, PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk,
+    SignInEvent, SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte?
@@ -114,6 +114,16 @@ impl Agent {
         let body = Some(body.as_slice());
         let call = Call { method: "PUT", path: "/v1/config", body, limit: Some(LIMIT) };
         self.exchange(&call).map(drop)
+    }
+
+    /// What somebody hands out, fetched where it is a URL, and what is wrong with it.
+    pub fn preview_config(&self, ask: &ConfigPreviewAsk) -> Result<ConfigPreview, ClientError> {
+        self.post("/v1/config/preview", ask, SLOW_LIMIT)
+    }
+
+    /// Signs every session out and removes every keychain record.
+    pub fn purge(&self) -> Result<PurgeReply, ClientError> {
+        self.post("/v1/purge", &Empty {}, SLOW_LIMIT)
     }
 
     pub fn discover(&self, ask: &DiscoverAsk) -> Result<DiscoverReply, ClientError> {

@@ -9,6 +9,7 @@ mod containers;
 mod discover;
 mod doctor;
 mod endpoint;
+mod purge;
 mod roles;
 mod runs;
 mod sign_in;
@@ -16,13 +17,14 @@ mod status;
 mod token;
 
 pub use airflow::{AirflowConnection, ConnectionAsk, ConnectionIds};
-pub use config::{ConfigProblem, ConfigReply};
+pub use config::{ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigReply};
 pub use containers::{
     CAPABILITY_FILE, Container, ContainerAsk, ContainerList, ContainerPort, MOUNT, RefusedUid,
 };
 pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
+pub use purge::PurgeReply;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
 pub use runs::{RunAsk, RunReply};
 pub use sign_in::{

@@ -212,6 +212,9 @@ pub enum Saved {
 pub enum StoreFailure {
     #[error("the keychain is locked: {0}")]
     Locked(String),
+    /// The encrypted file that a passphrase opens.
+    #[error("the encrypted file is locked: {0}")]
+    PassphraseNeeded(&'static str),
     #[error("no usable keychain: {0}")]
     Unavailable(String),
     #[error("the keychain did not answer within {0:?}")]

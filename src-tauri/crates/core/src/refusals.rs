@@ -25,6 +25,9 @@ pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
         StoreFailure::Locked(_) => {
             (ErrorCode::KeychainLocked, "unlock the keychain, then try again")
         }
+        StoreFailure::PassphraseNeeded(_) => {
+            (ErrorCode::KeychainLocked, "run `dagpass agent unlock`")
+        }
         StoreFailure::TimedOut(_) => {
             (ErrorCode::KeychainUnavailable, "restart the keychain's service, then try again")
         }

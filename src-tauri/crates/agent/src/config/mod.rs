@@ -10,6 +10,7 @@ mod check_profile;
 mod check_values;
 mod connection;
 mod file;
+mod handed_out;
 mod raw;
 mod roles_file;
 mod schema;
@@ -31,6 +32,7 @@ use dagpass_core::request::SessionKey;
 pub use check::parse;
 pub use connection::{Connection, Lookup, TokenIn};
 pub use file::{ConfigFile, WriteFailure, check_file};
+pub use handed_out::preview;
 pub use roles_file::RolesFileKey;
 pub use schema::json_schema;
 

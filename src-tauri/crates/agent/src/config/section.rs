@@ -268,7 +268,7 @@ fn said(error: &toml::de::Error) -> String {
 }
 
 /// TOML's own quoting, so that a key of the list can be searched for in the file.
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     let bare =
         !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let key = if bare { key.to_owned() } else { format!("{key:?}") };

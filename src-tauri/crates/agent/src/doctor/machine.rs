@@ -72,6 +72,7 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
             "`[store] key-file` is {}: check that it is there and yours alone",
             path.display()
         ),
+        (StoreFailure::PassphraseNeeded(_), None) => "run `dagpass agent unlock`".to_owned(),
         (StoreFailure::Locked(_), None) => format!("unlock it, {otherwise}"),
         (StoreFailure::Unavailable(_), None) => {
             format!("start a keychain (gnome-keyring, KWallet), {otherwise}")

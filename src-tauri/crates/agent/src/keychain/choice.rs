@@ -87,7 +87,7 @@ impl PassphraseLock {
         passes: u32,
     ) -> Result<Self, StoreFailure> {
         if passphrase.expose().is_empty() {
-            return Err(StoreFailure::Locked("the passphrase is empty".to_owned()));
+            return Err(StoreFailure::PassphraseNeeded("the passphrase is empty"));
         }
         let mut salt = [0; 16];
         aws_lc_rs::rand::fill(&mut salt)
@@ -105,7 +105,7 @@ impl PassphraseLock {
         let proof = STANDARD.decode(&self.proof).map_err(|_| damaged())?;
         match envelope::open(&key, PROOF, &proof) {
             Ok(_) => Ok(key),
-            Err(_) => Err(StoreFailure::Locked("the passphrase is wrong".to_owned())),
+            Err(_) => Err(StoreFailure::PassphraseNeeded("the passphrase is wrong")),
         }
     }
 
@@ -180,7 +180,7 @@ mod tests {
         assert!(lock.open(&passphrase("canary-d1")).is_ok());
         for wrong in ["canary-d2", ""] {
             let refused = lock.open(&passphrase(wrong));
-            assert!(matches!(refused, Err(StoreFailure::Locked(_))), "{refused:?}");
+            assert!(matches!(refused, Err(StoreFailure::PassphraseNeeded(_))), "{refused:?}");
         }
         assert!(PassphraseLock::new(&passphrase("")).is_err());
     }

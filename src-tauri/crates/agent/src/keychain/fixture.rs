@@ -1,6 +1,5 @@
 //! Sessions, and a keychain that can misbehave on command: keyring-core's mock store behind a switch.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use keyring_core::mock::Store as MockStore;
 use zeroize::Zeroizing;
 
 use super::KeychainStore;
-use super::provider::{Keyring, Provider};
+use super::provider::{Habits, Keyring, Provider};
 use super::thread::{Connect, KeychainThread};
 
 pub(super) const DEADLINE: Duration = Duration::from_millis(300);
@@ -97,7 +96,7 @@ impl Keychain {
             *keychain.connections.lock().unwrap() += 1;
             keychain.pass(false)?;
             let store = Arc::clone(&keychain.items);
-            let inner = Keyring::new(store, Box::new(|_| Ok(())), HashMap::new());
+            let inner = Keyring::new(store, Box::new(|_| Ok(())), Habits::default());
             Ok(Box::new(Moody { keychain: Arc::clone(&keychain), inner }))
         })
     }
@@ -152,5 +151,10 @@ impl Provider for Moody {
     fn delete(&mut self, account: &str) -> Result<(), StoreFailure> {
         self.keychain.pass(true)?;
         self.inner.delete(account)
+    }
+
+    fn accounts(&mut self) -> Result<Vec<String>, StoreFailure> {
+        self.keychain.pass(false)?;
+        self.inner.accounts()
     }
 }

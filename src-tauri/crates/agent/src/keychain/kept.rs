@@ -95,6 +95,19 @@ impl InKeychain {
         kept
     }
 
+    /// Every item of ours, the sealing key last: until then what it opens can be read.
+    pub(super) async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
+        let mut accounts = self.thread.call(|keychain| keychain.accounts()).await?;
+        accounts.sort_by_key(|account| account == KEY_ACCOUNT);
+        for account in &accounts {
+            let turn = self.turn(account);
+            let _turn = turn.lock().await;
+            self.delete(account).await?;
+        }
+        *lock(&self.key) = None;
+        Ok(accounts)
+    }
+
     /// Also makes sure of the sealing key: the one moment when a person is there to unlock.
     pub(super) async fn readiness(&self) -> Result<(), StoreFailure> {
         let outcome = match self.thread.call(|keychain| keychain.look()).await {

@@ -7,7 +7,7 @@ use secret_service::blocking::SecretService;
 use secret_service::{EncryptionType, Error};
 use zbus_secret_service_keyring_store::Store;
 
-use super::provider::{Keyring, Look, Provider, SERVICE, failure};
+use super::provider::{Habits, Keyring, Look, Provider, SERVICE, failure};
 
 pub(super) const KIND: &str = "secret-service";
 
@@ -20,7 +20,8 @@ pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
     let mut look: Look = Box::new(move |account| look(&service, account));
     look(None)?;
     let store = Store::new().map_err(|error| failure(&error))?;
-    Ok(Box::new(Keyring::new(store, look, HashMap::new())))
+    let habits = Habits { search: HashMap::from([("service", SERVICE)]), ..Habits::default() };
+    Ok(Box::new(Keyring::new(store, look, habits)))
 }
 
 /// Any get or set of a locked item prompts, and with a desktop blocks until somebody answers; these

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use apple_native_keyring_store::keychain::Store;
 use dagpass_core::ports::StoreFailure;
 
-use super::provider::{Keyring, Provider, failure};
+use super::provider::{Habits, Keyring, Provider, SERVICE, failure};
 
 pub(super) const KIND: &str = "keychain";
 
@@ -15,5 +15,6 @@ pub(super) const LIMIT: usize = usize::MAX;
 
 pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
     let store = Store::new().map_err(|error| failure(&error))?;
-    Ok(Box::new(Keyring::new(store, Box::new(|_| Ok(())), HashMap::new())))
+    let habits = Habits { search: HashMap::from([("service", SERVICE)]), ..Habits::default() };
+    Ok(Box::new(Keyring::new(store, Box::new(|_| Ok(())), habits)))
 }

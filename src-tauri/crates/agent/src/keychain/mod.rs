@@ -98,7 +98,7 @@ impl HealthState {
 
     fn after(failure: &StoreFailure) -> Self {
         match failure {
-            StoreFailure::Locked(_) => Self::Locked,
+            StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_) => Self::Locked,
             StoreFailure::Unavailable(_) | StoreFailure::TimedOut(_) => Self::Unavailable,
             StoreFailure::Corrupt(_) => Self::Degraded,
         }
@@ -169,6 +169,15 @@ impl KeychainStore {
                 let (files, account) = (Arc::clone(files), account.to_owned());
                 off_runtime(move || files.forget(&account)).await
             }
+        }
+    }
+
+    /// Removes all that is kept, also of profiles that the config no longer has; gives the accounts.
+    /// The files are what whoever asked for it removes.
+    pub async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
+        match &self.backing {
+            Backing::Keychain(kept) => kept.purge().await,
+            Backing::Files(_) => Ok(Vec::new()),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) trait Provider {
     fn read(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure>;
     fn write(&mut self, account: &str, value: &[u8]) -> Result<(), StoreFailure>;
     fn delete(&mut self, account: &str) -> Result<(), StoreFailure>;
+    /// The account of every item of ours.
+    fn accounts(&mut self) -> Result<Vec<String>, StoreFailure>;
 }
 
 /// Asks the system whether the keychain is locked, for one account or (`None`) as a whole.
@@ -28,21 +30,28 @@ pub(super) type Look = Box<dyn FnMut(Option<&str>) -> Result<(), StoreFailure>>;
 pub(super) struct Keyring {
     store: Arc<CredentialStore>,
     look: Look,
-    modifiers: HashMap<&'static str, &'static str>,
+    habits: Habits,
+}
+
+/// What a system's store wants to be told beside service and account.
+#[derive(Debug, Default)]
+pub(super) struct Habits {
+    /// With each item.
+    pub(super) modifiers: HashMap<&'static str, &'static str>,
+    /// What finds our items; others may be among them.
+    pub(super) search: HashMap<&'static str, &'static str>,
 }
 
 impl Keyring {
-    pub(super) fn new(
-        store: Arc<CredentialStore>,
-        look: Look,
-        modifiers: HashMap<&'static str, &'static str>,
-    ) -> Self {
-        Self { store, look, modifiers }
+    pub(super) fn new(store: Arc<CredentialStore>, look: Look, habits: Habits) -> Self {
+        Self { store, look, habits }
     }
 
     fn entry(&mut self, account: &str) -> Result<Entry, StoreFailure> {
         (self.look)(Some(account))?;
-        self.store.build(SERVICE, account, Some(&self.modifiers)).map_err(|error| failure(&error))
+        self.store
+            .build(SERVICE, account, Some(&self.habits.modifiers))
+            .map_err(|error| failure(&error))
     }
 }
 
@@ -69,6 +78,13 @@ impl Provider for Keyring {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
             Err(error) => Err(failure(&error)),
         }
+    }
+
+    fn accounts(&mut self) -> Result<Vec<String>, StoreFailure> {
+        (self.look)(None)?;
+        let found = self.store.search(&self.habits.search).map_err(|error| failure(&error))?;
+        let named = found.iter().filter_map(Entry::get_specifiers);
+        Ok(named.filter(|(service, _)| service == SERVICE).map(|(_, account)| account).collect())
     }
 }
 

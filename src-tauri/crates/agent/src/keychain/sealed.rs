@@ -100,8 +100,8 @@ impl InFiles {
             return Ok(key.clone());
         }
         match &self.key_from {
-            KeyFrom::Passphrase { .. } => Err(StoreFailure::Locked(
-                "the passphrase has not been given since the agent started".to_owned(),
+            KeyFrom::Passphrase { .. } => Err(StoreFailure::PassphraseNeeded(
+                "the passphrase has not been given since the agent started",
             )),
             KeyFrom::File(place) => Ok(kept.insert(key_of_file(place)?).clone()),
         }

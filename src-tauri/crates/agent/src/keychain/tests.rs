@@ -293,14 +293,17 @@ async fn the_passphrase_store_is_locked_until_the_passphrase_is_given() {
         (agent.health().kind, agent.health().state),
         ("passphrase-file", HealthState::Locked)
     );
-    assert!(matches!(agent.readiness().await, Err(StoreFailure::Locked(_))));
-    assert!(matches!(agent.save(&key(), &session("t1", 1)).await, Err(StoreFailure::Locked(_))));
+    assert!(matches!(agent.readiness().await, Err(StoreFailure::PassphraseNeeded(_))));
+    assert!(matches!(
+        agent.save(&key(), &session("t1", 1)).await,
+        Err(StoreFailure::PassphraseNeeded(_))
+    ));
     assert!(agent.unlock(Secret::new("wrong".to_owned())).await.is_err());
     agent.unlock(passphrase()).await.unwrap();
     agent.readiness().await.unwrap();
     assert_eq!(agent.save(&key(), &session("t1", 1)).await, Ok(Saved::Kept));
     let next = KeychainStore::open(StoreChoice::remembered(&world.state).unwrap(), &world.state);
-    assert!(matches!(token(&next).await, Err(StoreFailure::Locked(_))));
+    assert!(matches!(token(&next).await, Err(StoreFailure::PassphraseNeeded(_))));
     next.unlock(passphrase()).await.unwrap();
     assert_eq!(token(&next).await, Ok(Some("t1".to_owned())));
     next.forget(&key()).await.unwrap();

@@ -6,6 +6,8 @@ mod containers;
 mod crowd;
 mod dressed;
 mod guard;
+mod preview;
+mod purge;
 mod reply;
 mod roles;
 mod routes;

@@ -12,7 +12,7 @@ use dagpass_core::request::Caller;
 use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, containers, roles, runs, sign_in, status, tokens};
+use super::{Api, Asked, containers, preview, purge, roles, runs, sign_in, status, tokens};
 use crate::config::WriteFailure;
 use crate::doctor::{self, Proxies};
 
@@ -25,10 +25,12 @@ const ROUTES: &[(&str, &[Method])] = &[
     ("/v1/connections", &[Method::GET]),
     ("/v1/doctor", &[Method::GET, Method::POST]),
     ("/v1/config", &[Method::GET, Method::PUT]),
+    ("/v1/config/preview", &[Method::POST]),
     ("/v1/discover", &[Method::POST]),
     ("/v1/sign-in", &[Method::POST]),
     ("/v1/sign-in/callback", &[Method::POST]),
     ("/v1/sign-out", &[Method::POST]),
+    ("/v1/purge", &[Method::POST]),
     ("/v1/runs", &[Method::POST]),
     ("/v1/containers", &[Method::GET, Method::POST]),
     ("/v1/store/unlock", &[Method::POST]),
@@ -69,10 +71,12 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("GET" | "POST", "/v1/doctor") => findings(api, &asked).await,
         ("GET", "/v1/config") => Ok(reply::json(&api.config.reply())),
         ("PUT", "/v1/config") => put_config(api, &asked).await,
+        ("POST", "/v1/config/preview") => preview::preview(api, &asked).await,
         ("POST", "/v1/discover") => discover(api, &asked).await,
         ("POST", "/v1/sign-in") => sign_in::start(api, &asked),
         ("POST", "/v1/sign-in/callback") => sign_in::pasted(api, &asked).await,
         ("POST", "/v1/sign-out") => sign_in::sign_out(api, &asked).await,
+        ("POST", "/v1/purge") => purge::purge(api, &asked).await,
         ("POST", "/v1/runs") => runs::grant(api, &asked),
         ("GET", "/v1/containers") => Ok(containers::list(api)),
         ("POST", "/v1/containers") => containers::up(api, &asked).await,

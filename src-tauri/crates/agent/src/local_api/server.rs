@@ -240,7 +240,7 @@ async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<I
     if let Some(status) = routes::wrong_way(&head.method, &path) {
         return reply::bare(status);
     }
-    let limit = if path == "/v1/config" { CONFIG_LIMIT } else { BODY_LIMIT };
+    let limit = if path.starts_with("/v1/config") { CONFIG_LIMIT } else { BODY_LIMIT };
     let read = tokio::time::timeout(REQUEST_DEADLINE, Limited::new(body, limit).collect()).await;
     let body: Bytes = match read {
         Err(_elapsed) => return reply::bare(StatusCode::REQUEST_TIMEOUT),

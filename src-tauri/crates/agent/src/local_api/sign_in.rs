@@ -21,6 +21,10 @@ use super::reply::{self, Reply};
 use super::{Api, Asked, status};
 use crate::callback;
 
+pub(super) const NOT_SIGNED_IN: &str = "not_signed_in";
+pub(super) const PENDING: &str = "pending";
+pub(super) const UNCONFIRMED: &str = "unconfirmed";
+
 /// Sign-ins under way, by issuer, each with the way a pasted callback reaches it.
 #[derive(Debug, Default)]
 pub(super) struct SignIns(Mutex<HashMap<Issuer, mpsc::Sender<Arrival>>>);
@@ -249,18 +253,28 @@ pub(super) async fn sign_out(api: &Api, asked: &Asked) -> Result<Reply, Refusal>
     };
     let mut reply = SignOutReply::default();
     for key in keys {
-        let revocation = api.broker.sign_out(&key, &asked.caller).await?;
+        let signed_out = end(api, &key, &asked.caller).await?;
         let end_session_url = match (ask.sso, config.session(&key)) {
             (true, Some(profile)) => end_session_url(api, &profile).await,
             _ => None,
         };
-        reply.profiles.push(SignedOut {
-            profile: key.account(),
-            revocation: word(revocation).to_owned(),
-            end_session_url,
-        });
+        reply.profiles.push(SignedOut { end_session_url, ..signed_out });
     }
     Ok(reply::json(&reply))
+}
+
+/// Ends one session, here and, where it can be told, at Ping.
+pub(super) async fn end(
+    api: &Api,
+    key: &SessionKey,
+    caller: &Caller,
+) -> Result<SignedOut, Refusal> {
+    let revocation = api.broker.sign_out(key, caller).await?;
+    Ok(SignedOut {
+        profile: key.account(),
+        revocation: word(revocation).to_owned(),
+        end_session_url: None,
+    })
 }
 
 async fn end_session_url(api: &Api, profile: &Profile) -> Option<String> {
@@ -275,10 +289,10 @@ async fn end_session_url(api: &Api, profile: &Profile) -> Option<String> {
 
 fn word(revocation: Option<Revocation>) -> &'static str {
     match revocation {
-        None => "not_signed_in",
+        None => NOT_SIGNED_IN,
         Some(Revocation::Confirmed) => "confirmed",
         Some(Revocation::Unsupported) => "unsupported",
-        Some(Revocation::Unconfirmed) => "unconfirmed",
-        Some(Revocation::Pending) => "pending",
+        Some(Revocation::Unconfirmed) => UNCONFIRMED,
+        Some(Revocation::Pending) => PENDING,
     }
 }

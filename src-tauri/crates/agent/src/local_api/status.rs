@@ -108,6 +108,9 @@ fn state(state: &SessionState) -> (&'static str, Option<String>) {
         SessionState::Unreadable(StoreFailure::Locked(detail)) => {
             ("keychain_locked", Some(detail.clone()))
         }
+        SessionState::Unreadable(failure @ StoreFailure::PassphraseNeeded(_)) => {
+            ("keychain_locked", Some(failure.to_string()))
+        }
         SessionState::Unreadable(failure) => ("keychain_unavailable", Some(failure.to_string())),
         SessionState::Ended { why, .. } => ("login_required", Some(why.sentence())),
         SessionState::Active(active) => match (&active.trouble, active.safety) {

@@ -288,7 +288,7 @@ fn same_issuer(metadata: ProviderMetadata, issuer: &str) -> Result<ProviderMetad
     Err(misconfigured("server_error", what))
 }
 
-fn secure(url: &str, what: &str) -> Result<Url, TokenFailure> {
+pub(super) fn secure(url: &str, what: &str) -> Result<Url, TokenFailure> {
     let parsed = Url::parse(url)
         .map_err(|error| misconfigured("config_invalid", format!("{what} `{url}`: {error}")))?;
     let safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));

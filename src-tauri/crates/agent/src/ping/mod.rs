@@ -8,6 +8,7 @@ mod device;
 mod discovery;
 mod failure;
 mod groups;
+mod handed_out;
 mod http;
 mod http_date;
 mod id_token;
@@ -153,6 +154,11 @@ impl Ping {
             scopes_supported: offers.scopes_supported,
             clock_skew: offers.clock_skew,
         })
+    }
+
+    /// A text that somebody hands out by https. No redirect is followed and nothing is sent along.
+    pub async fn text(&self, network: &Network, url: &str) -> Result<String, TokenFailure> {
+        handed_out::fetch(&self.http, network, url).await
     }
 
     /// Where the browser ends Ping's own session: `logout --sso` alone asks for it.

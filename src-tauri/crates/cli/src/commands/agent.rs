@@ -76,7 +76,7 @@ fn start(world: &World) -> Result<(), Failure> {
     Ok(())
 }
 
-fn stop(world: &World) -> Result<(), Failure> {
+pub(super) fn stop(world: &World) -> Result<(), Failure> {
     let agent = world.find()?;
     match agent.stop() {
         // It may end before its answer is out.

@@ -182,7 +182,13 @@ fn write(file: &Path, before: &str, after: &str) -> Result<(), Failure> {
     replace(file, after)
 }
 
-fn undo(file: &Path) -> Result<(), Failure> {
+/// The file that we wired, where its companions say so.
+pub(super) fn wired() -> Vec<PathBuf> {
+    let file = wiring::airflow_cfg().map(|file| fs::canonicalize(&file).unwrap_or(file));
+    file.into_iter().filter(|file| companions(file).0.exists()).collect()
+}
+
+pub(super) fn undo(file: &Path) -> Result<(), Failure> {
     let (backup, written) = companions(file);
     let nothing = |error: std::io::Error| {
         let failure = Failure::new("not_found", format!("{} is not wired by us", file.display()));

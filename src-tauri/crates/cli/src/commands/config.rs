@@ -92,7 +92,7 @@ fn complaint(what: &str, output: &Output) -> Failure {
 }
 
 /// `FILE:LINE:COLUMN: KEY: MESSAGE`, which editors can follow.
-fn line(problem: &ConfigProblem) -> String {
+pub(crate) fn line(problem: &ConfigProblem) -> String {
     let ConfigProblem { file, line, column, key, message, hint } = problem;
     let place = match (*line, *column) {
         (0, _) => file.clone(),

@@ -1,17 +1,18 @@
 //! `dagpass init`: from a Ping product and a client to a profile in the config. The agent reads the
 //! discovery document and checks the text; this decides only the words.
 
-use std::io::BufRead;
 use std::path::PathBuf;
 
 use clap::Args;
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 
 use crate::exit::Failure;
-use crate::output;
 use crate::world::World;
+use crate::{input, output};
 
 mod edit;
+mod handed_out;
+mod merge;
 mod preset;
 
 use edit::NewProfile;
@@ -22,7 +23,8 @@ use preset::Preset;
     dagpass init --pingone eu ENVIRONMENT-ID --client-id CLIENT-ID\n  \
     dagpass init dev --pingfederate https://sso.corp.example:9031 --client-id airflow-cli\n  \
     dagpass init --pingam https://am.corp.example/am alpha --client-id airflow-cli\n  \
-    dagpass init --issuer https://login.corp.example --client-id airflow-cli --scope openid")]
+    dagpass init --issuer https://login.corp.example --client-id airflow-cli --scope openid\n  \
+    dagpass init --from https://it.corp.example/dagpass.toml")]
 pub(crate) struct Init {
     /// What the profile is called
     #[arg(default_value = "prod")]
@@ -39,6 +41,12 @@ pub(crate) struct Init {
     /// Any OpenID provider: its issuer
     #[arg(long, value_name = "URL", group = "preset")]
     issuer: Option<String>,
+    /// What an admin hands out: a file or an https URL, shown before it is taken
+    #[arg(long, value_name = "FILE|URL", group = "preset", conflicts_with_all = ["client_id", "scope", "flow", "redirect_port", "default"])]
+    from: Option<String>,
+    /// Take what --from gives without asking
+    #[arg(long, requires = "from")]
+    yes: bool,
     /// The client registered for dagpass
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
@@ -63,6 +71,9 @@ pub(crate) struct Init {
 }
 
 pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
+    if let Some(source) = &args.from {
+        return handed_out::run(world, source, args);
+    }
     let preset = match preset::from_args(args) {
         Some(preset) => preset,
         None => ask_preset()?,
@@ -133,7 +144,7 @@ fn absolute(file: &std::path::Path) -> Result<String, Failure> {
 }
 
 fn ask_preset() -> Result<Preset, Failure> {
-    require_terminal("one of --pingone, --pingfederate, --pingam, --issuer")?;
+    input::require_person("one of --pingone, --pingfederate, --pingam, --issuer")?;
     output::say("which product signs people in?");
     output::say("  1 PingOne   2 PingFederate   3 PingAM / Advanced Identity Cloud   4 another");
     Ok(match ask("number", "--issuer")?.as_str() {
@@ -152,22 +163,10 @@ fn ask_preset() -> Result<Preset, Failure> {
 }
 
 fn ask(what: &str, flag: &str) -> Result<String, Failure> {
-    require_terminal(flag)?;
-    output::ask(&format!("{what}: "));
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line);
-    read.map_err(|error| Failure::new("io", "stdin cannot be read").because(error))?;
-    match line.trim() {
+    match input::answer(&format!("{what}: "), flag)?.as_str() {
         "" => Err(Failure::usage(format!("no {what} was given"))),
         answer => Ok(answer.to_owned()),
     }
-}
-
-fn require_terminal(flag: &str) -> Result<(), Failure> {
-    if output::stdin_is_terminal() {
-        return Ok(());
-    }
-    Err(Failure::usage("there is nobody to ask").hint(format!("give {flag}")))
 }
 
 #[cfg(test)]

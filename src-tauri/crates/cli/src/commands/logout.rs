@@ -33,7 +33,7 @@ pub(crate) fn run(world: &World, args: Logout) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(one: &SignedOut) -> String {
+pub(super) fn line(one: &SignedOut) -> String {
     let said = match one.revocation.as_str() {
         "confirmed" => "signed out, Ping has revoked the session's token",
         "unsupported" => "signed out; this issuer revokes no tokens, so it ends there by itself",

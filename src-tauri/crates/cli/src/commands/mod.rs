@@ -9,6 +9,7 @@ mod doctor;
 pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod purge;
 pub(crate) mod run;
 mod status;
 mod token;
@@ -38,6 +39,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Audit(args) => audit::run(&world, &args),
         Command::Airflow(args) => airflow::run(&world, args),
         Command::Container(args) => container::run(&world, args),
+        Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -14,6 +14,29 @@ pub struct ConfigReply {
     pub warnings: Vec<ConfigProblem>,
 }
 
+/// `POST /v1/config/preview`: a config that somebody hands out, before it is taken. Nothing is written.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigPreviewAsk {
+    /// Where it came from: a file's name, or the https URL that the agent fetches.
+    pub source: String,
+    /// Absent: the agent fetches `source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigPreview {
+    pub text: String,
+    /// What `config check` finds, and what no config that is handed out may hold: secrets, and the
+    /// choices of one machine.
+    pub problems: Vec<ConfigProblem>,
+    pub warnings: Vec<ConfigProblem>,
+}
+
 /// What is wrong with a config, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigProblem {

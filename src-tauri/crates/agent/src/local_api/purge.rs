@@ -1,0 +1,37 @@
+//! `POST /v1/purge`: every session signed out, every keychain record gone.
+
+use dagpass_client::wire::PurgeReply;
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::ports::StoreFailure;
+
+use super::reply::{self, Reply};
+use super::{Api, Asked, sign_in};
+
+pub(super) async fn purge(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let keys = api.config.current().sessions();
+    let (mut profiles, mut records) = (Vec::new(), Vec::new());
+    for key in &keys {
+        let ended = sign_in::end(api, key, &asked.caller).await?;
+        if ended.revocation != sign_in::NOT_SIGNED_IN {
+            records.push(ended.profile.clone());
+        }
+        profiles.push(ended);
+    }
+    let others = api.store.purge().await.map_err(|failure| {
+        let code = match &failure {
+            StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_) => {
+                ErrorCode::KeychainLocked
+            }
+            _ => ErrorCode::KeychainUnavailable,
+        };
+        Refusal::new(code, "the keychain's records were not removed").because(failure.to_string())
+    })?;
+    records.extend(others);
+    for profile in &mut profiles {
+        // Its token went with the records: nobody is left to revoke it later.
+        if profile.revocation == sign_in::PENDING {
+            sign_in::UNCONFIRMED.clone_into(&mut profile.revocation);
+        }
+    }
+    Ok(reply::json(&PurgeReply { profiles, records }))
+}

@@ -1,0 +1,199 @@
+//! `dagpass purge`: everything of ours off this machine. What will go is shown first, what went is
+//! listed. Decides the order: Airflow's wiring, the sessions with their records, the agent, the files.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dagpass_client::place;
+use serde::Serialize;
+
+use super::{agent, airflow};
+use crate::exit::Failure;
+use crate::world::World;
+use crate::{input, output};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dagpass purge\n  dagpass purge --yes --keep-config --keep-ledger"
+)]
+pub(crate) struct Purge {
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Leave the config file
+    #[arg(long)]
+    keep_config: bool,
+    /// Leave the record of what was issued
+    #[arg(long)]
+    keep_ledger: bool,
+}
+
+/// What is gone, and what would not go.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Gone {
+    removed: Vec<String>,
+    left: Vec<String>,
+}
+
+pub(crate) fn run(world: &World, args: &Purge) -> Result<(), Failure> {
+    let files = Files::find(args)?;
+    if !args.yes {
+        output::say("this signs every profile out at Ping and removes from this machine:");
+        output::say("  every keychain record of dagpass");
+        files.all().for_each(|path| output::say(&format!("  {}", path.display())));
+        airflow::wired().iter().for_each(|file| {
+            output::say(&format!("  the wiring in {}", file.display()));
+        });
+        if !input::agreed("go on?")? {
+            return Err(Failure::new("not_purged", "nothing was removed"));
+        }
+    }
+    let mut gone = Gone::default();
+    unwire(&mut gone);
+    let ended = world.ask(|agent| agent.purge())?;
+    for profile in &ended.profiles {
+        output::say(&super::logout::line(profile));
+    }
+    gone.removed.extend(ended.records.iter().map(|account| format!("keychain: {account}")));
+    agent::stop(world)?;
+    files.remove(&mut gone);
+    if world.json {
+        output::json(&gone)?;
+    } else {
+        let removed = gone.removed.iter().map(|one| format!("removed  {one}"));
+        let left = gone.left.iter().map(|one| format!("left     {one}"));
+        output::out(&removed.chain(left).collect::<Vec<_>>().join("\n"))?;
+    }
+    if gone.left.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new("io", "not everything could be removed").hint("remove what is left by hand"))
+}
+
+fn unwire(gone: &mut Gone) {
+    for file in airflow::wired() {
+        let shown = file.display();
+        match airflow::undo(&file) {
+            Ok(()) => gone.removed.push(format!("the wiring in {shown}")),
+            Err(failure) => {
+                let why = failure.reply.error_description;
+                gone.left.push(format!("the wiring in {shown}: {why}"));
+            }
+        }
+    }
+}
+
+/// What lies where.
+#[derive(Debug)]
+struct Files {
+    state: PathBuf,
+    ledger: Option<PathBuf>,
+    config: Option<PathBuf>,
+    /// The socket's folder, where it is ours by its name.
+    run: Option<PathBuf>,
+}
+
+impl Files {
+    fn find(args: &Purge) -> Result<Self, Failure> {
+        let nowhere = |error: place::PlaceError| Failure::new("no_place", error.to_string());
+        let state = place::state_dir().map_err(nowhere)?;
+        let ledger = args.keep_ledger.then(|| state.join("ledger.jsonl"));
+        let config = place::config_path().map_err(nowhere)?;
+        let run = place::socket().ok().and_then(|place| match place {
+            place::Place::Socket(path) => path.parent().map(Path::to_owned),
+            place::Place::Pipe(_) => None,
+        });
+        Ok(Self {
+            ledger,
+            config: Some(config).filter(|path| !args.keep_config && path.exists()),
+            run: run.filter(|folder| folder.ends_with("dagpass") && *folder != state),
+            state,
+        })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        let places = [Some(&self.state), self.config.as_ref(), self.run.as_ref()];
+        places.into_iter().flatten().map(PathBuf::as_path).filter(|path| path.exists())
+    }
+
+    fn remove(&self, gone: &mut Gone) {
+        match &self.ledger {
+            None => gone.take(&self.state, fs::remove_dir_all(&self.state)),
+            Some(kept) => self.empty_but(kept, gone),
+        }
+        if let Some(config) = &self.config {
+            gone.take(config, fs::remove_file(config));
+            // The folder too where it was ours alone.
+            if let Some(folder) = config.parent().filter(|folder| folder.ends_with("dagpass")) {
+                gone.take_empty(folder);
+            }
+        }
+        if let Some(run) = &self.run {
+            gone.take_empty(run);
+        }
+    }
+
+    fn empty_but(&self, kept: &Path, gone: &mut Gone) {
+        let entries = match fs::read_dir(&self.state) {
+            Ok(entries) => entries,
+            Err(error) => return gone.take(&self.state, Err(error)),
+        };
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| path != kept) {
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            gone.take(&path, removed);
+        }
+    }
+}
+
+impl Gone {
+    fn take(&mut self, path: &Path, removed: std::io::Result<()>) {
+        match removed {
+            Ok(()) => self.removed.push(path.display().to_string()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => self.left.push(format!("{}: {error}", path.display())),
+        }
+    }
+
+    /// What somebody else put there stays, and the folder with it.
+    fn take_empty(&mut self, folder: &Path) {
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            removed => self.take(folder, removed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_go_but_the_ledger_and_what_is_not_ours_where_it_is_to_stay() {
+        let world = tempfile::tempdir().unwrap();
+        let at = |name: &str| world.path().join(name);
+        fs::create_dir_all(at("state/dagpass/sealed")).unwrap();
+        fs::create_dir_all(at("config/dagpass")).unwrap();
+        for file in ["state/dagpass/ledger.jsonl", "state/dagpass/store.json"] {
+            fs::write(at(file), "x").unwrap();
+        }
+        fs::write(at("config/dagpass/config.toml"), "x").unwrap();
+        fs::write(at("config/dagpass/corp-ca.pem"), "theirs").unwrap();
+        let files = Files {
+            state: at("state/dagpass"),
+            ledger: Some(at("state/dagpass/ledger.jsonl")),
+            config: Some(at("config/dagpass/config.toml")),
+            run: Some(at("nowhere/dagpass")),
+        };
+        let mut gone = Gone::default();
+        files.remove(&mut gone);
+        assert_eq!(gone.left, [] as [String; 0]);
+        assert_eq!(gone.removed.len(), 3, "{gone:?}");
+        assert!(at("state/dagpass/ledger.jsonl").exists());
+        assert!(at("config/dagpass/corp-ca.pem").exists());
+        Files { ledger: None, ..files }.remove(&mut gone);
+        assert!(!at("state/dagpass").exists());
+    }
+}
