@@ -119,6 +119,22 @@ def test_the_mapping_in_force_is_told_with_its_digest(server: stage.ApiServer, m
         assert (reply.status_code, reply.json()["error"]) == (401, "invalid_token")
 
 
+def test_what_a_person_does_is_on_airflow_s_own_record_under_their_name(
+    server: stage.ApiServer, mint: stage.Mint
+) -> None:
+    assert server.trigger(server.jwt(mint.token(sub="ivan"))) == 200
+    root = server.jwt(mint.token(sub="root", groups=["root"]))
+    found = server.get("/api/v2/eventLogs?owner=ivan", root).json()["event_logs"]
+    assert [event["event"] for event in found] == ["trigger_dag_run"]
+
+
+def test_logout_ends_the_airflow_jwt(server: stage.ApiServer, mint: stage.Mint) -> None:
+    bearer = server.jwt(mint.token())
+    assert server.read(bearer) == 200
+    assert server.get("/api/v2/auth/logout", bearer).status_code == 307
+    assert server.read(bearer) == 403
+
+
 def test_other_grants_meet_fab_unchanged(server: stage.ApiServer) -> None:
     def ask(**options: object) -> tuple[int, object]:
         reply = httpx.post(f"{server.url}/auth/token", timeout=30, **options)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ active stays the admin's own switch.
 from __future__ import annotations
 
 import logging
+import secrets
 from typing import Any
 
 from flask_appbuilder.exceptions import FABException
@@ -56,8 +57,10 @@ def _register(tables: Any, person: Person, roles: list[Any]) -> Any:
     nobody = f"{person.username}@email.notfound"
     email = person.email if person.email and tables.find_user(email=person.email) is None else nobody
     names = {"first_name": person.first_name, "last_name": person.last_name}
+    # FAB wants a password: one that nobody knows.
+    password = secrets.token_urlsafe(32)
     try:
-        return tables.add_user(username=person.username, email=email, role=roles, **names)
+        return tables.add_user(username=person.username, email=email, role=roles, password=password, **names)
     except FABException:
         # Two first exchanges of one person: the other one made it.
         account = _find(tables, person.username)

@@ -142,7 +142,7 @@ def _client(kind: Kind, claims: Claims, settings: Settings) -> str:
     if not named:
         raise InvalidGrant("the token names no client (`azp`, `client_id`)")
     for client in named:
-        if client not in settings.clients:
+        if not isinstance(client, str) or client not in settings.clients:
             raise InvalidGrant("the token was given to another client (`azp`, `client_id`)")
     return str(named[0])
 

@@ -54,11 +54,12 @@ class Http:
             raise PingAway(f"{parts.hostname} is named without https")
         try:
             reply = ask()
-            answer = reply.json() if reply.status_code == 200 else None
+            answer = reply.json()
         except (httpx.HTTPError, ValueError) as error:
             raise PingAway(f"{parts.hostname} gave no answer ({type(error).__name__})") from None
-        if not isinstance(answer, dict):
-            raise PingAway(f"{parts.hostname} answered HTTP {reply.status_code}")
+        if reply.status_code != 200 or not isinstance(answer, dict):
+            told = f" ({quoted(answer['error'])})" if isinstance(answer, dict) and "error" in answer else ""
+            raise PingAway(f"{parts.hostname} answered HTTP {reply.status_code}{told}")
         return answer
 
 

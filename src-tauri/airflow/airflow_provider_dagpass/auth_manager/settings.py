@@ -85,7 +85,8 @@ def read(get: Read, *, home: str, base_url: str) -> Settings:
         introspect=_flag("introspect", get),
         introspection_without_audience=_flag("introspection_without_audience", get),
         client_id=get("client_id").strip(),
-        client_secret=get("client_secret"),
+        # What `_CMD` gives ends as the command's output does.
+        client_secret=get("client_secret").rstrip("\r\n"),
         discovery_url=get("discovery_url").strip() or issuer.rstrip("/") + WELL_KNOWN,
         ca_file=_path(home, get("ca_file").strip()),
         end_session=_flag("end_session", get),
