@@ -8,6 +8,8 @@ mod agent_start;
 #[cfg(test)]
 mod airflow_roles;
 #[cfg(test)]
+mod airflow_token;
+#[cfg(test)]
 mod argv;
 #[cfg(test)]
 mod at_the_sandbox;
@@ -17,6 +19,8 @@ mod browser_sign_in;
 mod certificates;
 #[cfg(test)]
 mod containers;
+#[cfg(test)]
+mod deployment;
 #[cfg(test)]
 mod device_pkce;
 #[cfg(test)]

@@ -39,7 +39,11 @@ token-in = "password"
 "#;
 
 /// All ask at once; each gives its answer, and how long after `start` it came.
-fn crowd(scene: &Scene, asks: &[Value], release: impl FnOnce()) -> Vec<(http::Reply, Instant)> {
+pub(crate) fn crowd(
+    scene: &Scene,
+    asks: &[Value],
+    release: impl FnOnce(),
+) -> Vec<(http::Reply, Instant)> {
     let socket = scene.world.socket();
     let ready = Barrier::new(asks.len() + 1);
     std::thread::scope(|scope| {

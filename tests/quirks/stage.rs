@@ -7,7 +7,7 @@ use std::time::Duration;
 use dagpass_agent::ping::{Ping, install_crypto};
 use dagpass_core::broker::{Broker, Issued};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::fakes::{self, FakeStore, FakeWitness};
+use dagpass_core::fakes::{self, FakeAirflow, FakeClock, FakeStore, FakeWitness};
 use dagpass_core::ports::{Pending, Ports, Spawn};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::{Caller, SessionKey, TokenRequest};
@@ -77,6 +77,7 @@ impl Stage {
         let broker = Broker::new(Ports {
             clock: clock.clone(),
             server: ping.clone(),
+            airflow: FakeAirflow::new(&FakeClock::at(0)),
             store: store.clone(),
             owed: store.clone(),
             witness: Arc::<FakeWitness>::default(),

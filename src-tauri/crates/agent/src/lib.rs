@@ -9,6 +9,7 @@
 //! 6. `ledger`, `scheduler`, [`instance`], [`system`]: the record, the clockwork, the floor
 //! 7. `tray`: the icon, where there is a desktop
 
+mod airflow;
 pub mod browser;
 pub mod callback;
 mod clock;

@@ -12,6 +12,7 @@ use dagpass_core::broker::Broker;
 use dagpass_core::ports::{Clock, Ports, StoreFailure};
 use dagpass_core::sign_in::SignInPorts;
 
+use crate::airflow::Airflow;
 use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
 use crate::clock::{Runtime, WallClock};
@@ -162,6 +163,7 @@ fn wire(
     let broker = Broker::new(Ports {
         clock: clock.clone(),
         server: ping.clone(),
+        airflow: Arc::new(Airflow::new(clock.clone())),
         store: store.clone(),
         owed: store.clone(),
         witness: ledger.clone(),

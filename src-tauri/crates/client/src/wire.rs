@@ -28,9 +28,13 @@ pub use purge::PurgeReply;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
 pub use runs::{RunAsk, RunReply};
 pub use sign_in::{
-    DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, SignedOut,
+    DESKTOP_VARIABLES, DeploymentSignedOut, PastedCallback, SignInAsk, SignInEvent, SignOutAsk,
+    SignOutReply, SignedOut,
 };
-pub use status::{AgentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status, Who};
+pub use status::{
+    AgentStatus, DeploymentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status,
+    Who,
+};
 pub use token::{TokenAsk, TokenReply};
 
 /// Sent with every request: scripts in a browser cannot set a header whose name begins `Sec-`.

@@ -19,6 +19,9 @@ pub struct Record<'a> {
     pub subject: Option<&'a Subject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<&'a str>,
+    /// The Airflow deployment, by its name in the config.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<&'a Scopes>,
     /// `aud` of the token where it can be seen.
@@ -27,6 +30,9 @@ pub struct Record<'a> {
     /// SHA-256 of the token, first 16 digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<&'a str>,
+    /// Fingerprint of the token it was exchanged for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<&'a str>,
     /// End of the token, epoch milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -46,9 +52,11 @@ impl<'a> Record<'a> {
             caller,
             subject: None,
             connection: None,
+            deployment: None,
             scopes: None,
             audience: None,
             fingerprint: None,
+            assertion: None,
             expires_at: None,
             error: None,
             reason: None,
@@ -66,11 +74,13 @@ pub enum Event {
     Issue,
     Refresh,
     SignOut,
-    /// A refresh token that a sign-out left behind was revoked, or given up.
+    /// A token that a sign-out left behind, or a deployment's JWT, was revoked or given up.
     Revocation,
     /// A door for containers, or for a far machine, was opened or closed.
     DoorOpened,
     DoorClosed,
+    /// A deployment's JWT was asked for with Ping's token.
+    Exchange,
     /// A request failed the guard or presented a capability that is not valid.
     Refused,
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::audit::{Event, Outcome, Record};
 use crate::cache::Cached;
+use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::lanes::Lanes;
 use crate::owed::Debts;
@@ -163,9 +164,11 @@ impl Broker {
         record.session = Some(&request.session);
         record.subject = subject.as_ref();
         record.connection = request.connection.as_deref();
+        record.deployment = request.deployment.as_deref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
         record.audience = cached.set.audience.as_deref();
         record.fingerprint = Some(cached.fingerprint.short());
+        record.assertion = cached.set.bought_with.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
         self.record(&record)?;
         let remaining = self.ports.clock.now().until(cached.set.expires_at);
@@ -182,6 +185,22 @@ impl Broker {
 
     pub fn session(&self, key: &SessionKey) -> Result<SessionView, Refusal> {
         Ok(view(&*self.slot(key)?))
+    }
+
+    /// A deployment as its profile's session holds it, without asking anybody.
+    pub fn deployment(&self, key: &SessionKey, target: &Target) -> Result<DeploymentView, Refusal> {
+        let slot = self.slot(key)?;
+        let (held, now) = (slot.held(), self.ports.clock.now());
+        Ok(DeploymentView {
+            token: held.cache.get(target).filter(|token| token.valid_at(now)).cloned(),
+            refusal: held.deployments.last_refusal(target),
+        })
+    }
+
+    /// Did a deployment ask for a new proof of identity that was not given since? Then the next
+    /// sign-in is one (`prompt=login`), whoever starts it.
+    pub fn wants_new_proof(&self, key: &SessionKey) -> Result<bool, Refusal> {
+        Ok(self.slot(key)?.held().deployments.wants_new_proof())
     }
 
     pub(crate) fn refresh(&self, slot: &Arc<Slot>, target: &Target, cause: Cause) -> Refresh {
@@ -216,6 +235,7 @@ impl Broker {
         let mut record = Record::new(Event::Decision, outcome, caller);
         record.session = Some(&request.session);
         record.connection = request.connection.as_deref();
+        record.deployment = request.deployment.as_deref();
         record.scopes = request.target.scopes.as_ref();
         record.error = denied.map(|refusal| refusal.code.as_str());
         record.reason = denied.and_then(|refusal| refusal.cause.as_deref());

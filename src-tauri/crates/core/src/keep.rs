@@ -88,6 +88,7 @@ impl Broker {
         let mut held = slot.held();
         held.cache.clear();
         held.refused.clear();
+        held.deployments.begin_anew();
         held.cache.insert(Target::default(), Cached::new(set, due));
         held.state = SessionState::Active(Box::new(ActiveSession {
             stored,
@@ -124,6 +125,7 @@ impl Broker {
             let mut held = slot.held();
             held.cache.clear();
             held.used.clear();
+            held.deployments.begin_anew();
             std::mem::replace(&mut held.state, SessionState::SignedOut)
         };
         let revocation = match &state {
@@ -222,6 +224,7 @@ fn due_targets(slot: &Slot, now: Timestamp) -> Vec<Target> {
         let used = held.used.get(target)?;
         let lifetime = token.set.received_at.until(token.set.expires_at);
         let due = now >= token.refresh_at
+            && held.deployments.resting(target, now).is_none()
             && freshness::in_use(*used, token.set.received_at, lifetime, now);
         due.then(|| target.clone())
     };

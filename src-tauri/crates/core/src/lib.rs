@@ -9,13 +9,15 @@
 //! 5. [`freshness`]: is the cached token good enough, and until when
 //! 6. [`refresh`]: else one flight to Ping per (session, target)
 //! 7. [`session`]: what that does to the session
-//! 8. [`audit`]: what goes on the record before the token leaves
+//! 8. [`deployment`]: an Airflow deployment's own token, bought with the session's
+//! 9. [`audit`]: what goes on the record before the token leaves
 //!
 //! [`sign_in`] makes sessions; everything else keeps them.
 
 pub mod audit;
 pub mod broker;
 pub mod cache;
+pub mod deployment;
 pub mod error;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
@@ -38,3 +40,4 @@ pub mod sign_in;
 mod slot;
 pub mod time;
 pub mod token;
+mod token_exchange;

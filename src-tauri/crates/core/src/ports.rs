@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Record;
+use crate::deployment::{Deployment, ExchangeFailure};
 use crate::owed::OwedRevocation;
 use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
@@ -14,7 +15,7 @@ use crate::session::{InFlight, StoredSession};
 use crate::sign_in::{Arrival, AuthorizationRequest, Desktop, DeviceAuthorization, Offers};
 use crate::time::Timestamp;
 use crate::token::{
-    AccessToken, AuthorizationCode, CodeVerifier, DeviceCode, RefreshToken, TokenSet,
+    AccessToken, Assertion, AuthorizationCode, CodeVerifier, DeviceCode, RefreshToken, TokenSet,
 };
 
 /// A boxed future, so that ports can be trait objects.
@@ -34,6 +35,7 @@ pub trait Clock: Send + Sync {
 pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub server: Arc<dyn AuthorizationServer>,
+    pub airflow: Arc<dyn AirflowServer>,
     pub store: Arc<dyn RefreshTokenStore>,
     pub owed: Arc<dyn OwedRevocations>,
     pub witness: Arc<dyn Witness>,
@@ -104,6 +106,24 @@ pub enum Grant<'a> {
     },
 }
 
+/// An Airflow deployment, reached the way its profile's issuer is.
+pub trait AirflowServer: Send + Sync {
+    /// The jwt-bearer grant at `/auth/token` (RFC 7523 §2.1).
+    fn exchange<'a>(
+        &'a self,
+        profile: &'a Profile,
+        deployment: &'a Deployment,
+        assertion: &'a Assertion,
+    ) -> Pending<'a, Result<TokenSet, ExchangeFailure>>;
+    /// Takes the JWT back, and looks whether it is.
+    fn log_out<'a>(
+        &'a self,
+        profile: &'a Profile,
+        deployment: &'a Deployment,
+        token: &'a AccessToken,
+    ) -> Pending<'a, Revocation>;
+}
+
 /// What became of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
@@ -114,6 +134,18 @@ pub enum Revocation {
     Unconfirmed,
     /// The connection never opened: may be tried again.
     Pending,
+}
+
+impl Revocation {
+    /// The wire's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Unsupported => "unsupported",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Pending => "pending",
+        }
+    }
 }
 
 /// Why the authorization server gave no token. Who is at fault decides what happens next.

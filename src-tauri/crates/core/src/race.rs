@@ -1,4 +1,4 @@
-//! Two ways at once, on one task: whichever is first, the other waits to be dropped or resumed.
+//! Several ways at once, on one task: the first of two, or all of many.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -24,4 +24,21 @@ pub(crate) async fn first<A, B>(
         right.as_mut().poll(cx).map(First::Right)
     })
     .await
+}
+
+/// Resolves with every outcome, in order, when the last has finished.
+pub(crate) async fn all<T>(mut ways: Vec<Pending<'_, T>>) -> Vec<T> {
+    let mut outcomes: Vec<Option<T>> = ways.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        for (way, outcome) in ways.iter_mut().zip(&mut outcomes) {
+            if outcome.is_none()
+                && let Poll::Ready(value) = way.as_mut().poll(cx)
+            {
+                *outcome = Some(value);
+            }
+        }
+        if outcomes.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outcomes.into_iter().flatten().collect()
 }

@@ -53,9 +53,10 @@ impl Refresh {
 
     fn fly(&self) -> Pending<'_, Landing> {
         Box::pin(async move {
-            match self.target.obtain {
+            match &self.target.obtain {
                 Obtain::Narrow | Obtain::SignIn => self.refresh().await,
                 Obtain::Exchange => self.exchange().await,
+                Obtain::JwtBearer(deployment) => self.buy(deployment).await,
             }
         })
     }
@@ -129,7 +130,7 @@ impl Refresh {
     }
 
     /// Records the refresh and puts the token where callers find it.
-    fn publish(&self, active: &ActiveSession, set: TokenSet) -> Landing {
+    pub(crate) fn publish(&self, active: &ActiveSession, set: TokenSet) -> Landing {
         let cached = self.dress(set);
         let caller = own_voice();
         let mut record = Record::new(Event::Refresh, Outcome::Ok, &caller);
@@ -159,16 +160,17 @@ impl Refresh {
         Err(refusal)
     }
 
-    fn dress(&self, set: TokenSet) -> Cached {
+    pub(crate) fn dress(&self, mut set: TokenSet) -> Cached {
         let due = freshness::refresh_at(
             set.received_at,
             set.expires_at,
             self.slot.profile().refresh_margin,
             self.ports.clock.chance(),
         );
-        let mut cached = Cached::new(set, due);
         let held = self.slot.held();
         let before = held.cache.get(&self.target);
+        set.id_token = set.id_token.or_else(|| before.and_then(|old| old.set.id_token.clone()));
+        let mut cached = Cached::new(set, due);
         cached.stretched = self.cause == Cause::MinTtl || before.is_some_and(|old| old.stretched);
         cached.refused = self.cause == Cause::Rejected
             && before.is_some_and(|old| old.fingerprint == cached.fingerprint);
@@ -255,39 +257,7 @@ impl Refresh {
         }
     }
 
-    /// RFC 8693, with the profile's own token as subject token. No refresh token is sent.
-    async fn exchange(&self) -> Landing {
-        let profile = &self.slot.profile();
-        let base = self.base_token().await?;
-        let grant =
-            Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
-        let lane = self.lane.acquire().await;
-        let answer = self.ports.server.redeem(profile, grant).await;
-        drop(lane);
-        let set = match answer {
-            Ok(set) => set,
-            Err(failure) => {
-                let refusal = refusals::token(profile, &failure);
-                self.record_failure(&refusal)?;
-                return Err(refusal);
-            }
-        };
-        let active = self.active()?;
-        self.publish(&active, set)
-    }
-
-    async fn base_token(&self) -> Landing {
-        let now = self.ports.clock.now();
-        let base = Target::default();
-        let held = self.slot.held().cache.get(&base).cloned();
-        if let Some(token) = held.filter(|token| now < token.refresh_at) {
-            return Ok(token);
-        }
-        let refresh = Self { target: base, cause: Cause::Expiry, ..self.clone() };
-        landing(refresh.once()).await
-    }
-
-    fn active(&self) -> Result<ActiveSession, Refusal> {
+    pub(crate) fn active(&self) -> Result<ActiveSession, Refusal> {
         let profile = &self.slot.profile();
         match &self.slot.held().state {
             SessionState::Active(active) => Ok(ActiveSession::clone(active)),
@@ -319,7 +289,7 @@ impl Refresh {
         })
     }
 
-    fn record_failure(&self, refusal: &Refusal) -> Result<(), Refusal> {
+    pub(crate) fn record_failure(&self, refusal: &Refusal) -> Result<(), Refusal> {
         let caller = own_voice();
         let mut record = Record::new(Event::Refresh, Outcome::Failed, &caller);
         record.session = Some(&self.slot.key);
@@ -329,7 +299,7 @@ impl Refresh {
         self.record(&record)
     }
 
-    fn record(&self, record: &Record<'_>) -> Result<(), Refusal> {
+    pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Refusal> {
         self.ports.witness.record(record).map_err(|failure| not_recorded(&failure.0))
     }
 

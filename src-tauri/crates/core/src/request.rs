@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::deployment::Deployment;
 use crate::profile::{ProfileName, Scopes};
 use crate::token::Fingerprint;
 
@@ -23,6 +24,8 @@ pub struct TokenRequest {
     pub renewed: bool,
     /// The Airflow connection this is for, where there is one.
     pub connection: Option<String>,
+    /// The Airflow deployment this is for, where there is one.
+    pub deployment: Option<String>,
     pub purpose: Purpose,
 }
 
@@ -70,8 +73,7 @@ pub struct Target {
 }
 
 /// How a token for a target comes about ("One sign-in, several audiences").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Obtain {
     /// Each refresh asks for its subset of the stored grant.
     #[default]
@@ -80,6 +82,8 @@ pub enum Obtain {
     SignIn,
     /// RFC 8693 with the profile's access token as subject token.
     Exchange,
+    /// A deployment's own JWT for the profile's token (RFC 7523 §2.1).
+    JwtBearer(Box<Deployment>),
 }
 
 /// The process that asks, as the agent saw it.

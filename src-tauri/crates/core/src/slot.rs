@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::cache::Cached;
+use crate::deployment::Deployments;
 use crate::error::Refusal;
 use crate::freshness::{self, Verdict};
 use crate::profile::Profile;
 use crate::refusals;
-use crate::request::{SessionKey, Target, TokenRequest};
-use crate::session::SessionState;
+use crate::request::{Obtain, SessionKey, Target, TokenRequest};
+use crate::session::{ActiveSession, SessionState};
 use crate::time::Timestamp;
 
 /// What every waiter of a flight gets: the same token, or the same refusal.
@@ -36,6 +37,8 @@ pub(crate) struct Held {
     pub(crate) used: HashMap<Target, Timestamp>,
     /// Narrowings that Ping refused, with its words: named at once, not asked again.
     pub(crate) refused: HashMap<Target, Refusal>,
+    /// What Airflow's deployments sold, and which of them refused.
+    pub(crate) deployments: Deployments,
     /// Proactive refreshes wait until then: a fleet that wakes together is spread.
     pub(crate) spread_until: Option<Timestamp>,
 }
@@ -71,6 +74,7 @@ impl Slot {
                 flights: HashMap::new(),
                 used: HashMap::new(),
                 refused: HashMap::new(),
+                deployments: Deployments::default(),
                 spread_until: None,
             }),
             sends: Arc::default(),
@@ -78,9 +82,12 @@ impl Slot {
         }
     }
 
-    /// The same session under another profile: nothing is taken over but the turn to send.
+    /// The same session under another profile: nothing is taken over but the turn to send, and
+    /// the deployments' JWTs that a sign-out must take back.
     pub(crate) fn after(old: &Self, profile: Arc<Profile>) -> Self {
-        Self { sends: old.sends.clone(), ..Self::new(old.key.clone(), profile) }
+        let new = Self { sends: old.sends.clone(), ..Self::new(old.key.clone(), profile) };
+        new.held().deployments.inherit(&mut old.held().deployments);
+        new
     }
 
     pub(crate) fn profile(&self) -> Arc<Profile> {
@@ -124,8 +131,12 @@ impl Slot {
         if let (Some(refusal), None) = (held.refused.get(&request.target), &valid) {
             return Plan::Refuse(refusal.clone());
         }
-        let resting = active.trouble.clone().filter(|trouble| now < trouble.retry_at);
-        let unanswered = active.unanswered.is_some();
+        let asks_ping = !matches!(request.target.obtain, Obtain::JwtBearer(_));
+        let resting = match asks_ping {
+            true => ping_rests(active, &profile, now),
+            false => held.deployments.resting(&request.target, now),
+        };
+        let unanswered = asks_ping && active.unanswered.is_some();
         if request.purpose == crate::request::Purpose::Use {
             held.used.insert(request.target.clone(), now);
         }
@@ -139,10 +150,7 @@ impl Slot {
                 Plan::ServeAndRefresh(token)
             }
             (Verdict::ServeAndRefresh, _, Some(token)) => Plan::Serve(token),
-            (_, Some(trouble), _) => match valid {
-                Some(token) => Plan::Serve(token),
-                None => Plan::Refuse(refusals::trouble(&profile, &trouble)),
-            },
+            (_, Some(refusal), _) => valid.map_or(Plan::Refuse(refusal), Plan::Serve),
             // Sent once without an answer: not sent again before the token is near its end.
             (_, None, _) if unanswered && cause != Cause::Expiry && valid.is_some() => {
                 valid.map_or_else(|| Plan::Load, Plan::Serve)
@@ -150,6 +158,12 @@ impl Slot {
             (_, None, _) => Plan::Fly { fallback: valid, cause },
         }
     }
+}
+
+/// Ping failed a moment ago and is left alone until its next turn.
+fn ping_rests(active: &ActiveSession, profile: &Profile, now: Timestamp) -> Option<Refusal> {
+    let trouble = active.trouble.as_ref().filter(|trouble| now < trouble.retry_at)?;
+    Some(refusals::trouble(profile, trouble))
 }
 
 fn judge(

@@ -78,6 +78,10 @@ secret_string!(
     IdToken
 );
 secret_string!(
+    /// What is handed in for another server's token (RFC 7521 §4.1): an access or ID token.
+    Assertion
+);
+secret_string!(
     /// The authorization code of one callback (RFC 6749 §4.1.2).
     AuthorizationCode
 );
@@ -141,9 +145,20 @@ pub struct TokenSet {
     pub identity: Option<Identity>,
     /// `aud` of the access token where it can be seen; `None` is "not visible", never a guess.
     pub audience: Option<Vec<String>>,
+    /// A validated ID token, for a deployment that takes it as the assertion. In memory alone.
+    pub id_token: Option<HeldIdToken>,
+    /// What it was exchanged for, where a deployment sold it (RFC 7523 §2.1).
+    pub bought_with: Option<Fingerprint>,
     /// Why the ID token of a refresh is not believed. Then nothing of the answer is served; its
     /// refresh token alone is kept, because the one that was sent may be dead.
     pub disbelieved: Option<String>,
+}
+
+/// An ID token that is still of use, and until when.
+#[derive(Clone, Debug)]
+pub struct HeldIdToken {
+    pub token: IdToken,
+    pub expires_at: Timestamp,
 }
 
 /// Where the figure for an access token's end comes from.

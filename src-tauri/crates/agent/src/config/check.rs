@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dagpass_client::wire::ConfigProblem;
+use dagpass_core::deployment::AssertionKind;
 use dagpass_core::profile::{Profile, ProfileName};
 
-use super::raw::{RawAirflow, RawAirflowToken, RawConfig, RawStore, RawStoreKind};
+use super::raw::{RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawStore, RawStoreKind};
 use super::section::{At, Place, Problems, document};
 use super::shared_client::{self, Client};
 use super::words::nearest;
@@ -137,13 +138,22 @@ impl Check<'_> {
         let url = self.required(at.value.url, &at.place, "url")?;
         self.secure(&url.place, &url.value);
         let roles_file = self.roles_file(at.value.roles_file);
+        let token = match at.value.token.map(|token| token.value) {
+            None | Some(RawAirflowToken::Exchange) => DeploymentToken::Exchange,
+            Some(RawAirflowToken::Direct) => DeploymentToken::Direct,
+        };
+        if let (DeploymentToken::Direct, Some(assertion)) = (token, &at.value.assertion) {
+            let message = "is used only with token = \"exchange\"";
+            self.problems.add(&assertion.place, message);
+        }
         Some(Deployment {
             name: name.to_owned(),
             url: url.value.trim_end_matches('/').to_owned(),
             profile: profile?,
-            token: match at.value.token.map(|token| token.value) {
-                None | Some(RawAirflowToken::Exchange) => DeploymentToken::Exchange,
-                Some(RawAirflowToken::Direct) => DeploymentToken::Direct,
+            token,
+            assertion: match at.value.assertion.map(|assertion| assertion.value) {
+                None | Some(RawAssertion::AccessToken) => AssertionKind::AccessToken,
+                Some(RawAssertion::IdToken) => AssertionKind::IdToken,
             },
             roles_file,
         })

@@ -25,9 +25,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dagpass_client::wire::ConfigProblem;
+use dagpass_core::deployment::AssertionKind;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::profile::{Network, Profile, ProfileName};
-use dagpass_core::request::SessionKey;
+use dagpass_core::request::{Obtain, SessionKey, Target};
 
 pub use check::parse;
 pub use connection::{Connection, Lookup, TokenIn};
@@ -73,6 +74,30 @@ pub struct Deployment {
     pub profile: ProfileName,
     pub token: DeploymentToken,
     pub roles_file: Option<RolesFileKey>,
+    /// With `token = "exchange"`: what is handed in.
+    pub assertion: AssertionKind,
+}
+
+impl Deployment {
+    /// The token that this deployment takes, as the broker names it.
+    pub fn target(&self) -> Target {
+        match self.token {
+            DeploymentToken::Direct => Target::default(),
+            DeploymentToken::Exchange => Target {
+                obtain: Obtain::JwtBearer(Box::new(dagpass_core::deployment::Deployment {
+                    name: self.name.clone(),
+                    url: self.url.clone(),
+                    assertion: self.assertion,
+                })),
+                ..Target::default()
+            },
+        }
+    }
+
+    /// The session that it rests on.
+    pub fn session(&self) -> SessionKey {
+        SessionKey { profile: self.profile.clone(), connection: None }
+    }
 }
 
 /// What Airflow is shown.
@@ -135,6 +160,33 @@ impl Config {
             }
         }
         keys
+    }
+
+    /// The deployment of that name, or at that URL. Several at one URL are an error that names them.
+    pub fn deployment(&self, wanted: &str) -> Result<&Deployment, Refusal> {
+        if let Some(named) = self.airflow.get(wanted) {
+            return Ok(named);
+        }
+        let place = words::place(wanted);
+        let there = |one: &&Deployment| place.is_some() && words::place(&one.url) == place;
+        let found: Vec<&Deployment> = self.airflow.values().filter(there).collect();
+        match found.as_slice() {
+            [only] => Ok(only),
+            [] => {
+                let what = format!("there is no Airflow deployment `{wanted}`");
+                let known: Vec<&str> = self.airflow.keys().map(String::as_str).collect();
+                let hint = match known.as_slice() {
+                    [] => "add `[airflow.NAME]` to the config".to_owned(),
+                    known => format!("there are `{}`", known.join("`, `")),
+                };
+                Err(Refusal::new(ErrorCode::NotFound, what).hint(hint))
+            }
+            several => {
+                let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
+                let what = format!("several deployments are at {wanted}: {}", names.join(", "));
+                Err(Refusal::new(ErrorCode::InvalidRequest, what).hint("name one of them"))
+            }
+        }
     }
 
     /// What the agent answers for, in any environment: the content of `connections.json`.

@@ -231,7 +231,18 @@ table! {
         token: RawAirflowToken,
         /// The deployment's group-to-role file, relative to the config file: "airflow-roles.json"
         roles_file: String,
+        /// With token = "exchange": which of Ping's tokens is handed in.
+        assertion: RawAssertion,
     }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawAssertion {
+    /// What the server's audience check expects, mostly.
+    AccessToken,
+    /// The sign-in's own; only as long as one is at hand that has not expired.
+    IdToken,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

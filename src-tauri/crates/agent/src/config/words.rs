@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 /// `90s`, `15m`, `12h`, `30d`, or several in a row (`1h30m`).
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut total: u64 = 0;
@@ -40,6 +42,13 @@ pub(super) fn is_conn_id(text: &str) -> bool {
             c.is_alphanumeric()
                 || matches!(c, '_' | '#' | '!' | '(' | ')' | '-' | '.' | ':' | '/' | '\\')
         })
+}
+
+/// Where a URL leads: scheme, host, port and path, a slash at the end left aside.
+pub(super) fn place(url: &str) -> Option<(String, String, Option<u16>, String)> {
+    let url = Url::parse(url).ok()?;
+    let path = url.path().trim_end_matches('/').to_owned();
+    Some((url.scheme().to_owned(), url.host_str()?.to_owned(), url.port_or_known_default(), path))
 }
 
 /// The known word that was most likely meant.

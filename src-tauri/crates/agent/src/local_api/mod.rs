@@ -4,6 +4,7 @@
 mod capability;
 mod containers;
 mod crowd;
+mod deployments;
 mod dressed;
 mod guard;
 mod preview;

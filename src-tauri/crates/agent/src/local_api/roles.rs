@@ -48,14 +48,7 @@ fn deployment<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Deploym
             }
         };
     };
-    config.airflow.get(named).ok_or_else(|| {
-        let what = format!("there is no Airflow deployment `{named}`");
-        let hint = match names().as_slice() {
-            [] => "add `[airflow.NAME]` to the config".to_owned(),
-            names => format!("there are {}", names.join(", ")),
-        };
-        Refusal::new(ErrorCode::NotFound, what).hint(hint)
-    })
+    config.deployment(named)
 }
 
 fn file(api: &Api, deployment: &Deployment) -> Result<(String, RolesFile), Refusal> {

@@ -18,12 +18,12 @@ use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, Step, Verdict};
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, status};
+use super::{Api, Asked, deployments, status};
 use crate::callback;
 
 pub(super) const NOT_SIGNED_IN: &str = "not_signed_in";
-pub(super) const PENDING: &str = "pending";
-pub(super) const UNCONFIRMED: &str = "unconfirmed";
+pub(super) const PENDING: &str = Revocation::Pending.as_str();
+pub(super) const UNCONFIRMED: &str = Revocation::Unconfirmed.as_str();
 
 /// Sign-ins under way, by issuer, each with the way a pasted callback reaches it.
 #[derive(Debug, Default)]
@@ -42,7 +42,9 @@ impl SignIns {
 pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignInAsk = asked.parse()?;
     let (key, profile) = whose(api, &ask)?;
-    let options = options(&ask)?;
+    let mut options = options(&ask)?;
+    // An Airflow deployment asked for a new proof of identity: another one of the old kind is none.
+    options.fresh |= api.broker.wants_new_proof(&key)?;
     let (paste, pasted) = mpsc::channel(1);
     let seat = Seat::take(api, &profile.issuer, paste)?;
     let (tell, told) = mpsc::channel(16);
@@ -269,11 +271,14 @@ pub(super) async fn end(
     key: &SessionKey,
     caller: &Caller,
 ) -> Result<SignedOut, Refusal> {
-    let revocation = api.broker.sign_out(key, caller).await?;
+    let ended = api.broker.sign_out(key, caller).await;
+    // After the session: what is bought meanwhile finds nobody signed in, and is given back.
+    let deployments = api.broker.log_out(key, caller).await?;
     Ok(SignedOut {
         profile: key.account(),
-        revocation: word(revocation).to_owned(),
+        revocation: word(ended?).to_owned(),
         end_session_url: None,
+        deployments: deployments::signed_out(deployments),
     })
 }
 
@@ -290,9 +295,6 @@ async fn end_session_url(api: &Api, profile: &Profile) -> Option<String> {
 fn word(revocation: Option<Revocation>) -> &'static str {
     match revocation {
         None => NOT_SIGNED_IN,
-        Some(Revocation::Confirmed) => "confirmed",
-        Some(Revocation::Unsupported) => "unsupported",
-        Some(Revocation::Unconfirmed) => UNCONFIRMED,
-        Some(Revocation::Pending) => PENDING,
+        Some(revocation) => revocation.as_str(),
     }
 }

@@ -13,7 +13,7 @@ use dagpass_core::session::{
 };
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 
-use super::{Api, containers};
+use super::{Api, containers, deployments};
 
 /// As much of it as the caller may ask for.
 pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
@@ -49,6 +49,7 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
         },
         profiles,
+        deployments: deployments::status(api),
         revocations: owed(api).await,
         containers: if containers::is_holder(caller.capability.as_deref().unwrap_or_default()) {
             Vec::new()

@@ -37,6 +37,7 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
         rejected: None,
         renewed: false,
         connection: Some(connection.id.clone()),
+        deployment: None,
         purpose: purpose(&ask.context),
     };
     let issued = api.broker.token(&request, &asked.caller_with(ask.context)).await?;
@@ -52,7 +53,7 @@ fn running(api: &Api) -> Result<(), Refusal> {
 }
 
 fn request(config: &Config, ask: &TokenAsk) -> Result<TokenRequest, Refusal> {
-    let (session, mut target) = whose(config, ask)?;
+    let Wanted { session, mut target, deployment } = wanted(config, ask)?;
     if let Some(scopes) = &ask.scopes {
         target.scopes = Some(scopes.iter().cloned().collect::<Scopes>());
     }
@@ -72,37 +73,44 @@ fn request(config: &Config, ask: &TokenAsk) -> Result<TokenRequest, Refusal> {
         rejected,
         renewed: ask.renewed,
         connection: ask.connection.clone(),
+        deployment,
         purpose: purpose(&ask.context),
     })
 }
 
-fn whose(config: &Config, ask: &TokenAsk) -> Result<(SessionKey, Target), Refusal> {
+/// Which token is meant.
+struct Wanted {
+    session: SessionKey,
+    target: Target,
+    deployment: Option<String>,
+}
+
+fn wanted(config: &Config, ask: &TokenAsk) -> Result<Wanted, Refusal> {
     if let Some(id) = &ask.connection {
         let found = config.connection(id, ask.env.as_deref());
         let connection = found.map_err(|lookup| lookup.refusal(id))?;
-        return Ok((connection.session.clone(), connection.target.clone()));
+        return Ok(Wanted {
+            session: connection.session.clone(),
+            target: connection.target.clone(),
+            deployment: None,
+        });
     }
-    let profile = match &ask.airflow {
-        None => config.profile(ask.profile.as_deref())?.name.clone(),
-        Some(name) => {
-            let deployment = config.airflow.get(name).ok_or_else(|| {
-                Refusal::new(
-                    ErrorCode::NotFound,
-                    format!("there is no Airflow deployment `{name}`"),
-                )
-                .hint("add `[airflow.NAME]` to the config")
-            })?;
-            if deployment.token == DeploymentToken::Exchange {
-                return Err(Refusal::new(
-                    ErrorCode::InvalidTarget,
-                    format!("an Airflow JWT for `{name}` cannot be had from this version"),
-                )
-                .hint("set `token = \"direct\"` where the deployment takes Ping's token"));
-            }
-            deployment.profile.clone()
+    if let Some(wanted) = &ask.airflow {
+        let deployment = config.deployment(wanted)?;
+        let narrowed = ask.scopes.is_some() || ask.resource.is_some();
+        if narrowed && deployment.token == DeploymentToken::Exchange {
+            let what = "a deployment's own token has neither scopes nor a resource";
+            return Err(Refusal::new(ErrorCode::InvalidRequest, what));
         }
-    };
-    Ok((SessionKey { profile, connection: None }, Target::default()))
+        return Ok(Wanted {
+            session: deployment.session(),
+            target: deployment.target(),
+            deployment: Some(deployment.name.clone()),
+        });
+    }
+    let profile = config.profile(ask.profile.as_deref())?.name.clone();
+    let session = SessionKey { profile, connection: None };
+    Ok(Wanted { session, target: Target::default(), deployment: None })
 }
 
 fn purpose(context: &std::collections::BTreeMap<String, String>) -> Purpose {

@@ -24,7 +24,7 @@ pub(super) enum Asked {
 }
 
 /// An answer as it arrived.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Host and port: what a person may know of where it came from.
     pub from: String,
     pub status: u16,
@@ -33,6 +33,8 @@ pub(super) struct Answer {
     pub retry_after: Option<Duration>,
     /// Ping's name for this exchange, for its support.
     pub correlation: Option<String>,
+    /// `WWW-Authenticate` (RFC 6750 §3).
+    pub challenge: Option<String>,
     pub received_at: Timestamp,
     /// Clock of the server less ours, seconds.
     pub clock_skew: Option<i64>,
@@ -66,7 +68,7 @@ impl Answer {
     }
 
     /// A body that a person, a browser or a proxy was meant to read is never JSON to us.
-    fn object(&self) -> Option<Map<String, Value>> {
+    pub(crate) fn object(&self) -> Option<Map<String, Value>> {
         let for_people = self.content_type.to_ascii_lowercase().contains("html");
         if for_people || (300..400).contains(&self.status) {
             return None;
@@ -161,7 +163,7 @@ pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 }
 
 /// Reads the fields a person could be asked to look up.
-pub(super) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 

@@ -27,7 +27,7 @@ pub(super) fn before_sending(failure: TokenFailure) -> TokenFailure {
 }
 
 /// One line of printable text, cut to a readable length.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = line.trim();
     if line.chars().count() <= LONGEST_TEXT {

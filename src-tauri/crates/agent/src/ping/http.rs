@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use dagpass_core::ports::{Clock, TokenFailure};
 use dagpass_core::profile::Network;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use reqwest::{Certificate, Client, NoProxy, Proxy, Response};
 use url::{Host, Url};
 use zeroize::Zeroizing;
@@ -31,7 +33,7 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("correlation-id");
 const SECRET_FIELDS: [&str; 6] =
     ["code", "code_verifier", "device_code", "refresh_token", "subject_token", "token"];
 
-pub(super) struct Http {
+pub(crate) struct Http {
     clock: Arc<dyn Clock>,
     clients: Mutex<Vec<Kept>>,
 }
@@ -45,11 +47,11 @@ struct Kept {
 }
 
 impl Http {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, clients: Mutex::default() }
     }
 
-    pub(super) async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         network: &Network,
         url: &Url,
@@ -65,7 +67,7 @@ impl Http {
         answer.map_err(|failure| without(failure, &[bearer.unwrap_or_default().to_owned()]))
     }
 
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &self,
         network: &Network,
         request: oauth2::HttpRequest,
@@ -92,6 +94,7 @@ impl Http {
         let server_time = http_date::parse(header(DATE));
         let asked_to_wait = retry_after(header(RETRY_AFTER), server_time.unwrap_or(received_at));
         let correlation = Some(header(CORRELATION_ID).to_owned()).filter(|id| !id.is_empty());
+        let challenge = Some(header(WWW_AUTHENTICATE).to_owned()).filter(|text| !text.is_empty());
         let content_type = header(CONTENT_TYPE).to_owned();
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
@@ -109,6 +112,7 @@ impl Http {
             body,
             retry_after: asked_to_wait,
             correlation,
+            challenge,
             received_at,
             clock_skew: server_time.map(|at| at.as_secs().saturating_sub(received_at.as_secs())),
         })

@@ -31,7 +31,7 @@ const LEEWAY: Duration = Duration::from_secs(60);
 /// for ten minutes, and the code lives a little longer.
 const NEW_PROOF: Duration = Duration::from_secs(900);
 
-pub(super) type Claims = Map<String, Value>;
+pub(crate) type Claims = Map<String, Value>;
 
 /// What the token must agree with.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ fn audience(claims: &Claims, client_id: &str) -> Result<(), Flaw> {
 }
 
 /// `aud`, one name or several.
-pub(super) fn audiences(claims: &Claims) -> Vec<String> {
+pub(crate) fn audiences(claims: &Claims) -> Vec<String> {
     match claims.get("aud") {
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(several)) => {
@@ -214,9 +214,14 @@ fn half_hash(token: &AccessToken, algorithm: Algorithm) -> String {
     URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
 }
 
-/// A JWT's claims as a hint, unverified; `None` where the token is opaque.
-pub(super) fn hint(token: &AccessToken) -> Option<Claims> {
-    let mut parts = token.expose().split('.');
+/// An access token's claims as a hint; `None` where it is opaque.
+pub(crate) fn hint(token: &AccessToken) -> Option<Claims> {
+    claims(token.expose())
+}
+
+/// A JWT's claims, unverified.
+pub(crate) fn claims(jwt: &str) -> Option<Claims> {
+    let mut parts = jwt.split('.');
     let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
@@ -225,7 +230,7 @@ pub(super) fn hint(token: &AccessToken) -> Option<Claims> {
 }
 
 /// Whole or broken seconds.
-pub(super) fn instant(claims: &Claims, name: &str) -> Option<Timestamp> {
+pub(crate) fn instant(claims: &Claims, name: &str) -> Option<Timestamp> {
     let value = claims.get(name)?;
     if let Some(whole) = value.as_i64() {
         return Some(Timestamp::from_secs(whole));

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use dagpass_core::freshness::ASSUMED_LIFETIME;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::ExpirySource;
+use dagpass_core::token::{ExpirySource, HeldIdToken, IdToken};
+
+use super::id_token;
 
 /// From how far apart do we take two clocks for different? Below it, the difference is the network's.
 const CLOCKS_DIFFER: u64 = 30;
 
 /// `exp` is the token's own, by the server's clock, which is `clock_skew` seconds ahead of ours.
-pub(super) fn end(
+pub(crate) fn end(
     received_at: Timestamp,
     expires_in: Option<Duration>,
     exp: Option<Timestamp>,
@@ -24,6 +26,17 @@ pub(super) fn end(
         (None, Some(claimed)) => (claimed, ExpirySource::ExpClaim),
         (None, None) => (received_at.plus(ASSUMED_LIFETIME), ExpirySource::Assumed),
     }
+}
+
+/// An ID token with its own end; `None` where it names none.
+pub(super) fn of_id_token(
+    token: IdToken,
+    received_at: Timestamp,
+    clock_skew: Option<i64>,
+) -> Option<HeldIdToken> {
+    let claims = id_token::claims(token.expose())?;
+    let exp = id_token::instant(&claims, "exp")?;
+    Some(HeldIdToken { token, expires_at: end(received_at, None, Some(exp), clock_skew).0 })
 }
 
 /// The server's time when the answer left, as far as it told.

@@ -1,22 +1,22 @@
 //! Ping, or any OpenID provider, behind [`AuthorizationServer`]. Decides what an answer means;
 //! never whether a session ends, what is kept, or what a person is asked.
 
-mod answer;
+pub(crate) mod answer;
 mod authorize;
 mod crypto;
 mod device;
 mod discovery;
-mod failure;
+pub(crate) mod failure;
 mod groups;
 mod handed_out;
-mod http;
+pub(crate) mod http;
 mod http_date;
-mod id_token;
+pub(crate) mod id_token;
 mod identity;
 mod jwks;
-mod lifetime;
+pub(crate) mod lifetime;
 mod revoke;
-mod token_endpoint;
+pub(crate) mod token_endpoint;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -215,6 +215,7 @@ impl Ping {
             received_at: arrival.at,
             server_now: lifetime::server_now(arrival.at, arrival.clock_skew),
         };
+        let id_token = arrival.id_token.clone();
         let (identity, disbelieved) = match (who(&finder, grant).await, grant) {
             (Err(TokenFailure::Misconfigured { description, .. }), Grant::RefreshToken { .. }) => {
                 (None, Some(description))
@@ -239,6 +240,10 @@ impl Ping {
                 .refresh_expires_in
                 .map(|life| arrival.at.plus(Duration::from_secs(life))),
             scope: scope.filter(|scope: &Scopes| !scope.is_empty()),
+            id_token: id_token
+                .filter(|_| identity.is_some())
+                .and_then(|token| lifetime::of_id_token(token, arrival.at, arrival.clock_skew)),
+            bought_with: None,
             identity,
             audience: audience.filter(|audience| !audience.is_empty()),
             disbelieved,

@@ -79,6 +79,7 @@ mod tests {
                 body: Zeroizing::new(body.as_bytes().to_vec()),
                 retry_after: None,
                 correlation: None,
+                challenge: None,
                 received_at: Timestamp::from_secs(0),
                 clock_skew: None,
             };

@@ -210,7 +210,7 @@ fn filled(text: &str) -> bool {
 }
 
 /// A whole number of seconds, from a number or its text; negative says nothing.
-pub(super) fn seconds(value: &Value) -> Option<u64> {
+pub(crate) fn seconds(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
             let span = std::time::Duration::try_from_secs_f64(number.as_f64()?).ok()?;

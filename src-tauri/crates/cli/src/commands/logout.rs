@@ -1,11 +1,11 @@
 //! `dagpass logout`: what was revoked, and what Ping did not confirm.
 
 use clap::Args;
-use dagpass_client::wire::{SignOutAsk, SignedOut};
+use dagpass_client::wire::{DeploymentSignedOut, SignOutAsk, SignedOut};
 
 use crate::exit::Failure;
-use crate::output;
 use crate::world::World;
+use crate::{output, time};
 
 #[derive(Debug, Args)]
 #[command(
@@ -45,7 +45,22 @@ pub(super) fn line(one: &SignedOut) -> String {
     let browser = one.end_session_url.iter();
     let browser: String =
         browser.map(|url| format!("\n  to end Ping's session open {url}")).collect();
-    format!("{}: {said}{browser}", one.profile)
+    let deployments: String = one.deployments.iter().map(deployment).collect();
+    format!("{}: {said}{deployments}{browser}", one.profile)
+}
+
+fn deployment(one: &DeploymentSignedOut) -> String {
+    let end = time::show(one.expires_at, time::now());
+    let said = match one.revocation.as_str() {
+        "confirmed" => "its token is revoked".to_owned(),
+        "unsupported" => format!("it revokes no tokens; this one ends at {end}"),
+        "pending" => {
+            format!("it cannot be reached; its token ends at {end}, `dagpass logout` tries again")
+        }
+        "unconfirmed" => format!("it did not confirm; its token ends at {end} at the latest"),
+        other => other.to_owned(),
+    };
+    format!("\n  Airflow {}: {said}", one.name)
 }
 
 #[cfg(test)]
@@ -65,8 +80,23 @@ mod tests {
                 profile: "prod".into(),
                 revocation: revocation.into(),
                 end_session_url: None,
+                deployments: Vec::new(),
             };
             assert!(line(&one).contains(text), "{revocation}");
+        }
+    }
+
+    #[test]
+    fn an_airflow_token_is_told_as_revoked_only_where_that_is_confirmed() {
+        for (revocation, text) in [
+            ("confirmed", "Airflow prod: its token is revoked"),
+            ("unconfirmed", "did not confirm; its token ends at"),
+            ("pending", "cannot be reached; its token ends at"),
+            ("unsupported", "revokes no tokens; this one ends at"),
+        ] {
+            let revocation = revocation.to_owned();
+            let one = DeploymentSignedOut { name: "prod".into(), revocation, expires_at: 1 };
+            assert!(deployment(&one).contains(text), "{}", deployment(&one));
         }
     }
 }

@@ -7,18 +7,23 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
 use clap::Args;
-use dagpass_client::wire::{RunAsk, RunReply};
+use dagpass_client::wire::{RunAsk, RunReply, TokenAsk, TokenReply};
 
 use crate::exit::{Failure, RUN_FAILED};
 use crate::world::World;
-use crate::{output, system};
+use crate::{duration, output, system};
 
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
+/// What `airflowctl` reads before it asks its keyring.
+const AIRFLOW_TOKEN: &str = "AIRFLOW_CLI_TOKEN";
+/// How long should a token that cannot be renewed live, at least, in seconds?
+const FULL_LIFE: u64 = 1800;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dagpass run -- airflow dags test my_dag\n  \
-                        dagpass run --env dev --profile dev -- pytest tests/dags")]
+                        dagpass run --env dev --profile dev -- pytest tests/dags\n  \
+                        dagpass run --airflow prod -- airflowctl dags list")]
 pub(crate) struct Run {
     /// Only tokens of this profile; repeat for several
     #[arg(long)]
@@ -26,6 +31,10 @@ pub(crate) struct Run {
     /// Which environment's connections the program gets
     #[arg(long)]
     env: Option<String>,
+    /// Give the program this Airflow deployment's token as AIRFLOW_CLI_TOKEN. It is not renewed
+    /// in the program, and every process of yours can read it there
+    #[arg(long, value_name = "NAME")]
+    airflow: Option<String>,
     /// The program and its arguments
     #[arg(
         required = true,
@@ -68,6 +77,9 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
         env: args.env.clone(),
         command: name(program),
     };
+    // Before the run: where there is no token there is nothing to end.
+    let airflow_token = args.airflow.as_deref().map(|name| airflow_token(world, name));
+    let airflow_token = airflow_token.transpose().map_err(ours)?;
     let run = world.ask(|agent| agent.start_run(&ask)).map_err(ours)?;
     let mut command = Command::new(program);
     command.args(arguments).env("DAGPASS_CAPABILITY", run.capability.as_str());
@@ -76,6 +88,9 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
     }
     if let Some(env) = &args.env {
         command.env("DAGPASS_ENV", env);
+    }
+    if let Some(token) = &airflow_token {
+        command.env(AIRFLOW_TOKEN, token.access_token.as_str());
     }
     match command.spawn() {
         Ok(child) => Ok(Started { run, child }),
@@ -86,6 +101,21 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
             Err(Failure { exit, ..Failure::new("io", what).because(error) })
         }
     }
+}
+
+/// As fresh as can be had, since the child's copy is never renewed.
+fn airflow_token(world: &World, name: &str) -> Result<TokenReply, Failure> {
+    let ask = TokenAsk {
+        airflow: Some(name.to_owned()),
+        min_ttl: Some(FULL_LIFE),
+        ..TokenAsk::default()
+    };
+    let token = world.ask(|agent| agent.token(&ask))?;
+    if output::stderr_is_terminal() {
+        let life = duration::show(token.expires_in);
+        output::say(&format!("note: {AIRFLOW_TOKEN} holds for {life} and is not renewed"));
+    }
+    Ok(token)
 }
 
 /// The program's name and never its arguments: they may hold secrets, and this goes on the record.

@@ -1,6 +1,8 @@
 //! `dagpass status`: sessions with their three ends, each with where the figure comes from.
 
-use dagpass_client::wire::{HorizonReply, OwedRevocation, ProfileStatus, Status, Who};
+use dagpass_client::wire::{
+    DeploymentStatus, HorizonReply, OwedRevocation, ProfileStatus, Status, Who,
+};
 
 use crate::exit::Failure;
 use crate::world::{World, compare_version};
@@ -29,6 +31,7 @@ fn table(status: &Status, now: i64) -> String {
         let default = agent.default_profile.as_deref() == Some(profile.name.as_str());
         lines.push(profile_lines(profile, default, now));
     }
+    lines.extend(status.deployments.iter().map(|one| deployment_lines(one, now)));
     lines.extend(status.revocations.iter().map(|owed| revocation(owed, now)));
     lines.extend(
         status.containers.iter().map(|door| format!("\n{}", super::container::lines(door))),
@@ -46,6 +49,25 @@ fn profile_lines(profile: &ProfileStatus, default: bool, now: i64) -> String {
     lines.push(row("  refresh token", &horizon(&ends.refresh_token, now)));
     lines.push(row("  Ping session", &horizon(&ends.session, now)));
     lines.join("\n")
+}
+
+fn deployment_lines(one: &DeploymentStatus, now: i64) -> String {
+    let mut lines = vec![format!("\nAirflow {}: {}", one.name, one.url)];
+    lines.push(row("  profile", &one.profile));
+    lines.push(row("  token", &deployment_token(one, now)));
+    lines.extend(one.reason.iter().map(|reason| row("  reason", reason)));
+    lines.join("\n")
+}
+
+/// Whose token it takes, and until when one is at hand.
+pub(crate) fn deployment_token(one: &DeploymentStatus, now: i64) -> String {
+    match (one.token.as_str(), one.expires_at) {
+        ("direct", _) => "Ping's own".to_owned(),
+        (_, Some(at)) => {
+            format!("its own, until {} (in {})", time::show(at, now), duration::show(at - now))
+        }
+        (_, None) => "its own, none at hand".to_owned(),
+    }
 }
 
 fn revocation(owed: &OwedRevocation, now: i64) -> String {
@@ -149,6 +171,13 @@ mod tests {
                     }
                 }
             ],
+            "deployments": [
+                {"name": "dev", "url": "https://a", "profile": "dev", "token": "direct"},
+                {"name": "prod", "url": "https://b", "profile": "prod", "token": "exchange",
+                 "expires_at": 1_795_548_591},
+                {"name": "test", "url": "https://c", "profile": "prod", "token": "exchange",
+                 "reason": "Airflow `test` gives you no role"}
+            ],
             "revocations": [{
                 "profile": "dev", "since": 1_795_548_471, "attempts": 3,
                 "retry_at": 1_795_548_551, "forget_at": 1_795_634_871
@@ -175,6 +204,19 @@ dev: sign-in required: run `dagpass login dev`
   access token  none
   refresh token none
   Ping session  none
+
+Airflow dev: https://a
+  profile       dev
+  token         Ping's own
+
+Airflow prod: https://b
+  profile       prod
+  token         its own, until 19:29:51 UTC (in 1 min)
+
+Airflow test: https://c
+  profile       prod
+  token         its own, none at hand
+  reason        Airflow `test` gives you no role
 
 dev: revocation pending: signed out 1 min ago, Ping could not be reached; tried again for 23 h 59 min"
         );

@@ -1,17 +1,37 @@
 //! `dagpass whoami`: the person behind a profile, and how the agent knows.
 
-use dagpass_client::wire::{ProfileStatus, Status, Who};
+use dagpass_client::wire::{DeploymentStatus, ProfileStatus, Status, Who};
+use serde::Serialize;
 
-use super::status::person;
+use super::status::{deployment_token, person};
 use crate::exit::Failure;
-use crate::output;
 use crate::world::World;
+use crate::{output, time};
 
 pub(crate) fn run(world: &World, profile: Option<&str>) -> Result<(), Failure> {
     let status = world.ask(|agent| agent.status())?;
     let profile = pick(&status, profile)?;
     let Some(who) = &profile.who else { return Err(unknown(profile)) };
-    if world.json { output::json(who) } else { output::out(&lines(&profile.name, who)) }
+    let here = |one: &&DeploymentStatus| one.profile == profile.name;
+    let airflow: Vec<&DeploymentStatus> = status.deployments.iter().filter(here).collect();
+    if world.json {
+        return output::json(&Person { who, airflow });
+    }
+    let deployments = airflow.iter().map(|one| deployment(one, time::now()));
+    output::out(&(lines(&profile.name, who) + &deployments.collect::<String>()))
+}
+
+/// The person, and the Airflow deployments of this profile.
+#[derive(Serialize)]
+struct Person<'a> {
+    #[serde(flatten)]
+    who: &'a Who,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    airflow: Vec<&'a DeploymentStatus>,
+}
+
+fn deployment(one: &DeploymentStatus, now: i64) -> String {
+    format!("\n  airflow  {} at {}: {}", one.name, one.url, deployment_token(one, now))
 }
 
 /// The named profile, else the default one, else the only one.

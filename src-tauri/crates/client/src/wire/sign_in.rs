@@ -119,4 +119,17 @@ pub struct SignedOut {
     /// With `sso`: the URL that ends Ping's session, for the browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_session_url: Option<String>,
+    /// Every Airflow JWT that was bought with the session and might still live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<DeploymentSignedOut>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentSignedOut {
+    pub name: String,
+    /// `confirmed`, `unsupported`, `unconfirmed`, `pending` (never left, tried again by the next
+    /// sign-out).
+    pub revocation: String,
+    /// When the JWT ends by itself, epoch seconds.
+    pub expires_at: i64,
 }

@@ -9,12 +9,30 @@ use super::containers::Container;
 pub struct Status {
     pub agent: AgentStatus,
     pub profiles: Vec<ProfileStatus>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<DeploymentStatus>,
     /// Sign-ins that ended while the issuer could not be reached, their tokens not yet revoked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocations: Vec<OwedRevocation>,
     /// Doors for containers and far machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
+}
+
+/// An Airflow deployment of the config.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentStatus {
+    pub name: String,
+    pub url: String,
+    pub profile: String,
+    /// `exchange`: it sells its own JWT for Ping's token; `direct`: it takes Ping's.
+    pub token: String,
+    /// With `exchange`, where a JWT is held: its end, epoch seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+    /// Why the last exchange gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A refresh token that is revoked as soon as the issuer can be reached. All times are epoch seconds.

@@ -1,6 +1,7 @@
 //! Fakes of the ports. Each can misbehave on command: the clock jumps, the store fails or stays
 //! locked, the server drops the line after it has rotated, the ledger is full.
 
+mod airflow;
 mod store;
 mod values;
 
@@ -20,6 +21,7 @@ use crate::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
 use crate::time::Timestamp;
 use crate::token::{CodeVerifier, RefreshToken, TokenSet};
 
+pub use airflow::FakeAirflow;
 pub use store::FakeStore;
 pub use values::{
     ask, device_authorization, identity, offers, profile, rejected, stored, token_set,
@@ -234,6 +236,7 @@ impl AuthorizationServer for FakeServer {
 #[derive(Debug, Default)]
 pub struct FakeWitness {
     pub events: Mutex<Vec<String>>,
+    pub lines: Mutex<Vec<String>>,
     pub full: Mutex<bool>,
 }
 
@@ -244,6 +247,7 @@ impl Witness for FakeWitness {
         }
         let event = format!("{:?} {:?}", record.event, record.outcome);
         lock(&self.events).push(event.to_lowercase());
+        lock(&self.lines).push(format!("{record:?}"));
         Ok(())
     }
 }
@@ -253,6 +257,7 @@ impl Witness for FakeWitness {
 pub struct World {
     pub clock: Arc<FakeClock>,
     pub server: Arc<FakeServer>,
+    pub airflow: Arc<FakeAirflow>,
     pub store: Arc<FakeStore>,
     pub witness: Arc<FakeWitness>,
 }
@@ -262,6 +267,7 @@ impl World {
         let clock = FakeClock::at(1_000_000);
         let world = Self {
             server: FakeServer::new(&clock),
+            airflow: FakeAirflow::new(&clock),
             clock,
             store: Arc::default(),
             witness: Arc::default(),
@@ -274,6 +280,7 @@ impl World {
         Ports {
             clock: self.clock.clone(),
             server: self.server.clone(),
+            airflow: self.airflow.clone(),
             store: self.store.clone(),
             owed: self.store.clone(),
             witness: self.witness.clone(),

@@ -24,6 +24,7 @@ pub fn ask(profile: &str) -> TokenRequest {
         rejected: None,
         renewed: false,
         connection: None,
+        deployment: None,
         purpose: Purpose::Use,
     }
 }
@@ -74,6 +75,8 @@ pub fn token_set(
         scope: None,
         identity: None,
         audience: None,
+        id_token: None,
+        bought_with: None,
         disbelieved: None,
     }
 }

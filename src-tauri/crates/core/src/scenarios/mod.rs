@@ -1,5 +1,6 @@
 //! The traps of this trade, played through the broker with fakes that misbehave.
 
+mod deployment;
 mod faults;
 mod owed;
 

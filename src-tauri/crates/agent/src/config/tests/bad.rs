@@ -213,6 +213,28 @@ fn a_bad_connection_names_line_key_and_fix() {
 }
 
 #[test]
+fn a_bad_deployment_names_line_key_and_fix() {
+    for (lines, problem) in [
+        (
+            "url = \"http://airflow.corp.example\"",
+            "7:7 airflow.w.url: must be https [http is taken for loopback alone]",
+        ),
+        ("url = \"ftp://a\"", "7:7 airflow.w.url: must be https, not ftp"),
+        (
+            "token = \"direct\"\nassertion = \"id_token\"\nurl = \"https://a\"",
+            "8:13 airflow.w.assertion: is used only with token = \"exchange\"",
+        ),
+        (
+            "assertion = \"jwt\"\nurl = \"https://a\"",
+            "7:13 airflow.w.assertion: unknown variant `jwt`, expected `access_token` or `id_token`",
+        ),
+    ] {
+        let text = format!("{PROD}[airflow.w]\n{lines}\n");
+        assert_eq!(wrong(&text), [problem.to_string()], "{lines}");
+    }
+}
+
+#[test]
 fn a_mistake_below_an_overlay_is_told_once() {
     let text = format!(
         "{PROD}[connection.w]\nprofile = \"prod\"\nconn-type = \"http\"\nscopes = [\"z\"]\n[env.dev.connection.w]\nhost = \"h\"\n"

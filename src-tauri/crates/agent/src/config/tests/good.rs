@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use dagpass_core::deployment::AssertionKind;
 use dagpass_core::profile::{DevicePkce, Flow, Profile, Redirect, Scopes};
 use dagpass_core::request::{Obtain, SessionKey};
 use dagpass_core::token::AccessToken;
@@ -169,7 +170,7 @@ fn a_connection_with_a_sign_in_of_its_own_is_a_client_of_its_own() {
     ));
     let key = SessionKey { connection: Some("w".into()), ..SessionKey::of("prod") };
     let connection = config.connection("w", None).expect("ours");
-    assert_eq!((&connection.session, connection.target.obtain), (&key, Obtain::SignIn));
+    assert_eq!((&connection.session, &connection.target.obtain), (&key, &Obtain::SignIn));
     assert_eq!(connection.target.scopes, None);
     let client = config.session(&key).expect("derived");
     assert_eq!((client.client_id.as_str(), client.scopes.to_string().as_str()), ("w", "z"));
@@ -186,6 +187,53 @@ fn an_exchange_asks_for_what_the_profile_need_not_have() {
     assert_eq!(target.obtain, Obtain::Exchange);
     assert_eq!(target.resource.as_deref(), Some("https://w.example"));
     assert_eq!(target.params["audience"], "w");
+}
+
+const DEPLOYMENTS: &str = r#"
+[airflow.one]
+url = "https://airflow.corp.example/team-a/"
+assertion = "id_token"
+[airflow.two]
+url = "http://127.0.0.1:8080"
+token = "direct"
+[airflow.three]
+url = "http://127.0.0.1:8080/"
+"#;
+
+#[test]
+fn a_deployment_is_found_by_its_name_or_by_where_its_url_leads() {
+    let config = good(&format!("{PROD}{DEPLOYMENTS}"));
+    for (wanted, found) in [
+        ("one", Some("one")),
+        ("https://airflow.corp.example/team-a", Some("one")),
+        ("HTTPS://Airflow.corp.example:443/team-a/", Some("one")),
+        ("https://airflow.corp.example/team-b", None),
+        ("http://airflow.corp.example/team-a", None),
+        ("https://airflow.corp.example:8443/team-a", None),
+        ("two", Some("two")),
+        ("four", None),
+        ("", None),
+    ] {
+        let got = config.deployment(wanted).ok().map(|one| one.name.as_str());
+        assert_eq!(got, found, "{wanted}");
+    }
+    let several = config.deployment("http://127.0.0.1:8080").expect_err("two of them");
+    assert!(several.what.contains("three, two"), "{several}");
+    let missing = config.deployment("four").expect_err("none");
+    assert_eq!(missing.hint.as_deref(), Some("there are `one`, `three`, `two`"));
+}
+
+#[test]
+fn a_deployment_takes_ping_s_token_or_sells_its_own() {
+    let config = good(&format!("{PROD}{DEPLOYMENTS}"));
+    let obtain = |name: &str| config.airflow[name].target().obtain;
+    let Obtain::JwtBearer(one) = obtain("one") else { panic!("one sells") };
+    assert_eq!((one.name.as_str(), one.assertion), ("one", AssertionKind::IdToken));
+    assert_eq!(one.url, "https://airflow.corp.example/team-a");
+    let Obtain::JwtBearer(three) = obtain("three") else { panic!("three sells") };
+    assert_eq!(three.assertion, AssertionKind::AccessToken);
+    assert_eq!(obtain("two"), Obtain::Narrow);
+    assert_eq!(config.airflow["two"].session(), SessionKey::of("prod"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
         body: Zeroizing::new(body.as_bytes().to_vec()),
         retry_after: Some(Duration::from_secs(7)),
         correlation: None,
+        challenge: None,
         received_at: Timestamp::from_secs(0),
         clock_skew: None,
     }

@@ -1,0 +1,175 @@
+//! What a deployment's answer to the exchange means. Lenient in how a refusal is dressed (RFC 6749
+//! §5.2 at top level, in FastAPI's `detail`, or as its text), strict in what is a success: JSON with
+//! a token in it. Whatever a portal or proxy said is silence.
+
+use std::time::Duration;
+
+use dagpass_core::deployment::ExchangeFailure;
+use dagpass_core::ports::TokenFailure;
+use dagpass_core::token::Assertion;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::ping::answer::{Answer, text};
+use crate::ping::failure::plain;
+use crate::ping::token_endpoint::seconds;
+
+/// What FAB says where its `/auth/token` knows passwords alone.
+const PASSWORDS_ONLY: &str = "username and password must be provided";
+
+/// A JWT, and how long it lives where the server says so.
+pub(super) struct Sold {
+    pub access_token: Zeroizing<String>,
+    pub expires_in: Option<u64>,
+}
+
+impl std::fmt::Debug for Sold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sold").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+pub(super) fn sold(answer: &Answer) -> Result<Sold, ExchangeFailure> {
+    let Some(object) = answer.object() else { return Err(without_json(answer)) };
+    if (200..300).contains(&answer.status) {
+        // A token that could end its line or its header is none.
+        let sound = |token: &&str| token.bytes().all(|byte| byte.is_ascii_graphic());
+        return match text(&object, "access_token").filter(sound) {
+            Some(token) => Ok(Sold {
+                access_token: Zeroizing::new(token.to_owned()),
+                expires_in: object.get("expires_in").and_then(seconds),
+            }),
+            None => Err(silence(answer, "without a token in it")),
+        };
+    }
+    let (error, description) = refusal(&object);
+    Err(refused(answer, error, description))
+}
+
+/// `error` at top level, inside `detail`, or `detail` as text: `code: description`.
+fn refusal(object: &Map<String, Value>) -> (String, String) {
+    let standard = |object: &Map<String, Value>| {
+        let error = text(object, "error")?;
+        let description = text(object, "error_description").unwrap_or_default();
+        Some((plain(error), plain(description)))
+    };
+    let dressed = match object.get("detail") {
+        Some(Value::Object(detail)) => standard(detail),
+        Some(Value::String(detail)) => Some(spoken(detail)),
+        Some(Value::Array(_)) => Some((String::new(), "the body is not what it takes".to_owned())),
+        _ => None,
+    };
+    standard(object).or(dressed).unwrap_or_default()
+}
+
+fn spoken(detail: &str) -> (String, String) {
+    let word = |code: &str| {
+        !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    match detail.split_once(':') {
+        Some((code, rest)) if word(code) => (code.to_owned(), plain(rest)),
+        _ if word(detail) => (detail.to_owned(), String::new()),
+        _ => (String::new(), plain(detail)),
+    }
+}
+
+fn refused(answer: &Answer, error: String, description: String) -> ExchangeFailure {
+    let challenge = answer.challenge.as_deref().unwrap_or_default();
+    let error = if error.is_empty() && answer.status == 401 {
+        parameter(challenge, "error").unwrap_or(error)
+    } else {
+        error
+    };
+    match (error.as_str(), answer.status) {
+        ("insufficient_user_authentication", _) => ExchangeFailure::SignInTooOld {
+            max_age: parameter(challenge, "max_age")
+                .and_then(|age| age.parse().ok())
+                .map(Duration::from_secs),
+            description,
+        },
+        ("access_denied", _) => ExchangeFailure::AccessDenied { description },
+        ("invalid_grant", _) => ExchangeFailure::Rejected { error, description },
+        ("unsupported_grant_type", _) | ("", 404 | 405 | 422) => no_exchange(answer),
+        ("", 400) if description.to_lowercase().contains(PASSWORDS_ONLY) => no_exchange(answer),
+        ("temporarily_unavailable" | "server_error", _) | (_, 408 | 429 | 500..=599) => {
+            silence(answer, &format!("{error} {description}"))
+        }
+        ("", status) => {
+            ExchangeFailure::Misconfigured { error: format!("HTTP {status}"), description }
+        }
+        _ => ExchangeFailure::Misconfigured { error, description },
+    }
+}
+
+/// A parameter of `WWW-Authenticate: Bearer …` (RFC 6750 §3, RFC 9470 §3).
+fn parameter(challenge: &str, name: &str) -> Option<String> {
+    let (_scheme, parameters) = challenge.split_once(' ')?;
+    parameters.split(',').find_map(|one| {
+        let (key, value) = one.split_once('=')?;
+        let ours = key.trim().eq_ignore_ascii_case(name);
+        ours.then(|| plain(value.trim().trim_matches('"')))
+    })
+}
+
+fn no_exchange(answer: &Answer) -> ExchangeFailure {
+    let cause = format!("{} answered HTTP {} at its /auth/token", answer.from, answer.status);
+    ExchangeFailure::NoExchange { cause }
+}
+
+/// A page for people at 404 is a server without the route; anywhere else it is somebody between.
+fn without_json(answer: &Answer) -> ExchangeFailure {
+    match answer.status {
+        404 | 405 => no_exchange(answer),
+        300..400 => {
+            silence(answer, "a redirect, which is not followed (portal, or http for https?)")
+        }
+        _ => silence(answer, "no JSON, or half of it (captive portal or proxy?)"),
+    }
+}
+
+fn silence(answer: &Answer, what: &str) -> ExchangeFailure {
+    ExchangeFailure::Unreachable {
+        cause: format!("{} sent HTTP {}, {}", answer.from, answer.status, what.trim()),
+        retry_after: answer.retry_after,
+    }
+}
+
+/// The request could not even be made.
+pub(super) fn unsent(description: String) -> ExchangeFailure {
+    ExchangeFailure::Misconfigured { error: "config_invalid".to_owned(), description }
+}
+
+pub(super) fn unanswered(failure: TokenFailure) -> ExchangeFailure {
+    match failure {
+        TokenFailure::Unreachable { cause, retry_after, .. } => {
+            ExchangeFailure::Unreachable { cause, retry_after }
+        }
+        TokenFailure::Misconfigured { error, description } => {
+            ExchangeFailure::Misconfigured { error, description }
+        }
+        other => unsent(other.to_string()),
+    }
+}
+
+/// Some servers quote what they were sent.
+pub(super) fn without(failure: ExchangeFailure, assertion: &Assertion) -> ExchangeFailure {
+    let clean = |text: String| text.replace(assertion.expose(), "[removed]");
+    match failure {
+        ExchangeFailure::Unreachable { cause, retry_after } => {
+            ExchangeFailure::Unreachable { cause: clean(cause), retry_after }
+        }
+        ExchangeFailure::SignInTooOld { max_age, description } => {
+            ExchangeFailure::SignInTooOld { max_age, description: clean(description) }
+        }
+        ExchangeFailure::AccessDenied { description } => {
+            ExchangeFailure::AccessDenied { description: clean(description) }
+        }
+        ExchangeFailure::Rejected { error, description } => {
+            ExchangeFailure::Rejected { error: clean(error), description: clean(description) }
+        }
+        ExchangeFailure::Misconfigured { error, description } => {
+            ExchangeFailure::Misconfigured { error: clean(error), description: clean(description) }
+        }
+        plain @ (ExchangeFailure::NoExchange { .. } | ExchangeFailure::NoIdToken) => plain,
+    }
+}

@@ -1,0 +1,68 @@
+//! An Airflow deployment behind [`AirflowServer`]: its token endpoint and its logout. Decides
+//! what its answers mean; never when it is asked.
+
+mod answer;
+mod exchange;
+mod logout;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dagpass_core::deployment::{Deployment, ExchangeFailure};
+use dagpass_core::ports::{AirflowServer, Clock, Pending, Revocation};
+use dagpass_core::profile::Profile;
+use dagpass_core::token::{AccessToken, Assertion, TokenSet};
+
+use crate::ping::http::Http;
+
+/// How long may an exchange take? Less than a caller waits for the agent, so that he hears which
+/// server is away.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// One for the whole agent.
+pub(crate) struct Airflow {
+    http: Http,
+}
+
+impl std::fmt::Debug for Airflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Airflow")
+    }
+}
+
+impl Airflow {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { http: Http::new(clock) }
+    }
+}
+
+impl AirflowServer for Airflow {
+    fn exchange<'a>(
+        &'a self,
+        profile: &'a Profile,
+        deployment: &'a Deployment,
+        assertion: &'a Assertion,
+    ) -> Pending<'a, Result<TokenSet, ExchangeFailure>> {
+        Box::pin(async move {
+            let bought = exchange::exchange(&self.http, profile, deployment, assertion);
+            match tokio::time::timeout(EXCHANGE_TIMEOUT, bought).await {
+                Ok(outcome) => outcome,
+                Err(_elapsed) => Err(ExchangeFailure::Unreachable {
+                    cause: format!("no answer within {} s", EXCHANGE_TIMEOUT.as_secs()),
+                    retry_after: None,
+                }),
+            }
+        })
+    }
+
+    fn log_out<'a>(
+        &'a self,
+        profile: &'a Profile,
+        deployment: &'a Deployment,
+        token: &'a AccessToken,
+    ) -> Pending<'a, Revocation> {
+        Box::pin(logout::log_out(&self.http, profile, deployment, token))
+    }
+}

@@ -1,0 +1,71 @@
+//! What a caller hears when a deployment sold no JWT.
+
+use std::time::Duration;
+
+use crate::deployment::{Deployment, ExchangeFailure};
+use crate::error::{ErrorCode, Refusal};
+use crate::profile::Profile;
+
+pub fn exchange(profile: &Profile, deployment: &Deployment, failure: &ExchangeFailure) -> Refusal {
+    let (name, because) = (&deployment.name, failure.to_string());
+    match failure {
+        ExchangeFailure::Unreachable { .. } => {
+            let what = format!("Airflow `{name}` cannot be reached at {}", deployment.url);
+            Refusal::new(ErrorCode::TemporarilyUnavailable, what)
+                .because(because)
+                .hint("check the network or VPN; it is tried again by itself")
+        }
+        ExchangeFailure::NoIdToken => {
+            let what = format!("there is no ID token for Airflow `{name}`");
+            Refusal::new(ErrorCode::LoginRequired, what).because(because).hint(format!(
+                "run `dagpass login {}`, or set `assertion = \"access_token\"` in `[airflow.{name}]`",
+                profile.name
+            ))
+        }
+        ExchangeFailure::NoExchange { .. } => {
+            let what = format!("Airflow `{name}` takes no Ping token in exchange for its own");
+            Refusal::new(ErrorCode::InvalidTarget, what).because(because).hint(format!(
+                "set `token = \"direct\"` in `[airflow.{name}]`, or add the exchange to the server: `dagpass airflow setup --server`"
+            ))
+        }
+        ExchangeFailure::SignInTooOld { max_age, .. } => {
+            let what = format!("Airflow `{name}` asks for a newer sign-in");
+            let limit = max_age.map(limit).unwrap_or_default();
+            Refusal::new(ErrorCode::InsufficientUserAuthentication, what)
+                .because(format!("{because}{limit}"))
+                .hint(format!("run `dagpass login {} --fresh`", profile.name))
+        }
+        ExchangeFailure::AccessDenied { .. } => {
+            Refusal::new(ErrorCode::AccessDenied, format!("Airflow `{name}` gives you no role"))
+                .because(format!("{because} (none of your groups is mapped to a role there)"))
+                .hint("`dagpass airflow roles` shows which group gives which role; `dagpass whoami` shows yours")
+        }
+        ExchangeFailure::Rejected { .. } => {
+            let what = format!("Airflow `{name}` refuses the token that Ping gave");
+            Refusal::new(ErrorCode::InvalidToken, what).because(because).hint(format!(
+                "compare issuer, audience and client of profile `{}` with the server's settings; the session is kept",
+                profile.name
+            ))
+        }
+        ExchangeFailure::Misconfigured { error, .. } => {
+            let code = match error.as_str() {
+                "invalid_request" | "unsupported_grant_type" => ErrorCode::InvalidRequest,
+                "unauthorized_client" => ErrorCode::UnauthorizedClient,
+                "invalid_client" => ErrorCode::InvalidClient,
+                _ => ErrorCode::ServerError,
+            };
+            Refusal::new(code, format!("Airflow `{name}` refuses the exchange"))
+                .because(because)
+                .hint("the server's log says more; the session is kept")
+        }
+    }
+}
+
+fn limit(max_age: Duration) -> String {
+    let minutes = max_age.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, _) => format!(" (at most {} s old)", max_age.as_secs()),
+        (hours, 0) => format!(" (at most {hours} h old)"),
+        (hours, rest) => format!(" (at most {hours} h {rest} min old)"),
+    }
+}

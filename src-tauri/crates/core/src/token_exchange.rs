@@ -1,0 +1,42 @@
+//! RFC 8693: a token for another audience, with the profile's own token as subject token. Decides
+//! which token is handed in; no refresh token is sent.
+
+use crate::ports::Grant;
+use crate::refresh::{Refresh, landing};
+use crate::refusals;
+use crate::request::Target;
+use crate::slot::{Cause, Landing};
+
+impl Refresh {
+    /// RFC 8693, with the profile's own token as subject token. No refresh token is sent.
+    pub(crate) async fn exchange(&self) -> Landing {
+        let profile = &self.slot.profile();
+        let base = self.base_token().await?;
+        let grant =
+            Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
+        let lane = self.lane.acquire().await;
+        let answer = self.ports.server.redeem(profile, grant).await;
+        drop(lane);
+        let set = match answer {
+            Ok(set) => set,
+            Err(failure) => {
+                let refusal = refusals::token(profile, &failure);
+                self.record_failure(&refusal)?;
+                return Err(refusal);
+            }
+        };
+        let active = self.active()?;
+        self.publish(&active, set)
+    }
+
+    async fn base_token(&self) -> Landing {
+        let now = self.ports.clock.now();
+        let base = Target::default();
+        let held = self.slot.held().cache.get(&base).cloned();
+        if let Some(token) = held.filter(|token| now < token.refresh_at) {
+            return Ok(token);
+        }
+        let refresh = Self { target: base, cause: Cause::Expiry, ..self.clone() };
+        landing(refresh.once()).await
+    }
+}
