@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::wait::until;
 use crate::world::World;
 
 /// `dagpass container up` for a project in this world; its folder, and what it says in JSON.
@@ -27,7 +28,8 @@ fn up(world: &World, more: &[&str]) -> (PathBuf, Value) {
 
 /// What lies in the folder; the scan may find it there and nowhere else.
 fn capability(world: &World, folder: &Path) -> String {
-    let text = std::fs::read_to_string(folder.join("capability")).unwrap();
+    // After a restart the agent's own socket answers before its doors do.
+    let text = until("the capability", || std::fs::read_to_string(folder.join("capability")).ok());
     world.secret("capability of a container", &text);
     text
 }
