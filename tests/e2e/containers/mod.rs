@@ -1,6 +1,7 @@
 //! Doors for containers (statements 20, 22, 29 and 30): who passes, what it gets, and that nothing of
 //! it is left once a door is closed.
 
+mod compose;
 mod inside;
 mod port;
 mod socket;

@@ -61,7 +61,7 @@ fn s29_the_port_takes_the_engines_names_and_its_own_capability_and_keeps_its_num
     assert_eq!(status(port, &engine, endpoint["capability"].as_str().unwrap()), 401);
 
     world.restart_agent();
-    until("the port", || TcpStream::connect(("127.0.0.1", u16::try_from(port).unwrap())).ok());
+    until("the door", || folder.join("agent.sock").exists().then_some(()));
     assert_eq!(status(port, &engine, &capability(&world, &folder)), 200);
     let again = up(&world, &["--port", "--host", "elsewhere"]).1;
     assert_eq!(again["rules"]["port"]["port"], port, "a port that was found is kept");

@@ -51,6 +51,8 @@ fn command_lines_of_the_manual_are_taken() {
         "dagpass airflow setup --print env",
         "dagpass airflow setup --write env --file .env",
         "dagpass airflow setup --undo",
+        "dagpass airflow setup --for compose --wheel w.whl --service web --env dev",
+        "dagpass airflow setup --for compose --undo",
         "dagpass airflow setup --server",
         "dagpass airflow setup --server --for-ping pingam --issuer https://i --client c --out d --force",
         "dagpass airflow roles prod --group a --group b --check --json",

@@ -13,6 +13,7 @@ use crate::{output, system};
 
 mod backend;
 mod cfg;
+mod compose;
 mod roles;
 mod server;
 mod shell;
@@ -27,9 +28,10 @@ pub(crate) enum Airflow {
         after_help = "Examples:\n  dagpass airflow setup                    # shows what would be written\n  \
         dagpass airflow setup --write cfg\n  dagpass airflow setup --write env --file .env\n  \
         dagpass airflow setup --undo\n  \
+        dagpass airflow setup --for compose --wheel ./airflow_provider_dagpass-0.1.0-py3-none-any.whl\n  \
         dagpass airflow setup --server --url https://airflow.corp.example --out ./airflow-ping"
     )]
-    Setup(Setup),
+    Setup(Box<Setup>),
     /// Show which Airflow roles a person's groups give, and why
     #[command(
         after_help = "Examples:\n  dagpass airflow roles                    # for the person signed in\n  \
@@ -56,8 +58,19 @@ pub(crate) struct Setup {
     /// Which environment's connections this Airflow gets
     #[arg(long)]
     env: Option<String>,
+    /// For a whole layout: every file it needs
+    #[arg(long = "for", id = "layout", value_enum, value_name = "LAYOUT", conflicts_with_all = ["print", "write", "file"])]
+    layout: Option<Layout>,
+    #[command(flatten)]
+    compose: compose::Compose,
     #[command(flatten)]
     server: server::Server,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Layout {
+    /// docker-compose.override.yml: the project's door for its containers
+    Compose,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,6 +86,9 @@ pub(crate) fn run(world: &World, command: Airflow) -> Result<(), Failure> {
     };
     if setup.server.server {
         return server::run(world, &setup.server);
+    }
+    if let Some(Layout::Compose) = setup.layout {
+        return compose::run(world, &setup.compose, setup.env.as_deref(), setup.undo);
     }
     let form = setup.write.or(setup.print).unwrap_or(Form::Cfg);
     if setup.undo {

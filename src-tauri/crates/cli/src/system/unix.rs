@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+/// Elsewhere containers run in a virtual machine, which shares files and no sockets.
+pub(crate) const SHARES_SOCKETS: bool = cfg!(target_os = "linux");
+
 /// Replaces this process; comes back only where that fails.
 pub(crate) fn become_program(mut command: Command) -> io::Result<ExitCode> {
     Err(command.exec())

@@ -11,6 +11,9 @@ use windows_sys::Win32::System::Console::{
     SetConsoleMode,
 };
 
+/// Containers run in a virtual machine, which shares files and no sockets.
+pub(crate) const SHARES_SOCKETS: bool = false;
+
 /// Runs the program in our place; there is no exec here.
 pub(crate) fn become_program(mut command: Command) -> io::Result<ExitCode> {
     attend(command.spawn()?)

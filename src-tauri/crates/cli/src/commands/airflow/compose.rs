@@ -1,0 +1,255 @@
+//! `dagpass airflow setup --for compose`: writes `docker-compose.override.yml`, which mounts the
+//! project's door into every service that runs Airflow's code. Never touches docker-compose.yaml, a
+//! Dockerfile, or an override that is somebody's: that one's owner is shown the block to paste.
+
+mod services;
+mod text;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dagpass_client::wire::{Container, ContainerAsk, ContainerPort};
+
+use crate::exit::Failure;
+use crate::output;
+use crate::world::World;
+use services::Service;
+use text::{Reach, Wiring};
+
+/// What compose reads, in the order in which it looks.
+const BASES: [&str; 4] =
+    ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+#[derive(Debug, Args)]
+pub(crate) struct Compose {
+    /// compose: the services that run Airflow's code, where they cannot be told; repeat for several
+    #[arg(long, value_name = "NAME", requires = "layout")]
+    service: Vec<String>,
+    /// compose: the provider's wheel, installed when a service starts
+    #[arg(long, value_name = "PATH", requires = "layout")]
+    wheel: Option<PathBuf>,
+}
+
+pub(super) fn run(
+    world: &World,
+    args: &Compose,
+    env: Option<&str>,
+    undo: bool,
+) -> Result<(), Failure> {
+    let (base, text) = base()?;
+    let file = beside(&base);
+    if undo {
+        take_back(&file)?;
+        return super::done(world, "restored", &file);
+    }
+    let services = chosen(args, &text)?;
+    if text.contains("AIRFLOW__SECRETS__BACKEND:") || text.contains("AIRFLOW__SECRETS__BACKEND=") {
+        let what = format!("{} names a secrets backend already", base.display());
+        return Err(Failure::new("config_invalid", what)
+            .hint("take it out there, and name it as `next` in AIRFLOW__SECRETS__BACKEND_KWARGS"));
+    }
+    let wheel = wheel(args)?;
+    let door = door(world)?;
+    let wiring = Wiring {
+        services: &services,
+        folder: &door.folder,
+        reach: reach(&door),
+        env,
+        wheel: &wheel,
+    };
+    let new = text::override_file(&wiring);
+    match fs::read_to_string(&file) {
+        Ok(present) if present == new => return super::done(world, "unchanged", &file),
+        Ok(_) => {
+            output::out(&text::block(&wiring))?;
+            return Err(Failure::new("conflict", format!("{} is there already", file.display()))
+                .because("it would lose its comments if it were taken apart")
+                .hint("paste the block above into it, or move it away"));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(super::cannot_write(&file, error)),
+    }
+    let (_, written) = super::companions(&file);
+    super::keep(&written, &new)?;
+    fs::write(&file, &new).map_err(|error| super::cannot_write(&file, error))?;
+    super::done(world, "written", &file)
+}
+
+/// The file that compose would take in the current folder.
+fn base() -> Result<(PathBuf, String), Failure> {
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::usage("the current folder is gone").because(error))?;
+    let base = BASES.iter().map(|name| here.join(name)).find(|path| path.exists());
+    let Some(base) = base else {
+        return Err(Failure::new("not_found", format!("{} has no compose file", here.display()))
+            .hint("go to the folder with docker-compose.yaml"));
+    };
+    let text = fs::read_to_string(&base).map_err(|error| {
+        Failure::new("not_found", format!("{} cannot be read", base.display())).because(error)
+    })?;
+    Ok((base, text))
+}
+
+/// The override that compose takes with this base: one that is there under any of its names, else ours.
+fn beside(base: &Path) -> PathBuf {
+    let name = base.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').next().unwrap_or_default();
+    let named = |end: &str| base.with_file_name(format!("{stem}.override.{end}"));
+    Some(named("yaml")).filter(|path| path.exists()).unwrap_or_else(|| named("yml"))
+}
+
+fn chosen(args: &Compose, text: &str) -> Result<Vec<String>, Failure> {
+    if !args.service.is_empty() {
+        return Ok(args.service.clone());
+    }
+    let found = services::of_airflow(text);
+    let (as_root, wired): (Vec<Service>, Vec<Service>) =
+        found.into_iter().partition(|service| service.as_root);
+    for service in as_root {
+        output::say(&format!("note: {} runs as root and is left as it is", service.name));
+    }
+    if wired.is_empty() {
+        return Err(Failure::new(
+            "not_found",
+            "no service here is Airflow's, as far as can be told",
+        )
+        .hint("name them: `--service NAME`"));
+    }
+    Ok(wired.into_iter().map(|service| service.name).collect())
+}
+
+fn wheel(args: &Compose) -> Result<PathBuf, Failure> {
+    let given = args.wheel.as_deref().ok_or_else(|| {
+        Failure::usage("which wheel do the services install?").hint("give --wheel PATH")
+    })?;
+    let named = given.extension().is_some_and(|end| end == "whl");
+    let found = fs::canonicalize(given).ok().filter(|path| named && path.is_file());
+    found.ok_or_else(|| Failure::usage(format!("{} is no wheel", given.display())))
+}
+
+/// The project's door as it stands, with whatever rules it was given; else a new one.
+fn door(world: &World) -> Result<Container, Failure> {
+    let here = fs::canonicalize(".")
+        .map_err(|error| Failure::usage("the current folder is gone").because(error))?;
+    let project = here.display().to_string();
+    let doors = world.ask(|agent| agent.containers())?.containers;
+    let own = |door: &Container| !door.rules.remote && door.rules.project == project;
+    if let Some(door) = doors.into_iter().find(own) {
+        return Ok(door);
+    }
+    let port = (!crate::system::SHARES_SOCKETS).then(|| ContainerPort {
+        bind: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        port: 0,
+        hosts: Vec::new(),
+    });
+    let uids = uids(&fs::read_to_string(here.join(".env")).unwrap_or_default());
+    let ask = ContainerAsk { project, uids, port, ..ContainerAsk::default() };
+    world.ask(|agent| agent.open_container(&ask))
+}
+
+/// `AIRFLOW_UID` of the project's `.env`, as Airflow's own compose file has it; else the usual ones.
+fn uids(env_file: &str) -> Vec<u32> {
+    let value = env_file.lines().find_map(|line| line.trim().strip_prefix("AIRFLOW_UID="));
+    let uid = value.and_then(|value| value.trim().trim_matches(['"', '\'']).parse().ok());
+    uid.filter(|uid| *uid != 0).into_iter().collect()
+}
+
+fn reach(door: &Container) -> Reach<'_> {
+    match &door.rules.port {
+        None => Reach::Socket,
+        Some(port) => Reach::Port {
+            host: port.hosts.first().map_or("host.docker.internal", String::as_str),
+            port: port.port,
+            bridge: (!port.bind.is_loopback()).then(|| port.bind.to_string()),
+        },
+    }
+}
+
+fn take_back(file: &Path) -> Result<(), Failure> {
+    let (_, written) = super::companions(file);
+    let nothing = |error: std::io::Error| {
+        let what = format!("{} was not written by us", file.display());
+        Failure::new("not_found", what).because(error)
+    };
+    let expected = fs::read_to_string(&written).map_err(nothing)?;
+    let present = fs::read_to_string(file).map_err(nothing)?;
+    if present != expected {
+        let failure = Failure::new("conflict", format!("{} was changed since", file.display()));
+        return Err(failure.hint("take our block out by hand"));
+    }
+    for path in [file, &written] {
+        fs::remove_file(path).map_err(|error| super::cannot_write(path, error))?;
+    }
+    output::say("note: the project's door stays open; `dagpass container down` closes it");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STOCK: &str = include_str!("../../../../../../tests/cases/compose/docker-compose.yaml");
+    const WRITTEN: &str =
+        include_str!("../../../../../../tests/cases/compose/docker-compose.override.yml");
+
+    #[test]
+    fn the_override_of_airflow_s_own_compose_file_is_this_one() {
+        let services = chosen(&Compose { service: Vec::new(), wheel: None }, STOCK).unwrap();
+        let wiring = Wiring {
+            services: &services,
+            folder: "/home/ada $/.local/state/dagpass/containers/etl-0a1b2c3d",
+            reach: Reach::Socket,
+            env: Some("dev"),
+            wheel: Path::new("/home/ada/airflow_provider_dagpass-0.1.0-py3-none-any.whl"),
+        };
+        let text = text::override_file(&wiring);
+        assert_eq!(text, WRITTEN, "{text}");
+    }
+
+    #[test]
+    fn a_port_is_named_to_the_services_and_a_bridge_gets_its_name_too() {
+        let services = ["airflow-scheduler".to_owned()];
+        let text = |bridge: Option<&str>| {
+            let bridge = bridge.map(str::to_owned);
+            let reach = Reach::Port { host: "host.docker.internal", port: 21_300, bridge };
+            let wheel = Path::new("/w.whl");
+            text::override_file(&Wiring {
+                services: &services,
+                folder: "/f",
+                reach,
+                env: None,
+                wheel,
+            })
+        };
+        let near = text(None);
+        assert!(near.contains("DAGPASS_TCP: \"host.docker.internal:21300\""), "{near}");
+        assert!(!near.contains("DAGPASS_SOCKET") && !near.contains("extra_hosts"), "{near}");
+        let far = text(Some("172.17.0.1"));
+        assert!(far.contains("- \"host.docker.internal:172.17.0.1\""), "{far}");
+    }
+
+    #[test]
+    fn an_override_is_named_like_its_base_and_one_that_is_there_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = |name: &str| folder.path().join(name);
+        for (base, name) in [
+            ("docker-compose.yaml", "docker-compose.override.yml"),
+            ("docker-compose.yml", "docker-compose.override.yml"),
+            ("compose.yaml", "compose.override.yml"),
+        ] {
+            assert_eq!(beside(&named(base)), named(name));
+        }
+        fs::write(named("compose.override.yaml"), "").unwrap();
+        assert_eq!(beside(&named("compose.yaml")), named("compose.override.yaml"));
+    }
+
+    #[test]
+    fn airflow_s_uid_is_read_from_the_project_s_env() {
+        assert_eq!(uids("A=1\nAIRFLOW_UID=1000\n"), [1000]);
+        assert_eq!(uids("AIRFLOW_UID='50000'"), [50_000]);
+        for none in ["", "AIRFLOW_UID=", "AIRFLOW_UID=0", "#AIRFLOW_UID=7"] {
+            assert!(uids(none).is_empty(), "{none}");
+        }
+    }
+}
