@@ -160,10 +160,11 @@ fn wire(
     about: About,
 ) -> Api {
     let ping = Arc::new(Ping::new(clock.clone()));
+    let airflow = Arc::new(Airflow::new(clock.clone()));
     let broker = Broker::new(Ports {
         clock: clock.clone(),
         server: ping.clone(),
-        airflow: Arc::new(Airflow::new(clock.clone())),
+        airflow: airflow.clone(),
         store: store.clone(),
         owed: store.clone(),
         witness: ledger.clone(),
@@ -177,8 +178,8 @@ fn wire(
         callbacks: Arc::new(LoopbackCallbacks::default()),
         random,
     };
-    let parts =
-        Parts { broker, config: config.clone(), ping, store, sign_in, witness: ledger.clone() };
+    let (config, witness) = (config.clone(), ledger.clone());
+    let parts = Parts { broker, config, ping, airflow, store, sign_in, witness };
     Api::new(parts, about)
 }
 

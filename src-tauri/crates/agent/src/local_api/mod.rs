@@ -6,6 +6,7 @@ mod containers;
 mod crowd;
 mod deployments;
 mod dressed;
+mod drift;
 mod guard;
 mod preview;
 mod purge;
@@ -41,6 +42,7 @@ pub(crate) use capability::random;
 pub(crate) use containers::Containers;
 pub(crate) use server::{Loopback, serve};
 
+use crate::airflow::Airflow;
 use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
 use crate::ping::Ping;
@@ -57,6 +59,7 @@ pub(crate) struct Api {
     pub(crate) broker: Broker,
     pub(crate) config: Arc<ConfigFile>,
     pub(crate) ping: Arc<Ping>,
+    pub(crate) airflow: Arc<Airflow>,
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) witness: Arc<dyn Witness>,
@@ -89,6 +92,7 @@ pub(crate) struct Parts {
     pub(crate) broker: Broker,
     pub(crate) config: Arc<ConfigFile>,
     pub(crate) ping: Arc<Ping>,
+    pub(crate) airflow: Arc<Airflow>,
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) witness: Arc<dyn Witness>,
@@ -100,6 +104,7 @@ impl Api {
             broker: parts.broker,
             config: parts.config,
             ping: parts.ping,
+            airflow: parts.airflow,
             store: parts.store,
             clock: parts.sign_in.clock.clone(),
             witness: parts.witness,

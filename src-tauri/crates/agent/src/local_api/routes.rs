@@ -12,7 +12,7 @@ use dagpass_core::request::Caller;
 use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, containers, preview, purge, roles, runs, sign_in, status, tokens};
+use super::{Api, Asked, containers, drift, preview, purge, roles, runs, sign_in, status, tokens};
 use crate::config::WriteFailure;
 use crate::doctor::{self, Proxies};
 
@@ -129,6 +129,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
         containers: &api.containers.shown(),
+        deployments: &drift::Look { api, asked },
     };
     Ok(reply::json(&doctor::examine(&scene).await))
 }
