@@ -13,6 +13,7 @@ mod purge;
 mod reply;
 mod roles;
 mod routes;
+mod run_events;
 mod runs;
 mod server;
 mod sign_in;
@@ -40,6 +41,7 @@ use dagpass_core::time::Timestamp;
 
 pub(crate) use capability::random;
 pub(crate) use containers::Containers;
+pub(crate) use run_events::tell_of_dropped;
 pub(crate) use server::{Loopback, serve};
 
 use crate::airflow::Airflow;
@@ -47,12 +49,13 @@ use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
 use crate::ping::Ping;
 use crate::system::{self, LocalListener};
+use crate::task_runs::TaskRuns;
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use sign_in::SignIns;
 
 /// The name of the capability in `endpoint.json`: good for everything, until the agent ends.
-const ENDPOINT: &str = "endpoint";
+pub(crate) const ENDPOINT: &str = "endpoint";
 
 /// What the routes work with.
 pub(crate) struct Api {
@@ -63,6 +66,7 @@ pub(crate) struct Api {
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) about: About,
     /// Told when the agent should end.
@@ -96,6 +100,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) task_runs: Arc<TaskRuns>,
 }
 
 impl Api {
@@ -108,6 +113,7 @@ impl Api {
             store: parts.store,
             clock: parts.sign_in.clock.clone(),
             witness: parts.witness,
+            task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),
             about,
