@@ -47,7 +47,6 @@ impl Broker {
                         safety: Safety::Kept,
                         unanswered,
                         trouble: None,
-                        answered_at: None,
                     }))
                 }
             },
@@ -86,7 +85,6 @@ impl Broker {
             slot.profile().refresh_margin,
             self.ports.clock.chance(),
         );
-        let answered_at = Some(set.received_at);
         let mut held = slot.held();
         held.cache.clear();
         held.refused.clear();
@@ -97,7 +95,6 @@ impl Broker {
             safety,
             unanswered: None,
             trouble: None,
-            answered_at,
         }));
         Ok(())
     }

@@ -11,6 +11,7 @@ impl Refresh {
     /// RFC 8693, with the profile's own token as subject token. No refresh token is sent.
     pub(crate) async fn exchange(&self) -> Landing {
         let profile = &self.slot.profile();
+        let before = self.active()?.stored.signed_in_at;
         let base = self.base_token().await?;
         let grant =
             Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
@@ -26,6 +27,10 @@ impl Refresh {
             }
         };
         let active = self.active()?;
+        // No turn was held meanwhile, and the token is that of whoever was signed in then.
+        if active.stored.signed_in_at != before {
+            return Err(refusals::signed_out(profile));
+        }
         self.publish(&active, set)
     }
 

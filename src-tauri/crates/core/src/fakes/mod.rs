@@ -190,6 +190,7 @@ impl AuthorizationServer for FakeServer {
             let presented = match grant {
                 Grant::RefreshToken { token, .. } => token.expose().to_owned(),
                 Grant::TokenExchange { subject_token, .. } => {
+                    let _open = self.gate.lock().await;
                     let now = self.clock.now();
                     let name = format!("exchanged-{}", subject_token.expose());
                     return Ok(token_set(&name, None, now, now.plus(*lock(&self.lifetime))));
