@@ -60,8 +60,6 @@ mod rotation;
 #[cfg(test)]
 mod run_child;
 #[cfg(test)]
-mod run_events;
-#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod scan_finds_leaks;

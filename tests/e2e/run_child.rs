@@ -57,3 +57,17 @@ fn the_capability_dies_with_the_child() {
     assert_eq!(ask(endpoint["capability"].as_str().unwrap()), 200, "the agent's own still works");
     scene.close();
 }
+
+#[test]
+fn the_runs_environment_is_meant_where_the_child_names_none() {
+    let scene = Scene::configured(
+        Setting::of(Family::PingOne),
+        "\n[env.dev.connection.lake]\nconn-type = \"http\"\n\n\
+         [env.qa.connection.lake]\nconn-type = \"http\"\n",
+    );
+    scene.sign_in();
+    let script = format!("unset DAGPASS_ENV; '{TOKEN}' token --connection lake > /dev/null");
+    scene.world.cli(&["run", "--", "sh", "-c", &script]).expect(1);
+    scene.world.cli(&["run", "--env", "qa", "--", "sh", "-c", &script]).expect(0);
+    scene.close();
+}

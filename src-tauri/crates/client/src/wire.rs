@@ -11,7 +11,6 @@ mod doctor;
 mod endpoint;
 mod purge;
 mod roles;
-mod run_events;
 mod runs;
 mod sign_in;
 mod status;
@@ -27,7 +26,6 @@ pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use purge::PurgeReply;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
-pub use run_events::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
 pub use runs::{RunAsk, RunReply};
 pub use sign_in::{
     DESKTOP_VARIABLES, DeploymentSignedOut, PastedCallback, SignInAsk, SignInEvent, SignOutAsk,

@@ -4,7 +4,6 @@
 mod answer;
 mod exchange;
 mod logout;
-mod look;
 #[cfg(test)]
 mod tests;
 

@@ -107,6 +107,15 @@ async fn serve_local<S>(api: Arc<Api>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let guest = api.crowd.welcome(true);
+    let (caller, started_at) = local_caller(peer);
+    let visit = Visit { started_at, ..Visit::usual(Door::Local, caller) };
+    converse(api, stream, visit, guest).await;
+}
+
+/// The process at the other end of a socket or pipe, with its start mark.
+pub(super) fn local_caller(peer: Peer) -> (Caller, Option<u64>) {
+    let peer = peer.examined();
     let caller = Caller {
         transport: if cfg!(windows) { Transport::Pipe } else { Transport::Socket },
         uid: peer.uid,
@@ -114,9 +123,7 @@ where
         executable: peer.executable,
         ..Caller::default()
     };
-    let guest = api.crowd.welcome(true);
-    let visit = Visit { started_at: peer.started_at, ..Visit::usual(Door::Local, caller) };
-    converse(api, stream, visit, guest).await;
+    (caller, peer.started_at)
 }
 
 async fn serve_tcp(api: Arc<Api>, listener: TcpListener, port: u16) {
@@ -232,7 +239,8 @@ async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<I
         return turned_away(refused);
     }
     let presented = head.headers.get(AUTHORIZATION);
-    let Some(caller) = identify(api, visit, presented.map(|value| value.as_bytes())).await else {
+    let presented = presented.map(|value| value.as_bytes());
+    let Some(Known { caller, env }) = identify(api, visit, presented).await else {
         return reply::bare(StatusCode::UNAUTHORIZED);
     };
     guest.proven.store(true, Ordering::Relaxed);
@@ -251,7 +259,8 @@ async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<I
     if !json && matches!(head.method, Method::POST | Method::PUT) {
         return reply::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    let asked = Asked { method: head.method, path, body, caller, started_at: visit.started_at };
+    let (method, started_at) = (head.method, visit.started_at);
+    let asked = Asked { method, path, body, caller, env, started_at };
     routes::route(api, asked).await
 }
 
@@ -268,11 +277,17 @@ fn turned_away(refused: Refused) -> Reply {
     })
 }
 
+/// Who sent a request, and the environment that its capability was made for.
+struct Known {
+    caller: Caller,
+    env: Option<String>,
+}
+
 /// The caller, by its capability alone where it presents one; by the socket's peer where not.
-async fn identify(api: &Api, visit: &Visit, presented: Option<&[u8]>) -> Option<Caller> {
+async fn identify(api: &Api, visit: &Visit, presented: Option<&[u8]>) -> Option<Known> {
     let mut caller = visit.caller.clone();
     let Some(header) = presented else {
-        return visit.needs_no_capability().then_some(caller);
+        return visit.needs_no_capability().then_some(Known { caller, env: None });
     };
     // A door for containers takes what was made for it, and nothing else; no other door takes that.
     let (capabilities, misses) = match &visit.through {
@@ -284,7 +299,7 @@ async fn identify(api: &Api, visit: &Visit, presented: Option<&[u8]>) -> Option<
         misses.store(0, Ordering::Relaxed);
         caller.capability = Some(holder.id);
         caller.narrowed_to = holder.narrowed_to;
-        return Some(caller);
+        return Some(Known { caller, env: holder.env });
     }
     let mut record = Record::new(Event::Refused, Outcome::Denied, &caller);
     record.reason = Some("the capability is not valid");

@@ -7,7 +7,7 @@ use dagpass_client::wire::{
 };
 use dagpass_core::broker::SessionView;
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::request::Caller;
+use dagpass_core::request::{Caller, Narrowing};
 use dagpass_core::session::{
     ActiveSession, Horizon, HorizonSource, Safety, SessionState, TroubleKind,
 };
@@ -17,18 +17,10 @@ use super::{Api, containers, deployments};
 
 /// As much of it as the caller may ask for.
 pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
-    let mut profiles = Vec::new();
     let narrowing = caller.narrowed_to.clone().unwrap_or_default();
-    let sessions = api.broker.sessions();
-    for view in sessions.into_iter().filter(|one| narrowing.covers_profile(&one.key.profile)) {
-        if matches!(view.state, SessionState::Unloaded)
-            && let Err(refusal) = api.broker.load_session(&view.key).await
-        {
-            tracing::debug!(%refusal, "session not loaded");
-        }
-        let loaded = api.broker.session(&view.key).unwrap_or(view);
-        profiles.push(profile(api, &loaded));
-    }
+    let mut views = api.broker.sessions();
+    views.retain(|view| narrowing.covers_profile(&view.key.profile));
+    let profiles = loaded(api, views).await.iter().map(|view| profile(api, view)).collect();
     let health = api.store.health();
     let config = api.config.current();
     let problem = api.config.problems().into_iter().next();
@@ -50,7 +42,7 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
         },
         profiles,
         deployments: deployments::status(api),
-        revocations: owed(api).await,
+        revocations: owed(api, &narrowing).await,
         containers: if containers::is_holder(caller.capability.as_deref().unwrap_or_default()) {
             Vec::new()
         } else {
@@ -59,7 +51,23 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
     }
 }
 
-async fn owed(api: &Api) -> Vec<OwedRevocation> {
+/// Reads those that were not read yet: all at once, because each may wait for a keychain.
+async fn loaded(api: &Api, views: Vec<SessionView>) -> Vec<SessionView> {
+    let mut reading = tokio::task::JoinSet::new();
+    for view in views.iter().filter(|view| matches!(view.state, SessionState::Unloaded)) {
+        let (broker, key) = (api.broker.clone(), view.key.clone());
+        reading.spawn(async move { broker.load_session(&key).await });
+    }
+    while let Some(read) = reading.join_next().await {
+        if let Ok(Err(refusal)) = read {
+            tracing::debug!(%refusal, "session not loaded");
+        }
+    }
+    let now = |view: SessionView| api.broker.session(&view.key).unwrap_or(view);
+    views.into_iter().map(now).collect()
+}
+
+async fn owed(api: &Api, narrowing: &Narrowing) -> Vec<OwedRevocation> {
     let known = api.broker.owed_revocations().await.unwrap_or_else(|failure| {
         tracing::warn!(%failure, "owed revocations not read");
         Vec::new()
@@ -71,7 +79,8 @@ async fn owed(api: &Api) -> Vec<OwedRevocation> {
         retry_at: one.retry_at.as_secs(),
         forget_at: one.forget_at().as_secs(),
     };
-    known.iter().map(reply).collect()
+    let covered = known.iter().filter(|one| narrowing.covers_profile(&one.session.profile));
+    covered.map(reply).collect()
 }
 
 pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
@@ -99,7 +108,7 @@ pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
             .map(str::to_owned)
             .collect(),
         signed_in_at: active.map(|session| session.stored.signed_in_at.as_secs()),
-        horizons: horizons(api, view, active),
+        horizons: horizons(view, active),
     }
 }
 
@@ -153,9 +162,11 @@ pub(super) fn source(source: IdentitySource) -> &'static str {
     }
 }
 
-fn horizons(api: &Api, view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
+fn horizons(view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
     let none = || HorizonReply { at: None, source: "none".to_owned() };
-    let learned = api.task_runs.learned(&view.key, &view.profile);
+    let stored = |horizon: fn(&ActiveSession, &SessionView) -> Horizon| {
+        active.map_or_else(none, |session| reply(horizon(session, view)))
+    };
     Horizons {
         access_token: view.token.as_ref().map_or_else(none, |token| HorizonReply {
             at: Some(token.set.expires_at.as_secs()),
@@ -166,11 +177,11 @@ fn horizons(api: &Api, view: &SessionView, active: Option<&ActiveSession>) -> Ho
             }
             .to_owned(),
         }),
-        refresh_token: active.map_or_else(none, |session| {
-            reply(session.stored.refresh_horizon(view.profile.refresh_lifetime))
+        refresh_token: stored(|session, view| {
+            session.stored.refresh_horizon(view.profile.refresh_lifetime)
         }),
-        session: active.map_or_else(none, |session| {
-            reply(session.stored.session_horizon(view.profile.session_lifetime, learned))
+        session: stored(|session, view| {
+            session.stored.session_horizon(view.profile.session_lifetime)
         }),
     }
 }
@@ -178,16 +189,12 @@ fn horizons(api: &Api, view: &SessionView, active: Option<&ActiveSession>) -> Ho
 fn reply(horizon: Horizon) -> HorizonReply {
     HorizonReply {
         at: horizon.at.map(|at| at.as_secs()),
-        source: source_word(horizon.source).to_owned(),
-    }
-}
-
-pub(super) const fn source_word(source: HorizonSource) -> &'static str {
-    match source {
-        HorizonSource::Server => "server",
-        HorizonSource::Claim => "exp claim",
-        HorizonSource::Profile => "profile",
-        HorizonSource::Observed => "observed",
-        HorizonSource::Unknown => "unknown",
+        source: match horizon.source {
+            HorizonSource::Server => "server",
+            HorizonSource::Claim => "exp claim",
+            HorizonSource::Profile => "profile",
+            HorizonSource::Unknown => "unknown",
+        }
+        .to_owned(),
     }
 }

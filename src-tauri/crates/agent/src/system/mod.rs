@@ -24,7 +24,7 @@ use macos as process;
 use windows as process;
 
 pub use process::{
-    ended, executable, harden, listener_holder, parent, process_alive, started_at, tcp_peer_uid,
+    ended, executable, harden, listener_holder, process_alive, started_at, tcp_peer_uid,
 };
 #[cfg(unix)]
 pub use unix::{
@@ -44,6 +44,7 @@ pub struct Peer {
     pub uid: Option<u32>,
     pub pid: Option<u32>,
     /// The system's own start mark (ticks, seconds or FILETIME): tells a reused pid from the first.
+    /// This and the executable are there once the peer was [examined](Self::examined).
     pub started_at: Option<u64>,
     pub executable: Option<PathBuf>,
 }
@@ -56,11 +57,16 @@ impl Peer {
     }
 
     fn of(uid: Option<u32>, pid: Option<u32>) -> Self {
+        Self { uid, pid, ..Self::default() }
+    }
+
+    /// Reads what the process is. Not within `accept`: the next caller waits for that one.
+    #[must_use]
+    pub fn examined(self) -> Self {
         Self {
-            uid,
-            pid,
-            started_at: pid.and_then(started_at),
-            executable: pid.and_then(executable),
+            started_at: self.pid.and_then(started_at),
+            executable: self.pid.and_then(executable),
+            ..self
         }
     }
 }

@@ -26,6 +26,7 @@ async fn a_peer_is_named_by_uid_pid_start_and_executable() {
     let _client = StdStream::connect(&place).unwrap();
     let (_stream, peer) = listener.accept().await.unwrap();
     assert!(peer.is_ours());
+    let peer = peer.examined();
     assert_eq!(peer.pid, Some(std::process::id()));
     assert_eq!(peer.executable, Some(std::env::current_exe().unwrap().canonicalize().unwrap()));
     assert!(process_alive(std::process::id(), peer.started_at));

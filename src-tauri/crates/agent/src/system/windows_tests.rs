@@ -24,6 +24,7 @@ async fn a_peer_is_named_by_pid_start_and_executable() {
     let _client = ClientOptions::new().open(&place).unwrap();
     let (_stream, peer) = listener.accept().await.unwrap();
     assert!(peer.is_ours());
+    let peer = peer.examined();
     assert_eq!(peer.pid, Some(std::process::id()));
     let (seen, own) = (peer.executable.unwrap(), std::env::current_exe().unwrap());
     assert_eq!(seen.file_name(), own.file_name());

@@ -106,15 +106,9 @@ impl Way {
 
     async fn converse_local(self, stream: LocalStream, peer: Peer) {
         let guest = self.gate.crowd.welcome(self.gate.is_remote());
-        let caller = Caller {
-            transport: if cfg!(windows) { Transport::Pipe } else { Transport::Socket },
-            uid: peer.uid,
-            pid: peer.pid,
-            executable: peer.executable,
-            ..Caller::default()
-        };
+        let (caller, started_at) = server::local_caller(peer);
         let door = Door::Container(Arc::new(["localhost".to_owned()]));
-        let visit = Visit { started_at: peer.started_at, ..self.visit(door, caller) };
+        let visit = Visit { started_at, ..self.visit(door, caller) };
         server::converse(self.api, stream, visit, guest).await;
     }
 

@@ -48,8 +48,10 @@ fn drifted(reply: &RolesReply) -> Failure {
 
 fn text(reply: &RolesReply, now: i64) -> String {
     let mut lines = vec![format!("{} at {}, by {}", reply.airflow, reply.url, reply.file)];
-    lines.push(whose(&reply.person, now));
-    lines.extend(given(&reply.person, &reply.mapped));
+    if let Some(person) = &reply.person {
+        lines.push(whose(person, now));
+        lines.extend(given(person, &reply.mapped));
+    }
     lines.extend(reply.check.iter().flat_map(compared));
     lines.join("\n")
 }
@@ -120,7 +122,7 @@ mod tests {
             file: "/etc/roles.json".into(),
             claim: "groups".into(),
             digest: "d1".into(),
-            person: PersonRoles {
+            person: Some(PersonRoles {
                 groups: vec!["data-eng".into(), "ops".into(), "everyone".into()],
                 source: "id_token".into(),
                 profile: Some("prod".into()),
@@ -132,10 +134,14 @@ mod tests {
                 ]),
                 unmapped: vec!["everyone".into()],
                 refused: false,
-            },
+            }),
             mapped: vec!["data-eng".into(), "ops".into()],
             check: None,
         }
+    }
+
+    fn person(reply: &mut RolesReply) -> &mut PersonRoles {
+        reply.person.as_mut().unwrap()
     }
 
     #[test]
@@ -154,7 +160,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_groups_that_would_have_counted() {
         let mut reply = reply();
-        reply.person = PersonRoles {
+        *person(&mut reply) = PersonRoles {
             groups: vec!["everyone".into()],
             source: "given".into(),
             profile: None,
