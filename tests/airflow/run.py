@@ -116,6 +116,13 @@ def rehearse(version: str, args: argparse.Namespace) -> int:
     return rehearsal.rehearse(version, args)
 
 
+def container(version: str, _args: argparse.Namespace) -> int:
+    """Airflow as another uid without a network, by a door for containers: needs `DAGPASS_PROGRAM`."""
+    import container as inside
+
+    return inside.run(version)
+
+
 def server(_version: str, args: argparse.Namespace) -> int:
     """The shared deployment's side: a real API server and the independent provider."""
     with tempfile.TemporaryDirectory(prefix="dagpass-server-") as scratch:
@@ -156,7 +163,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for command in (prepare, unit, clients, lint, dag, rehearse, server):
+    for command in (prepare, unit, clients, lint, dag, rehearse, container, server):
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
         if command is server:

@@ -20,6 +20,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     // `airflow setup --server` writes what one of these servers starts with.
     test::build(house)?;
     let program = house.target.join("debug/dagpass");
+    runner(house).arg("container").env("DAGPASS_PROGRAM", &program).minutes(5).run()?;
     runner(house).arg("server").env("DAGPASS_PROGRAM", program).minutes(5).run()?;
     Ok(Outcome::Done)
 }
