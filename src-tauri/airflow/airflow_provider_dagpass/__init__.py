@@ -11,6 +11,9 @@
 ``hooks``            the connection type ``dagpass_http``
 ``suppliers``        tokens as Databricks and Kafka ask for them
 ``keyring_backend``  the token of ``airflowctl``
+``commands``         `airflow dagpass …`
+``auth_options``     the section `[dagpass_auth]` as Airflow lists it
+``auth_manager``     the shared deployment's side, which nothing else imports
 
 Nothing is imported here: a secrets backend is loaded by every ``airflow`` command.
 """

@@ -62,4 +62,10 @@ def test_the_same_routes_stand_before_another_auth_manager(client: TestClient, m
         assert roles.json()["you"] == {"username": "alice", "roles": ["USER"]}
     refused = client.post("/auth/token", json={**grant, "assertion": mint.token(groups=[])})
     assert (refused.status_code, refused.json()["error"]) == (403, AccessDenied.error)
+    behind_a_prefix = FastAPI()
+    behind_a_prefix.mount("/airflow", client.app)
+    prefixed = TestClient(behind_a_prefix).post(
+        "/airflow/auth/token/cli", json={**grant, "assertion": mint.token()}
+    )
+    assert prefixed.status_code == 201
     assert client.post("/auth/token/cli", json={**grant, "assertion": 7}).json()["error"] == "invalid_request"

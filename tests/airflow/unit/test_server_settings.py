@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_dagpass.auth_manager import settings
+from airflow_provider_dagpass.auth_manager.delay import removed_group_bites_within
 from airflow_provider_dagpass.auth_options import SECTION
 
 GOOD = {
@@ -77,6 +78,30 @@ def test_loopback_alone_may_do_without_tls() -> None:
 
 def test_the_secret_is_in_no_text_of_the_settings() -> None:
     assert "hidden" not in repr(read(client_secret="hidden"))
+
+
+class Conf(dict[str, int]):
+    """Airflow's configuration, whole numbers only."""
+
+    def getint(self, section: str, key: str, fallback: int) -> int:
+        return self.get(f"{section}.{key}", fallback)
+
+
+@pytest.mark.parametrize(
+    ("typed", "conf", "api", "web"),
+    [
+        ({}, {}, 43200 + 30 + 3600 + 30, None),
+        ({"accept": "direct"}, {}, 43200 + 30 + 30, None),
+        ({"max_auth_age": "3600", "leeway": "0"}, {"fab.cache_ttl": 1}, 3600 + 3600 + 1, None),
+        ({}, {"api_auth.jwt_expiration_time": 600}, 43200 + 30 + 600 + 30, None),
+        ({}, {"fab.session_max_lifetime_minutes": 60}, 43200 + 30 + 3600 + 30, 43200 + 30 + 3600 + 30),
+        ({"absent_auth_time": "accept"}, {"fab.session_max_lifetime_minutes": 60}, None, None),
+    ],
+)
+def test_the_longest_delay_is_computed_from_the_settings(
+    typed: dict[str, str], conf: dict[str, int], api: int | None, web: int | None
+) -> None:
+    assert removed_group_bites_within(read(**typed), Conf(conf)) == {"api": api, "web": web}
 
 
 def test_every_option_is_listed_with_the_default_that_holds() -> None:

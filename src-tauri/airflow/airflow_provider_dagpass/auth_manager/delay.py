@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_dagpass.auth_manager.settings import LONGEST_JWT, Settings
+from airflow_provider_dagpass.auth_manager.settings import LONGEST_JWT, SEEN_SECONDS, Settings
 
 Seconds = int | None
 
@@ -19,8 +19,10 @@ def removed_group_bites_within(settings: Settings, conf: Any) -> dict[str, Secon
     cached = _number(conf, "fab", "cache_ttl", 30)
     api: Seconds = None
     if not settings.accept_absent_auth_time:
-        longest_jwt = min(LONGEST_JWT, _number(conf, "api_auth", "jwt_expiration_time", 86400))
-        api = settings.max_auth_age + settings.leeway + longest_jwt + cached
+        api = settings.max_auth_age + settings.leeway + SEEN_SECONDS
+        if "exchange" in settings.accept:
+            longest_jwt = min(LONGEST_JWT, _number(conf, "api_auth", "jwt_expiration_time", 86400))
+            api = settings.max_auth_age + settings.leeway + longest_jwt + cached
     session = 60 * _number(conf, "fab", "session_max_lifetime_minutes", 0)
     web = None
     if session and not settings.accept_absent_auth_time:

@@ -36,12 +36,15 @@ from airflow_provider_dagpass.auth_manager.refusal import (
     UnsupportedGrant,
 )
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFileError
-from airflow_provider_dagpass.auth_manager.settings import LONGEST_JWT, SettingsError, from_airflow
+from airflow_provider_dagpass.auth_manager.settings import (
+    LONGEST_JWT,
+    SEEN_SECONDS,
+    SettingsError,
+    from_airflow,
+)
 
 log = logging.getLogger(__name__)
 
-#: How long is a Ping bearer remembered as checked, in seconds? As long as FAB remembers a user.
-SEEN_SECONDS = 30
 #: How many bearers are remembered at once?
 MOST_SEEN = 4096
 

@@ -26,6 +26,8 @@ MOST_LEEWAY = 120
 MAX_AUTH_AGE = 12 * 3600
 #: How long does an Airflow JWT live at most, in seconds?
 LONGEST_JWT = 3600
+#: How long is a Ping bearer remembered as checked, in seconds? As long as FAB remembers a user.
+SEEN_SECONDS = 30
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 Read = Callable[[str], str]
