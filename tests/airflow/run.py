@@ -36,7 +36,7 @@ def prepare(version: str, _args: argparse.Namespace) -> int:
     """Make what the other commands need, and check that Airflow sees the provider."""
     with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
         home = venvs.airflow_home(version, Path(scratch))
-        env = _wired(home)
+        env = wired(home)
         listed = _airflow(version, env, "providers", "list", "--output", "plain", capture=True)
         if "airflow-provider-dagpass" not in (listed.stdout or ""):
             print(listed.stdout, "error: Airflow does not list the provider", file=sys.stderr)
@@ -89,12 +89,7 @@ def lint(_version: str, _args: argparse.Namespace) -> int:
 def dag(version: str, args: argparse.Namespace, said: io.StringIO | None = None) -> int:
     """Run one DAG against the agent of this environment."""
     with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
-        env = _wired(venvs.airflow_home(version, Path(scratch))) | {
-            "DAGPASS_TEST_CONNECTION": args.connection,
-            "DAGPASS_TEST_ENDPOINT": urlsplit(args.api).path or "/",
-            "DAGPASS_TEST_SECONDS": str(args.seconds),
-            "DAGPASS_TEST_TOKENS": str(args.tokens),
-        }
+        env = wired(venvs.airflow_home(version, Path(scratch))) | asked(args)
         started = time.monotonic()
         done = _airflow(version, env, "dags", "test", args.name, capture=said is not None)
         if said is not None:
@@ -107,6 +102,29 @@ def dag(version: str, args: argparse.Namespace, said: io.StringIO | None = None)
             flush=True,
         )
         return code
+
+
+def long(version: str, args: argparse.Namespace) -> int:
+    """A job that outlives many tokens, against this environment's agent and the issuer's own count."""
+    import long
+
+    return long.long(version, args)
+
+
+def live(version: str, args: argparse.Namespace) -> int:
+    """What only the real agent of this environment can show, and the figures."""
+    with tempfile.TemporaryDirectory(prefix="dagpass-live-") as scratch:
+        env = venvs.environment(Path(scratch)) | {
+            "DAGPASS_CACHE": str(venvs.cache().parent),
+            "DAGPASS_TEST_AIRFLOW": version,
+            "DAGPASS_TEST_API": args.api,
+            "DAGPASS_TEST_CONTROL": args.control,
+            "PYTHONPATH": str(venvs.package()),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [str(venvs.python(version)), "-m", "pytest", "-q", "-rP", "-p", "no:cacheprovider"]
+        where = ["--basetemp", f"{scratch}/tests", str(venvs.HERE / "live")]
+        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
 
 
 def rehearse(version: str, args: argparse.Namespace) -> int:
@@ -137,7 +155,17 @@ def server(_version: str, args: argparse.Namespace) -> int:
         return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
 
 
-def _wired(home: Path) -> dict[str, str]:
+def asked(args: argparse.Namespace) -> dict[str, str]:
+    """What the DAGs read of their environment."""
+    return {
+        "DAGPASS_TEST_CONNECTION": args.connection,
+        "DAGPASS_TEST_ENDPOINT": urlsplit(args.api).path or "/",
+        "DAGPASS_TEST_SECONDS": str(args.seconds),
+        "DAGPASS_TEST_TOKENS": str(args.tokens),
+    }
+
+
+def wired(home: Path) -> dict[str, str]:
     return venvs.environment(home) | {
         "AIRFLOW__SECRETS__BACKEND": BACKEND,
         "PYTHONPATH": str(venvs.package()),
@@ -163,7 +191,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for command in (prepare, unit, clients, lint, dag, rehearse, container, server):
+    for command in (prepare, unit, clients, lint, dag, long, live, rehearse, container, server):
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
         if command is server:
@@ -178,15 +206,23 @@ def _arguments() -> argparse.Namespace:
             sub.set_defaults(airflow="3.3")
             continue
         sub.add_argument(
-            "--airflow", choices=[*venvs.VERSIONS, "all"], default="3.3" if command is dag else "all"
+            "--airflow", choices=[*venvs.VERSIONS, "all"], default="3.3" if command in (dag, long, live) else "all"
         )
         if command is unit:
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
-        if command in (dag, rehearse):
+        if command in (dag, long, rehearse):
             sub.add_argument("--seconds", type=float, default=16, help="how long the long tasks call")
             sub.add_argument("--tokens", type=int, default=3, help="how many tokens they must have seen")
         if command is dag:
             sub.add_argument("name", choices=DAGS)
+        if command is long:
+            sub.add_argument("way", choices=("both", "plain"))
+            sub.add_argument("--lifetime", type=float, required=True, help="seconds that a token lives")
+        if command is live:
+            sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
+        if command in (long, live):
+            sub.add_argument("--control", required=True, help="URL of the sandbox's control routes")
+        if command in (dag, long, live):
             sub.add_argument(
                 "--api",
                 required=True,

@@ -7,9 +7,15 @@ use crate::{
     verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 17] = [
+const VERBS: [(&str, Verb, &str); 19] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
+    (
+        "long",
+        demo::long::short,
+        "a job that outlives its tokens, on LocalExecutor and in `dags test`",
+    ),
+    ("long-300", demo::long::run, "the same for five minutes"),
     ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
     ("setup", setup::run, "install what is missing, saying what and why"),
     ("fmt", fmt::run, "format every crate (--check only looks)"),

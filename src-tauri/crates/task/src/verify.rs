@@ -12,7 +12,7 @@ use crate::{
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 11] = [
+const STEPS: [(&str, Verb); 12] = [
     ("setup", setup::run),
     ("format", fmt::check),
     ("lint", lint::run),
@@ -22,6 +22,7 @@ const STEPS: [(&str, Verb); 11] = [
     ("airflow", airflow::run),
     ("demo", demo::run),
     ("demo-2.11", demo::on_older_airflow),
+    ("long", demo::long::short),
     ("windows", windows::run),
     ("macos", macos::run),
 ];
@@ -30,8 +31,11 @@ const STEPS: [(&str, Verb); 11] = [
 const LEFT_OUT: [&str; 3] = [deny::LEFT_OUT, windows::LEFT_OUT, macos::LEFT_OUT];
 
 /// What is too long for every day.
-const RELEASE_STEPS: [(&str, Verb, &str); 2] =
-    [("release", release::run, release::ADDS), ("bench", bench::run, bench::ADDS)];
+const RELEASE_STEPS: [(&str, Verb, &str); 3] = [
+    ("long-300", demo::long::run, demo::long::ADDS),
+    ("release", release::run, release::ADDS),
+    ("bench", bench::run, bench::ADDS),
+];
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     let mut steps = STEPS.to_vec();

@@ -2,6 +2,7 @@
 //! API saw. Fails under three distinct tokens or on any 401.
 
 mod api_log;
+pub(crate) mod long;
 mod stage;
 
 use crate::Outcome;
@@ -30,17 +31,7 @@ pub(crate) fn on_older_airflow(house: &House) -> Result<Outcome, Failure> {
 }
 
 fn play(house: &House, version: &str) -> Result<Outcome, Failure> {
-    setup::packages(For::Build)?;
-    setup::packages(For::Airflow)?;
-    say("building dagpass, its agent and the sandbox");
-    // All of it: one choice of features, so that the tests later build nothing again.
-    Shell::new("cargo")
-        .words("build --workspace --bins --quiet --locked")
-        .inside(&house.root)
-        .minutes(20)
-        .run()?;
-    say(&format!("Airflow {version} from PyPI, in an environment of its own (once)"));
-    airflow(house).words(&format!("prepare --airflow {version}")).run()?;
+    prepared(house, version)?;
     let stage = Stage::set(house, TOKEN_SECONDS)?;
     say("\nsign in: the sandbox's Alice approves the code by herself");
     stage.dagpass("login --device").run()?;
@@ -65,6 +56,21 @@ fn play(house: &House, version: &str) -> Result<Outcome, Failure> {
     log.verdict(TOKENS)?;
     say(&format!("\ndemo on Airflow {version}: {}", log.summary()));
     Ok(Outcome::Done)
+}
+
+/// The programs, and an Airflow that sees the provider.
+fn prepared(house: &House, version: &str) -> Result<(), Failure> {
+    setup::packages(For::Build)?;
+    setup::packages(For::Airflow)?;
+    say("building dagpass, its agent and the sandbox");
+    // All of it: one choice of features, so that the tests later build nothing again.
+    Shell::new("cargo")
+        .words("build --workspace --bins --quiet --locked")
+        .inside(&house.root)
+        .minutes(20)
+        .run()?;
+    say(&format!("Airflow {version} from PyPI, in an environment of its own (once)"));
+    airflow(house).words(&format!("prepare --airflow {version}")).run()
 }
 
 fn airflow(house: &House) -> Shell {
