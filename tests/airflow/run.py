@@ -206,7 +206,9 @@ def _arguments() -> argparse.Namespace:
             sub.set_defaults(airflow="3.3")
             continue
         sub.add_argument(
-            "--airflow", choices=[*venvs.VERSIONS, "all"], default="3.3" if command in (dag, long, live) else "all"
+            "--airflow",
+            choices=[*venvs.VERSIONS, "all"],
+            default="3.3" if command in (dag, long, live) else "all",
         )
         if command is unit:
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")

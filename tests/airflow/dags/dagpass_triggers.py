@@ -72,9 +72,7 @@ class WatchOperator(BaseOperator):
 
 
 with DAG("dagpass_deferred", schedule=None, start_date=datetime(2026, 1, 1), catchup=False):
-    HttpOperator(
-        task_id="call", http_conn_id=CONNECTION, method="GET", endpoint=ENDPOINT, deferrable=True
-    )
+    HttpOperator(task_id="call", http_conn_id=CONNECTION, method="GET", endpoint=ENDPOINT, deferrable=True)
 
 with DAG("dagpass_watch", schedule=None, start_date=datetime(2026, 1, 1), catchup=False):
     WatchOperator(task_id="watch")

@@ -38,7 +38,13 @@ def plain_api() -> Iterator[str]:
 def test_a_project_s_own_tests_pass(
     airflow_env: dict[str, str], plain_api: str, tmp_path: Path, agent: str
 ) -> None:
-    env = airflow_env | {"DAGPASS_TEST_AGENT": agent, "DAGPASS_TEST_PLAIN_API": plain_api}
+    dags = str(PROJECT / "dags")
+    env = airflow_env | {
+        "AIRFLOW__CORE__DAGS_FOLDER": dags,
+        "PYTHONPATH": f"{airflow_env['PYTHONPATH']}:{dags}",
+        "DAGPASS_TEST_AGENT": agent,
+        "DAGPASS_TEST_PLAIN_API": plain_api,
+    }
     if agent == "away":
         env["DAGPASS_SOCKET"] = str(tmp_path / "nobody.sock")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(PROJECT)]

@@ -9,9 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from executor import ENDED, LocalAirflow
-
 import venvs
+from executor import ENDED, LocalAirflow
 
 #: How long is the agent stopped? Well under its clients' limit of ten seconds.
 STOPPED_SECONDS = 5.0
@@ -49,7 +48,8 @@ def test_a_stopped_agent_holds_up_the_lookups_and_never_the_loop(
     event = json.loads(report.read_text())
     print(
         f"triggerer: {len(event['statuses'])} calls, the longest {event['longest']:.2f} s "
-        f"(agent stopped for {STOPPED_SECONDS:.0f} s), the loop late by {1000 * event['late']:.0f} ms at worst"
+        f"(agent stopped for {STOPPED_SECONDS:.0f} s), "
+        f"the loop late by {1000 * event['late']:.0f} ms at worst"
     )
     assert set(event["statuses"]) == {200}
     assert event["longest"] > STOPPED_SECONDS / 2, "the agent was not asked while it was stopped"

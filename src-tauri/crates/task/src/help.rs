@@ -7,9 +7,10 @@ use crate::{
     verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 19] = [
+const VERBS: [(&str, Verb, &str); 20] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
+    ("live", demo::live::run, "the Airflow provider with the real agent, and its figures"),
     (
         "long",
         demo::long::short,

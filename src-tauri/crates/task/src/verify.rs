@@ -12,7 +12,7 @@ use crate::{
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 12] = [
+const STEPS: [(&str, Verb); 13] = [
     ("setup", setup::run),
     ("format", fmt::check),
     ("lint", lint::run),
@@ -22,6 +22,7 @@ const STEPS: [(&str, Verb); 12] = [
     ("airflow", airflow::run),
     ("demo", demo::run),
     ("demo-2.11", demo::on_older_airflow),
+    ("live", demo::live::run),
     ("long", demo::long::short),
     ("windows", windows::run),
     ("macos", macos::run),

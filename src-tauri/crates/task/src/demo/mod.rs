@@ -2,6 +2,7 @@
 //! API saw. Fails under three distinct tokens or on any 401.
 
 mod api_log;
+pub(crate) mod live;
 pub(crate) mod long;
 mod stage;
 

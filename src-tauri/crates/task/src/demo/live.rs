@@ -1,0 +1,23 @@
+//! The provider with the real agent, signed in at the sandbox: refusals, a running triggerer, a person's
+//! own pytest, the example DAGs, and the figures. The tests themselves are `tests/airflow/live`.
+
+use super::stage::Stage;
+use super::{AIRFLOW, airflow, prepared};
+use crate::Outcome;
+use crate::house::House;
+use crate::shell::Failure;
+
+/// How long does a token live there? Longer than any of these tests counts refreshes.
+const TOKEN_SECONDS: u32 = 60;
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    prepared(house, AIRFLOW)?;
+    let stage = Stage::set(house, TOKEN_SECONDS)?;
+    stage.dagpass("login --device").run()?;
+    stage
+        .inside_world(airflow(house))
+        .words(&format!("live --airflow {AIRFLOW} --api {}", stage.api()))
+        .words(&format!("--control {}", stage.control()))
+        .run()?;
+    Ok(Outcome::Done)
+}
