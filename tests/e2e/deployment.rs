@@ -24,6 +24,8 @@ struct Shared {
     /// Every assertion that was handed in.
     assertions: Mutex<Vec<String>>,
     revoked: Mutex<BTreeSet<String>>,
+    /// What it says it maps; no such route where there is none.
+    roles: Mutex<Option<Value>>,
     /// What comes instead of an answer, until it is taken away.
     fault: Mutex<Option<Fault>>,
     ended: AtomicBool,
@@ -44,6 +46,7 @@ impl Deployment {
             lifetime,
             assertions: Mutex::default(),
             revoked: Mutex::default(),
+            roles: Mutex::default(),
             fault: Mutex::default(),
             ended: AtomicBool::new(false),
         });
@@ -67,6 +70,10 @@ impl Deployment {
 
     pub(crate) fn fault(&self, fault: Option<Fault>) {
         *self.shared.fault.lock().unwrap() = fault;
+    }
+
+    pub(crate) fn maps(&self, roles: Value) {
+        *self.shared.roles.lock().unwrap() = Some(roles);
     }
 
     pub(crate) fn assertions(&self) -> Vec<String> {
@@ -132,6 +139,9 @@ impl Shared {
             "POST /auth/token" => {
                 let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
                 assert_eq!(body["grant_type"], grant, "{body}");
+                if body["assertion"].is_null() {
+                    return json(400, json!({ "error": "invalid_request" }));
+                }
                 let mut assertions = self.assertions.lock().unwrap();
                 assertions.push(body["assertion"].as_str().unwrap().to_owned());
                 let token = jwt(assertions.len());
@@ -140,6 +150,12 @@ impl Shared {
             "GET /api/v2/auth/logout" => {
                 self.revoked.lock().unwrap().insert(bearer.to_owned());
                 answer(307, "text/plain", "")
+            }
+            "GET /auth/dagpass/roles" if bearer.starts_with("e30.airflow-jwt") => {
+                match &*self.roles.lock().unwrap() {
+                    Some(roles) => json(200, roles.clone()),
+                    None => json(404, json!({ "detail": "Not Found" })),
+                }
             }
             _ if self.revoked.lock().unwrap().contains(bearer) => {
                 json(403, json!({ "detail": "Invalid JWT token" }))

@@ -60,6 +60,8 @@ mod rotation;
 #[cfg(test)]
 mod run_child;
 #[cfg(test)]
+mod run_events;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod scan_finds_leaks;

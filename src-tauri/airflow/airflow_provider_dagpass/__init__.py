@@ -5,6 +5,7 @@
 ``aio``              the same from an event loop, which never waits
 ``context``          which DAG, task and run asks
 ``secrets``          the secrets backend: connections that only the agent knows
+``plugin``           the listener's way into Airflow; ``listener`` tells the agent which task runs
 ``auth``             the per-request ``requests`` auth object
 ``tokens``           a token for code that owns its client
 ``masking``          tokens made known to Airflow's masker

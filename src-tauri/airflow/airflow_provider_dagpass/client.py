@@ -20,6 +20,8 @@ __all__ = ["AGENT", "Agent", "AgentAway", "DagpassError"]
 #: How long may one question take in all, with connecting and asking again? Airflow sets no limit
 #: of its own, and a lookup is synchronous.
 TOTAL_SECONDS = 10.0
+#: And one that tells of a run, which no task may wait for?
+EVENT_SECONDS = 1.0
 
 
 class Agent:
@@ -50,18 +52,22 @@ class Agent:
             raise _unusable("an answer without `access_token`")
         return answer
 
-    def _post(self, path: str, ask: dict[str, Any]) -> dict[str, Any]:
-        body = json.dumps({key: value for key, value in ask.items() if value}).encode()
-        deadline = transport.Deadline(TOTAL_SECONDS)
+    def run_event(self, **event: Any) -> dict[str, Any]:
+        """What happened to a run or task; fields as ``POST /v1/run-events``."""
+        return self._post("/v1/run-events", event, EVENT_SECONDS)
+
+    def _post(self, path: str, ask: dict[str, Any], seconds: float = TOTAL_SECONDS) -> dict[str, Any]:
+        body = json.dumps({key: value for key, value in ask.items() if value or value == 0}).encode()
+        deadline = transport.Deadline(seconds)
         if self._pid != os.getpid():
             self._forget()
         lock = self._lock
         if not lock.acquire(timeout=deadline.left()):
-            raise _slow()
+            raise _slow(seconds)
         try:
             status, payload = self._exchange(path, body, deadline)
         except TimeoutError:
-            raise _slow() from None
+            raise _slow(seconds) from None
         except (OSError, http.client.HTTPException) as error:
             raise _unusable(type(error).__name__) from None
         finally:
@@ -134,8 +140,8 @@ def _read(status: int, payload: bytes) -> dict[str, Any]:
     )
 
 
-def _slow() -> DagpassError:
-    text = f"the agent did not answer within {TOTAL_SECONDS:.0f} seconds"
+def _slow(seconds: float) -> DagpassError:
+    text = f"the agent did not answer within {seconds:.0f} seconds"
     return DagpassError("temporarily_unavailable", text, hint="run `dagpass doctor`")
 
 

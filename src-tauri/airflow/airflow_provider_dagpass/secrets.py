@@ -89,16 +89,12 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
         return json.dumps(found) if found is not None else None
 
     def _asks_agent(self, conn_id: str, team_name: str | None) -> bool:
-        if _switched_off() or _set_in_environment(conn_id, team_name):
+        if context.switched_off() or _set_in_environment(conn_id, team_name):
             return False
         if self._unknown:
             log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._unknown))
             self._unknown = []
         return True
-
-
-def _switched_off() -> bool:
-    return os.environ.get("DAGPASS_AIRFLOW", "").lower() == "off"
 
 
 def _set_in_environment(conn_id: str, team_name: str | None) -> bool:

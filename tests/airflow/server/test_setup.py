@@ -1,9 +1,9 @@
-"""What `dagpass airflow setup --server` writes is what an API server starts with, and people come in."""
+"""What `dagpass airflow setup --server` writes is what an API server starts with, and people come in; the
+laptop's preview is what that server gives."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ import pytest
 
 import stage
 import venvs
+from laptop import PROGRAM, Laptop
 
-PROGRAM = Path(os.environ.get("DAGPASS_PROGRAM") or venvs.HERE.parents[1] / "target" / "debug" / "dagpass")
 PRODUCTS = {
     "pingone": "https://auth.pingone.eu/b8a1/as",
     "pingfederate": "https://sso.corp.example:9031",
@@ -126,3 +126,41 @@ def test_a_person_logs_in_by_the_redirect_uri_that_was_named(deployment: Deploym
     assert bearer, deployment.server.log()[-3000:]
     told = deployment.server.get("/auth/dagpass/roles", bearer).json()
     assert told["you"]["roles"] == ["Viewer"]
+
+
+@pytest.fixture(scope="module")
+def laptop(deployment: Deployment) -> Iterator[Laptop]:
+    laptop = Laptop(deployment.provider, deployment.server.url)
+    laptop.sign_in("alice")
+    yield laptop
+    laptop.close()
+
+
+def test_the_preview_is_what_the_server_gives_and_both_map_the_same(laptop: Laptop) -> None:
+    told = laptop.told("airflow", "roles", "prod", "--check")
+    assert told["check"]["in_sync"] is True
+    assert sorted(told["person"]["roles"]) == sorted(told["check"]["you"]) == ["Op", "User"]
+    assert told["digest"] == told["check"]["digest"]
+    found = {one["detail"]: one["verdict"] for one in laptop.told("doctor") if one["check"] == "airflow"}
+    assert [verdict for detail, verdict in found.items() if "`prod`" in detail] == ["ok", "ok"]
+
+
+def test_a_file_that_says_otherwise_is_drift(laptop: Laptop) -> None:
+    before = laptop.roles.read_text()
+    other = {**stage.ROLES["roles"], "Analysts": ["Op"]}  # type: ignore[dict-item]
+    stage.kept_in(laptop.folder, laptop.roles.name, {**stage.ROLES, "roles": other})
+    try:
+        checked = laptop.dagpass("airflow", "roles", "prod", "--check")
+    finally:
+        laptop.roles.write_text(before)
+    assert checked.returncode == 1
+    assert "Analysts: here Op, there Viewer" in checked.stdout
+
+
+def test_a_server_that_has_no_such_route_is_never_in_sync(laptop: Laptop) -> None:
+    """The same Airflow below another path, where its own page answers."""
+    checked = laptop.dagpass("airflow", "roles", "elsewhere", "--check")
+    assert checked.returncode == 1
+    assert "cannot tell" in checked.stderr
+    assert "airflow-provider-dagpass[fab]" in checked.stderr
+    assert "sync" not in checked.stdout

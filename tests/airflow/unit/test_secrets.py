@@ -132,11 +132,12 @@ def test_the_running_task_is_told_and_a_parse_is_named(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["airflow", "dag-processor"])
     DagpassBackend().get_connection("x")
+    monkeypatch.setattr(sys, "argv", ["airflow", "tasks"])
     for name, value in {"DAG_ID": "d", "TASK_ID": "t", "DAG_RUN_ID": "r", "TRY_NUMBER": "2"}.items():
         monkeypatch.setenv(f"AIRFLOW_CTX_{name}", value)
     DagpassBackend().get_connection("x")
     assert agent.asks[0].json["context"] == {"purpose": "dag-parse"}
-    assert agent.asks[1].json["context"] == {"dag_id": "d", "task_id": "t", "run_id": "r", "try": "2"}
+    assert agent.asks[1].json["context"] == {"dag_id": "d", "task_id": "t", "run_id": "r", "try_number": "2"}
 
 
 @pytest.fixture

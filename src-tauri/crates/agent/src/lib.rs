@@ -6,8 +6,9 @@
 //! 3. `local_api`: who may ask, and what is answered
 //! 4. [`ping`]: the authorization server; [`callback`] and [`browser`]: the person's way to it
 //! 5. [`keychain`]: where refresh tokens live
-//! 6. `ledger`, `scheduler`, [`instance`], [`system`]: the record, the clockwork, the floor
-//! 7. `tray`: the icon, where there is a desktop
+//! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
+//! 7. `ledger`, `scheduler`, [`instance`], [`system`]: the record, the clockwork, the floor
+//! 8. `tray`: the icon, where there is a desktop
 
 mod airflow;
 pub mod browser;
@@ -25,6 +26,7 @@ pub mod roles;
 mod scheduler;
 mod start;
 pub mod system;
+mod task_runs;
 mod telemetry;
 mod tray;
 

@@ -8,7 +8,7 @@ use dagpass_core::broker::Broker;
 
 use crate::config::ConfigFile;
 use crate::ledger::Ledger;
-use crate::local_api::Api;
+use crate::local_api::{Api, tell_of_dropped};
 
 /// How often is there something to look at? A 5 s token is due 1.25 s before its end.
 const TICK: Duration = Duration::from_millis(500);
@@ -40,8 +40,16 @@ impl Scheduler {
     }
 
     async fn seldom(&self) {
-        let ledger = self.ledger.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || ledger.sync()).await {
+        let (ledger, runs) = (self.ledger.clone(), self.api.task_runs.clone());
+        runs.note_ends(&self.broker.sessions());
+        if let Err(refusal) = tell_of_dropped(&self.api, runs.untold()) {
+            tracing::error!(%refusal, "dropped run events are not on the record");
+        }
+        let written = tokio::task::spawn_blocking(move || {
+            ledger.sync();
+            runs.keep();
+        });
+        if let Err(error) = written.await {
             tracing::error!(%error, "ledger sync ended");
         }
         if self.config.reload() {

@@ -25,6 +25,7 @@ use crate::ping::{Ping, install_crypto};
 use crate::program::complain;
 use crate::scheduler::Scheduler;
 use crate::system;
+use crate::task_runs::{Observer, TaskRuns};
 use crate::telemetry;
 use crate::tray;
 
@@ -115,6 +116,8 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
     let ledger = Ledger::open(&ledger_path, clock.clone())
         .map_err(|cause| NotStarted::File { path: ledger_path, cause })?;
     let ledger = Arc::new(ledger);
+    let runs = Arc::new(TaskRuns::open(&state, clock.clone()));
+    let witness = Arc::new(Observer { ledger: ledger.clone(), runs: runs.clone() });
     let store = Arc::new(KeychainStore::open(chosen(&config.current().store, &state)?, &state));
     let about = About {
         started_at: clock.now(),
@@ -124,7 +127,7 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
         connections_file: state.join("connections.json"),
         containers_folder: state.join("containers"),
     };
-    let api = Arc::new(wire(&clock, &config, &ledger, store, about));
+    let api = Arc::new(wire(&clock, &config, &witness, store, about));
     api.adopt_config();
     let listener =
         api.stand().map_err(|cause| NotStarted::Socket { place: name.clone(), cause })?;
@@ -147,6 +150,8 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
     }
     ledger.sync();
     api.containers.tidy();
+    runs.note_ends(&api.broker.sessions());
+    runs.keep();
     tidy(&api.about.endpoint_file);
     tracing::info!("stopped");
     Ok(())
@@ -155,18 +160,19 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
 fn wire(
     clock: &Arc<dyn Clock>,
     config: &Arc<ConfigFile>,
-    ledger: &Arc<Ledger>,
+    witness: &Arc<Observer>,
     store: Arc<KeychainStore>,
     about: About,
 ) -> Api {
     let ping = Arc::new(Ping::new(clock.clone()));
+    let airflow = Arc::new(Airflow::new(clock.clone()));
     let broker = Broker::new(Ports {
         clock: clock.clone(),
         server: ping.clone(),
-        airflow: Arc::new(Airflow::new(clock.clone())),
+        airflow: airflow.clone(),
         store: store.clone(),
         owed: store.clone(),
-        witness: ledger.clone(),
+        witness: witness.clone(),
         spawn: Arc::new(Runtime),
     });
     let sign_in = SignInPorts {
@@ -177,8 +183,9 @@ fn wire(
         callbacks: Arc::new(LoopbackCallbacks::default()),
         random,
     };
-    let parts =
-        Parts { broker, config: config.clone(), ping, store, sign_in, witness: ledger.clone() };
+    let config = config.clone();
+    let (witness, task_runs) = (witness.clone(), witness.runs.clone());
+    let parts = Parts { broker, config, ping, airflow, store, sign_in, witness, task_runs };
     Api::new(parts, about)
 }
 

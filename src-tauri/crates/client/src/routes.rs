@@ -12,8 +12,8 @@ use crate::http::Answer;
 use crate::wire::{
     AirflowConnection, ConfigPreview, ConfigPreviewAsk, ConfigReply, ConnectionAsk, ConnectionIds,
     Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
-    Finding, PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk,
-    SignInEvent, SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
+    Finding, OutlookAsk, OutlookReply, PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk,
+    RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte?
@@ -102,6 +102,11 @@ impl Agent {
 
     pub fn close_container(&self, id: &str) -> Result<(), ClientError> {
         self.delete("/v1/containers/", id)
+    }
+
+    /// Does the session last as long as this DAG took before?
+    pub fn run_outlook(&self, ask: &OutlookAsk) -> Result<OutlookReply, ClientError> {
+        self.post("/v1/run-outlook", ask, LIMIT)
     }
 
     pub fn config(&self) -> Result<ConfigReply, ClientError> {

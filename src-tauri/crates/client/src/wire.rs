@@ -11,6 +11,7 @@ mod doctor;
 mod endpoint;
 mod purge;
 mod roles;
+mod run_events;
 mod runs;
 mod sign_in;
 mod status;
@@ -26,6 +27,7 @@ pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use purge::PurgeReply;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
+pub use run_events::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
 pub use runs::{RunAsk, RunReply};
 pub use sign_in::{
     DESKTOP_VARIABLES, DeploymentSignedOut, PastedCallback, SignInAsk, SignInEvent, SignOutAsk,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::profile::{Scopes, Subject};
 use crate::request::{Caller, SessionKey};
+use crate::runs::{RunKind, Tie};
 use crate::time::Timestamp;
 
 /// One event with all that is known of it. Never a token: its fingerprint alone.
@@ -41,6 +42,32 @@ pub struct Record<'a> {
     pub error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
+    /// What Airflow's listener told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunNote<'a>>,
+}
+
+/// A run or task of Airflow's, with the tokens that were served to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunNote<'a> {
+    pub kind: RunKind,
+    pub dag_id: &'a str,
+    pub run_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub task_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub map_index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub try_number: Option<u32>,
+    pub state: &'a str,
+    /// As Airflow has it; in `dags test` the operating system's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triggering_user: Option<&'a str>,
+    /// The person whose sign-in the tokens come from: name, address or `sub`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_in_as: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub tokens: &'a [Tie],
 }
 
 impl<'a> Record<'a> {
@@ -60,6 +87,7 @@ impl<'a> Record<'a> {
             expires_at: None,
             error: None,
             reason: None,
+            run: None,
         }
     }
 }
@@ -74,6 +102,8 @@ pub enum Event {
     Issue,
     Refresh,
     SignOut,
+    /// Airflow's listener told of a run or task.
+    Run,
     /// A token that a sign-out left behind, or a deployment's JWT, was revoked or given up.
     Revocation,
     /// A door for containers, or for a far machine, was opened or closed.

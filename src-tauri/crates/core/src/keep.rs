@@ -47,6 +47,7 @@ impl Broker {
                         safety: Safety::Kept,
                         unanswered,
                         trouble: None,
+                        answered_at: None,
                     }))
                 }
             },
@@ -85,6 +86,7 @@ impl Broker {
             slot.profile().refresh_margin,
             self.ports.clock.chance(),
         );
+        let answered_at = Some(set.received_at);
         let mut held = slot.held();
         held.cache.clear();
         held.refused.clear();
@@ -95,6 +97,7 @@ impl Broker {
             safety,
             unanswered: None,
             trouble: None,
+            answered_at,
         }));
         Ok(())
     }

@@ -12,7 +12,8 @@
 //! 8. [`deployment`]: an Airflow deployment's own token, bought with the session's
 //! 9. [`audit`]: what goes on the record before the token leaves
 //!
-//! [`sign_in`] makes sessions; everything else keeps them.
+//! [`sign_in`] makes sessions; everything else keeps them. [`runs`] ties what was served to Airflow's
+//! tasks, and compares a session's end with a DAG's past.
 
 pub mod audit;
 pub mod broker;
@@ -33,6 +34,7 @@ mod race;
 mod refresh;
 pub mod refusals;
 pub mod request;
+pub mod runs;
 #[cfg(test)]
 mod scenarios;
 pub mod session;

@@ -116,6 +116,7 @@ impl Refresh {
             };
         }
         active.unanswered = None;
+        active.answered_at = Some(set.received_at);
         if let Some(description) = set.disbelieved {
             let error = "invalid_token".to_owned();
             return self.fail(active, TokenFailure::Misconfigured { error, description }).await;
@@ -246,8 +247,7 @@ impl Refresh {
     /// The session is over. The refresh token goes; a valid access token stays.
     async fn end(&self, why: EndReason) -> Landing {
         let refusal = refusals::ended(&self.slot.profile(), &why);
-        let at = self.ports.clock.now();
-        self.slot.held().state = SessionState::Ended { why, at };
+        self.slot.end(why, self.ports.clock.now());
         let forgotten = self.ports.store.forget(&self.slot.key).await;
         self.unmark().await;
         match forgotten {
@@ -271,8 +271,7 @@ impl Refresh {
         active.stored.refresh_token.clone().ok_or_else(|| {
             let why = EndReason::NoRefreshToken;
             let refusal = refusals::ended(&self.slot.profile(), &why);
-            let at = self.ports.clock.now();
-            self.slot.held().state = SessionState::Ended { why, at };
+            self.slot.end(why, self.ports.clock.now());
             refusal
         })
     }
@@ -286,6 +285,7 @@ impl Refresh {
             safety: Safety::Kept,
             unanswered: None,
             trouble: None,
+            answered_at: None,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ports::StoreFailure;
-use crate::profile::{Issuer, Scopes};
+use crate::profile::{Issuer, Profile, Scopes};
 use crate::time::Timestamp;
 use crate::token::{Fingerprint, Identity, RefreshToken};
 
@@ -47,6 +47,8 @@ pub enum SessionState {
     Ended {
         why: EndReason,
         at: Timestamp,
+        /// How long it lasted, where its end was seen as it came.
+        lasted: Option<Duration>,
     },
 }
 
@@ -57,6 +59,20 @@ pub struct ActiveSession {
     /// A refresh that was sent and not answered, from this run or an earlier one.
     pub unanswered: Option<InFlight>,
     pub trouble: Option<Trouble>,
+    /// When Ping last gave it a token; `None` where that was before this run of the agent.
+    pub answered_at: Option<Timestamp>,
+}
+
+/// How near to its end must a session have been seen alive for the end to say how long it lasts?
+/// A laptop that slept for a night learns in the morning that it ended, not when.
+const WATCHED: Duration = Duration::from_secs(3600);
+
+impl ActiveSession {
+    /// From the proof of identity until Ping's refusal `at`; `None` where nobody watched.
+    pub fn lasted(&self, at: Timestamp) -> Option<Duration> {
+        let seen = self.answered_at?;
+        (seen.until(at) <= WATCHED).then(|| self.stored.proven_at().until(at))
+    }
 }
 
 /// Where the newest refresh token is.
@@ -139,6 +155,8 @@ pub enum HorizonSource {
     Claim,
     /// The profile's `session-lifetime` or `refresh-lifetime`.
     Profile,
+    /// How long past sessions lasted until Ping ended them.
+    Observed,
     /// Nothing tells. Never guessed.
     Unknown,
 }
@@ -155,13 +173,107 @@ impl StoredSession {
         }
     }
 
-    /// When Ping's own session ends, counted from the last proof of identity.
-    pub fn session_horizon(&self, configured: Option<Duration>) -> Horizon {
-        let Some(span) = configured else {
-            return Horizon { at: None, source: HorizonSource::Unknown };
+    /// When Ping's own session ends, counted from the last proof of identity: as the profile says,
+    /// else as past sessions went.
+    pub fn session_horizon(
+        &self,
+        configured: Option<Duration>,
+        learned: Option<Duration>,
+    ) -> Horizon {
+        let known = configured.map(|span| (span, HorizonSource::Profile));
+        match known.or(learned.map(|span| (span, HorizonSource::Observed))) {
+            Some((span, source)) => Horizon { at: Some(self.proven_at().plus(span)), source },
+            None => Horizon { at: None, source: HorizonSource::Unknown },
+        }
+    }
+
+    /// The first of its two ends that is known.
+    pub fn end(&self, profile: &Profile, learned: Option<Duration>) -> Horizon {
+        let refresh = self.refresh_horizon(profile.refresh_lifetime);
+        let session = self.session_horizon(profile.session_lifetime, learned);
+        match (refresh.at, session.at) {
+            (Some(refresh_end), Some(session_end)) if session_end < refresh_end => session,
+            (Some(_), _) => refresh,
+            (None, _) => session,
+        }
+    }
+
+    fn proven_at(&self) -> Timestamp {
+        self.identity.as_ref().and_then(|who| who.auth_time).unwrap_or(self.signed_in_at)
+    }
+}
+
+/// How many past sessions tell how long the next one lasts?
+pub const REMEMBERED_ENDS: usize = 9;
+
+/// How long sessions last, by those that Ping ended: the middle one of the newest nine, the shorter of
+/// two middle ones. One that an administrator revoked early, or that ended late, does not move it.
+pub fn learned(lasted: &[Duration]) -> Option<Duration> {
+    let newest = &lasted[lasted.len().saturating_sub(REMEMBERED_ENDS)..];
+    let mut sorted = newest.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fakes::{profile, stored};
+
+    const HOUR: u64 = 3600;
+
+    #[test]
+    fn the_middle_of_the_past_tells_and_no_past_tells_nothing() {
+        let hours = |list: &[u64]| {
+            let lasted: Vec<_> = list.iter().map(|n| Duration::from_secs(n * HOUR)).collect();
+            learned(&lasted).map(|span| span.as_secs() / HOUR)
         };
-        let from =
-            self.identity.as_ref().and_then(|who| who.auth_time).unwrap_or(self.signed_in_at);
-        Horizon { at: Some(from.plus(span)), source: HorizonSource::Profile }
+        assert_eq!(hours(&[]), None);
+        assert_eq!(hours(&[8]), Some(8));
+        assert_eq!(hours(&[12, 8]), Some(8), "the shorter of two");
+        assert_eq!(hours(&[12, 1, 12, 12]), Some(12), "one was revoked");
+        assert_eq!(hours(&[1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 9, 9]), Some(9), "the newest nine");
+    }
+
+    #[test]
+    fn the_first_known_end_counts_and_the_profile_goes_before_the_past() {
+        use HorizonSource::{Observed, Profile, Server, Unknown};
+        let hours = |n: u64| Some(Duration::from_secs(n * HOUR));
+        let signed_in = stored("rt").signed_in_at;
+        let server = Some(signed_in.plus(Duration::from_secs(2 * HOUR)));
+        let table = [
+            // session-lifetime, refresh-lifetime, learned, the server's word, end, source
+            (None, None, None, None, None, Unknown),
+            (hours(8), None, hours(3), None, hours(8), Profile),
+            (None, None, hours(3), None, hours(3), Observed),
+            (hours(8), hours(4), None, None, hours(4), Profile),
+            (None, hours(4), hours(3), None, hours(3), Observed),
+            (hours(8), None, None, server, hours(2), Server),
+        ];
+        for (session_lifetime, refresh_lifetime, past, told, end, source) in table {
+            let profile =
+                crate::profile::Profile { session_lifetime, refresh_lifetime, ..profile() };
+            let session = StoredSession { refresh_expires_at: told, ..stored("rt") };
+            let horizon = session.end(&profile, past);
+            let expected = end.map(|span| signed_in.plus(span));
+            assert_eq!((horizon.at, horizon.source), (expected, source));
+        }
+    }
+
+    #[test]
+    fn an_end_that_nobody_watched_says_nothing() {
+        let session = |answered_at: Option<i64>| ActiveSession {
+            stored: stored("rt"),
+            safety: Safety::Kept,
+            unanswered: None,
+            trouble: None,
+            answered_at: answered_at.map(Timestamp::from_secs),
+        };
+        let ended = stored("rt").signed_in_at.plus(Duration::from_secs(8 * HOUR));
+        let before = |secs: u64| Some(ended.minus(Duration::from_secs(secs)).as_secs());
+        let lasted = |seen| session(seen).lasted(ended).map(|span| span.as_secs() / HOUR);
+        assert_eq!(lasted(before(300)), Some(8));
+        assert_eq!(lasted(before(HOUR + 1)), None, "it slept");
+        assert_eq!(lasted(None), None, "the agent had been restarted");
     }
 }

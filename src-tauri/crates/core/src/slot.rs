@@ -12,8 +12,8 @@ use crate::error::Refusal;
 use crate::freshness::{self, Verdict};
 use crate::profile::Profile;
 use crate::refusals;
-use crate::request::{Obtain, SessionKey, Target, TokenRequest};
-use crate::session::{ActiveSession, SessionState};
+use crate::request::{Obtain, Purpose, SessionKey, Target, TokenRequest};
+use crate::session::{ActiveSession, EndReason, SessionState};
 use crate::time::Timestamp;
 
 /// What every waiter of a flight gets: the same token, or the same refusal.
@@ -102,6 +102,16 @@ impl Slot {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The session is over. How long it lasted is told only by an end that Ping brought about.
+    pub(crate) fn end(&self, why: EndReason, at: Timestamp) {
+        let mut held = self.held();
+        let lasted = match (&why, &held.state) {
+            (EndReason::Rejected { .. }, SessionState::Active(active)) => active.lasted(at),
+            _ => None,
+        };
+        held.state = SessionState::Ended { why, at, lasted };
+    }
+
     /// Decides from what is held, without asking anybody.
     pub(crate) fn plan(&self, request: &TokenRequest, now: Timestamp) -> Plan {
         let profile = self.profile();
@@ -137,11 +147,15 @@ impl Slot {
             false => held.deployments.resting(&request.target, now),
         };
         let unanswered = asks_ping && active.unanswered.is_some();
-        if request.purpose == crate::request::Purpose::Use {
+        if request.purpose == Purpose::Use {
             held.used.insert(request.target.clone(), now);
         }
         let (verdict, cause) = match &cached {
             None => (Verdict::Refresh, Cause::Expiry),
+            // A parse takes what there is: it asks Ping for nothing while anything is valid.
+            Some(_) if contents_itself(request) && valid.is_some() => {
+                (Verdict::Serve, Cause::Expiry)
+            }
             Some(token) => judge(token, request, now, &profile),
         };
         match (verdict, resting, cached) {
@@ -164,6 +178,11 @@ impl Slot {
 fn ping_rests(active: &ActiveSession, profile: &Profile, now: Timestamp) -> Option<Refusal> {
     let trouble = active.trouble.as_ref().filter(|trouble| now < trouble.retry_at)?;
     Some(refusals::trouble(profile, trouble))
+}
+
+/// A parse takes what there is, unless a server refused that.
+fn contents_itself(request: &TokenRequest) -> bool {
+    request.purpose == Purpose::DagParse && request.rejected.is_none()
 }
 
 fn judge(

@@ -13,7 +13,7 @@ use super::answer::{self, Sold};
 use crate::ping::http::Http;
 use crate::ping::{id_token, lifetime};
 
-const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 #[derive(Serialize)]
 struct Grant<'a> {

@@ -4,6 +4,7 @@
 mod answer;
 mod exchange;
 mod logout;
+mod look;
 #[cfg(test)]
 mod tests;
 

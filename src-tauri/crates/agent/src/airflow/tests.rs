@@ -111,6 +111,35 @@ async fn bought(answer: String, assertion: &str) -> Result<TokenSet, ExchangeFai
 }
 
 #[tokio::test]
+async fn a_look_tells_the_exchange_from_passwords_and_from_silence() {
+    let fab = r#"{"detail":"Username and password must be provided"}"#;
+    let table = [
+        (
+            json(
+                400,
+                r#"{"error":"invalid_request","error_description":"`assertion` is missing"}"#,
+            ),
+            "Exchange",
+        ),
+        (json(400, r#"{"error":"unsupported_grant_type"}"#), "NoExchange"),
+        (json(400, fab), "NoExchange"),
+        (json(422, r#"{"detail":[]}"#), "NoExchange"),
+        (json(404, r#"{"detail":"Not Found"}"#), "NoExchange"),
+        (json(201, &format!(r#"{{"access_token":"{JWT}"}}"#)), "NoExchange"),
+        (json(503, "{}"), "Away"),
+        (reply(302, "Location: /login\r\n", ""), "Away"),
+        (reply(200, "Content-Type: text/html\r\n", "<html>"), "Away"),
+    ];
+    for (answer, expected) in table {
+        let server = Server::giving(vec![answer.clone()]);
+        let seen = server.airflow.reach(&server.profile.network, &server.deployment.url).await;
+        let seen = format!("{seen:?}");
+        assert!(seen.starts_with(expected) && !seen.contains(JWT), "{answer}\n{seen}");
+        assert!(!server.heard.recv().unwrap().contains("assertion\":"), "nobody's token is sent");
+    }
+}
+
+#[tokio::test]
 async fn the_jwt_bearer_grant_goes_to_auth_token_as_json() {
     let server = Server::giving(vec![json(201, &format!(r#"{{"access_token":"{JWT}"}}"#))]);
     let set = server.buy(PING).await.unwrap();

@@ -124,7 +124,7 @@ fn late() -> TokenFailure {
 }
 
 /// Drives all at once and gives their answers in order.
-async fn all<F: Future + Unpin>(mut asked: Vec<F>) -> Vec<F::Output> {
+pub(super) async fn all<F: Future + Unpin>(mut asked: Vec<F>) -> Vec<F::Output> {
     let mut answers: Vec<Option<F::Output>> = asked.iter().map(|_| None).collect();
     poll_fn(|context| {
         for (future, answer) in asked.iter_mut().zip(&mut answers) {

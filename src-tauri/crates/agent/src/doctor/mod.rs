@@ -1,6 +1,7 @@
 //! Looks at everything that has to be right for a token to come, and names the fix for each thing
 //! that is not. Changes nothing, signs nobody in, shows no secret.
 
+mod airflow;
 mod containers;
 mod issuer;
 mod machine;
@@ -11,10 +12,11 @@ mod tests;
 use std::path::Path;
 
 use dagpass_client::wire::{ConfigProblem, Container, Finding};
-use dagpass_core::ports::{AuthorizationServer, Callbacks, RefreshTokenStore};
+use dagpass_core::ports::{AuthorizationServer, Callbacks, Pending, RefreshTokenStore};
 
-use crate::config::Config;
+use crate::config::{Config, Deployment};
 
+pub use airflow::{Looked, Reach, Roles, Server};
 pub use proxies::Proxies;
 
 /// What is examined.
@@ -37,6 +39,12 @@ pub struct Scene<'a> {
     pub shell_proxies: Option<&'a Proxies>,
     /// The doors for containers, as they stand.
     pub containers: &'a [Container],
+    pub deployments: &'a dyn Deployments,
+}
+
+/// Looks at an Airflow deployment.
+pub trait Deployments: Sync {
+    fn look<'a>(&'a self, deployment: &'a Deployment) -> Pending<'a, Looked>;
 }
 
 /// Every finding, the good ones too, in the order in which things depend on each other.
@@ -50,6 +58,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(machine::endpoint(scene.tcp_port).await);
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
+    findings.extend(airflow::deployments(scene).await);
     findings
 }
 

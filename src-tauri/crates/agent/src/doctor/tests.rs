@@ -14,9 +14,9 @@ use dagpass_core::profile::{Profile, Redirect};
 use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
 use dagpass_core::token::{CodeVerifier, RefreshToken, TokenSet};
 
-use super::{Proxies, Scene, examine};
+use super::{Deployments, Looked, Proxies, Scene, examine};
 use crate::callback::LoopbackCallbacks;
-use crate::config::parse;
+use crate::config::{Deployment, parse};
 
 const PROD: &str = "[profile.prod]\nissuer = \"https://auth.example/as\"\nclient-id = \"c\"\nredirect-ports = [0]\n";
 
@@ -132,6 +132,7 @@ impl World {
             own_proxies: &self.own,
             shell_proxies: self.shell.as_ref(),
             containers: &[],
+            deployments: &NoAirflow,
         })
         .await
     }
@@ -156,6 +157,14 @@ fn proxies(pairs: &'static [(&str, &str)]) -> Proxies {
     Proxies::read(|name| {
         pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
     })
+}
+
+struct NoAirflow;
+
+impl Deployments for NoAirflow {
+    fn look<'a>(&'a self, deployment: &'a Deployment) -> Pending<'a, Looked> {
+        panic!("nobody configured `{}`", deployment.name)
+    }
 }
 
 #[tokio::test]

@@ -6,12 +6,14 @@ mod containers;
 mod crowd;
 mod deployments;
 mod dressed;
+mod drift;
 mod guard;
 mod preview;
 mod purge;
 mod reply;
 mod roles;
 mod routes;
+mod run_events;
 mod runs;
 mod server;
 mod sign_in;
@@ -39,27 +41,32 @@ use dagpass_core::time::Timestamp;
 
 pub(crate) use capability::random;
 pub(crate) use containers::Containers;
+pub(crate) use run_events::tell_of_dropped;
 pub(crate) use server::{Loopback, serve};
 
+use crate::airflow::Airflow;
 use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
 use crate::ping::Ping;
 use crate::system::{self, LocalListener};
+use crate::task_runs::TaskRuns;
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use sign_in::SignIns;
 
 /// The name of the capability in `endpoint.json`: good for everything, until the agent ends.
-const ENDPOINT: &str = "endpoint";
+pub(crate) const ENDPOINT: &str = "endpoint";
 
 /// What the routes work with.
 pub(crate) struct Api {
     pub(crate) broker: Broker,
     pub(crate) config: Arc<ConfigFile>,
     pub(crate) ping: Arc<Ping>,
+    pub(crate) airflow: Arc<Airflow>,
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) about: About,
     /// Told when the agent should end.
@@ -89,9 +96,11 @@ pub(crate) struct Parts {
     pub(crate) broker: Broker,
     pub(crate) config: Arc<ConfigFile>,
     pub(crate) ping: Arc<Ping>,
+    pub(crate) airflow: Arc<Airflow>,
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) task_runs: Arc<TaskRuns>,
 }
 
 impl Api {
@@ -100,9 +109,11 @@ impl Api {
             broker: parts.broker,
             config: parts.config,
             ping: parts.ping,
+            airflow: parts.airflow,
             store: parts.store,
             clock: parts.sign_in.clock.clone(),
             witness: parts.witness,
+            task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),
             about,

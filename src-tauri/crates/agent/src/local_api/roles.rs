@@ -4,12 +4,11 @@
 use dagpass_client::wire::{PersonRoles, RolesAsk, RolesReply};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::refusals;
-use dagpass_core::request::SessionKey;
 use dagpass_core::session::SessionState;
 
 use super::reply::{self, Reply};
 use super::status::source;
-use super::{Api, Asked};
+use super::{Api, Asked, drift};
 use crate::config::{Config, Deployment};
 use crate::roles::RolesFile;
 
@@ -22,33 +21,37 @@ pub(super) async fn roles(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         Some(groups) => given(&file, groups),
         None => signed_in(api, deployment, &file).await?,
     };
+    let check = match ask.check {
+        true => Some(drift::check(api, asked, deployment, &file).await?),
+        false => None,
+    };
     Ok(reply::json(&RolesReply {
         airflow: deployment.name.clone(),
         url: deployment.url.clone(),
         file: path,
         claim: file.claim.clone(),
         digest: file.digest(),
-        person: Some(person),
+        person,
         mapped: file.roles.keys().cloned().collect(),
-        check: None,
+        check,
     }))
 }
 
 fn deployment<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Deployment, Refusal> {
-    let names = || config.airflow.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    let Some(named) = named else {
-        let with_file = config.airflow.values().filter(|one| one.roles_file.is_some());
-        return match with_file.collect::<Vec<_>>().as_slice() {
-            [only] => Ok(only),
-            [] => Err(Refusal::new(ErrorCode::NotFound, "no deployment has a roles file")
-                .hint("add `roles-file = \"airflow-roles.json\"` to its `[airflow.NAME]`")),
-            _ => {
-                let what = format!("which deployment? there are {}", names().join(", "));
-                Err(Refusal::new(ErrorCode::InvalidRequest, what).hint("name one"))
-            }
-        };
-    };
-    config.deployment(named)
+    if let Some(named) = named {
+        return config.deployment(named);
+    }
+    let with_file = config.airflow.values().filter(|one| one.roles_file.is_some());
+    match with_file.collect::<Vec<_>>().as_slice() {
+        [only] => Ok(only),
+        [] => Err(Refusal::new(ErrorCode::NotFound, "no deployment has a roles file")
+            .hint("add `roles-file = \"airflow-roles.json\"` to its `[airflow.NAME]`")),
+        several => {
+            let names: Vec<String> = several.iter().map(|one| format!("`{}`", one.name)).collect();
+            let what = format!("which deployment? there are {}", names.join(", "));
+            Err(Refusal::new(ErrorCode::InvalidRequest, what).hint("name one"))
+        }
+    }
 }
 
 fn file(api: &Api, deployment: &Deployment) -> Result<(String, RolesFile), Refusal> {
@@ -92,7 +95,7 @@ async fn signed_in(
     deployment: &Deployment,
     file: &RolesFile,
 ) -> Result<PersonRoles, Refusal> {
-    let key = SessionKey { profile: deployment.profile.clone(), connection: None };
+    let key = deployment.session();
     if matches!(api.broker.session(&key)?.state, SessionState::Unloaded) {
         api.broker.load_session(&key).await?;
     }

@@ -12,7 +12,9 @@ use dagpass_core::request::Caller;
 use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, containers, preview, purge, roles, runs, sign_in, status, tokens};
+use super::{
+    Api, Asked, containers, drift, preview, purge, roles, run_events, runs, sign_in, status, tokens,
+};
 use crate::config::WriteFailure;
 use crate::doctor::{self, Proxies};
 
@@ -33,15 +35,23 @@ const ROUTES: &[(&str, &[Method])] = &[
     ("/v1/purge", &[Method::POST]),
     ("/v1/runs", &[Method::POST]),
     ("/v1/containers", &[Method::GET, Method::POST]),
+    ("/v1/run-events", &[Method::POST]),
+    ("/v1/run-outlook", &[Method::POST]),
     ("/v1/store/unlock", &[Method::POST]),
     ("/v1/agent/pause", &[Method::POST]),
     ("/v1/agent/resume", &[Method::POST]),
     ("/v1/agent/stop", &[Method::POST]),
 ];
 
-/// What a run's capability opens: tokens and what is needed to ask for them.
-const FOR_RUNS: &[&str] =
-    &["/v1/token", "/v1/airflow/connection", "/v1/status", "/v1/connections", "/v1/runs"];
+/// What a run's capability opens: tokens, what is needed to ask for them, and the word of what ran.
+const FOR_RUNS: &[&str] = &[
+    "/v1/token",
+    "/v1/airflow/connection",
+    "/v1/status",
+    "/v1/connections",
+    "/v1/runs",
+    "/v1/run-events",
+];
 
 /// 404 for a path we do not have, 405 for a method it does not take.
 pub(super) fn wrong_way(method: &Method, path: &str) -> Option<StatusCode> {
@@ -78,6 +88,8 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("POST", "/v1/sign-out") => sign_in::sign_out(api, &asked).await,
         ("POST", "/v1/purge") => purge::purge(api, &asked).await,
         ("POST", "/v1/runs") => runs::grant(api, &asked),
+        ("POST", "/v1/run-events") => run_events::tell(api, &asked),
+        ("POST", "/v1/run-outlook") => run_events::outlook(api, &asked),
         ("GET", "/v1/containers") => Ok(containers::list(api)),
         ("POST", "/v1/containers") => containers::up(api, &asked).await,
         ("DELETE", path) if runs::id(path).is_some() => runs::end(api, path),
@@ -129,6 +141,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
         containers: &api.containers.shown(),
+        deployments: &drift::Look { api, asked },
     };
     Ok(reply::json(&doctor::examine(&scene).await))
 }

@@ -108,7 +108,7 @@ pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
             .map(str::to_owned)
             .collect(),
         signed_in_at: active.map(|session| session.stored.signed_in_at.as_secs()),
-        horizons: horizons(view, active),
+        horizons: horizons(api, view, active),
     }
 }
 
@@ -162,11 +162,9 @@ pub(super) fn source(source: IdentitySource) -> &'static str {
     }
 }
 
-fn horizons(view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
+fn horizons(api: &Api, view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
     let none = || HorizonReply { at: None, source: "none".to_owned() };
-    let stored = |horizon: fn(&ActiveSession, &SessionView) -> Horizon| {
-        active.map_or_else(none, |session| reply(horizon(session, view)))
-    };
+    let learned = api.task_runs.learned(&view.key, &view.profile);
     Horizons {
         access_token: view.token.as_ref().map_or_else(none, |token| HorizonReply {
             at: Some(token.set.expires_at.as_secs()),
@@ -177,11 +175,11 @@ fn horizons(view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
             }
             .to_owned(),
         }),
-        refresh_token: stored(|session, view| {
-            session.stored.refresh_horizon(view.profile.refresh_lifetime)
+        refresh_token: active.map_or_else(none, |session| {
+            reply(session.stored.refresh_horizon(view.profile.refresh_lifetime))
         }),
-        session: stored(|session, view| {
-            session.stored.session_horizon(view.profile.session_lifetime)
+        session: active.map_or_else(none, |session| {
+            reply(session.stored.session_horizon(view.profile.session_lifetime, learned))
         }),
     }
 }
@@ -189,12 +187,16 @@ fn horizons(view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
 fn reply(horizon: Horizon) -> HorizonReply {
     HorizonReply {
         at: horizon.at.map(|at| at.as_secs()),
-        source: match horizon.source {
-            HorizonSource::Server => "server",
-            HorizonSource::Claim => "exp claim",
-            HorizonSource::Profile => "profile",
-            HorizonSource::Unknown => "unknown",
-        }
-        .to_owned(),
+        source: source_word(horizon.source).to_owned(),
+    }
+}
+
+pub(super) const fn source_word(source: HorizonSource) -> &'static str {
+    match source {
+        HorizonSource::Server => "server",
+        HorizonSource::Claim => "exp claim",
+        HorizonSource::Profile => "profile",
+        HorizonSource::Observed => "observed",
+        HorizonSource::Unknown => "unknown",
     }
 }

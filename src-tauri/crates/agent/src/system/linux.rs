@@ -28,6 +28,11 @@ pub fn started_at(pid: u32) -> Option<u64> {
     Stat::of(pid).map(|stat| stat.started_at)
 }
 
+/// The process that started it, or the one that took it over.
+pub fn parent(pid: u32) -> Option<u32> {
+    Stat::of(pid).map(|stat| stat.parent)
+}
+
 /// What the process runs; ends in ` (deleted)` after an upgrade on disk.
 pub fn executable(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
@@ -159,6 +164,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 
 struct Stat {
     state: char,
+    parent: u32,
     started_at: u64,
 }
 
@@ -172,8 +178,9 @@ impl Stat {
         let (_, rest) = text.rsplit_once(')')?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
-        let started_at = fields.nth(18)?.parse().ok()?;
-        Some(Self { state, started_at })
+        let parent = fields.next()?.parse().ok()?;
+        let started_at = fields.nth(17)?.parse().ok()?;
+        Some(Self { state, parent, started_at })
     }
 }
 
@@ -191,9 +198,9 @@ mod tests {
 
     #[test]
     fn a_process_name_with_parentheses_does_not_shift_the_fields() {
-        let line = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 9 9";
+        let line = "7 (a) b (c) S 3 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 9 9";
         let stat = Stat::parse(line).unwrap();
-        assert_eq!((stat.state, stat.started_at), ('S', 4242));
+        assert_eq!((stat.state, stat.parent, stat.started_at), ('S', 3, 4242));
     }
 
     #[test]

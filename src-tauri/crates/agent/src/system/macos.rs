@@ -25,6 +25,11 @@ pub fn started_at(pid: u32) -> Option<u64> {
     info(pid).map(|info| start_mark(&info))
 }
 
+/// The process that started it, or the one that took it over.
+pub fn parent(pid: u32) -> Option<u32> {
+    info(pid).map(|info| info.pbi_ppid)
+}
+
 pub fn executable(pid: u32) -> Option<PathBuf> {
     let mut buffer = vec![0_u8; PROC_PIDPATHINFO_MAXSIZE as usize];
     let size = u32::try_from(buffer.len()).ok()?;

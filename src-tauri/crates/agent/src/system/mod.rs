@@ -24,7 +24,7 @@ use macos as process;
 use windows as process;
 
 pub use process::{
-    ended, executable, harden, listener_holder, process_alive, started_at, tcp_peer_uid,
+    ended, executable, harden, listener_holder, parent, process_alive, started_at, tcp_peer_uid,
 };
 #[cfg(unix)]
 pub use unix::{

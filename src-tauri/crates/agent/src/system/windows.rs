@@ -197,6 +197,11 @@ pub fn started_at(pid: u32) -> Option<u64> {
     start_mark(&open(pid)?)
 }
 
+/// Not followed here: Airflow has no native Windows, its tasks come by TCP with a capability.
+pub fn parent(_pid: u32) -> Option<u32> {
+    None
+}
+
 pub fn executable(pid: u32) -> Option<PathBuf> {
     let process = open(pid)?;
     let mut buffer = vec![0_u16; LONGEST_PATH];

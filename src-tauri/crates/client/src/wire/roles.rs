@@ -28,9 +28,7 @@ pub struct RolesReply {
     pub claim: String,
     /// SHA-256 of the file's canonical JSON, in hex.
     pub digest: String,
-    /// `None` where only a check was asked for and nobody is signed in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person: Option<PersonRoles>,
+    pub person: PersonRoles,
     /// Every group that the file maps.
     pub mapped: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -119,6 +119,7 @@ pub struct HorizonReply {
     /// Epoch seconds; absent where nothing tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
-    /// `expires_in`, `exp claim`, `assumed`, `server`, `profile`, `unknown`, `none`.
+    /// `expires_in`, `exp claim`, `assumed`, `server`, `profile`, `observed` (as past sessions ended),
+    /// `unknown`, `none`.
     pub source: String,
 }

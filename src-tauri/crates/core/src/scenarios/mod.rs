@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use crate::broker::{Broker, Issued};
 use crate::error::Refusal;
-use crate::fakes::{World, ask, profile, rejected};
+use crate::fakes::{Fault, World, ask, profile, rejected};
 use crate::lanes::AT_ONCE;
 use crate::ports::{Clock, TokenFailure};
 use crate::profile::{Profile, ProfileName, Scopes};
-use crate::request::{Caller, Obtain, SessionKey, Target, TokenRequest};
+use crate::request::{Caller, Obtain, Purpose, SessionKey, Target, TokenRequest};
 use crate::session::{EndReason, Safety, SessionState};
 
 fn broker(world: &World) -> Broker {
@@ -327,4 +327,41 @@ async fn a_new_config_keeps_the_session_of_a_client_that_stayed_the_same() {
     other.client_id = "another".into();
     broker.configure([(SessionKey::of("prod"), Arc::new(other))]);
     assert!(token(&broker, &ask("prod")).await.is_err());
+}
+
+#[tokio::test]
+async fn look_ups_at_parse_time_keep_no_session_warm_and_cost_nothing_while_a_token_is_valid() {
+    for (purpose, expected) in [(Purpose::DagParse, 1), (Purpose::Use, 2)] {
+        let world = World::signed_in();
+        let broker = broker(&world);
+        let request = TokenRequest { purpose, ..ask("prod") };
+        // A DAG processor's rhythm over the first token's whole life, and a tick short of its end.
+        for _ in 0..119 {
+            token(&broker, &request).await.unwrap();
+            world.clock.jump(30);
+            broker.tend(false).await;
+            tokio::task::yield_now().await;
+        }
+        world.clock.jump(29);
+        token(&broker, &request).await.unwrap();
+        assert_eq!(world.server.refreshes(), expected, "{purpose:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_ping_brought_about_says_how_long_the_session_lasted() {
+    for (seen_before, lasted) in [(1800, Some(2_800)), (7200, None)] {
+        let world = World::signed_in();
+        let broker = broker(&world);
+        bytes(&broker).await;
+        world.clock.jump(seen_before);
+        world.server.fail_next(Fault::Answer(TokenFailure::Rejected {
+            error: "invalid_grant".into(),
+            description: "session ended".into(),
+        }));
+        let request = TokenRequest { rejected: rejected("at-1"), ..ask("prod") };
+        drop(token(&broker, &request).await);
+        let SessionState::Ended { lasted: told, .. } = state(&broker) else { panic!("not ended") };
+        assert_eq!(told.map(|span| span.as_secs()), lasted);
+    }
 }

@@ -48,10 +48,8 @@ fn drifted(reply: &RolesReply) -> Failure {
 
 fn text(reply: &RolesReply, now: i64) -> String {
     let mut lines = vec![format!("{} at {}, by {}", reply.airflow, reply.url, reply.file)];
-    if let Some(person) = &reply.person {
-        lines.push(whose(person, now));
-        lines.extend(given(person, &reply.mapped));
-    }
+    lines.push(whose(&reply.person, now));
+    lines.extend(given(&reply.person, &reply.mapped));
     lines.extend(reply.check.iter().flat_map(compared));
     lines.join("\n")
 }
@@ -122,7 +120,7 @@ mod tests {
             file: "/etc/roles.json".into(),
             claim: "groups".into(),
             digest: "d1".into(),
-            person: Some(PersonRoles {
+            person: PersonRoles {
                 groups: vec!["data-eng".into(), "ops".into(), "everyone".into()],
                 source: "id_token".into(),
                 profile: Some("prod".into()),
@@ -134,14 +132,10 @@ mod tests {
                 ]),
                 unmapped: vec!["everyone".into()],
                 refused: false,
-            }),
+            },
             mapped: vec!["data-eng".into(), "ops".into()],
             check: None,
         }
-    }
-
-    fn person(reply: &mut RolesReply) -> &mut PersonRoles {
-        reply.person.as_mut().unwrap()
     }
 
     #[test]
@@ -160,7 +154,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_groups_that_would_have_counted() {
         let mut reply = reply();
-        *person(&mut reply) = PersonRoles {
+        reply.person = PersonRoles {
             groups: vec!["everyone".into()],
             source: "given".into(),
             profile: None,

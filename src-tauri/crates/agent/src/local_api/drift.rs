@@ -1,0 +1,124 @@
+//! The server's mapping beside the file's: asked with the deployment's own token, for `roles --check` and
+//! for `doctor`. Never says "in sync" where it could not compare.
+
+use dagpass_client::wire::{HereAndThere, RolesCheck, TokenAsk};
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::ports::Pending;
+use dagpass_core::session::SessionState;
+
+use super::{Api, Asked, tokens};
+use crate::config::Deployment;
+use crate::doctor::{Deployments, Looked, Reach, Roles, Server};
+use crate::roles::{RolesFile, ServerRoles, Untold, compare};
+
+pub(super) async fn check(
+    api: &Api,
+    asked: &Asked,
+    deployment: &Deployment,
+    here: &RolesFile,
+) -> Result<RolesCheck, Refusal> {
+    let there = mapping(api, asked, deployment).await?;
+    let drift = compare(here, &there.mapping);
+    Ok(RolesCheck {
+        in_sync: drift.in_sync(),
+        claim: drift.claim.map(|(here, there)| HereAndThere { here, there }),
+        groups: drift
+            .groups
+            .into_iter()
+            .map(|(group, (here, there))| (group, HereAndThere { here, there }))
+            .collect(),
+        digest: there.mapping.digest(),
+        you: there.you,
+    })
+}
+
+async fn mapping(
+    api: &Api,
+    asked: &Asked,
+    deployment: &Deployment,
+) -> Result<ServerRoles, Refusal> {
+    let profile = api.config.current().profile(Some(deployment.profile.as_str()))?.clone();
+    let mut ask = TokenAsk { airflow: Some(deployment.name.clone()), ..TokenAsk::default() };
+    loop {
+        let issued = tokens::issue(api, asked, &ask).await?;
+        let token = issued.access_token();
+        match api.airflow.roles(&profile.network, &deployment.url, token).await {
+            Ok(mapping) => return Ok(mapping),
+            // Revoked, or the server has other keys since: once more with a new one.
+            Err(Untold::TokenRefused) if ask.rejected.is_none() => {
+                ask.rejected = Some(token.fingerprint().as_str().to_owned());
+            }
+            Err(untold) => return Err(refusal(deployment, &untold)),
+        }
+    }
+}
+
+fn refusal(deployment: &Deployment, untold: &Untold) -> Refusal {
+    let name = &deployment.name;
+    let (code, hint) = match untold {
+        Untold::NoRoute { .. } => (
+            ErrorCode::InvalidTarget,
+            "install `airflow-provider-dagpass[fab]` there and have it as the auth manager: `dagpass airflow setup --server`",
+        ),
+        Untold::TokenRefused => (
+            ErrorCode::InvalidToken,
+            "compare issuer, audience and `accept` of the server's `[dagpass_auth]` with the profile",
+        ),
+        Untold::Denied => (ErrorCode::AccessDenied, "let somebody check who has a role there"),
+        Untold::Away(_) => {
+            (ErrorCode::TemporarilyUnavailable, "check the network or VPN, then try again")
+        }
+        Untold::Nonsense(_) => (
+            ErrorCode::ServerError,
+            "bring `airflow-provider-dagpass` there to the version of this dagpass",
+        ),
+    };
+    let what = format!("cannot tell what Airflow deployment `{name}` maps");
+    Refusal::new(code, what).because(format!("{}: {untold}", deployment.url)).hint(hint)
+}
+
+/// For `doctor`: looks at each deployment, with a token only where somebody is signed in.
+pub(super) struct Look<'a> {
+    pub(super) api: &'a Api,
+    pub(super) asked: &'a Asked,
+}
+
+impl Deployments for Look<'_> {
+    fn look<'a>(&'a self, deployment: &'a Deployment) -> Pending<'a, Looked> {
+        Box::pin(async move {
+            let reach = match self.api.config.current().profile(Some(deployment.profile.as_str())) {
+                Ok(profile) => self.api.airflow.reach(&profile.network, &deployment.url).await,
+                Err(refusal) => Reach::Away(refusal.to_string()),
+            };
+            let roles = match &deployment.roles_file {
+                None => None,
+                Some(key) => Some(match key.read(self.api.config.path()) {
+                    Err(wrong) => Roles::Wrong(wrong),
+                    Ok(file) => {
+                        let server = self.server(deployment, &file, &reach).await;
+                        Roles::Right(file.roles.len(), server)
+                    }
+                }),
+            };
+            Looked { reach, roles }
+        })
+    }
+}
+
+impl Look<'_> {
+    async fn server(&self, deployment: &Deployment, file: &RolesFile, reach: &Reach) -> Server {
+        if let Reach::Away(cause) = reach {
+            return Server::CannotTell(cause.clone());
+        }
+        let session = self.api.broker.session(&deployment.session());
+        let signed_in = session.is_ok_and(|view| matches!(view.state, SessionState::Active(_)));
+        if !signed_in {
+            return Server::Unasked;
+        }
+        match check(self.api, self.asked, deployment, file).await {
+            Ok(check) if check.in_sync => Server::InSync,
+            Ok(_) => Server::Differs,
+            Err(refusal) => Server::CannotTell(refusal.cause.unwrap_or(refusal.what)),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Airflow's runs: which tokens went to which task, how long a DAG takes, how long a session lasts.
+//!
+//! 1. `observer`: the ledger's witness, which notes each token as it leaves
+//! 2. `watch`: what runs now and what was served to whom; in memory
+//! 3. `flood`: how many events a broken client may put on the record
+//! 4. `past` and `kept`: what outlives the agent, in two files of its own
+
+mod flood;
+mod kept;
+mod observer;
+mod past;
+mod watch;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dagpass_core::audit::Record;
+use dagpass_core::broker::SessionView;
+use dagpass_core::ports::Clock;
+use dagpass_core::profile::Profile;
+use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::runs::{Happening, Past as DagPast, RunEvent, RunKind, Tie};
+use dagpass_core::session::SessionState;
+
+use flood::Flood;
+use past::{DagRun, EndedSession, Past};
+use watch::Watch;
+
+pub(crate) use observer::Observer;
+
+/// The room's one owner; each half has its own short lock.
+pub(crate) struct TaskRuns {
+    clock: Arc<dyn Clock>,
+    watch: Mutex<Watch>,
+    flood: Mutex<Flood>,
+    past: Mutex<Past>,
+}
+
+/// What the agent makes of one event.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The tokens that were served to it so far.
+    pub(crate) ties: Vec<Tie>,
+    /// It is the first that was heard of its DAG run.
+    pub(crate) opens: bool,
+    /// How many events before it were not recorded, and not yet told of.
+    pub(crate) dropped: u64,
+}
+
+impl TaskRuns {
+    /// Reads what the last agent left. A file that cannot be read is put aside, and said.
+    pub(crate) fn open(state: &Path, clock: Arc<dyn Clock>) -> Self {
+        let flood = Flood::new(clock.now());
+        Self {
+            clock,
+            watch: Mutex::default(),
+            flood: Mutex::new(flood),
+            past: Mutex::new(Past::open(state)),
+        }
+    }
+
+    /// A token is about to leave, and is on the record.
+    pub(crate) fn served(&self, record: &Record<'_>) {
+        let now = self.clock.now();
+        lock(&self.watch).serve(record, now);
+    }
+
+    /// `None` where events come faster than a working Airflow sends them.
+    pub(crate) fn take(&self, event: &RunEvent, caller: &Caller) -> Option<Taken> {
+        let now = self.clock.now();
+        let dropped = lock(&self.flood).admit(now)?;
+        let mut watch = lock(&self.watch);
+        let opens = watch.open_run(event, now);
+        let ties = match (event.kind, event.happening) {
+            (RunKind::Task, Happening::Running) => watch.begin(event, caller, now),
+            (RunKind::Task, _) => watch.end(event, caller),
+            (RunKind::Dag, Happening::Running) => Vec::new(),
+            (RunKind::Dag, state) => {
+                if let Some(closed) = watch.close_run(event, now) {
+                    let run = DagRun::of(event, state, closed);
+                    drop(watch);
+                    lock(&self.past).note_run(&event.task.dag_id, run);
+                }
+                Vec::new()
+            }
+        };
+        Some(Taken { ties, opens, dropped })
+    }
+
+    /// Events that were dropped and that nothing on the record tells of yet.
+    pub(crate) fn untold(&self) -> u64 {
+        lock(&self.flood).untold(self.clock.now())
+    }
+
+    /// How long a DAG took before and which sessions it used; `None` without a successful run.
+    pub(crate) fn past(&self, dag_id: &str) -> Option<(DagPast, Vec<String>)> {
+        lock(&self.past).of_dag(dag_id)
+    }
+
+    /// How long this client's sessions lasted until Ping ended them.
+    pub(crate) fn learned(&self, key: &SessionKey, profile: &Profile) -> Option<Duration> {
+        lock(&self.past).learned(&key.account(), profile)
+    }
+
+    /// Takes note of sessions that Ping ended since the last look.
+    pub(crate) fn note_ends(&self, views: &[SessionView]) {
+        for view in views {
+            if let SessionState::Ended { at, lasted: Some(lasted), .. } = &view.state {
+                let ended = EndedSession {
+                    issuer: view.profile.issuer.as_str().to_owned(),
+                    client_id: view.profile.client_id.clone(),
+                    ended_at: at.as_secs(),
+                    lasted: lasted.as_secs(),
+                };
+                lock(&self.past).note_end(&view.key.account(), ended);
+            }
+        }
+    }
+
+    /// Writes what is new.
+    pub(crate) fn keep(&self) {
+        let Some(texts) = lock(&self.past).unwritten() else { return };
+        texts.write();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
