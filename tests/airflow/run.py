@@ -155,6 +155,20 @@ def server(_version: str, args: argparse.Namespace) -> int:
         return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
 
 
+def layouts(version: str, args: argparse.Namespace) -> int:
+    """`dagpass airflow setup` for each place where Airflow runs, on real Airflow."""
+    print("not run: `airflow standalone` itself, the Astro CLI, Visual Studio Code", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="dagpass-layouts-") as scratch:
+        env = venvs.environment(Path(scratch)) | {
+            "DAGPASS_CACHE": str(venvs.cache().parent),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": f"{venvs.uv_folder()}:{os.environ['PATH']}",
+        }
+        command = [str(venvs.python(version)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        where = ["--basetemp", f"{scratch}/homes", str(venvs.HERE / "layouts")]
+        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
+
+
 def asked(args: argparse.Namespace) -> dict[str, str]:
     """What the DAGs read of their environment."""
     return {
@@ -191,11 +205,15 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for command in (prepare, unit, clients, lint, dag, long, live, rehearse, container, server):
+    for command in (prepare, unit, clients, lint, dag, long, live, rehearse, container, server, layouts):
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
         if command is server:
             sub.set_defaults(airflow=venvs.WITH_FAB)
+            sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
+            continue
+        if command is layouts:
+            sub.set_defaults(airflow="3.3")
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
             continue
         if command is clients:

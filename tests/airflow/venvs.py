@@ -142,6 +142,11 @@ def _uv(*arguments: str) -> None:
     subprocess.run([str(_uv_program()), *arguments], env=env, check=True)
 
 
+def uv_folder() -> Path:
+    """The folder of the `uv` that the environments are made with."""
+    return _uv_program().parent
+
+
 def _uv_program() -> Path:
     return _kept("uv", [LOCKS / "uv.txt"], _make_uv) / "bin" / "uv"
 

@@ -75,7 +75,7 @@ pub(crate) fn run(world: &World, args: &Purge) -> Result<(), Failure> {
 fn unwire(gone: &mut Gone) {
     for file in airflow::wired() {
         let shown = file.display();
-        match airflow::undo(&file) {
+        match airflow::take_back(&file) {
             Ok(()) => gone.removed.push(format!("the wiring in {shown}")),
             Err(failure) => {
                 let why = failure.reply.error_description;

@@ -1,9 +1,9 @@
 //! Linux and macOS: becoming another program, and standing in for one with its signals.
 #![expect(unsafe_code, reason = "a signal handler runs between any two instructions")]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -68,6 +68,14 @@ pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Resul
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
+
+/// A new folder that only we can enter.
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Where a virtual environment has its interpreter.
+pub(crate) const PYTHON_IN_ENVIRONMENT: &str = "bin/python";
 
 #[cfg(test)]
 mod tests {

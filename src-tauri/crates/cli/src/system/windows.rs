@@ -53,3 +53,11 @@ pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Resul
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
+
+/// As [`create_private`], for a folder.
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    std::fs::create_dir(path)
+}
+
+/// Where a virtual environment has its interpreter.
+pub(crate) const PYTHON_IN_ENVIRONMENT: &str = "Scripts/python.exe";

@@ -11,6 +11,8 @@ pub(super) enum Unwirable {
     Already,
     #[error("the present backend's arguments are no JSON object: {0}")]
     Kwargs(String),
+    #[error("{0}")]
+    Form(String),
 }
 
 /// The backend as it was set, both as text; empty is not set.

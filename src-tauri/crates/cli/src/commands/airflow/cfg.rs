@@ -1,26 +1,49 @@
-//! airflow.cfg as lines: reads and replaces two keys of `[secrets]`, and touches no other byte.
+//! airflow.cfg as lines: reads and replaces the two keys of a backend's slot, and touches no other byte.
 //! `%%` and `%(…)s` in values pass through as they are written.
 
 use std::ops::Range;
 
 use super::backend::{self, CLASS, Present, Unwirable};
 
-/// The file's text with our backend in the slot.
+/// Where a backend stands: Airflow's own, and the one that its workers ask instead where it is set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    section: &'static str,
+    class: &'static str,
+    kwargs: &'static str,
+}
+
+pub(super) const SECRETS: Slot =
+    Slot { section: "secrets", class: "backend", kwargs: "backend_kwargs" };
+pub(super) const WORKERS: Slot =
+    Slot { section: "workers", class: "secrets_backend", kwargs: "secrets_backend_kwargs" };
+
+/// The file's text with our backend in the slot, and in the workers' where that is taken.
 pub(super) fn wire(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
+    let wired = wire_slot(SECRETS, text, env);
+    let workers = class(WORKERS, text).is_some_and(|class| class != CLASS);
+    match wired {
+        Ok(text) if workers => wire_slot(WORKERS, &text, env),
+        Err(Unwirable::Already) if workers => wire_slot(WORKERS, text, env),
+        wired => wired,
+    }
+}
+
+fn wire_slot(slot: Slot, text: &str, env: Option<&str>) -> Result<String, Unwirable> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let found = Found::in_lines(&lines);
+    let found = Found::in_lines(slot, &lines);
     let ours: Vec<String> =
-        wanted(&found, env)?.iter().map(|line| format!("{line}{end}")).collect();
+        wanted(slot, &found, env)?.iter().map(|line| format!("{line}{end}")).collect();
     let Some(header) = found.header else {
         let gap = if text.is_empty() || text.ends_with('\n') { "" } else { end };
         let blank = if text.is_empty() { "" } else { end };
-        return Ok(format!("{text}{gap}{blank}[secrets]{end}{}", ours.concat()));
+        return Ok(format!("{text}{gap}{blank}[{}]{end}{}", slot.section, ours.concat()));
     };
     let mut out = String::with_capacity(text.len() + 256);
-    let at = found.backend.as_ref().map_or(header, |entry| entry.lines.start.saturating_sub(1));
+    let at = found.class.as_ref().map_or(header, |entry| entry.lines.start.saturating_sub(1));
     for (number, line) in lines.iter().enumerate() {
-        let replaced = [&found.backend, &found.kwargs];
+        let replaced = [&found.class, &found.kwargs];
         let gone = replaced.into_iter().flatten().any(|entry| entry.lines.contains(&number));
         if !gone {
             out.push_str(line);
@@ -38,8 +61,8 @@ pub(super) fn wire(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
 /// The section alone, for a person to copy.
 pub(super) fn settings(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let wanted = match wanted(&Found::in_lines(&lines), env) {
-        Err(Unwirable::Already) => wanted(&Found::default(), env),
+    let wanted = match wanted(SECRETS, &Found::in_lines(SECRETS, &lines), env) {
+        Err(Unwirable::Already) => wanted(SECRETS, &Found::default(), env),
         wanted => wanted,
     };
     Ok(format!("[secrets]\n{}", wanted?.join("\n")))
@@ -47,24 +70,41 @@ pub(super) fn settings(text: &str, env: Option<&str>) -> Result<String, Unwirabl
 
 /// Whether the file uses our backend.
 pub(super) fn is_wired(text: &str) -> bool {
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    Found::in_lines(&lines).backend.is_some_and(|entry| entry.value == CLASS)
+    class(SECRETS, text).is_some_and(|class| class == CLASS)
 }
 
-fn wanted(found: &Found, env: Option<&str>) -> Result<Vec<String>, Unwirable> {
+/// A backend of somebody else's in the slot.
+pub(super) fn other_backend(text: &str) -> Option<String> {
+    class(SECRETS, text).filter(|class| class != CLASS)
+}
+
+/// The class in a slot; empty is not set.
+pub(super) fn class(slot: Slot, text: &str) -> Option<String> {
+    value(slot.section, slot.class, text)
+}
+
+/// The value of a key; empty is not set.
+pub(super) fn value(section: &'static str, key: &'static str, text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let slot = Slot { section, class: key, kwargs: "" };
+    let entry = Found::in_lines(slot, &lines).class?;
+    (!entry.value.is_empty()).then_some(entry.value)
+}
+
+fn wanted(slot: Slot, found: &Found, env: Option<&str>) -> Result<Vec<String>, Unwirable> {
     let value = |entry: &Option<Entry>| entry.as_ref().map_or(String::new(), |e| e.value.clone());
-    let (class, kwargs) = (value(&found.backend), value(&found.kwargs));
+    let (class, kwargs) = (value(&found.class), value(&found.kwargs));
     let kwargs = backend::kwargs(Present { class: &class, kwargs: &kwargs }, env)?;
-    let mut lines = vec![format!("backend = {CLASS}")];
-    lines.extend(backend::text(kwargs).map(|kwargs| format!("backend_kwargs = {kwargs}")));
+    let mut lines = vec![format!("{} = {CLASS}", slot.class)];
+    lines.extend(backend::text(kwargs).map(|kwargs| format!("{} = {kwargs}", slot.kwargs)));
     Ok(lines)
 }
 
 #[derive(Default)]
 struct Found {
-    /// The line of `[secrets]`.
+    /// The line of the section.
     header: Option<usize>,
-    backend: Option<Entry>,
+    class: Option<Entry>,
     kwargs: Option<Entry>,
 }
 
@@ -75,28 +115,28 @@ struct Entry {
 }
 
 impl Found {
-    fn in_lines(lines: &[&str]) -> Self {
+    fn in_lines(slot: Slot, lines: &[&str]) -> Self {
         let mut found = Self::default();
         let mut inside = false;
         for (number, line) in lines.iter().enumerate() {
             if let Some(section) = section(line) {
-                inside = section == "secrets";
+                inside = section == slot.section;
                 if inside && found.header.is_none() {
                     found.header = Some(number);
                 }
                 continue;
             }
             let Some((key, value)) = inside.then(|| entry(line)).flatten() else { continue };
-            let slot = match key.as_str() {
-                "backend" => &mut found.backend,
-                "backend_kwargs" => &mut found.kwargs,
+            let place = match key.as_str() {
+                key if key == slot.class => &mut found.class,
+                key if key == slot.kwargs => &mut found.kwargs,
                 _ => continue,
             };
             let end = continued_until(lines, number + 1);
             let rest = lines[number + 1..end].iter().map(|line| line.trim());
             let rest = rest.filter(|line| !is_comment(line));
             let value = std::iter::once(value).chain(rest).collect::<Vec<_>>().join("\n");
-            *slot = Some(Entry { lines: number..end, value: value.trim().to_owned() });
+            *place = Some(Entry { lines: number..end, value: value.trim().to_owned() });
         }
         found
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dagpass_client::wire::{Container, ContainerAsk, ContainerPort};
 
+use super::{files, setup};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -41,7 +42,7 @@ pub(super) fn run(
     let file = beside(&base);
     if undo {
         take_back(&file)?;
-        return super::done(world, "restored", &file);
+        return setup::report(world, "restored", &[&file]);
     }
     let services = chosen(args, &text)?;
     if text.contains("AIRFLOW__SECRETS__BACKEND:") || text.contains("AIRFLOW__SECRETS__BACKEND=") {
@@ -60,7 +61,7 @@ pub(super) fn run(
     };
     let new = text::override_file(&wiring);
     match fs::read_to_string(&file) {
-        Ok(present) if present == new => return super::done(world, "unchanged", &file),
+        Ok(present) if present == new => return setup::report(world, "unchanged", &[&file]),
         Ok(_) => {
             output::out(&text::block(&wiring))?;
             return Err(Failure::new("conflict", format!("{} is there already", file.display()))
@@ -68,12 +69,11 @@ pub(super) fn run(
                 .hint("paste the block above into it, or move it away"));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(super::cannot_write(&file, error)),
+        Err(error) => return Err(files::cannot_write(&file, error)),
     }
-    let (_, written) = super::companions(&file);
-    super::keep(&written, &new)?;
-    fs::write(&file, &new).map_err(|error| super::cannot_write(&file, error))?;
-    super::done(world, "written", &file)
+    files::keep(&written_beside(&file), new.as_bytes())?;
+    fs::write(&file, &new).map_err(|error| files::cannot_write(&file, error))?;
+    setup::report(world, "written", &[&file])
 }
 
 /// The file that compose would take in the current folder.
@@ -121,7 +121,8 @@ fn chosen(args: &Compose, text: &str) -> Result<Vec<String>, Failure> {
 
 fn wheel(args: &Compose) -> Result<PathBuf, Failure> {
     let given = args.wheel.as_deref().ok_or_else(|| {
-        Failure::usage("which wheel do the services install?").hint("give --wheel PATH")
+        Failure::usage("which wheel do the services install?")
+            .hint("give --wheel PATH; `dagpass airflow wheel` writes it")
     })?;
     let named = given.extension().is_some_and(|end| end == "whl");
     let found = fs::canonicalize(given).ok().filter(|path| named && path.is_file());
@@ -166,8 +167,15 @@ fn reach(door: &Container) -> Reach<'_> {
     }
 }
 
+/// What we wrote, to compare with at undo.
+fn written_beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".dagpass-written");
+    PathBuf::from(name)
+}
+
 fn take_back(file: &Path) -> Result<(), Failure> {
-    let (_, written) = super::companions(file);
+    let written = written_beside(file);
     let nothing = |error: std::io::Error| {
         let what = format!("{} was not written by us", file.display());
         Failure::new("not_found", what).because(error)
@@ -179,7 +187,7 @@ fn take_back(file: &Path) -> Result<(), Failure> {
         return Err(failure.hint("take our block out by hand"));
     }
     for path in [file, &written] {
-        fs::remove_file(path).map_err(|error| super::cannot_write(path, error))?;
+        fs::remove_file(path).map_err(|error| files::cannot_write(path, error))?;
     }
     output::say("note: the project's door stays open; `dagpass container down` closes it");
     Ok(())

@@ -29,13 +29,22 @@ fn wanted(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
     let kwargs = backend::kwargs(Present { class: &class, kwargs: &kwargs }, env)?;
     let mut lines = format!("export {BACKEND}={CLASS}");
     if let Some(kwargs) = backend::text(kwargs) {
-        lines += &format!("\nexport {KWARGS}='{}'", kwargs.replace('\'', r"'\''"));
+        lines += &format!("\nexport {KWARGS}={}", quoted(&kwargs));
     }
     Ok(lines)
 }
 
+/// In single quotes where a shell, or a reader of `.env` files, would see more than text.
+pub(super) fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,".contains(c);
+    if value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
 /// The value a line gives to `name`.
-fn assigned(line: &str, name: &str) -> Option<String> {
+pub(super) fn assigned(line: &str, name: &str) -> Option<String> {
     let line = line.trim();
     let line = line.strip_prefix("export ").map_or(line, str::trim_start);
     let value = line.strip_prefix(name)?.strip_prefix('=')?;

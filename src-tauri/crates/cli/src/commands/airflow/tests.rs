@@ -1,6 +1,10 @@
 //! Wiring and unwiring, byte for byte.
 
-use super::*;
+use super::backend::{self, Unwirable};
+use super::receipt::{Change, Receipt};
+use super::{cfg, shell};
+use std::fs;
+use std::path::Path;
 
 const OURS: &str = "backend = airflow_provider_dagpass.secrets.DagpassBackend";
 
@@ -69,44 +73,84 @@ fn a_shells_file_is_wired_by_two_exports() {
 }
 
 #[test]
+fn the_workers_slot_is_wired_too_where_somebody_took_it() {
+    let before = "[secrets]\nbackend =\n[workers]\nsecrets_backend = a.B\nsecrets_backend_kwargs = {\"p\": 1}\n";
+    let chained = r#"secrets_backend_kwargs = {"next":{"class":"a.B","kwargs":{"p":1}}}"#;
+    let after = format!("[secrets]\n{OURS}\n[workers]\nsecrets_{OURS}\n{chained}\n");
+    assert_eq!(cfg::wire(before, None).as_deref(), Ok(after.as_str()));
+    assert_eq!(cfg::wire(&after, None), Err(Unwirable::Already));
+    let half = format!(
+        "[secrets]\n{OURS}\n[workers]\nsecrets_backend = a.B\nsecrets_backend_kwargs = {{\"p\": 1}}\n"
+    );
+    assert_eq!(cfg::wire(&half, None).as_deref(), Ok(after.as_str()));
+}
+
+fn write(state: &Path, file: &Path, before: Option<&str>, after: &str) -> Receipt {
+    let change = Change {
+        path: file.to_owned(),
+        before: before.map(|text| text.as_bytes().to_owned()),
+        after: after.as_bytes().to_owned(),
+    };
+    let receipt = Receipt::new(state, "venv", file);
+    receipt.clone().write(&[change]).unwrap();
+    receipt.earlier().unwrap().unwrap()
+}
+
+#[test]
 fn undo_restores_the_exact_bytes_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("airflow.cfg");
+    let (state, file) = (folder.path().join("state"), folder.path().join("airflow.cfg"));
     for before in ["[secrets]\r\nbackend = a.B\r\n\r\n[core]\r\nx=1", "", "[core]\n; ünïcode\n"] {
         fs::write(&file, before).unwrap();
-        write(&file, before, &cfg::wire(before, None).unwrap()).unwrap();
+        let mut receipt = write(&state, &file, Some(before), &cfg::wire(before, None).unwrap());
         assert!(cfg::is_wired(&fs::read_to_string(&file).unwrap()));
-        undo(&file).unwrap();
+        assert_eq!(receipt.restore().unwrap(), [] as [std::path::PathBuf; 0]);
+        receipt.remove().unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), before);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(Receipt::all(&state).unwrap(), []);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }
 
 #[test]
-fn undo_refuses_where_the_file_was_changed_since() {
+fn a_file_that_was_changed_since_stays_and_its_copy_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("airflow.cfg");
-    fs::write(&file, "").unwrap();
-    assert_eq!(undo(&file).unwrap_err().reply.error, "not_found");
-    write(&file, "", &cfg::wire("", None).unwrap()).unwrap();
-    fs::write(&file, "[secrets]\nbackend = theirs\n").unwrap();
-    assert_eq!(undo(&file).unwrap_err().reply.error, "conflict");
-    assert_eq!(fs::read_to_string(&file).unwrap(), "[secrets]\nbackend = theirs\n");
-    assert_eq!(write(&file, "", "x").unwrap_err().reply.error, "conflict");
+    let (state, file) = (folder.path().join("state"), folder.path().join("airflow.cfg"));
+    fs::write(&file, "theirs, before").unwrap();
+    let mut receipt = write(&state, &file, Some("theirs, before"), "ours");
+    fs::write(&file, "theirs, later").unwrap();
+    assert_eq!(receipt.restore().unwrap(), [file.as_path()]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "theirs, later");
+    let copy = receipt.copy_of(&file).unwrap();
+    assert_eq!(fs::read_to_string(copy).unwrap(), "theirs, before");
+}
+
+#[test]
+fn a_file_of_ours_goes_with_us_only_while_it_is_as_we_wrote_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, file) = (folder.path().join("state"), folder.path().join("new/conftest.py"));
+    let mut receipt = write(&state, &file, None, "ours");
+    assert_eq!(receipt.base(&file).unwrap(), None);
+    assert_eq!(receipt.restore().unwrap(), [] as [std::path::PathBuf; 0]);
+    assert!(!file.exists());
+    let mut receipt = write(&state, &file, None, "ours");
+    fs::write(&file, "ours and theirs").unwrap();
+    assert_eq!(receipt.restore().unwrap(), [file.as_path()]);
+    assert!(file.exists());
 }
 
 #[cfg(unix)]
 #[test]
-fn rights_and_links_stay_as_they_were() {
+fn rights_stay_as_they_were_and_copies_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("airflow.cfg");
-    fs::write(&file, "").unwrap();
+    let (state, file) = (folder.path().join("state"), folder.path().join("airflow.cfg"));
+    fs::write(&file, "before").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-    write(&file, "", "[secrets]\n").unwrap();
+    let mut receipt = write(&state, &file, Some("before"), "[secrets]\n");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(&receipt.copy_of(&file).unwrap())), (0o640, 0o600));
+    receipt.restore().unwrap();
     assert_eq!(mode(&file), 0o640);
-    let (backup, written) = companions(&file);
-    assert_eq!((mode(&backup), mode(&written)), (0o600, 0o600));
 }

@@ -1,0 +1,181 @@
+"""Airflow on an interpreter of this machine: wired, served by the agent, and undone to the byte."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import venvs
+from conftest import TOKEN, World
+
+SECOND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+TESTS = """
+import os
+
+import pytest
+from airflow.sdk import DAG, Connection, task
+from freezegun import freeze_time
+
+
+@pytest.mark.skipif(os.environ["AGENT"] == "away", reason="the agent is away")
+def test_the_agent_serves_a_task_under_a_frozen_clock():
+    with DAG("asks", schedule=None) as dag:
+
+        @task
+        def ask():
+            return Connection.get("ours").conn_type
+
+        ask()
+    with freeze_time("2020-01-01", tick=True):
+        assert Connection.get("ours").conn_type == "http"
+    assert dag.test().state == "success"
+
+
+@pytest.mark.skipif(os.environ["AGENT"] == "up", reason="the agent is up")
+def test_an_agent_that_is_away_is_told_with_its_hint():
+    with pytest.raises(PermissionError, match="dagpass agent start"):
+        Connection.get("ours")
+
+
+def test_a_connection_set_by_hand_goes_first(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_OURS", "postgres://by.hand")
+    assert Connection.get("ours").host == "by.hand"
+"""
+
+
+@pytest.mark.parametrize("layout", ["venv", "standalone"])
+def test_airflow_is_wired_with_its_other_backend_asked_next_and_undone_to_the_byte(
+    world: World, tmp_path: Path, layout: str
+) -> None:
+    (tmp_path / "theirs.json").write_text('{"theirs": {"conn_type": "ftp", "host": "canary.example"}}')
+    kwargs = json.dumps({"connections_file_path": str(tmp_path / "theirs.json")})
+    before = f"# mine\r\n[core]\r\nparallelism = 3\r\n[secrets]\r\nbackend = {SECOND}\r\nbackend_kwargs = {kwargs}\r\n"
+    world.cfg.write_bytes(before.encode())
+
+    shown = world.setup("--for", layout, "--python", world.python.parents[1], "--dry-run")
+    assert f"-backend = {SECOND}" in shown.out
+    assert "theirs.json" not in shown.out
+    assert not world.has_package()
+    assert world.cfg.read_bytes() == before.encode()
+
+    world.setup("--for", layout, "--python", world.python)
+    after = world.cfg.read_bytes()
+    assert after.startswith(b"# mine\r\n[core]\r\nparallelism = 3\r\n[secrets]\r\n")
+    agent = world.agent()
+    ours = world.airflow("connections", "get", "ours", "--output", "json")
+    assert TOKEN in ours.out, ours
+    theirs = world.airflow("connections", "get", "theirs", "--output", "json")
+    assert "canary.example" in theirs.out, theirs
+    agent.close()
+
+    again = world.setup("--for", layout, "--python", world.python, "--json")
+    assert json.loads(again.out)["result"] == "unchanged"
+    assert world.cfg.read_bytes() == after
+
+    world.setup("--undo")
+    assert world.cfg.read_bytes() == before.encode()
+    assert not world.has_package()
+    assert "theirs" in world.airflow("connections", "get", "theirs", "--output", "json").out
+
+
+def test_a_home_without_a_config_gets_airflows_own_with_its_keys_first(world: World) -> None:
+    world.setup("--for", "venv", "--python", world.python)
+    text = world.cfg.read_text()
+    assert "\nfernet_key =" in text
+    assert text.count("DagpassBackend") == 1
+
+
+def test_an_interpreter_that_cannot_import_the_backend_is_left_as_it_was(world: World) -> None:
+    bare = world.root / "bare"
+    subprocess.run(["python3", "-m", "venv", "--without-pip", str(bare)], check=True)
+    ended = world.setup("--for", "venv", "--python", bare, code=1)
+    assert "has no Airflow" in ended.err
+    broken = world.python.parents[1].glob("lib/python*/site-packages")
+    site = next(broken)
+    (site / "sitecustomize.py").write_text("import sys\nsys.modules['airflow.secrets'] = None\n")
+    world.cfg.write_text("[core]\n")
+    ended = world.setup("--for", "venv", "--python", world.python, code=1)
+    assert "cannot import the backend" in ended.err
+    assert world.cfg.read_text() == "[core]\n"
+    assert not list(site.glob("airflow_provider_dagpass*"))
+
+
+def test_tests_of_dags_are_served_by_the_agent_and_say_when_it_is_away(world: World, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    conftest = '"""Mine."""\nfrom __future__ import annotations\n\nMINE = 1\n'
+    (project / "conftest.py").write_text(conftest)
+    (project / "test_dags.py").write_text(TESTS)
+    world.setup("--for", "pytest", "--python", world.python, "--dir", project)
+    command = [world.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    agent = world.agent()
+    up = world.run(*command, cwd=project, AGENT="up")
+    assert "2 passed, 1 skipped" in up.out, up
+    agent.close()
+    away = world.run(*command, cwd=project, AGENT="away")
+    assert "2 passed, 1 skipped" in away.out, away
+    world.setup("--undo", "--for", "pytest", "--dir", project)
+    assert (project / "conftest.py").read_text() == conftest
+
+
+def test_an_editor_gets_one_more_entry_that_starts_airflow(world: World, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    file = project / ".vscode" / "launch.json"
+    file.parent.mkdir(parents=True)
+    mine = '// mine: "configurations": [\n{\n  "version": "0.2.0",\n  "configurations": [\n    /* a */\n    {"name": "a", "type": "node"},\n  ],\n}\n'
+    file.write_text(mine)
+    world.setup("--for", "vscode", "--python", world.python, "--dir", project)
+    text = file.read_text()
+    at = text.index('"configurations": [\n        {') + len('"configurations": [\n        ')
+    entry, _ = json.JSONDecoder().raw_decode(text, at)
+    agent = world.agent()
+    words = ("connections", "get", "ours", "--output", "json")
+    served = world.run(entry["python"], "-m", entry["module"], *words, **entry["env"])
+    assert TOKEN in served.out, served
+    agent.close()
+    world.setup("--undo")
+    assert file.read_text() == mine
+
+
+def test_the_package_stays_while_another_layout_uses_it(world: World, tmp_path: Path) -> None:
+    world.cfg.write_text("[core]\n")
+    world.setup("--for", "venv", "--python", world.python)
+    world.setup("--for", "pytest", "--python", world.python, "--dir", tmp_path)
+    world.setup("--undo", "--for", "venv")
+    assert world.has_package()
+    (tmp_path / "conftest.py").write_text("# changed\n")
+    ended = world.setup("--undo", code=1)
+    assert "was changed since" in ended.err
+    assert world.has_package()
+    (tmp_path / "conftest.py").unlink()
+    world.setup("--undo")
+    assert not world.has_package()
+
+
+def test_the_interpreter_is_found_by_the_environment_the_folder_or_airflows_script(
+    world: World, tmp_path: Path
+) -> None:
+    world.cfg.write_text("[core]\n")
+    script = tmp_path / "bin" / "airflow"
+    script.parent.mkdir()
+    script.write_text(f"#!{world.python}\n")
+    script.chmod(0o755)
+    program = [venvs_program(), "--no-start", "airflow", "setup", "--for", "venv", "--dry-run"]
+    path = world.env["PATH"]
+    for by, env in (
+        ("VIRTUAL_ENV", {"VIRTUAL_ENV": str(world.python.parents[1])}),
+        ("airflow on PATH", {"PATH": f"{script.parent}:{path}"}),
+    ):
+        assert f"(by {by})" in world.run(*program, **env).err
+    (tmp_path / ".venv").symlink_to(world.python.parents[1])
+    assert "(by .venv)" in world.run(*program).err
+
+
+def venvs_program() -> Path:
+    from conftest import PROGRAM
+
+    assert venvs.HERE.is_dir()
+    return PROGRAM
