@@ -1,7 +1,6 @@
 //! Puts the Airflow provider into the program as the wheel that `hatchling` would build: a wheel is a zip
 //! of the package with three texts of metadata. The same sources give the same bytes. What `pyproject.toml`
 //! says and this does not know stops the build, so that nothing is left out silently.
-#![expect(clippy::print_stdout, reason = "cargo reads a build script's standard output")]
 
 use std::collections::BTreeMap;
 use std::error::Error;

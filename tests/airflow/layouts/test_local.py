@@ -12,23 +12,29 @@ import venvs
 from conftest import TOKEN, World
 
 SECOND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+DAG = """
+from airflow.sdk import DAG, Connection, task
+
+with DAG("asks", schedule=None) as dag:
+
+    @task
+    def ask():
+        assert Connection.get("ours").conn_type == "http"
+
+    ask()
+"""
 TESTS = """
 import os
 
 import pytest
-from airflow.sdk import DAG, Connection, task
+from airflow.sdk import Connection
 from freezegun import freeze_time
+
+from dags.asks import dag
 
 
 @pytest.mark.skipif(os.environ["AGENT"] == "away", reason="the agent is away")
 def test_the_agent_serves_a_task_under_a_frozen_clock():
-    with DAG("asks", schedule=None) as dag:
-
-        @task
-        def ask():
-            return Connection.get("ours").conn_type
-
-        ask()
     with freeze_time("2020-01-01", tick=True):
         assert Connection.get("ours").conn_type == "http"
     assert dag.test().state == "success"
@@ -109,13 +115,16 @@ def test_tests_of_dags_are_served_by_the_agent_and_say_when_it_is_away(world: Wo
     conftest = '"""Mine."""\nfrom __future__ import annotations\n\nMINE = 1\n'
     (project / "conftest.py").write_text(conftest)
     (project / "test_dags.py").write_text(TESTS)
+    (project / "dags").mkdir()
+    (project / "dags" / "asks.py").write_text(DAG)
+    dags = {"AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags")}
     world.setup("--for", "pytest", "--python", world.python, "--dir", project)
     command = [world.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     agent = world.agent()
-    up = world.run(*command, cwd=project, AGENT="up")
-    assert "2 passed, 1 skipped" in up.out, up
+    up = world.run(*command, cwd=project, AGENT="up", **dags)
+    assert "2 passed, 1 skipped" in up.out, up.out[-3000:]
     agent.close()
-    away = world.run(*command, cwd=project, AGENT="away")
+    away = world.run(*command, cwd=project, AGENT="away", **dags)
     assert "2 passed, 1 skipped" in away.out, away
     world.setup("--undo", "--for", "pytest", "--dir", project)
     assert (project / "conftest.py").read_text() == conftest

@@ -12,7 +12,7 @@ from conftest import World
 
 INFO = "airflow_provider_dagpass-0.1.0.dist-info"
 #: What an installer adds to a folder, and no wheel has.
-INSTALLERS = {f"{INFO}/{name}" for name in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")}
+INSTALLERS = {f"{INFO}/{name}" for name in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")}
 
 
 def test_names_bytes_metadata_and_entry_points_are_hatchlings(world: World, tmp_path: Path) -> None:

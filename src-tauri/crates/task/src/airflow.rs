@@ -1,7 +1,7 @@
 //! The Airflow provider in real Airflow, on the versions whose lock files are committed: its own tests
 //! beside Airflow's classes, every DAG against a stand-in for the agent, and a server with FAB beside the
-//! independent OpenID provider. The environments, `uv` and the databases are kept by
-//! `tests/airflow/run.py` itself, in the same cache folder.
+//! independent OpenID provider, and `airflow setup` for each layout. The environments, `uv` and the databases
+//! are kept by `tests/airflow/run.py` itself, in the same cache folder.
 
 use crate::Outcome;
 use crate::house::House;
@@ -20,8 +20,9 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     // `airflow setup --server` writes what one of these servers starts with.
     test::build(house)?;
     let program = house.target.join("debug/dagpass");
-    runner(house).arg("container").env("DAGPASS_PROGRAM", &program).minutes(5).run()?;
-    runner(house).arg("server").env("DAGPASS_PROGRAM", program).minutes(5).run()?;
+    for part in ["container", "server", "layouts"] {
+        runner(house).arg(part).env("DAGPASS_PROGRAM", &program).minutes(5).run()?;
+    }
     Ok(Outcome::Done)
 }
 

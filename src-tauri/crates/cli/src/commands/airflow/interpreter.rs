@@ -13,6 +13,10 @@ use crate::system::PYTHON_IN_ENVIRONMENT;
 
 const PROBE: &str = include_str!("../../../../../airflow/airflow_provider_dagpass/probe.py");
 
+/// What every server does at its start where no file is there; `airflow version` does not.
+const DEFAULTS: &str =
+    "import airflow.configuration as c; c.write_default_airflow_configuration_if_needed()";
+
 #[derive(Clone, Debug)]
 pub(super) struct Interpreter {
     pub(super) program: PathBuf,
@@ -76,7 +80,7 @@ impl Interpreter {
 
     /// Has Airflow write its own airflow.cfg, with its defaults and keys.
     pub(super) fn write_defaults(&self) -> Result<(), Failure> {
-        let output = self.run(&["-c", "import airflow.configuration"], &[])?;
+        let output = self.run(&["-c", DEFAULTS], &[])?;
         if output.status.success() {
             return Ok(());
         }

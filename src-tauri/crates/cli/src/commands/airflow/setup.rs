@@ -256,7 +256,9 @@ fn write_by_hand(world: &World, setup: &Setup, form: Form, state: &Path) -> Resu
     if form == Form::Cfg && !target.exists() {
         // Airflow writes its defaults and keys only where no file is there.
         let failure = Failure::new("not_found", format!("{} is not there", target.display()));
-        return Err(failure.hint("run `airflow version` once, which writes it, or give --file"));
+        return Err(failure.hint(
+            "run `dagpass airflow setup --for venv`, which has Airflow write it, or give --file",
+        ));
     }
     let env = setup.env.clone();
     let rewrite = move |before: &str| match form {
