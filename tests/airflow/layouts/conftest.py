@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +76,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path) -> World:
     python = _environment(tmp_path / "venv")
     world = World(tmp_path, python)
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
@@ -99,7 +98,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     known.mkdir(parents=True)
     (known / "connections.json").write_text('{"version": 1, "connections": ["ours"]}')
     venvs.airflow_home("3.3", world.home)
-    yield world
+    return world
 
 
 def _environment(folder: Path) -> Path:

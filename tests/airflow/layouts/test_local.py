@@ -7,11 +7,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-import venvs
-from conftest import TOKEN, World
+from conftest import PROGRAM, TOKEN, World
 
 SECOND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+LAUNCH = """// mine: "configurations": [
+{
+  "version": "0.2.0",
+  "configurations": [
+    /* a */
+    {"name": "a", "type": "node"},
+  ],
+}
+"""
 DAG = """
 from airflow.sdk import DAG, Connection, task
 
@@ -58,7 +65,8 @@ def test_airflow_is_wired_with_its_other_backend_asked_next_and_undone_to_the_by
 ) -> None:
     (tmp_path / "theirs.json").write_text('{"theirs": {"conn_type": "ftp", "host": "canary.example"}}')
     kwargs = json.dumps({"connections_file_path": str(tmp_path / "theirs.json")})
-    before = f"# mine\r\n[core]\r\nparallelism = 3\r\n[secrets]\r\nbackend = {SECOND}\r\nbackend_kwargs = {kwargs}\r\n"
+    kept = "# mine\r\n[core]\r\nparallelism = 3\r\n[secrets]\r\n"
+    before = f"{kept}backend = {SECOND}\r\nbackend_kwargs = {kwargs}\r\n"
     world.cfg.write_bytes(before.encode())
 
     shown = world.setup("--for", layout, "--python", world.python.parents[1], "--dry-run")
@@ -69,7 +77,7 @@ def test_airflow_is_wired_with_its_other_backend_asked_next_and_undone_to_the_by
 
     world.setup("--for", layout, "--python", world.python)
     after = world.cfg.read_bytes()
-    assert after.startswith(b"# mine\r\n[core]\r\nparallelism = 3\r\n[secrets]\r\n")
+    assert after.startswith(kept.encode())
     agent = world.agent()
     ours = world.airflow("connections", "get", "ours", "--output", "json")
     assert TOKEN in ours.out, ours
@@ -134,8 +142,7 @@ def test_an_editor_gets_one_more_entry_that_starts_airflow(world: World, tmp_pat
     project = tmp_path / "project"
     file = project / ".vscode" / "launch.json"
     file.parent.mkdir(parents=True)
-    mine = '// mine: "configurations": [\n{\n  "version": "0.2.0",\n  "configurations": [\n    /* a */\n    {"name": "a", "type": "node"},\n  ],\n}\n'
-    file.write_text(mine)
+    file.write_text(LAUNCH)
     world.setup("--for", "vscode", "--python", world.python, "--dir", project)
     text = file.read_text()
     at = text.index('"configurations": [\n        {') + len('"configurations": [\n        ')
@@ -146,7 +153,7 @@ def test_an_editor_gets_one_more_entry_that_starts_airflow(world: World, tmp_pat
     assert TOKEN in served.out, served
     agent.close()
     world.setup("--undo")
-    assert file.read_text() == mine
+    assert file.read_text() == LAUNCH
 
 
 def test_the_package_stays_while_another_layout_uses_it(world: World, tmp_path: Path) -> None:
@@ -172,7 +179,7 @@ def test_the_interpreter_is_found_by_the_environment_the_folder_or_airflows_scri
     script.parent.mkdir()
     script.write_text(f"#!{world.python}\n")
     script.chmod(0o755)
-    program = [venvs_program(), "--no-start", "airflow", "setup", "--for", "venv", "--dry-run"]
+    program = [PROGRAM, "--no-start", "airflow", "setup", "--for", "venv", "--dry-run"]
     path = world.env["PATH"]
     for by, env in (
         ("VIRTUAL_ENV", {"VIRTUAL_ENV": str(world.python.parents[1])}),
@@ -181,10 +188,3 @@ def test_the_interpreter_is_found_by_the_environment_the_folder_or_airflows_scri
         assert f"(by {by})" in world.run(*program, **env).err
     (tmp_path / ".venv").symlink_to(world.python.parents[1])
     assert "(by .venv)" in world.run(*program).err
-
-
-def venvs_program() -> Path:
-    from conftest import PROGRAM
-
-    assert venvs.HERE.is_dir()
-    return PROGRAM

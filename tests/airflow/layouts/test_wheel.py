@@ -7,17 +7,19 @@ from email.parser import Parser
 from pathlib import Path
 from zipfile import ZipFile
 
+from conftest import PROGRAM, World
+
 import venvs
-from conftest import World
 
 INFO = "airflow_provider_dagpass-0.1.0.dist-info"
 #: What an installer adds to a folder, and no wheel has.
-INSTALLERS = {f"{INFO}/{name}" for name in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")}
+INSTALLERS = {
+    f"{INFO}/{name}"
+    for name in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
+}
 
 
 def test_names_bytes_metadata_and_entry_points_are_hatchlings(world: World, tmp_path: Path) -> None:
-    from conftest import PROGRAM
-
     out = tmp_path / "dist"
     out.mkdir()
     ended = world.run(PROGRAM, "airflow", "wheel", "--out", out)
