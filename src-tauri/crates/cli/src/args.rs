@@ -71,7 +71,7 @@ pub(crate) enum Command {
     /// Wire Airflow to the agent
     #[command(
         subcommand,
-        after_help = "Examples:\n  dagpass airflow setup --for venv\n  dagpass airflow setup --undo\n  dagpass airflow doctor"
+        after_help = "Examples:\n  dagpass airflow setup --for venv\n  dagpass airflow setup --undo"
     )]
     Airflow(crate::commands::airflow::Airflow),
     /// Doors for a project's containers, and for a machine that ssh forwards a socket to
