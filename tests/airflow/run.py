@@ -141,6 +141,13 @@ def container(version: str, _args: argparse.Namespace) -> int:
     return inside.run(version)
 
 
+def told(version: str, _args: argparse.Namespace) -> int:
+    """What Airflow tells the agent of its runs and parses, and what it does without an agent."""
+    import told
+
+    return told.told(version)
+
+
 def server(_version: str, args: argparse.Namespace) -> int:
     """The shared deployment's side: a real API server and the independent provider."""
     with tempfile.TemporaryDirectory(prefix="dagpass-server-") as scratch:
@@ -205,7 +212,8 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for command in (prepare, unit, clients, lint, dag, long, live, rehearse, container, server, layouts):
+    verbs = (prepare, unit, clients, lint, dag, long, live, rehearse, container, server, layouts, told)
+    for command in verbs:
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
         if command is server:

@@ -62,6 +62,8 @@ mod run_child;
 #[cfg(test)]
 mod run_events;
 #[cfg(test)]
+mod run_outlook;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod scan_finds_leaks;

@@ -62,6 +62,16 @@ pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
+/// Yes unless it is denied; no where nothing more can be read.
+pub(crate) fn agrees(question: &str) -> bool {
+    ask(&format!("{question} [Y/n] "));
+    let mut answer = String::new();
+    match io::stdin().read_line(&mut answer) {
+        Ok(0) | Err(_) => false,
+        Ok(_) => !answer.trim().to_lowercase().starts_with('n'),
+    }
+}
+
 pub(crate) fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }

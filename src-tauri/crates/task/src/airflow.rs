@@ -12,7 +12,7 @@ use crate::test;
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Airflow)?;
-    for part in ["lint", "unit", "clients", "rehearse"] {
+    for part in ["lint", "unit", "clients", "rehearse", "told"] {
         runner(house).arg(part).minutes(10).run()?;
     }
     setup::packages(For::Rig)?;

@@ -89,7 +89,7 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("POST", "/v1/purge") => purge::purge(api, &asked).await,
         ("POST", "/v1/runs") => runs::grant(api, &asked),
         ("POST", "/v1/run-events") => run_events::tell(api, &asked),
-        ("POST", "/v1/run-outlook") => run_events::outlook(api, &asked),
+        ("POST", "/v1/run-outlook") => run_events::outlook(api, &asked).await,
         ("GET", "/v1/containers") => Ok(containers::list(api)),
         ("POST", "/v1/containers") => containers::up(api, &asked).await,
         ("DELETE", path) if runs::id(path).is_some() => runs::end(api, path),

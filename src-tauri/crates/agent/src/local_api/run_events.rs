@@ -115,16 +115,21 @@ fn put(api: &Api, record: &Record<'_>) -> Result<(), Refusal> {
     })
 }
 
-pub(super) fn outlook(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+pub(super) async fn outlook(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: OutlookAsk = asked.parse()?;
     let config = api.config.current();
     for name in &ask.profiles {
         config.profile(Some(name))?;
     }
     let past = api.task_runs.past(&ask.dag_id);
-    let warnings = past.as_ref().map_or_else(Vec::new, |(past, sessions)| {
-        warnings_of(api, &ask.dag_id, past, &meant(api, sessions, &ask.profiles))
-    });
+    let mut warnings = Vec::new();
+    if let Some((past, sessions)) = &past {
+        let keys = meant(api, sessions, &ask.profiles);
+        for key in &keys {
+            api.broker.load_session(key).await?;
+        }
+        warnings = warnings_of(api, &ask.dag_id, past, &keys);
+    }
     Ok(reply::json(&OutlookReply {
         dag_id: ask.dag_id,
         past_seconds: past.as_ref().map(|(past, _)| past.longest.as_secs()),

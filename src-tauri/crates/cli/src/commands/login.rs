@@ -15,7 +15,7 @@ use crate::{duration, output, time};
 
 mod show;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  dagpass login\n  dagpass login prod --device\n  \
                         dagpass login --no-open      # over ssh: prints the address to open")]
 pub(crate) struct Login {
@@ -45,10 +45,28 @@ pub(crate) struct Login {
 }
 
 pub(crate) fn run(world: &World, args: Login) -> Result<(), Failure> {
-    let screen = Screen { json: world.json, qr: args.qr, no_open: args.no_open };
+    let paste = args.no_open || output::stdin_is_terminal();
+    let screen = Screen { json: world.json, qr: args.qr, no_open: args.no_open, paste };
     let ask = ask(args, |name| std::env::var(name).ok());
+    follow(world, &ask, &screen)
+}
+
+/// A new proof of identity (`prompt=login`) before a run. Nothing is read from the terminal, which
+/// the run has next.
+pub(crate) fn anew(world: &World, session: &str) -> Result<(), Failure> {
+    let (profile, connection) = match session.split_once('/') {
+        Some((profile, connection)) => (profile, Some(connection.to_owned())),
+        None => (session, None),
+    };
+    let args =
+        Login { profile: Some(profile.to_owned()), connection, fresh: true, ..Login::default() };
+    let screen = Screen { json: false, qr: false, no_open: false, paste: false };
+    follow(world, &ask(args, |name| std::env::var(name).ok()), &screen)
+}
+
+fn follow(world: &World, ask: &SignInAsk, screen: &Screen) -> Result<(), Failure> {
     let mut pasting = false;
-    for event in world.ask(|agent| agent.sign_in(&ask))? {
+    for event in world.ask(|agent| agent.sign_in(ask))? {
         let event = event?;
         if screen.json {
             output::json_line(&event)?;
@@ -58,7 +76,7 @@ pub(crate) fn run(world: &World, args: Login) -> Result<(), Failure> {
         match event {
             SignInEvent::SignedIn { .. } => return Ok(()),
             SignInEvent::Failed { error } => return Err(error.into()),
-            SignInEvent::Browser { paste: true, .. } if !pasting && screen.takes_paste() => {
+            SignInEvent::Browser { paste: true, .. } if !pasting && screen.paste => {
                 pasting = true;
                 take_paste(world.find()?, ask.profile.clone());
             }
@@ -74,13 +92,11 @@ struct Screen {
     json: bool,
     qr: bool,
     no_open: bool,
+    /// A pasted callback is read from the terminal.
+    paste: bool,
 }
 
 impl Screen {
-    fn takes_paste(&self) -> bool {
-        self.no_open || output::stdin_is_terminal()
-    }
-
     fn show(&self, event: &SignInEvent) {
         let now = time::now();
         match event {
@@ -91,7 +107,7 @@ impl Screen {
                 if elsewhere && let Some(line) = show::tunnel(redirect_uri, &ssh) {
                     output::say(&line);
                 }
-                if *paste && !opened && self.takes_paste() {
+                if *paste && !opened && self.paste {
                     output::say("or paste the address the browser ends up at, and press enter:");
                 }
             }
@@ -174,19 +190,6 @@ fn send_paste(agent: &Agent, profile: Option<&str>, url: &str) -> Result<(), Fai
 mod tests {
     use super::*;
 
-    fn args() -> Login {
-        Login {
-            profile: None,
-            connection: None,
-            browser: false,
-            device: false,
-            no_open: false,
-            fresh: false,
-            accept_subject: None,
-            qr: false,
-        }
-    }
-
     #[test]
     fn the_callers_desktop_goes_along_and_nothing_else_of_its_environment() {
         let value = |name: &str| match name {
@@ -194,7 +197,7 @@ mod tests {
             "SSH_TTY" => Some("/dev/pts/1".to_owned()),
             _ => None,
         };
-        let ask = ask(Login { device: true, ..args() }, value);
+        let ask = ask(Login { device: true, ..Login::default() }, value);
         assert_eq!(ask.desktop, BTreeMap::from([("DISPLAY".to_owned(), ":1".to_owned())]));
         assert_eq!((ask.remote, ask.flow.as_deref()), (true, Some("device")));
     }

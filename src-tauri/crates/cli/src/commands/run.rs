@@ -1,6 +1,8 @@
 //! `dagpass run`: a program with a capability of its own, which dies with it. Exits as the program
 //! does; 125 where the failure is ours, 126 and 127 as `env` does.
 
+mod outlook;
+
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -35,6 +37,10 @@ pub(crate) struct Run {
     /// in the program, and every process of yours can read it there
     #[arg(long, value_name = "NAME")]
     airflow: Option<String>,
+    /// The DAG that the program runs, where it is not `airflow dags test DAG`: whether the session
+    /// lasts as long as it took before is said before the start
+    #[arg(long, value_name = "DAG_ID")]
+    dag: Option<String>,
     /// The program and its arguments
     #[arg(
         required = true,
@@ -46,6 +52,8 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn run(world: &World, args: Run) -> Result<ExitCode, Failure> {
+    let dag_id = args.dag.clone().or_else(|| outlook::dag_of(&args.command));
+    outlook::before(world, dag_id, &args.profile);
     let started = start(world, &args)?;
     let ended = system::attend(started.child);
     // The agent sees the end by itself within a second; asking makes it at once.

@@ -1,0 +1,135 @@
+"""What real Airflow tells the agent: of its runs, and of look-ups while a DAG file is parsed. And that
+no run fails or waits where the agent is away.
+
+Against a stand-in that keeps what it was asked; `cargo demo` shows the same with the real agent.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import rehearsal
+import run
+import venvs
+from stub_agent import NOT_FOUND, Ask, StubAgent, http_connection, reply
+
+#: How the DAG files are read without a run, on each version.
+PARSES = {"3.3": ("dags", "reserialize"), "2.11": ("dags", "list")}
+
+
+def told(version: str) -> int:
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="dagpass-told-") as stage:
+        rehearsal._enter(Path(stage))
+        agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], _answer)
+        for check in (_a_run, _a_parse, _switched_off):
+            agent.asks.clear()
+            failures += [f"{check.__name__}: {what}" for what in check(version, agent)]
+        agent.close()
+        failures += [f"away: {what}" for what in _away(version)]
+    for failure in failures:
+        print(f"airflow {version}: FAILED: {failure}", file=sys.stderr)
+    print(f"airflow {version}: told: {len(failures)} failures", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _answer(ask: Ask) -> bytes:
+    if ask.path == "/v1/run-events":
+        return reply(200, {"recorded": True})
+    if ask.json.get("conn_id") == "sandbox_api":
+        return http_connection("a-token-of-the-stage")
+    return NOT_FOUND
+
+
+def _a_run(version: str, agent: StubAgent) -> list[str]:
+    done = _airflow(version, "dags", "test", "dagpass_at_parse")
+    events = [ask.json for ask in agent.asks if ask.path == "/v1/run-events"]
+    told = [(event["kind"], event["event"], event.get("task_id")) for event in events]
+    expected = [("task", "running", "call"), ("task", "success", "call"), ("dag", "success", None)]
+    contexts = _contexts(agent)
+    of_task = [context for context in contexts if context.get("task_id") == "call"]
+    parses = [context for context in contexts if context == {"purpose": "dag-parse"}]
+    users = {event.get("triggering_user") for event in events}
+    secrets = [event for event in events if "a-token-of-the-stage" in str(event)]
+    return _wrong(
+        {
+            "it succeeds": done.returncode == 0,
+            f"the events: {told}": told == expected,
+            "one run": len({event["run_id"] for event in events}) == 1,
+            f"by the person at the keyboard: {users}": users == {_user()},
+            f"the task's look-up names it: {contexts}": len(of_task) == 1
+            and of_task[0].get("dag_id") == "dagpass_at_parse",
+            f"the parses are named: {contexts}": len(parses) >= 1,
+            "no secret": not secrets,
+        },
+        done,
+    )
+
+
+def _a_parse(version: str, agent: StubAgent) -> list[str]:
+    done = _airflow(version, *PARSES[version])
+    before = len(_contexts(agent))
+    processor = _airflow(
+        version, "dag-processor", "--num-runs", "1", AIRFLOW__SCHEDULER__STANDALONE_DAG_PROCESSOR="True"
+    )
+    asked = len(_contexts(agent))
+    contexts = _contexts(agent)
+    return _wrong(
+        {
+            "it succeeds": done.returncode == 0,
+            f"look-ups were made: {before}, {asked}": 0 < before < asked,
+            f"each is named a parse: {contexts}": all(
+                context == {"purpose": "dag-parse"} for context in contexts
+            ),
+        },
+        processor,
+    )
+
+
+def _switched_off(version: str, agent: StubAgent) -> list[str]:
+    done = _airflow(version, "dags", "test", "dagpass_quiet", DAGPASS_AIRFLOW="off")
+    return _wrong({"it succeeds": done.returncode == 0, "nothing is asked": not agent.asks}, done)
+
+
+def _away(version: str) -> list[str]:
+    started = time.monotonic()
+    done = _airflow(version, "dags", "test", "dagpass_quiet")
+    took = time.monotonic() - started
+    loud = [line for line in done.stdout.splitlines() if "record goes without this run" in line]
+    return _wrong(
+        {"the run succeeds": done.returncode == 0, f"nothing is said of it: {loud}": not loud}, done
+    ) + ([] if took < 120 else [f"it took {took:.0f} s"])
+
+
+def _airflow(version: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
+        env = run._wired(venvs.airflow_home(version, Path(scratch))) | more
+        env["AIRFLOW__CORE__DAGS_FOLDER"] = str(venvs.HERE / "runs_dags")
+        return run._airflow(version, env, *arguments, capture=True)
+
+
+def _contexts(agent: StubAgent) -> list[dict[str, str]]:
+    return [
+        ask.json.get("context", {})
+        for ask in agent.asks
+        if ask.path == "/v1/airflow/connection" and ask.json.get("conn_id") == "sandbox_api"
+    ]
+
+
+def _user() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def _wrong(facts: dict[str, bool], done: subprocess.CompletedProcess[str]) -> list[Any]:
+    wrong = [fact for fact, holds in facts.items() if not holds]
+    if wrong:
+        print(done.stdout[-6000:], file=sys.stderr)
+    return wrong
