@@ -10,6 +10,8 @@ mod airflow_roles;
 #[cfg(test)]
 mod airflow_token;
 #[cfg(test)]
+mod airflowctl_item;
+#[cfg(test)]
 mod argv;
 #[cfg(test)]
 mod at_the_sandbox;

@@ -47,11 +47,14 @@ class Laptop:
             token = "direct"
             roles-file = "airflow-roles.json"
         """
+        self.socket = self.folder / "run" / "agent.sock"
         self._env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "DAGPASS_CONFIG": str(stage.kept_in(self.folder, "config.toml", config)),
-            "DAGPASS_SOCKET": str(self.folder / "run" / "agent.sock"),
+            "DAGPASS_SOCKET": str(self.socket),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "AIRFLOW_HOME": str(self.folder),
             "NO_PROXY": "127.0.0.1,localhost",
         }
         self.dagpass("agent", "start").check_returncode()
@@ -64,6 +67,10 @@ class Laptop:
         done = self.dagpass(*words, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def ledger(self, event: str) -> list[dict[str, Any]]:
+        lines = (self.folder / "state" / "dagpass" / "ledger.jsonl").read_text().splitlines()
+        return [line for line in map(json.loads, lines) if line["event"] == event]
 
     def sign_in(self, user: str) -> None:
         command = [str(PROGRAM), "login", "--device", "--no-open"]

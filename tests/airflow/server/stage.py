@@ -62,6 +62,10 @@ def kept_in(folder: Path, name: str, content: Any) -> Path:
     return path
 
 
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 class Key:
     """One signing key and its published half."""
 

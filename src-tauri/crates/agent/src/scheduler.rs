@@ -32,11 +32,23 @@ impl Scheduler {
             tokio::time::sleep(TICK).await;
             let woke = wall.elapsed().is_ok_and(|gone| gone > steady.elapsed() + SLEPT);
             self.broker.tend(woke).await;
+            self.tend_items();
             tick = tick.wrapping_add(1);
             if tick.is_multiple_of(SELDOM) {
                 self.seldom().await;
             }
         }
+    }
+
+    /// A keychain that hangs holds nothing else up.
+    fn tend_items(&self) {
+        let api = self.api.clone();
+        if api.is_paused() {
+            return;
+        }
+        tokio::spawn(async move {
+            api.items.tend(&api.broker, &api.config.current(), api.clock.now()).await;
+        });
     }
 
     async fn seldom(&self) {

@@ -1,8 +1,9 @@
-//! An Airflow deployment behind [`AirflowServer`]: its token endpoint and its logout. Decides
-//! what its answers mean; never when it is asked.
+//! An Airflow deployment behind [`AirflowServer`]: its token endpoint and its logout, and the
+//! keychain item for `airflowctl`. Decides what its answers mean; the broker decides when it is asked.
 
 mod answer;
 mod exchange;
+mod item;
 mod logout;
 mod look;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use dagpass_core::profile::Profile;
 use dagpass_core::token::{AccessToken, Assertion, TokenSet};
 
 use crate::ping::http::Http;
+
+pub(crate) use item::ItemKeeper;
 
 /// How long may an exchange take? Less than a caller waits for the agent, so that he hears which
 /// server is away.

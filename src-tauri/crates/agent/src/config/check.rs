@@ -1,6 +1,6 @@
 //! Raw to true: the whole file. Finds every problem in one pass, so that one edit can mend them all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
     let mut problems = Problems::new(path.display().to_string(), text);
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let raw = document(text, &mut problems, RawConfig::read);
-    let mut check = Check { problems, folder, clients: Vec::new() };
+    let mut check = Check { problems, folder, clients: Vec::new(), items: BTreeSet::new() };
     let config = raw.map(|raw| check.config(raw));
     let problems = check.problems.into_sorted();
     match config {
@@ -34,6 +34,8 @@ pub(super) struct Check<'t> {
     pub(super) problems: Problems<'t>,
     pub(super) folder: PathBuf,
     pub(super) clients: Vec<Client>,
+    /// The keychain items that deployments have claimed.
+    items: BTreeSet<String>,
 }
 
 impl Check<'_> {
@@ -146,6 +148,7 @@ impl Check<'_> {
             let message = "is used only with token = \"exchange\"";
             self.problems.add(&assertion.place, message);
         }
+        let keychain_item = self.keychain_item(at.value.keychain_item);
         Some(Deployment {
             name: name.to_owned(),
             url: url.value.trim_end_matches('/').to_owned(),
@@ -155,8 +158,21 @@ impl Check<'_> {
                 None | Some(RawAssertion::AccessToken) => AssertionKind::AccessToken,
                 Some(RawAssertion::IdToken) => AssertionKind::IdToken,
             },
+            keychain_item,
             roles_file,
         })
+    }
+
+    /// `airflowctl` makes an account and a file name of it. Two deployments cannot share one.
+    fn keychain_item(&mut self, at: Option<At<String>>) -> Option<String> {
+        let place = at.as_ref()?.place.clone();
+        let env = self.filled(at)?;
+        self.name(&env, &place);
+        if !self.items.insert(env.clone()) {
+            let message = format!("another deployment has the item `{env}`");
+            self.problems.add_hint(&place, message, "give each an environment of its own");
+        }
+        Some(env)
     }
 
     fn roles_file(&mut self, at: Option<At<String>>) -> Option<RolesFileKey> {

@@ -76,6 +76,8 @@ pub struct Deployment {
     pub roles_file: Option<RolesFileKey>,
     /// With `token = "exchange"`: what is handed in.
     pub assertion: AssertionKind,
+    /// The environment of `airflowctl` whose keychain item the agent writes.
+    pub keychain_item: Option<String>,
 }
 
 impl Deployment {

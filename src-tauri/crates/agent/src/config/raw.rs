@@ -233,6 +233,9 @@ table! {
         roles_file: String,
         /// With token = "exchange": which of Ping's tokens is handed in.
         assertion: RawAssertion,
+        /// The agent writes the keychain item that `airflowctl` reads for this environment:
+        /// "production", as in AIRFLOW_CLI_ENVIRONMENT.
+        keychain_item: String,
     }
 }
 

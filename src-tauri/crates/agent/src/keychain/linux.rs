@@ -16,23 +16,37 @@ pub(super) const LIMIT: usize = usize::MAX;
 
 /// Connects, and learns first whether that would lead to a prompt.
 pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
+    open(None)
+}
+
+/// To another program's items. Python's keyring finds them by service and user name alone.
+pub(super) fn connect_for(owner: &'static str) -> Result<Box<dyn Provider>, StoreFailure> {
+    open(Some(owner))
+}
+
+fn open(owner: Option<&'static str>) -> Result<Box<dyn Provider>, StoreFailure> {
+    let items = owner.unwrap_or(SERVICE);
     let service = SecretService::connect(EncryptionType::Plain).map_err(|error| absent(&error))?;
-    let mut look: Look = Box::new(move |account| look(&service, account));
+    let mut look: Look = Box::new(move |account| look(&service, items, account));
     look(None)?;
     let store = Store::new().map_err(|error| failure(&error))?;
-    let habits = Habits { search: HashMap::from([("service", SERVICE)]), ..Habits::default() };
+    let habits = Habits { search: HashMap::from([("service", items)]), owner, ..Habits::default() };
     Ok(Box::new(Keyring::new(store, look, habits)))
 }
 
 /// Any get or set of a locked item prompts, and with a desktop blocks until somebody answers; these
 /// two questions never do.
-fn look(service: &SecretService<'_>, account: Option<&str>) -> Result<(), StoreFailure> {
+fn look(
+    service: &SecretService<'_>,
+    items: &str,
+    account: Option<&str>,
+) -> Result<(), StoreFailure> {
     let collection = service.get_default_collection().map_err(|error| cause(&error))?;
     if collection.is_locked().map_err(|error| cause(&error))? {
         return Err(StoreFailure::Locked("the default collection is locked".to_owned()));
     }
     let Some(account) = account else { return Ok(()) };
-    let ours = HashMap::from([("service", SERVICE), ("username", account)]);
+    let ours = HashMap::from([("service", items), ("username", account)]);
     let found = service.search_items(ours).map_err(|error| cause(&error))?;
     if found.locked.is_empty() {
         return Ok(());

@@ -14,7 +14,20 @@ pub(super) const KIND: &str = "keychain";
 pub(super) const LIMIT: usize = usize::MAX;
 
 pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
+    open(None)
+}
+
+/// To another program's items: a generic password by service and account, as Python's keyring has it.
+pub(super) fn connect_for(owner: &'static str) -> Result<Box<dyn Provider>, StoreFailure> {
+    open(Some(owner))
+}
+
+fn open(owner: Option<&'static str>) -> Result<Box<dyn Provider>, StoreFailure> {
     let store = Store::new().map_err(|error| failure(&error))?;
-    let habits = Habits { search: HashMap::from([("service", SERVICE)]), ..Habits::default() };
+    let habits = Habits {
+        search: HashMap::from([("service", owner.unwrap_or(SERVICE))]),
+        owner,
+        ..Habits::default()
+    };
     Ok(Box::new(Keyring::new(store, Box::new(|_| Ok(())), habits)))
 }

@@ -10,6 +10,7 @@
 mod choice;
 mod envelope;
 mod files;
+mod foreign;
 mod kept;
 mod mark;
 mod owed;
@@ -44,6 +45,8 @@ use dagpass_core::ports::{Loaded, Pending, RefreshTokenStore, Saved, StoreFailur
 use dagpass_core::request::SessionKey;
 use dagpass_core::session::{InFlight, StoredSession};
 use dagpass_core::token::Secret;
+
+pub(crate) use foreign::ForeignItems;
 
 pub use choice::{PassphraseLock, StoreChoice};
 

@@ -38,6 +38,9 @@ pub(super) struct Keyring {
 pub(super) struct Habits {
     /// With each item.
     pub(super) modifiers: HashMap<&'static str, &'static str>,
+    /// The program whose items these are, where they are not ours; they hold text then, as such
+    /// programs write it.
+    pub(super) owner: Option<&'static str>,
     /// What finds our items; others may be among them.
     pub(super) search: HashMap<&'static str, &'static str>,
 }
@@ -50,7 +53,7 @@ impl Keyring {
     fn entry(&mut self, account: &str) -> Result<Entry, StoreFailure> {
         (self.look)(Some(account))?;
         self.store
-            .build(SERVICE, account, Some(&self.habits.modifiers))
+            .build(self.habits.owner.unwrap_or(SERVICE), account, Some(&self.habits.modifiers))
             .map_err(|error| failure(&error))
     }
 }
@@ -69,6 +72,12 @@ impl Provider for Keyring {
     }
 
     fn write(&mut self, account: &str, value: &[u8]) -> Result<(), StoreFailure> {
+        if self.habits.owner.is_some() {
+            let text = str::from_utf8(value)
+                .map_err(|_| StoreFailure::Corrupt("a token is not text".to_owned()))?;
+            let written = self.entry(account)?.set_password(text);
+            return written.map_err(|error| failure(&error));
+        }
         // `set_password` would double the size on Windows, where 2,560 bytes are all there is.
         self.entry(account)?.set_secret(value).map_err(|error| failure(&error))
     }

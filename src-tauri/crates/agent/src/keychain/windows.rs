@@ -16,6 +16,16 @@ pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
     let store = Store::new().map_err(|error| failure(&error))?;
     // The default, Enterprise, would carry the token to every machine of a roaming profile.
     let modifiers = HashMap::from([("persistence", "Local")]);
-    let habits = Habits { modifiers, search: HashMap::from([("pattern", SERVICE)]) };
+    let habits = Habits { modifiers, search: HashMap::from([("pattern", SERVICE)]), owner: None };
+    Ok(Box::new(Keyring::new(store, Box::new(|_| Ok(())), habits)))
+}
+
+/// To another program's items: `user@service`, the second name under which Python's keyring looks.
+pub(super) fn connect_for(owner: &'static str) -> Result<Box<dyn Provider>, StoreFailure> {
+    let names = HashMap::from([("divider", "@")]);
+    let store = Store::new_with_configuration(&names).map_err(|error| failure(&error))?;
+    let modifiers = HashMap::from([("persistence", "Local")]);
+    let search = HashMap::from([("pattern", owner)]);
+    let habits = Habits { modifiers, search, owner: Some(owner) };
     Ok(Box::new(Keyring::new(store, Box::new(|_| Ok(())), habits)))
 }

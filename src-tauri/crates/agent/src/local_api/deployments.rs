@@ -21,6 +21,11 @@ fn one(api: &Api, deployment: &Deployment) -> DeploymentStatus {
         profile: deployment.profile.to_string(),
         token: if exchanged { "exchange" } else { "direct" }.to_owned(),
         expires_at: view.token.map(|token| token.set.expires_at.as_secs()),
+        keychain_item: deployment.keychain_item.clone(),
+        keychain_trouble: deployment
+            .keychain_item
+            .as_deref()
+            .and_then(|env| api.items.trouble(env)),
         reason: view.refusal.map(|refusal| refusal.to_string()),
     }
 }

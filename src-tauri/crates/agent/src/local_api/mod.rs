@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hyper::Method;
 use hyper::body::Bytes;
@@ -44,7 +44,7 @@ pub(crate) use containers::Containers;
 pub(crate) use run_events::tell_of_dropped;
 pub(crate) use server::{Loopback, serve};
 
-use crate::airflow::Airflow;
+use crate::airflow::{Airflow, ItemKeeper};
 use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
 use crate::ping::Ping;
@@ -68,6 +68,7 @@ pub(crate) struct Api {
     pub(crate) witness: Arc<dyn Witness>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
+    pub(crate) items: ItemKeeper,
     pub(crate) about: About,
     /// Told when the agent should end.
     pub(crate) stop: Arc<Notify>,
@@ -116,6 +117,7 @@ impl Api {
             task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),
+            items: ItemKeeper::new(),
             about,
             stop: Arc::default(),
             paused: AtomicBool::new(false),
@@ -124,6 +126,11 @@ impl Api {
             misses: AtomicU32::new(0),
             sign_ins: SignIns::default(),
         }
+    }
+
+    /// Nothing is handed out until a person resumes.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
     }
 
     /// Writes `endpoint.json`, new at every start and readable by its owner alone, then binds the

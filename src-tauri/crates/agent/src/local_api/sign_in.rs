@@ -274,6 +274,9 @@ pub(super) async fn end(
     let ended = api.broker.sign_out(key, caller).await;
     // After the session: what is bought meanwhile finds nobody signed in, and is given back.
     let deployments = api.broker.log_out(key, caller).await?;
+    if key.connection.is_none() {
+        api.items.forget(&api.config.current(), &key.profile).await;
+    }
     Ok(SignedOut {
         profile: key.account(),
         revocation: word(ended?).to_owned(),

@@ -1,7 +1,5 @@
 //! `GET /v1/status`: what is held, in words a person and a tray can read.
 
-use std::sync::atomic::Ordering;
-
 use dagpass_client::wire::{
     AgentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status, Who,
 };
@@ -31,7 +29,7 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
             started_at: api.about.started_at.as_secs(),
             socket: api.about.socket.clone(),
             tcp_port: api.about.tcp_port,
-            paused: api.paused.load(Ordering::Relaxed),
+            paused: api.is_paused(),
             store: health.kind.to_owned(),
             store_state: health.state.as_str().to_owned(),
             store_detail: health.detail,

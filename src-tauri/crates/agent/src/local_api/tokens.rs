@@ -1,6 +1,5 @@
 //! `POST /v1/token` and `POST /v1/airflow/connection`: the wire's words to the broker's and back.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dagpass_client::wire::{ConnectionAsk, TokenAsk, TokenReply};
@@ -52,7 +51,7 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
 }
 
 fn running(api: &Api) -> Result<(), Refusal> {
-    if !api.paused.load(Ordering::Relaxed) {
+    if !api.is_paused() {
         return Ok(());
     }
     Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is paused")

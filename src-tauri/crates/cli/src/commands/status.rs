@@ -55,6 +55,12 @@ fn deployment_lines(one: &DeploymentStatus, now: i64) -> String {
     let mut lines = vec![format!("\nAirflow {}: {}", one.name, one.url)];
     lines.push(row("  profile", &one.profile));
     lines.push(row("  token", &deployment_token(one, now)));
+    if let Some(env) = &one.keychain_item {
+        let trouble =
+            one.keychain_trouble.iter().map(|trouble| format!(": not written, {trouble}"));
+        let account = format!("airflowctl, api_token_{env}{}", trouble.collect::<String>());
+        lines.push(row("  keychain item", &account));
+    }
     lines.extend(one.reason.iter().map(|reason| row("  reason", reason)));
     lines.join("\n")
 }
@@ -174,7 +180,7 @@ mod tests {
             "deployments": [
                 {"name": "dev", "url": "https://a", "profile": "dev", "token": "direct"},
                 {"name": "prod", "url": "https://b", "profile": "prod", "token": "exchange",
-                 "expires_at": 1_795_548_591},
+                 "expires_at": 1_795_548_591, "keychain_item": "production"},
                 {"name": "test", "url": "https://c", "profile": "prod", "token": "exchange",
                  "reason": "Airflow `test` gives you no role"}
             ],
@@ -212,6 +218,7 @@ Airflow dev: https://a
 Airflow prod: https://b
   profile       prod
   token         its own, until 19:29:51 UTC (in 1 min)
+  keychain item airflowctl, api_token_production
 
 Airflow test: https://c
   profile       prod

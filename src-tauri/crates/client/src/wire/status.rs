@@ -30,6 +30,12 @@ pub struct DeploymentStatus {
     /// With `exchange`, where a JWT is held: its end, epoch seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
+    /// The environment of `airflowctl` whose keychain item the agent writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keychain_item: Option<String>,
+    /// Why that item is not as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keychain_trouble: Option<String>,
     /// Why the last exchange gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -221,6 +221,14 @@ fn a_bad_deployment_names_line_key_and_fix() {
         ),
         ("url = \"ftp://a\"", "7:7 airflow.w.url: must be https, not ftp"),
         (
+            "url = \"https://a\"\nkeychain-item = \"../x\"",
+            "8:17 airflow.w.keychain-item: `../x` cannot be a name [letters, digits, `_`, `-` and `.`, at most 64]",
+        ),
+        (
+            "url = \"https://a\"\nkeychain-item = \"x\"\n[airflow.z]\nurl = \"https://b\"\nkeychain-item = \"x\"",
+            "11:17 airflow.z.keychain-item: another deployment has the item `x` [give each an environment of its own]",
+        ),
+        (
             "token = \"direct\"\nassertion = \"id_token\"\nurl = \"https://a\"",
             "8:13 airflow.w.assertion: is used only with token = \"exchange\"",
         ),

@@ -1,0 +1,260 @@
+//! `[airflow.NAME] keychain-item = "production"`: the item of the system's keychain that `airflowctl`
+//! reads, written anew before its JWT ends and removed at the sign-out. Decides when; the broker
+//! decides whether there is a JWT at all, and each that is written is on the ledger like any other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dagpass_core::broker::Broker;
+use dagpass_core::deployment::DeploymentView;
+use dagpass_core::profile::ProfileName;
+use dagpass_core::request::{Caller, Purpose, TokenRequest, Transport};
+use dagpass_core::session::SessionState;
+use dagpass_core::time::Timestamp;
+use dagpass_core::token::Fingerprint;
+
+use crate::config::{Config, Deployment};
+use crate::keychain::ForeignItems;
+
+/// How long is an item left alone that could not be written?
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// How long at most is the next JWT awaited before it is asked for again?
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+pub(crate) struct ItemKeeper {
+    items: ForeignItems,
+    /// By environment, as `airflowctl` calls it.
+    kept: Mutex<BTreeMap<String, Kept>>,
+    /// Writing and removing take turns: nothing is written behind a sign-out.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Kept {
+    written: Option<Fingerprint>,
+    rests_until: Option<Timestamp>,
+    trouble: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    Ask,
+    Remove,
+}
+
+impl ItemKeeper {
+    pub(crate) fn new() -> Self {
+        Self {
+            items: ForeignItems::of_airflowctl(),
+            kept: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Looks at every item that the config has, and at those that it has no more.
+    pub(crate) async fn tend(&self, broker: &Broker, config: &Config, now: Timestamp) {
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        let mut wanted = BTreeSet::new();
+        for deployment in config.airflow.values() {
+            let Some(env) = &deployment.keychain_item else { continue };
+            wanted.insert(env.clone());
+            match self.step(env, deployment, broker, now) {
+                Step::Nothing => {}
+                Step::Ask => self.renew(env, deployment, broker, now).await,
+                Step::Remove => self.remove(env).await,
+            }
+        }
+        let left: Vec<String> =
+            self.kept().keys().filter(|env| !wanted.contains(*env)).cloned().collect();
+        for env in left {
+            self.remove(&env).await;
+        }
+    }
+
+    /// At a sign-out: the profile's items go, whoever wrote them.
+    pub(crate) async fn forget(&self, config: &Config, profile: &ProfileName) {
+        let _turn = self.turn.lock().await;
+        for deployment in config.airflow.values().filter(|one| one.profile == *profile) {
+            if let Some(env) = &deployment.keychain_item {
+                self.remove(env).await;
+            }
+        }
+    }
+
+    /// Why the item is not as it should be.
+    pub(crate) fn trouble(&self, env: &str) -> Option<String> {
+        self.kept().get(env)?.trouble.clone()
+    }
+
+    fn step(&self, env: &str, deployment: &Deployment, broker: &Broker, now: Timestamp) -> Step {
+        let view = broker.deployment(&deployment.session(), &deployment.target());
+        let session = broker.session(&deployment.session());
+        let (Ok(view), Ok(session)) = (view, session) else { return Step::Nothing };
+        let kept = self.kept();
+        let nothing = Kept::default();
+        decide(kept.get(env).unwrap_or(&nothing), &session.state, &view, now)
+    }
+
+    async fn renew(&self, env: &str, deployment: &Deployment, broker: &Broker, now: Timestamp) {
+        let outcome = self.write(env, deployment, broker).await;
+        let mut table = self.kept();
+        let kept = table.entry(env.to_owned()).or_default();
+        match outcome {
+            Ok((fingerprint, life)) => {
+                // The same bytes, though they near their end: the next are on their way.
+                let same = kept.written.as_ref() == Some(&fingerprint);
+                let wait = (life / 8).clamp(Duration::from_secs(1), LONGEST_WAIT);
+                kept.rests_until = same.then(|| now.plus(wait));
+                kept.written = Some(fingerprint);
+                kept.trouble = None;
+            }
+            Err(trouble) => {
+                tracing::warn!(env, trouble, "keychain item not written");
+                kept.rests_until = Some(now.plus(AFTER_FAILURE));
+                kept.trouble = Some(trouble);
+            }
+        }
+    }
+
+    /// The JWT that the item has now, and how long it still lives.
+    async fn write(
+        &self,
+        env: &str,
+        deployment: &Deployment,
+        broker: &Broker,
+    ) -> Result<(Fingerprint, Duration), String> {
+        let request = TokenRequest {
+            session: deployment.session(),
+            target: deployment.target(),
+            min_ttl: None,
+            rejected: None,
+            renewed: false,
+            connection: None,
+            deployment: Some(deployment.name.clone()),
+            purpose: Purpose::Use,
+        };
+        let context = BTreeMap::from([("keychain_item".to_owned(), account(env))]);
+        let caller = Caller { transport: Transport::Agent, context, ..Caller::default() };
+        let issued =
+            broker.token(&request, &caller).await.map_err(|refusal| refusal.to_string())?;
+        let fingerprint = issued.access_token().fingerprint();
+        let life = issued.set.received_at.until(issued.set.expires_at);
+        let same =
+            self.kept().get(env).is_some_and(|kept| kept.written.as_ref() == Some(&fingerprint));
+        if !same {
+            let token = issued.access_token().clone();
+            let written = self.items.write(account(env), token).await;
+            written.map_err(|failure| failure.to_string())?;
+        }
+        Ok((fingerprint, life))
+    }
+
+    async fn remove(&self, env: &str) {
+        match self.items.remove(account(env)).await {
+            Ok(()) => drop(self.kept().remove(env)),
+            Err(failure) => {
+                tracing::warn!(env, %failure, "keychain item not removed");
+                self.kept().entry(env.to_owned()).or_default().trouble = Some(failure.to_string());
+            }
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for ItemKeeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ItemKeeper")
+    }
+}
+
+/// As `airflowctl` builds it.
+fn account(env: &str) -> String {
+    format!("api_token_{env}")
+}
+
+fn decide(kept: &Kept, state: &SessionState, view: &DeploymentView, now: Timestamp) -> Step {
+    match (state, &view.token) {
+        (SessionState::SignedOut, _) | (SessionState::Ended { .. }, None) => {
+            return if kept.written.is_some() { Step::Remove } else { Step::Nothing };
+        }
+        (SessionState::Unreadable(_), _) => return Step::Nothing,
+        (SessionState::Unloaded | SessionState::Active(_) | SessionState::Ended { .. }, _) => {}
+    }
+    let fresh = |token: &dagpass_core::cache::Cached| {
+        kept.written.as_ref() == Some(&token.fingerprint) && now < token.refresh_at
+    };
+    if view.token.as_ref().is_some_and(fresh) {
+        return Step::Nothing;
+    }
+    // Another JWT than the item's is there already: it costs nothing to write it.
+    let replaced = view
+        .token
+        .as_ref()
+        .is_some_and(|token| kept.written.as_ref().is_some_and(|old| *old != token.fingerprint));
+    let rests = kept.rests_until.is_some_and(|until| now < until);
+    if rests && !replaced { Step::Nothing } else { Step::Ask }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dagpass_core::cache::Cached;
+    use dagpass_core::fakes::{stored, token_set};
+    use dagpass_core::session::{ActiveSession, EndReason, Safety};
+
+    const fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn view(token: Option<&str>) -> DeploymentView {
+        let cached = |name| Cached::new(token_set(name, None, at(0), at(100)), at(75));
+        DeploymentView { token: token.map(cached), refusal: None }
+    }
+
+    fn active() -> SessionState {
+        SessionState::Active(Box::new(ActiveSession {
+            stored: stored("rt"),
+            safety: Safety::Kept,
+            unanswered: None,
+            trouble: None,
+            answered_at: None,
+        }))
+    }
+
+    #[test]
+    fn an_item_is_written_when_its_jwt_is_another_or_nears_its_end_and_goes_with_the_session() {
+        use Step::{Ask, Nothing, Remove};
+        let ended =
+            || SessionState::Ended { why: EndReason::NoRefreshToken, at: at(0), lasted: None };
+        let table = [
+            // state, JWT at hand, JWT in the item, rests until, now, step
+            (active(), None, None, None, 0, Ask),
+            (active(), Some("a"), None, None, 0, Ask),
+            (active(), Some("a"), Some("a"), None, 10, Nothing),
+            (active(), Some("b"), Some("a"), Some(99), 10, Ask),
+            (active(), Some("a"), Some("a"), None, 80, Ask),
+            (active(), Some("a"), Some("a"), Some(81), 80, Nothing),
+            (active(), None, Some("a"), Some(120), 110, Nothing),
+            (active(), None, Some("a"), Some(120), 120, Ask),
+            (SessionState::Unloaded, None, None, None, 0, Ask),
+            (SessionState::SignedOut, None, Some("a"), None, 0, Remove),
+            (SessionState::SignedOut, None, None, None, 0, Nothing),
+            (ended(), None, Some("a"), None, 0, Remove),
+            (ended(), Some("a"), Some("a"), None, 10, Nothing),
+        ];
+        for (state, held, written, rests, now, step) in table {
+            let kept = Kept {
+                written: written.map(Fingerprint::of),
+                rests_until: rests.map(at),
+                trouble: None,
+            };
+            let got = decide(&kept, &state, &view(held), at(now));
+            assert_eq!(got, step, "{held:?} {written:?} {rests:?} {now}");
+        }
+    }
+}
