@@ -56,7 +56,8 @@ class Agent:
         """What happened to a run or task; fields as ``POST /v1/run-events``."""
         return self._post("/v1/run-events", event, EVENT_SECONDS)
 
-    def _post(self, path: str, ask: dict[str, Any], seconds: float = TOTAL_SECONDS) -> dict[str, Any]:
+    def _post(self, path: str, ask: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
+        seconds = TOTAL_SECONDS if seconds is None else seconds
         body = json.dumps({key: value for key, value in ask.items() if value or value == 0}).encode()
         deadline = transport.Deadline(seconds)
         if self._pid != os.getpid():
