@@ -109,7 +109,7 @@ def _away(version: str) -> list[str]:
 
 def _airflow(version: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
-        env = run._wired(venvs.airflow_home(version, Path(scratch))) | more
+        env = run.wired(venvs.airflow_home(version, Path(scratch))) | more
         env["AIRFLOW__CORE__DAGS_FOLDER"] = str(venvs.HERE / "runs_dags")
         return run._airflow(version, env, *arguments, capture=True)
 
