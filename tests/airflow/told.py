@@ -21,6 +21,11 @@ from stub_agent import NOT_FOUND, Ask, StubAgent, http_connection, reply
 
 #: How the DAG files are read without a run, on each version.
 PARSES = {"3.3": ("dags", "reserialize"), "2.11": ("dags", "list")}
+#: And in processes of their own: 2.11 on SQLite has them in forks of its scheduler alone.
+PROCESSORS = {
+    "3.3": ("dag-processor", "--num-runs", "1"),
+    "2.11": ("scheduler", "--num-runs", "3", "--skip-serve-logs"),
+}
 
 
 def told(version: str) -> int:
@@ -75,9 +80,7 @@ def _a_run(version: str, agent: StubAgent) -> list[str]:
 def _a_parse(version: str, agent: StubAgent) -> list[str]:
     done = _airflow(version, *PARSES[version])
     before = len(_contexts(agent))
-    processor = _airflow(
-        version, "dag-processor", "--num-runs", "1", AIRFLOW__SCHEDULER__STANDALONE_DAG_PROCESSOR="True"
-    )
+    processor = _airflow(version, *PROCESSORS[version])
     asked = len(_contexts(agent))
     contexts = _contexts(agent)
     return _wrong(
