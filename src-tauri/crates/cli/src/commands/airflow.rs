@@ -1,5 +1,7 @@
 //! `dagpass airflow`: what wires Airflow to the agent, and what its server makes of a person's groups.
 
+use std::process::ExitCode;
+
 use clap::Subcommand;
 
 use crate::exit::Failure;
@@ -9,6 +11,7 @@ mod backend;
 mod cfg;
 mod compose;
 mod diff;
+mod doctor;
 mod dotenv;
 mod files;
 mod interpreter;
@@ -51,14 +54,22 @@ pub(crate) enum Airflow {
         dagpass airflow roles prod --check       # fails where the server maps otherwise"
     )]
     Roles(roles::Roles),
+    /// Look for what leaks: tokens in XCom, connections in logs, static secrets dagpass can replace
+    #[command(
+        after_help = "Examples:\n  dagpass airflow doctor                   # the Airflow of this shell or of .venv\n  \
+        dagpass airflow doctor --python /opt/airflow --dags ./dags --json"
+    )]
+    Doctor(doctor::Doctor),
 }
 
-pub(crate) fn run(world: &World, command: Airflow) -> Result<(), Failure> {
+pub(crate) fn run(world: &World, command: Airflow) -> Result<ExitCode, Failure> {
     match command {
-        Airflow::Setup(command) => setup::run(world, &command),
-        Airflow::Wheel(command) => wheel::run(world, &command),
-        Airflow::Roles(command) => roles::run(world, command),
+        Airflow::Doctor(command) => return doctor::run(world, &command),
+        Airflow::Setup(command) => setup::run(world, &command)?,
+        Airflow::Wheel(command) => wheel::run(world, &command)?,
+        Airflow::Roles(command) => roles::run(world, command)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -76,7 +76,8 @@ fn away(failure: Failure) -> Finding {
     Finding { hint: reply.hint, ..finding("agent", "problem", detail) }
 }
 
-fn table(findings: &[Finding]) -> String {
+/// One finding a line, its hint below.
+pub(crate) fn table(findings: &[Finding]) -> String {
     findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Doctor => return doctor::run(&world),
         Command::Config(args) => return config::run(&world, args),
         Command::Audit(args) => audit::run(&world, &args),
-        Command::Airflow(args) => airflow::run(&world, args),
+        Command::Airflow(args) => return airflow::run(&world, args),
         Command::Container(args) => container::run(&world, args),
         Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),

@@ -149,7 +149,7 @@ fn done(command: &mut Command, what: &str) -> Result<(), Failure> {
     Err(Failure::new("io", what).because(last_line(&output).unwrap_or_default()))
 }
 
-fn last_line(output: &Output) -> Option<String> {
+pub(super) fn last_line(output: &Output) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }

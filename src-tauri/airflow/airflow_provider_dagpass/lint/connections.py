@@ -1,0 +1,138 @@
+"""Static secrets in connections: in the environment, in `.env`, in Airflow's own table.
+
+Decides what dagpass could take over, and writes the table for config.toml that does it. What is in
+there of the secret is its place and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from airflow_provider_dagpass.lint.finding import Finding, is_secret, length
+
+PREFIX = "AIRFLOW_CONN_"
+#: Where a token goes, by connection type: as the hooks of these providers read it.
+_TOKEN_IN = {
+    "http": "header",
+    "dagpass_http": "header",
+    "databricks": "password",
+    "dbt_cloud": "password",
+    "snowflake": "extra.token",
+    "trino": "extra.jwt__token",
+}
+#: Databases whose password may be a token, where the server was set up so.
+_PERHAPS = ("postgres", "mysql", "mssql")
+
+
+def in_environment(variables: Mapping[str, str], place: str) -> list[Finding]:
+    found: list[Finding] = []
+    for name, value in sorted(variables.items()):
+        if name.startswith(PREFIX):
+            conn_id = name.removeprefix(PREFIX).lower()
+            found += _judged(conn_id, _parsed(value), f"{place}: {name}", f"remove {name} from it")
+        elif is_secret(name, value):
+            what = f"{place}: {name} holds a static secret ({length(value)})"
+            hint = "where Ping gives a token for it: `dagpass run -- CMD`, or `$(dagpass token)`"
+            found.append(Finding("environment", "warning", what, hint))
+    return found
+
+
+def in_file(file: Path) -> list[Finding]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if "=" in line)
+    variables = {name.strip(): value.strip().strip("'\"") for name, _, value in pairs if name[:1] != "#"}
+    return in_environment(variables, str(file))
+
+
+def in_table(rows: list[Any]) -> Iterator[Finding]:
+    for row in rows:
+        fields = {
+            "conn_type": row.conn_type,
+            "host": row.host,
+            "schema": row.schema,
+            "login": row.login,
+            "port": row.port,
+            "password": row.password,
+            "extra": _object(row.extra),
+        }
+        remove = f"then `airflow connections delete {row.conn_id}`"
+        yield from _judged(row.conn_id, fields, f"Airflow's database: {row.conn_id}", remove)
+
+
+def _judged(conn_id: str, fields: dict[str, Any], place: str, remove: str) -> Iterator[Finding]:
+    secrets = {key: value for key, value in _flat(fields.get("extra")) if is_secret(key, value)}
+    if isinstance(fields.get("password"), str) and fields["password"]:
+        secrets["password"] = fields["password"]
+    if not secrets:
+        return
+    told = ", ".join(f"`{key}` ({length(value)})" for key, value in sorted(secrets.items()))
+    kind = str(fields.get("conn_type") or "").replace("-", "_")
+    token_in = _TOKEN_IN.get(kind) or ("password" if kind in _PERHAPS else None)
+    if token_in is None:
+        yield Finding("connections", "warning", f"{place} holds a static secret: {told}", None)
+        return
+    wish = "if the server takes Ping's token as the password: " if kind in _PERHAPS else ""
+    hint = f"{wish}put this into config.toml, {remove}\n{_table(conn_id, kind, fields, token_in)}"
+    verdict = "warning" if wish else "problem"
+    yield Finding("connections", verdict, f"{place} holds a static secret: {told}", hint)
+
+
+def _table(conn_id: str, kind: str, fields: dict[str, Any], token_in: str) -> str:
+    lines = [f"[connection.{json.dumps(conn_id) if not conn_id.isidentifier() else conn_id}]"]
+    lines.append(f"conn-type = {json.dumps(kind)}")
+    lines += [
+        f"{name} = {json.dumps(fields[name])}" for name in ("host", "schema", "port") if fields.get(name)
+    ]
+    if fields.get("login") and kind in _PERHAPS:
+        lines.append(f"login = {json.dumps(fields['login'])}")
+    lines.append(f"token-in = {json.dumps(token_in)}")
+    return "\n".join(lines)
+
+
+def _parsed(value: str) -> dict[str, Any]:
+    """As Airflow reads it: JSON, or a URI."""
+    if value.lstrip().startswith("{"):
+        fields = _object(value)
+        if isinstance(fields.get("extra"), str):
+            fields["extra"] = _object(fields["extra"])
+        return fields
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return {}
+    extra = dict(parse_qsl(parts.query))
+    if set(extra) == {"__extra__"}:
+        extra = _object(extra["__extra__"])
+    return {
+        "conn_type": parts.scheme,
+        "host": unquote(parts.hostname or ""),
+        "schema": unquote(parts.path.lstrip("/")),
+        "login": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "port": port,
+        "extra": extra,
+    }
+
+
+def _object(text: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _flat(extra: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    for key, value in (extra or {}).items() if isinstance(extra, dict) else ():
+        if isinstance(value, dict) and depth < 3:
+            yield from _flat(value, depth + 1)
+        else:
+            yield str(key), value
