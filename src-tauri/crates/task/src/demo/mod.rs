@@ -51,8 +51,10 @@ fn play(house: &House, version: &str) -> Result<Outcome, Failure> {
     let log = ApiLog::read(stage.control())?;
     say("\nthe protected API's own log:");
     log.lines().iter().for_each(|line| say(line));
-    say("\nthe last lines of the ledger:");
-    stage.dagpass("audit tail -n 4").run()?;
+    say("\nwho ran which task, with which connection and audience:");
+    let record = stage.dagpass("audit tail --dag dagpass_hook --task call -n 2").read()?;
+    say(&record);
+    on_record(&record)?;
     stage.dagpass("logout").run()?;
     log.verdict(TOKENS)?;
     say(&format!("\ndemo on Airflow {version}: {}", log.summary()));
@@ -72,6 +74,15 @@ fn prepared(house: &House, version: &str) -> Result<(), Failure> {
         .run()?;
     say(&format!("Airflow {version} from PyPI, in an environment of its own (once)"));
     airflow(house).words(&format!("prepare --airflow {version}")).run()
+}
+
+/// The task's end stands on the record with the connection whose tokens it was served.
+fn on_record(record: &str) -> Result<(), Failure> {
+    let tied = |row: &&str| row.contains("task success") && row.contains("sandbox_api");
+    match record.lines().find(tied) {
+        Some(_) => Ok(()),
+        None => Err(Failure::new("the record does not tie the task to the tokens it was served")),
+    }
 }
 
 fn airflow(house: &House) -> Shell {
