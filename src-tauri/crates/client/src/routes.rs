@@ -51,7 +51,7 @@ impl Agent {
 
     /// Opens a store that a passphrase protects.
     pub fn unlock(&self, passphrase: &str) -> Result<Status, ClientError> {
-        self.post("/v1/store/unlock", &Unlock { passphrase }, LIMIT)
+        self.post("/v1/store/unlock", &Unlock { passphrase }, SLOW_LIMIT)
     }
 
     /// Dropping the stream cancels the sign-in.
