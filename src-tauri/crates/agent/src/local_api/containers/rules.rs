@@ -158,7 +158,9 @@ mod tests {
     use super::*;
 
     fn project(path: &str) -> ContainerAsk {
-        ContainerAsk { project: path.to_owned(), ..ContainerAsk::default() }
+        // What begins with a slash is absolute on Windows only with a drive before it.
+        let drive = if cfg!(windows) && path.starts_with('/') { "C:" } else { "" };
+        ContainerAsk { project: format!("{drive}{path}"), ..ContainerAsk::default() }
     }
 
     fn on(bind: &str) -> ContainerAsk {
