@@ -248,6 +248,8 @@ mod tests {
                 Ok(place @ Place::Socket(_)) => match mounted_capability(&place) {
                     None => serde_json::json!({ "socket": place.to_string() }),
                     Some(file) => {
+                        // Joined with the other slash where this test runs on Windows.
+                        let file = file.to_string_lossy().replace('\\', "/");
                         serde_json::json!({ "socket": place.to_string(), "capability": file })
                     }
                 },
