@@ -40,7 +40,7 @@ async fn mapping(
     let profile = api.config.current().profile(Some(deployment.profile.as_str()))?.clone();
     let mut ask = TokenAsk { airflow: Some(deployment.name.clone()), ..TokenAsk::default() };
     loop {
-        let issued = tokens::issue(api, asked, &ask).await?;
+        let issued = tokens::issue(api, asked, ask.clone()).await?;
         let token = issued.access_token();
         match api.airflow.roles(&profile.network, &deployment.url, token).await {
             Ok(mapping) => return Ok(mapping),

@@ -17,15 +17,15 @@ use crate::config::{Config, DeploymentToken};
 pub(super) async fn token(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let mut ask: TokenAsk = asked.parse()?;
     ask.env = ask.env.or_else(|| asked.env.clone());
-    let issued = issue(api, asked, &ask).await?;
+    let issued = issue(api, asked, ask).await?;
     Ok(reply::json(&token_reply(api, &issued)))
 }
 
 /// A token for one of our own routes, as the caller would have got it.
-pub(super) async fn issue(api: &Api, asked: &Asked, ask: &TokenAsk) -> Result<Issued, Refusal> {
+pub(super) async fn issue(api: &Api, asked: &Asked, ask: TokenAsk) -> Result<Issued, Refusal> {
     running(api)?;
-    let request = request(&api.config.current(), ask)?;
-    api.broker.token(&request, &asked.caller_with(ask.context.clone())).await
+    let request = request(&api.config.current(), &ask)?;
+    api.broker.token(&request, &asked.caller_with(ask.context)).await
 }
 
 pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {

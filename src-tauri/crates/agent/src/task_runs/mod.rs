@@ -25,7 +25,7 @@ use dagpass_core::session::SessionState;
 
 use flood::Flood;
 use past::{DagRun, EndedSession, Past};
-use watch::Watch;
+use watch::{Asked, Watch};
 
 pub(crate) use observer::Observer;
 
@@ -62,8 +62,14 @@ impl TaskRuns {
 
     /// A token is about to leave, and is on the record.
     pub(crate) fn served(&self, record: &Record<'_>) {
+        let Some(asked) = Asked::of(record) else { return };
         let now = self.clock.now();
-        lock(&self.watch).serve(record, now);
+        let counted = lock(&self.watch).counted(&asked, now);
+        if !counted {
+            // Outside the lock: nobody else's token waits for a look at this one's processes.
+            let processes = asked.processes();
+            lock(&self.watch).add(asked, processes, now);
+        }
     }
 
     /// `None` where events come faster than a working Airflow sends them.

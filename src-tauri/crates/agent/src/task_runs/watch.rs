@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use dagpass_core::audit::Record;
-use dagpass_core::request::Caller;
+use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::runs::ties::{self, Task};
 use dagpass_core::runs::{Happening, RunEvent, Served, TaskKey, Tie};
 use dagpass_core::time::Timestamp;
@@ -44,6 +44,36 @@ struct OpenRun {
     sessions: BTreeSet<String>,
 }
 
+/// A token on its way, and who asked.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    record: &'a Record<'a>,
+    session: &'a SessionKey,
+    fingerprint: &'a str,
+    /// Where the request named one.
+    task: Option<TaskKey>,
+}
+
+impl<'a> Asked<'a> {
+    /// `None` for a look-up while a DAG file is parsed.
+    pub(super) fn of(record: &'a Record<'a>) -> Option<Self> {
+        let caller = record.caller;
+        if caller.context.get("purpose").is_some_and(|purpose| purpose == "dag-parse") {
+            return None;
+        }
+        let (session, fingerprint) = (record.session?, record.fingerprint?);
+        Some(Self { record, session, fingerprint, task: named(caller) })
+    }
+
+    /// The process that asked, and those above it: read now, because it may be gone in a moment. A
+    /// request that names its task needs no more than itself.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        let generations = if self.task.is_some() { 1 } else { GENERATIONS };
+        let parent = |pid: &u32| system::parent(*pid).filter(|parent| *parent > 1);
+        std::iter::successors(self.record.caller.pid, parent).take(generations).collect()
+    }
+}
+
 /// A DAG run that ended.
 #[derive(Debug)]
 pub(super) struct Closed {
@@ -54,40 +84,40 @@ pub(super) struct Closed {
 }
 
 impl Watch {
-    pub(super) fn serve(&mut self, record: &Record<'_>, now: Timestamp) {
-        let caller = record.caller;
-        let (Some(session), Some(fingerprint)) = (record.session, record.fingerprint) else {
-            return;
-        };
-        if caller.context.get("purpose").is_some_and(|purpose| purpose == "dag-parse") {
-            return;
-        }
-        let task = named(caller);
-        let again = |one: &&mut Served| {
-            one.fingerprint == fingerprint
-                && one.task == task
-                && one.connection.as_deref() == record.connection
-                && one.processes.first() == caller.pid.as_ref()
-        };
+    /// `true` where the same process was served the same before: it is one more time.
+    pub(super) fn counted(&mut self, asked: &Asked<'_>, now: Timestamp) -> bool {
+        let caller = asked.record.caller;
         let capability = self.sole_task_of(caller.capability.as_deref());
-        if let Some(one) = self.served.iter_mut().rev().find(again) {
-            one.capability = capability;
-            one.last = now;
-            one.times = one.times.saturating_add(1);
+        let again = |one: &&mut Served| {
+            one.processes.first() == caller.pid.as_ref()
+                && one.fingerprint == asked.fingerprint
+                && one.connection.as_deref() == asked.record.connection
+                && one.task == asked.task
+        };
+        let Some(one) = self.served.iter_mut().rev().find(again) else { return false };
+        one.capability = capability;
+        one.last = now;
+        one.times = one.times.saturating_add(1);
+        true
+    }
+
+    pub(super) fn add(&mut self, asked: Asked<'_>, processes: Vec<u32>, now: Timestamp) {
+        // Two requests of one process at once: the other was first.
+        if self.counted(&asked, now) {
             return;
         }
         if self.served.len() >= MOST_SERVED {
             self.served.pop_front();
         }
-        // A request that names its task needs no look at the processes above it.
-        let generations = if task.is_some() { 1 } else { GENERATIONS };
+        let Asked { record, session, fingerprint, task } = asked;
+        let capability = self.sole_task_of(record.caller.capability.as_deref());
         self.served.push_back(Served {
             session: session.clone(),
             connection: record.connection.map(str::to_owned),
             audience: record.audience.map(<[String]>::to_vec),
             fingerprint: fingerprint.to_owned(),
             task,
-            processes: lineage(caller.pid, generations),
+            processes,
             capability,
             last: now,
             times: 1,
@@ -195,11 +225,4 @@ fn named(caller: &Caller) -> Option<TaskKey> {
         task_id: word("task_id")?,
         map_index: word("map_index").and_then(|index| index.parse().ok()),
     })
-}
-
-/// The process and those above it.
-fn lineage(pid: Option<u32>, generations: usize) -> Vec<u32> {
-    std::iter::successors(pid, |pid| system::parent(*pid).filter(|parent| *parent > 1))
-        .take(generations)
-        .collect()
 }
