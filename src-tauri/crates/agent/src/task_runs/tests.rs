@@ -94,6 +94,21 @@ fn a_token_is_tied_to_the_task_of_its_process_and_goes_with_it() {
     assert_eq!(next.ties, [], "the first task's tokens are not the next one's");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_token_that_a_program_of_the_task_asked_for_is_the_task_s() {
+    let (stage, task) = (Stage::new(), process(std::process::id()));
+    let runs = stage.runs();
+    take(&runs, &event(Happening::Running, "r1", "load"), &task);
+    // As a `BashOperator` runs `dagpass token`.
+    let mut program = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+    serve(&runs, &process(program.id()), "f1");
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let ties = take(&runs, &event(Happening::Success, "r1", "load"), &task).ties;
+    assert_eq!(ties.iter().map(|tie| tie.by).collect::<Vec<_>>(), [Tied::Process]);
+}
+
 #[test]
 fn a_token_for_a_template_is_the_task_s_though_it_was_served_before_the_task_was_told_of() {
     let (stage, caller) = (Stage::new(), process(70));
