@@ -6,9 +6,11 @@ until they near their end.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_dagpass import place, tokens
+from airflow_provider_dagpass.client import DagpassError
 
 try:
     from requests.auth import AuthBase
@@ -56,8 +58,9 @@ class AgentAuth(AuthBase):
         answer = response.connection.send(again, **kwargs)
         if answer.status_code == 401:
             # It is not the token's age (a wrong audience, most often): told, so that the next of
-            # many tasks does not cost another refresh.
-            self._token(rejected=tokens.fingerprint(token), renewed=True)
+            # many tasks does not cost another refresh. The server's answer stands whatever comes of it.
+            with suppress(DagpassError):
+                self._token(rejected=tokens.fingerprint(token), renewed=True)
         answer.history.append(response)
         answer.request = again
         return answer

@@ -63,6 +63,19 @@ def test_a_second_refusal_is_the_callers_and_the_agent_is_told_that_it_is_not_th
     ]
 
 
+def test_an_agent_that_cannot_be_told_of_a_second_refusal_leaves_the_caller_its_answer(
+    agent: StubAgent, api: Api
+) -> None:
+    def answer(ask: object) -> bytes:
+        if ask.json.get("renewed"):  # type: ignore[attr-defined]
+            return LOGIN_REQUIRED
+        value = "older" if ask.json.get("rejected") else "old"  # type: ignore[attr-defined]
+        return reply(200, {"access_token": value, "token_type": "Bearer", "expires_in": 60})
+
+    agent.answer = answer
+    assert requests.post(api.url, auth=AgentAuth(), timeout=5).status_code == 401
+
+
 def test_a_token_does_not_follow_a_redirect_to_another_host(agent: StubAgent, api: Api) -> None:
     gives(agent, "one", after_refusal="two")
     assert requests.post(f"{api.url}/away", auth=AgentAuth(), timeout=5).status_code == 401
