@@ -20,6 +20,8 @@ mod browser_sign_in;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod config_edit;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod deployment;
@@ -29,6 +31,8 @@ mod device_pkce;
 mod device_sign_in;
 #[cfg(test)]
 mod ended;
+#[cfg(test)]
+mod events;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
@@ -43,6 +47,8 @@ mod keychain_states;
 mod killed;
 #[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod login_item;
 #[cfg(test)]
 mod logout;
 #[cfg(test)]
@@ -74,7 +80,11 @@ mod scene;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod tray;
+#[cfg(test)]
+mod try_it;
 #[cfg(test)]
 mod two_agents;
 #[cfg(test)]

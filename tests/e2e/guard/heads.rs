@@ -81,7 +81,7 @@ fn s08_there_is_no_cors_and_no_private_network_access() {
 #[test]
 fn s09_every_route_needs_the_header_that_scripts_cannot_set() {
     let door = Door::open();
-    for path in ["/v1/status", "/v1/token", "/nowhere"] {
+    for path in ["/v1/status", "/v1/token", "/v1/events", "/v1/activity", "/v1/try", "/nowhere"] {
         assert_eq!(door.ask("GET", path, &["sec-dagpass:"]).status, 403, "{path}");
         assert_eq!(door.ask("GET", path, &["sec-dagpass: 2"]).status, 403, "{path}");
     }
@@ -92,6 +92,7 @@ fn s09_every_route_needs_the_header_that_scripts_cannot_set() {
 fn s10_a_token_is_posted_for_as_json_and_never_got() {
     let door = Door::open();
     assert_eq!(door.ask("GET", "/v1/token", &[]).status, 405);
+    assert_eq!(door.ask("GET", "/v1/try", &[]).status, 405);
     for kind in ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"] {
         let head = door.head(
             "POST",

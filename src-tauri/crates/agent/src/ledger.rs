@@ -3,11 +3,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::fmt::temporal::DateTimePrinter;
 use sha2::{Digest, Sha256};
+use tokio::sync::broadcast;
 
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
@@ -16,10 +17,14 @@ use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// How far from the end is the last line looked for? No line is longer.
 const TAIL: u64 = 256 * 1024;
+/// How many lines may a follower be behind before it misses some?
+const BEHIND: usize = 256;
 
 pub(crate) struct Ledger {
     clock: Arc<dyn Clock>,
+    path: PathBuf,
     open: Mutex<Open>,
+    followers: broadcast::Sender<Arc<str>>,
 }
 
 struct Open {
@@ -64,7 +69,18 @@ impl Ledger {
             unsynced: false,
             line: Vec::new(),
         };
-        Ok(Self { clock, open: Mutex::new(open) })
+        let (followers, _none_yet) = broadcast::channel(BEHIND);
+        Ok(Self { clock, path: path.to_owned(), open: Mutex::new(open), followers })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Every line from now on. A follower that is too slow misses some and is told so; nobody waits
+    /// for it.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<str>> {
+        self.followers.subscribe()
     }
 
     /// Makes what was appended durable; called about once a second. Nobody who asks meanwhile waits
@@ -93,7 +109,8 @@ impl Witness for Ledger {
         let now = self.clock.now().as_millis();
         let mut open = self.lock();
         open.append(now, record).map_err(|error| WitnessFailure(error.to_string()))?;
-        let weighty = record.outcome != Outcome::Ok
+        // Who asks for a token in vain may ask many times a second.
+        let weighty = (record.outcome != Outcome::Ok && record.event != Event::Issue)
             || matches!(
                 record.event,
                 Event::SignIn | Event::SignOut | Event::Revocation | Event::DoorOpened
@@ -101,6 +118,11 @@ impl Witness for Ledger {
         if weighty {
             open.file.sync_data().map_err(|error| WitnessFailure(error.to_string()))?;
             open.unsynced = false;
+        }
+        if self.followers.receiver_count() > 0 {
+            let line = String::from_utf8_lossy(open.line.trim_ascii_end());
+            // They may have gone in between.
+            drop(self.followers.send(line.into()));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use dagpass_client::login_item;
 use dagpass_client::wire::ConfigReply;
 
 use crate::config::ConfigFile;
@@ -14,7 +15,7 @@ const USAGE: &str = "\
 dagpass-agent: keeps your sign-in at Ping Identity and hands out fresh tokens on this machine
 
 usage:
-  dagpass-agent run                       serve until told to stop
+  dagpass-agent run [--at-login]          serve until told to stop
   dagpass-agent config-check FILE         print what is wrong with a config, as JSON
   dagpass-agent config-schema             print the config's JSON Schema
   dagpass-agent --version
@@ -27,7 +28,8 @@ pub fn run(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let _name = args.next();
     let mode = args.next().unwrap_or_default();
     match (mode.to_str().unwrap_or_default(), args.next()) {
-        ("run", None) => start::run(),
+        ("run", None) => start::run(false),
+        ("run", Some(word)) if word == login_item::AT_LOGIN[1] => start::run(true),
         ("config-check", Some(file)) => config_check(&PathBuf::from(file)),
         ("config-schema", None) => print(&config::json_schema().to_string()),
         ("open-browser", None) => browser::open_browser_child(),

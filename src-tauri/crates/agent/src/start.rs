@@ -53,7 +53,8 @@ enum NotStarted {
     Task(tokio::task::JoinError),
 }
 
-pub(crate) fn run() -> ExitCode {
+/// `at_login`: the desktop's start brought us up.
+pub(crate) fn run(at_login: bool) -> ExitCode {
     telemetry::start();
     if let Err(error) = system::harden() {
         tracing::warn!(%error, "the process could not be hardened");
@@ -66,8 +67,8 @@ pub(crate) fn run() -> ExitCode {
         .map_err(NotStarted::Runtime);
     let served = runtime.and_then(|runtime| {
         let (stands, standing) = mpsc::channel();
-        let serving = runtime.spawn(async {
-            let served = agent(stands).await;
+        let serving = runtime.spawn(async move {
+            let served = agent(stands, at_login).await;
             end_soon(if served.is_ok() { 0 } else { 1 });
             served
         });
@@ -94,7 +95,7 @@ fn end_soon(code: i32) {
 }
 
 /// `stands` is told once that the socket can be connected to, and dropped when serving ends.
-async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
+async fn agent(stands: mpsc::Sender<String>, at_login: bool) -> Result<(), NotStarted> {
     let told_to_end = system::told_to_end();
     let state = place::state_dir()?;
     let instance = Instance::acquire(&state)?;
@@ -122,6 +123,7 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
     let about = About {
         started_at: clock.now(),
         socket: name.clone(),
+        started_by_login: at_login,
         tcp_port: loopback.port,
         endpoint_file: place::endpoint_file(&place)?,
         connections_file: state.join("connections.json"),
@@ -148,6 +150,7 @@ async fn agent(stands: mpsc::Sender<String>) -> Result<(), NotStarted> {
         () = api.stop.notified() => {}
         () = told_to_end => {}
     }
+    api.end_streams();
     ledger.sync();
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());
@@ -184,8 +187,9 @@ fn wire(
         random,
     };
     let config = config.clone();
-    let (witness, task_runs) = (witness.clone(), witness.runs.clone());
-    let parts = Parts { broker, config, ping, airflow, store, sign_in, witness, task_runs };
+    let (ledger, task_runs) = (witness.ledger.clone(), witness.runs.clone());
+    let witness = witness.clone();
+    let parts = Parts { broker, config, ping, airflow, store, sign_in, witness, ledger, task_runs };
     Api::new(parts, about)
 }
 
@@ -226,5 +230,6 @@ impl Api {
         if let Err(error) = system::settle_private(&self.about.connections_file, &text) {
             tracing::error!(%error, "connections.json not written");
         }
+        self.changed();
     }
 }

@@ -91,11 +91,11 @@ impl Agent {
     /// Connects, sends one request in one write and reads the answer's head.
     pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer<Timed>, ClientError> {
         let Call { method, path, body, limit } = *call;
-        let until = limit.map(|limit| Instant::now() + limit);
-        let link = self.open(until.unwrap_or_else(|| Instant::now() + CONNECT_LIMIT))?;
+        let begun = Instant::now();
+        let link = self.open(begun + limit.connecting())?;
         let capability = link.capability.as_ref().map(|capability| capability.0.as_str());
         let request = Request { method, path, host: &link.host, capability, body };
-        let mut stream = Timed { stream: link.stream, until };
+        let mut stream = Timed { stream: link.stream, limit, begun };
         stream.write_all(&request.bytes())?;
         Answer::read(stream)
     }
@@ -194,8 +194,33 @@ pub(crate) struct Call<'a> {
     pub(crate) method: &'static str,
     pub(crate) path: &'a str,
     pub(crate) body: Option<&'a [u8]>,
-    /// From connecting to the last byte; `None` waits for good.
-    pub(crate) limit: Option<Duration>,
+    pub(crate) limit: Limit,
+}
+
+/// How long is the other side waited for?
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// From connecting to the last byte.
+    Whole(Duration),
+    /// For good, as long as no single read or write is silent for longer.
+    Silence(Duration),
+    Never,
+}
+
+impl Limit {
+    fn connecting(self) -> Duration {
+        match self {
+            Self::Whole(limit) => limit,
+            Self::Silence(_) | Self::Never => CONNECT_LIMIT,
+        }
+    }
+
+    pub(crate) fn seconds(self) -> u64 {
+        match self {
+            Self::Whole(limit) | Self::Silence(limit) => limit.as_secs(),
+            Self::Never => 0,
+        }
+    }
 }
 
 /// How long may connecting take where the answer itself has no deadline?
@@ -242,17 +267,19 @@ impl Stream for TcpStream {
     }
 }
 
-/// One deadline over all reads and writes, however small the pieces come.
+/// One deadline over all reads and writes, however small the pieces come, or one for each.
 pub(crate) struct Timed {
     stream: Box<dyn Stream>,
-    until: Option<Instant>,
+    limit: Limit,
+    begun: Instant,
 }
 
 impl Timed {
     fn before(&mut self) -> io::Result<()> {
-        match self.until {
-            None => Ok(()),
-            Some(until) => self.stream.wait_at_most(Some(left(until)?)),
+        match self.limit {
+            Limit::Never => Ok(()),
+            Limit::Whole(limit) => self.stream.wait_at_most(Some(left(self.begun + limit)?)),
+            Limit::Silence(limit) => self.stream.wait_at_most(Some(limit)),
         }
     }
 }

@@ -166,7 +166,7 @@ fn one_deadline_covers_an_answer_that_comes_in_small_pieces() {
         sent
     });
     let started = Instant::now();
-    let limit = Some(Duration::from_millis(100));
+    let limit = Limit::Whole(Duration::from_millis(100));
     let call = Call { method: "GET", path: "/v1/status", body: None, limit };
     match agent(&socket).send(&call).map(|answer| answer.status) {
         // A socket says `WouldBlock` where its timeout runs out.

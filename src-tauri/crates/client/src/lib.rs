@@ -1,10 +1,12 @@
 //! The contract of the local API: wire types, finding and trusting the endpoint, one function per
-//! route, launching the agent. No runtime, no TLS.
+//! route, launching the agent, reading its ledger. No runtime, no TLS.
 
 mod endpoint;
 mod error;
 mod http;
 pub mod launch;
+pub mod ledger;
+pub mod login_item;
 pub mod place;
 mod routes;
 pub mod wire;
@@ -16,4 +18,4 @@ mod system;
 
 pub use endpoint::Agent;
 pub use error::ClientError;
-pub use routes::SignIn;
+pub use routes::{Events, SignIn};

@@ -6,20 +6,24 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::endpoint::{Agent, Call, Timed};
+use crate::endpoint::{Agent, Call, Limit, Timed};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
-    AirflowConnection, ConfigPreview, ConfigPreviewAsk, ConfigReply, ConnectionAsk, ConnectionIds,
-    Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
-    Finding, OutlookAsk, OutlookReply, PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk,
-    RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status, TokenAsk, TokenReply,
+    ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, ConfigEdit, ConfigPreview,
+    ConfigPreviewAsk, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList, Container,
+    ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply, Finding,
+    LoginItem, LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PurgeReply, RolesAsk,
+    RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status,
+    TokenAsk, TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte?
 const LIMIT: Duration = Duration::from_secs(10);
 /// And one that talks to Ping, perhaps through a slow proxy, and to every profile in turn?
 const SLOW_LIMIT: Duration = Duration::from_secs(60);
+/// How long may the stream of events be silent? Its heart beats every 15 seconds.
+const SILENCE: Duration = Duration::from_secs(40);
 
 impl Agent {
     pub fn token(&self, ask: &TokenAsk) -> Result<TokenReply, ClientError> {
@@ -45,6 +49,43 @@ impl Agent {
         self.get("/v1/status", LIMIT)
     }
 
+    /// What happened, newest first.
+    pub fn activity(&self, ask: &ActivityAsk) -> Result<ActivityReply, ClientError> {
+        self.get(&query("/v1/activity", ask)?, LIMIT)
+    }
+
+    /// What happens, as it happens. Ends with an error where the agent falls silent.
+    pub fn events(&self) -> Result<Events, ClientError> {
+        let limit = Limit::Silence(SILENCE);
+        let call = Call { method: "GET", path: "/v1/events", body: None, limit };
+        let answer = self.send(&call)?;
+        if answer.status >= 400 {
+            return Err(refusal(answer.status, &answer.body()?));
+        }
+        Ok(Events { answer })
+    }
+
+    /// What the config says of each Airflow connection.
+    pub fn airflow_connections(&self) -> Result<ConnectionList, ClientError> {
+        self.get("/v1/airflow/connections", LIMIT)
+    }
+
+    /// Whether a token can be had; it stays in the agent.
+    pub fn try_it(&self, ask: &TryAsk) -> Result<TryReply, ClientError> {
+        self.post("/v1/try", ask, SLOW_LIMIT)
+    }
+
+    pub fn login_item(&self) -> Result<LoginItem, ClientError> {
+        self.get("/v1/agent/login-item", LIMIT)
+    }
+
+    pub fn set_login_item(&self, enabled: bool) -> Result<LoginItem, ClientError> {
+        let body = json(&LoginItemAsk { enabled })?;
+        let (body, limit) = (Some(body.as_slice()), Limit::Whole(LIMIT));
+        let call = Call { method: "PUT", path: "/v1/agent/login-item", body, limit };
+        read(&self.exchange(&call)?)
+    }
+
     pub fn doctor(&self, ask: &DoctorAsk) -> Result<Vec<Finding>, ClientError> {
         self.post("/v1/doctor", ask, SLOW_LIMIT)
     }
@@ -58,7 +99,7 @@ impl Agent {
     pub fn sign_in(&self, ask: &SignInAsk) -> Result<SignIn, ClientError> {
         let body = json(ask)?;
         let body = Some(body.as_slice());
-        let call = Call { method: "POST", path: "/v1/sign-in", body, limit: None };
+        let call = Call { method: "POST", path: "/v1/sign-in", body, limit: Limit::Never };
         let answer = self.send(&call)?;
         if answer.status >= 400 {
             return Err(refusal(answer.status, &answer.body()?));
@@ -88,7 +129,7 @@ impl Agent {
             return Err(ClientError::protocol("an id is no path"));
         }
         let path = format!("{route}{id}");
-        let call = Call { method: "DELETE", path: &path, body: None, limit: Some(LIMIT) };
+        let call = Call { method: "DELETE", path: &path, body: None, limit: Limit::Whole(LIMIT) };
         self.exchange(&call).map(drop)
     }
 
@@ -117,8 +158,13 @@ impl Agent {
     pub fn put_config(&self, text: &str) -> Result<(), ClientError> {
         let body = json(&ConfigReply { text: text.to_owned(), ..ConfigReply::default() })?;
         let body = Some(body.as_slice());
-        let call = Call { method: "PUT", path: "/v1/config", body, limit: Some(LIMIT) };
+        let call = Call { method: "PUT", path: "/v1/config", body, limit: Limit::Whole(LIMIT) };
         self.exchange(&call).map(drop)
+    }
+
+    /// Changes some keys; one with problems is refused and what was there stays.
+    pub fn edit_config(&self, edit: &ConfigEdit) -> Result<ConfigReply, ClientError> {
+        self.post("/v1/config/edit", edit, LIMIT)
     }
 
     /// What somebody hands out, fetched where it is a URL, and what is wrong with it.
@@ -148,7 +194,12 @@ impl Agent {
     }
 
     fn get<R: DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<R, ClientError> {
-        read(&self.exchange(&Call { method: "GET", path, body: None, limit: Some(limit) })?)
+        read(&self.exchange(&Call {
+            method: "GET",
+            path,
+            body: None,
+            limit: Limit::Whole(limit),
+        })?)
     }
 
     fn post<B: Serialize, R: DeserializeOwned>(
@@ -159,17 +210,17 @@ impl Agent {
     ) -> Result<R, ClientError> {
         let body = json(body)?;
         let body = Some(body.as_slice());
-        read(&self.exchange(&Call { method: "POST", path, body, limit: Some(limit) })?)
+        read(&self.exchange(&Call { method: "POST", path, body, limit: Limit::Whole(limit) })?)
     }
 
     fn post_no_answer<B: Serialize>(&self, path: &str, body: &B) -> Result<(), ClientError> {
         let body = json(body)?;
         let body = Some(body.as_slice());
-        self.exchange(&Call { method: "POST", path, body, limit: Some(LIMIT) }).map(drop)
+        self.exchange(&Call { method: "POST", path, body, limit: Limit::Whole(LIMIT) }).map(drop)
     }
 
     fn exchange(&self, call: &Call<'_>) -> Result<Bytes, ClientError> {
-        let seconds = call.limit.unwrap_or_default().as_secs();
+        let seconds = call.limit.seconds();
         let timed_out = |error| match error {
             ClientError::Io(io) if is_timeout(&io) => ClientError::TimedOut { seconds },
             other => other,
@@ -190,13 +241,36 @@ impl Iterator for SignIn {
     type Item = Result<SignInEvent, ClientError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.answer.line() {
-                Ok(Some(line)) if line.is_empty() => {}
-                Ok(Some(line)) => return Some(read(&line)),
-                Ok(None) => return None,
-                Err(error) => return Some(Err(error)),
-            }
+        next_line(&mut self.answer)
+    }
+}
+
+/// What happens in the agent, as it happens.
+pub struct Events {
+    answer: Answer<Timed>,
+}
+
+impl Iterator for Events {
+    type Item = Result<AgentEvent, ClientError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        next_line(&mut self.answer)
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+fn next_line<T: DeserializeOwned>(answer: &mut Answer<Timed>) -> Option<Result<T, ClientError>> {
+    loop {
+        match answer.line() {
+            Ok(Some(line)) if line.is_empty() => {}
+            Ok(Some(line)) => return Some(read(&line)),
+            Ok(None) => return None,
+            Err(error) => return Some(Err(error)),
         }
     }
 }
@@ -222,6 +296,27 @@ fn json<B: Serialize>(body: &B) -> Result<Bytes, ClientError> {
     bytes.map(Bytes::new).map_err(|error| ClientError::protocol(error.to_string()))
 }
 
+/// The path with what is asked for behind it, percent-encoded.
+fn query<B: Serialize>(path: &str, asked: &B) -> Result<String, ClientError> {
+    let asked = serde_json::to_value(asked).map_err(|e| ClientError::protocol(e.to_string()))?;
+    let mut text = path.to_owned();
+    for (number, (name, value)) in asked.as_object().into_iter().flatten().enumerate() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.push(if number == 0 { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                    text.push(char::from(byte));
+                }
+                other => text.push_str(&format!("%{other:02X}")),
+            }
+        }
+    }
+    Ok(text)
+}
+
 /// The text of a parser's error may quote the body, and with it a token: only its place is told.
 fn read<R: DeserializeOwned>(body: &[u8]) -> Result<R, ClientError> {
     serde_json::from_slice(body).map_err(|error| {
@@ -241,4 +336,24 @@ fn refusal(status: u16, body: &[u8]) -> ClientError {
 
 fn is_timeout(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_goes_into_the_query() {
+        let ask = ActivityAsk {
+            limit: Some(5),
+            dag: Some("etl & load".to_owned()),
+            process: Some("/usr/bin/python3".to_owned()),
+            ..ActivityAsk::default()
+        };
+        assert_eq!(
+            query("/v1/activity", &ask).unwrap(),
+            "/v1/activity?dag=etl%20%26%20load&limit=5&process=%2Fusr%2Fbin%2Fpython3"
+        );
+        assert_eq!(query("/v1/activity", &ActivityAsk::default()).unwrap(), "/v1/activity");
+    }
 }

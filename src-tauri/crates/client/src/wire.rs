@@ -3,12 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+mod activity;
 mod airflow;
 mod config;
 mod containers;
 mod discover;
 mod doctor;
 mod endpoint;
+mod login_item;
 mod purge;
 mod roles;
 mod run_events;
@@ -16,15 +18,20 @@ mod runs;
 mod sign_in;
 mod status;
 mod token;
+mod try_it;
 
-pub use airflow::{AirflowConnection, ConnectionAsk, ConnectionIds};
-pub use config::{ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigReply};
+pub use activity::{ActivityAsk, ActivityReply, AgentEvent};
+pub use airflow::{
+    AirflowConnection, ConnectionAsk, ConnectionIds, ConnectionList, ConnectionShown,
+};
+pub use config::{ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigReply};
 pub use containers::{
     CAPABILITY_FILE, Container, ContainerAsk, ContainerList, ContainerPort, MOUNT, RefusedUid,
 };
 pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
+pub use login_item::{LoginItem, LoginItemAsk};
 pub use purge::PurgeReply;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
 pub use run_events::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
@@ -38,6 +45,7 @@ pub use status::{
     Who,
 };
 pub use token::{TokenAsk, TokenReply};
+pub use try_it::{AudienceShown, NotVisible, TryAsk, TryReply};
 
 /// Sent with every request: scripts in a browser cannot set a header whose name begins `Sec-`.
 pub const GUARD_HEADER: &str = "Sec-Dagpass";

@@ -37,6 +37,9 @@ pub struct Record<'a> {
     /// End of the token, epoch milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Of an `issue`: where the token came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<Served>,
     /// A standard's error code, where the outcome is not `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
@@ -85,6 +88,7 @@ impl<'a> Record<'a> {
             fingerprint: None,
             assertion: None,
             expires_at: None,
+            served: None,
             error: None,
             reason: None,
             run: None,
@@ -98,7 +102,7 @@ pub enum Event {
     SignIn,
     /// A request was judged.
     Decision,
-    /// A token is about to leave.
+    /// A token is about to leave; `failed` where there was none to give.
     Issue,
     Refresh,
     SignOut,
@@ -113,6 +117,27 @@ pub enum Event {
     Exchange,
     /// A request failed the guard or presented a capability that is not valid.
     Refused,
+}
+
+/// Where a token came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Served {
+    Cache,
+    /// Ping was asked, by this caller or by one who asked at the same time.
+    Refresh,
+    /// It was bought with another token.
+    Exchange,
+}
+
+impl Served {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Refresh => "refresh",
+            Self::Exchange => "exchange",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

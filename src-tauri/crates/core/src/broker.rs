@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::audit::{Event, Outcome, Record};
+use crate::audit::{Event, Outcome, Record, Served};
 use crate::cache::Cached;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
@@ -18,7 +18,7 @@ use crate::ports::{Pending, Ports};
 use crate::profile::Profile;
 use crate::race::{First, first};
 use crate::refresh::{Refresh, landing, not_recorded};
-use crate::request::{Caller, SessionKey, Target, TokenRequest};
+use crate::request::{Caller, Obtain, SessionKey, Target, TokenRequest};
 use crate::session::SessionState;
 use crate::slot::{Cause, Landing, Plan, Slot};
 use crate::token::{AccessToken, TokenSet};
@@ -39,6 +39,7 @@ pub struct Broker {
 #[derive(Clone, Debug)]
 pub struct Issued {
     pub set: Arc<TokenSet>,
+    pub served: Served,
     /// The issuer cannot give what `min_ttl` asked for.
     pub short_lived: bool,
 }
@@ -94,11 +95,20 @@ impl Broker {
         let judged = policy::judge(request, caller).map_err(Refusal::from);
         self.record_decision(request, caller, judged.as_ref().err())?;
         let _permit = judged?;
-        let cached = self.fresh(&slot, request).await?;
-        self.issue(&slot, request, caller, cached)
+        match self.fresh(&slot, request).await {
+            Ok(fresh) => self.issue(&slot, request, caller, fresh),
+            Err(refusal) => {
+                self.record_unserved(request, caller, &refusal);
+                Err(refusal)
+            }
+        }
     }
 
-    async fn fresh(&self, slot: &Arc<Slot>, request: &TokenRequest) -> Result<Cached, Refusal> {
+    async fn fresh(
+        &self,
+        slot: &Arc<Slot>,
+        request: &TokenRequest,
+    ) -> Result<(Cached, Served), Refusal> {
         let now = self.ports.clock.now();
         let plan = match slot.plan(request, now) {
             Plan::Load => {
@@ -108,14 +118,18 @@ impl Broker {
             plan => plan,
         };
         match plan {
-            Plan::Serve(token) => Ok(token),
+            Plan::Serve(token) => Ok((token, Served::Cache)),
             Plan::ServeAndRefresh(token) => {
                 self.refresh(slot, &request.target, Cause::Expiry).once();
-                Ok(token)
+                Ok((token, Served::Cache))
             }
             Plan::Fly { fallback, cause } => {
                 let flight = self.refresh(slot, &request.target, cause).once();
-                self.await_landing(flight, fallback, cause).await
+                let before = fallback.as_ref().map(|token| token.fingerprint.clone());
+                let token = self.await_landing(flight, fallback, cause).await?;
+                let kept = before.as_ref() == Some(&token.fingerprint);
+                let served = if kept { Served::Cache } else { brought_by(&request.target.obtain) };
+                Ok((token, served))
             }
             Plan::Refuse(refusal) => Err(refusal),
             Plan::Load => Err(not_recorded("the session could not be loaded")),
@@ -152,7 +166,7 @@ impl Broker {
         slot: &Slot,
         request: &TokenRequest,
         caller: &Caller,
-        cached: Cached,
+        (cached, served): (Cached, Served),
     ) -> Result<Issued, Refusal> {
         let subject = match &slot.held().state {
             SessionState::Active(active) => {
@@ -170,10 +184,11 @@ impl Broker {
         record.fingerprint = Some(cached.fingerprint.short());
         record.assertion = cached.set.bought_with.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
+        record.served = Some(served);
         self.record(&record)?;
         let remaining = self.ports.clock.now().until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
-        Ok(Issued { set: cached.set, short_lived })
+        Ok(Issued { set: cached.set, served, short_lived })
     }
 
     /// Every session, for `status`.
@@ -242,8 +257,31 @@ impl Broker {
         self.record(&record)
     }
 
+    /// So that the record tells who went away with nothing, and why.
+    fn record_unserved(&self, request: &TokenRequest, caller: &Caller, refusal: &Refusal) {
+        let mut record = Record::new(Event::Issue, Outcome::Failed, caller);
+        record.session = Some(&request.session);
+        record.connection = request.connection.as_deref();
+        record.deployment = request.deployment.as_deref();
+        record.scopes = request.target.scopes.as_ref();
+        record.error = Some(refusal.code.as_str());
+        record.reason = refusal.cause.as_deref();
+        match self.record(&record) {
+            // Nothing leaves, so there is nothing to hold back where this cannot be written.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
     pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Refusal> {
         self.ports.witness.record(record).map_err(|failure| not_recorded(&failure.0))
+    }
+}
+
+/// How a token for such a target comes about where it is not at hand.
+fn brought_by(obtain: &Obtain) -> Served {
+    match obtain {
+        Obtain::Narrow | Obtain::SignIn => Served::Refresh,
+        Obtain::Exchange | Obtain::JwtBearer(_) => Served::Exchange,
     }
 }
 

@@ -8,11 +8,13 @@ use dagpass_client::wire::ConfigProblem;
 use dagpass_core::deployment::AssertionKind;
 use dagpass_core::profile::{Profile, ProfileName};
 
-use super::raw::{RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawStore, RawStoreKind};
+use super::raw::{
+    RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawNotifications, RawStore, RawStoreKind,
+};
 use super::section::{At, Place, Problems, document};
 use super::shared_client::{self, Client};
 use super::words::nearest;
-use super::{Config, Deployment, DeploymentToken, RolesFileKey, StoreChoice};
+use super::{Config, Deployment, DeploymentToken, Notifications, RolesFileKey, StoreChoice};
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
 /// start from.
@@ -75,6 +77,7 @@ impl Check<'_> {
             airflow,
             endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),
             store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
+            notifications: raw.notifications.map_or_else(Notifications::default, notifications),
             network,
             connections,
             environments,
@@ -205,6 +208,15 @@ impl Check<'_> {
                 }
             }
         }
+    }
+}
+
+fn notifications(at: At<RawNotifications>) -> Notifications {
+    let wanted = |asked: Option<At<bool>>| asked.is_none_or(|asked| asked.value);
+    let all = wanted(at.value.enabled);
+    Notifications {
+        sign_in: all && wanted(at.value.sign_in),
+        session_end: all && wanted(at.value.session_end),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dagpass_client::wire::AirflowConnection;
+use dagpass_client::wire::{AirflowConnection, ConnectionShown};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::profile::Profile;
-use dagpass_core::request::{SessionKey, Target};
+use dagpass_core::request::{Obtain, SessionKey, Target};
 use dagpass_core::token::AccessToken;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -72,6 +72,47 @@ impl Connection {
             port: fields.port,
             extra,
         }
+    }
+}
+
+impl Connection {
+    /// What the config says of it, without `extra`, which may hold a secret of somebody's.
+    pub(super) fn shown(&self) -> ConnectionShown {
+        let own = matches!(self.target.obtain, Obtain::SignIn).then_some(&self.profile.scopes);
+        let scopes = self.target.scopes.as_ref().or(own);
+        ConnectionShown {
+            conn_id: self.id.clone(),
+            env: self.env.clone(),
+            profile: self.session.profile.to_string(),
+            conn_type: self.airflow.conn_type.clone(),
+            host: self.airflow.host.as_deref().map(without_credentials),
+            login: self.airflow.login.clone(),
+            port: self.airflow.port,
+            schema: self.airflow.schema.clone(),
+            scopes: scopes.map(|all| all.iter().map(str::to_owned).collect()).unwrap_or_default(),
+            resource: self.target.resource.clone(),
+            obtain: match self.target.obtain {
+                Obtain::Narrow | Obtain::JwtBearer(_) => "narrow",
+                Obtain::SignIn => "sign-in",
+                Obtain::Exchange => "exchange",
+            }
+            .to_owned(),
+            token_in: match &self.token_in {
+                TokenIn::Header => "header".to_owned(),
+                TokenIn::Password => "password".to_owned(),
+                TokenIn::Extra(key) => format!("extra.{key}"),
+            },
+        }
+    }
+}
+
+/// `https://user:password@host` is what Airflow takes; nobody else is shown the middle of it.
+fn without_credentials(host: &str) -> String {
+    let start = host.find("://").map_or(0, |at| at + 3);
+    let end = host[start..].find('/').map_or(host.len(), |at| start + at);
+    match host[start..end].rfind('@') {
+        Some(at) => format!("{}{}", &host[..start], &host[start + at + 1..]),
+        None => host.to_owned(),
     }
 }
 
@@ -141,5 +182,22 @@ impl fmt::Display for List<'_> {
             separator = ", ";
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn a_host_is_shown_without_the_password_in_it() {
+        for (host, shown) in [
+            ("https://me:pass@lake.example/a@b", "https://lake.example/a@b"),
+            ("me:p@ss@lake.example", "lake.example"),
+            ("https://lake.example", "https://lake.example"),
+            ("lake.example", "lake.example"),
+        ] {
+            assert_eq!(without_credentials(host), shown, "{host}");
+        }
     }
 }

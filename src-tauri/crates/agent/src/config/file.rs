@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use dagpass_client::wire::{ConfigProblem, ConfigReply};
+use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
 
+use super::edit::{Wrong, edit};
 use super::{Config, parse};
 
 /// What is wrong with a file and with those it names, for `config check`: a missing one is, there.
@@ -45,6 +46,8 @@ type Stamp = (SystemTime, u64);
 pub enum WriteFailure {
     #[error("the config has {} problems, and what was there stays", .0.len())]
     Problems(Vec<ConfigProblem>),
+    #[error(transparent)]
+    Edit(#[from] Wrong),
     #[error("the config could not be written: {0}")]
     Io(#[from] io::Error),
 }
@@ -98,8 +101,33 @@ impl ConfigFile {
 
     /// Replaces the file, checked first and whole or not at all. A link stays a link.
     pub fn write(&self, text: &str) -> Result<(), WriteFailure> {
-        let config = parse(text, &self.path).map_err(WriteFailure::Problems)?;
+        self.put(&mut self.lock(), text)
+    }
+
+    /// Changes some keys of the file as it is on disk now; everything else stays byte for byte. With
+    /// `dry_run` nothing is written, and the reply carries what would be wrong.
+    pub fn edit(&self, asked: &ConfigEdit) -> Result<ConfigReply, WriteFailure> {
         let mut state = self.lock();
+        let before = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        let text = edit(&before, &asked.set, &asked.unset)?;
+        if asked.dry_run {
+            let (problems, warnings) = match parse(&text, &self.path) {
+                Ok(config) => (Vec::new(), config.warnings),
+                Err(problems) => (problems, Vec::new()),
+            };
+            let path = self.path.display().to_string();
+            return Ok(ConfigReply { path, text, problems, warnings });
+        }
+        self.put(&mut state, &text)?;
+        drop(state);
+        Ok(self.reply())
+    }
+
+    fn put(&self, state: &mut State, text: &str) -> Result<(), WriteFailure> {
+        let config = parse(text, &self.path).map_err(WriteFailure::Problems)?;
         replace(&self.path, text)?;
         *state = State {
             good: Arc::new(config),

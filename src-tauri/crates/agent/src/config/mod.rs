@@ -9,6 +9,7 @@ mod check_connection;
 mod check_profile;
 mod check_values;
 mod connection;
+mod edit;
 mod file;
 mod handed_out;
 mod raw;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dagpass_client::wire::ConfigProblem;
+use dagpass_client::wire::{ConfigProblem, ConnectionShown};
 use dagpass_core::deployment::AssertionKind;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::profile::{Network, Profile, ProfileName};
@@ -32,6 +33,7 @@ use dagpass_core::request::{Obtain, SessionKey, Target};
 
 pub use check::parse;
 pub use connection::{Connection, Lookup, TokenIn};
+pub use edit::Wrong;
 pub use file::{ConfigFile, WriteFailure, check_file};
 pub use handed_out::preview;
 pub use roles_file::RolesFileKey;
@@ -47,12 +49,26 @@ pub struct Config {
     /// 0 is any free port.
     pub endpoint_port: u16,
     pub store: StoreChoice,
+    pub notifications: Notifications,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.
     pub warnings: Vec<ConfigProblem>,
     connections: BTreeMap<String, Vec<Connection>>,
     environments: BTreeSet<String>,
+}
+
+/// What the desktop shows by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notifications {
+    pub sign_in: bool,
+    pub session_end: bool,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self { sign_in: true, session_end: true }
+    }
 }
 
 /// Where refresh tokens are kept.
@@ -217,6 +233,11 @@ impl Config {
             env: env.to_owned(),
             environments: names(candidates),
         })
+    }
+
+    /// Every connection in every environment, by id.
+    pub fn connections_shown(&self) -> Vec<ConnectionShown> {
+        self.connections.values().flatten().map(Connection::shown).collect()
     }
 
     fn profile_names(&self) -> String {

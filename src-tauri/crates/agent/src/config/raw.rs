@@ -50,6 +50,7 @@ pub(super) struct RawConfig {
     pub(super) ca_file: Option<At<String>>,
     pub(super) endpoint: Option<At<RawEndpoint>>,
     pub(super) store: Option<At<RawStore>>,
+    pub(super) notifications: Option<At<RawNotifications>>,
     #[schemars(default)]
     pub(super) profile: BTreeMap<String, At<RawProfile>>,
     #[schemars(default)]
@@ -69,6 +70,7 @@ impl RawConfig {
             ca_file: section.take("ca-file"),
             endpoint: section.table("endpoint", RawEndpoint::read),
             store: section.table("store", RawStore::read),
+            notifications: section.table("notifications", RawNotifications::read),
             profile: section.tables("profile", RawProfile::read),
             connection: section.tables("connection", RawConnection::read),
             env: section.tables("env", |environment| RawEnvironment {
@@ -92,6 +94,18 @@ table! {
     RawEndpoint {
         /// 0 is any free port.
         port: u16,
+    }
+}
+
+table! {
+    /// What the desktop shows by itself.
+    RawNotifications {
+        /// false: none at all.
+        enabled: bool,
+        /// That a sign-in is needed.
+        sign_in: bool,
+        /// That a session ends soon.
+        session_end: bool,
     }
 }
 

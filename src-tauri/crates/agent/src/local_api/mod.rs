@@ -1,13 +1,17 @@
 //! The local endpoint: one guard before all of it, one handler a route. Whatever CLI, panel and
 //! Airflow need is a route here, never a second code path.
 
+mod activity;
 mod capability;
+mod config;
 mod containers;
 mod crowd;
 mod deployments;
 mod dressed;
 mod drift;
+mod events;
 mod guard;
+mod login_item;
 mod preview;
 mod purge;
 mod reply;
@@ -19,16 +23,17 @@ mod server;
 mod sign_in;
 mod status;
 mod tokens;
+mod try_it;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use hyper::Method;
 use hyper::body::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use zeroize::Zeroizing;
 
 use dagpass_client::wire::Endpoint;
@@ -47,6 +52,7 @@ pub(crate) use server::{Loopback, serve};
 use crate::airflow::{Airflow, ItemKeeper};
 use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
+use crate::ledger::Ledger;
 use crate::ping::Ping;
 use crate::system::{self, LocalListener};
 use crate::task_runs::TaskRuns;
@@ -66,12 +72,15 @@ pub(crate) struct Api {
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) items: ItemKeeper,
     pub(crate) about: About,
     /// Told when the agent should end.
     pub(crate) stop: Arc<Notify>,
+    /// Something that `status` shows may have changed. Its end is the end of every stream.
+    changes: std::sync::Mutex<Option<watch::Sender<()>>>,
     paused: AtomicBool,
     pub(crate) containers: Containers,
     capabilities: Capabilities,
@@ -86,6 +95,8 @@ pub(crate) struct About {
     pub(crate) started_at: Timestamp,
     /// Socket path or pipe name.
     pub(crate) socket: String,
+    /// The desktop's start brought us up.
+    pub(crate) started_by_login: bool,
     pub(crate) endpoint_file: PathBuf,
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
@@ -101,6 +112,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<KeychainStore>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) task_runs: Arc<TaskRuns>,
 }
 
@@ -114,18 +126,39 @@ impl Api {
             store: parts.store,
             clock: parts.sign_in.clock.clone(),
             witness: parts.witness,
+            ledger: parts.ledger,
             task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),
             items: ItemKeeper::new(),
             about,
             stop: Arc::default(),
+            changes: std::sync::Mutex::new(Some(watch::Sender::new(()))),
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
             crowd: Crowd::default(),
             misses: AtomicU32::new(0),
             sign_ins: SignIns::default(),
         }
+    }
+
+    /// Whoever follows the status looks at it now.
+    pub(crate) fn changed(&self) {
+        if let Some(changes) = self.changes.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+        {
+            changes.send_replace(());
+        }
+    }
+
+    /// `None` once the agent ends.
+    fn changes(&self) -> Option<watch::Receiver<()>> {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.as_ref().map(watch::Sender::subscribe)
+    }
+
+    /// Every stream of events ends, so that whoever reads one knows at once.
+    pub(crate) fn end_streams(&self) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Nothing is handed out until a person resumes.
@@ -164,6 +197,7 @@ impl Api {
 struct Asked {
     method: Method,
     path: String,
+    query: String,
     body: Bytes,
     caller: Caller,
     /// Of the run whose capability it has, where the request itself names none.

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use http_body_util::{Either, Full};
@@ -11,6 +13,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::crowd::Guest;
 use dagpass_client::wire::ErrorReply;
 use dagpass_core::error::{ErrorCode, Refusal};
 
@@ -27,7 +30,25 @@ pub(super) type Reply = Response<Either<Full<Bytes>, Lines>>;
 
 /// Lines as they come; dropped by the server when the client goes away.
 #[derive(Debug)]
-pub(super) struct Lines(pub(super) mpsc::Receiver<Bytes>);
+pub(super) struct Lines {
+    lines: mpsc::Receiver<Bytes>,
+    guest: Option<Arc<Guest>>,
+}
+
+impl Lines {
+    /// Until the last line is out.
+    pub(super) fn keep_busy(&mut self, guest: Arc<Guest>) {
+        self.guest = Some(guest);
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if let Some(guest) = &self.guest {
+            guest.busy.store(false, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Body for Lines {
     type Data = Bytes;
@@ -37,7 +58,7 @@ impl Body for Lines {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|line| line.map(|bytes| Ok(Frame::data(bytes))))
+        self.lines.poll_recv(cx).map(|line| line.map(|bytes| Ok(Frame::data(bytes))))
     }
 }
 
@@ -48,8 +69,13 @@ pub(super) fn json<T: Serialize>(value: &T) -> Reply {
     }
 }
 
+/// JSON that is written already.
+pub(super) fn json_text(text: Vec<u8>) -> Reply {
+    whole(StatusCode::OK, text)
+}
+
 pub(super) fn lines(lines: mpsc::Receiver<Bytes>) -> Reply {
-    let mut reply = Response::new(Either::Right(Lines(lines)));
+    let mut reply = Response::new(Either::Right(Lines { lines, guest: None }));
     dress(&mut reply, "application/x-ndjson");
     reply
 }

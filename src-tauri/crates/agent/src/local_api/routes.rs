@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use hyper::{Method, StatusCode};
 
-use dagpass_client::wire::{ConfigReply, ConnectionIds, DiscoverAsk, DoctorAsk};
+use dagpass_client::wire::{ConnectionIds, ConnectionList, DiscoverAsk, DoctorAsk};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::refusals;
 use dagpass_core::request::Caller;
@@ -13,21 +13,26 @@ use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, containers, drift, preview, purge, roles, run_events, runs, sign_in, status, tokens,
+    Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, roles,
+    run_events, runs, sign_in, status, tokens, try_it,
 };
-use crate::config::WriteFailure;
 use crate::doctor::{self, Proxies};
 
-/// The routes, each with its one method; `/v1/config` has two.
+/// The routes, each with its methods.
 const ROUTES: &[(&str, &[Method])] = &[
     ("/v1/token", &[Method::POST]),
     ("/v1/airflow/connection", &[Method::POST]),
     ("/v1/airflow/roles", &[Method::POST]),
+    ("/v1/airflow/connections", &[Method::GET]),
+    ("/v1/try", &[Method::POST]),
     ("/v1/status", &[Method::GET]),
+    ("/v1/events", &[Method::GET]),
+    ("/v1/activity", &[Method::GET]),
     ("/v1/connections", &[Method::GET]),
     ("/v1/doctor", &[Method::GET, Method::POST]),
     ("/v1/config", &[Method::GET, Method::PUT]),
     ("/v1/config/preview", &[Method::POST]),
+    ("/v1/config/edit", &[Method::POST]),
     ("/v1/discover", &[Method::POST]),
     ("/v1/sign-in", &[Method::POST]),
     ("/v1/sign-in/callback", &[Method::POST]),
@@ -41,6 +46,7 @@ const ROUTES: &[(&str, &[Method])] = &[
     ("/v1/agent/pause", &[Method::POST]),
     ("/v1/agent/resume", &[Method::POST]),
     ("/v1/agent/stop", &[Method::POST]),
+    ("/v1/agent/login-item", &[Method::GET, Method::PUT]),
 ];
 
 /// What a run's capability opens: tokens, what is needed to ask for them, and the word of what ran.
@@ -76,11 +82,16 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("POST", "/v1/token") => tokens::token(api, &asked).await,
         ("POST", "/v1/airflow/connection") => tokens::connection(api, &asked).await,
         ("POST", "/v1/airflow/roles") => roles::roles(api, &asked).await,
+        ("GET", "/v1/airflow/connections") => Ok(reply::json(&connections(api))),
+        ("POST", "/v1/try") => try_it::try_it(api, &asked).await,
+        ("GET", "/v1/events") => Ok(events::follow(api, asked.caller)),
+        ("GET", "/v1/activity") => activity::activity(api, &asked).await,
         ("GET", "/v1/status") => Ok(reply::json(&status::status(api, &asked.caller).await)),
         ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api, &asked.caller))),
         ("GET" | "POST", "/v1/doctor") => findings(api, &asked).await,
         ("GET", "/v1/config") => Ok(reply::json(&api.config.reply())),
-        ("PUT", "/v1/config") => put_config(api, &asked).await,
+        ("PUT", "/v1/config") => config::put(api, &asked),
+        ("POST", "/v1/config/edit") => config::edit(api, &asked),
         ("POST", "/v1/config/preview") => preview::preview(api, &asked).await,
         ("POST", "/v1/discover") => discover(api, &asked).await,
         ("POST", "/v1/sign-in") => sign_in::start(api, &asked),
@@ -98,6 +109,8 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("POST", "/v1/agent/pause") => Ok(pause(api, true)),
         ("POST", "/v1/agent/resume") => Ok(pause(api, false)),
         ("POST", "/v1/agent/stop") => Ok(stop(api)),
+        ("GET", "/v1/agent/login-item") => login_item::look().await,
+        ("PUT", "/v1/agent/login-item") => login_item::set(&asked).await,
         _ => Ok(reply::bare(StatusCode::NOT_FOUND)),
     };
     answered.unwrap_or_else(|refusal| reply::refusal(&refusal))
@@ -118,6 +131,10 @@ fn connection_ids(api: &Api, caller: &Caller) -> ConnectionIds {
     let mut connections = api.config.current().connection_ids();
     connections.retain(|id| narrowing.covers_connection(Some(id)));
     ConnectionIds { version: 1, connections }
+}
+
+fn connections(api: &Api) -> ConnectionList {
+    ConnectionList { connections: api.config.current().connections_shown() }
 }
 
 async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
@@ -146,27 +163,6 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(reply::json(&doctor::examine(&scene).await))
 }
 
-async fn put_config(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
-    let new: ConfigReply = asked.parse()?;
-    match api.config.write(&new.text) {
-        Ok(()) => {
-            api.adopt_config();
-            Ok(reply::json(&api.config.reply()))
-        }
-        Err(WriteFailure::Problems(problems)) => {
-            let first = problems.first();
-            let cause = first.map(|one| format!("line {}: {}: {}", one.line, one.key, one.message));
-            let refusal = Refusal::new(ErrorCode::ConfigInvalid, "the config was not taken")
-                .because(cause.unwrap_or_else(|| "it cannot be read".to_owned()));
-            Err(refusal.hint("what was there stays; mend the text and try again"))
-        }
-        Err(failure @ WriteFailure::Io(_)) => {
-            Err(Refusal::new(ErrorCode::ServerError, "the config could not be written")
-                .because(failure.to_string()))
-        }
-    }
-}
-
 async fn discover(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let mut ask: DiscoverAsk = asked.parse()?;
     let network = api.config.current().network.clone();
@@ -189,11 +185,13 @@ async fn unlock(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             .because(failure.to_string())
     })?;
     api.broker.reconsider_store();
+    api.changed();
     Ok(reply::json(&status::status(api, &asked.caller).await))
 }
 
 fn pause(api: &Api, paused: bool) -> Reply {
     api.paused.store(paused, Ordering::Relaxed);
+    api.changed();
     reply::json(&serde_json::json!({ "paused": paused }))
 }
 
@@ -215,6 +213,11 @@ mod tests {
             (Method::POST, "/v1/token", None),
             (Method::POST, "/v1/status", not_allowed),
             (Method::GET, "/v1/status", None),
+            (Method::GET, "/v1/try", not_allowed),
+            (Method::POST, "/v1/try", None),
+            (Method::POST, "/v1/events", not_allowed),
+            (Method::GET, "/v1/config/edit", not_allowed),
+            (Method::PUT, "/v1/agent/login-item", None),
             (Method::DELETE, "/v1/runs/run-1", None),
             (Method::GET, "/v1/runs/run-1", not_allowed),
             (Method::DELETE, "/v1/containers/etl-0a1b2c3d", None),
@@ -238,6 +241,12 @@ mod tests {
             ("/v1/containers/etl-0a1b2c3d", true, false, false),
             ("/v1/config", true, false, false),
             ("/v1/sign-in", true, false, false),
+            ("/v1/try", true, false, false),
+            ("/v1/events", true, false, false),
+            ("/v1/activity", true, false, false),
+            ("/v1/airflow/connections", true, false, false),
+            ("/v1/config/edit", true, false, false),
+            ("/v1/agent/login-item", true, false, false),
             ("/v1/agent/stop", true, false, false),
         ] {
             assert_eq!(opens(None, path), owner, "{path}");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Either, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::server::conn::http1;
@@ -210,8 +210,12 @@ where
         let (api, guest, visit) = (api.clone(), guest.clone(), visit.clone());
         async move {
             guest.busy.store(true, Ordering::Relaxed);
-            let reply = answer(&api, &guest, &visit, request).await;
-            guest.busy.store(false, Ordering::Relaxed);
+            let mut reply = answer(&api, &guest, &visit, request).await;
+            match reply.body_mut() {
+                // A stream that is open is no idle connection.
+                Either::Right(lines) => lines.keep_busy(guest),
+                Either::Left(_) => guest.busy.store(false, Ordering::Relaxed),
+            }
             Ok::<Reply, Infallible>(reply)
         }
     });
@@ -245,6 +249,7 @@ async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<I
     };
     guest.proven.store(true, Ordering::Relaxed);
     let path = head.uri.path().to_owned();
+    let query = head.uri.query().unwrap_or_default().to_owned();
     if let Some(status) = routes::wrong_way(&head.method, &path) {
         return reply::bare(status);
     }
@@ -260,7 +265,7 @@ async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<I
         return reply::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     let (method, started_at) = (head.method, visit.started_at);
-    let asked = Asked { method, path, body, caller, env, started_at };
+    let asked = Asked { method, path, query, body, caller, env, started_at };
     routes::route(api, asked).await
 }
 

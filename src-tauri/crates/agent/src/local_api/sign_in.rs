@@ -118,6 +118,8 @@ impl Seat {
             .hint("finish it in the browser, or press Ctrl-C where it was started"));
         }
         table.insert(issuer.clone(), paste);
+        drop(table);
+        api.changed();
         Ok(Self { api: api.clone(), issuer: issuer.clone() })
     }
 }
@@ -125,6 +127,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.api.sign_ins.table().remove(&self.issuer);
+        self.api.changed();
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
     Ok(reply::json(&connection.render(issued.access_token())))
 }
 
-fn running(api: &Api) -> Result<(), Refusal> {
+pub(super) fn running(api: &Api) -> Result<(), Refusal> {
     if !api.is_paused() {
         return Ok(());
     }
@@ -58,7 +58,7 @@ fn running(api: &Api) -> Result<(), Refusal> {
         .hint("run `dagpass agent resume`, or resume it from the tray"))
 }
 
-fn request(config: &Config, ask: &TokenAsk) -> Result<TokenRequest, Refusal> {
+pub(super) fn request(config: &Config, ask: &TokenAsk) -> Result<TokenRequest, Refusal> {
     let Wanted { session, mut target, deployment } = wanted(config, ask)?;
     if let Some(scopes) = &ask.scopes {
         target.scopes = Some(scopes.iter().cloned().collect::<Scopes>());

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dagpass_core::audit::{Event, Record};
+use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::ports::{Witness, WitnessFailure};
 
 use super::TaskRuns;
@@ -17,7 +17,7 @@ pub(crate) struct Observer {
 impl Witness for Observer {
     fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure> {
         self.ledger.record(record)?;
-        if record.event == Event::Issue {
+        if record.event == Event::Issue && record.outcome == Outcome::Ok {
             self.runs.served(record);
         }
         Ok(())

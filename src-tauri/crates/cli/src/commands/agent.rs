@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
-use dagpass_client::{ClientError, launch};
+use dagpass_client::{ClientError, launch, login_item as item};
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
@@ -33,6 +33,10 @@ pub(crate) enum Agent {
     Restart,
     /// Whether it runs, since when and where
     Status,
+    /// Start it with the desktop, from the next login on
+    Enable,
+    /// No longer start it with the desktop
+    Disable,
     /// Open the store that a passphrase protects; the passphrase comes by stdin
     Unlock,
 }
@@ -50,6 +54,8 @@ pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
             start(world)?;
         }
         Agent::Status => status(world)?,
+        Agent::Enable => login_item(world, true)?,
+        Agent::Disable => login_item(world, false)?,
         Agent::Unlock => unlock(world)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -97,14 +103,39 @@ pub(super) fn stop(world: &World) -> Result<(), Failure> {
 fn status(world: &World) -> Result<(), Failure> {
     let agent = world.ask_running(|agent| agent.status())?.agent;
     compare_version(&agent.version);
+    let item = item::look();
     if world.json {
-        return output::json(&agent);
+        let mut shown = serde_json::to_value(&agent).unwrap_or_default();
+        shown["login_item"] = serde_json::to_value(&item).unwrap_or_default();
+        return output::json(&shown);
     }
+    let at_login = if item.enabled {
+        format!("\nstarts at login: {}", item.path)
+    } else if item.available {
+        "\ndoes not start at login: `dagpass agent enable`".to_owned()
+    } else {
+        String::new()
+    };
     let since = crate::duration::show(crate::time::now() - agent.started_at);
     output::out(&format!(
-        "running for {since}: {}, pid {}\nsocket {}\nTCP 127.0.0.1:{}",
+        "running for {since}: {}, pid {}\nsocket {}\nTCP 127.0.0.1:{}{at_login}",
         agent.version, agent.pid, agent.socket, agent.tcp_port
     ))
+}
+
+/// By the files themselves: it needs no agent that runs.
+fn login_item(world: &World, enabled: bool) -> Result<(), Failure> {
+    let item = item::set(enabled).map_err(|error| {
+        Failure::new("not_available", "the start at login was not changed").because(error)
+    })?;
+    if world.json {
+        return output::json(&item);
+    }
+    output::say(&match item.enabled {
+        true => format!("the agent starts at login: {}", item.path),
+        false => "the agent does not start at login".to_owned(),
+    });
+    Ok(())
 }
 
 fn unlock(world: &World) -> Result<(), Failure> {

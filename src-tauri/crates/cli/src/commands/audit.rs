@@ -1,8 +1,7 @@
 //! `dagpass audit tail`: the ledger's last lines. Reads the file and nothing else, so it works while
 //! no agent runs; never judges whether the chain holds.
 
-mod filter;
-mod lines;
+mod asked;
 mod table;
 
 use std::fs::File;
@@ -11,13 +10,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use dagpass_client::ledger::{Tail, Verdict};
 use dagpass_client::place;
 
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
-use filter::Filter;
-use lines::Tail;
+use asked::Asked;
 use table::Table;
 
 /// How often is the file looked at with `--follow`?
@@ -41,7 +40,7 @@ pub(crate) struct TailArgs {
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
-    filter: Filter,
+    asked: Asked,
 }
 
 pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
@@ -55,7 +54,8 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
     })?;
     let mut tail = Tail::of(file).map_err(unreadable)?;
     let mut table = (!world.json).then(Table::default);
-    let last = tail.last(args.lines, |line| args.filter.judge(line)).map_err(unreadable)?;
+    let filter = args.asked.filter();
+    let last = tail.last(args.lines, |line| filter.judge(line)).map_err(unreadable)?;
     print(&last, table.as_mut())?;
     if !args.follow {
         return Ok(());
@@ -63,7 +63,7 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
     loop {
         sleep(FOLLOW_POLL);
         let more = tail.more().map_err(unreadable)?;
-        let wanted = |line: &String| args.filter.judge(line) == filter::Verdict::Wanted;
+        let wanted = |line: &String| filter.judge(line) == Verdict::Wanted;
         print(&more.into_iter().filter(wanted).collect::<Vec<_>>(), table.as_mut())?;
     }
 }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dagpass_client::place;
+use dagpass_client::{login_item, place};
 use serde::Serialize;
 
 use super::{agent, airflow};
@@ -43,6 +43,9 @@ pub(crate) fn run(world: &World, args: &Purge) -> Result<(), Failure> {
         output::say("this signs every profile out at Ping and removes from this machine:");
         output::say("  every keychain record of dagpass");
         files.all().for_each(|path| output::say(&format!("  {}", path.display())));
+        if login_item::look().enabled {
+            output::say(&format!("  {}", login_item::look().path));
+        }
         airflow::wired().iter().for_each(|file| {
             output::say(&format!("  the wiring in {}", file.display()));
         });
@@ -58,6 +61,10 @@ pub(crate) fn run(world: &World, args: &Purge) -> Result<(), Failure> {
     }
     gone.removed.extend(ended.records.iter().map(|account| format!("keychain: {account}")));
     agent::stop(world)?;
+    match login_item::remove() {
+        Ok(items) => gone.removed.extend(items),
+        Err(error) => gone.left.push(format!("{}: {error}", login_item::look().path)),
+    }
     files.remove(&mut gone);
     if world.json {
         output::json(&gone)?;

@@ -50,3 +50,35 @@ pub struct ConnectionIds {
     pub version: u32,
     pub connections: Vec<String>,
 }
+
+/// `GET /v1/airflow/connections`: what the config says of each, environments apart. No secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionList {
+    pub connections: Vec<ConnectionShown>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionShown {
+    pub conn_id: String,
+    /// Absent: the plain `[connection.ID]` table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<String>,
+    pub profile: String,
+    pub conn_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Empty: all that the profile has.
+    pub scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// `narrow`, `sign-in`, `exchange`.
+    pub obtain: String,
+    /// `header`, `password`, `extra.<key>`.
+    pub token_in: String,
+}

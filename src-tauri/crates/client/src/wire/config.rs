@@ -1,6 +1,9 @@
 //! The config as the panel and `dagpass config` read and replace it: text and problems, no decision.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// `GET /v1/config`, and the body of `PUT /v1/config` (which takes `text` alone). A text with
 /// problems is refused whole (`config_invalid`), and what was there stays.
@@ -49,4 +52,17 @@ pub struct ConfigProblem {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+/// `POST /v1/config/edit`: some keys of the file, everything else byte for byte as it was. A text with
+/// problems is not written: it is refused (`config_invalid`), or, with `dry_run`, shown with them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigEdit {
+    /// By the key's whole path: `profile.prod.flow`. An object is a table, whose other keys stay.
+    pub set: BTreeMap<String, Value>,
+    /// Keys or whole tables that go. One that is not there is gone already.
+    pub unset: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }

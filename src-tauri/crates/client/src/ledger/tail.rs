@@ -2,12 +2,14 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::filter::Verdict;
+use super::Verdict;
 
 /// How much is read at once, backwards from the end?
 const BLOCK: u64 = 64 * 1024;
 
-pub(super) struct Tail<F> {
+/// The end of a ledger, and what is written behind it.
+#[derive(Debug)]
+pub struct Tail<F> {
     file: F,
     /// Up to where it was read.
     at: u64,
@@ -16,13 +18,14 @@ pub(super) struct Tail<F> {
 }
 
 impl<F: Read + Seek> Tail<F> {
-    pub(super) fn of(mut file: F) -> io::Result<Self> {
+    /// The file as it stands now.
+    pub fn of(mut file: F) -> io::Result<Self> {
         let at = file.seek(SeekFrom::End(0))?;
         Ok(Self { file, at, rest: Vec::new() })
     }
 
     /// The last lines that are wanted, oldest first; a line that a crash cut short is one.
-    pub(super) fn last(
+    pub fn last(
         &mut self,
         count: usize,
         judge: impl Fn(&str) -> Verdict,
@@ -61,7 +64,7 @@ impl<F: Read + Seek> Tail<F> {
     }
 
     /// The whole lines that were written since.
-    pub(super) fn more(&mut self) -> io::Result<Vec<String>> {
+    pub fn more(&mut self) -> io::Result<Vec<String>> {
         self.file.seek(SeekFrom::Start(self.at))?;
         let mut bytes = std::mem::take(&mut self.rest);
         self.at += self.file.read_to_end(&mut bytes)? as u64;

@@ -1,0 +1,98 @@
+//! `GET /v1/events`: the status whenever it changes and each record as it is written, for as long as
+//! somebody reads. Costs nothing while nobody does, and nobody's token waits for a slow reader.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use dagpass_client::ledger::without_prev;
+use dagpass_client::wire::AgentEvent;
+use dagpass_core::request::Caller;
+
+use super::reply::{self, Reply};
+use super::{Api, status};
+
+/// How often may the status be told?
+const AT_MOST: Duration = Duration::from_millis(250);
+/// How often is it looked at where nothing says that it changed? A keychain is unlocked unseen.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long is the stream silent at most?
+const BEAT: Duration = Duration::from_secs(15);
+/// How many lines wait for a slow reader before its records are missed?
+const WAITING: usize = 16;
+
+pub(super) fn follow(api: &Arc<Api>, caller: Caller) -> Reply {
+    let (tell, told) = mpsc::channel(WAITING);
+    let api = api.clone();
+    tokio::spawn(async move { tell_all(&api, &caller, &tell).await });
+    reply::lines(told)
+}
+
+/// Returns when the reader or the agent is gone.
+async fn tell_all(api: &Api, caller: &Caller, tell: &mpsc::Sender<Bytes>) {
+    // Before the first status, so that nothing falls between.
+    let (mut records, Some(mut changes)) = (api.ledger.follow(), api.changes()) else { return };
+    let mut shown = Vec::new();
+    let mut look_at = Instant::now();
+    let mut stale = true;
+    let (mut look, mut beat) = (interval(LOOK), interval(BEAT));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // An interval's first tick is at once.
+    beat.tick().await;
+    loop {
+        let line = tokio::select! {
+            () = sleep_until(look_at), if stale => {
+                stale = false;
+                look_at = Instant::now() + AT_MOST;
+                let status = Box::new(status::status(api, caller).await);
+                let line = json(&AgentEvent::Status { status });
+                if line == shown {
+                    continue;
+                }
+                shown.clone_from(&line);
+                line
+            }
+            record = records.recv() => match record {
+                Ok(line) => {
+                    stale = true;
+                    match without_prev(&line) {
+                        Some(record) => format!("{{\"event\":\"record\",\"record\":{record}}}\n").into(),
+                        None => continue,
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {
+                    stale = true;
+                    json(&AgentEvent::Missed)
+                }
+                Err(RecvError::Closed) => return,
+            },
+            changed = changes.changed() => match changed {
+                Ok(()) => {
+                    stale = true;
+                    continue;
+                }
+                Err(_ending) => return,
+            },
+            _ = look.tick() => {
+                stale = true;
+                continue;
+            }
+            _ = beat.tick() => json(&AgentEvent::Beat),
+            () = tell.closed() => return,
+        };
+        if tell.send(Bytes::from(line)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn json(event: &AgentEvent) -> Vec<u8> {
+    let mut text = serde_json::to_vec(event).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
