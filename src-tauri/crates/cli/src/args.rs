@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use dagpass_client::panel::View;
+
 use crate::duration;
 
 /// One parsed command line.
@@ -80,6 +82,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass container up\n  dagpass container up --uid 50000 --connection warehouse_api\n  dagpass container status\n  dagpass container down"
     )]
     Container(crate::commands::container::Container),
+    /// Open the window, or bring it to the front
+    #[command(after_help = "Examples:\n  dagpass panel\n  dagpass panel doctor")]
+    Panel {
+        /// What it shows: sessions, activity, airflow, settings, doctor or welcome
+        view: Option<View>,
+    },
     /// Sign out everywhere and remove all of dagpass from this machine
     Purge(crate::commands::purge::Purge),
     /// Completions for a shell

@@ -71,6 +71,12 @@ impl From<ClientError> for Failure {
                 let failure = Self::new("not_running", "the agent did not start").because(why);
                 failure.hint("run `dagpass agent run` to see what it says")
             }
+            ClientError::NoPanel => Self::new("not_installed", "the window is not installed")
+                .because(text)
+                .hint("install the package `dagpass-panel`; `dagpass status` shows the same here"),
+            ClientError::Panel(why) => Self::new("no_window", "the window did not open")
+                .because(why)
+                .hint("run `dagpass status`"),
             ClientError::TimedOut { .. } | ClientError::Io(_) => {
                 Self::new("agent_unreachable", text).hint("run `dagpass agent restart`")
             }

@@ -275,6 +275,11 @@ pub(crate) struct Timed {
 }
 
 impl Timed {
+    /// From now on no single read waits longer.
+    pub(crate) fn wait_at_most(&mut self, limit: Duration) {
+        self.limit = Limit::Silence(limit);
+    }
+
     fn before(&mut self) -> io::Result<()> {
         match self.limit {
             Limit::Never => Ok(()),

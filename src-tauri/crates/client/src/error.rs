@@ -25,6 +25,12 @@ pub enum ClientError {
     Protocol(String),
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// The window is a package of its own, and it is not here.
+    #[error("`dagpass-panel` is neither beside this program nor on the PATH")]
+    NoPanel,
+    /// The window was started and did not open.
+    #[error("the window did not open: {0}")]
+    Panel(String),
     /// An agent was started and did not come up.
     #[error("the agent did not start: {0}")]
     Launch(String),
@@ -45,6 +51,8 @@ impl ClientError {
             | Self::TimedOut { .. }
             | Self::Protocol(_)
             | Self::Place(_)
+            | Self::NoPanel
+            | Self::Panel(_)
             | Self::Launch(_) => None,
         }
     }

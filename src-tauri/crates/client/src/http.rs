@@ -107,6 +107,10 @@ impl<S: Read> Answer<S> {
         }
     }
 
+    pub(crate) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// The whole body.
     pub(crate) fn body(mut self) -> Result<Zeroizing<Vec<u8>>, ClientError> {
         while self.advance()? {}

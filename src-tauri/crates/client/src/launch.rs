@@ -57,6 +57,11 @@ pub fn panel_program() -> Option<PathBuf> {
     program("dagpass-panel")
 }
 
+/// The stage for people without a tenant, where it is installed.
+pub fn sandbox_program() -> Option<PathBuf> {
+    program("dagpass-sandbox")
+}
+
 fn program(name: &str) -> Option<PathBuf> {
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let ours = std::env::current_exe().ok();
@@ -154,7 +159,7 @@ fn is_kept(name: &str) -> bool {
         || (name.starts_with("DAGPASS_") && name != "DAGPASS_CAPABILITY")
 }
 
-fn last_line(log: &Path) -> Option<String> {
+pub(crate) fn last_line(log: &Path) -> Option<String> {
     let text = std::fs::read(log).ok()?;
     let text = String::from_utf8_lossy(&text);
     text.lines().rev().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned())

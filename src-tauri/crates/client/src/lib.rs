@@ -7,7 +7,9 @@ mod http;
 pub mod launch;
 pub mod ledger;
 pub mod login_item;
+pub mod panel;
 pub mod place;
+pub mod preset;
 mod routes;
 pub mod wire;
 
@@ -18,4 +20,4 @@ mod system;
 
 pub use endpoint::Agent;
 pub use error::ClientError;
-pub use routes::{Events, SignIn};
+pub use routes::{Events, SignIn, Within};

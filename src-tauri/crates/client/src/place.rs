@@ -63,6 +63,25 @@ pub fn state_dir() -> Result<PathBuf, PlaceError> {
     Ok(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned())
 }
 
+/// What can be made again: the window's own files.
+pub fn cache_dir() -> Result<PathBuf, PlaceError> {
+    Ok(project_dirs()?.cache_dir().to_owned())
+}
+
+/// Where a running window listens for the next one, beside the agent's usual socket and never where
+/// another agent was named: that folder may be anybody's.
+pub fn panel_socket() -> Result<Place, PlaceError> {
+    let mut env = environment();
+    env.remove("DAGPASS_SOCKET");
+    let facts = if depends_on_facts(system::OS, &env) { system::facts() } else { Facts::default() };
+    match socket_place(system::OS, &env, &facts)? {
+        Place::Socket(path) => {
+            within_limit(system::OS, format!("{}", path.with_file_name("panel.sock").display()))
+        }
+        Place::Pipe(name) => Ok(Place::Pipe(format!("{name}-panel"))),
+    }
+}
+
 /// `$DAGPASS_CONFIG`, else `config.toml` in the platform's config folder.
 pub fn config_path() -> Result<PathBuf, PlaceError> {
     match std::env::var_os("DAGPASS_CONFIG").filter(|path| !path.is_empty()) {

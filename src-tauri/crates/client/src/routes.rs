@@ -237,6 +237,29 @@ pub struct SignIn {
     answer: Answer<Timed>,
 }
 
+/// What came while a sign-in was waited for.
+#[derive(Debug)]
+pub enum Within {
+    Event(SignInEvent),
+    /// Nothing yet.
+    Quiet,
+    End,
+}
+
+impl SignIn {
+    /// As `next`, for a caller that has to look up now and then: whether to cancel, say.
+    pub fn within(&mut self, limit: Duration) -> Result<Within, ClientError> {
+        self.answer.stream().wait_at_most(limit);
+        match self.next() {
+            Some(Ok(event)) => Ok(Within::Event(event)),
+            // What was read before the pause is kept, so the next look goes on from there.
+            Some(Err(ClientError::Io(error))) if is_timeout(&error) => Ok(Within::Quiet),
+            Some(Err(error)) => Err(error),
+            None => Ok(Within::End),
+        }
+    }
+}
+
 impl Iterator for SignIn {
     type Item = Result<SignInEvent, ClientError>;
 

@@ -1,6 +1,7 @@
 //! The sandbox as a program: prints one JSON line that says where it is, and serves until it ends.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use clap::Parser;
 use dagpass_sandbox::{Family, Options, Sandbox};
@@ -25,6 +26,9 @@ struct Arguments {
     /// Serve https under a private CA, whose certificate is in the printed line
     #[arg(long)]
     tls: bool,
+    /// End after that many minutes; without it, serve until somebody ends it
+    #[arg(long)]
+    minutes: Option<u64>,
 }
 
 fn main() -> io::Result<()> {
@@ -45,9 +49,13 @@ fn main() -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "{line}")?;
     out.flush()?;
-    loop {
-        std::thread::park();
-    }
+    let Some(minutes) = arguments.minutes else {
+        loop {
+            std::thread::park();
+        }
+    };
+    std::thread::sleep(Duration::from_secs(60 * minutes));
+    Ok(())
 }
 
 fn family(name: &str) -> Result<Family, String> {

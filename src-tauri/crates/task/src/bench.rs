@@ -13,7 +13,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
         return Ok(Outcome::Skipped("it reads /proc, so Linux only".to_owned()));
     }
     Shell::new("cargo")
-        .words("bench --workspace --bench peers --locked")
+        .words("bench --bench peers --locked")
         .inside(&house.root)
         .minutes(40)
         .run()?;

@@ -67,7 +67,7 @@ impl Toolchain {
             // `test`, and `--examples`, of which there are none, give a plain build the standard
             // library and the features of a test build: otherwise all would be built twice.
             .words("-Zbuild-std=std,panic_abort,test")
-            .words("--locked --workspace --lib --bins --examples")
+            .words("--locked --lib --bins --examples")
             .arg("--target")
             .arg(target)
             .arg("--target-dir")

@@ -3,11 +3,11 @@
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, fmt, icons, idp, lint, macos, release, setup, test,
-    verify, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, icons, idp, lint, macos, release,
+    setup, test, verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 20] = [
+const VERBS: [(&str, Verb, &str); 21] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
     ("live", demo::live::run, "the Airflow provider with the real agent, and its figures"),
@@ -23,6 +23,11 @@ const VERBS: [(&str, Verb, &str); 20] = [
     ("lint", lint::run, "clippy over the workspace, warnings are errors"),
     ("deny", deny::run, "licences, banned crates and sources of every dependency"),
     ("test", test::run, "the tests of the workspace"),
+    (
+        "desktop",
+        desktop::run,
+        "the window and the tray on a screen of their own, and their figures",
+    ),
     ("bench", bench::run, "figures of the optimised build, beside Debian's oidc-agent"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
     ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),

@@ -44,8 +44,60 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
         let style = "svg { color: #1f2430 !important } .plate { display: inline !important }";
         draw(house, &source, size, style, &house.at("icons").join(name))?;
     }
+    containers(house)?;
     say("drawn from icons/source.svg; look at them before you commit them");
     Ok(Outcome::Done)
+}
+
+/// The pictures that Windows and macOS want in one file.
+fn containers(house: &House) -> Result<(), Failure> {
+    let read = |name: &str| {
+        let path = house.at("icons").join(name);
+        fs::read(&path).map_err(|e| Failure::at(&path, &e))
+    };
+    let [small, middle, large, whole] = SIZES.map(|(name, _)| read(name));
+    let (small, middle, large, whole) = (small?, middle?, large?, whole?);
+    for (name, bytes) in [
+        ("icon.ico", ico(&[(32, &small), (128, &middle), (256, &large)])),
+        ("icon.icns", icns(&[(*b"ic07", &middle), (*b"ic08", &large), (*b"ic09", &whole)])),
+    ] {
+        let path = house.at("icons").join(name);
+        fs::write(&path, bytes).map_err(|e| Failure::at(&path, &e))?;
+    }
+    Ok(())
+}
+
+/// Windows: a list of where each picture lies, then the pictures as PNG.
+fn ico(pictures: &[(u32, &[u8])]) -> Vec<u8> {
+    let word = |number: u32| number.to_le_bytes();
+    let count = u16::try_from(pictures.len()).unwrap_or_default();
+    let mut bytes = vec![0, 0, 1, 0];
+    bytes.extend(count.to_le_bytes());
+    let mut at = 6 + 16 * u32::from(count);
+    for (side, picture) in pictures {
+        let length = u32::try_from(picture.len()).unwrap_or_default();
+        // A side of 256 is written as 0.
+        let side = side.to_le_bytes()[0];
+        bytes.extend([side, side, 0, 0, 1, 0, 32, 0]);
+        bytes.extend(word(length));
+        bytes.extend(word(at));
+        at += length;
+    }
+    pictures.iter().for_each(|(_, picture)| bytes.extend(*picture));
+    bytes
+}
+
+/// macOS: each picture as PNG behind its kind and length.
+fn icns(pictures: &[([u8; 4], &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (kind, picture) in pictures {
+        let length = u32::try_from(picture.len() + 8).unwrap_or_default();
+        body.extend(kind);
+        body.extend(length.to_be_bytes());
+        body.extend(*picture);
+    }
+    let length = u32::try_from(body.len() + 8).unwrap_or_default();
+    [b"icns".as_slice(), &length.to_be_bytes(), &body].concat()
 }
 
 /// The drawing's own style sheet shows the plain mark: this one chooses the layer and the colours.
@@ -82,6 +134,18 @@ fn draw(house: &House, source: &Path, size: u32, style: &str, to: &Path) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_says_where_each_picture_lies() {
+        let bytes = ico(&[(32, b"one"), (256, b"three")]);
+        assert_eq!(bytes[..6], [0, 0, 1, 0, 2, 0]);
+        assert_eq!((bytes[6], bytes[22]), (32, 0));
+        assert_eq!(bytes[18..22], 38u32.to_le_bytes());
+        assert_eq!(bytes[34..38], 41u32.to_le_bytes());
+        assert_eq!(&bytes[38..], b"onethree");
+        let bytes = icns(&[(*b"ic07", b"one")]);
+        assert_eq!(bytes, b"icns\0\0\0\x13ic07\0\0\0\x0bone");
+    }
 
     #[test]
     fn a_state_shows_its_own_layer_and_the_plain_mark_none() {

@@ -7,6 +7,7 @@ mod bench;
 mod cross;
 mod demo;
 mod deny;
+mod desktop;
 mod fmt;
 mod help;
 mod house;

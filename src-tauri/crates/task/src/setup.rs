@@ -20,6 +20,8 @@ pub(crate) enum For {
     Airflow,
     /// Windows programs, built and run.
     Cross,
+    /// The window, built and looked at.
+    Desktop,
 }
 
 const BUILD: [Package<'static>; 2] = [
@@ -44,8 +46,19 @@ const CROSS: [Package<'static>; 4] = [
     ("wine", "starts wine64 by its plain name"),
 ];
 
+const DESKTOP: [Package<'static>; 8] = [
+    ("libwebkit2gtk-4.1-dev", "the window is a web view: WebKit, GTK and their headers"),
+    ("webkit2gtk-driver", "WebKitWebDriver, which drives the window in the tests"),
+    ("xvfb", "a screen that nobody sees"),
+    ("xfwm4", "a window manager on it"),
+    ("xfce4-panel", "a panel with a tray"),
+    ("xdotool", "clicks on that screen"),
+    ("imagemagick", "takes pictures of it"),
+    ("dunst", "shows notices there"),
+];
+
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
-    for purpose in [For::Build, For::Rig, For::Airflow, For::Cross] {
+    for purpose in [For::Build, For::Rig, For::Airflow, For::Cross, For::Desktop] {
         packages(purpose)?;
     }
     cross::toolchain(house)?;
@@ -61,6 +74,7 @@ pub(crate) fn packages(purpose: For) -> Result<(), Failure> {
         For::Airflow if python_makes_environments() => &[],
         For::Airflow => &AIRFLOW,
         For::Cross => &CROSS,
+        For::Desktop => &DESKTOP,
     };
     install(wanted)
 }

@@ -1,4 +1,4 @@
-//! The workspace's tests. Built whole first, so that the end-to-end tests find every program beside
+//! The tests of everything but the window, which `cargo task desktop` has. Built whole first, so that the end-to-end tests find every program beside
 //! their own.
 
 use crate::Outcome;
@@ -7,7 +7,7 @@ use crate::shell::{Failure, Shell};
 
 pub(crate) fn build(house: &House) -> Result<Outcome, Failure> {
     Shell::new("cargo")
-        .words("build --workspace --all-targets --locked")
+        .words("build --all-targets --locked")
         .inside(&house.root)
         .minutes(20)
         .run()?;
@@ -17,7 +17,7 @@ pub(crate) fn build(house: &House) -> Result<Outcome, Failure> {
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     build(house)?;
     Shell::new("cargo")
-        .words("test --workspace --lib --bins --tests --locked --no-fail-fast")
+        .words("test --lib --bins --tests --locked --no-fail-fast")
         .inside(&house.root)
         .minutes(15)
         .run()?;

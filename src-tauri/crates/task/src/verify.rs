@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, fmt, idp, lint, macos, release, setup, test, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, lint, macos, release, setup,
+    test, windows,
 };
 
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 13] = [
+const STEPS: [(&str, Verb); 14] = [
     ("setup", setup::run),
     ("format", fmt::check),
     ("lint", lint::run),
@@ -23,6 +24,7 @@ const STEPS: [(&str, Verb); 13] = [
     ("demo", demo::run),
     ("demo-2.11", demo::on_older_airflow),
     ("live", demo::live::run),
+    ("desktop", desktop::run),
     ("long", demo::long::short),
     ("windows", windows::run),
     ("macos", macos::run),

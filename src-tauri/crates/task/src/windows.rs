@@ -36,7 +36,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
 fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
     idp::node_modules(house)?;
     Shell::new("cargo")
-        .words("test --workspace --locked --test e2e -- windows_agent --nocapture")
+        .words("test --locked --test e2e -- windows_agent --nocapture")
         .inside(&house.root)
         .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET))
         .env("DAGPASS_WINE_PREFIX", &prefix.folder)

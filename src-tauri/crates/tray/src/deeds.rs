@@ -2,11 +2,11 @@
 //! for a person. Decides nothing; a refusal is told with the words and the hint it came with.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, PoisonError};
 
+use dagpass_client::panel::{self, View};
 use dagpass_client::wire::{ErrorReply, SignInAsk, SignInEvent, SignOutAsk, TokenAsk};
-use dagpass_client::{Agent, ClientError, launch};
+use dagpass_client::{Agent, ClientError};
 
 use crate::attend::Codes;
 use crate::menu::{Action, Way};
@@ -49,6 +49,13 @@ impl From<ClientError> for Told {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Refused { reply, .. } => reply.into(),
+            ClientError::NoPanel => Self {
+                what: "the window is not installed".to_owned(),
+                more: "install the package `dagpass-panel`".to_owned(),
+            },
+            ClientError::Panel(why) => {
+                Self { what: "the window did not open".to_owned(), more: why }
+            }
             other => Self { what: "the agent did not answer".to_owned(), more: other.to_string() },
         }
     }
@@ -65,7 +72,7 @@ fn act(agent: &Agent, codes: &Codes, action: Action) -> Result<(), Told> {
         Action::CopyCode { code } => clipboard::keep(&code).map_err(unable),
         Action::Pause => agent.pause().map_err(Told::from),
         Action::Resume => agent.resume().map_err(Told::from),
-        Action::OpenPanel => open_panel(),
+        Action::OpenPanel { view } => open_panel(view),
         Action::Quit => agent.stop().map_err(Told::from),
     }
 }
@@ -130,13 +137,9 @@ fn copy(agent: &Agent, profile: String) -> Result<(), Told> {
     clipboard::lend(&token).map_err(unable)
 }
 
-fn open_panel() -> Result<(), Told> {
-    let Some(program) = launch::panel_program() else {
-        return Err(unable("dagpass-panel is not installed"));
-    };
-    let mut panel = Command::new(program);
-    panel.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    panel.spawn().map(drop).map_err(unable)
+/// Waits for its end, which is the window's: nobody else would.
+fn open_panel(view: Option<View>) -> Result<(), Told> {
+    panel::open(view)?.wait().map(drop).map_err(unable)
 }
 
 fn unable(why: impl ToString) -> Told {

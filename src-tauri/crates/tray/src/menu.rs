@@ -1,5 +1,7 @@
 //! What a menu is made of, as data, and what a click on an item means.
 
+use dagpass_client::panel::View;
+
 /// One row of a menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -35,7 +37,9 @@ pub(crate) enum Action {
     },
     Pause,
     Resume,
-    OpenPanel,
+    OpenPanel {
+        view: Option<View>,
+    },
     Quit,
 }
 

@@ -1,5 +1,6 @@
 //! The agent's status as an icon, a tooltip and a menu. A pure function; says nothing it was not told.
 
+use dagpass_client::panel;
 use dagpass_client::wire::{ProfileStatus, Status};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -40,6 +41,10 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
     let picture = picture(status);
     let mut menu: Vec<Entry> = Vec::new();
     match status.profiles.as_slice() {
+        [] if scene.panel => {
+            let welcome = Action::OpenPanel { view: Some(panel::View::Welcome) };
+            menu.push(Entry::item("Set up dagpass…", welcome));
+        }
         [] => menu.push(Entry::Text("No profile yet: run `dagpass init`".to_owned())),
         [one] => {
             menu.push(Entry::Text(headline(one, scene)));
@@ -57,7 +62,7 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
         Entry::item("Pause", Action::Pause)
     });
     if scene.panel {
-        menu.push(Entry::item("Open dagpass…", Action::OpenPanel));
+        menu.push(Entry::item("Open dagpass…", Action::OpenPanel { view: None }));
     }
     menu.push(Entry::Line);
     menu.push(Entry::item("Quit", Action::Quit));

@@ -117,7 +117,17 @@ fn a_paused_agent_can_be_resumed_and_the_panel_opens_where_there_is_one() {
     let labels = labels(&view.menu);
     assert!(labels.contains(&"Resume".to_owned()) && !labels.contains(&"Pause".to_owned()));
     assert!(labels.contains(&"Open dagpass…".to_owned()));
-    assert_eq!(labels[0], "(No profile yet: run `dagpass init`)");
+}
+
+#[test]
+fn a_newcomer_is_led_to_the_window_where_there_is_one_and_to_the_command_line_else() {
+    let status = status(serde_json::json!([]));
+    let zone = TimeZone::UTC;
+    let first =
+        |panel| view(&status, &Scene { now: NOW, zone: &zone, panel, codes: &[] }).menu.remove(0);
+    assert_eq!(first(false), Entry::Text("No profile yet: run `dagpass init`".to_owned()));
+    let welcome = Action::OpenPanel { view: Some(panel::View::Welcome) };
+    assert_eq!(first(true), Entry::item("Set up dagpass…", welcome));
 }
 
 #[test]

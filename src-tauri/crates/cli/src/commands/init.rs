@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use dagpass_client::preset::Preset;
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 
 use crate::exit::Failure;
@@ -16,7 +17,6 @@ mod merge;
 mod preset;
 
 use edit::NewProfile;
-use preset::Preset;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dagpass init                                    # asks\n  \
@@ -83,7 +83,8 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
         None => ask("client id", "--client-id")?,
     };
     let ca_file = args.ca_file.as_deref().map(absolute).transpose()?;
-    let discover = DiscoverAsk { url: preset.url()?, ca_file: ca_file.clone(), proxy: None };
+    let discover =
+        DiscoverAsk { url: preset.discovery_url()?, ca_file: ca_file.clone(), proxy: None };
     let found = world.ask(|agent| agent.discover(&discover))?;
     output::say(&summary(&discover.url, &found));
     let profile = NewProfile {
@@ -152,9 +153,9 @@ fn ask_preset() -> Result<Preset, Failure> {
             region: ask("region (com, ca, eu, com.au, sg, asia)", "--pingone")?,
             environment: ask("environment id", "--pingone")?,
         },
-        "2" => Preset::PingFederate { base: ask("base URL", "--pingfederate")? },
+        "2" => Preset::PingFederate { url: ask("base URL", "--pingfederate")? },
         "3" => Preset::PingAm {
-            base: ask("base URL, such as https://am.corp.example/am", "--pingam")?,
+            url: ask("base URL, such as https://am.corp.example/am", "--pingam")?,
             realm: ask("realm", "--pingam")?,
         },
         "4" => Preset::Issuer { url: ask("issuer", "--issuer")? },

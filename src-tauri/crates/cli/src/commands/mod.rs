@@ -9,6 +9,7 @@ mod doctor;
 pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;
+mod panel;
 pub(crate) mod purge;
 pub(crate) mod run;
 mod status;
@@ -39,6 +40,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Audit(args) => audit::run(&world, &args),
         Command::Airflow(args) => return airflow::run(&world, args),
         Command::Container(args) => container::run(&world, args),
+        Command::Panel { view } => panel::run(view),
         Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),
     };

@@ -98,6 +98,8 @@ struct Files {
     state: PathBuf,
     ledger: Option<PathBuf>,
     config: Option<PathBuf>,
+    /// The window's own files.
+    cache: Option<PathBuf>,
     /// The socket's folder, where it is ours by its name.
     run: Option<PathBuf>,
 }
@@ -115,13 +117,15 @@ impl Files {
         Ok(Self {
             ledger,
             config: Some(config).filter(|path| !args.keep_config && path.exists()),
+            cache: place::cache_dir().ok().filter(|folder| *folder != state),
             run: run.filter(|folder| folder.ends_with("dagpass") && *folder != state),
             state,
         })
     }
 
     fn all(&self) -> impl Iterator<Item = &Path> {
-        let places = [Some(&self.state), self.config.as_ref(), self.run.as_ref()];
+        let places =
+            [Some(&self.state), self.config.as_ref(), self.cache.as_ref(), self.run.as_ref()];
         places.into_iter().flatten().map(PathBuf::as_path).filter(|path| path.exists())
     }
 
@@ -137,7 +141,13 @@ impl Files {
                 gone.take_empty(folder);
             }
         }
+        if let Some(cache) = &self.cache {
+            gone.take(cache, fs::remove_dir_all(cache));
+        }
         if let Some(run) = &self.run {
+            for left in window_files(run) {
+                gone.take(&left, fs::remove_file(&left));
+            }
             gone.take_empty(run);
         }
     }
@@ -153,6 +163,16 @@ impl Files {
             gone.take(&path, removed);
         }
     }
+}
+
+/// What a window leaves beside the socket, one pair a screen: `panel-0.sock`, `panel-0.lock`.
+fn window_files(run: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(run).into_iter().flatten().flatten().map(|entry| entry.path());
+    let ours = |path: &PathBuf| {
+        path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("panel"))
+            && path.extension().is_some_and(|kind| kind == "sock" || kind == "lock")
+    };
+    entries.filter(ours).collect()
 }
 
 impl Gone {
@@ -183,21 +203,24 @@ mod tests {
         let at = |name: &str| world.path().join(name);
         fs::create_dir_all(at("state/dagpass/sealed")).unwrap();
         fs::create_dir_all(at("config/dagpass")).unwrap();
+        fs::create_dir_all(at("run/dagpass")).unwrap();
+        fs::write(at("run/dagpass/panel-0.lock"), "").unwrap();
         for file in ["state/dagpass/ledger.jsonl", "state/dagpass/store.json"] {
             fs::write(at(file), "x").unwrap();
         }
         fs::write(at("config/dagpass/config.toml"), "x").unwrap();
         fs::write(at("config/dagpass/corp-ca.pem"), "theirs").unwrap();
         let files = Files {
+            cache: None,
             state: at("state/dagpass"),
             ledger: Some(at("state/dagpass/ledger.jsonl")),
             config: Some(at("config/dagpass/config.toml")),
-            run: Some(at("nowhere/dagpass")),
+            run: Some(at("run/dagpass")),
         };
         let mut gone = Gone::default();
         files.remove(&mut gone);
         assert_eq!(gone.left, [] as [String; 0]);
-        assert_eq!(gone.removed.len(), 3, "{gone:?}");
+        assert_eq!(gone.removed.len(), 5, "{gone:?}");
         assert!(at("state/dagpass/ledger.jsonl").exists());
         assert!(at("config/dagpass/corp-ca.pem").exists());
         Files { ledger: None, ..files }.remove(&mut gone);

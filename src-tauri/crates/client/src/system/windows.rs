@@ -157,6 +157,13 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     File::create(path)
 }
 
+/// As [`create_private`], where two programs may write in turn: each at the end.
+pub(crate) fn create_log(path: &Path) -> io::Result<File> {
+    let log = std::fs::OpenOptions::new().append(true).write(true).create(true).open(path)?;
+    log.set_len(0)?;
+    Ok(log)
+}
+
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }

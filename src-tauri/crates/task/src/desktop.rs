@@ -1,0 +1,33 @@
+//! The window, built and driven on a screen that nobody sees: a private X server and bus, the real
+//! agent, the independent provider. Writes pictures of every view to `target/desktop`.
+
+use crate::Outcome;
+use crate::house::House;
+use crate::idp;
+use crate::setup::{self, For};
+use crate::shell::{Failure, Shell};
+use crate::test;
+
+pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    if !cfg!(target_os = "linux") {
+        return Ok(Outcome::Skipped("it is driven by WebKitWebDriver, so Linux only".to_owned()));
+    }
+    setup::packages(For::Desktop)?;
+    setup::packages(For::Rig)?;
+    idp::node_modules(house)?;
+    test::build(house)?;
+    let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root).minutes(20);
+    // By itself, as a packager builds it: the other programs stay as they are.
+    cargo("build --package dagpass-panel --bins --locked").run()?;
+    cargo("test --package dagpass-panel --lib --locked").run()?;
+    Ok(Outcome::Done)
+}
+
+/// Why the window cannot be built here, where it cannot.
+pub(crate) fn headers_missing() -> Option<String> {
+    let there = || Shell::new("pkg-config").words("--exists webkit2gtk-4.1").read().is_ok();
+    if !cfg!(target_os = "linux") || there() {
+        return None;
+    }
+    Some("the window: libwebkit2gtk-4.1-dev is not installed (`cargo task setup` does)".to_owned())
+}
