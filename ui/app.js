@@ -1,0 +1,108 @@
+// The window: a rail of views, the view that the fragment names, and the keys that work everywhere.
+import { fill, h } from './dom.js';
+import { brand, icon } from './icons.js';
+import { on } from './ipc.js';
+import { current, go, start, VIEWS } from './router.js';
+import { question } from './sheet.js';
+import { begin, known, watch } from './store.js';
+import { CALLS, storeOf } from './words.js';
+import * as activity from './views/activity.js';
+import * as airflow from './views/airflow.js';
+import * as doctor from './views/doctor.js';
+import * as sessions from './views/sessions.js';
+import * as settings from './views/settings.js';
+import * as welcome from './views/welcome.js';
+
+const MODULES = { sessions, activity, airflow, settings, doctor, welcome };
+const NAMES = { sessions: 'Sessions', activity: 'Activity', airflow: 'Airflow', settings: 'Settings', doctor: 'Doctor', welcome: 'Welcome' };
+const main = document.getElementById('main');
+const rail = document.querySelector('.rail');
+const mounted = new Map();
+
+const tabs = VIEWS.map((view, at) => h(
+  'a',
+  { class: 'tab', href: `#/${view}`, data: { view }, tabindex: at ? '-1' : '0', title: `${NAMES[view]} (${at + 1})`, 'aria-keyshortcuts': String(at + 1) },
+  h('span', { class: 'mark' }, icon(view)), h('span', { class: 'name' }, NAMES[view]), h('kbd', { 'aria-hidden': 'true' }, String(at + 1)),
+));
+const foot = h('div', { class: 'rail-foot' });
+fill(rail, h('div', { class: 'brand' }, brand(20), h('span', { class: 'brand-name' }, 'dagpass')), h('div', { class: 'tabs' }, tabs), foot);
+rail.addEventListener('keydown', roam);
+
+function show({ view, params }) {
+  const name = view ?? (known.status && !known.status.profiles.length ? 'welcome' : 'sessions');
+  for (const [other, { section, parts }] of mounted) {
+    if (other !== name && !section.hidden) parts.hide?.();
+    section.hidden = other !== name;
+  }
+  if (!mounted.has(name)) {
+    const section = h('section', { class: `view ${name}`, data: { view: name }, 'aria-label': NAMES[name] });
+    main.append(section);
+    mounted.set(name, { section, parts: MODULES[name].mount(section) });
+  }
+  mounted.get(name).parts.show?.(params);
+  main.scrollTop = 0;
+  document.title = `${NAMES[name]} · dagpass`;
+  for (const tab of tabs) {
+    const here = tab.dataset.view === name;
+    tab.toggleAttribute('aria-current', here);
+    if (here) tab.setAttribute('aria-current', 'page');
+    tab.tabIndex = here || (name === 'welcome' && tab === tabs[0]) ? 0 : -1;
+  }
+}
+
+/** Arrows walk the rail; one stop for Tab. */
+function roam(event) {
+  const at = tabs.indexOf(document.activeElement);
+  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  const to = { Home: 0, End: tabs.length - 1 }[event.key] ?? (step ? (at + step + tabs.length) % tabs.length : null);
+  if (at < 0 || to === null) return;
+  event.preventDefault();
+  for (const tab of tabs) tab.tabIndex = -1;
+  tabs[to].tabIndex = 0;
+  tabs[to].focus();
+}
+
+document.addEventListener('keydown', (event) => {
+  const typing = event.target.closest?.('input:not([type=checkbox], [type=radio]), textarea, select');
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+  if (typing) {
+    if (event.key === 'Escape') event.target.blur();
+    return;
+  }
+  const view = VIEWS[Number(event.key) - 1];
+  if (view) {
+    event.preventDefault();
+    go(view);
+  } else if (event.key === '/') {
+    const filter = main.querySelector('.view:not([hidden]) [data-filter]');
+    if (!filter) return;
+    event.preventDefault();
+    filter.focus();
+    filter.select?.();
+  } else if (event.key === '?') keys();
+});
+
+function keys() {
+  const row = (words, ...presses) => [h('dt', {}, presses.map((key) => [h('kbd', {}, key), ' '])), h('dd', {}, words)];
+  question('Keys', h('dl', { class: 'facts' }, row('the five views', '1', '…', '5'), row('filter', '/'), row('through the rail, a timeline, a table', '↑', '↓'), row('open the record', 'Enter'), row('close, or leave a field', 'Esc'), row('this list', '?')), [{ label: 'Close', value: null, action: 'close' }]);
+}
+
+watch(({ status, agent, about }) => {
+  const calls = status?.profiles.some(({ state }) => CALLS.includes(state)) && agent === 'up';
+  tabs[0].querySelector('.mark').classList.toggle('calls', Boolean(calls));
+  tabs[0].querySelector('.name').textContent = 'Sessions';
+  tabs[0].setAttribute('aria-label', calls ? 'Sessions, one needs you' : 'Sessions');
+  const [tone, words] = { up: status?.agent.paused ? ['waiting', 'Paused'] : ['good', 'Agent running'], down: ['bad', 'Agent away'], failed: ['bad', 'No answer'] }[agent] ?? ['', 'Asking the agent'];
+  fill(
+    foot,
+    h('div', { class: `row ${tone}`, title: status ? `pid ${status.agent.pid}, ${status.agent.socket}` : null }, h('span', { class: 'dot' }), h('span', { class: 'words' }, words)),
+    h('div', { class: 'soft words cut', title: 'Where refresh tokens are kept' }, status ? storeOf(status.agent.store) : '\u00a0'),
+    h('div', { class: 'soft words figures' }, about ? `Version ${about.version}` : '\u00a0'),
+  );
+});
+
+on('go', ({ view }) => go(view));
+start(show);
+begin().then(() => {
+  if (!current().view) show(current());
+});

@@ -1,0 +1,51 @@
+// What is known of the agent, held once for every view. The agent's events replace it; no view asks
+// for itself.
+import { ask, isAway, on } from './ipc.js';
+
+export const known = { status: null, agent: 'unknown', reason: '', refusal: null, about: null };
+const watchers = new Set();
+
+/** Calls `changed` at once and at every change. */
+export function watch(changed) {
+  watchers.add(changed);
+  changed(known);
+}
+
+const tell = () => watchers.forEach((changed) => changed(known));
+
+export async function begin() {
+  on('status', (status) => adopt(status));
+  on('agent', ({ state, reason }) => {
+    known.reason = reason ?? '';
+    if (state === 'up') refresh();
+    else down(reason);
+  });
+  ask('about').then((about) => {
+    known.about = about;
+    tell();
+  }, () => {});
+  await refresh();
+}
+
+export async function refresh() {
+  try {
+    adopt(await ask('status'));
+  } catch (refusal) {
+    if (isAway(refusal)) down(refusal.error_description);
+    else {
+      known.refusal = refusal;
+      known.agent = known.status ? known.agent : 'failed';
+      tell();
+    }
+  }
+}
+
+function adopt(status) {
+  Object.assign(known, { status, agent: 'up', refusal: null, reason: '' });
+  tell();
+}
+
+function down(reason) {
+  Object.assign(known, { agent: 'down', reason: reason ?? '' });
+  tell();
+}

@@ -1,0 +1,72 @@
+// A ledger record in words: what kind of thing it was, for what, by whom. Pure; the whole of it is in
+// the sheet.
+import { epochOf } from '../../time.js';
+import { plain } from '../../words.js';
+
+/** kind: [words, shape, the one word of the key]. The order is that of the key below the picture. */
+export const KINDS = {
+  cache: ['From cache', 'cache', 'Cache'],
+  refresh: ['Refreshed', 'refresh', 'Refresh'],
+  exchange: ['Exchanged', 'exchange', 'Exchange'],
+  denied: ['Denied', 'denied', 'Denied'],
+  failed: ['Failed', 'failed', 'Failed'],
+  'sign-in': ['Sign-in', 'sign-in', 'Sign-in'],
+  run: ['Run', 'other', 'Run'],
+  other: ['Other', 'other', 'Other'],
+};
+
+export function kindOf(record) {
+  if (record.outcome === 'denied') return 'denied';
+  if (record.outcome === 'failed') return 'failed';
+  if (record.event === 'issue') return record.served in KINDS ? record.served : 'cache';
+  if (record.event === 'refresh' || record.event === 'exchange') return record.event;
+  if (record.event === 'sign-in' || record.event === 'sign-out') return 'sign-in';
+  return record.event === 'run' ? 'run' : 'other';
+}
+
+export function titleOf(record) {
+  const { event, outcome, run } = record;
+  if (run) return `${plain(run.kind)} ${run.state}`;
+  const ok = {
+    issue: { cache: 'Served from cache', refresh: 'Served after a refresh', exchange: 'Served after an exchange' }[record.served] ?? 'Token served',
+    refresh: 'Refreshed ahead of need',
+    exchange: 'Bought an Airflow token',
+    'sign-in': 'Signed in',
+    'sign-out': 'Signed out',
+    revocation: 'Revoked at Ping',
+    'door-opened': 'Door opened',
+    'door-closed': 'Door closed',
+    decision: 'Request permitted',
+  }[event];
+  const not = {
+    issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'Exchange', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',
+  }[event] ?? plain(event);
+  if (outcome === 'ok') return ok ?? plain(event);
+  return event === 'refused' ? 'Request turned away' : `${not} ${outcome}`;
+}
+
+/** As short as a row wants it. */
+export const shortOf = (record) => (record.event === 'issue' && record.outcome === 'ok' ? (KINDS[record.served] ?? KINDS.cache)[0] : record.event === 'refresh' && record.outcome === 'ok' ? 'Refreshed ahead' : titleOf(record));
+
+export const timeOf = (record) => (record.at ??= epochOf(record.time));
+export const connectionOf = (record) => record.connection ?? record.session?.connection ?? '';
+export const profileOf = (record) => record.session?.profile ?? '';
+export const dagOf = (record) => record.run?.dag_id ?? record.caller.context?.dag_id ?? '';
+export const taskOf = (record) => record.run?.task_id ?? record.caller.context?.task_id ?? '';
+export const targetOf = (record) => connectionOf(record) || (record.deployment ? `airflow ${record.deployment}` : profileOf(record)) || 'no session';
+
+/** The program's own name, without its folder. */
+export function processOf(record) {
+  const { executable, transport, capability } = record.caller;
+  if (executable) return executable.split(/[\\/]/).pop();
+  if (transport === 'agent') return 'dagpass-agent';
+  return capability ? capability.split('-')[0] : transport;
+}
+
+/** Is it worth a row? A request that was permitted is followed by its issue. */
+export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok';
+
+/** Everything a filter's text may be found in. */
+export const haystack = (record) => (record.hay ??= [
+  titleOf(record), targetOf(record), profileOf(record), dagOf(record), taskOf(record), processOf(record), record.error, record.reason, record.fingerprint, record.caller.pid,
+].join(' ').toLowerCase());

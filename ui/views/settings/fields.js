@@ -1,0 +1,43 @@
+// A labelled field of a form, with its note and the agent's word on it.
+import { fill, freshId, h } from '../../dom.js';
+import { prose } from '../../notice.js';
+
+/** `list`: the text is words with blanks or commas between. */
+export function field(label, { note, value = '', list = false, number = false, mono = false, whole = false, placeholder, required = false, type = 'text', oninput } = {}) {
+  const id = freshId('field');
+  const wrong = h('p', { class: 'wrong', id: `${id}-wrong`, hidden: true });
+  const told = note && h('p', { class: 'note', id: `${id}-note` }, note);
+  const input = h('input', { id, type, class: `input ${mono ? 'mono' : ''}`, value: show(value), placeholder, required, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', 'aria-describedby': `${note ? `${id}-note ` : ''}${id}-wrong`, oninput });
+  return {
+    node: h('div', { class: `field ${whole ? 'whole' : ''}` }, h('label', { for: id }, label), input, told, wrong),
+    input,
+    text: () => input.value.trim(),
+    /** As config.toml has it; undefined where it is left empty. */
+    value: () => {
+      const text = input.value.trim();
+      if (!text) return undefined;
+      if (!list) return text;
+      const words = text.split(/[\s,]+/).filter(Boolean);
+      return number ? words.map((word) => (/^\d+$/.test(word) ? Number(word) : word)) : words;
+    },
+    set: (anew) => (input.value = show(anew)),
+    blame: (message) => {
+      wrong.hidden = !message;
+      fill(wrong, message && prose(message));
+      input.setAttribute('aria-invalid', String(Boolean(message)));
+    },
+  };
+}
+
+const show = (value) => (Array.isArray(value) ? value.join(' ') : String(value ?? ''));
+
+/** Calls `work` when nothing was typed for a while; the last answer alone counts. */
+export function settled(work, wait = 350) {
+  let timer = 0;
+  let turn = 0;
+  return (...given) => {
+    clearTimeout(timer);
+    const mine = ++turn;
+    timer = setTimeout(() => work(() => mine === turn, ...given), wait);
+  };
+}
