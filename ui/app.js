@@ -96,7 +96,7 @@ watch(({ status, agent, about }) => {
   fill(
     foot,
     h('div', { class: `row ${tone}`, title: status ? `pid ${status.agent.pid}, ${status.agent.socket}` : null }, h('span', { class: 'dot' }), h('span', { class: 'words' }, words)),
-    h('div', { class: 'soft words cut', title: 'Where refresh tokens are kept' }, status ? storeOf(status.agent.store) : '\u00a0'),
+    agent !== 'down' && h('div', { class: 'soft words cut', title: 'Where refresh tokens are kept' }, status ? storeOf(status.agent.store) : '\u00a0'),
     h('div', { class: 'soft words figures' }, about ? `Version ${about.version}` : '\u00a0'),
   );
 });

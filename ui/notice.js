@@ -76,7 +76,7 @@ export function failure(refusal, retry) {
       'div',
       { class: 'blank bad', role: 'alert' },
       h('div', { class: 'sign' }, icon('warn', 20)),
-      h('h2', {}, upper(refusal.error_description)),
+      h('h2', {}, prose(upper(refusal.error_description))),
       refusal.cause && h('p', {}, prose(upper(refusal.cause))),
       refusal.hint && h('p', {}, prose(upper(refusal.hint))),
       only && command(only),

@@ -6,7 +6,7 @@ import { icon } from './icons.js';
 const STAYS_MS = 4500;
 
 export function toast(text, tone = 'check') {
-  const said = h('div', { class: 'toast' }, icon(tone), h('span', {}, text));
+  const said = h('div', { class: 'toast' }, icon(tone), h('span', {}, text.replaceAll('`', '')));
   document.querySelector('.toasts').append(said);
   setTimeout(() => said.remove(), STAYS_MS);
 }

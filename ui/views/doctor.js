@@ -82,4 +82,4 @@ function row({ check, verdict, detail, hint }) {
   );
 }
 
-const standIn = (amount) => h('section', { class: 'part', 'aria-hidden': 'true' }, h('div', { class: 'part-head' }, bone('8rem', '1.2rem')), h('div', { class: 'card rows' }, Array.from({ length: amount }, () => h('div', { class: 'check' }, bone('1rem'), bone('4rem'), bone('70%')))));
+const standIn = (amount) => h('section', { class: 'part', 'aria-hidden': 'true' }, h('div', { class: 'part-head' }, bone('8rem', '1.2rem')), h('div', { class: 'card rows' }, Array.from({ length: amount }, () => h('div', { class: 'check' }, bone('1rem', '1.25rem'), bone('4rem', '1.25rem'), h('div', { class: 'check-what' }, bone('70%', '1.25rem'))))));

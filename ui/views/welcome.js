@@ -25,7 +25,7 @@ export function mount(section) {
     h('div', {}, h('h2', {}, 'No tenant at hand?'), h('p', { class: 'soft' }, 'The sandbox is a Ping look-alike on this machine: a sign-in page, codes, groups. Nothing leaves the computer.')),
     working('Try it without a tenant', async () => {
       await ask('start_sandbox');
-      toast('The sandbox runs; its profile is `sandbox`'.replaceAll('`', ''));
+      toast('The sandbox runs; its profile is sandbox');
       await refresh();
       go('sessions');
     }, { glyph: 'play', action: 'sandbox' }),

@@ -1,13 +1,14 @@
 // Serves ui/ as the window does: the same policy, and the stage's stand-in before the view's own code.
 //   node stage/serve.mjs [PORT]    then open http://127.0.0.1:PORT/index.html?stage=rich#/sessions
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { extname, join, normalize } from 'node:path';
 
 const UI = join(import.meta.dirname, '../../../ui');
 const KINDS = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-/** As the window's config has it. */
-export const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src ipc: http://ipc.localhost; font-src 'none'";
+/** The window's own policy, from its config. */
+export const POLICY = JSON.parse(readFileSync(join(import.meta.dirname, '../../../src-tauri/tauri.conf.json'), 'utf8')).app.security.csp;
 const FIRST = '<script type="module" src="/stage/tauri.js"></script>\n  <script type="module" src="app.js">';
 
 export async function serve(port = 0) {

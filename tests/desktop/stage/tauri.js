@@ -103,7 +103,8 @@ function pause(paused) {
 
 const ALWAYS = ['about', 'start_agent', 'copy', 'qr'];
 async function invoke(name, args = {}) {
-  calls.push({ name, args: { ...args, channel: undefined } });
+  const { channel: _channel, ...told } = args;
+  calls.push({ name, args: told });
   await held;
   if (stage === 'away' && !ALWAYS.includes(name)) refuse('agent_not_running', 'the agent is not running', { hint: 'run `dagpass agent start`' });
   if (stage === 'error' && !ALWAYS.includes(name)) refuse('server_error', 'the agent answered what cannot be read', { cause: 'unexpected end of the reply', hint: 'run `dagpass agent restart`; sessions are kept' });

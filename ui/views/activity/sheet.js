@@ -24,12 +24,16 @@ export function openRecord(record, neighbour) {
   });
 }
 
+/** More than this the program does not put on the clipboard. */
+const MOST_COPIED = 4096;
 const CONTEXT = { dag_id: 'DAG', task_id: 'Task', run_id: 'Run', purpose: 'Purpose' };
 
 function bodyOf(record) {
   const { caller, run, subject } = record;
   const context = Object.entries(caller.context ?? {});
-  const json = JSON.stringify(record, (key, value) => (key === 'at' || key === 'hay' ? undefined : value), 2);
+  const told = (indent) => JSON.stringify(record, (key, value) => (key === 'at' || key === 'hay' ? undefined : value), indent);
+  const json = told(2);
+  const short = json.length < MOST_COPIED ? json : told();
   return [
     group('What', [
       ['Time', `${stamp(timeOf(record))}`],
@@ -65,7 +69,7 @@ function bodyOf(record) {
       ['Tokens', run.tokens?.length ? run.tokens.map((tie) => h('div', {}, h('code', {}, tie.fingerprint), ` ${tie.connection ?? ''}${tie.times > 1 ? ` × ${tie.times}` : ''}`)) : 'none'],
     ]),
     subject && group('Person', [['Subject', h('code', {}, subject.sub)], ['Issuer', h('code', {}, subject.iss)]]),
-    h('div', { class: 'part-head record-json' }, h('h3', {}, `Record ${record.seq}`), h('div', { class: 'more' }, copyButton(json, { words: 'Copy JSON', label: 'Copy JSON', action: 'copy-json', look: '' }))),
+    h('div', { class: 'part-head record-json' }, h('h3', {}, `Record ${record.seq}`), h('div', { class: 'more' }, copyButton(short, { words: 'Copy JSON', label: 'Copy JSON', action: 'copy-json', look: '' }))),
     h('pre', { class: 'json', tabindex: '0', role: 'region', 'aria-label': 'JSON of the record' }, json),
   ];
 }

@@ -42,7 +42,7 @@ function wrong(refusal, took) {
   return h(
     'div',
     { class: 'outcome-box bad' },
-    h('p', {}, h('span', { class: 'tone' }, icon('cross')), h('strong', {}, upper(refusal.error_description)), took !== undefined && h('span', { class: 'soft figures' }, `${took} ms`)),
+    h('p', {}, h('span', { class: 'tone' }, icon('cross')), h('strong', {}, prose(upper(refusal.error_description))), took !== undefined && h('span', { class: 'soft figures' }, `${took} ms`)),
     refusal.cause && h('p', {}, prose(upper(refusal.cause))),
     refusal.hint && h('p', { class: 'soft' }, prose(upper(refusal.hint))),
     only && command(only),

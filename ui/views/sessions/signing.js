@@ -35,7 +35,7 @@ export function signing(profile, changed) {
   };
   const fail = (refusal) => {
     run = null;
-    failed = refusal.error === 'cancelled' || refusal.error === 'access_denied' && refusal.error_description === 'cancelled' ? null : refusal;
+    failed = refusal;
     changed();
   };
 

@@ -41,7 +41,7 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
   let found = null;
 
   const create = working('Add the profile', async () => {
-    wrong.textContent = '';
+    fill(wrong);
     const table = { issuer: found.issuer, 'client-id': client.text(), scopes: scopes.value() ?? ['openid'] };
     const set = { [key('profile', name.text())]: table };
     if (!taken().length) set['default-profile'] = name.text();
@@ -49,7 +49,7 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
       await ask('edit_config', { edit: { set, unset: [], dry_run: false } });
       await done(name.text());
     } catch (refusal) {
-      wrong.textContent = upper(refusal.cause ?? refusal.error_description);
+      fill(wrong, prose(upper(refusal.cause ?? refusal.error_description)));
     }
   }, { look: 'main-one', glyph: 'plus', action: 'create-profile' });
 
@@ -126,4 +126,4 @@ function said(reply) {
   ];
 }
 
-const missing = (refusal) => h('div', { class: 'bad' }, h('p', { class: 'chip' }, h('span', { class: 'tone' }, icon('cross', 14)), upper(refusal.error_description)), refusal.cause && h('p', { class: 'soft small' }, prose(upper(refusal.cause))), refusal.hint && h('p', { class: 'soft small' }, prose(upper(refusal.hint))));
+const missing = (refusal) => h('div', { class: 'bad' }, h('p', { class: 'chip' }, h('span', { class: 'tone' }, icon('cross', 14)), prose(upper(refusal.error_description))), refusal.cause && h('p', { class: 'soft small' }, prose(upper(refusal.cause))), refusal.hint && h('p', { class: 'soft small' }, prose(upper(refusal.hint))));

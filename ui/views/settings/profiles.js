@@ -1,6 +1,6 @@
 // The profiles of config.toml, each with its form, and the way to add one.
 import { fill, freshId, h, redraw } from '../../dom.js';
-import { blank, bone, button, working } from '../../notice.js';
+import { blank, bone, button, prose, working } from '../../notice.js';
 import { question } from '../../sheet.js';
 import { toast, toastRefusal } from '../../toast.js';
 import { choice } from '../../tabs.js';
@@ -98,7 +98,7 @@ function form(name, table, shared) {
   const blame = (problems) => {
     for (const [one, input] of Object.entries(inputs)) input.blame(problems.find((problem) => problem.key === key('profile', name, one))?.message);
     const other = problems.find((problem) => !Object.keys(inputs).some((one) => problem.key === key('profile', name, one)));
-    general.textContent = other ? `${other.line ? `Line ${other.line}: ` : ''}${upper(other.message)}` : '';
+    fill(general, other && prose(`${other.line ? `Line ${other.line}: ` : ''}${upper(other.message)}`));
   };
   const check = settled(async (last, { set, unset }) => {
     const reply = await shared.edit(set, unset, true).catch((refusal) => ({ problems: [{ key: '', message: refusal.cause ?? refusal.error_description }] }));

@@ -1,0 +1,294 @@
+// What a person does in the view, and what the program behind it is then asked: sign-ins and their end,
+// the mends, the record as it grows, the settings and what keeps unsaved work.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { launch, open } from './stage/pages.mjs';
+import { serve } from './stage/serve.mjs';
+
+const UI = join(import.meta.dirname, '../../ui');
+
+let browser;
+let server;
+before(async () => {
+  [browser, server] = await Promise.all([launch(), serve()]);
+});
+after(async () => {
+  await browser.close();
+  server.close();
+});
+
+async function on(setting, act) {
+  const opened = await open(browser, server.at, setting);
+  try {
+    await act(opened.page);
+    assert.deepEqual(opened.complaints, [], 'the console is silent');
+  } finally {
+    await opened.context.close();
+  }
+}
+
+const calls = (page, name) => page.evaluate((wanted) => window.__stage.calls.filter((one) => one.name === wanted).map((one) => one.args), name);
+/** The arguments of the call that is to come, or came. */
+async function called(page, name, amount = 1) {
+  await page.waitForFunction(([wanted, least]) => window.__stage.calls.filter((one) => one.name === wanted).length >= least, [name, amount]);
+  return (await calls(page, name)).at(-1);
+}
+const card = (page, profile) => page.locator(`[data-profile="${profile}"]`);
+const act = (page, profile, action) => card(page, profile).locator(`[data-action="${action}"]`).click();
+const tell = (page, event) => page.evaluate((one) => window.__stage.signIn().tell(one), event);
+const change = (page, profile, more) => page.evaluate(([name, what]) => window.__stage.change(name, what), [profile, more]);
+
+describe('sessions', () => {
+  test('a code is shown large with its picture, copied, opened by the program, and gone when signed in', () => on({}, async (page) => {
+    await act(page, 'dev', 'sign-in-code');
+    assert.deepEqual((await called(page, 'sign_in')).ask, { profile: 'dev', flow: 'device' });
+    assert.equal(await card(page, 'dev').locator('[data-code]').textContent(), 'WDJB-MJHT');
+    await card(page, 'dev').getByRole('img', { name: 'QR code of the sign-in page' }).waitFor();
+    assert.deepEqual(await called(page, 'qr'), { text: 'https://auth.pingone.eu/activate?user_code=WDJB-MJHT' });
+    await act(page, 'dev', 'copy-code');
+    assert.deepEqual(await called(page, 'copy'), { text: 'WDJB-MJHT' });
+    await card(page, 'dev').getByRole('button', { name: 'Copied' }).waitFor();
+    await act(page, 'dev', 'open-page');
+    assert.deepEqual(await called(page, 'open_sign_in_page'), { profile: 'dev' });
+    await page.evaluate(() => {
+      const who = { ...window.__stage.profile('prod').who, name: 'Grace Hopper' };
+      const running = window.__stage.signIn();
+      window.__stage.change('dev', { state: 'signed_in', reason: undefined, who, horizons: window.__stage.profile('prod').horizons });
+      running.tell({ event: 'signed_in', status: window.__stage.profile('dev') });
+      running.end();
+    });
+    await card(page, 'dev').getByText('Grace Hopper').waitFor();
+    await page.getByText('Signed in to dev as Grace Hopper').waitFor();
+    assert.equal(await card(page, 'dev').locator('[data-code]').count(), 0);
+  }));
+
+  test('the browser way takes a pasted address and can be cancelled', () => on({}, async (page) => {
+    await act(page, 'partner', 'sign-in-browser');
+    assert.deepEqual((await called(page, 'sign_in')).ask, { profile: 'partner', flow: 'browser' });
+    await card(page, 'partner').getByRole('textbox').fill('http://127.0.0.1:21217/callback?code=x&state=y');
+    await act(page, 'partner', 'paste');
+    assert.deepEqual(await called(page, 'paste_callback'), { profile: 'partner', url: 'http://127.0.0.1:21217/callback?code=x&state=y' });
+    await page.waitForFunction(() => document.querySelector('[data-profile="partner"] input').value === '');
+    await act(page, 'partner', 'cancel');
+    assert.deepEqual(await called(page, 'cancel_sign_in'), { profile: 'partner' });
+    await card(page, 'partner').getByText('Signed out').waitFor();
+    assert.equal(await card(page, 'partner').getByRole('alert').count(), 0, 'a cancelled sign-in is no failure');
+  }));
+
+  test('a failed sign-in stays in its card with cause and hint until dismissed', () => on({}, async (page) => {
+    await act(page, 'dev', 'sign-in-browser');
+    await tell(page, { event: 'failed', error: { error: 'access_denied', error_description: 'Ping denied the sign-in', cause: 'the person has no access to this application', hint: 'ask who runs Ping' } });
+    await change(page, 'dev', { state: 'login_required' });
+    const alert = card(page, 'dev').getByRole('alert');
+    assert.match(await alert.innerText(), /Ping denied the sign-in[^]*The person has no access[^]*Ask who runs Ping/);
+    await act(page, 'dev', 'dismiss');
+    await alert.waitFor({ state: 'detached' });
+  }));
+
+  test('figures tick and bars shrink each second', () => on({ motion: 'no-preference' }, async (page) => {
+    const look = () => page.evaluate(() => {
+      const one = document.querySelector('[data-profile="prod"] .horizon');
+      return [one.querySelector('.horizon-figure').textContent, Number(/[\d.]+/.exec(one.querySelector('i').style.transform)[0]), one.querySelector('[role="meter"]').getAttribute('aria-valuetext')];
+    });
+    const [words, share, spoken] = await look();
+    assert.match(words, /^41m \d\ds$/);
+    assert.match(spoken, /^41 minutes( \d+ seconds?)? left$/);
+    await page.clock.runFor(5000);
+    const [later, smaller] = await look();
+    assert.notEqual(later, words);
+    assert.ok(smaller < share, `${smaller} < ${share}`);
+  }));
+
+  test('signing out asks once, and ends the session of Ping where that was ticked', () => on({}, async (page) => {
+    await act(page, 'prod', 'sign-out');
+    await page.getByRole('dialog').getByRole('checkbox').check();
+    await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+    assert.deepEqual(await called(page, 'sign_out'), { profile: 'prod', sso: true });
+    await card(page, 'prod').locator('[data-action="sign-in-browser"]').waitFor();
+    await page.getByText('prod is signed out: Ping confirmed').waitFor();
+  }));
+
+  test('each state has the one button that mends it', () => on({ stage: 'states' }, async (page) => {
+    await card(page, 'locked').getByLabel('Passphrase').fill('correct horse');
+    await act(page, 'locked', 'mend');
+    assert.deepEqual(await called(page, 'unlock'), { passphrase: 'correct horse' });
+    assert.equal(await card(page, 'locked').getByLabel('Passphrase').inputValue(), '');
+    await act(page, 'analytics', 'mend');
+    assert.deepEqual(await called(page, 'try_it'), { what: { profile: 'analytics' } });
+    await act(page, 'bare', 'mend');
+    await page.locator('section[data-view="doctor"]:visible').waitFor();
+    await page.keyboard.press('1');
+    await change(page, 'prod', { state: 'misconfigured' });
+    await act(page, 'prod', 'mend');
+    const area = page.getByRole('textbox', { name: 'Text of config.toml' });
+    await area.waitFor();
+    await page.waitForFunction(() => {
+      const area = document.activeElement;
+      return area.tagName === 'TEXTAREA' && area.value.slice(area.selectionStart, area.selectionEnd).startsWith('[profile.prod]');
+    });
+  }));
+
+  test('pause and resume, and the tray turns to a view', () => on({}, async (page) => {
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('No token is served').waitFor();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByText('No token is served').waitFor({ state: 'detached' });
+    await page.evaluate(() => window.__stage.emit('go', { view: 'doctor' }));
+    await page.locator('section[data-view="doctor"]:visible').waitFor();
+  }));
+
+  test('a status that comes in takes no focus away', () => on({}, async (page) => {
+    const out = card(page, 'prod').locator('[data-action="sign-out"]');
+    await out.focus();
+    await change(page, 'prod', { state: 'offline', reason: 'the network went' });
+    await card(page, 'prod').getByText('the network went').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.action), 'sign-out');
+  }));
+
+  test('an agent that goes is said in every view, and started from there', () => on({}, async (page) => {
+    for (const view of ['2', '3', '4', '5', '1']) await page.keyboard.press(view);
+    await page.evaluate(() => window.__stage.down());
+    for (const view of ['1', '2', '3', '4', '5']) {
+      await page.keyboard.press(view);
+      await page.locator('main > section:not([hidden])').getByText('The agent is not running').waitFor();
+    }
+    await page.getByRole('button', { name: 'Start the agent' }).click();
+    await called(page, 'start_agent');
+    await page.locator('[data-check]').first().waitFor();
+    await page.keyboard.press('1');
+    await card(page, 'prod').waitFor();
+  }));
+});
+
+describe('activity', () => {
+  const first = (page) => page.evaluate(() => [...document.querySelectorAll('[data-record]')].map((one) => [one.getBoundingClientRect().top, one.dataset.record]).sort((a, b) => a[0] - b[0]).find(([top]) => top > 60));
+
+  test('a new record comes in on top, and moves nothing that is being read further down', () => on({ view: 'activity' }, async (page) => {
+    await page.evaluate(() => window.__stage.record());
+    await page.locator('[data-record="301"]').waitFor();
+    await page.locator('main').evaluate((main) => (main.scrollTop = 1500));
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    const before = await first(page);
+    await page.evaluate(() => window.__stage.record());
+    await page.waitForFunction(() => document.querySelector('[role="grid"]').getAttribute('aria-rowcount') === '303');
+    assert.deepEqual(await first(page), before);
+  }));
+
+  test('filters narrow the picture and the rows alike, and are all taken back at once', () => on({ view: 'activity' }, async (page) => {
+    const rows = () => page.evaluate(() => Number(document.querySelector('[role="grid"]').getAttribute('aria-rowcount')) - 1);
+    const all = await rows();
+    await page.getByRole('combobox', { name: 'Connection' }).selectOption('lake_trino');
+    const some = await rows();
+    await page.getByRole('combobox', { name: 'DAG' }).selectOption('etl_daily');
+    const fewer = await rows();
+    assert.ok(all > some && some > fewer && fewer > 0, `${all} > ${some} > ${fewer} > 0`);
+    assert.equal(await page.locator('.lane-name').count(), 1);
+    await page.getByRole('button', { name: 'Clear the filters' }).click();
+    assert.equal(await rows(), all);
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('denied');
+    assert.equal(await rows(), 7);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('/');
+    await page.keyboard.type('nobody');
+    await page.getByText('No record matches').waitFor();
+  }));
+
+  test('the sheet copies the record as JSON, and arrows turn its pages', () => on({ view: 'activity' }, async (page) => {
+    await page.locator('[data-record]').first().click();
+    const shown = await page.locator('dialog .json').textContent();
+    await page.locator('dialog [data-action="copy-json"]').click();
+    const { text } = await called(page, 'copy');
+    assert.deepEqual(JSON.parse(text), JSON.parse(shown));
+    await page.keyboard.press('ArrowRight');
+    assert.equal(JSON.parse(await page.locator('dialog .json').textContent()).seq, JSON.parse(shown).seq - 1);
+  }));
+});
+
+describe('settings', () => {
+  test('a field is judged while typed, saved as one edit, and emptied to unset its key', () => on({ view: 'settings' }, async (page) => {
+    await page.locator('[data-settings="prod"] [data-action="edit-profile"]').click();
+    const form = page.locator('[data-settings="prod"]');
+    await form.getByLabel('Ping session lasts').fill('nonsense');
+    await form.getByText('is no time').waitFor();
+    assert.equal((await called(page, 'edit_config')).edit.dry_run, true);
+    await form.getByLabel('Ping session lasts').fill('');
+    await form.getByRole('radio', { name: 'Code' }).click();
+    await form.getByLabel('Redirect ports').fill('21217, 0');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await page.waitForFunction(() => window.__stage.calls.some(({ args }) => args.edit?.dry_run === false));
+    assert.deepEqual((await calls(page, 'edit_config')).find(({ edit }) => !edit.dry_run).edit, { set: { 'profile.prod.flow': 'device', 'profile.prod.redirect-ports': [21217, 0] }, unset: ['profile.prod.session-lifetime'], dry_run: false });
+  }));
+
+  test('unsaved work holds the way until it is discarded', () => on({ view: 'settings' }, async (page) => {
+    await page.locator('[data-settings="dev"] [data-action="edit-profile"]').click();
+    await page.locator('[data-settings="dev"]').getByLabel('Client id').fill('another');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('1');
+    await page.getByRole('button', { name: 'Keep editing' }).click();
+    assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'another');
+    assert.match(page.url(), /#\/settings$/);
+    await page.locator('.tab[data-view="activity"]').click();
+    await page.getByRole('button', { name: 'Discard it' }).click();
+    await page.locator('section[data-view="activity"]:visible').waitFor();
+    await page.keyboard.press('4');
+    assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'dagpass-dev');
+  }));
+
+  test('a text that is refused is not lost, and its line is shown', () => on({ view: 'settings?tab=text' }, async (page) => {
+    const area = page.getByRole('textbox', { name: 'Text of config.toml' });
+    const text = (await area.inputValue()).replace('"device"', '"devise"');
+    await area.fill(text);
+    await page.keyboard.press('Control+s');
+    await page.getByText('Not saved: what was there stays in force').waitFor();
+    assert.equal(await area.inputValue(), text);
+    assert.equal(await page.locator('.gutter .wrong').textContent(), '14');
+    assert.equal(await area.evaluate((one) => one.value.slice(one.selectionStart, one.selectionEnd)), 'flow      = "devise"');
+    await area.fill(text.replace('"devise"', '"browser"'));
+    await page.keyboard.press('Control+s');
+    await page.getByText('config.toml is saved and in force').waitFor();
+  }));
+
+  test('a profile is looked up while one types, and written with what was found', () => on({ view: 'welcome', stage: 'empty' }, async (page) => {
+    await page.getByLabel('Environment id').pressSequentially('4f6c1a52-8f0e');
+    await page.getByText('https://auth.pingone.eu/4f6c1a52-8f0e/as').waitFor();
+    assert.ok((await calls(page, 'discover')).length < 4, 'not a question a key');
+    const add = page.getByRole('button', { name: 'Add the profile' });
+    assert.equal(await add.isDisabled(), true, 'no client id yet');
+    await page.getByLabel('Client id').fill('b7d5');
+    await add.click();
+    assert.deepEqual(await called(page, 'edit_config'), { edit: { set: { 'profile.prod': { issuer: 'https://auth.pingone.eu/4f6c1a52-8f0e/as', 'client-id': 'b7d5', scopes: ['openid', 'profile', 'email'] }, 'default-profile': 'prod' }, unset: [], dry_run: false } });
+    await page.getByRole('radio', { name: 'PingAM' }).click();
+    await page.getByLabel('PingAM URL').fill('https://nowhere.example/am');
+    await page.getByText('The discovery document cannot be had').waitFor();
+    assert.deepEqual((await calls(page, 'discover')).at(-1), { ask: { kind: 'pingam', url: 'https://nowhere.example/am', realm: 'alpha' } });
+  }));
+
+  test('the reader of the text knows quotes, comments, arrays, dotted keys and tables', () => on({}, async (page) => {
+    const read = await page.evaluate(async () => {
+      const { readToml } = await import('/toml.js');
+      return readToml('# top\na = "x # no" # yes\nb.c = [1, 2, # two\n 3]\n[p."q r"]\nd = \'\\\'\ne = { f = true, g = "h" }\n[[many]]\nz = 1\n[p.s]\nbroken\nok = 12_000\n');
+    });
+    assert.deepEqual(read, { a: 'x # no', b: { c: [1, 2, 3] }, p: { 'q r': { d: '\\', e: { f: true, g: 'h' } }, s: { ok: 12000 } } });
+  }));
+});
+
+test('trying a connection tells what came of it, and no token', () => on({ view: 'airflow' }, async (page) => {
+  await page.getByRole('button', { name: 'Try warehouse_api' }).first().click();
+  assert.deepEqual(await called(page, 'try_it'), { what: { connection: 'warehouse_api' } });
+  await page.getByText('Token from the cache').waitFor();
+  await page.getByRole('button', { name: 'Try warehouse_api' }).nth(1).click();
+  assert.deepEqual(await called(page, 'try_it', 2), { what: { connection: 'warehouse_api', env: 'dev' } });
+  await page.getByText('profile dev needs you to sign in again').waitFor();
+}));
+
+test('no module parses markup, and the page has nothing inline', () => {
+  const files = readdirSync(UI, { recursive: true }).filter((name) => /\.(js|html|css)$/.test(name));
+  assert.ok(files.length > 30, `${files.length} files`);
+  for (const name of files) {
+    const text = readFileSync(join(UI, name), 'utf8');
+    assert.doesNotMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|localStorage|https?:\/\/(?!www\.w3\.org)(?![^'\s]*(example|127\.0\.0\.1|forgeblocks))[a-z]/, name);
+    if (name.endsWith('.html')) assert.doesNotMatch(text, /\sstyle=|\son[a-z]+=|<style|<script(?![^>]*src=)/, name);
+  }
+});
