@@ -1,5 +1,5 @@
 // The window: a rail of views, the view that the fragment names, and the keys that work everywhere.
-import { fill, h } from './dom.js';
+import { fill, h, redraw } from './dom.js';
 import { brand, icon } from './icons.js';
 import { on } from './ipc.js';
 import { current, go, start, VIEWS } from './router.js';
@@ -24,7 +24,8 @@ const tabs = VIEWS.map((view, at) => h(
   { class: 'tab', href: `#/${view}`, data: { view }, tabindex: at ? '-1' : '0', title: `${NAMES[view]} (${at + 1})`, 'aria-keyshortcuts': String(at + 1) },
   h('span', { class: 'mark' }, icon(view)), h('span', { class: 'name' }, NAMES[view]), h('kbd', { 'aria-hidden': 'true' }, String(at + 1)),
 ));
-const foot = h('div', { class: 'rail-foot' });
+const standing = h('div', {});
+const foot = h('div', { class: 'rail-foot' }, standing, h('button', { type: 'button', class: 'words keys', data: { action: 'keys' }, onclick: () => keys() }, 'Keys', h('kbd', { 'aria-hidden': 'true' }, '?')));
 fill(rail, h('div', { class: 'brand' }, brand(20), h('span', { class: 'brand-name' }, 'dagpass')), h('div', { class: 'tabs' }, tabs), foot);
 rail.addEventListener('keydown', roam);
 
@@ -93,12 +94,11 @@ watch(({ status, agent, about }) => {
   tabs[0].querySelector('.name').textContent = 'Sessions';
   tabs[0].setAttribute('aria-label', calls ? 'Sessions, one needs you' : 'Sessions');
   const [tone, words] = { up: status?.agent.paused ? ['waiting', 'Paused'] : ['good', 'Agent running'], down: ['bad', 'Agent away'], failed: ['bad', 'No answer'] }[agent] ?? ['', 'Asking the agent'];
-  fill(
-    foot,
+  redraw(standing, [tone, words, status?.agent.store, status?.agent.pid, about?.version], () => [
     h('div', { class: `row ${tone}`, title: status ? `pid ${status.agent.pid}, ${status.agent.socket}` : null }, h('span', { class: 'dot' }), h('span', { class: 'words' }, words)),
     agent !== 'down' && h('div', { class: 'soft words cut', title: 'Where refresh tokens are kept' }, status ? storeOf(status.agent.store) : '\u00a0'),
     h('div', { class: 'soft words figures' }, about ? `Version ${about.version}` : '\u00a0'),
-  );
+  ]);
 });
 
 on('go', ({ view }) => go(view));

@@ -19,8 +19,8 @@ const ROOM = 62;
 export function timeline({ open, selected }) {
   const picture = svg('svg', { class: 'timeline-picture', 'aria-hidden': 'true', height: HEIGHT });
   const tip = h('div', { class: 'tip', hidden: true, 'aria-hidden': 'true' });
-  const node = h('div', { class: 'timeline', role: 'slider', tabindex: '0', 'aria-label': 'Timeline of the records', 'aria-orientation': 'horizontal', 'aria-valuemin': '0' }, picture, tip);
-  let model = { items: [], lanes: [], from: 0, to: 1 };
+  const node = h('div', { class: 'timeline', role: 'slider', tabindex: '0', 'aria-label': 'Timeline of the records', 'aria-orientation': 'horizontal', 'aria-valuemin': '0', 'aria-valuenow': '0' }, picture, tip);
+  let model = { items: [], lanes: [], from: 0, to: 0 };
   let cursor = -1;
   let brush = null;
   let anchor = null;
@@ -32,7 +32,7 @@ export function timeline({ open, selected }) {
 
   function draw() {
     const width = node.clientWidth;
-    if (!width) return;
+    if (!width || !model.to) return;
     picture.setAttribute('width', width);
     picture.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     fill(picture, axis(width), model.lanes.map(laneOf(width)), brush && brushed(), marks(), cursor >= 0 && cursorLine());

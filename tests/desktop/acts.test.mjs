@@ -236,6 +236,17 @@ describe('settings', () => {
     assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'dagpass-dev');
   }));
 
+  test('saving one profile leaves what is typed in another', () => on({ view: 'settings' }, async (page) => {
+    for (const name of ['prod', 'dev']) await page.locator(`[data-settings="${name}"] [data-action="edit-profile"]`).click();
+    await page.locator('[data-settings="dev"]').getByLabel('Client id').fill('another');
+    await page.locator('[data-settings="prod"]').getByLabel('CA file').fill('corp.pem');
+    await page.locator('[data-settings="prod"]').getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved: prod').waitFor();
+    await change(page, 'dev', { state: 'signed_out' });
+    await page.locator('[data-settings="dev"]').getByText('Signed out').waitFor();
+    assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'another');
+  }));
+
   test('a text that is refused is not lost, and its line is shown', () => on({ view: 'settings?tab=text' }, async (page) => {
     const area = page.getByRole('textbox', { name: 'Text of config.toml' });
     const text = (await area.inputValue()).replace('"device"', '"devise"');

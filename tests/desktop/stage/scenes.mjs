@@ -19,6 +19,7 @@ export const SCENES = [
       window.__stage.change('dev', { state: 'login_required' });
     });
   } },
+  { name: 'sessions-keys', view: 'sessions', play: (page) => page.keyboard.press('?') },
   { name: 'sessions-sign-out', view: 'sessions', play: of('prod', 'sign-out') },
   { name: 'activity', view: 'activity' },
   { name: 'activity-record', view: 'activity', play: async (page) => {
@@ -31,6 +32,17 @@ export const SCENES = [
     await page.mouse.down();
     await page.mouse.move(box.x + box.width * 0.85, box.y + 60, { steps: 4 });
     await page.mouse.up();
+  } },
+  { name: 'activity-tip', view: 'activity', play: async (page) => {
+    await page.keyboard.press('/');
+    await page.locator('.timeline').focus();
+    for (let press = 0; press < 9; press += 1) await page.keyboard.press('ArrowLeft');
+  } },
+  { name: 'activity-filters', view: 'activity', play: async (page) => {
+    const toggle = page.locator('[data-action="filters"]');
+    if (await toggle.isVisible()) await toggle.click();
+    await page.getByRole('combobox', { name: 'DAG' }).selectOption('etl_daily');
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('refresh');
   } },
   { name: 'activity-none', view: 'activity', play: (page) => page.locator('[data-filter]').fill('nothing has this name') },
   { name: 'airflow', view: 'airflow' },

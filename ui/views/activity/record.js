@@ -53,7 +53,7 @@ export const connectionOf = (record) => record.connection ?? record.session?.con
 export const profileOf = (record) => record.session?.profile ?? '';
 export const dagOf = (record) => record.run?.dag_id ?? record.caller.context?.dag_id ?? '';
 export const taskOf = (record) => record.run?.task_id ?? record.caller.context?.task_id ?? '';
-export const targetOf = (record) => connectionOf(record) || (record.deployment ? `airflow ${record.deployment}` : profileOf(record)) || 'no session';
+export const targetOf = (record) => connectionOf(record) || (record.deployment ? `airflow ${record.deployment}` : profileOf(record)) || (record.run ? 'runs' : 'other');
 
 /** The program's own name, without its folder. */
 export function processOf(record) {
