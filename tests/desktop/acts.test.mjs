@@ -176,6 +176,22 @@ describe('activity', () => {
     assert.deepEqual(await first(page), before);
   }));
 
+  test('a gap in what was heard is asked for', () => on({ view: 'activity' }, async (page) => {
+    await page.evaluate(() => window.__stage.record());
+    await page.locator('[data-record="301"]').waitFor();
+    assert.equal((await calls(page, 'activity')).length, 1);
+    await page.evaluate(() => window.__stage.record({ seq: 399 }));
+    await called(page, 'activity', 2);
+    await page.locator('[data-record="399"]').waitFor();
+  }));
+
+  test('where the agent holds more than was read, a choice is put to it', () => on({ view: 'activity', stage: 'more' }, async (page) => {
+    await page.getByRole('combobox', { name: 'DAG' }).selectOption('etl_daily');
+    await page.getByRole('combobox', { name: 'Connection' }).selectOption('lake_trino');
+    const { query } = await called(page, 'activity', 3);
+    assert.deepEqual([query.dag, query.connection, query.profile], ['etl_daily', 'lake_trino', undefined]);
+  }));
+
   test('filters narrow the picture and the rows alike, and are all taken back at once', () => on({ view: 'activity' }, async (page) => {
     const rows = () => page.evaluate(() => Number(document.querySelector('[role="grid"]').getAttribute('aria-rowcount')) - 1);
     const all = await rows();

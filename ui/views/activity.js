@@ -1,7 +1,7 @@
 // Activity: the day as a picture, and each record as a row below it. New records come in by event.
 import { fill, h, redraw, svg } from '../dom.js';
 import { ask, isAway, on } from '../ipc.js';
-import { away, blank, button, failure, viewHead } from '../notice.js';
+import { away, blank, button, failure, prose, viewHead } from '../notice.js';
 import { rowList } from '../rows.js';
 import { watch } from '../store.js';
 import { clock, day, now } from '../time.js';
@@ -28,7 +28,10 @@ export function mount(section) {
   let changed = 0;
 
   const picture = timeline({ open: openOne, selected: (time) => filter.set('span', time) });
-  const filter = filters(() => draw());
+  const filter = filters(() => {
+    draw();
+    if (more) load();
+  });
   filter.onClearSpan(() => picture.clear());
   const spans = h('div', { class: 'seg', role: 'radiogroup', 'aria-label': 'Time shown' }, SPANS.map(([words, length]) => h('button', { type: 'button', role: 'radio', 'aria-checked': String(length === span), data: { action: 'span', span: length }, onclick: () => choose(length) }, words)));
   const legend = h('ul', { class: 'key', 'aria-label': 'Records by kind' });
@@ -67,7 +70,7 @@ export function mount(section) {
     const lanes = lanesOf(kept);
     picture.show(kept.map((record) => markOf(record, lanes)), lanes, span);
     redraw(legend, tallies(shown), () => legendOf(shown));
-    told.textContent = toldOf();
+    fill(told, prose(toldOf()));
     list.show(shown, { keep });
     list.node.hidden = !shown.length;
     redraw(empty, [shown.length > 0, records.length > 0], nothing);
@@ -78,7 +81,7 @@ export function mount(section) {
 
   function toldOf() {
     if (!shown.length) return '\u00a0';
-    const oldest = more && !filter.asked.span ? ', of the newest that were read; `dagpass audit tail` has the rest' : '';
+    const oldest = more && !filter.asked.span ? ' of the newest; `dagpass audit tail` has the rest' : '';
     return `${count(shown.length, 'record')}${filter.asked.span ? ' in' : ''}${oldest}`;
   }
 
@@ -91,10 +94,12 @@ export function mount(section) {
 
   async function load() {
     try {
-      const reply = await ask('activity', { query: { limit: MOST, since: Math.floor(now() - 86_400) } });
-      const fresh = records.filter(({ seq }) => !reply.records.some((one) => one.seq === seq) && seq > (reply.records[0]?.seq ?? 0));
-      records = [...fresh, ...reply.records];
-      more = reply.more;
+      const chosen = filter.chosen();
+      const reply = await ask('activity', { query: { limit: MOST, since: Math.floor(now() - 86_400), ...chosen } });
+      const known = new Map([...records, ...reply.records].map((record) => [record.seq, record]));
+      records = [...known.values()].sort((a, b) => b.seq - a.seq);
+      // Of a narrowed question the answer says nothing of the rest.
+      if (!Object.keys(chosen).length) more = reply.more;
       loaded = true;
       section.classList.remove('standing-in');
       show(null);
@@ -116,9 +121,13 @@ export function mount(section) {
   }
 
   on('record', (record) => {
+    const newest = records[0]?.seq;
     if (records.some(({ seq }) => seq === record.seq)) return;
     records.unshift(record);
-    if (loaded) soon();
+    if (!loaded) return;
+    // A gap in the sequence: the agent wrote faster than we listened.
+    if (newest && record.seq > newest + 1) load();
+    else soon();
   });
   let was = null;
   watch(({ agent }) => {

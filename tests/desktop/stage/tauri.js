@@ -1,5 +1,5 @@
 // A stand-in for the program behind the window, to design and test the view by itself. Never shipped.
-//   ?stage=rich|states|empty|error|away   what it answers
+//   ?stage=rich|states|more|empty|error|away   what it answers
 //   &hold                                 answers wait for __stage.release()
 import { ABOUT, CONNECTIONS, CONFIG, config, FINDINGS, NOW, ROLES, ROLES_CHECK, status } from './fixtures.js';
 import { arriving, records } from './records.js';
@@ -29,7 +29,7 @@ const change = (name, more) => {
 const ANSWERS = {
   about: () => ABOUT,
   status: () => state,
-  activity: () => ({ records: all, more: false }),
+  activity: () => ({ records: all, more: stage === 'more' }),
   airflow_connections: () => ({ connections: stage === 'empty' ? [] : CONNECTIONS }),
   roles: ({ ask }) => {
     const found = ROLES[ask.airflow] ?? refuse('not_found', `no roles file is named for Airflow \`${ask.airflow}\``, { hint: 'set `roles-file` in its table' });

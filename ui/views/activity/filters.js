@@ -68,6 +68,8 @@ export function filters(changed) {
     asked,
     set,
     reset,
+    /** As the route takes them. */
+    chosen: () => Object.fromEntries(CHOICES.map(([name]) => [name, asked[name]]).filter(([, word]) => word)),
     onClearSpan: (heard) => (cleared = heard),
     /** Offers what the records hold; a choice that is made stays. */
     offer: (records) => {
