@@ -98,6 +98,9 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// `dagpass man`, which neither help nor completions name: it has a line of its own
+    #[command(skip)]
+    Man(crate::commands::man::Man),
 }
 
 #[derive(Debug, Args)]
@@ -168,10 +171,15 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Line, clap::Error> {
         let TokenLine { json, no_start, socket, token } = line;
         return Ok(Line { json, no_start, socket, command: Command::Token(token) });
     }
+    if args.get(1).is_some_and(|first| first == "man") {
+        let ManLine { man } = ManLine::try_parse_from(&args[1..])?;
+        let command = Command::Man(man);
+        return Ok(Line { json: false, no_start: true, socket: None, command });
+    }
     Line::try_parse_from(args)
 }
 
-/// The whole tree, for completions.
+/// The whole tree, for completions and the manual.
 pub(crate) fn tree() -> clap::Command {
     Line::command()
 }
@@ -187,6 +195,14 @@ struct TokenLine {
     socket: Option<String>,
     #[command(flatten)]
     token: Token,
+}
+
+/// For whoever packages dagpass, and nobody else.
+#[derive(Parser)]
+#[command(name = "dagpass man", about = "Write the manual's pages into a folder")]
+struct ManLine {
+    #[command(flatten)]
+    man: crate::commands::man::Man,
 }
 
 #[cfg(test)]

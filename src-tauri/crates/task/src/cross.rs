@@ -54,8 +54,8 @@ pub(crate) fn toolchain(house: &House) -> Result<Option<Toolchain>, Failure> {
 }
 
 /// Where the programs for `target` lie once they are built.
-pub(crate) fn programs(house: &House, target: &str) -> PathBuf {
-    house.target.join("cross/build").join(target).join("debug")
+pub(crate) fn programs(house: &House, target: &str, profile: &str) -> PathBuf {
+    house.target.join("cross/build").join(target).join(profile)
 }
 
 impl Toolchain {
@@ -78,6 +78,20 @@ impl Toolchain {
             .env("CARGO_INCREMENTAL", "0")
             .inside(&house.root)
             .minutes(25)
+    }
+
+    /// The two programs for `target` as they ship.
+    pub(crate) fn shipped(&self, house: &House, target: &str) -> Shell {
+        Shell::new("cargo")
+            .words("build --release -Zbuild-std=std,panic_abort --locked --package dagpass --bins")
+            .arg("--target")
+            .arg(target)
+            .arg("--target-dir")
+            .arg(&self.build)
+            .env("RUSTC", &self.rustc)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .inside(&house.root)
+            .minutes(40)
     }
 
     fn works(&self) -> Result<(), Failure> {

@@ -3,11 +3,11 @@
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, icons, idp, lint, macos, release,
-    setup, test, verify, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, icons, idp, lint, macos, packages,
+    release, setup, test, verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 21] = [
+const VERBS: [(&str, Verb, &str); 22] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
     ("live", demo::live::run, "the Airflow provider with the real agent, and its figures"),
@@ -38,6 +38,11 @@ const VERBS: [(&str, Verb, &str); 21] = [
     ),
     ("icons", icons::run, "draw every icon anew from icons/source.svg"),
     ("release", release::run, "the two programs as they ship, and their sizes"),
+    (
+        "packages",
+        packages::run,
+        "make .deb, .rpm and .msi, install, run and remove each (--release: as they ship)",
+    ),
     ("macos", macos::run, "type-check the headless programs for macOS"),
     ("help", run, "this list"),
     ("--help", run, "this list"),

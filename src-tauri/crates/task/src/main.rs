@@ -15,6 +15,7 @@ mod icons;
 mod idp;
 mod lint;
 mod macos;
+mod packages;
 mod release;
 mod setup;
 mod shell;

@@ -22,6 +22,8 @@ pub(crate) enum For {
     Cross,
     /// The window, built and looked at.
     Desktop,
+    /// Packages, made and tried.
+    Packages,
 }
 
 const BUILD: [Package<'static>; 2] = [
@@ -57,8 +59,22 @@ const DESKTOP: [Package<'static>; 8] = [
     ("dunst", "shows notices there"),
 ];
 
+const PACKAGES: [Package<'static>; 11] = [
+    ("binutils", "strip, which takes the names of functions out of the programs"),
+    ("debootstrap", "a bare Debian to install the .deb into"),
+    ("desktop-file-utils", "checks the window's entry in the menu"),
+    ("dpkg-dev", "dpkg-shlibdeps, which tells what the programs need"),
+    ("gzip", "packs the manual"),
+    ("lintian", "Debian's own word on a .deb"),
+    ("man-db", "finds and shows the manual"),
+    ("mandoc", "checks the manual's pages"),
+    ("msitools", "msiinfo, which reads the .msi"),
+    ("rpm", "makes and installs the .rpm"),
+    ("wixl", "makes the .msi"),
+];
+
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
-    for purpose in [For::Build, For::Rig, For::Airflow, For::Cross, For::Desktop] {
+    for purpose in [For::Build, For::Rig, For::Airflow, For::Cross, For::Desktop, For::Packages] {
         packages(purpose)?;
     }
     cross::toolchain(house)?;
@@ -75,6 +91,7 @@ pub(crate) fn packages(purpose: For) -> Result<(), Failure> {
         For::Airflow => &AIRFLOW,
         For::Cross => &CROSS,
         For::Desktop => &DESKTOP,
+        For::Packages => &PACKAGES,
     };
     install(wanted)
 }

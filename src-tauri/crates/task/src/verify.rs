@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, lint, macos, release, setup,
-    test, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, lint, macos, packages, release,
+    setup, test, windows,
 };
 
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 14] = [
+const STEPS: [(&str, Verb); 15] = [
     ("setup", setup::run),
     ("format", fmt::check),
     ("lint", lint::run),
@@ -27,6 +27,7 @@ const STEPS: [(&str, Verb); 14] = [
     ("desktop", desktop::run),
     ("long", demo::long::short),
     ("windows", windows::run),
+    ("packages", packages::everyday),
     ("macos", macos::run),
 ];
 
@@ -34,9 +35,10 @@ const STEPS: [(&str, Verb); 14] = [
 const LEFT_OUT: [&str; 3] = [deny::LEFT_OUT, windows::LEFT_OUT, macos::LEFT_OUT];
 
 /// What is too long for every day.
-const RELEASE_STEPS: [(&str, Verb, &str); 3] = [
+const RELEASE_STEPS: [(&str, Verb, &str); 4] = [
     ("long-300", demo::long::run, demo::long::ADDS),
     ("release", release::run, release::ADDS),
+    ("packages-r", packages::shipped, packages::ADDS),
     ("bench", bench::run, bench::ADDS),
 ];
 

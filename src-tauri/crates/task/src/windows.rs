@@ -32,13 +32,30 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
+/// The folder of the Windows programs, built; or why there are none here.
+pub(crate) fn programs(house: &House, release: bool) -> Result<Result<PathBuf, String>, Failure> {
+    if let Some(why) = cross::missing() {
+        return Ok(Err(why));
+    }
+    setup::packages(For::Cross)?;
+    let Some(toolchain) = cross::toolchain(house)? else {
+        return Ok(Err("no compiler for Windows here".to_owned()));
+    };
+    if release {
+        toolchain.shipped(house, TARGET).run()?;
+        return Ok(Ok(cross::programs(house, TARGET, "release")));
+    }
+    toolchain.cargo(house, "build", TARGET).run()?;
+    Ok(Ok(cross::programs(house, TARGET, "debug")))
+}
+
 /// The Windows programs against the independent provider, driven from here.
 fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
     idp::node_modules(house)?;
     Shell::new("cargo")
         .words("test --locked --test e2e -- windows_agent --nocapture")
         .inside(&house.root)
-        .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET))
+        .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET, "debug"))
         .env("DAGPASS_WINE_PREFIX", &prefix.folder)
         .minutes(10)
         .run()
@@ -50,12 +67,13 @@ fn tests(toolchain: &Toolchain, house: &House, prefix: &Prefix) -> Result<(), Fa
 }
 
 /// A Windows of one's own: nobody's everyday Wine is touched.
-struct Prefix {
-    folder: PathBuf,
+#[derive(Debug)]
+pub(crate) struct Prefix {
+    pub(crate) folder: PathBuf,
 }
 
 impl Prefix {
-    fn made(house: &House) -> Result<Self, Failure> {
+    pub(crate) fn made(house: &House) -> Result<Self, Failure> {
         let prefix = Self { folder: house.target.join("cross/wine") };
         let system = prefix.folder.join("drive_c/windows/system32");
         let random = system.join("bcryptprimitives.dll");
@@ -66,6 +84,17 @@ impl Prefix {
             prefix.built_random(&house.at(RANDOM), &random)?;
         }
         Ok(prefix)
+    }
+
+    /// The folder of whoever runs Wine, who is its only person.
+    pub(crate) fn person(&self) -> Result<PathBuf, Failure> {
+        let users = self.folder.join("drive_c/users");
+        let entries = std::fs::read_dir(&users).map_err(|e| Failure::at(&users, &e))?;
+        entries
+            .flatten()
+            .find(|entry| entry.file_name() != "Public")
+            .map(|entry| entry.path())
+            .ok_or_else(|| Failure::new("a Wine prefix has a user, and this one has none"))
     }
 
     fn built_random(&self, source: &Path, library: &Path) -> Result<(), Failure> {
@@ -79,7 +108,7 @@ impl Prefix {
     }
 
     /// No display, so that no window can wait for an answer.
-    fn wine(&self, shell: Shell) -> Shell {
+    pub(crate) fn wine(&self, shell: Shell) -> Shell {
         shell
             .env("WINEPREFIX", &self.folder)
             .env("WINEDEBUG", "-all")
@@ -88,7 +117,7 @@ impl Prefix {
     }
 
     /// The server stays for a while after the last program: end it, if it has not ended by itself.
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         if self.wine(Shell::new("wineserver").arg("-k")).minutes(1).read().is_err() {
             say("Wine's server had ended by itself");
         }

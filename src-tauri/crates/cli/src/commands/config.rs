@@ -32,7 +32,7 @@ pub(crate) fn run(world: &World, command: Config) -> Result<ExitCode, Failure> {
         Config::Path => output::out(&path()?.display().to_string())?,
         Config::Show => output::out(&read(&path()?)?)?,
         Config::Check { file } => return check(world, file),
-        Config::Schema => schema()?,
+        Config::Schema => output::out(&schema()?)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -70,12 +70,13 @@ fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
 }
 
-fn schema() -> Result<(), Failure> {
+/// The config's JSON Schema, as the agent's program has it.
+pub(super) fn schema() -> Result<String, Failure> {
     let output = agent(&["config-schema".as_ref()])?;
     if !output.status.success() {
         return Err(complaint("there is no schema", &output));
     }
-    output::out(&String::from_utf8_lossy(&output.stdout))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn agent(args: &[&std::ffi::OsStr]) -> Result<Output, Failure> {

@@ -9,6 +9,7 @@ mod doctor;
 pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod man;
 mod panel;
 pub(crate) mod purge;
 pub(crate) mod run;
@@ -43,6 +44,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Panel { view } => panel::run(view),
         Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),
+        Command::Man(args) => man::run(&args),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -4,6 +4,8 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use dagpass_client::{login_item, place};
@@ -13,6 +15,10 @@ use super::{agent, airflow};
 use crate::exit::Failure;
 use crate::world::World;
 use crate::{input, output};
+
+/// How long may an agent that stopped take to let go of its files?
+const LET_GO_LIMIT: Duration = Duration::from_secs(10);
+const LET_GO_POLL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 #[command(
@@ -131,15 +137,16 @@ impl Files {
 
     fn remove(&self, gone: &mut Gone) {
         match &self.ledger {
-            None => gone.take(&self.state, fs::remove_dir_all(&self.state)),
+            None => {
+                gone.take(&self.state, once_let_go(|| fs::remove_dir_all(&self.state)));
+                ours_above(&self.state).into_iter().for_each(|folder| gone.take_empty(folder));
+            }
             Some(kept) => self.empty_but(kept, gone),
         }
         if let Some(config) = &self.config {
             gone.take(config, fs::remove_file(config));
             // The folder too where it was ours alone.
-            if let Some(folder) = config.parent().filter(|folder| folder.ends_with("dagpass")) {
-                gone.take_empty(folder);
-            }
+            ours_above(config).into_iter().for_each(|folder| gone.take_empty(folder));
         }
         if let Some(cache) = &self.cache {
             gone.take(cache, fs::remove_dir_all(cache));
@@ -173,6 +180,34 @@ fn window_files(run: &Path) -> Vec<PathBuf> {
             && path.extension().is_some_and(|kind| kind == "sock" || kind == "lock")
     };
     entries.filter(ours).collect()
+}
+
+/// Windows keeps a file that a program has open, and the agent answers nobody for a moment before it
+/// has ended.
+fn once_let_go(remove: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
+    let until = Instant::now() + LET_GO_LIMIT;
+    loop {
+        match remove() {
+            Err(error) if cfg!(windows) && error.kind() != ErrorKind::NotFound => {
+                if Instant::now() >= until {
+                    return Err(error);
+                }
+                sleep(LET_GO_POLL);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// The folders above that bear our name, inmost first; on Windows there is one more inside ours.
+fn ours_above(path: &Path) -> Vec<&Path> {
+    let Some(folder) = path.parent() else { return Vec::new() };
+    let inside_ours = folder.parent().filter(|above| above.ends_with("dagpass"));
+    match inside_ours {
+        _ if folder.ends_with("dagpass") => vec![folder],
+        Some(above) if folder.ends_with("config") => vec![folder, above],
+        Some(_) | None => Vec::new(),
+    }
 }
 
 impl Gone {
@@ -225,5 +260,20 @@ mod tests {
         assert!(at("config/dagpass/corp-ca.pem").exists());
         Files { ledger: None, ..files }.remove(&mut gone);
         assert!(!at("state/dagpass").exists());
+    }
+
+    #[test]
+    fn folders_above_go_up_to_the_one_with_our_name() {
+        for (path, folders) in [
+            ("r/dagpass/config/config.toml", &["r/dagpass/config", "r/dagpass"][..]),
+            ("l/dagpass/data", &["l/dagpass"]),
+            (".config/dagpass/config.toml", &[".config/dagpass"]),
+            // Somebody's own folder.
+            ("dagpass/work/config.toml", &[]),
+            (".local/state/dagpass", &[]),
+        ] {
+            let expected: Vec<&Path> = folders.iter().map(Path::new).collect();
+            assert_eq!(ours_above(Path::new(path)), expected, "{path}");
+        }
     }
 }
