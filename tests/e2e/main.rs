@@ -30,6 +30,8 @@ mod device_pkce;
 #[cfg(test)]
 mod device_sign_in;
 #[cfg(test)]
+mod display;
+#[cfg(test)]
 mod ended;
 #[cfg(test)]
 mod events;
@@ -58,6 +60,10 @@ mod many_callers;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
+mod notifier;
+#[cfg(test)]
 mod passphrase_store;
 #[cfg(test)]
 mod pasted_callback;
@@ -83,6 +89,8 @@ mod stage;
 mod stream;
 #[cfg(test)]
 mod tray;
+#[cfg(test)]
+mod tray_menu;
 #[cfg(test)]
 mod try_it;
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::scheduler::Scheduler;
 use crate::system;
 use crate::task_runs::{Observer, TaskRuns};
 use crate::telemetry;
-use crate::tray;
+use crate::tray::{self, Stands};
 
 /// How long may the desktop take to give the icon back once serving has ended?
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -72,8 +72,8 @@ pub(crate) fn run(at_login: bool) -> ExitCode {
             end_soon(if served.is_ok() { 0 } else { 1 });
             served
         });
-        if let Ok(socket) = standing.recv() {
-            tray::attend(&socket, standing);
+        if let Ok(stands) = standing.recv() {
+            tray::attend(stands, standing);
         }
         runtime.block_on(serving).unwrap_or_else(|ended| Err(NotStarted::Task(ended)))
     });
@@ -95,7 +95,7 @@ fn end_soon(code: i32) {
 }
 
 /// `stands` is told once that the socket can be connected to, and dropped when serving ends.
-async fn agent(stands: mpsc::Sender<String>, at_login: bool) -> Result<(), NotStarted> {
+async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotStarted> {
     let told_to_end = system::told_to_end();
     let state = place::state_dir()?;
     let instance = Instance::acquire(&state)?;
@@ -137,7 +137,7 @@ async fn agent(stands: mpsc::Sender<String>, at_login: bool) -> Result<(), NotSt
         .publish(Path::new(&name), clock.now())
         .map_err(|cause| NotStarted::File { path: state.join("agent.lock"), cause })?;
     tracing::info!(socket = name, port = loopback.port, "serving");
-    if stands.send(name).is_err() {
+    if stands.send(Stands { socket: name, config: config.clone() }).is_err() {
         tracing::debug!("nobody waits for the socket");
     }
     let doors = api.clone();

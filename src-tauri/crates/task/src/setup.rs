@@ -30,7 +30,7 @@ const BUILD: [Package<'static>; 2] = [
     ("gcc", "the C compiler: aws-lc, the cryptography under TLS, is C"),
     ("libc6-dev", "the C library's headers, for the same"),
 ];
-const RIG: [Package<'static>; 8] = [
+const RIG: [Package<'static>; 10] = [
     ("gnome-keyring", "a real Secret Service keychain"),
     ("dbus", "the private bus that the keychain lives on"),
     ("libglib2.0-bin", "gdbus, which asks that bus who is there"),
@@ -38,6 +38,8 @@ const RIG: [Package<'static>; 8] = [
     ("chromium", "the browser that signs in, without a window"),
     ("libnss3-tools", "certutil, which makes that browser trust a private CA"),
     ("openssl", "makes that CA"),
+    ("xvfb", "a display without a screen, for the tray's clipboard"),
+    ("xclip", "a second, independent reader of that clipboard"),
     ("iproute2", "ip, which gives the inside of a container its network"),
 ];
 const AIRFLOW: [Package<'static>; 1] = [("python3-venv", "Airflow gets an environment of its own")];

@@ -4,16 +4,20 @@
 //!
 //! 1. `view`: the agent's status as an icon, a tooltip and a menu, a pure function
 //! 2. `picture`: the icon's states, in light and dark; `menu`: what an item means
-//! 3. `attend`: asks the agent how it is, and has it shown
-//! 4. `show`: puts it on the desktop; `desktop/` has what differs by system
-//! 5. `deeds`: what a click does; `clipboard`, `notice`
+//! 3. `requests`: who asked for a token last
+//! 4. `attend`: follows the agent, and has it shown
+//! 5. `alerts`: when a person is told what they did not ask for, a state machine; `notice`: the words
+//! 6. `show`: puts it on the desktop; `desktop/` has what differs by system
+//! 7. `deeds`: what a click does; `clipboard`
 
+mod alerts;
 mod attend;
 mod clipboard;
 mod deeds;
 mod menu;
 mod notice;
 mod picture;
+mod requests;
 mod show;
 mod view;
 
@@ -22,5 +26,6 @@ mod view;
 #[cfg_attr(windows, path = "desktop/windows.rs")]
 mod desktop;
 
+pub use alerts::Wishes;
 pub use attend::attend;
 pub use show::{Failed, Host, host};

@@ -37,6 +37,7 @@ pub(crate) enum Action {
     },
     Pause,
     Resume,
+    /// The window, at that view; raised as it is where none is named.
     OpenPanel {
         view: Option<View>,
     },

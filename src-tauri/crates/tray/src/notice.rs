@@ -1,10 +1,53 @@
-//! A word to the person who clicked, in the desktop's own way.
+//! What is shown on the desktop beside the menu: a few words, and what can be done about them with one
+//! click. Data alone; `desktop/` shows it in the system's own way.
 
-use crate::desktop;
+use crate::menu::Action;
 
-/// Says it; where the desktop takes no notices, the log has it.
-pub(crate) fn tell(what: &str, more: &str) {
-    if let Err(why) = desktop::notify(what, more) {
-        tracing::warn!(what, more, why, "not shown on the desktop");
+/// Which notice it is: another of the same key takes its place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// Somebody has to sign in there.
+    SignIn { issuer: String },
+    /// A session ends soon.
+    Ends { profile: String },
+    /// What to type on another device.
+    Code { profile: String },
+    /// The answer to a click.
+    Word,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) key: Key,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    /// The first is what a click on the notice itself means.
+    pub(crate) choices: Vec<Choice>,
+}
+
+/// A button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) label: &'static str,
+    pub(crate) action: Action,
+}
+
+/// What became of a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Chosen(Key, Action),
+    /// By the person or by its age.
+    Closed(Key),
+}
+
+impl Notice {
+    /// Words without a button.
+    pub(crate) fn word(title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { key: Key::Word, title: title.into(), text: text.into(), choices: Vec::new() }
+    }
+
+    /// Does it stay until somebody answers?
+    pub(crate) fn stays(&self) -> bool {
+        matches!(self.key, Key::SignIn { .. } | Key::Code { .. })
     }
 }

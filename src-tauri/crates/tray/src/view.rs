@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::menu::{Action, Entry, Way};
 use crate::picture::Picture;
+use crate::requests::Requests;
 
 /// All that is on the desktop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) panel: bool,
     /// Of the sign-ins under way.
     pub(crate) codes: &'a [Code],
+    pub(crate) requests: &'a Requests,
 }
 
 /// What a person types on another device (RFC 8628 §3.3).
@@ -43,7 +45,7 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
     match status.profiles.as_slice() {
         [] if scene.panel => {
             let welcome = Action::OpenPanel { view: Some(panel::View::Welcome) };
-            menu.push(Entry::item("Set up dagpass…", welcome));
+            menu.push(Entry::item("Welcome…", welcome));
         }
         [] => menu.push(Entry::Text("No profile yet: run `dagpass init`".to_owned())),
         [one] => {
@@ -56,6 +58,7 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
         })),
     }
     menu.push(Entry::Line);
+    menu.extend(requests(scene));
     menu.push(if status.agent.paused {
         Entry::item("Resume", Action::Resume)
     } else {
@@ -67,6 +70,17 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
     menu.push(Entry::Line);
     menu.push(Entry::item("Quit", Action::Quit));
     View { picture, tooltip: tooltip(status, picture, scene), menu }
+}
+
+/// Each row leads to where there is more of it.
+fn requests(scene: &Scene<'_>) -> Option<Entry> {
+    let activity = Action::OpenPanel { view: Some(panel::View::Activity) };
+    let row = |text| match scene.panel {
+        true => Entry::Item { label: text, action: activity.clone() },
+        false => Entry::Text(text),
+    };
+    let entries: Vec<Entry> = scene.requests.rows(scene.zone).into_iter().map(row).collect();
+    (!entries.is_empty()).then(|| Entry::Menu { label: "Last requests".to_owned(), entries })
 }
 
 /// The one thing a person should know first: what stops tokens, worst first.
@@ -87,7 +101,7 @@ fn picture(status: &Status) -> Picture {
     }
 }
 
-fn has_session(profile: &ProfileStatus) -> bool {
+pub(crate) fn has_session(profile: &ProfileStatus) -> bool {
     !matches!(profile.state.as_str(), "signed_out" | "login_required")
 }
 
@@ -128,7 +142,7 @@ fn person(profile: &ProfileStatus) -> &str {
 }
 
 /// When a person has to come back, where anything tells.
-fn ends(profile: &ProfileStatus) -> Option<i64> {
+pub(crate) fn ends(profile: &ProfileStatus) -> Option<i64> {
     let ends = &profile.horizons;
     [ends.refresh_token.at, ends.session.at].into_iter().flatten().min()
 }
@@ -164,7 +178,10 @@ fn deeds(profile: &ProfileStatus, scene: &Scene<'_>) -> Vec<Entry> {
     if has_session(profile) {
         entries
             .insert(0, Entry::item("Copy token for 30 s", Action::CopyToken { profile: name() }));
-        entries.push(Entry::item("Sign out", Action::SignOut { profile: name() }));
+        // A sign-in of a connection's own ends with all the others.
+        if !profile.name.contains('/') {
+            entries.push(Entry::item("Sign out", Action::SignOut { profile: name() }));
+        }
     }
     entries
 }

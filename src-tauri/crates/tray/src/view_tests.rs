@@ -29,7 +29,10 @@ fn profile(name: &str, state: &str, until: Option<i64>) -> serde_json::Value {
 
 fn shown(status: &Status) -> View {
     let zone = TimeZone::fixed(jiff::tz::offset(1));
-    view(status, &Scene { now: NOW, zone: &zone, panel: false, codes: &[] })
+    view(
+        status,
+        &Scene { now: NOW, zone: &zone, panel: false, codes: &[], requests: &Requests::default() },
+    )
 }
 
 fn labels(entries: &[Entry]) -> Vec<String> {
@@ -113,21 +116,15 @@ fn a_paused_agent_can_be_resumed_and_the_panel_opens_where_there_is_one() {
     let mut status = status(serde_json::json!([]));
     status.agent.paused = true;
     let zone = TimeZone::UTC;
-    let view = view(&status, &Scene { now: NOW, zone: &zone, panel: true, codes: &[] });
+    let requests = Requests::default();
+    let scene = Scene { now: NOW, zone: &zone, panel: true, codes: &[], requests: &requests };
+    let view = view(&status, &scene);
     let labels = labels(&view.menu);
     assert!(labels.contains(&"Resume".to_owned()) && !labels.contains(&"Pause".to_owned()));
     assert!(labels.contains(&"Open dagpass…".to_owned()));
-}
-
-#[test]
-fn a_newcomer_is_led_to_the_window_where_there_is_one_and_to_the_command_line_else() {
-    let status = status(serde_json::json!([]));
-    let zone = TimeZone::UTC;
-    let first =
-        |panel| view(&status, &Scene { now: NOW, zone: &zone, panel, codes: &[] }).menu.remove(0);
-    assert_eq!(first(false), Entry::Text("No profile yet: run `dagpass init`".to_owned()));
-    let welcome = Action::OpenPanel { view: Some(panel::View::Welcome) };
-    assert_eq!(first(true), Entry::item("Set up dagpass…", welcome));
+    assert_eq!(labels[0], "Welcome…");
+    let bare = shown(&status);
+    assert_eq!(self::labels(&bare.menu)[0], "(No profile yet: run `dagpass init`)");
 }
 
 #[test]
@@ -144,9 +141,31 @@ fn a_code_stands_in_the_menu_while_its_sign_in_waits() {
         user_code: "WDJB-MJHT".into(),
         verification_uri: "https://p/device".into(),
     }];
-    let scene = Scene { now: NOW, zone: &TimeZone::UTC, panel: false, codes: &codes };
+    let requests = Requests::default();
+    let zone = TimeZone::UTC;
+    let scene = Scene { now: NOW, zone: &zone, panel: false, codes: &codes, requests: &requests };
     let menu = view(&status, &scene).menu;
     assert_eq!(menu[1], Entry::Text("Enter WDJB-MJHT at https://p/device".into()));
     let copy = Action::CopyCode { code: "WDJB-MJHT".into() };
     assert_eq!(menu[2], Entry::item("Copy the code", copy));
+}
+
+#[test]
+fn the_last_requests_lead_to_the_activity_where_there_is_a_panel() {
+    let status = status(serde_json::json!([profile("prod", "signed_in", None)]));
+    let requests = Requests::of(&[serde_json::json!({
+        "time": "2026-11-24T19:28:51.000Z", "event": "issue", "outcome": "ok", "served": "cache",
+        "session": {"profile": "prod"}, "caller": {"executable": "/usr/bin/curl"}
+    })]);
+    let text = "19:28  curl · prod · cache".to_owned();
+    let row = Entry::Item {
+        label: text.clone(),
+        action: Action::OpenPanel { view: Some(panel::View::Activity) },
+    };
+    for (panel, row) in [(true, row), (false, Entry::Text(text))] {
+        let zone = TimeZone::UTC;
+        let scene = Scene { now: NOW, zone: &zone, panel, codes: &[], requests: &requests };
+        let wanted = Entry::Menu { label: "Last requests".to_owned(), entries: vec![row] };
+        assert!(view(&status, &scene).menu.contains(&wanted), "panel: {panel}");
+    }
 }

@@ -1,6 +1,5 @@
 //! Linux: a StatusNotifierItem on the session bus, without GTK and without a window.
 
-use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
 
 use tray_icon::{Icon, TrayIcon};
@@ -9,6 +8,10 @@ use zbus::blocking::{Connection, fdo::DBusProxy};
 use crate::picture::Theme;
 use crate::show::{Failed, Host, OnAction, Tray};
 use crate::view::View;
+
+#[path = "linux_notices.rs"]
+mod linux_notices;
+pub(crate) use linux_notices::Notices;
 
 pub(crate) fn set_icon(on: &TrayIcon, icon: Icon) -> tray_icon::Result<()> {
     on.set_icon(Some(icon))
@@ -59,21 +62,4 @@ pub(crate) fn run(views: Receiver<View>, act: OnAction) -> Result<(), Failed> {
         tray.show(view)?;
     }
     Ok(())
-}
-
-/// Desktop Notifications Specification: the name, what is replaced, the icon, two texts, no buttons,
-/// no hints, and the server's own time.
-pub(crate) fn notify(what: &str, more: &str) -> Result<(), String> {
-    let hints: HashMap<&str, zbus::zvariant::Value<'_>> = HashMap::new();
-    let actions: [&str; 0] = [];
-    let shown = Connection::session().and_then(|bus| {
-        bus.call_method(
-            Some("org.freedesktop.Notifications"),
-            "/org/freedesktop/Notifications",
-            Some("org.freedesktop.Notifications"),
-            "Notify",
-            &("dagpass", 0u32, "dagpass", what, more, &actions[..], hints, -1i32),
-        )
-    });
-    shown.map(drop).map_err(|error| error.to_string())
 }

@@ -9,6 +9,10 @@ use crate::show::Host;
 mod event_loop;
 pub(crate) use event_loop::run;
 
+#[path = "told.rs"]
+mod told;
+pub(crate) use told::Notices;
+
 /// The menu bar takes the shape and colours it by itself.
 pub(crate) fn set_icon(on: &TrayIcon, icon: Icon) -> tray_icon::Result<()> {
     on.set_icon_templated(Some(icon))
@@ -23,7 +27,7 @@ pub(crate) fn theme() -> Theme {
 }
 
 /// By the script runner that every macOS has; the texts go in as arguments, never as script.
-pub(crate) fn notify(what: &str, more: &str) -> Result<(), String> {
+pub(crate) fn notify(what: &str, more: &str, _asked_for: bool) -> Result<(), String> {
     const SCRIPT: &str = "on run {what, more}\ndisplay notification more with title \"dagpass\" subtitle what\nend run";
     let told =
         std::process::Command::new("/usr/bin/osascript").args(["-e", SCRIPT, what, more]).status();

@@ -12,6 +12,10 @@ use crate::show::Host;
 mod event_loop;
 pub(crate) use event_loop::run;
 
+#[path = "told.rs"]
+mod told;
+pub(crate) use told::Notices;
+
 pub(crate) fn set_icon(on: &TrayIcon, icon: Icon) -> tray_icon::Result<()> {
     on.set_icon(Some(icon))
 }
@@ -25,8 +29,12 @@ pub(crate) fn theme() -> Theme {
     Theme::Dark
 }
 
-/// A message box on a thread of its own, which waits for nobody.
-pub(crate) fn notify(what: &str, more: &str) -> Result<(), String> {
+/// A message box on a thread of its own, which waits for nobody; only where somebody clicked, because
+/// it takes the keyboard. The icon shows the rest.
+pub(crate) fn notify(what: &str, more: &str, asked_for: bool) -> Result<(), String> {
+    if !asked_for {
+        return Err("nobody clicked".to_owned());
+    }
     let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
     let (text, title) = (wide(&format!("{what}\n\n{more}")), wide("dagpass"));
     let shown = std::thread::Builder::new().name("tray-notice".to_owned()).spawn(move || {
