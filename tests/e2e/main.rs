@@ -84,6 +84,8 @@ mod scan_finds_leaks;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod sleep;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod stream;

@@ -22,10 +22,20 @@ pub(crate) struct Bus {
 }
 
 impl Bus {
+    /// The machine's own bus, where [`super::World::command`] looks for it.
+    pub(crate) fn system(root: &Path) -> Self {
+        std::fs::create_dir_all(root.join("run/system")).unwrap();
+        Self::at(root, &root.join("run/system/bus"))
+    }
+
     /// A bus that starts nothing by itself, so that an absent service stays absent.
     pub(crate) fn start(root: &Path) -> Self {
-        let address = format!("unix:path={}", root.join("run/bus").display());
-        let config = root.join("bus.conf");
+        Self::at(root, &root.join("run/bus"))
+    }
+
+    fn at(root: &Path, socket: &Path) -> Self {
+        let address = format!("unix:path={}", socket.display());
+        let config = socket.with_extension("conf");
         let text = format!(
             "<busconfig><type>session</type><listen>{address}</listen><policy context=\"default\">\
              <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\

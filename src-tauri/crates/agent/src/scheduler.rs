@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use dagpass_core::broker::Broker;
+use tokio::sync::Notify;
 
 use crate::config::ConfigFile;
 use crate::ledger::Ledger;
@@ -22,6 +23,8 @@ pub(crate) struct Scheduler {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) config: Arc<ConfigFile>,
     pub(crate) api: Arc<Api>,
+    /// The system says that it woke.
+    pub(crate) woke: Arc<Notify>,
 }
 
 impl Scheduler {
@@ -29,8 +32,11 @@ impl Scheduler {
         let mut tick = 0u32;
         loop {
             let (wall, steady) = (SystemTime::now(), Instant::now());
-            tokio::time::sleep(TICK).await;
-            let woke = wall.elapsed().is_ok_and(|gone| gone > steady.elapsed() + SLEPT);
+            let told = tokio::select! {
+                () = tokio::time::sleep(TICK) => false,
+                () = self.woke.notified() => true,
+            };
+            let woke = told || wall.elapsed().is_ok_and(|gone| gone > steady.elapsed() + SLEPT);
             self.broker.tend(woke).await;
             self.tend_items();
             tick = tick.wrapping_add(1);

@@ -22,6 +22,7 @@ use crate::keychain::{KeychainStore, StoreChoice};
 use crate::ledger::Ledger;
 use crate::local_api::{About, Api, Loopback, Parts, random, serve};
 use crate::ping::{Ping, install_crypto};
+use crate::power::Power;
 use crate::program::complain;
 use crate::scheduler::Scheduler;
 use crate::system;
@@ -142,8 +143,11 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
     }
     let doors = api.clone();
     tokio::spawn(async move { doors.open_kept_doors().await });
-    let scheduler =
-        Scheduler { broker: api.broker.clone(), ledger: ledger.clone(), config, api: api.clone() };
+    let woke = Arc::default();
+    let (held, stop) = (ledger.clone(), api.stop.clone());
+    Power { ledger: held, runs: runs.clone(), woke: Arc::clone(&woke), stop }.watch();
+    let (broker, api) = (api.broker.clone(), api);
+    let scheduler = Scheduler { broker, ledger: ledger.clone(), config, api: api.clone(), woke };
     tokio::select! {
         () = serve(api.clone(), listener, loopback) => {}
         () = scheduler.run() => {}

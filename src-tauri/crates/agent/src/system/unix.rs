@@ -252,18 +252,20 @@ fn refused(path: &Path, why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("{} {why}", path.display()))
 }
 
-/// Resolves when the system or a person asks the process to end. Listens from the call on, so that
+/// Resolves when the system, the session or a person asks the process to end. Listens from the call on, so that
 /// a signal before the first poll is not lost.
 pub fn told_to_end() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let signals = kinds.map(signal);
     async move {
-        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals else {
             return std::future::pending().await;
         };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
 }

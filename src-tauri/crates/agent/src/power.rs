@@ -1,0 +1,59 @@
+//! The machine's sleep and its end, where the system tells of them beforehand: what is on the record is
+//! made durable before either, and after waking the clockwork looks at once. Decides what happens then;
+//! `power/` hears it in each system's own way. A system that tells nothing costs nothing: the scheduler
+//! sees a sleep by the wall clock, and a signal ends us as ever.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::ledger::Ledger;
+use crate::task_runs::TaskRuns;
+
+#[cfg_attr(target_os = "linux", path = "power/login1.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "power/untold.rs")]
+mod here;
+
+/// What the system says is about to happen, or has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Sleeps,
+    Woke,
+    ShutsDown,
+}
+
+/// Who has something to do then.
+pub(crate) struct Power {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) runs: Arc<TaskRuns>,
+    /// Told after waking.
+    pub(crate) woke: Arc<Notify>,
+    /// Told when the machine goes down.
+    pub(crate) stop: Arc<Notify>,
+}
+
+impl Power {
+    /// Listens until the process ends, on a thread of its own.
+    pub(crate) fn watch(self) {
+        here::watch(move |told| self.hear(told));
+    }
+
+    /// Returns once it is done: the system waits for that, for a few seconds.
+    fn hear(&self, told: Told) {
+        tracing::info!(?told, "the system says");
+        match told {
+            Told::Sleeps => self.keep(),
+            Told::Woke => self.woke.notify_one(),
+            Told::ShutsDown => {
+                self.keep();
+                self.stop.notify_one();
+            }
+        }
+    }
+
+    fn keep(&self) {
+        self.ledger.sync();
+        self.runs.keep();
+        tracing::debug!("the record is on disk");
+    }
+}

@@ -1,0 +1,141 @@
+//! Fact: before the machine sleeps the ledger is on disk, and only then the agent lets it sleep; after
+//! waking an expired token is had anew, once; the machine's shutdown, a hang-up and no login1 at all
+//! are taken as they come. A private system bus with a login1 of the test's own.
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+
+use rustix::process::Signal;
+use serde_json::json;
+use zbus::blocking::{Connection, connection};
+use zbus::zvariant::OwnedFd;
+
+use crate::idp::{Family, Setting, assert_none_twice};
+use crate::scene::Scene;
+use crate::wait::until;
+use crate::world::{Bus, World};
+
+const PATH: &str = "/org/freedesktop/login1";
+const MANAGER: &str = "org.freedesktop.login1.Manager";
+
+/// Our ends of the inhibitors: one is let go of when ours reads its end.
+type Held = Arc<Mutex<Vec<(String, UnixStream)>>>;
+
+#[derive(Debug)]
+struct Served(Held);
+
+#[zbus::interface(name = "org.freedesktop.login1.Manager")]
+impl Served {
+    fn inhibit(&self, what: String, who: String, _why: String, mode: String) -> OwnedFd {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        self.0.lock().unwrap().push((format!("{who}:{mode}:{what}"), ours));
+        std::os::fd::OwnedFd::from(theirs).into()
+    }
+}
+
+/// A login1 and the bus it is on.
+struct Login1 {
+    connection: Connection,
+    held: Held,
+    _bus: Bus,
+}
+
+impl Login1 {
+    fn start(world: &World) -> Self {
+        let bus = Bus::system(world.root());
+        let held = Held::default();
+        let connection = connection::Builder::address(bus.address.as_str())
+            .and_then(|bus| bus.serve_at(PATH, Served(Arc::clone(&held))))
+            .and_then(|bus| bus.name("org.freedesktop.login1"))
+            .and_then(connection::Builder::build)
+            .unwrap();
+        Self { connection, held, _bus: bus }
+    }
+
+    fn tell(&self, signal: &str, begins: bool) {
+        self.connection.emit_signal(None::<&str>, PATH, MANAGER, signal, &(begins,)).unwrap();
+    }
+
+    /// Waits until that many were ever taken.
+    fn taken(&self, count: usize) -> String {
+        until("the inhibitor", || {
+            let held = self.held.lock().unwrap();
+            (held.len() == count).then(|| held[count - 1].0.clone())
+        })
+    }
+
+    fn let_go(&self, number: usize) {
+        until("the agent to let go", || {
+            use std::io::Read;
+            let held = self.held.lock().unwrap();
+            let (_, ours) = &held[number];
+            matches!((&mut &*ours).read(&mut [0]), Ok(0)).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_machine_that_sleeps_and_wakes_has_its_record_and_a_fresh_token() {
+    let world = World::new();
+    let login1 = Login1::start(&world);
+    let setting = Setting { access: 4, ..Setting::of(Family::PingOne) };
+    let scene = Scene::in_world(world, setting, "");
+    scene.world.start_agent();
+    assert_eq!(login1.taken(1), "dagpass:delay:sleep:shutdown");
+    scene.sign_in();
+    let before = scene.token();
+
+    login1.tell("PrepareForSleep", true);
+    login1.let_go(0);
+    let (kept, released) = until("the words about it", || {
+        let said = scene.world.agent_said();
+        Some((said.find("the record is on disk")?, said.find("the machine may sleep")?))
+    });
+    assert!(kept < released, "it let go before the record was on disk");
+
+    // While it sleeps the token runs out.
+    let agent = scene.world.agent_pid();
+    let stopped = rustix::process::Pid::from_raw(agent.cast_signed()).unwrap();
+    rustix::process::kill_process(stopped, Signal::STOP).unwrap();
+    scene.wait_until_expired(&before);
+    rustix::process::kill_process(stopped, Signal::CONT).unwrap();
+    login1.tell("PrepareForSleep", false);
+    login1.taken(2);
+    // The next caller does not wait for the fleet to spread.
+    let after = scene.token();
+    assert_ne!(after, before);
+    assert_eq!(scene.idp.call_api(&after), 200);
+    assert_none_twice(&scene.idp.calls("endpoint=token&grant=refresh_token"));
+    scene.close();
+}
+
+#[test]
+fn the_machine_s_shutdown_ends_the_agent_cleanly() {
+    let world = World::new();
+    let login1 = Login1::start(&world);
+    let scene = Scene::in_world(world, Setting::of(Family::PingOne), "");
+    scene.world.start_agent();
+    login1.taken(1);
+    scene.sign_in();
+    login1.tell("PrepareForShutdown", true);
+    login1.let_go(0);
+    scene.world.forget_agent();
+    assert!(!scene.world.socket().with_file_name("endpoint.json").exists());
+    scene.world.start_agent();
+    assert_eq!(scene.ask(&json!({})).status, 200, "the session is kept");
+    scene.close();
+}
+
+#[test]
+fn the_session_s_hang_up_ends_the_agent_cleanly_and_no_login1_is_no_error() {
+    let scene = Scene::signed_in(Setting::of(Family::PingOne));
+    let agent = scene.world.agent_pid();
+    let said = scene.world.agent_said();
+    assert!(!said.contains("\"ERROR\""), "{said}");
+    let pid = rustix::process::Pid::from_raw(agent.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, Signal::HUP).unwrap();
+    scene.world.forget_agent();
+    assert!(!scene.world.socket().with_file_name("endpoint.json").exists());
+    scene.close();
+}
