@@ -94,6 +94,8 @@ mod tray;
 #[cfg(test)]
 mod tray_menu;
 #[cfg(test)]
+mod tray_pictures;
+#[cfg(test)]
 mod try_it;
 #[cfg(test)]
 mod two_agents;

@@ -20,7 +20,7 @@ use crate::world::World;
 const LENT: Duration = Duration::from_secs(50);
 
 /// The agent in a folder of its own, with a window that only writes down how it was opened.
-fn beside_a_panel(world: &World) -> PathBuf {
+pub(crate) fn beside_a_panel(world: &World) -> PathBuf {
     let folder = world.root().join("tmp");
     let (agent, panel) = (folder.join("dagpass-agent"), folder.join("dagpass-panel"));
     fs::copy(env!("CARGO_BIN_EXE_dagpass-agent"), &agent).unwrap();

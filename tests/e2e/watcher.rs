@@ -75,6 +75,24 @@ type Pixmap = (i32, i32, Vec<u8>);
 type Layout = (i32, std::collections::HashMap<String, OwnedValue>, Vec<OwnedValue>);
 
 impl Item {
+    /// The one that registered with a panel that is not ours.
+    pub(crate) fn at_a_panel(address: &str) -> Self {
+        let bus = connection::Builder::address(address).and_then(connection::Builder::build);
+        let bus = bus.unwrap();
+        let watcher = "org.kde.StatusNotifierWatcher";
+        let asked = (watcher, "RegisteredStatusNotifierItems");
+        let properties = Some("org.freedesktop.DBus.Properties");
+        let name = until("an icon in the panel", || {
+            let to = Some(watcher);
+            let reply =
+                bus.call_method(to, "/StatusNotifierWatcher", properties, "Get", &asked).ok()?;
+            let value: OwnedValue = reply.body().deserialize().ok()?;
+            let names: Vec<String> = value.try_into().ok()?;
+            names.first().map(|name| name.split('/').next().unwrap_or_default().to_owned())
+        });
+        Self { bus, name }
+    }
+
     pub(crate) fn tooltip(&self) -> String {
         let (_, _, title, text): (String, Vec<Pixmap>, String, String) =
             self.property("ToolTip").try_into().unwrap();

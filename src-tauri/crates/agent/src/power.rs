@@ -16,6 +16,7 @@ mod here;
 
 /// What the system says is about to happen, or has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is told there"))]
 enum Told {
     Sleeps,
     Woke,

@@ -19,8 +19,11 @@ const STATES: [(&str, Option<&str>); 6] = [
     ("paused", Some("#7a8494")),
 ];
 
-/// The colour of the strokes on a light bar and on a dark one.
-const BARS: [(&str, &str); 2] = [("light", "#1f2430"), ("dark", "#f4f6fa")];
+/// The colour of the strokes on a light bar and on a dark one. Few desktops say which they have, and
+/// then dark is taken to be it: those strokes have an edge, so that a light bar shows them too. The
+/// others are a plain shape, which macOS colours by itself.
+const BARS: [(&str, &str, &str); 2] = [("light", "#1f2430", ""), ("dark", "#f4f6fa", EDGE)];
+const EDGE: &str = "#mark { filter: url(#halo); transform: translate(1.2px, 1.2px) scale(0.95) }\n";
 
 /// Side of a tray picture in pixels: desktops scale it down.
 const TRAY: u32 = 64;
@@ -32,11 +35,11 @@ const SIZES: [(&str, u32); 4] =
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::install(&[("librsvg2-bin", "rsvg-convert, which draws the icons")])?;
     let source = house.at("icons/source.svg");
-    for (bar, strokes) in BARS {
+    for (bar, strokes, edge) in BARS {
         let folder = house.at("icons/tray").join(bar);
         fs::create_dir_all(&folder).map_err(|e| Failure::at(&folder, &e))?;
         for (state, badge) in STATES {
-            let style = style(state, strokes, badge);
+            let style = style(state, strokes, badge) + edge;
             draw(house, &source, TRAY, &style, &folder.join(format!("{state}.png")))?;
         }
     }

@@ -30,7 +30,7 @@ const BUILD: [Package<'static>; 2] = [
     ("gcc", "the C compiler: aws-lc, the cryptography under TLS, is C"),
     ("libc6-dev", "the C library's headers, for the same"),
 ];
-const RIG: [Package<'static>; 10] = [
+const RIG: [Package<'static>; 14] = [
     ("gnome-keyring", "a real Secret Service keychain"),
     ("dbus", "the private bus that the keychain lives on"),
     ("libglib2.0-bin", "gdbus, which asks that bus who is there"),
@@ -39,6 +39,10 @@ const RIG: [Package<'static>; 10] = [
     ("libnss3-tools", "certutil, which makes that browser trust a private CA"),
     ("openssl", "makes that CA"),
     ("xvfb", "a display without a screen, for the tray's clipboard"),
+    ("xfce4-panel", "a real panel, which shows the tray's icon and menu"),
+    ("xfwm4", "the window manager under that panel"),
+    ("xdotool", "opens that menu as a mouse does"),
+    ("imagemagick", "import, which takes the pictures"),
     ("xclip", "a second, independent reader of that clipboard"),
     ("iproute2", "ip, which gives the inside of a container its network"),
 ];

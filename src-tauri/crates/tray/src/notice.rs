@@ -34,6 +34,7 @@ pub(crate) struct Choice {
 
 /// What became of a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no notice has a button"))]
 pub(crate) enum Answer {
     Chosen(Key, Action),
     /// By the person or by its age.
@@ -44,10 +45,5 @@ impl Notice {
     /// Words without a button.
     pub(crate) fn word(title: impl Into<String>, text: impl Into<String>) -> Self {
         Self { key: Key::Word, title: title.into(), text: text.into(), choices: Vec::new() }
-    }
-
-    /// Does it stay until somebody answers?
-    pub(crate) fn stays(&self) -> bool {
-        matches!(self.key, Key::SignIn { .. } | Key::Code { .. })
     }
 }

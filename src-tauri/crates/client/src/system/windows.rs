@@ -159,7 +159,7 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
 
 /// As [`create_private`], where two programs may write in turn: each at the end.
 pub(crate) fn create_log(path: &Path) -> io::Result<File> {
-    let log = std::fs::OpenOptions::new().append(true).write(true).create(true).open(path)?;
+    let log = OpenOptions::new().append(true).write(true).create(true).open(path)?;
     log.set_len(0)?;
     Ok(log)
 }

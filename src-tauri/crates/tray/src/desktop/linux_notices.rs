@@ -79,7 +79,10 @@ impl Notices {
         let hints =
             HashMap::from([("urgency", Value::U8(1)), ("desktop-entry", Value::from("dagpass"))]);
         let text = if bus.markup { escaped(&notice.text) } else { notice.text.clone() };
-        let expires = if notice.stays() { STAYS } else { USUAL };
+        let expires = match notice.key {
+            Key::SignIn { .. } | Key::Code { .. } => STAYS,
+            Key::Ends { .. } | Key::Word => USUAL,
+        };
         let body = &("dagpass", replaces, "dagpass", &notice.title, text, actions, hints, expires);
         let reply = bus.connection.call_method(Some(NAME), PATH, Some(NAME), "Notify", body)?;
         shown.insert(reply.body().deserialize()?, notice.clone());
