@@ -106,4 +106,6 @@ mod watcher;
 #[cfg(test)]
 mod windows_agent;
 #[cfg(test)]
+mod windows_tray;
+#[cfg(test)]
 mod world;

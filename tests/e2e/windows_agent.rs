@@ -11,15 +11,16 @@ use crate::scene::user_code;
 use crate::wait::until;
 use crate::world::{Ended, Process, World};
 
-struct Wine {
-    world: World,
-    programs: PathBuf,
+#[derive(Debug)]
+pub(crate) struct Wine {
+    pub(crate) world: World,
+    pub(crate) programs: PathBuf,
     state: PathBuf,
 }
 
 impl Wine {
     /// `None`, and a line that says so, where nobody built the programs.
-    fn here() -> Option<Self> {
+    pub(crate) fn here() -> Option<Self> {
         let (Some(programs), Some(prefix)) =
             (std::env::var_os("DAGPASS_WINDOWS_PROGRAMS"), std::env::var_os("DAGPASS_WINE_PREFIX"))
         else {
@@ -59,13 +60,13 @@ impl Wine {
         agent
     }
 
-    fn cli(&self, args: &[&str]) -> Ended {
+    pub(crate) fn cli(&self, args: &[&str]) -> Ended {
         let ended = Process::spawn("dagpass.exe", &mut self.command("dagpass.exe", args)).ended();
         self.world.keep_text(&format!("stderr of dagpass.exe {}", args.join(" ")), &ended.stderr);
         ended
     }
 
-    fn token(&self, args: &[&str]) -> String {
+    pub(crate) fn token(&self, args: &[&str]) -> String {
         let token = self.cli(args).expect(0).stdout.trim().to_owned();
         self.world.secret("access token", &token);
         token
@@ -82,7 +83,7 @@ impl Wine {
     }
 
     /// What it wrote, for the scan; `endpoint.json` is made to hold a secret.
-    fn keep_files(&self) {
+    pub(crate) fn keep_files(&self) {
         for entry in std::fs::read_dir(&self.state).unwrap().flatten() {
             let path = entry.path();
             if path.is_file() && entry.file_name() != "endpoint.json" {

@@ -47,11 +47,14 @@ const RIG: [Package<'static>; 14] = [
     ("iproute2", "ip, which gives the inside of a container its network"),
 ];
 const AIRFLOW: [Package<'static>; 1] = [("python3-venv", "Airflow gets an environment of its own")];
-const CROSS: [Package<'static>; 4] = [
+const CROSS: [Package<'static>; 7] = [
     ("gcc-mingw-w64-x86-64", "links the Windows programs"),
     ("nasm", "assembles aws-lc for Windows"),
     ("wine64", "runs the Windows programs"),
     ("wine", "starts wine64 by its plain name"),
+    ("xvfb", "a screen that nobody sees, for Wine's taskbar"),
+    ("xdotool", "clicks on the icon there"),
+    ("imagemagick", "takes pictures of it"),
 ];
 
 const DESKTOP: [Package<'static>; 8] = [

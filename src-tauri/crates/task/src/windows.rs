@@ -12,6 +12,7 @@ use crate::shell::{Failure, Shell, say};
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 const RANDOM: &str = "src-tauri/crates/task/cross/bcryptprimitives.c";
+const PERSON: &str = "src-tauri/crates/task/cross/tray-person.c";
 
 pub(crate) const LEFT_OUT: &str =
     "a real Windows: Wine stands for it; a private CA is verified on real machines only";
@@ -52,8 +53,16 @@ pub(crate) fn programs(house: &House, release: bool) -> Result<Result<PathBuf, S
 /// The Windows programs against the independent provider, driven from here.
 fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
     idp::node_modules(house)?;
+    let person = house.target.join("cross/tools/tray-person.exe");
+    Shell::new("x86_64-w64-mingw32-gcc")
+        .words("-O1 -Wall -municode -mwindows -o")
+        .arg(&person)
+        .arg(house.at(PERSON))
+        .run()?;
     Shell::new("cargo")
-        .words("test --locked --test e2e -- windows_agent --nocapture")
+        // One after the other: they share a Windows, and so the agent's pipe.
+        .words("test --locked --test e2e -- windows_ --nocapture --test-threads 1")
+        .env("DAGPASS_WINE_PERSON", &person)
         .inside(&house.root)
         .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET, "debug"))
         .env("DAGPASS_WINE_PREFIX", &prefix.folder)

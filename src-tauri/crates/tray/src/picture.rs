@@ -15,7 +15,6 @@ pub(crate) enum Picture {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Theme {
     /// A light bar: dark strokes.
-    #[cfg_attr(windows, expect(dead_code, reason = "the taskbar is taken to be dark"))]
     Light,
     /// A dark bar: light strokes.
     #[cfg_attr(target_os = "macos", expect(dead_code, reason = "macOS colours the shape itself"))]

@@ -32,6 +32,8 @@ const UNINSTALL: [&str; 2] = [
     r"reg query HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall /s",
 ];
 
+const CREDENTIALS: &str = r"HKCU\Software\Wine\Credential Manager";
+
 /// A subsystem of a Windows program (the field of that name in its optional header).
 const WITHOUT_CONSOLE: u16 = 2;
 const WITH_CONSOLE: u16 = 3;
@@ -158,10 +160,15 @@ fn installed(house: &House, prefix: &Prefix, msi: &Path) -> Result<(), Failure> 
     let theirs = person.strip_prefix(&drive).unwrap_or(&person).join(APART_OF_A_PERSON);
     let theirs = theirs.to_string_lossy();
     let apart: Vec<&str> = APART.iter().copied().chain([&*theirs]).collect();
-    // A person who never had it: other tests leave a state in this prefix.
+    // A person who never had it: other tests leave a state and credentials in this prefix. (Wine lists
+    // credentials at odd addresses, which ends a debug build of whoever reads the list.)
+    let forgotten =
+        prefix.wine(Shell::new("wine").words("reg delete")).arg(CREDENTIALS).arg("/f").read();
+    if forgotten.is_err() {
+        say("this Wine has no credentials yet");
+    }
     emptied(&person.join(STATE))?;
     fs::remove_dir(person.join(STATE)).map_err(|e| Failure::at(&person, &e))?;
-    let before = Listing::of(&drive, &apart)?;
     let wine = || prefix.wine(Shell::new("wine").inside(&house.root)).minutes(3);
     let known = || {
         UNINSTALL
@@ -169,6 +176,11 @@ fn installed(house: &House, prefix: &Prefix, msi: &Path) -> Result<(), Failure> 
             .any(|key| wine().words(key).read().is_ok_and(|told| told.contains("dagpass")))
     };
     let file = format!("Z:{}", msi.display()).replace('/', "\\");
+    if person.join(INSTALLED).exists() {
+        say("an earlier try that failed half-way is removed first");
+        wine().words("msiexec /qn /x").arg(&file).run()?;
+    }
+    let before = Listing::of(&drive, &apart)?;
     wine().words("msiexec /qn /i").arg(&file).run()?;
     for path in [format!("{INSTALLED}/dagpass.exe"), MENU.to_owned()] {
         if !person.join(&path).is_file() {

@@ -1,8 +1,12 @@
 //! Windows: the notification area, which needs a message loop on the program's first thread.
 
-#![expect(unsafe_code, reason = "a message box is one call of the system")]
+#![expect(
+    unsafe_code,
+    reason = "a message box and a value of the registry are calls of the system"
+)]
 
 use tray_icon::{Icon, TrayIcon};
+use windows_sys::Win32::System::Registry::{HKEY_CURRENT_USER, RRF_RT_REG_DWORD, RegGetValueW};
 use windows_sys::Win32::UI::WindowsAndMessaging::{MB_OK, MessageBoxW};
 
 use crate::picture::Theme;
@@ -24,9 +28,29 @@ pub(crate) fn host() -> Host {
     Host::Present
 }
 
+/// Where Windows keeps whether its taskbar is light.
+const APPEARANCE: &str = r"Software\Microsoft\Windows\CurrentVersion\Themes\Personalize";
+const TASKBAR_IS_LIGHT: &str = "SystemUsesLightTheme";
+
 /// The taskbar is dark unless a person changed it.
 pub(crate) fn theme() -> Theme {
-    Theme::Dark
+    let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
+    let (key, value) = (wide(APPEARANCE), wide(TASKBAR_IS_LIGHT));
+    let mut light = 0_u32;
+    let mut size = 4;
+    // SAFETY: both names end with a zero, and the answer is at most the four bytes of `light`.
+    let answer = unsafe {
+        RegGetValueW(
+            HKEY_CURRENT_USER,
+            key.as_ptr(),
+            value.as_ptr(),
+            RRF_RT_REG_DWORD,
+            std::ptr::null_mut(),
+            (&raw mut light).cast(),
+            &raw mut size,
+        )
+    };
+    if answer == 0 && light == 1 { Theme::Light } else { Theme::Dark }
 }
 
 /// A message box on a thread of its own, which waits for nobody; only where somebody clicked, because

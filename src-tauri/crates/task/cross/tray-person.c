@@ -1,0 +1,68 @@
+/* What a person does at the taskbar and Wine 8 cannot say to a program from outside. Built at test time
+ * and never shipped. Each run does one thing and writes what it saw into the file named first:
+ *
+ *   FILE ready       waits for the icon's window, and answers for Wine where an icon is: its
+ *                    Shell_NotifyIconGetRect is a stub that fails, and without an answer the icon's
+ *                    library takes no click
+ *   FILE down N      waits for the menu, and goes N entries down
+ *   FILE enter       takes the entry, waits for the message, and writes down what it says
+ */
+#include <stdio.h>
+#include <wchar.h>
+#include <windows.h>
+
+enum { LOOKS = 600, LOOK_MS = 50 };
+
+static HWND wait_for(const wchar_t *class, const wchar_t *title) {
+    for (int look = 0; look < LOOKS; look++, Sleep(LOOK_MS)) {
+        HWND window = FindWindowW(class, title);
+        int shown = window && (IsWindowVisible(window) || !wcscmp(class, L"tray_icon_app"));
+        if (shown) return window;
+    }
+    return NULL;
+}
+
+static int answer_for_wine(HWND icon) {
+    /* mov qword [rdx], 0; mov qword [rdx+8], 0; xor eax, eax; ret: an empty RECT and S_OK. */
+    static const unsigned char ANSWER[] = {0x48, 0xC7, 0x02, 0, 0, 0, 0, 0x48, 0xC7, 0x42,
+                                           0x08, 0, 0, 0, 0, 0x31, 0xC0, 0xC3};
+    DWORD id = 0, before;
+    GetWindowThreadProcessId(icon, &id);
+    HANDLE agent =
+        OpenProcess(PROCESS_VM_OPERATION | PROCESS_VM_WRITE | PROCESS_VM_READ, FALSE, id);
+    /* Wine's own libraries lie at one place in every process. */
+    void *stub = (void *)GetProcAddress(LoadLibraryW(L"shell32.dll"), "Shell_NotifyIconGetRect");
+    return agent && stub &&
+           VirtualProtectEx(agent, stub, sizeof ANSWER, PAGE_EXECUTE_READWRITE, &before) &&
+           WriteProcessMemory(agent, stub, ANSWER, sizeof ANSWER, NULL);
+}
+
+/* The longest text in the message's window is the message. */
+static BOOL CALLBACK longest(HWND child, LPARAM kept) {
+    wchar_t text[1024] = L"", *best = (wchar_t *)kept;
+    SendMessageW(child, WM_GETTEXT, 1024, (LPARAM)text);
+    if (wcslen(text) > wcslen(best)) wcscpy(best, text);
+    return TRUE;
+}
+
+int wmain(int count, wchar_t **words) {
+    FILE *told = count > 2 ? _wfopen(words[1], L"w") : NULL;
+    HWND icon = told ? wait_for(L"tray_icon_app", NULL) : NULL;
+    if (!icon) return 1;
+    if (!wcscmp(words[2], L"ready")) {
+        fprintf(told, answer_for_wine(icon) ? "done" : "failed: nothing can be written there");
+    } else if (!wcscmp(words[2], L"down") && count > 3) {
+        HWND menu = wait_for(L"#32768", NULL);
+        for (int entry = 0; menu && entry < _wtoi(words[3]); entry++)
+            PostMessageW(icon, WM_KEYDOWN, VK_DOWN, 1);
+        fprintf(told, menu ? "done" : "failed: there is no menu");
+    } else if (!wcscmp(words[2], L"enter")) {
+        PostMessageW(icon, WM_KEYDOWN, VK_RETURN, 1);
+        HWND message = wait_for(L"#32770", L"dagpass");
+        wchar_t text[1024] = L"";
+        if (message) EnumChildWindows(message, longest, (LPARAM)text);
+        fprintf(told, message ? "%ls\ndone" : "failed: there is no message", text);
+    }
+    fclose(told);
+    return 0;
+}

@@ -1,0 +1,185 @@
+//! Fact: on a taskbar of Windows' kind, under Wine, the icon is there, a right click opens its menu, and
+//! the menu's "Sign in with a code" leads to a token. Writes the pictures to `target/desktop`.
+//!
+//! Run by `cargo task windows`, as `windows_agent` is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::idp::{Family, Idp, Setting};
+use crate::scene::user_code;
+use crate::wait::until;
+use crate::windows_agent::Wine;
+use crate::world::Process;
+
+/// A screen's size, and where the last icon of the taskbar lies on it.
+const SCREEN: &str = "1024x768";
+const ICON: (u32, u32) = (1010, 758);
+/// The same as ImageMagick names a part of a picture.
+const ICON_PART: &str = "24x20+998+748";
+/// How far down is "Sign in with a code" where nobody is signed in: below who, and "Sign in".
+const WITH_A_CODE: &str = "3";
+/// The taskbar of Wine is a light one.
+const LIGHT: [&str; 9] = [
+    "reg",
+    "add",
+    r"HKCU\Software\Microsoft\Windows\CurrentVersion\Themes\Personalize",
+    "/f",
+    "/v",
+    "SystemUsesLightTheme",
+    "/t",
+    "REG_DWORD",
+    "/d",
+];
+
+/// A screen that nobody sees, with a taskbar on it.
+struct Taskbar<'a> {
+    wine: &'a Wine,
+    person: PathBuf,
+    _screen: Process,
+}
+
+impl<'a> Taskbar<'a> {
+    fn set(wine: &'a Wine) -> Self {
+        let mut xvfb = Command::new("Xvfb");
+        xvfb.args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"]);
+        let screen = Process::spawn("Xvfb", xvfb.arg(format!("{SCREEN}x24")));
+        let number = screen.stdout.wait_for("number of the screen", |text| {
+            text.split_once('\n').map(|(number, _)| number.trim().to_owned())
+        });
+        wine.world.set("DISPLAY", &format!(":{number}"));
+        let person = std::env::var_os("DAGPASS_WINE_PERSON").expect("`cargo task windows` set it");
+        Self { wine, person: PathBuf::from(person), _screen: screen }
+    }
+
+    /// A program of Windows on that taskbar's desktop.
+    fn on_it(&self, program: &Path) -> Command {
+        let mut command = self.wine.world.command("wine");
+        command.arg("explorer").arg(format!("/desktop=shell,{SCREEN}")).arg(windows_path(program));
+        command
+    }
+
+    /// The person does one thing; what they saw.
+    fn person(&self, words: &[&str]) -> String {
+        let told = self.wine.world.root().join("tmp/person");
+        if told.exists() {
+            std::fs::remove_file(&told).unwrap();
+        }
+        let mut command = self.on_it(&self.person);
+        command.arg(windows_path(&told)).args(words);
+        let _person = Process::spawn("the person", &mut command);
+        let told = until("the person's word", || {
+            let text = std::fs::read_to_string(&told).unwrap_or_default();
+            (text.ends_with("done") || text.contains("failed")).then_some(text)
+        });
+        assert!(told.ends_with("done"), "{words:?}: {told}");
+        told.trim_end_matches("done").to_owned()
+    }
+
+    fn right_click_on_the_icon(&self) {
+        let (x, y) = ICON;
+        let move_there = ["mousemove", &x.to_string(), &y.to_string()];
+        self.program("xdotool", &[&move_there[..], &["click", "3"]].concat());
+    }
+
+    /// The icon as it is now: every pixel of its place, as text.
+    fn icon(&self) -> String {
+        self.program(
+            "import",
+            &["-window", "root", "-crop", ICON_PART, "+repage", "-depth", "8", "txt:-"],
+        )
+    }
+
+    fn picture(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("desktop");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(name);
+        self.program("import", &["-window", "root", file.to_str().unwrap()]);
+    }
+
+    fn program(&self, name: &str, args: &[&str]) -> String {
+        let mut command = self.wine.world.command(name);
+        Process::spawn(name, command.args(args)).ended().expect(0).stdout
+    }
+}
+
+fn windows_path(path: &Path) -> String {
+    format!("Z:{}", path.display()).replace('/', "\\")
+}
+
+/// Colours there are in a picture that ImageMagick wrote as text.
+fn colours(picture: &str) -> std::collections::BTreeSet<&str> {
+    picture.lines().skip(1).filter_map(|line| line.split_whitespace().nth(2)).collect()
+}
+
+#[test]
+fn the_icon_s_menu_leads_to_a_sign_in() {
+    let Some(wine) = Wine::here() else { return };
+    let idp = Idp::start(Setting::of(Family::PingOne));
+    wine.world.configure(&idp.config(""));
+    let taskbar = Taskbar::set(&wine);
+    taskbar.program("wine", &[&LIGHT[..], &["1"]].concat());
+
+    let mut command = taskbar.on_it(&wine.programs.join("dagpass-agent.exe"));
+    let mut agent = Process::spawn("dagpass-agent.exe", command.arg("run"));
+    agent
+        .stderr
+        .wait_for("line that the agent serves", |text| text.contains("\"serving\"").then_some(()));
+    taskbar.person(&["ready"]);
+    let signed_out = until("the icon on the taskbar", || {
+        let icon = taskbar.icon();
+        (colours(&icon).len() > 8).then_some(icon)
+    });
+    assert!(is_dark_somewhere(&signed_out), "a light taskbar wants dark strokes: {signed_out}");
+    assert!(has_a_badge(&signed_out), "nobody is signed in: {signed_out}");
+
+    taskbar.right_click_on_the_icon();
+    taskbar.person(&["down", WITH_A_CODE]);
+    taskbar.picture("windows-tray-menu.png");
+    let message = taskbar.person(&["enter"]);
+    let code = user_code(&message).unwrap_or_else(|| panic!("no code in: {message}"));
+    taskbar.picture("windows-tray-code.png");
+    idp.approve(&code);
+
+    until("the agent to say so", || {
+        let status = wine.cli(&["status", "--json", "--no-start"]).expect(0).stdout;
+        status.contains("\"signed_in\"").then_some(())
+    });
+    until("the plain mark of somebody signed in", || {
+        let icon = taskbar.icon();
+        (is_dark_somewhere(&icon) && !has_a_badge(&icon)).then_some(())
+    });
+    let token = wine.token(&["token", "--no-start"]);
+    assert_eq!(idp.call_api(&token), 200);
+    taskbar.picture("windows-tray.png");
+
+    wine.cli(&["agent", "stop"]).expect(0);
+    let ended = agent.ended();
+    wine.world.keep("the agent", ended);
+    wine.keep_files();
+    idp.give_secrets(&wine.world);
+    drop(taskbar);
+    wine.world.close();
+}
+
+/// Is any pixel near black?
+fn is_dark_somewhere(picture: &str) -> bool {
+    colours(picture)
+        .into_iter()
+        .filter_map(parts)
+        .any(|parts| parts.iter().all(|part| *part < 0x50))
+}
+
+/// Is any pixel of a strong colour? The mark itself has none.
+fn has_a_badge(picture: &str) -> bool {
+    colours(picture).into_iter().filter_map(parts).any(|parts| {
+        let (least, most) = (parts.iter().min(), parts.iter().max());
+        most.zip(least).is_some_and(|(most, least)| most - least > 0x60)
+    })
+}
+
+/// Red, green and blue of `#RRGGBB`.
+fn parts(colour: &str) -> Option<[u8; 3]> {
+    let part = |at: usize| u8::from_str_radix(colour.get(at..at + 2)?, 16).ok();
+    Some([part(1)?, part(3)?, part(5)?])
+}
