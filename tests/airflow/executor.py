@@ -28,7 +28,7 @@ class LocalAirflow:
     def __init__(self, version: str, home: Path, env: dict[str, str], *, triggerer: bool = False) -> None:
         self.home = home
         self._version = version
-        self._port = _free_port()
+        self._port = free_port()
         self.env = env | self._settings()
         self._processes: list[subprocess.Popen[bytes]] = []
         # The DAGs must be known before the first run is asked for.
@@ -126,6 +126,6 @@ class LocalAirflow:
         return str(row[0] or "") if row else ""
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

@@ -164,7 +164,7 @@ def server(_version: str, args: argparse.Namespace) -> int:
 
 def layouts(version: str, args: argparse.Namespace) -> int:
     """`dagpass airflow setup` for each place where Airflow runs, on real Airflow."""
-    print("not run: `airflow standalone` itself, the Astro CLI, Visual Studio Code", file=sys.stderr)
+    print("not run: the Astro CLI, Visual Studio Code, Docker (`live` runs `airflow standalone`)", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="dagpass-layouts-") as scratch:
         env = venvs.environment(Path(scratch)) | {
             "DAGPASS_CACHE": str(venvs.cache().parent),

@@ -70,6 +70,8 @@ mod pasted_callback;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]
+mod relay;
+#[cfg(test)]
 mod rotation;
 #[cfg(test)]
 mod run_child;

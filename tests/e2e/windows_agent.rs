@@ -3,8 +3,11 @@
 //!
 //! Run by `cargo task windows`, which builds the programs and names them and the Wine prefix.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use crate::idp::{Family, Idp, Setting};
 use crate::scene::user_code;
@@ -72,6 +75,31 @@ impl Wine {
         token
     }
 
+    /// Two requests on one connection through `dagpass.exe relay`, as a far side sends them.
+    fn relayed_token(&self) -> String {
+        let mut command = self.command("dagpass.exe", &["relay", "--no-start"]);
+        let mut relay = Process::spawn("dagpass.exe relay", command.stdin(Stdio::piped()));
+        let mut stdin = relay.stdin();
+        let request = "POST /v1/token HTTP/1.1\r\nHost: localhost\r\nSec-Dagpass: 1\r\n\
+             Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        let mut answers = Vec::new();
+        for count in 1..=2 {
+            stdin.write_all(request.as_bytes()).unwrap();
+            stdin.flush().unwrap();
+            let said = relay.stdout.wait_for("answer", |text| {
+                (text.matches("\"expires_at\"").count() == count && text.trim_end().ends_with('}'))
+                    .then(|| text.to_owned())
+            });
+            let body = &said[said.rfind("{").unwrap()..];
+            let body: Value = serde_json::from_str(body).unwrap();
+            answers.push(body["access_token"].as_str().unwrap().to_owned());
+        }
+        drop(stdin);
+        relay.ended().expect(0);
+        assert_eq!(answers[0], answers[1]);
+        answers.swap_remove(0)
+    }
+
     fn sign_in(&self, idp: &Idp) {
         let mut command = self.command("dagpass.exe", &["login", "--device", "--no-start"]);
         let mut login = Process::spawn("dagpass.exe login", &mut command);
@@ -137,6 +165,8 @@ fn it_signs_in_outlives_a_kill_and_serves_by_pipe_and_tcp() {
     assert_eq!(in_a_run, after, "the same bytes until near expiry");
     wine.world.set("DAGPASS_TCP", "1");
     assert_eq!(wine.token(&["token", "--no-start"]), after);
+
+    assert_eq!(wine.relayed_token(), after, "by the relay that a WSL2 distribution starts");
 
     wine.cli(&["logout", "--no-start"]).expect(0);
     assert_eq!(idp.calls("endpoint=revocation").len(), 1);

@@ -13,7 +13,7 @@ const OIDC_SCOPES = ['openid', 'offline_access', 'profile', 'email', 'groups'];
 const GROUPS = { alice: ['Data Engineers', 'airflow-admins'], bob: ['Analysts'] };
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
-/** `{issuer, family, quirks, memory, ttl: {access, refresh}, key, requirePar, web}`; `web` is the origin of an Airflow. */
+/** `{issuer, family, quirks, memory, ttl: {access, refresh, id?}, key, requirePar, web}`; `web` is the origin of an Airflow. */
 export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, web }) {
   const { routes, prefix } = family;
   const provider = new Provider(issuer, {
@@ -46,9 +46,9 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
     interactions: { policy: noConsentPage() },
     ttl: {
       AccessToken: () => ttl.access,
+      IdToken: () => ttl.id ?? 300,
       RefreshToken: () => ttl.refresh,
       DeviceCode: () => 120,
-      IdToken: () => 300,
       Grant: () => 7200,
       Session: () => 3600,
       Interaction: () => 600,

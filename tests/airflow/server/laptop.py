@@ -9,20 +9,24 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import stage
 import venvs
 
 PROGRAM = Path(os.environ.get("DAGPASS_PROGRAM") or venvs.HERE.parents[1] / "target" / "debug" / "dagpass")
+_URL = re.compile(r"http://\S+(?=\n)")
 _USER_CODE = re.compile(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b")
 
 
 class Laptop:
     """With a deployment `prod` at ``url``, one where nobody has our route, and a roles file of its own."""
 
-    def __init__(self, provider: stage.Provider, url: str) -> None:
+    def __init__(self, provider: stage.Provider, url: str, assertion: str = "access_token") -> None:
         self._provider = provider
         # A socket's path is short.
         self.folder = Path(tempfile.mkdtemp(prefix="dagpass-laptop-"))
@@ -41,6 +45,7 @@ class Laptop:
             redirect-ports = [0]
             [airflow.prod]
             url = "{url}"
+            assertion = "{assertion}"
             roles-file = "airflow-roles.json"
             [airflow.elsewhere]
             url = "{url}/elsewhere"
@@ -63,6 +68,19 @@ class Laptop:
         command = [str(PROGRAM), *words]
         return subprocess.run(command, env=self._env, text=True, capture_output=True, check=False, timeout=60)
 
+    def airflowctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """As a person has it who installed the provider beside it: found by its entry point."""
+        program = str(venvs.python(stage.AIRFLOW).parent / "airflowctl")
+        env = self._env | {
+            "PYTHONPATH": str(venvs.package()),
+            "AIRFLOW_CLI_ENVIRONMENT": "prod",
+            "NO_COLOR": "1",
+            "COLUMNS": "400",
+        }
+        return subprocess.run(
+            [program, *words], env=env, text=True, capture_output=True, check=False, timeout=60
+        )
+
     def told(self, *words: str) -> Any:
         done = self.dagpass(*words, "--json")
         assert done.returncode == 0, done.stderr
@@ -73,17 +91,28 @@ class Laptop:
         return [line for line in map(json.loads, lines) if line["event"] == event]
 
     def sign_in(self, user: str) -> None:
-        command = [str(PROGRAM), "login", "--device", "--no-open"]
+        with self._login("--device", _USER_CODE) as code:
+            self._provider.control("approve", {"user": user, "user_code": code})
+
+    def sign_in_by_browser(self, user: str) -> None:
+        with self._login("--browser", _URL) as url:
+            left = self._provider.control("authorize", {"url": url, "user": user})["callback"]
+            httpx.get(left, timeout=30).raise_for_status()
+
+    @contextmanager
+    def _login(self, way: str, wanted: re.Pattern[str]) -> Iterator[str]:
+        """What the login shows a person; it has signed in at the end."""
+        command = [str(PROGRAM), "login", way, "--no-open"]
         login = subprocess.Popen(
             command, env=self._env, text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         assert login.stderr is not None
         said = ""
-        while not (code := _USER_CODE.search(said)):
+        while not (shown := wanted.search(said)):
             line = login.stderr.readline()
-            assert line, f"no code came: {said}"
+            assert line, f"nothing to sign in with came: {said}"
             said += line
-        self._provider.control("approve", {"user": user, "user_code": code[0]})
+        yield shown[0]
         rest = login.stderr.read()
         assert login.wait(timeout=30) == 0, rest
 

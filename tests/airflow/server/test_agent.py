@@ -71,6 +71,33 @@ def test_the_next_token_is_there_when_one_has_ended(
         provider.control("ttl", {"access": 900})
 
 
+def test_an_id_token_is_the_assertion_where_the_access_token_tells_no_auth_time(
+    provider: stage.Provider, server: stage.ApiServer
+) -> None:
+    provider.control("ttl", {"id": SHORT_SECONDS})
+    laptop = Laptop(provider, server.url, assertion="id_token")
+    try:
+        # A device authorization request cannot ask for `auth_time`, and this provider is strict.
+        laptop.sign_in("alice")
+        refused = laptop.dagpass("token", "--airflow", "prod")
+        assert refused.returncode == 3
+        assert "hint: run `dagpass login prod --browser --fresh`" in refused.stderr
+
+        laptop.sign_in_by_browser("alice")
+        first = jwt(laptop)
+        assert (server.read(first), server.trigger(first)) == (200, 200)
+        until("the end of the first", lambda: server.read(first) == 401)
+        # A refresh brings the next ID token, with the `auth_time` of the sign-in.
+        second = jwt(laptop)
+        assert second != first
+        assert server.read(second) == 200
+        one, two = (line["assertion"] for line in laptop.ledger("exchange") if line["outcome"] == "ok")
+        assert one != two
+    finally:
+        provider.control("ttl", {"id": 900})
+        laptop.close()
+
+
 def test_a_person_without_a_mapped_group_hears_why(laptop: Laptop) -> None:
     laptop.sign_in("carol")
     refused = laptop.dagpass("token", "--airflow", "prod")
@@ -86,6 +113,35 @@ def test_airflowctl_takes_the_token_of_a_run(laptop: Laptop, server: stage.ApiSe
     laptop.dagpass(*run, "auth", "login", "--api-url", server.url, "--skip-keyring").check_returncode()
     listed = laptop.dagpass(*run, "dags", "list")
     assert "dagpass_roles" in listed.stdout, listed.stdout + listed.stderr
+
+
+def test_airflowctl_has_a_token_of_the_agent_by_its_keyring_until_logout(
+    laptop: Laptop, provider: stage.Provider, server: stage.ApiServer
+) -> None:
+    provider.control("ttl", {"access": SHORT_SECONDS})
+    try:
+        laptop.sign_in("alice")
+        login = laptop.airflowctl("auth", "login", "--api-url", server.url, "--api-token", "not-kept")
+        assert login.returncode == 0, login.stdout + login.stderr
+        first = jwt(laptop)
+        for end in (None, first):
+            if end is not None:
+                until("the end of Airflow's JWT", lambda: server.read(first) == 401)
+            listed = laptop.airflowctl("dags", "list", "-o", "json")
+            assert listed.returncode == 0, listed.stdout + listed.stderr
+            assert "dagpass_roles" in listed.stdout
+        assert len({line["fingerprint"] for line in laptop.ledger("exchange")}) >= 2
+
+        bearer = jwt(laptop)
+        laptop.dagpass("logout").check_returncode()
+        assert server.read(bearer) in (401, 403)
+        refused = laptop.airflowctl("dags", "list")
+        assert refused.returncode != 0
+        assert "run `dagpass login prod`" in refused.stdout + refused.stderr
+        kept = [path for path in laptop.folder.rglob("*") if path.is_file() and b"eyJ" in path.read_bytes()]
+        assert not kept, f"a token lies in {kept}"
+    finally:
+        provider.control("ttl", {"access": 900})
 
 
 def test_an_exchange_by_the_agent_takes_milliseconds(laptop: Laptop) -> None:

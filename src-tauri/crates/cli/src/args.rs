@@ -88,6 +88,8 @@ pub(crate) enum Command {
         /// What it shows: sessions, activity, airflow, settings, doctor or welcome
         view: Option<View>,
     },
+    /// Carry connections to an agent whose socket or pipe cannot be reached from here
+    Relay(crate::commands::relay::Relay),
     /// Sign out everywhere and remove all of dagpass from this machine
     Purge(crate::commands::purge::Purge),
     /// Completions for a shell

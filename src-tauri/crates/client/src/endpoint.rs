@@ -132,10 +132,20 @@ impl Agent {
         Err(fault.map_or(ClientError::NotRunning { tried }, ClientError::Io))
     }
 
-    fn open_socket(&self, place: &Place, until: Instant) -> Result<Link, ClientError> {
-        if let Some(why) = system::distrust(place)? {
-            return Err(ClientError::Untrusted { path: place.to_string(), why });
+    /// Both directions of one connection to the socket or pipe. Never by TCP, which takes a capability.
+    pub(crate) fn open_both(&self) -> Result<Both, ClientError> {
+        let mut tried = Vec::new();
+        for place in &self.places {
+            match trusted(place).and_then(|()| Ok(system::connect_both(place, CONNECT_LIMIT)?)) {
+                Err(ClientError::Io(error)) if is_absent(&error) => tried.push(place.to_string()),
+                opened => return opened,
+            }
         }
+        Err(ClientError::NotRunning { tried })
+    }
+
+    fn open_socket(&self, place: &Place, until: Instant) -> Result<Link, ClientError> {
+        trusted(place)?;
         let stream = system::connect(place, left(until)?)?;
         let capability = match place::mounted_capability(place) {
             Some(file) if self.capability.is_none() => mounted(&file)?,
@@ -186,6 +196,24 @@ impl Agent {
         let host = format!("127.0.0.1:{}", endpoint.port);
         Ok(Link { stream: Box::new(stream), host, capability: Some(capability) })
     }
+}
+
+fn trusted(place: &Place) -> Result<(), ClientError> {
+    match system::distrust(place)? {
+        Some(why) => Err(ClientError::Untrusted { path: place.to_string(), why }),
+        None => Ok(()),
+    }
+}
+
+/// The two directions of one connection, for a thread each.
+pub(crate) struct Both {
+    pub(crate) incoming: Box<dyn Read + Send>,
+    pub(crate) outgoing: Box<dyn Outgoing>,
+}
+
+pub(crate) trait Outgoing: Write + Send {
+    /// Nothing more will be written; what is still to be read is read.
+    fn end(&mut self) -> io::Result<()>;
 }
 
 /// One call, before it is known where it goes.

@@ -10,6 +10,7 @@ pub mod login_item;
 pub mod panel;
 pub mod place;
 pub mod preset;
+mod relay;
 mod routes;
 pub mod wire;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dagpass_client::wire::ConfigProblem;
 use dagpass_core::deployment::AssertionKind;
@@ -70,6 +71,7 @@ impl Check<'_> {
                 airflow.insert(name, deployment);
             }
         }
+        let profiles = told_when(known.profiles, airflow.values());
         shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
         Config {
             warnings: self.problems.warnings(),
@@ -81,7 +83,7 @@ impl Check<'_> {
             network,
             connections,
             environments,
-            profiles: known.profiles,
+            profiles,
         }
     }
 
@@ -218,6 +220,24 @@ fn notifications(at: At<RawNotifications>) -> Notifications {
         sign_in: all && wanted(at.value.sign_in),
         session_end: all && wanted(at.value.session_end),
     }
+}
+
+/// How old may the sign-in be behind an ID token that a deployment is handed, where the profile has no
+/// `max-age`? As the server side's own `max_auth_age`.
+const TOLD_SIGN_IN: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// An ID token says when its person signed in only where the sign-in asked with `max_age` (OIDC Core
+/// §2), and a deployment that takes one wants to know.
+fn told_when<'a>(
+    mut profiles: BTreeMap<ProfileName, Arc<Profile>>,
+    deployments: impl Iterator<Item = &'a Deployment>,
+) -> BTreeMap<ProfileName, Arc<Profile>> {
+    for deployment in deployments.filter(|one| one.assertion == AssertionKind::IdToken) {
+        if let Some(profile) = profiles.get_mut(&deployment.profile) {
+            Arc::make_mut(profile).max_age.get_or_insert(TOLD_SIGN_IN);
+        }
+    }
+    profiles
 }
 
 /// What tables may refer to. `declared` has the profiles with problems too, so that one mistake is

@@ -12,6 +12,7 @@ pub(crate) mod logout;
 pub(crate) mod man;
 mod panel;
 pub(crate) mod purge;
+pub(crate) mod relay;
 pub(crate) mod run;
 mod status;
 mod token;
@@ -42,6 +43,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Airflow(args) => return airflow::run(&world, args),
         Command::Container(args) => container::run(&world, args),
         Command::Panel { view } => panel::run(view),
+        Command::Relay(args) => relay::run(&world, &args),
         Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),
         Command::Man(args) => man::run(&args),

@@ -1,9 +1,13 @@
 //! Linux and macOS: becoming another program, and standing in for one with its signals.
 #![expect(unsafe_code, reason = "a signal handler runs between any two instructions")]
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -74,6 +78,51 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
+/// How many connections are carried at once? The next waits until one ends.
+const CARRIED: usize = 64;
+
+/// A socket that only we can use, in a folder that only we can enter. One that nobody answers at is
+/// replaced.
+pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let about = std::fs::metadata(folder)?;
+    if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o077 != 0 {
+        let why = format!("others may enter its folder (mode {:o})", about.mode() & 0o7777);
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(old) if old.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Each connection is a program's own input and output: no byte of it comes by us.
+pub(crate) fn carry_each(
+    listener: &UnixListener,
+    program: &OsStr,
+    args: &[OsString],
+) -> io::Result<()> {
+    let mut carried: VecDeque<Child> = VecDeque::new();
+    loop {
+        let (caller, _) = listener.accept()?;
+        carried.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        if carried.len() >= CARRIED
+            && let Some(mut eldest) = carried.pop_front()
+        {
+            eldest.wait()?;
+        }
+        let mut command = Command::new(program);
+        command.args(args).stdin(OwnedFd::from(caller.try_clone()?)).stdout(OwnedFd::from(caller));
+        carried.push_back(command.spawn()?);
+    }
+}
+
 /// Where a virtual environment has its interpreter.
 pub(crate) const PYTHON_IN_ENVIRONMENT: &str = "bin/python";
 
@@ -93,8 +142,6 @@ mod tests {
 
     #[test]
     fn a_private_file_is_its_owners_alone_and_never_an_old_one() {
-        use std::os::unix::fs::PermissionsExt;
-
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept");
         let file = create_private(&path).unwrap();

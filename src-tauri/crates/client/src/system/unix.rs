@@ -7,6 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Error, ErrorKind, Read};
+use std::net::Shutdown;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
@@ -22,7 +23,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 use rustix::process::Resource;
 
 use super::OS;
-use crate::endpoint::Stream;
+use crate::endpoint::{Both, Outgoing, Stream};
 use crate::place::{self, Facts, Os, Place};
 
 /// How many inherited files are looked at, where the system allows millions.
@@ -79,13 +80,29 @@ pub(crate) fn distrust(place: &Place) -> io::Result<Option<String>> {
 }
 
 pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Box<dyn Stream>> {
+    Ok(Box::new(open(place, limit)?))
+}
+
+pub(crate) fn connect_both(place: &Place, limit: Duration) -> io::Result<Both> {
+    let stream = open(place, limit)?;
+    stream.set_write_timeout(None)?;
+    Ok(Both { incoming: Box::new(stream.try_clone()?), outgoing: Box::new(stream) })
+}
+
+impl Outgoing for UnixStream {
+    fn end(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+fn open(place: &Place, limit: Duration) -> io::Result<UnixStream> {
     let Place::Socket(path) = place else { return Err(ErrorKind::NotFound.into()) };
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
     rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     // With the queue of a stopped agent full, connecting waits on the send timeout.
     set_socket_timeout(&socket, Timeout::Send, Some(limit))?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(Box::new(UnixStream::from(socket)))
+    Ok(UnixStream::from(socket))
 }
 
 impl Stream for UnixStream {

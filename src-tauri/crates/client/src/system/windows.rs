@@ -12,6 +12,8 @@ use std::os::windows::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::ptr::null_mut;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -36,7 +38,7 @@ use windows_sys::Win32::System::Threading::{
     PROCESS_QUERY_LIMITED_INFORMATION,
 };
 
-use crate::endpoint::Stream;
+use crate::endpoint::{Both, Outgoing, Stream};
 use crate::place::{Facts, Os, Place};
 use crate::wire::Endpoint;
 
@@ -44,6 +46,8 @@ pub(crate) const OS: Os = Os::Windows;
 
 /// How often do we look whether a pipe has something to read?
 const PIPE_POLL: Duration = Duration::from_millis(1);
+/// A pipe cannot be closed in one direction: how long is an answer awaited once no request follows?
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 pub(crate) fn facts() -> Facts {
     // SAFETY: the pseudo handle is always valid and needs no closing.
@@ -61,9 +65,20 @@ pub(crate) fn read_mounted(_path: &Path) -> io::Result<Result<String, String>> {
     Err(ErrorKind::NotFound.into())
 }
 
+pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Box<dyn Stream>> {
+    Ok(Box::new(Pipe { file: open(place, limit)?, until: None }))
+}
+
+pub(crate) fn connect_both(place: &Place, limit: Duration) -> io::Result<Both> {
+    let pipe = open(place, limit)?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let incoming = Incoming { file: pipe.try_clone()?, ended: Arc::clone(&ended) };
+    Ok(Both { incoming: Box::new(incoming), outgoing: Box::new(Sending { file: pipe, ended }) })
+}
+
 /// Opens the pipe, so that its server may learn who we are but not act as us, and hangs up where
 /// the server is another user's process.
-pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Box<dyn Stream>> {
+fn open(place: &Place, limit: Duration) -> io::Result<File> {
     let Place::Pipe(name) = place else { return Err(ErrorKind::NotFound.into()) };
     let until = Instant::now() + limit;
     let pipe = loop {
@@ -84,7 +99,7 @@ pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Box<dyn Stre
     if !process_is_ours(server) {
         return Err(Error::new(ErrorKind::PermissionDenied, "the pipe belongs to another user"));
     }
-    Ok(Box::new(Pipe { file: pipe, until: None }))
+    Ok(pipe)
 }
 
 fn wait_for_pipe(name: &str, until: Instant) -> io::Result<()> {
@@ -114,13 +129,7 @@ impl Read for Pipe {
     /// A pipe has no read timeout, so with a deadline we look before we read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some(until) = self.until {
-            let mut waiting = 0;
-            let handle = self.file.as_raw_handle();
-            // SAFETY: only the count is asked for; the other pointers may be null.
-            let seen = unsafe {
-                PeekNamedPipe(handle, null_mut(), 0, null_mut(), &mut waiting, null_mut())
-            };
-            if seen == 0 || waiting > 0 {
+            if waiting(&self.file) {
                 break;
             }
             if Instant::now() >= until {
@@ -128,10 +137,68 @@ impl Read for Pipe {
             }
             sleep(PIPE_POLL);
         }
-        match self.file.read(buffer) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(0),
-            read => read,
+        read(&mut self.file, buffer)
+    }
+}
+
+/// Is there something to read, its end included?
+fn waiting(pipe: &File) -> bool {
+    let mut count = 0;
+    let handle = pipe.as_raw_handle();
+    // SAFETY: only the count is asked for; the other pointers may be null.
+    let seen = unsafe { PeekNamedPipe(handle, null_mut(), 0, null_mut(), &mut count, null_mut()) };
+    seen == 0 || count > 0
+}
+
+fn read(pipe: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    match pipe.read(buffer) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(0),
+        read => read,
+    }
+}
+
+/// A pipe opened like this does one thing at a time: a read that waits would hold up every write. So
+/// we look before we read.
+struct Incoming {
+    file: File,
+    ended: Arc<AtomicBool>,
+}
+
+impl Read for Incoming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut silent_since = Instant::now();
+        while !waiting(&self.file) {
+            if !self.ended.load(Ordering::Acquire) {
+                silent_since = Instant::now();
+            } else if silent_since.elapsed() >= LAST_WORDS {
+                return Ok(0);
+            }
+            sleep(PIPE_POLL);
         }
+        read(&mut self.file, buffer)
+    }
+}
+
+struct Sending {
+    file: File,
+    ended: Arc<AtomicBool>,
+}
+
+impl Outgoing for Sending {
+    fn end(&mut self) -> io::Result<()> {
+        self.ended.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Write for Sending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // `File::flush` would wait until the server has read everything.
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::deployment::{Deployment, ExchangeFailure};
+use crate::deployment::{AssertionKind, Deployment, ExchangeFailure};
 use crate::error::{ErrorCode, Refusal};
 use crate::profile::Profile;
 
@@ -33,7 +33,7 @@ pub fn exchange(profile: &Profile, deployment: &Deployment, failure: &ExchangeFa
             let limit = max_age.map(limit).unwrap_or_default();
             Refusal::new(ErrorCode::InsufficientUserAuthentication, what)
                 .because(format!("{because}{limit}"))
-                .hint(format!("run `dagpass login {} --fresh`", profile.name))
+                .hint(newer_sign_in(profile, deployment.assertion))
         }
         ExchangeFailure::AccessDenied { .. } => {
             Refusal::new(ErrorCode::AccessDenied, format!("Airflow `{name}` gives you no role"))
@@ -58,6 +58,16 @@ pub fn exchange(profile: &Profile, deployment: &Deployment, failure: &ExchangeFa
                 .because(because)
                 .hint("the server's log says more; the session is kept")
         }
+    }
+}
+
+/// Only the browser's request can ask for `auth_time` in an ID token (`max_age`, OIDC Core §3.1.2.1): a
+/// device authorization request has no such parameter.
+fn newer_sign_in(profile: &Profile, assertion: AssertionKind) -> String {
+    let name = &profile.name;
+    match assertion {
+        AssertionKind::AccessToken => format!("run `dagpass login {name} --fresh`"),
+        AssertionKind::IdToken => format!("run `dagpass login {name} --browser --fresh`"),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The provider with the real agent, signed in at the sandbox: refusals, a running triggerer, a person's
-//! own pytest, the example DAGs, and the figures. The tests themselves are `tests/airflow/live`.
+//! own pytest, `airflow standalone`, the example DAGs, and the figures. The tests themselves are `tests/airflow/live`.
 
 use super::stage::Stage;
 use super::{AIRFLOW, airflow, prepared};
@@ -18,6 +18,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
         .inside_world(airflow(house))
         .words(&format!("live --airflow {AIRFLOW} --api {}", stage.api()))
         .words(&format!("--control {}", stage.control()))
+        .env("DAGPASS_PROGRAM", house.target.join("debug/dagpass"))
         .run()?;
     Ok(Outcome::Done)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dagpass_core::deployment::AssertionKind;
-use dagpass_core::profile::{DevicePkce, Flow, Profile, Redirect, Scopes};
+use dagpass_core::profile::{DevicePkce, Flow, Profile, ProfileName, Redirect, Scopes};
 use dagpass_core::request::{Obtain, SessionKey};
 use dagpass_core::token::AccessToken;
 use serde_json::json;
@@ -234,6 +234,16 @@ fn a_deployment_takes_ping_s_token_or_sells_its_own() {
     assert_eq!(three.assertion, AssertionKind::AccessToken);
     assert_eq!(obtain("two"), Obtain::Narrow);
     assert_eq!(config.airflow["two"].session(), SessionKey::of("prod"));
+}
+
+#[test]
+fn a_deployment_that_takes_id_tokens_has_the_sign_in_ask_when_it_was() {
+    let asked = |text: &str| good(text).profiles[&ProfileName::new("prod")].max_age;
+    let hours = |hours: u64| Some(Duration::from_secs(hours * 3_600));
+    assert_eq!(asked(&format!("{PROD}{DEPLOYMENTS}")), hours(12));
+    assert_eq!(asked(&format!("{PROD}max-age = \"2h\"\n{DEPLOYMENTS}")), hours(2));
+    let access_token = DEPLOYMENTS.replace("id_token", "access_token");
+    assert_eq!(asked(&format!("{PROD}{access_token}")), None);
 }
 
 #[test]
