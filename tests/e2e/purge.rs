@@ -2,11 +2,15 @@
 //! the config no longer has, puts airflow.cfg back, stops the agent and removes the files; it asks first.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
+use crate::containers;
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
 use crate::world::{Process, World};
+
+const STOCK: &str = include_str!("../cases/compose/docker-compose.yaml");
 
 /// What the keyring still holds of ours.
 fn records(world: &World) -> String {
@@ -26,6 +30,17 @@ fn nothing_of_ours_is_left() {
     let before = "[core]\nexecutor = LocalExecutor\n";
     fs::write(airflow.join("airflow.cfg"), before).unwrap();
     world.cli(&["airflow", "setup", "--write", "cfg"]).expect(0);
+    let project = world.home().join("etl");
+    fs::create_dir_all(&project).unwrap();
+    fs::write(project.join("docker-compose.yaml"), STOCK).unwrap();
+    let dir = project.to_str().unwrap();
+    world.cli(&["airflow", "setup", "--for", "compose", "--dir", dir]).expect(0);
+    let compose = project.join("docker-compose.override.yml");
+    assert!(compose.exists());
+    let doors = world.cli(&["--json", "container", "status"]).expect(0).stdout;
+    let doors: serde_json::Value = serde_json::from_str(&doors).unwrap();
+    let door = Path::new(doors["containers"][0]["folder"].as_str().unwrap());
+    containers::capability(world, door);
     // A profile that was renamed leaves a record that nobody asks for any more.
     let renamed = scene.idp.config("").replace("profile.prod", "profile.live");
     world.configure(&renamed.replace("\"prod\"", "\"live\""));
@@ -53,6 +68,7 @@ fn nothing_of_ours_is_left() {
     assert!(!world.root().join("config.toml").exists());
     assert!(!world.socket().exists() && !world.root().join("run/dagpass").exists());
     assert_eq!(fs::read_to_string(airflow.join("airflow.cfg")).unwrap(), before);
+    assert!(!compose.exists());
     assert_eq!(scene.idp.calls("endpoint=revocation").len(), 1, "what the config knows is revoked");
     scene.close();
 }

@@ -2,6 +2,7 @@
 //! there is touched; undo leaves nothing. Compose itself is not run here.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -60,6 +61,22 @@ fn the_override_mounts_the_project_s_door_and_touches_nothing_else() {
     left.sort_unstable();
     assert_eq!(left, [".env", "Dockerfile", "docker-compose.yaml"]);
     assert_eq!(fs::read_to_string(project.join("docker-compose.yaml")).unwrap(), STOCK);
+
+    // Without a wheel it is the one that is part of the program, readable to whoever the services are.
+    setup(&world, &project, &[]).expect(0);
+    let text = fs::read_to_string(&file).unwrap();
+    let state = world.state().display().to_string();
+    let mounted = text.lines().find_map(|line| {
+        let source = line.trim().strip_prefix("source: \"")?.strip_suffix('"')?;
+        source.ends_with(".whl").then(|| Path::new(source).to_owned())
+    });
+    let mounted = mounted.unwrap();
+    assert!(mounted.starts_with(&state), "{}", mounted.display());
+    assert_eq!(fs::metadata(&mounted).unwrap().permissions().mode() & 0o777, 0o644);
+    assert!(fs::read(&mounted).unwrap().starts_with(b"PK"));
+    assert!(setup(&world, &project, &[]).expect(0).stderr.contains("is wired already"));
+    setup(&world, &project, &["--undo"]).expect(0);
+    assert!(!file.exists() && !mounted.exists());
 
     let theirs = "services:\n  web: {} # why\n";
     fs::write(&file, theirs).unwrap();

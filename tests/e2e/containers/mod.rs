@@ -28,7 +28,7 @@ fn up(world: &World, more: &[&str]) -> (PathBuf, Value) {
 }
 
 /// What lies in the folder; the scan may find it there and nowhere else.
-fn capability(world: &World, folder: &Path) -> String {
+pub(crate) fn capability(world: &World, folder: &Path) -> String {
     // After a restart the agent's own socket answers before its doors do.
     let text = until("the capability", || std::fs::read_to_string(folder.join("capability")).ok());
     world.secret("capability of a container", &text);

@@ -78,6 +78,11 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
+/// For what is no secret and is mounted into a container, whose user has another number.
+pub(crate) fn readable_by_all(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(0o644))
+}
+
 /// How many connections are carried at once? The next waits until one ends.
 const CARRIED: usize = 64;
 

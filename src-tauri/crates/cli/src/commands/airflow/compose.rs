@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dagpass_client::wire::{Container, ContainerAsk, ContainerPort};
 
-use super::{files, setup};
+use super::layout::Layout;
+use super::receipt::{Change, Receipt};
+use super::{files, setup, wheel};
 use crate::exit::Failure;
-use crate::output;
 use crate::world::World;
+use crate::{output, system};
 use services::Service;
 use text::{Reach, Wiring};
 
@@ -27,7 +29,7 @@ pub(crate) struct Compose {
     /// compose: the services that run Airflow's code, where they cannot be told; repeat for several
     #[arg(long, value_name = "NAME", requires = "layout")]
     service: Vec<String>,
-    /// compose: the provider's wheel, installed when a service starts
+    /// compose: another wheel of the provider than the one that is part of this program
     #[arg(long, value_name = "PATH", requires = "layout")]
     wheel: Option<PathBuf>,
 }
@@ -36,22 +38,27 @@ pub(super) fn run(
     world: &World,
     args: &Compose,
     env: Option<&str>,
-    undo: bool,
+    (project, state): (&Path, &Path),
 ) -> Result<(), Failure> {
-    let (base, text) = base()?;
+    let (base, text) = base(project)?;
     let file = beside(&base);
-    if undo {
-        take_back(&file)?;
-        return setup::report(world, "restored", &[&file]);
-    }
     let services = chosen(args, &text)?;
     if text.contains("AIRFLOW__SECRETS__BACKEND:") || text.contains("AIRFLOW__SECRETS__BACKEND=") {
         let what = format!("{} names a secrets backend already", base.display());
         return Err(Failure::new("config_invalid", what)
             .hint("take it out there, and name it as `next` in AIRFLOW__SECRETS__BACKEND_KWARGS"));
     }
-    let wheel = wheel(args)?;
-    let door = door(world)?;
+    let receipt = Receipt::new(state, Layout::Compose.name(), project);
+    let earlier = receipt.earlier()?;
+    let (wheel, ours) = match &args.wheel {
+        Some(given) => (theirs(given)?, None),
+        None => {
+            let path = receipt.beside(WHEELS).join(wheel::NAME);
+            let change = Change { path, before: None, after: wheel::BYTES.to_vec() };
+            (change.path.clone(), Some(change))
+        }
+    };
+    let door = door(world, project)?;
     let wiring = Wiring {
         services: &services,
         folder: &door.folder,
@@ -59,31 +66,46 @@ pub(super) fn run(
         env,
         wheel: &wheel,
     };
-    let new = text::override_file(&wiring);
-    match fs::read_to_string(&file) {
-        Ok(present) if present == new => return setup::report(world, "unchanged", &[&file]),
-        Ok(_) => {
-            output::out(&text::block(&wiring))?;
-            return Err(Failure::new("conflict", format!("{} is there already", file.display()))
-                .because("it would lose its comments if it were taken apart")
-                .hint("paste the block above into it, or move it away"));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(files::cannot_write(&file, error)),
+    let new = text::override_file(&wiring).into_bytes();
+    let before = match &earlier {
+        Some(earlier) => earlier.base(&file)?,
+        None => files::read(&file)?,
+    };
+    if before.is_some() {
+        output::out(&text::block(&wiring))?;
+        return Err(Failure::new("conflict", format!("{} is there already", file.display()))
+            .because("it would lose its comments if it were taken apart")
+            .hint("paste the block above into it, or move it away"));
     }
-    files::keep(&written_beside(&file), new.as_bytes())?;
-    fs::write(&file, &new).map_err(|error| files::cannot_write(&file, error))?;
+    let written = Change { path: file.clone(), before, after: new };
+    let changes: Vec<Change> = ours.into_iter().chain([written]).collect();
+    let mut same = earlier.as_ref().is_some_and(|earlier| earlier.files.len() == changes.len());
+    for change in &changes {
+        same &= files::read(&change.path)?.as_ref() == Some(&change.after);
+    }
+    if same {
+        return setup::report(world, "unchanged", &[&file]);
+    }
+    if let Some(mut earlier) = earlier {
+        earlier.restore()?;
+    }
+    receipt.write(&changes)?;
+    if args.wheel.is_none() {
+        let readable = system::readable_by_all(&wheel);
+        readable.map_err(|error| files::cannot_write(&wheel, error))?;
+    }
     setup::report(world, "written", &[&file])
 }
 
-/// The file that compose would take in the current folder.
-fn base() -> Result<(PathBuf, String), Failure> {
-    let here = std::env::current_dir()
-        .map_err(|error| Failure::usage("the current folder is gone").because(error))?;
-    let base = BASES.iter().map(|name| here.join(name)).find(|path| path.exists());
+/// The file that compose would take in the project's folder.
+fn base(project: &Path) -> Result<(PathBuf, String), Failure> {
+    let base = BASES.iter().map(|name| project.join(name)).find(|path| path.exists());
     let Some(base) = base else {
-        return Err(Failure::new("not_found", format!("{} has no compose file", here.display()))
-            .hint("go to the folder with docker-compose.yaml"));
+        return Err(Failure::new(
+            "not_found",
+            format!("{} has no compose file", project.display()),
+        )
+        .hint("go to the folder with docker-compose.yaml, or give --dir"));
     };
     let text = fs::read_to_string(&base).map_err(|error| {
         Failure::new("not_found", format!("{} cannot be read", base.display())).because(error)
@@ -119,32 +141,29 @@ fn chosen(args: &Compose, text: &str) -> Result<Vec<String>, Failure> {
     Ok(wired.into_iter().map(|service| service.name).collect())
 }
 
-fn wheel(args: &Compose) -> Result<PathBuf, Failure> {
-    let given = args.wheel.as_deref().ok_or_else(|| {
-        Failure::usage("which wheel do the services install?")
-            .hint("give --wheel PATH; `dagpass airflow wheel` writes it")
-    })?;
+/// Where the wheel goes that is part of this program, one for each project.
+const WHEELS: &str = "airflow-wheels";
+
+fn theirs(given: &Path) -> Result<PathBuf, Failure> {
     let named = given.extension().is_some_and(|end| end == "whl");
     let found = fs::canonicalize(given).ok().filter(|path| named && path.is_file());
     found.ok_or_else(|| Failure::usage(format!("{} is no wheel", given.display())))
 }
 
 /// The project's door as it stands, with whatever rules it was given; else a new one.
-fn door(world: &World) -> Result<Container, Failure> {
-    let here = fs::canonicalize(".")
-        .map_err(|error| Failure::usage("the current folder is gone").because(error))?;
-    let project = here.display().to_string();
+fn door(world: &World, folder: &Path) -> Result<Container, Failure> {
+    let project = folder.display().to_string();
     let doors = world.ask(|agent| agent.containers())?.containers;
     let own = |door: &Container| !door.rules.remote && door.rules.project == project;
     if let Some(door) = doors.into_iter().find(own) {
         return Ok(door);
     }
-    let port = (!crate::system::SHARES_SOCKETS).then(|| ContainerPort {
+    let port = (!system::SHARES_SOCKETS).then(|| ContainerPort {
         bind: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
         port: 0,
         hosts: Vec::new(),
     });
-    let uids = uids(&fs::read_to_string(here.join(".env")).unwrap_or_default());
+    let uids = uids(&fs::read_to_string(folder.join(".env")).unwrap_or_default());
     let ask = ContainerAsk { project, uids, port, ..ContainerAsk::default() };
     world.ask(|agent| agent.open_container(&ask))
 }
@@ -165,32 +184,6 @@ fn reach(door: &Container) -> Reach<'_> {
             bridge: (!port.bind.is_loopback()).then(|| port.bind.to_string()),
         },
     }
-}
-
-/// What we wrote, to compare with at undo.
-fn written_beside(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".dagpass-written");
-    PathBuf::from(name)
-}
-
-fn take_back(file: &Path) -> Result<(), Failure> {
-    let written = written_beside(file);
-    let nothing = |error: std::io::Error| {
-        let what = format!("{} was not written by us", file.display());
-        Failure::new("not_found", what).because(error)
-    };
-    let expected = fs::read_to_string(&written).map_err(nothing)?;
-    let present = fs::read_to_string(file).map_err(nothing)?;
-    if present != expected {
-        let failure = Failure::new("conflict", format!("{} was changed since", file.display()));
-        return Err(failure.hint("take our block out by hand"));
-    }
-    for path in [file, &written] {
-        fs::remove_file(path).map_err(|error| files::cannot_write(path, error))?;
-    }
-    output::say("note: the project's door stays open; `dagpass container down` closes it");
-    Ok(())
 }
 
 #[cfg(test)]

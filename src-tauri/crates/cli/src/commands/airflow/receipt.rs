@@ -60,6 +60,13 @@ impl Receipt {
         }
     }
 
+    /// A folder of this receipt's own name in another one of the state folder, for what is no copy.
+    pub(super) fn beside(&self, folder: &str) -> PathBuf {
+        let name = self.folder.file_name().unwrap_or_default();
+        let state = self.folder.ancestors().nth(2).unwrap_or(&self.folder);
+        state.join(folder).join(name)
+    }
+
     /// The receipt of an earlier run for the same layout and target.
     pub(super) fn earlier(&self) -> Result<Option<Self>, Failure> {
         load(&self.folder)

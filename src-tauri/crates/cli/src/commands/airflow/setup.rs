@@ -64,14 +64,19 @@ pub(super) fn run(world: &World, setup: &Setup) -> Result<(), Failure> {
     if setup.server.server {
         return server::run(world, &setup.server);
     }
-    if setup.layout == Some(Layout::Compose) {
-        return compose::run(world, &setup.compose, setup.env.as_deref(), setup.undo);
-    }
     let state = dagpass_client::place::state_dir();
     let state = state.map_err(|error| Failure::new("no_place", error.to_string()))?;
+    if setup.layout == Some(Layout::Compose) && !setup.undo {
+        let project = setup.target(Layout::Compose)?;
+        return compose::run(world, &setup.compose, setup.env.as_deref(), (&project, &state));
+    }
     match (setup.undo, setup.layout, setup.write) {
         (true, Some(layout), _) => {
-            undo::run(world, &state, Some((layout.name(), &setup.target(layout)?)))
+            undo::run(world, &state, Some((layout.name(), &setup.target(layout)?)))?;
+            if layout == Layout::Compose {
+                output::say("note: the project's door stays; `dagpass container down` closes it");
+            }
+            Ok(())
         }
         (true, None, _) => match &setup.file {
             Some(file) => undo::of_file(world, &state, &files::real(file)?),
