@@ -18,6 +18,12 @@ import venvs
 from stub_agent import NOT_FOUND, Answer, Ask, StubAgent, http_connection
 
 PROGRAM = Path(os.environ.get("DAGPASS_PROGRAM") or venvs.HERE.parents[1] / "target" / "debug" / "dagpass")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "each_airflow: run on every Airflow that is supported")
+
+
 #: What the stand-in hands out.
 TOKEN = "canary-token-of-the-agent"
 
@@ -97,7 +103,7 @@ def world(tmp_path: Path) -> World:
     known = tmp_path / "state" / "dagpass"
     known.mkdir(parents=True)
     (known / "connections.json").write_text('{"version": 1, "connections": ["ours"]}')
-    venvs.airflow_home("3.3", world.home)
+    venvs.airflow_home(os.environ["DAGPASS_TEST_AIRFLOW"], world.home)
     return world
 
 

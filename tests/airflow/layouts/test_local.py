@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def test_a_connection_set_by_hand_goes_first(monkeypatch):
 """
 
 
+@pytest.mark.each_airflow
 @pytest.mark.parametrize("layout", ["venv", "standalone"])
 def test_airflow_is_wired_with_its_other_backend_asked_next_and_undone_to_the_byte(
     world: World, tmp_path: Path, layout: str
@@ -93,6 +95,24 @@ def test_airflow_is_wired_with_its_other_backend_asked_next_and_undone_to_the_by
     assert world.cfg.read_bytes() == before.encode()
     assert not world.has_package()
     assert "theirs" in world.airflow("connections", "get", "theirs", "--output", "json").out
+
+
+@pytest.mark.each_airflow
+def test_the_environment_s_own_pip_does_where_there_is_no_uv(world: World) -> None:
+    subprocess.run([world.python, "-m", "ensurepip", "--default-pip"], check=True, capture_output=True)
+    path = os.pathsep.join(
+        folder for folder in world.env["PATH"].split(os.pathsep) if not Path(folder, "uv").exists()
+    )
+    world.env["PATH"] = path
+    world.cfg.write_text("[core]\n")
+    world.setup("--for", "venv", "--python", world.python)
+    agent = world.agent()
+    ours = world.airflow("connections", "get", "ours", "--output", "json")
+    assert TOKEN in ours.out, ours
+    agent.close()
+    world.setup("--undo")
+    assert not world.has_package()
+    assert world.cfg.read_text() == "[core]\n"
 
 
 def test_a_home_without_a_config_gets_airflows_own_with_its_keys_first(world: World) -> None:
