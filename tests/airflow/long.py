@@ -2,19 +2,22 @@
 
 `both`: one long-lived session with `AgentAuth` in LocalExecutor and in `airflow dags test`, the two at
 once. `plain`: the secrets backend alone. Judged by the protected API's own log (no 401) and by the
-issuer's (not more than 1.5 refreshes a token lifetime). Starts no agent.
+issuer's (not more than 1.5 refreshes a token lifetime). Signs in at the independent provider of
+`tests/idp`; starts no agent.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
+import subprocess
 import sys
 import tempfile
 import threading
 import urllib.request
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +28,37 @@ from executor import ENDED, LocalAirflow
 #: How many refreshes may a token lifetime cost at the issuer?
 MOST_REFRESHES = 1.5
 SESSION, HOOK = "dagpass_session", "dagpass_hook"
+_USER_CODE = re.compile(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b")
 #: The executor has its run, or will never have it.
 _STARTED = threading.Event()
 
 
 def long(version: str, args: argparse.Namespace) -> int:
     failures: list[str] = []
+    _sign_in(args.control)
     parts = [_in_executor, _in_dags_test] if args.way == "both" else [_plain]
     _at_once(version, args, parts, failures)
     failures += _judge(args)
     for failure in failures:
         print(f"airflow {version}: FAILED: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _sign_in(control: str) -> None:
+    command = [os.environ["DAGPASS_PROGRAM"], "login", "--device", "--no-open"]
+    login = subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert login.stderr is not None
+    said = ""
+    while not (code := _USER_CODE.search(said)):
+        line = login.stderr.readline()
+        if not line:
+            raise SystemExit(f"error: no code came: {said}")
+        said += line
+    approval = json.dumps({"user": "alice", "user_code": code[0]}).encode()
+    urllib.request.urlopen(f"{control}/approve", approval, timeout=30).close()
+    rest = login.stderr.read()
+    if login.wait(timeout=30) != 0:
+        raise SystemExit(f"error: the sign-in failed: {rest}")
 
 
 Part = Callable[[str, argparse.Namespace, "list[str]"], None]
@@ -91,10 +113,10 @@ def _of(args: argparse.Namespace, name: str) -> argparse.Namespace:
 def _judge(args: argparse.Namespace) -> list[str]:
     calls = _read(f"{args.control}/api-log")
     refused = [call for call in calls if call["status"] != 200]
-    times = [datetime.fromisoformat(call["time"].replace("Z", "+00:00")).timestamp() for call in calls]
+    times = [call["at"] / 1000 for call in calls]
     seconds = times[-1] - times[0] if times else 0.0
     refreshes = [
-        entry["time"] / 1000 for entry in _read(f"{args.control}/log") if entry["grant"] == "refresh_token"
+        call["at"] / 1000 for call in _read(f"{args.control}/log") if call["grant"] == "refresh_token"
     ]
     during = [at for at in refreshes if times and times[0] <= at <= times[-1]]
     a_lifetime = args.lifetime * (len(during) - 1) / (during[-1] - during[0]) if len(during) > 1 else 0.0
@@ -114,5 +136,5 @@ def _judge(args: argparse.Namespace) -> list[str]:
 
 def _read(url: str) -> list[dict[str, Any]]:
     with urllib.request.urlopen(url, timeout=10) as answer:
-        found: list[dict[str, Any]] = json.load(answer)
+        found: list[dict[str, Any]] = json.load(answer)["calls"]
         return found

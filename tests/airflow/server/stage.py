@@ -123,7 +123,8 @@ class Provider:
     def control(self, what: str, ask: dict[str, Any] | None = None) -> dict[str, Any]:
         url = f"{self.line['control']}/{what}"
         reply = httpx.get(url) if ask is None else httpx.post(url, json=ask, timeout=30)
-        answer: dict[str, Any] = reply.raise_for_status().json()
+        assert reply.status_code == 200, reply.text
+        answer: dict[str, Any] = reply.json()
         return answer
 
 

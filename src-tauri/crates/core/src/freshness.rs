@@ -12,6 +12,10 @@ pub const ASSUMED_LIFETIME: Duration = Duration::from_secs(300);
 /// one second, or of none, from becoming a loop against the issuer.
 pub const FLOOR: Duration = Duration::from_secs(1);
 
+/// How much earlier than it said may a token end? An issuer counts in whole seconds, from the second in
+/// which it began to answer.
+const ROUNDING: Duration = Duration::from_secs(1);
+
 /// How far ahead of its arrival may a token's clock lie before we say that our clock was set back?
 const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 
@@ -64,7 +68,8 @@ pub fn judge(
     if too_short && !token.stretched {
         return Verdict::Refresh;
     }
-    if remaining <= margin(configured, lifetime) / 2 {
+    let last_moments = margin(configured, lifetime) / 2;
+    if remaining <= last_moments.max(ROUNDING.min(lifetime / 4)) {
         return Verdict::Refresh;
     }
     if now >= token.refresh_at { Verdict::ServeAndRefresh } else { Verdict::Serve }
@@ -116,7 +121,10 @@ mod tests {
             (60, 46, None, ServeAndRefresh),
             (60, 54, None, Refresh),
             (5, 3, None, Serve),
-            (5, 4, None, ServeAndRefresh),
+            // It may have ended: `exp` is the last whole second, and five seconds were counted from then.
+            (5, 4, None, Refresh),
+            (8, 6, None, ServeAndRefresh),
+            (8, 7, None, Refresh),
             (3600, 3400, Some(300), Refresh),
             (3600, 3000, Some(300), Serve),
             // A token that just came is served whatever it lacks: nothing better is to be had.

@@ -1,11 +1,13 @@
 //! A job that outlives many tokens: one `AgentAuth` session in LocalExecutor and in `airflow dags test`
 //! at once on four-second tokens, and the plain secrets backend on fifteen-second ones beside it, each at
-//! a sandbox of its own. Any 401, or too many refreshes at an issuer, fails it.
+//! an independent provider of its own. Any 401, or too many refreshes at an issuer, fails it.
 
 use super::stage::Stage;
 use super::{AIRFLOW, airflow, prepared};
 use crate::Outcome;
 use crate::house::House;
+use crate::idp;
+use crate::setup::{self, For};
 use crate::shell::{Failure, say};
 
 /// How long do the sessions call in a release's verification?
@@ -28,6 +30,8 @@ pub(crate) fn short(house: &House) -> Result<Outcome, Failure> {
 
 fn play(house: &House, seconds: u32) -> Result<Outcome, Failure> {
     prepared(house, AIRFLOW)?;
+    setup::packages(For::Rig)?;
+    idp::node_modules(house)?;
     let ended = std::thread::scope(|scope| {
         let ways = WAYS.map(|way| scope.spawn(move || one(house, way, seconds)));
         ways.map(|way| way.join().unwrap_or_else(|_| Err(Failure::new("a way has panicked"))))
@@ -37,8 +41,7 @@ fn play(house: &House, seconds: u32) -> Result<Outcome, Failure> {
 }
 
 fn one(house: &House, (way, lifetime): (&str, u32), seconds: u32) -> Result<(), Failure> {
-    let stage = Stage::set(house, lifetime)?;
-    stage.dagpass("login --device").run()?;
+    let stage = Stage::independent(house, lifetime)?;
     // A token a lifetime, the last one not yet in use, and the start of the task after the first.
     let tokens = (seconds / lifetime).saturating_sub(1).max(2);
     let judged = stage
@@ -46,6 +49,7 @@ fn one(house: &House, (way, lifetime): (&str, u32), seconds: u32) -> Result<(), 
         .words(&format!("long {way} --airflow {AIRFLOW} --seconds {seconds} --tokens {tokens}"))
         .words(&format!("--lifetime {lifetime} --control {}", stage.control()))
         .words(&format!("--api {}", stage.api()))
+        .env("DAGPASS_PROGRAM", house.target.join("debug/dagpass"))
         .run();
     if judged.is_err() {
         say(&format!("the {way} way did not hold"));

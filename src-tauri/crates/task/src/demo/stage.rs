@@ -1,5 +1,6 @@
-//! Sandbox and agent in a home of their own, ended by their ids when the demo ends. Touches neither
-//! the person's keychain nor their config.
+//! An issuer and an agent in a home of their own, ended by their ids when the demo ends: the sandbox, or the
+//! independent provider where something is to be proved. Touches neither the person's keychain nor
+//! their config.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -14,24 +15,39 @@ use crate::shell::{Failure, Shell, say};
 pub(super) struct Stage {
     bin: PathBuf,
     root: PathBuf,
-    sandbox: Child,
-    /// What the sandbox says of itself: one JSON line.
+    issuer: Child,
+    /// What the issuer says of itself: one JSON line.
     about: String,
 }
 
 impl Stage {
     pub(super) fn set(house: &House, token_seconds: u32) -> Result<Self, Failure> {
+        let mut sandbox = Command::new(house.target.join("debug/dagpass-sandbox"));
+        sandbox.args(["--auto-approve", "alice"]);
+        Self::with(house, &mut sandbox, token_seconds)
+    }
+
+    /// At a provider that nobody here wrote. Somebody has to approve the sign-in.
+    pub(super) fn independent(house: &House, token_seconds: u32) -> Result<Self, Failure> {
+        let mut provider = Command::new("node");
+        provider.arg(house.at("tests/idp/provider.mjs"));
+        Self::with(house, &mut provider, token_seconds)
+    }
+
+    fn with(house: &House, issuer: &mut Command, token_seconds: u32) -> Result<Self, Failure> {
         let bin = house.target.join("debug");
         let root = private_folder()?;
         say("the demo keeps its session in an encrypted file of its own, not in your keychain");
-        let mut sandbox = Command::new(bin.join("dagpass-sandbox"))
-            .args(["--family", "pingone", "--auto-approve", "alice", "--at-ttl"])
+        let mut issuer = issuer
+            .args(["--family", "pingone", "--at-ttl"])
             .arg(token_seconds.to_string())
+            // The provider ends when nobody holds this any more.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|e| Failure::new(format!("the sandbox did not start: {e}")))?;
-        let about = first_line(&mut sandbox)?;
-        let stage = Self { bin, root, sandbox, about };
+            .map_err(|e| Failure::new(format!("the issuer did not start: {e}")))?;
+        let about = first_line(&mut issuer)?;
+        let stage = Self { bin, root, issuer, about };
         stage.configure()?;
         stage.dagpass("agent start").run()?;
         Ok(stage)
@@ -64,10 +80,10 @@ impl Stage {
     fn configure(&self) -> Result<(), Failure> {
         let named = |name| {
             field(&self.about, name)
-                .ok_or_else(|| Failure::new(format!("the sandbox names no {name}")))
+                .ok_or_else(|| Failure::new(format!("the issuer names no {name}")))
         };
         let (issuer, client, api) = (named("issuer")?, named("client_id")?, named("api")?);
-        let origin = api.strip_suffix("/api").unwrap_or(api);
+        let origin = api.split_once("/api").map_or(api, |(origin, _)| origin);
         let key = self.root.join("store.key");
         let config = format!(
             "default-profile = \"sandbox\"\n\n\
@@ -87,8 +103,8 @@ impl Drop for Stage {
         if let Err(failure) = self.dagpass("agent stop").run() {
             say(&failure.to_string());
         }
-        if self.sandbox.kill().and_then(|()| self.sandbox.wait()).is_err() {
-            say("the sandbox could not be ended");
+        if self.issuer.kill().and_then(|()| self.issuer.wait()).is_err() {
+            say("the issuer could not be ended");
         }
         if fs::remove_dir_all(&self.root).is_err() {
             say(&format!("{} could not be removed", self.root.display()));
@@ -132,10 +148,11 @@ fn random() -> Result<Vec<u8>, Failure> {
 }
 
 fn first_line(child: &mut Child) -> Result<String, Failure> {
-    let out = child.stdout.take().ok_or_else(|| Failure::new("the sandbox says nothing"))?;
+    let out = child.stdout.take().ok_or_else(|| Failure::new("the issuer says nothing"))?;
+    let mut out = BufReader::new(out);
     let mut line = String::new();
-    BufReader::new(out)
-        .read_line(&mut line)
-        .map_err(|e| Failure::new(format!("the sandbox says nothing: {e}")))?;
+    out.read_line(&mut line).map_err(|e| Failure::new(format!("the issuer says nothing: {e}")))?;
+    // A program whose output nobody takes any more may end by that.
+    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
     Ok(line)
 }
