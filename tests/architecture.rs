@@ -36,6 +36,16 @@ fn no_crate_reaches_what_it_must_never_link() {
     }
 }
 
+/// Whoever could open them would read what the page holds, and ask what it asks.
+#[test]
+fn the_window_ships_without_developer_tools() {
+    for name in ["tauri", "tauri-runtime-wry", "wry"] {
+        let on = clone::switched_on(name);
+        assert!(!on.is_empty(), "{name} is not in the graph");
+        assert!(!on.iter().any(|feature| feature == "devtools"), "{name}: {on:?}");
+    }
+}
+
 #[test]
 fn every_rust_file_is_in_a_crate_or_a_test_binary() {
     let clone = Clone::read();

@@ -8,7 +8,7 @@ use tauri::window::Color;
 use tauri::{AppHandle, Emitter as _, Manager as _, Url, WebviewUrl, WebviewWindow};
 use tauri::{WebviewWindowBuilder, WindowEvent};
 
-use crate::place;
+use crate::{place, single};
 
 const LABEL: &str = "main";
 /// The narrowest and lowest that every view is drawn for, in logical pixels.
@@ -42,9 +42,9 @@ pub(crate) fn open(app: &AppHandle, view: View) -> tauri::Result<()> {
         .min_inner_size(LEAST.0, LEAST.1)
         .maximized(kept.maximized)
         .background_color(if is_dark() {
-            Color(24, 26, 31, 255)
+            Color(16, 18, 21, 255)
         } else {
-            Color(250, 250, 252, 255)
+            Color(244, 245, 247, 255)
         })
         .on_navigation(is_ours)
         .on_new_window(|_, _| NewWindowResponse::Deny)
@@ -58,6 +58,7 @@ pub(crate) fn open(app: &AppHandle, view: View) -> tauri::Result<()> {
     window.on_window_event(move |event| {
         if let WindowEvent::CloseRequested { .. } = event {
             place::keep(&of_event);
+            single::release();
         }
     });
     Ok(())
@@ -99,7 +100,7 @@ fn is_ours(url: &Url) -> bool {
         || (cfg!(windows) && matches!(url.host_str(), Some("tauri.localhost")))
 }
 
-/// What is seen until the page is drawn: a white flash hurts on a dark desktop.
+/// What is seen until the page is drawn, in its own `--ground`: a white flash hurts on a dark desktop.
 #[cfg(target_os = "linux")]
 fn is_dark() -> bool {
     use gtk::prelude::GtkSettingsExt as _;

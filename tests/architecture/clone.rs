@@ -74,6 +74,19 @@ pub(crate) fn edges() -> Vec<(String, String)> {
     edges
 }
 
+/// What is switched on in a crate of the graph, in a build of everything.
+pub(crate) fn switched_on(name: &str) -> Vec<String> {
+    let metadata = metadata(&[]);
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let ours = nodes.iter().filter(|node| {
+        text(&node["id"]).contains(&format!("/{name}@"))
+            || text(&node["id"]).contains(&format!("#{name}@"))
+    });
+    ours.flat_map(|node| node["features"].as_array().unwrap())
+        .map(|feature| text(feature).to_owned())
+        .collect()
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -40,7 +40,7 @@ struct Wish {
     token: Option<String>,
 }
 
-/// Held until the program ends.
+/// Held until the window is closed.
 static HELD: Mutex<Option<Held>> = Mutex::new(None);
 
 struct Held {
@@ -50,11 +50,15 @@ struct Held {
 
 pub(crate) fn claim(view: Option<View>) -> Result<Claim, String> {
     let socket = socket().map_err(|error| error.to_string())?;
-    claim_at(&socket, &Wish { view, token: token() })
-        .map_err(|error| format!("{}: {error}", socket.display()))
+    let found = claim_at(&socket, &Wish { view, token: token() })
+        .map_err(|error| format!("{}: {error}", socket.display()))?;
+    let Some((listener, held)) = found else { return Ok(Claim::Raised) };
+    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+    Ok(Claim::First(listener))
 }
 
-fn claim_at(socket: &Path, wish: &Wish) -> io::Result<Claim> {
+/// Nothing where there is one already, which is in front now.
+fn claim_at(socket: &Path, wish: &Wish) -> io::Result<Option<(UnixListener, Held)>> {
     private_folder(socket.parent().unwrap_or(Path::new("/")))?;
     let lock = OpenOptions::new()
         .write(true)
@@ -62,31 +66,29 @@ fn claim_at(socket: &Path, wish: &Wish) -> io::Result<Claim> {
         .truncate(false)
         .mode(0o600)
         .open(socket.with_extension("lock"))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return raise(socket, wish).map(|()| Claim::Raised),
-        Err(TryLockError::Error(error)) => return Err(error),
+    let until = Instant::now() + PATIENCE;
+    while let Err(taken) = lock.try_lock() {
+        match taken {
+            TryLockError::Error(error) => return Err(error),
+            TryLockError::WouldBlock => match raise(socket, wish) {
+                Ok(()) => return Ok(None),
+                Err(error) if Instant::now() >= until => return Err(error),
+                // It does not listen yet, or it is about to end and we are next.
+                Err(_) => std::thread::sleep(LOOK),
+            },
+        }
     }
     match std::fs::remove_file(socket) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
     let listener = UnixListener::bind(socket)?;
-    let held = Held { socket: socket.to_owned(), _lock: lock };
-    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
-    Ok(Claim::First(listener))
+    Ok(Some((listener, Held { socket: socket.to_owned(), _lock: lock })))
 }
 
-/// The first one has the lock before it listens, so it may take a moment.
+/// Asks the first to come to the front. One that is about to end does not answer.
 fn raise(socket: &Path, wish: &Wish) -> io::Result<()> {
-    let until = Instant::now() + PATIENCE;
-    let mut first = loop {
-        match UnixStream::connect(socket) {
-            Ok(first) => break first,
-            Err(error) if Instant::now() >= until => return Err(error),
-            Err(_) => std::thread::sleep(LOOK),
-        }
-    };
+    let mut first = UnixStream::connect(socket)?;
     first.set_read_timeout(Some(PATIENCE))?;
     first.set_write_timeout(Some(PATIENCE))?;
     writeln!(first, "{}", serde_json::to_string(wish)?)?;
@@ -102,17 +104,27 @@ pub(crate) fn attend(app: &AppHandle, claim: Claim) -> io::Result<()> {
     let serve = move || {
         for visitor in listener.incoming().flatten() {
             // One that says nothing is nobody's loss.
-            drop(grant(&visitor, |wish| view::raise(&app, wish.view, wish.token)));
+            drop(grant(&visitor, |wish| {
+                // A window that is closing would take the wish with it.
+                let stands = HELD.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+                if stands {
+                    view::raise(&app, wish.view, wish.token);
+                }
+                stands
+            }));
         }
     };
     std::thread::Builder::new().name("panel-single".to_owned()).spawn(serve).map(drop)
 }
 
-fn grant(visitor: &UnixStream, grant: impl FnOnce(Wish)) -> io::Result<()> {
+/// No word where it is not granted: whoever asks looks on.
+fn grant(visitor: &UnixStream, grants: impl FnOnce(Wish) -> bool) -> io::Result<()> {
     visitor.set_read_timeout(Some(PATIENCE))?;
     let mut line = String::new();
     BufReader::new(visitor.take(LONGEST)).read_line(&mut line)?;
-    grant(serde_json::from_str(&line)?);
+    if !grants(serde_json::from_str(&line)?) {
+        return Ok(());
+    }
     let mut visitor = visitor;
     visitor.write_all(DONE.as_bytes())
 }
@@ -121,7 +133,7 @@ pub(crate) fn plugged(builder: Builder<Wry>) -> Builder<Wry> {
     builder
 }
 
-/// The lock itself goes with the program.
+/// The next start is the first, though we may take a moment to end.
 pub(crate) fn release() {
     if let Some(held) = HELD.lock().unwrap_or_else(PoisonError::into_inner).take() {
         // A later start removes what could not be removed now.
@@ -176,19 +188,32 @@ mod tests {
         let socket = folder.path().join("run/panel-0.sock");
         std::fs::create_dir(folder.path().join("run")).unwrap();
         std::fs::write(&socket, "left by one that was killed").unwrap();
-        let Ok(Claim::First(listener)) = claim_at(&socket, &Wish::default()) else { panic!() };
+        let (listener, held) = claim_at(&socket, &Wish::default()).unwrap().unwrap();
         let first = std::thread::spawn(move || {
             let (visitor, _) = listener.accept().unwrap();
             let mut heard = None;
-            grant(&visitor, |wish| heard = Some(wish)).unwrap();
+            grant(&visitor, |wish| heard.replace(wish).is_none()).unwrap();
             heard
         });
         let wish = Wish { view: Some(View::Doctor), token: Some("t".to_owned()) };
-        assert!(matches!(claim_at(&socket, &wish), Ok(Claim::Raised)));
+        assert!(claim_at(&socket, &wish).unwrap().is_none());
         assert_eq!(first.join().unwrap(), Some(wish));
-        release();
-        assert!(matches!(claim_at(&socket, &Wish::default()), Ok(Claim::First(_))));
-        release();
+        drop(held);
+        assert!(claim_at(&socket, &Wish::default()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_window_that_is_closing_is_not_raised_but_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("panel-0.sock");
+        let (listener, held) = claim_at(&socket, &Wish::default()).unwrap().unwrap();
+        let ends = std::thread::spawn(move || {
+            let (visitor, _) = listener.accept().unwrap();
+            grant(&visitor, |_| false).unwrap();
+            drop(held);
+        });
+        assert!(claim_at(&socket, &Wish::default()).unwrap().is_some());
+        ends.join().unwrap();
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl World {
         self.secrets.borrow_mut().push(Secret { kind: kind.to_owned(), value: value.to_owned() });
     }
 
+    /// What the scan must not find, so far.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        self.secrets.borrow().clone()
+    }
+
     /// A program of ours, or any other, in this world's environment.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let home = self.home();
@@ -261,7 +266,7 @@ impl World {
         for line in argv::all() {
             places.push(Place { name: "a command line".to_owned(), text: line });
         }
-        scan(&self.secrets.borrow(), &places)
+        scan(&self.secrets(), &places)
     }
 
     fn capability_is_secret(&self) {

@@ -8,6 +8,9 @@ use crate::setup::{self, For};
 use crate::shell::{Failure, Shell};
 use crate::test;
 
+/// The view's own tests, and the window's.
+const VIEW: &str = "tests/desktop";
+
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     if !cfg!(target_os = "linux") {
         return Ok(Outcome::Skipped("it is driven by WebKitWebDriver, so Linux only".to_owned()));
@@ -15,11 +18,15 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Desktop)?;
     setup::packages(For::Rig)?;
     idp::node_modules(house)?;
+    idp::modules_of(house, VIEW, "what reads and walks the window's view")?;
     test::build(house)?;
     let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root).minutes(20);
+    // The view by itself, in another browser: every state of it, which no real agent is in at will.
+    Shell::new("npm").words("test --silent").inside(house.at(VIEW)).minutes(10).run()?;
     // By itself, as a packager builds it: the other programs stay as they are.
     cargo("build --package dagpass-panel --bins --locked").run()?;
     cargo("test --package dagpass-panel --lib --locked").run()?;
+    cargo("test --test desktop --locked -- --test-threads 1 --nocapture").run()?;
     Ok(Outcome::Done)
 }
 

@@ -17,7 +17,12 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
 
 /// `npm ci` for the provider rig, where its lock has changed since.
 pub(crate) fn node_modules(house: &House) -> Result<(), Failure> {
-    let rig = house.at("tests/idp");
+    modules_of(house, "tests/idp", "the independent OpenID provider")
+}
+
+/// The same for any folder with a committed lock.
+pub(crate) fn modules_of(house: &House, folder: &str, what: &str) -> Result<(), Failure> {
+    let rig = house.at(folder);
     let lock = rig.join("package-lock.json");
     let lock = fs::read_to_string(&lock).map_err(|e| Failure::at(&lock, &e))?;
     let mark = rig.join("node_modules/.dagpass-lock");
@@ -27,7 +32,7 @@ pub(crate) fn node_modules(house: &House) -> Result<(), Failure> {
     if !has("npm") {
         return Err(Failure::new("npm is missing").hint("install Node 20 or later"));
     }
-    say("the independent OpenID provider (npm, from the committed lock)");
+    say(&format!("{what} (npm, from the committed lock)"));
     Shell::new("npm").words("ci --no-audit --no-fund --ignore-scripts").inside(&rig).run()?;
     fs::write(&mark, &lock).map_err(|e| Failure::at(&mark, &e))
 }
