@@ -94,6 +94,8 @@ mod stream;
 #[cfg(test)]
 mod tray;
 #[cfg(test)]
+mod tray_figures;
+#[cfg(test)]
 mod tray_menu;
 #[cfg(test)]
 mod tray_pictures;
