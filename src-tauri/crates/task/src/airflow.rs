@@ -21,7 +21,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     test::build(house)?;
     let program = house.target.join("debug/dagpass");
     for part in ["container", "server", "layouts"] {
-        runner(house).arg(part).env("DAGPASS_PROGRAM", &program).minutes(5).run()?;
+        runner(house).arg(part).env("DAGPASS_PROGRAM", &program).minutes(9).run()?;
     }
     Ok(Outcome::Done)
 }
