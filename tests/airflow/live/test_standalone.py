@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import venvs
 from executor import BOOT_SECONDS, free_port
 
