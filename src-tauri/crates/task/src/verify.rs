@@ -13,7 +13,7 @@ use crate::{
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 15] = [
+const STEPS: [(&str, Verb); 14] = [
     ("setup", setup::run),
     ("format", fmt::check),
     ("lint", lint::run),
@@ -25,7 +25,6 @@ const STEPS: [(&str, Verb); 15] = [
     ("demo-2.11", demo::on_older_airflow),
     ("live", demo::live::run),
     ("desktop", desktop::run),
-    ("long", demo::long::short),
     ("windows", windows::run),
     ("packages", packages::everyday),
     ("macos", macos::run),
