@@ -58,17 +58,10 @@ class LocalAirflow:
         return run_id
 
     def await_state(self, run_id: str, wanted: frozenset[str], seconds: float) -> str:
-        deadline = time.monotonic() + seconds
-        state = ""
-        while time.monotonic() < deadline:
-            state = self._read("select state from dag_run where run_id = ?", run_id)
-            if state in wanted:
-                return state
-            time.sleep(0.5)
-        return state
+        return await_state(self.home, run_id, wanted, seconds)
 
     def task_state(self, run_id: str) -> str:
-        return self._read("select state from task_instance where run_id = ?", run_id)
+        return _read(self.home, "select state from task_instance where run_id = ?", run_id)
 
     def logs(self) -> str:
         """The last words of each part, and of each task."""
@@ -77,15 +70,7 @@ class LocalAirflow:
         return "\n".join(f"== {file.name}\n{file.read_text(errors='replace')[-tail:]}" for file in files)
 
     def close(self) -> None:
-        for process in reversed(self._processes):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-        for process in self._processes:
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(timeout=5)
+        end(*reversed(self._processes))
 
     def _settings(self) -> dict[str, str]:
         url = f"http://127.0.0.1:{self._port}"
@@ -117,13 +102,39 @@ class LocalAirflow:
         if done.returncode != 0:
             raise SystemExit(f"error: `airflow {' '.join(arguments)}`\n{done.stdout}{done.stderr}")
 
-    def _read(self, query: str, *values: str) -> str:
-        database = sqlite3.connect(f"file:{self.home}/airflow.db?mode=ro", uri=True, timeout=10)
+
+def await_state(home: Path, run_id: str, wanted: frozenset[str], seconds: float) -> str:
+    """The run's state once it is a wanted one, or the last that was seen."""
+    deadline = time.monotonic() + seconds
+    state = ""
+    while time.monotonic() < deadline:
+        state = _read(home, "select state from dag_run where run_id = ?", run_id)
+        if state in wanted:
+            return state
+        time.sleep(0.5)
+    return state
+
+
+def end(*processes: subprocess.Popen[bytes]) -> None:
+    """Each is the head of a group of its own, which ends with it."""
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+    for process in processes:
         try:
-            row = database.execute(query, values).fetchone()
-        finally:
-            database.close()
-        return str(row[0] or "") if row else ""
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=5)
+
+
+def _read(home: Path, query: str, *values: str) -> str:
+    database = sqlite3.connect(f"file:{home}/airflow.db?mode=ro", uri=True, timeout=10)
+    try:
+        row = database.execute(query, values).fetchone()
+    finally:
+        database.close()
+    return str(row[0] or "") if row else ""
 
 
 def free_port() -> int:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from login import USER_CODE, login
+
 import run
 import venvs
 from executor import ENDED, LocalAirflow
@@ -28,7 +28,6 @@ from executor import ENDED, LocalAirflow
 #: How many refreshes may a token lifetime cost at the issuer?
 MOST_REFRESHES = 1.5
 SESSION, HOOK = "dagpass_session", "dagpass_hook"
-_USER_CODE = re.compile(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b")
 #: The executor has its run, or will never have it.
 _STARTED = threading.Event()
 
@@ -45,20 +44,9 @@ def long(version: str, args: argparse.Namespace) -> int:
 
 
 def _sign_in(control: str) -> None:
-    command = [os.environ["DAGPASS_PROGRAM"], "login", "--device", "--no-open"]
-    login = subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert login.stderr is not None
-    said = ""
-    while not (code := _USER_CODE.search(said)):
-        line = login.stderr.readline()
-        if not line:
-            raise SystemExit(f"error: no code came: {said}")
-        said += line
-    approval = json.dumps({"user": "alice", "user_code": code[0]}).encode()
-    urllib.request.urlopen(f"{control}/approve", approval, timeout=30).close()
-    rest = login.stderr.read()
-    if login.wait(timeout=30) != 0:
-        raise SystemExit(f"error: the sign-in failed: {rest}")
+    with login(os.environ["DAGPASS_PROGRAM"], "--device", USER_CODE, dict(os.environ)) as code:
+        approval = json.dumps({"user": "alice", "user_code": code}).encode()
+        urllib.request.urlopen(f"{control}/approve", approval, timeout=30).close()
 
 
 Part = Callable[[str, argparse.Namespace, "list[str]"], None]

@@ -4,30 +4,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { launch, open } from './stage/pages.mjs';
-import { serve } from './stage/serve.mjs';
+import { rig } from './stage/rig.mjs';
 
 const UI = join(import.meta.dirname, '../../ui');
 
-let browser;
-let server;
-before(async () => {
-  [browser, server] = await Promise.all([launch(), serve()]);
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
-
-async function on(setting, act) {
-  const opened = await open(browser, server.at, setting);
-  try {
-    await act(opened.page);
-    assert.deepEqual(opened.complaints, [], 'the console is silent');
-  } finally {
-    await opened.context.close();
-  }
-}
+const on = rig({ before, after });
 
 const calls = (page, name) => page.evaluate((wanted) => window.__stage.calls.filter((one) => one.name === wanted).map((one) => one.args), name);
 /** The arguments of the call that is to come, or came. */

@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
-import { launch, open, ready } from './stage/pages.mjs';
+import { ready } from './stage/pages.mjs';
+import { rig } from './stage/rig.mjs';
 import { SCENES } from './stage/scenes.mjs';
-import { serve } from './stage/serve.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const VIEWS = ['sessions', 'activity', 'airflow', 'settings', 'doctor', 'welcome'];
@@ -16,25 +16,7 @@ const CORNERS = [{ width: 1200, theme: 'light' }, { width: 360, theme: 'dark', h
 /** More presses of Tab than any view has stops. */
 const STOPS = 250;
 
-let browser;
-let server;
-before(async () => {
-  [browser, server] = await Promise.all([launch(), serve()]);
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
-
-async function on(setting, look) {
-  const opened = await open(browser, server.at, setting);
-  try {
-    await look(opened.page);
-    assert.deepEqual(opened.complaints, [], 'the console is silent');
-  } finally {
-    await opened.context.close();
-  }
-}
+const on = rig({ before, after });
 
 async function sound(page) {
   // By the debugger's own door: the page's policy lets no script in.

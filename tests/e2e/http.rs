@@ -79,7 +79,11 @@ fn read_reply(mut stream: impl Read) -> io::Result<Reply> {
         if let Some(reply) = parse(&bytes) {
             return Ok(reply);
         }
-        let count = stream.read(&mut chunk)?;
+        let count = match stream.read(&mut chunk) {
+            // A read with a deadline is cut short by any signal: a child's end, say.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         if count == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer was cut short"));
         }

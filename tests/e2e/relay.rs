@@ -15,26 +15,31 @@ const DAGPASS: &str = env!("CARGO_BIN_EXE_dagpass");
 /// The near side's place, and whoever listens there.
 struct Near {
     socket: PathBuf,
-    _relay: Process,
+    relay: Process,
 }
 
 impl Near {
     fn of(scene: &Scene) -> Self {
+        Self::through(
+            scene,
+            &[DAGPASS, "--socket", scene.world.socket().to_str().unwrap(), "relay"],
+        )
+    }
+
+    fn through(scene: &Scene, program: &[&str]) -> Self {
         let folder = scene.world.root().join("near");
         std::fs::create_dir(&folder).unwrap();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
         let socket = folder.join("agent.sock");
         // Left behind by a relay that was killed.
         drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-        let far = scene.world.socket();
-        let (near, far) = (socket.to_str().unwrap(), far.to_str().unwrap());
-        let args = ["--socket", near, "relay", "--", DAGPASS, "--socket", far, "relay"];
         let mut command = scene.world.command(DAGPASS);
-        let relay = Process::spawn("dagpass relay", command.args(args).stdin(Stdio::null()));
+        command.args(["--socket", socket.to_str().unwrap(), "relay", "--"]).args(program);
+        let relay = Process::spawn("dagpass relay", command.stdin(Stdio::null()));
         relay
             .stderr
             .wait_for("line that it listens", |text| text.contains("carrying").then_some(()));
-        Self { socket, _relay: relay }
+        Self { socket, relay }
     }
 
     fn args<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
@@ -68,6 +73,24 @@ fn a_sign_in_and_tokens_come_through_a_program_that_the_far_side_starts() {
 
     let second = scene.world.cli(&near.args(&["relay", "--", DAGPASS, "relay"]));
     assert!(second.expect(1).stderr.contains("answers at"));
+    scene.close();
+}
+
+#[test]
+fn a_program_that_does_not_start_is_told_and_the_next_caller_is_served() {
+    let scene = Scene::signed_in(Setting::of(Family::PingOne));
+    let program = scene.world.root().join("tmp/far");
+    let near = Near::through(&scene, &[program.to_str().unwrap()]);
+    scene.world.cli(&near.args(&["status"])).expect(1);
+    near.relay
+        .stderr
+        .wait_for("word about it", |text| text.contains("does not start").then_some(()));
+    let far = scene.world.socket();
+    let script = format!("#!/bin/sh\nexec '{DAGPASS}' --socket '{}' relay\n", far.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let token = scene.world.token(&near.args(&[])).unwrap();
+    assert_eq!(scene.idp.call_api(&token), 200);
     scene.close();
 }
 

@@ -16,22 +16,12 @@ use crate::refusal::reply;
 const LONGEST_COPY: usize = 4096;
 /// How much goes into a code that a telephone still reads?
 const LONGEST_QR: usize = 1024;
-const DOCS: &str = "https://github.com/dagpass/dagpass#readme";
 
 #[derive(Debug, Serialize)]
 pub(crate) struct About {
     version: &'static str,
     config_path: String,
     socket: String,
-    docs_url: &'static str,
-    os: &'static str,
-    platform_shortcuts: Shortcuts,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Shortcuts {
-    /// The key held down for a shortcut.
-    modifier: &'static str,
 }
 
 #[tauri::command]
@@ -40,15 +30,7 @@ pub(crate) async fn about() -> Answer<About> {
     let config_path = place::config_path().map_err(nowhere)?.display().to_string();
     let agent = Agent::find(None).map_err(crate::refusal::refused)?;
     let socket = agent.places().first().map(ToString::to_string).unwrap_or_default();
-    let modifier = if cfg!(target_os = "macos") { "Cmd" } else { "Ctrl" };
-    Ok(About {
-        version: env!("CARGO_PKG_VERSION"),
-        config_path,
-        socket,
-        docs_url: DOCS,
-        os: std::env::consts::OS,
-        platform_shortcuts: Shortcuts { modifier },
-    })
+    Ok(About { version: env!("CARGO_PKG_VERSION"), config_path, socket })
 }
 
 /// Row by row, `1` is dark.

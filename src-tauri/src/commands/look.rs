@@ -1,8 +1,6 @@
 //! Looking: what stands, what happened, what would be served. Nothing here changes anything, but that a
 //! token may be fetched for `try_it`; it stays in the agent.
 
-use std::collections::BTreeMap;
-
 use dagpass_client::wire::{
     ActivityAsk, ActivityReply, ConnectionList, DoctorAsk, Finding, RolesAsk, RolesReply, Status,
     TryAsk, TryReply,
@@ -37,13 +35,7 @@ pub(crate) async fn roles(ask: RolesAsk) -> Answer<RolesReply> {
 
 #[tauri::command]
 pub(crate) async fn doctor() -> Answer<Vec<Finding>> {
-    let ask = DoctorAsk { proxies: proxies(|name| std::env::var(name).ok()) };
+    // The desktop's own, which the agent compares with those it was started with.
+    let ask = DoctorAsk::of(|name| std::env::var(name).ok());
     of_agent(move |agent| agent.doctor(&ask)).await
-}
-
-/// The desktop's own, which the agent compares with those it was started with.
-fn proxies(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
-    let names = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"];
-    let both = names.into_iter().flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()]);
-    both.filter_map(|name| Some((name.clone(), variable(&name)?))).collect()
 }

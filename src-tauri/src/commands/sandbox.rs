@@ -58,7 +58,9 @@ fn still_runs(agent: &Agent) -> bool {
 fn start() -> Answer<Told> {
     let Some(program) = launch::sandbox_program() else {
         return Err(ErrorReply {
-            hint: Some("install the package `dagpass-sandbox`".to_owned()),
+            hint: Some(
+                "run `cargo demo` in the source tree; the packages do not bring it".to_owned(),
+            ),
             ..reply("not_available", "the sandbox is not installed")
         });
     };

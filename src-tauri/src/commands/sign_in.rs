@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dagpass_client::wire::{
-    DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
+    self, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
 };
 use dagpass_client::{Agent, Within};
 use serde::Deserialize;
@@ -109,7 +109,7 @@ fn follow(ask: Asked, running: &Running, tell: impl FnMut(SignInEvent)) -> Answe
         fresh,
         no_open,
         accept_subject,
-        desktop: desktop(|name| std::env::var(name).ok()),
+        desktop: wire::desktop(|name| std::env::var(name).ok()),
         remote: false,
     };
     run(&ask, running, tell)
@@ -150,11 +150,6 @@ fn page(event: &SignInEvent) -> Option<String> {
             None
         }
     }
-}
-
-fn desktop(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
-    let known = DESKTOP_VARIABLES.iter();
-    known.filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect()
 }
 
 #[tauri::command]

@@ -18,14 +18,12 @@ import venvs
 from stub_agent import NOT_FOUND, Answer, Ask, StubAgent, http_connection
 
 PROGRAM = Path(os.environ.get("DAGPASS_PROGRAM") or venvs.HERE.parents[1] / "target" / "debug" / "dagpass")
+#: What the stand-in hands out.
+TOKEN = "canary-token-of-the-agent"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "each_airflow: run on every Airflow that is supported")
-
-
-#: What the stand-in hands out.
-TOKEN = "canary-token-of-the-agent"
 
 
 def answer(ask: Ask) -> bytes:

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -20,7 +18,7 @@ from typing import Any
 import pytest
 
 import venvs
-from executor import BOOT_SECONDS, free_port
+from executor import BOOT_SECONDS, ENDED, await_state, end, free_port
 
 RUN_SECONDS = 90.0
 RUN_ID = "by-hand"
@@ -56,7 +54,7 @@ def test_a_run_of_standalone_is_served_and_on_the_record(env: dict[str, str], ve
     with _standalone(version, env) as log:
         command = [str(venvs.python(version)), "-m", "airflow", "dags", "trigger", DAG_ID]
         subprocess.run([*command, "--run-id", RUN_ID], env=env, check=True, timeout=BOOT_SECONDS)
-        assert _end_of_run(home) == "success", log()
+        assert await_state(home, RUN_ID, ENDED, RUN_SECONDS) == "success", log()
         (task,) = _recorded()
     assert (task["run"]["task_id"], task["run"]["run_id"]) == ("call", RUN_ID)
     (token,) = task["run"]["tokens"]
@@ -78,12 +76,7 @@ def _standalone(version: str, env: dict[str, str]) -> Iterator[Any]:
         _await_health(f"{env['AIRFLOW__API__BASE_URL']}/api/v2/monitor/health", process, said)
         yield said
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=5)
+        end(process)
 
 
 def _await_health(url: str, process: subprocess.Popen[bytes], said: Any) -> None:
@@ -99,18 +92,6 @@ def _await_health(url: str, process: subprocess.Popen[bytes], said: Any) -> None
             pass
         time.sleep(0.3)
     raise AssertionError(f"`airflow standalone` did not come up\n{said()}")
-
-
-def _end_of_run(home: Path) -> str:
-    deadline = time.monotonic() + RUN_SECONDS
-    state = ""
-    while state not in ("success", "failed") and time.monotonic() < deadline:
-        time.sleep(0.5)
-        database = sqlite3.connect(f"file:{home}/airflow.db?mode=ro", uri=True, timeout=10)
-        row = database.execute("select state from dag_run where run_id = ?", (RUN_ID,)).fetchone()
-        database.close()
-        state = str(row[0]) if row else ""
-    return state
 
 
 def _recorded() -> list[dict[str, Any]]:

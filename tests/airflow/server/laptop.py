@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from login import URL, USER_CODE, login
 
 import stage
 import venvs
 
 PROGRAM = Path(os.environ.get("DAGPASS_PROGRAM") or venvs.HERE.parents[1] / "target" / "debug" / "dagpass")
-_URL = re.compile(r"http://\S+(?=\n)")
-_USER_CODE = re.compile(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b")
 
 
 class Laptop:
@@ -92,30 +88,13 @@ class Laptop:
         return [line for line in map(json.loads, lines) if line["event"] == event]
 
     def sign_in(self, user: str) -> None:
-        with self._login("--device", _USER_CODE) as code:
+        with login(str(PROGRAM), "--device", USER_CODE, self._env) as code:
             self._provider.control("approve", {"user": user, "user_code": code})
 
     def sign_in_by_browser(self, user: str) -> None:
-        with self._login("--browser", _URL) as url:
+        with login(str(PROGRAM), "--browser", URL, self._env) as url:
             left = self._provider.control("authorize", {"url": url, "user": user})["callback"]
             httpx.get(left, timeout=30).raise_for_status()
-
-    @contextmanager
-    def _login(self, way: str, wanted: re.Pattern[str]) -> Iterator[str]:
-        """What the login shows a person; it has signed in at the end."""
-        command = [str(PROGRAM), "login", way, "--no-open"]
-        login = subprocess.Popen(
-            command, env=self._env, text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert login.stderr is not None
-        said = ""
-        while not (shown := wanted.search(said)):
-            line = login.stderr.readline()
-            assert line, f"nothing to sign in with came: {said}"
-            said += line
-        yield shown[0]
-        rest = login.stderr.read()
-        assert login.wait(timeout=30) == 0, rest
 
     def close(self) -> None:
         self.dagpass("agent", "stop")

@@ -142,4 +142,4 @@ export const config = (stage) => {
   return { path, text, problems: [{ file: path, line: 14, column: 13, key: 'profile.dev.flow', message: '`devise` is not one of auto, browser, device', hint: 'did you mean `device`?' }, { file: path, line: 15, column: 13, key: 'profile.dev.ca-file', message: 'no such file: /home/ada/.config/dagpass/corp-ca.pem' }], warnings: [] };
 };
 
-export const ABOUT = { version: '0.5.0', config_path: AGENT.config_path, socket: AGENT.socket, docs_url: 'https://dagpass.example/docs', os: 'linux', platform_shortcuts: {} };
+export const ABOUT = { version: '0.5.0', config_path: AGENT.config_path, socket: AGENT.socket };

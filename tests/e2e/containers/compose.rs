@@ -13,7 +13,9 @@ const STOCK: &str = include_str!("../../cases/compose/docker-compose.yaml");
 const CONFIG: &str = "[profile.prod]\nissuer = \"http://127.0.0.1:9/as\"\nclient-id = \"agent\"\n";
 
 fn setup(world: &World, project: &Path, more: &[&str]) -> Ended {
-    let mut command = world.command(env!("CARGO_BIN_EXE_dagpass"));
+    let mut command = world.command("sh");
+    // However private the person's files are: what is mounted must be readable to the services.
+    command.args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_dagpass")]);
     command.args(["airflow", "setup", "--for", "compose"]).args(more).current_dir(project);
     let ended = Process::spawn("dagpass airflow setup", &mut command).ended();
     world.keep_text("stdout of dagpass airflow setup", &ended.stdout);

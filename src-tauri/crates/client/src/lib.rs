@@ -1,6 +1,8 @@
 //! The contract of the local API: wire types, finding and trusting the endpoint, one function per
 //! route, launching the agent, reading its ledger. No runtime, no TLS.
 
+#[cfg(unix)]
+pub mod bind;
 mod endpoint;
 mod error;
 mod http;

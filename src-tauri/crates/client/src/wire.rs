@@ -38,7 +38,7 @@ pub use run_events::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warni
 pub use runs::{RunAsk, RunReply};
 pub use sign_in::{
     DESKTOP_VARIABLES, DeploymentSignedOut, PastedCallback, SignInAsk, SignInEvent, SignOutAsk,
-    SignOutReply, SignedOut,
+    SignOutReply, SignedOut, desktop,
 };
 pub use status::{
     AgentStatus, DeploymentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status,

@@ -1,5 +1,5 @@
-//! The tests of everything but the window, which `cargo task desktop` has. Built whole first, so that the end-to-end tests find every program beside
-//! their own.
+//! The tests of everything but the window, which `cargo task desktop` has. Built whole first, so that the
+//! end-to-end tests find every program beside their own.
 
 use crate::Outcome;
 use crate::house::House;

@@ -73,9 +73,7 @@ impl Connection {
             extra,
         }
     }
-}
 
-impl Connection {
     /// What the config says of it, without `extra`, which may hold a secret of somebody's.
     pub(super) fn shown(&self) -> ConnectionShown {
         let own = matches!(self.target.obtain, Obtain::SignIn).then_some(&self.profile.scopes);

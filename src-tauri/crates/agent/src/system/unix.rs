@@ -3,11 +3,12 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+use dagpass_client::bind::clear_stale;
+pub use dagpass_client::bind::private_dir;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 use super::process::SOCKET_PATH_LIMIT;
@@ -83,39 +84,6 @@ impl Drop for LocalListener {
 /// The user the agent runs as.
 pub fn own_uid() -> Option<u32> {
     Some(rustix::process::getuid().as_raw())
-}
-
-/// Makes the folder with mode 0700, or checks that it is ours alone. A looser one is tightened only
-/// where it is empty or lies under a folder of our own name: nobody asked us to close their home.
-pub fn private_dir(path: &Path) -> io::Result<()> {
-    let found = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(parent) = path.parent() {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-            }
-            match fs::DirBuilder::new().mode(0o700).create(path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
-            fs::symlink_metadata(path)?
-        }
-        found => found?,
-    };
-    if !found.is_dir() {
-        return Err(refused(path, "is not a folder"));
-    }
-    if Some(found.uid()) != own_uid() {
-        return Err(refused(path, &format!("belongs to uid {}, not to us", found.uid())));
-    }
-    if found.mode() & 0o077 == 0 {
-        return Ok(());
-    }
-    let of_our_name = path.components().any(|part| part.as_os_str() == "dagpass");
-    if of_our_name || fs::read_dir(path)?.next().is_none() {
-        return fs::set_permissions(path, Permissions::from_mode(0o700));
-    }
-    let mode = found.mode() & 0o7777;
-    Err(refused(path, &format!("is open to others (mode {mode:04o}); 0700 is needed")))
 }
 
 /// Makes a folder that others may enter but not list, inside one that is ours alone: on this machine
@@ -211,38 +179,6 @@ fn check_length(place: &Path) -> io::Result<()> {
     Err(refused(place, &format!("is {length} bytes long; a socket's path may have {most}")))
 }
 
-/// Removes a socket of ours that nothing answers on; refuses everything else that stands there.
-fn clear_stale(place: &Path) -> io::Result<()> {
-    let found = match fs::symlink_metadata(place) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found?,
-    };
-    if !found.file_type().is_socket() {
-        return Err(refused(place, "exists and is not a socket"));
-    }
-    if Some(found.uid()) != own_uid() {
-        return Err(refused(place, &format!("is a socket of uid {}", found.uid())));
-    }
-    if answers(place)? {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            format!("{} is in use by a running program", place.display()),
-        ));
-    }
-    fs::remove_file(place)
-}
-
-/// Without blocking: a stopped program with a full queue answers too, in its way.
-fn answers(place: &Path) -> io::Result<bool> {
-    let probe = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
-    rustix::io::ioctl_fionbio(&probe, true)?;
-    match rustix::net::connect(&probe, &SocketAddrUnix::new(place)?) {
-        Err(rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOENT) => Ok(false),
-        Ok(()) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INPROGRESS) => Ok(true),
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn identity(place: &Path) -> io::Result<(u64, u64)> {
     let found = fs::symlink_metadata(place)?;
     Ok((found.dev(), found.ino()))
@@ -252,8 +188,8 @@ fn refused(path: &Path, why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("{} {why}", path.display()))
 }
 
-/// Resolves when the system, the session or a person asks the process to end. Listens from the call on, so that
-/// a signal before the first poll is not lost.
+/// Resolves when the system, the session or a person asks the process to end. Listens from the call
+/// on, so that a signal before the first poll is not lost.
 pub fn told_to_end() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];

@@ -1,6 +1,5 @@
 //! `dagpass doctor`: the agent's findings, and what only this shell can see. Never asks Ping itself.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use dagpass_client::wire::{DoctorAsk, Finding, Status};
@@ -13,7 +12,7 @@ use crate::world::World;
 
 pub(crate) fn run(world: &World) -> Result<ExitCode, Failure> {
     let mut findings = Vec::new();
-    let ask = DoctorAsk { proxies: proxies(|name| std::env::var(name).ok()) };
+    let ask = DoctorAsk::of(|name| std::env::var(name).ok());
     match world.ask(|agent| look(agent, &ask)) {
         Ok((status, mut agents)) => {
             findings.push(answers(&status));
@@ -34,13 +33,6 @@ pub(crate) fn run(world: &World) -> Result<ExitCode, Failure> {
 
 fn look(agent: &Agent, ask: &DoctorAsk) -> Result<(Status, Vec<Finding>), ClientError> {
     Ok((agent.status()?, agent.doctor(ask)?))
-}
-
-/// The agent keeps the proxy of its own start, so this shell's may be another one: it compares.
-fn proxies(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
-    let names = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"];
-    let both = names.into_iter().flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()]);
-    both.filter_map(|name| Some((name.clone(), variable(&name)?))).collect()
 }
 
 fn finding(check: &str, verdict: &str, detail: impl Into<String>) -> Finding {
@@ -114,7 +106,7 @@ mod tests {
     fn the_agent_is_told_this_shells_proxies_and_nothing_else() {
         let variable =
             |name: &str| name.to_ascii_lowercase().contains("https").then(|| "p:1".into());
-        let names: Vec<String> = proxies(variable).into_keys().collect();
+        let names: Vec<String> = DoctorAsk::of(variable).proxies.into_keys().collect();
         assert_eq!(names, ["HTTPS_PROXY", "https_proxy"]);
     }
 

@@ -1,11 +1,10 @@
 //! `dagpass login`: shows what the agent's sign-in needs a person to do. Decides nothing of it.
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use clap::Args;
 use dagpass_client::Agent;
-use dagpass_client::wire::{DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent};
+use dagpass_client::wire::{self, PastedCallback, SignInAsk, SignInEvent};
 
 use super::status::person;
 use super::whoami::pick;
@@ -144,10 +143,7 @@ fn ask(args: Login, variable: impl Fn(&str) -> Option<String>) -> SignInAsk {
         (false, true) => Some("device".to_owned()),
         (false, false) => None,
     };
-    let desktop: BTreeMap<String, String> = DESKTOP_VARIABLES
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), variable(name)?)))
-        .collect();
+    let desktop = wire::desktop(&variable);
     SignInAsk {
         profile: args.profile,
         connection: args.connection,
@@ -188,6 +184,8 @@ fn send_paste(agent: &Agent, profile: Option<&str>, url: &str) -> Result<(), Fai
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]

@@ -2,6 +2,10 @@
 //! command, listens where the agent would listen here and carries each connection through it. For a
 //! WSL2 distribution whose agent is on the Windows side. Reads nothing of what it carries.
 
+#[cfg_attr(unix, path = "relay/unix.rs")]
+#[cfg_attr(windows, path = "relay/windows.rs")]
+mod near;
+
 use std::ffi::OsString;
 use std::io;
 
@@ -10,7 +14,6 @@ use dagpass_client::place::Place;
 
 use crate::exit::Failure;
 use crate::output;
-use crate::system;
 use crate::world::World;
 
 #[derive(Debug, Args)]
@@ -44,11 +47,11 @@ fn listen(world: &World, program: &OsString, args: &[OsString]) -> Result<(), Fa
     let carried = |error: io::Error| {
         Failure::new("io", format!("{} cannot be listened at", path.display())).because(error)
     };
-    let listener = system::listen(path).map_err(carried)?;
+    let listener = near::listen(path).map_err(carried)?;
     output::say(&format!(
         "carrying {} through {}; Ctrl-C ends it",
         path.display(),
         program.display()
     ));
-    system::carry_each(&listener, program, args).map_err(carried)
+    near::carry_each(&listener, program, args).map_err(carried)
 }

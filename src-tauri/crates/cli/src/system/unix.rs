@@ -1,13 +1,9 @@
 //! Linux and macOS: becoming another program, and standing in for one with its signals.
 #![expect(unsafe_code, reason = "a signal handler runs between any two instructions")]
 
-use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -81,51 +77,6 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
 /// For what is no secret and is mounted into a container, whose user has another number.
 pub(crate) fn readable_by_all(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o644))
-}
-
-/// How many connections are carried at once? The next waits until one ends.
-const CARRIED: usize = 64;
-
-/// A socket that only we can use, in a folder that only we can enter. One that nobody answers at is
-/// replaced.
-pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let about = std::fs::metadata(folder)?;
-    if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o077 != 0 {
-        let why = format!("others may enter its folder (mode {:o})", about.mode() & 0o7777);
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
-    }
-    match std::fs::symlink_metadata(path) {
-        Ok(old) if old.file_type().is_socket() => std::fs::remove_file(path)?,
-        Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
-
-/// Each connection is a program's own input and output: no byte of it comes by us.
-pub(crate) fn carry_each(
-    listener: &UnixListener,
-    program: &OsStr,
-    args: &[OsString],
-) -> io::Result<()> {
-    let mut carried: VecDeque<Child> = VecDeque::new();
-    loop {
-        let (caller, _) = listener.accept()?;
-        carried.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        if carried.len() >= CARRIED
-            && let Some(mut eldest) = carried.pop_front()
-        {
-            eldest.wait()?;
-        }
-        let mut command = Command::new(program);
-        command.args(args).stdin(OwnedFd::from(caller.try_clone()?)).stdout(OwnedFd::from(caller));
-        carried.push_back(command.spawn()?);
-    }
 }
 
 /// Where a virtual environment has its interpreter.

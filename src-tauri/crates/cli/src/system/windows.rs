@@ -1,7 +1,6 @@
 //! Windows: standing in for another program.
 #![expect(unsafe_code, reason = "console signals are ignored through C")]
 
-use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -63,21 +62,6 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
 /// What a virtual machine mounts is read as the user who mounts it.
 pub(crate) fn readable_by_all(_path: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// No place of ours here is a socket: nothing is ever listened at.
-pub(crate) enum Listener {}
-
-pub(crate) fn listen(_path: &Path) -> io::Result<Listener> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-pub(crate) fn carry_each(
-    listener: &Listener,
-    _program: &OsStr,
-    _args: &[OsString],
-) -> io::Result<()> {
-    match *listener {}
 }
 
 /// Where a virtual environment has its interpreter.

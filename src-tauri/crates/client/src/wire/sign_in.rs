@@ -19,6 +19,12 @@ pub const DESKTOP_VARIABLES: [&str; 6] = [
     "BROWSER",
 ];
 
+/// Those that the caller has.
+pub fn desktop(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let known = DESKTOP_VARIABLES.iter();
+    known.filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect()
+}
+
 /// `POST /v1/sign-in`. The answer is a stream of [`SignInEvent`]s, one JSON object a line
 /// (`application/x-ndjson`); closing the connection cancels the sign-in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The provider with the real agent, signed in at the sandbox: refusals, a running triggerer, a person's
-//! own pytest, `airflow standalone`, the example DAGs, and the figures. The tests themselves are `tests/airflow/live`.
+//! own pytest, `airflow standalone`, the example DAGs, and the figures. The tests themselves are
+//! `tests/airflow/live`.
 
 use super::stage::Stage;
 use super::{AIRFLOW, airflow, prepared};
