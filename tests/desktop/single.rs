@@ -6,7 +6,7 @@ use std::fs;
 use crate::desk::Desk;
 use crate::memory;
 use crate::wait::until;
-use crate::world::{Process, World};
+use crate::world::{Process, World, program};
 
 #[test]
 fn a_second_start_raises_the_first_and_switches_its_view() {
@@ -63,7 +63,7 @@ fn without_a_screen_or_without_the_program_it_says_so() {
     assert!(failed.stderr.contains("cannot be reached"), "{}", failed.stderr);
 
     let alone = world.root().join("dagpass");
-    fs::copy(env!("CARGO_BIN_EXE_dagpass"), &alone).unwrap();
+    program::copied(env!("CARGO_BIN_EXE_dagpass"), &alone);
     let ended = Process::spawn("dagpass panel", world.command(&alone).arg("panel")).ended();
     let failed = ended.expect(1);
     assert!(failed.stderr.contains("the window is not installed"), "{}", failed.stderr);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::certificates::Certificates;
 use crate::http;
-use crate::world::{Process, World};
+use crate::world::{Process, World, program};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::enum_variant_names, reason = "the products' own names")]
@@ -231,10 +231,8 @@ pub(crate) fn notebook(world: &World) -> PathBuf {
 }
 
 fn script_file(world: &World, name: &str, text: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let file = world.root().join(name);
-    fs::write(&file, text).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    program::script(&file, text);
     file
 }
 

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use crate::idp::{Family, Setting};
 use crate::scene::{Scene, user_code};
 use crate::wait::until;
-use crate::world::Process;
+use crate::world::{Process, program};
 
 const DAGPASS: &str = env!("CARGO_BIN_EXE_dagpass");
 
@@ -79,16 +79,15 @@ fn a_sign_in_and_tokens_come_through_a_program_that_the_far_side_starts() {
 #[test]
 fn a_program_that_does_not_start_is_told_and_the_next_caller_is_served() {
     let scene = Scene::signed_in(Setting::of(Family::PingOne));
-    let program = scene.world.root().join("tmp/far");
-    let near = Near::through(&scene, &[program.to_str().unwrap()]);
+    let through = scene.world.root().join("tmp/far");
+    let near = Near::through(&scene, &[through.to_str().unwrap()]);
     scene.world.cli(&near.args(&["status"])).expect(1);
     near.relay
         .stderr
         .wait_for("word about it", |text| text.contains("does not start").then_some(()));
     let far = scene.world.socket();
     let script = format!("#!/bin/sh\nexec '{DAGPASS}' --socket '{}' relay\n", far.display());
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program::script(&through, &script);
     let token = scene.world.token(&near.args(&[])).unwrap();
     assert_eq!(scene.idp.call_api(&token), 200);
     scene.close();

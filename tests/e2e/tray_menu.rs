@@ -2,7 +2,6 @@
 //! at the view that was meant. The icon's menu is triggered over D-Bus, as a panel does it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::idp::{Family, Setting, notebook};
 use crate::scene::{Scene, user_code};
 use crate::wait::{until, within};
 use crate::watcher::{Item, Watcher};
-use crate::world::World;
+use crate::world::{World, program};
 
 /// How long may a token stay in the clipboard, and a machine under load be late?
 const LENT: Duration = Duration::from_secs(50);
@@ -23,10 +22,9 @@ const LENT: Duration = Duration::from_secs(50);
 pub(crate) fn beside_a_panel(world: &World) -> PathBuf {
     let folder = world.root().join("tmp");
     let (agent, panel) = (folder.join("dagpass-agent"), folder.join("dagpass-panel"));
-    fs::copy(env!("CARGO_BIN_EXE_dagpass-agent"), &agent).unwrap();
+    program::copied(env!("CARGO_BIN_EXE_dagpass-agent"), &agent);
     let script = format!("#!/bin/sh\necho \"$@\" >> '{}/opened'\necho open\n", folder.display());
-    fs::write(&panel, script).unwrap();
-    fs::set_permissions(&panel, fs::Permissions::from_mode(0o755)).unwrap();
+    program::script(&panel, &script);
     agent
 }
 

@@ -3,6 +3,7 @@
 
 mod bus;
 mod process;
+pub(crate) mod program;
 
 use std::cell::RefCell;
 use std::fs;
