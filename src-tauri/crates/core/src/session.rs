@@ -206,9 +206,16 @@ impl StoredSession {
 /// How many past sessions tell how long the next one lasts?
 pub const REMEMBERED_ENDS: usize = 9;
 
+/// How many have to have ended before they tell anything? The middle of fewer could be the one that an
+/// administrator revoked.
+const NEEDED_ENDS: usize = 3;
+
 /// How long sessions last, by those that Ping ended: the middle one of the newest nine, the shorter of
 /// two middle ones. One that an administrator revoked early, or that ended late, does not move it.
 pub fn learned(lasted: &[Duration]) -> Option<Duration> {
+    if lasted.len() < NEEDED_ENDS {
+        return None;
+    }
     let newest = &lasted[lasted.len().saturating_sub(REMEMBERED_ENDS)..];
     let mut sorted = newest.to_vec();
     sorted.sort_unstable();
@@ -223,14 +230,16 @@ mod tests {
     const HOUR: u64 = 3600;
 
     #[test]
-    fn the_middle_of_the_past_tells_and_no_past_tells_nothing() {
+    fn the_middle_of_the_past_tells_and_a_short_past_tells_nothing() {
         let hours = |list: &[u64]| {
             let lasted: Vec<_> = list.iter().map(|n| Duration::from_secs(n * HOUR)).collect();
             learned(&lasted).map(|span| span.as_secs() / HOUR)
         };
         assert_eq!(hours(&[]), None);
-        assert_eq!(hours(&[8]), Some(8));
-        assert_eq!(hours(&[12, 8]), Some(8), "the shorter of two");
+        assert_eq!(hours(&[1]), None, "it may have been revoked");
+        assert_eq!(hours(&[12, 1]), None, "and who knows which of two was?");
+        assert_eq!(hours(&[12, 1, 12]), Some(12), "one was revoked");
+        assert_eq!(hours(&[12, 8, 8, 12]), Some(8), "the shorter of two in the middle");
         assert_eq!(hours(&[12, 1, 12, 12]), Some(12), "one was revoked");
         assert_eq!(hours(&[1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 9, 9]), Some(9), "the newest nine");
     }

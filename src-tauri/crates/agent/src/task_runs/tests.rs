@@ -213,7 +213,10 @@ fn a_broken_file_is_put_aside_and_costs_nothing_else() {
     };
     let runs = stage.runs();
     play(&stage, &runs, "r1", 600);
-    lock(&runs.past).note_end("prod", ended);
+    for day in 0..3 {
+        let ended = EndedSession { ended_at: BEGAN + day * 86_400, ..ended.clone() };
+        lock(&runs.past).note_end("prod", ended);
+    }
     runs.keep();
     fs::write(stage.file("dag-runs.json"), b"{\"version\":1,\"kept\":{\"etl\":[{").unwrap();
     let again = stage.runs();
@@ -238,7 +241,10 @@ fn another_client_s_sessions_teach_nothing() {
         ended_at: BEGAN,
         lasted: 60,
     };
-    lock(&runs.past).note_end("prod", ended);
+    for client_id in ["another", "another", "another", profile.client_id.as_str()] {
+        let ended = EndedSession { client_id: client_id.to_owned(), ..ended.clone() };
+        lock(&runs.past).note_end("prod", ended);
+    }
     assert_eq!(runs.learned(&SessionKey::of("prod"), &profile), None);
 }
 
