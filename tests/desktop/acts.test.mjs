@@ -164,6 +164,8 @@ describe('activity', () => {
     await page.evaluate(() => window.__stage.record({ seq: 399 }));
     await called(page, 'activity', 2);
     await page.locator('[data-record="399"]').waitFor();
+    await page.evaluate(() => window.__stage.emit('missed', null));
+    await called(page, 'activity', 3);
   }));
 
   test('where the agent holds more than was read, a choice is put to it', () => on({ view: 'activity', stage: 'more' }, async (page) => {
@@ -289,6 +291,23 @@ test('trying a connection tells what came of it, and no token', () => on({ view:
   await page.getByRole('button', { name: 'Try warehouse_api' }).nth(1).click();
   assert.deepEqual(await called(page, 'try_it', 2), { what: { connection: 'warehouse_api', env: 'dev' } });
   await page.getByText('profile dev needs you to sign in again').waitFor();
+}));
+
+test('a connection with a sign-in of its own is signed in from its row, and tried again', () => on({ view: 'airflow' }, async (page) => {
+  const row = page.locator('[data-connection="databricks_prod"]');
+  await row.getByRole('button', { name: 'Try databricks_prod' }).click();
+  await row.getByText('Connection databricks_prod is not signed in').waitFor();
+  await row.locator('[data-action="sign-in-code"]').click();
+  assert.deepEqual((await called(page, 'sign_in')).ask, { profile: 'prod', connection: 'databricks_prod', flow: 'device' });
+  assert.equal(await row.locator('[data-code]').textContent(), 'WDJB-MJHT');
+  await row.locator('[data-action="cancel"]').click();
+  assert.deepEqual(await called(page, 'cancel_sign_in'), { profile: 'prod' });
+  await row.getByText('Connection databricks_prod is not signed in').waitFor();
+  await row.locator('[data-action="sign-in-browser"]').click();
+  await row.getByText('Go on in your browser').waitFor();
+  await page.evaluate(() => window.__stage.signIn().tell({ event: 'signed_in', status: window.__stage.profile('prod') }));
+  await row.getByText('Token from the cache').waitFor();
+  await page.getByText('Signed in to databricks_prod as').waitFor();
 }));
 
 test('no module parses markup, and the page has nothing inline', () => {

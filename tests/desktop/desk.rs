@@ -18,6 +18,8 @@ pub(crate) struct Desk {
 const AIRFLOW: &str = "\n[connection.warehouse_api]\nprofile = \"prod\"\nconn-type = \"http\"\n\
     host = \"https://warehouse.corp.example\"\nscopes = [\"warehouse:read\"]\n\
     \n[connection.lake]\nprofile = \"prod\"\nconn-type = \"http\"\nhost = \"https://lake.corp.example\"\n\
+    \n[connection.reports]\nprofile = \"prod\"\nconn-type = \"http\"\n\
+    host = \"https://reports.corp.example\"\nobtain = \"sign-in\"\nscopes = [\"openid\", \"reports:read\"]\n\
     \n[airflow.prod]\nurl = \"https://airflow.corp.example\"\nroles-file = \"airflow-roles.json\"\n";
 const ROLES: &str =
     r#"{"version": 1, "claim": "groups", "roles": {"Data Engineers": ["Op"], "Ops": ["Op"]}}"#;

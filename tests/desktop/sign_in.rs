@@ -81,6 +81,26 @@ fn by_a_code() {
 }
 
 #[test]
+fn of_a_connection_from_its_row() {
+    let desk = Desk::set();
+    let window = desk.window("airflow");
+    recorder::record(&window);
+    let row = "[data-connection=reports]";
+    window.click(&format!("{row} [data-action=try]"));
+    window.click(&format!("{row} [data-action=sign-in-code]"));
+    window.wait_for(&format!("{row} [data-code]"));
+    let shown = window.run("return document.querySelector('[data-code]').dataset.code;");
+    desk.scene.idp.approve(shown.as_str().unwrap());
+    let told = window.wait_for(&format!("{row} .outcome-box.good"));
+    assert!(told.contains("reports:read"), "{told}");
+    let token = desk.scene.world.token(&["--connection", "reports"]).expect("signed in");
+    assert_eq!(desk.scene.idp.call_api(&token), 200);
+    let other = desk.scene.world.token(&[]).expect_err("the profile is another sign-in");
+    assert!(other.stderr.contains("not signed in"), "{}", other.stderr);
+    nothing_crossed(desk, window);
+}
+
+#[test]
 fn a_cancelled_one_leaves_nothing_and_signing_out_revokes() {
     let desk = Desk::set();
     let window = desk.window("sessions");

@@ -64,6 +64,8 @@ mod notices;
 #[cfg(test)]
 mod notifier;
 #[cfg(test)]
+mod own_sign_in;
+#[cfg(test)]
 mod passphrase_store;
 #[cfg(test)]
 mod pasted_callback;

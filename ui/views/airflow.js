@@ -61,7 +61,8 @@ export function mount(section) {
 function connection(one) {
   const what = one.env ? { connection: one.conn_id, env: one.env } : { connection: one.conn_id };
   const place = [one.host && hostOf(one.host), one.port && String(one.port), one.schema, one.login && `login ${one.login}`].filter(Boolean).join(' · ');
-  const { button, outcome } = tried(what, one.conn_id);
+  const own = one.obtain === 'sign-in' && !one.env && { profile: one.profile, connection: one.conn_id };
+  const { button, outcome } = tried(what, one.conn_id, own);
   return h(
     'div',
     { class: 'entry', data: { connection: one.conn_id } },

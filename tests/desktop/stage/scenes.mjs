@@ -51,6 +51,19 @@ export const SCENES = [
     await page.locator('[data-action="compare-roles"]').first().click();
     await page.locator('.differs').waitFor();
   } },
+  { name: 'airflow-code', view: 'airflow', play: async (page) => {
+    const row = page.locator('[data-connection="databricks_prod"]');
+    await row.locator('[data-action="try"]').click();
+    await row.locator('[data-action="sign-in-code"]').click();
+    await row.locator('svg.qr').waitFor();
+    await row.evaluate((node) => node.scrollIntoView());
+  } },
+  { name: 'airflow-signed-out', view: 'airflow', play: async (page) => {
+    const row = page.locator('[data-connection="databricks_prod"]');
+    await row.locator('[data-action="try"]').click();
+    await row.locator('[data-action="sign-in-code"]').waitFor();
+    await row.evaluate((node) => node.scrollIntoView());
+  } },
   { name: 'settings', view: 'settings' },
   { name: 'settings-edit', view: 'settings', play: async (page) => {
     await click('edit-profile')(page);

@@ -13,6 +13,8 @@ const calls = [];
 const all = stage === 'empty' ? [] : records();
 let seq = all.length;
 let state = status(stage);
+/** The connections whose own sign-in has been made. */
+const signedIn = new Set();
 let running = null;
 let login = { enabled: true, how: 'systemd', path: '/home/ada/.config/systemd/user/dagpass-agent.service', available: true };
 
@@ -44,17 +46,22 @@ const ANSWERS = {
     const issuer = ask.kind === 'pingone' ? `https://auth.pingone.${ask.region}/${ask.environment}/as` : ask.kind === 'pingam' ? `${ask.url}/oauth2/realms/root/realms/${ask.realm}` : ask.url;
     return { issuer, authorization_code: true, device_code: ask.kind !== 'issuer', scopes_supported: ['openid', 'profile', 'email', 'groups'], clock_skew: ask.kind === 'issuer' ? 95 : 1 };
   },
-  try_it: ({ what }) => (what.env === 'dev' || what.airflow === 'staging'
+  try_it: ({ what }) => (what.connection === 'databricks_prod' && !signedIn.has(what.connection)
+    ? { ok: false, took_ms: 4, scopes: [], audience: 'not visible', error: { error: 'login_required', error_description: 'connection `databricks_prod` is not signed in', hint: 'run `dagpass login --connection databricks_prod`' } }
+    : what.env === 'dev' || what.airflow === 'staging'
     ? { ok: false, took_ms: 212, scopes: [], audience: 'not visible', error: { error: 'login_required', error_description: 'profile `dev` needs you to sign in again', cause: 'Ping refused the refresh token (invalid_grant)', hint: 'run `dagpass login dev`' } }
     : { ok: true, served: 'cache', expires_at: NOW + 2472, scopes: ['warehouse:read'], audience: ['https://warehouse.corp.example'], fingerprint: '9f2c44c01fa2d7e1', took_ms: 3 }),
   sign_in: ({ ask, channel }) => new Promise((resolve) => {
-    const tell = (event) => channel.onmessage(event);
+    const tell = (event) => {
+      if (event.event === 'signed_in' && ask.connection) signedIn.add(ask.connection);
+      channel.onmessage(event);
+    };
     const end = () => {
       running = null;
       resolve(null);
     };
     running = { profile: ask.profile, tell, end };
-    change(ask.profile, { state: 'signing_in' });
+    if (!ask.connection) change(ask.profile, { state: 'signing_in' });
     if (ask.flow === 'device') tell({ event: 'device', user_code: 'WDJB-MJHT', verification_uri: 'https://auth.pingone.eu/activate', verification_uri_complete: 'https://auth.pingone.eu/activate?user_code=WDJB-MJHT', expires_at: Math.floor(Date.now() / 1000) + 600 });
     else tell({ event: 'browser', url: 'https://auth.pingone.eu/authorize', redirect_uri: 'http://127.0.0.1:21217/callback', opened: true, paste: true, expires_at: Math.floor(Date.now() / 1000) + 300 });
   }),

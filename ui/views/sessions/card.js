@@ -63,7 +63,7 @@ function personOf(who) {
 }
 
 function bodyOf(profile, status, state, flow) {
-  if (state === 'signing_in') return flow.draw(profile);
+  if (state === 'signing_in') return flow.draw();
   const about = mend(profile, status, flow);
   if (!HAS_ENDS.includes(state)) return about;
   const { access_token, refresh_token, session } = profile.horizons;

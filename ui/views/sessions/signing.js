@@ -9,7 +9,8 @@ import { eachSecond, left, now } from '../../time.js';
 import { toast, toastRefusal } from '../../toast.js';
 import { nameOf } from '../../words.js';
 
-export function signing(profile, changed) {
+/** `own` is the connection whose sign-in this is, where it has one of its own. */
+export function signing(profile, changed, own) {
   let run = null;
   let failed = null;
   let turn = 0;
@@ -17,7 +18,7 @@ export function signing(profile, changed) {
   const heard = (mine) => async (event) => {
     if (mine !== turn || !run) return;
     if (event.event === 'note') run.note = event.text;
-    else if (event.event === 'signed_in') return end(`Signed in to ${profile} as ${nameOf(event.status.who) || 'you'}`);
+    else if (event.event === 'signed_in') return end(`Signed in to ${own ?? profile} as ${nameOf(event.status.who) || 'you'}`);
     else if (event.event === 'failed') return fail(event.error);
     else {
       run.step = event;
@@ -53,7 +54,7 @@ export function signing(profile, changed) {
       failed = null;
       changed();
       try {
-        await signIn(profile, choice, heard(mine));
+        await signIn(profile, { ...(own && { connection: own }), ...choice }, heard(mine));
       } catch (refusal) {
         if (mine === turn && run) fail(refusal);
       }
@@ -66,7 +67,7 @@ export function signing(profile, changed) {
       await refresh();
     },
     left: () => timeLeft(run?.step),
-    draw: (status) => drawn(status.name, run),
+    draw: () => drawn(profile, run),
   };
 }
 

@@ -107,6 +107,8 @@ pub struct Subject {
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub name: ProfileName,
+    /// The one connection that this sign-in is for, where it has one of its own (`obtain = "sign-in"`).
+    pub connection: Option<String>,
     pub issuer: Issuer,
     pub client_id: String,
     pub flow: Flow,
@@ -141,10 +143,27 @@ impl Profile {
     /// The claim that carries groups where the profile names no other.
     pub const GROUPS_CLAIM: &'static str = "groups";
 
+    /// What a person types to sign in.
+    pub fn login(&self) -> String {
+        match &self.connection {
+            None => format!("dagpass login {}", self.name),
+            Some(connection) => format!("dagpass login --connection {connection}"),
+        }
+    }
+
+    /// What it is called in a sentence.
+    pub fn called(&self) -> String {
+        match &self.connection {
+            None => format!("profile `{}`", self.name),
+            Some(connection) => format!("connection `{connection}`"),
+        }
+    }
+
     /// A profile with every choice at its default.
     pub fn new(name: &str, issuer: &str, client_id: &str) -> Self {
         Self {
             name: ProfileName::new(name),
+            connection: None,
             issuer: Issuer::new(issuer),
             client_id: client_id.to_owned(),
             flow: Flow::Auto,

@@ -7,17 +7,17 @@ use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
 
 pub fn signed_out(profile: &Profile) -> Refusal {
-    Refusal::new(ErrorCode::LoginRequired, format!("profile `{}` is not signed in", profile.name))
-        .hint(format!("run `dagpass login {}`", profile.name))
+    Refusal::new(ErrorCode::LoginRequired, format!("{} is not signed in", profile.called()))
+        .hint(format!("run `{}`", profile.login()))
 }
 
 pub fn ended(profile: &Profile, why: &EndReason) -> Refusal {
     Refusal::new(
         ErrorCode::LoginRequired,
-        format!("profile `{}` needs you to sign in again", profile.name),
+        format!("{} needs you to sign in again", profile.called()),
     )
     .because(why.sentence())
-    .hint(format!("run `dagpass login {}`", profile.name))
+    .hint(format!("run `{}`", profile.login()))
 }
 
 pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
@@ -39,7 +39,7 @@ pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
             (ErrorCode::KeychainUnavailable, "sign in again: `dagpass login`")
         }
     };
-    Refusal::new(code, format!("the session of profile `{}` cannot be read or kept", profile.name))
+    Refusal::new(code, format!("the session of {} cannot be read or kept", profile.called()))
         .because(failure.to_string())
         .hint(hint)
 }
@@ -69,7 +69,7 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
         }
         TokenFailure::ExpiredToken => {
             Refusal::new(ErrorCode::ExpiredToken, "the code expired before it was used")
-                .hint(format!("run `dagpass login {}` for a new one", profile.name))
+                .hint(format!("run `{}` for a new one", profile.login()))
         }
         TokenFailure::AccessDenied { description } => {
             Refusal::new(ErrorCode::AccessDenied, "the sign-in was refused").because(description)
@@ -109,7 +109,7 @@ fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
 }
 
 fn refused_what(profile: &Profile) -> String {
-    format!("{} refused the request of profile `{}`", profile.issuer.as_str(), profile.name)
+    format!("{} refused the request of {}", profile.issuer.as_str(), profile.called())
 }
 
 fn unreachable(profile: &Profile, cause: &str) -> Refusal {

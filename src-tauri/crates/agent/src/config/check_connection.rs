@@ -224,6 +224,7 @@ fn source(
         }
         RawObtain::SignIn => {
             let mut profile = Profile::clone(&base);
+            profile.connection = Some(id.to_owned());
             if let Some(client_id) = client_id {
                 profile.client_id = client_id.value;
             }

@@ -171,7 +171,7 @@ fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<War
     let view = api.broker.session(key).ok()?;
     let (session, now) = (key.account(), api.clock.now());
     let took = format!("`{dag_id}` took up to {} before", span(past.longest));
-    let login = format!("run `dagpass login {}`", key.profile);
+    let login = view.profile.login();
     let SessionState::Active(active) = &view.state else {
         // Not read yet, or not readable: nothing is known, so nothing is claimed.
         let over = matches!(view.state, SessionState::SignedOut | SessionState::Ended { .. });
@@ -179,7 +179,7 @@ fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<War
             text: format!("{took}, and nobody is signed in to `{session}`"),
             outlook: "signed_out".to_owned(),
             source: "none".to_owned(),
-            hint: Some(login),
+            hint: Some(format!("run `{login}`")),
             session,
             ends_at: None,
         });
@@ -191,7 +191,7 @@ fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<War
         Outlook::Short { left } => (
             "short",
             format!("{took}, and the session `{session}` ends in {} ({source})", span(left)),
-            format!("run `dagpass login {} --fresh`", key.profile),
+            format!("run `{login} --fresh`"),
         ),
         Outlook::Unknown => (
             "unknown",

@@ -120,7 +120,7 @@ impl SignIn<'_> {
                 "the browser did not come back within ten minutes",
             )
             .because(format!("is `{}` registered at Ping?", request.redirect_uri))
-            .hint(format!("run `dagpass login {}`", self.profile.name))),
+            .hint(format!("run `{}`", self.profile.login()))),
         }
     }
 
@@ -269,12 +269,13 @@ impl SignIn<'_> {
         if before.subject != now.subject && !agreed {
             return Err(Refusal::new(
                 ErrorCode::SubjectChanged,
-                format!("another person signed in on profile `{}`", self.profile.name),
+                format!("another person signed in on {}", self.profile.called()),
             )
             .because(format!("it was `{}`, now it is `{}`", before.subject.sub, now.subject.sub))
             .hint(format!(
-                "if that is meant, run `dagpass login {} --accept-subject {}`",
-                self.profile.name, now.subject.sub
+                "if that is meant, run `{} --accept-subject {}`",
+                self.profile.login(),
+                now.subject.sub
             )));
         }
         let same = before.subject == now.subject;
@@ -298,7 +299,7 @@ impl SignIn<'_> {
             TokenFailure::Rejected { error, description } => {
                 Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
                     .because(format!("{error}: {description}"))
-                    .hint(format!("run `dagpass login {}`", self.profile.name))
+                    .hint(format!("run `{}`", self.profile.login()))
             }
             other => refusals::token(self.profile, other),
         }

@@ -82,7 +82,7 @@ fn not_offered(profile: &Profile, grant: &str, instead: &str) -> Refusal {
         format!("{} does not offer {grant}", profile.issuer.as_str()),
     )
     .because("its discovery document names no endpoint for it")
-    .hint(format!("run `dagpass login {} {instead}`", profile.name))
+    .hint(format!("run `{} {instead}`", profile.login()))
 }
 
 #[cfg(test)]
