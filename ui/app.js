@@ -6,18 +6,24 @@ import { current, go, start, VIEWS } from './router.js';
 import { question } from './sheet.js';
 import { begin, known, watch } from './store.js';
 import { CALLS, storeOf } from './words.js';
-import * as activity from './views/activity.js';
-import * as airflow from './views/airflow.js';
-import * as doctor from './views/doctor.js';
-import * as sessions from './views/sessions.js';
-import * as settings from './views/settings.js';
-import * as welcome from './views/welcome.js';
 
-const MODULES = { sessions, activity, airflow, settings, doctor, welcome };
+/** The first view is drawn before the others are read. */
+const MODULES = {
+  sessions: () => import('./views/sessions.js'),
+  activity: () => import('./views/activity.js'),
+  airflow: () => import('./views/airflow.js'),
+  settings: () => import('./views/settings.js'),
+  doctor: () => import('./views/doctor.js'),
+  welcome: () => import('./views/welcome.js'),
+};
+const REST_MS = 200;
 const NAMES = { sessions: 'Sessions', activity: 'Activity', airflow: 'Airflow', settings: 'Settings', doctor: 'Doctor', welcome: 'Welcome' };
 const main = document.getElementById('main');
 const rail = document.querySelector('.rail');
 const mounted = new Map();
+let wanted = null;
+// Which font a system has for code is not for CSS to know.
+document.documentElement.dataset.system = /Windows|Mac/.exec(navigator.userAgent)?.[0].replace('Mac', 'macOS').toLowerCase() ?? 'linux';
 
 const tabs = VIEWS.map((view, at) => h(
   'a',
@@ -29,8 +35,12 @@ const foot = h('div', { class: 'rail-foot' }, standing, h('button', { type: 'but
 fill(rail, h('div', { class: 'brand' }, brand(20), h('span', { class: 'brand-name' }, 'dagpass')), h('div', { class: 'tabs' }, tabs), foot);
 rail.addEventListener('keydown', roam);
 
-function show({ view, params }) {
+async function show({ view, params }) {
   const name = view ?? (known.status && !known.status.profiles.length ? 'welcome' : 'sessions');
+  wanted = name;
+  mark(name);
+  const module = await MODULES[name]();
+  if (wanted !== name) return;
   for (const [other, { section, parts }] of mounted) {
     if (other !== name && !section.hidden) parts.hide?.();
     section.hidden = other !== name;
@@ -38,10 +48,14 @@ function show({ view, params }) {
   if (!mounted.has(name)) {
     const section = h('section', { class: `view ${name}`, data: { view: name }, 'aria-label': NAMES[name] });
     main.append(section);
-    mounted.set(name, { section, parts: MODULES[name].mount(section) });
+    mounted.set(name, { section, parts: module.mount(section) });
+    if (mounted.size === 1) setTimeout(() => Object.values(MODULES).forEach((read) => read()), REST_MS);
   }
   mounted.get(name).parts.show?.(params);
   main.scrollTop = 0;
+}
+
+function mark(name) {
   document.title = `${NAMES[name]} · dagpass`;
   for (const tab of tabs) {
     const here = tab.dataset.view === name;

@@ -53,6 +53,7 @@ pub(crate) fn open(app: &AppHandle, view: View) -> tauri::Result<()> {
         builder = builder.data_directory(folder);
     }
     let window = builder.build()?;
+    draw_plainly(&window)?;
     place::restore(&window, &kept)?;
     let of_event = window.clone();
     window.on_window_event(move |event| {
@@ -61,6 +62,24 @@ pub(crate) fn open(app: &AppHandle, view: View) -> tauri::Result<()> {
             single::release();
         }
     });
+    Ok(())
+}
+
+/// Without the graphics card: a page of text and bars gains nothing by it, and asking for one, or for
+/// what stands in for it, takes longer than drawing the page.
+#[cfg(target_os = "linux")]
+fn draw_plainly(window: &WebviewWindow) -> tauri::Result<()> {
+    use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
+    window.with_webview(|view| {
+        if let Some(settings) = view.inner().settings() {
+            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+        }
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "the other system's may fail")]
+fn draw_plainly(_window: &WebviewWindow) -> tauri::Result<()> {
     Ok(())
 }
 

@@ -26,10 +26,11 @@ const PANEL: &str = "dagpass-panel";
 const TRAY: &str = "dagpass-tray";
 
 /// Which of our crates may name a crate, tests apart? `*` stands for any letters at one end.
-const ONLY: [(&str, &[&str]); 16] = [
+const ONLY: [(&str, &[&str]); 17] = [
     ("tauri*", &[PANEL]),
     ("wry", &[PANEL]),
     ("gtk", &[PANEL]),
+    ("webkit2gtk", &[PANEL]),
     ("tray-icon", &[TRAY]),
     ("tao", &[TRAY]),
     ("muda", &[TRAY]),

@@ -1,11 +1,8 @@
 //! The window, driven as WebDriver has it (W3C), by plain HTTP to WebKitWebDriver: looks, clicks,
-//! waits, takes pictures. Decides nothing about what should be seen.
+//! waits. Decides nothing about what should be seen.
 
 use std::net::TcpListener;
-use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::desk;
@@ -133,8 +130,8 @@ impl Driver {
         panic!("{width}x{height} was asked for, and the page has {}", inner());
     }
 
-    /// A picture of the page, once nothing in it is on its way.
-    pub(crate) fn picture(&self, file: &Path) {
+    /// Until nothing in the page is on its way.
+    pub(crate) fn rest(&self) {
         until("a page at rest", || {
             let busy = self.run("return document.querySelectorAll('[aria-busy=true]').length;");
             (busy == 0).then_some(())
@@ -143,19 +140,11 @@ impl Driver {
             "await document.fonts.ready; await Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished.catch(() => 0)));\
              await new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)));",
         );
-        let picture = self.get("screenshot");
-        let bytes = STANDARD.decode(picture.as_str().unwrap()).unwrap();
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, bytes).unwrap();
     }
 
     /// A library for the tests, which the page's own policy would not let in as a script of the page.
     pub(crate) fn load(&self, library: &str) {
         self.ask("execute/sync", &json!({ "script": library, "args": [] })).unwrap();
-    }
-
-    fn get(&self, route: &str) -> Value {
-        call(&format!("{}/{route}", self.at), "GET", &Value::Null).unwrap()
     }
 
     fn ask(&self, route: &str, body: &Value) -> Result<Value, String> {

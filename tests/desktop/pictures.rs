@@ -28,7 +28,12 @@ fn every_view_is_drawn_in_both_themes_and_two_widths() {
             window.resize(width, height);
             for view in VIEWS {
                 window.view(view);
-                window.picture(&folder().join(format!("{view}-{width}-{theme}.png")));
+                if view == "doctor" {
+                    window.wait_for("[data-check]");
+                }
+                window.rest();
+                let file = folder().join(format!("{view}-{width}-{theme}.png"));
+                desk.screen.picture(desk.screen.panels()[0], &file);
                 let wider = window.run("return document.documentElement.scrollWidth > innerWidth;");
                 assert_eq!(wider, false, "{view} is wider than {width}");
                 reads_well(&window, &format!("{view}, {width}, {theme}"));

@@ -97,6 +97,8 @@ fn of_a_connection_from_its_row() {
     assert_eq!(desk.scene.idp.call_api(&token), 200);
     let other = desk.scene.world.token(&[]).expect_err("the profile is another sign-in");
     assert!(other.stderr.contains("not signed in"), "{}", other.stderr);
+    window.view("activity");
+    window.wait_for("[data-record]");
     nothing_crossed(desk, window);
 }
 

@@ -129,6 +129,8 @@ export function mount(section) {
     if (newest && record.seq > newest + 1) load();
     else soon();
   });
+  // The gap that no later record would show.
+  on('missed', () => loaded && load());
   let was = null;
   watch(({ agent }) => {
     if (agent === was) return;
