@@ -67,7 +67,8 @@ fn pass_on(app: &AppHandle, event: AgentEvent) {
     match event {
         AgentEvent::Status { status } => drop(app.emit("status", status)),
         AgentEvent::Record { record } => drop(app.emit("record", record)),
-        AgentEvent::Missed | AgentEvent::Beat => {}
+        AgentEvent::Missed => drop(app.emit("missed", ())),
+        AgentEvent::Beat => {}
     }
 }
 
