@@ -59,39 +59,40 @@ pub(crate) fn programs(house: &House, target: &str, profile: &str) -> PathBuf {
 }
 
 impl Toolchain {
-    /// cargo with this compiler, for `target`, in a target folder of its own: the everyday build is
-    /// never thrown away.
+    /// cargo with this compiler, for `target`: `test`, and `--examples`, of which there are none, give
+    /// a plain build the standard library and the features of a test build; otherwise all would be
+    /// built twice.
     pub(crate) fn cargo(&self, house: &House, verb: &str, target: &str) -> Shell {
-        Shell::new("cargo")
+        self.started(house, target)
             .words(verb)
-            // `test`, and `--examples`, of which there are none, give a plain build the standard
-            // library and the features of a test build: otherwise all would be built twice.
-            .words("-Zbuild-std=std,panic_abort,test")
-            .words("--locked --lib --bins --examples")
-            .arg("--target")
-            .arg(target)
-            .arg("--target-dir")
-            .arg(&self.build)
+            .words("-Zbuild-std=std,panic_abort,test --locked --lib --bins --examples")
+            .minutes(25)
+    }
+
+    /// The window's program for `target`, by its types: it is not linked, and nothing here could run it.
+    pub(crate) fn window(&self, house: &House, target: &str) -> Shell {
+        self.started(house, target)
+            .words("check -Zbuild-std=std,panic_abort,test --locked --package dagpass-panel")
+            .minutes(15)
+    }
+
+    /// The two programs for `target` as they ship.
+    pub(crate) fn shipped(&self, house: &House, target: &str) -> Shell {
+        self.started(house, target)
+            .words("build --release -Zbuild-std=std,panic_abort --locked --package dagpass --bins")
+            .minutes(40)
+    }
+
+    /// A target folder of its own: the everyday build is never thrown away.
+    fn started(&self, house: &House, target: &str) -> Shell {
+        Shell::new("cargo")
+            .env("CARGO_BUILD_TARGET", target)
+            .env("CARGO_TARGET_DIR", &self.build)
             .env("RUSTC", &self.rustc)
             .env("RUSTDOC", &self.rustdoc)
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_INCREMENTAL", "0")
             .inside(&house.root)
-            .minutes(25)
-    }
-
-    /// The two programs for `target` as they ship.
-    pub(crate) fn shipped(&self, house: &House, target: &str) -> Shell {
-        Shell::new("cargo")
-            .words("build --release -Zbuild-std=std,panic_abort --locked --package dagpass --bins")
-            .arg("--target")
-            .arg(target)
-            .arg("--target-dir")
-            .arg(&self.build)
-            .env("RUSTC", &self.rustc)
-            .env("RUSTC_BOOTSTRAP", "1")
-            .inside(&house.root)
-            .minutes(40)
     }
 
     fn works(&self) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! The headless programs for macOS: type-checked. Nothing is linked and nothing runs, so what passes
+//! The programs for macOS, the window's too: type-checked. Nothing is linked and nothing runs, so what passes
 //! here is "type-checked for macOS", no more.
 
 use crate::Outcome;
@@ -20,10 +20,11 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     };
     let nothing = toolchain.tools.join("no-compiler");
     cross::write_script(&nothing, NO_COMPILER)?;
-    let tools =
-        ["CC", "CXX", "AR"].iter().fold(toolchain.cargo(house, "check", TARGET), |shell, tool| {
+    for checked in [toolchain.cargo(house, "check", TARGET), toolchain.window(house, TARGET)] {
+        let tools = ["CC", "CXX", "AR"].iter().fold(checked, |shell, tool| {
             shell.env(&format!("{tool}_aarch64_apple_darwin"), &nothing)
         });
-    tools.run()?;
+        tools.run()?;
+    }
     Ok(Outcome::Done)
 }
