@@ -59,7 +59,8 @@ fn start() -> Answer<Told> {
     let Some(program) = launch::sandbox_program() else {
         return Err(ErrorReply {
             hint: Some(
-                "run `cargo demo` in the source tree; the packages do not bring it".to_owned(),
+                "the package `dagpass-panel` brings it; in the source tree run `cargo demo`"
+                    .to_owned(),
             ),
             ..reply("not_available", "the sandbox is not installed")
         });

@@ -57,9 +57,14 @@ pub fn panel_program() -> Option<PathBuf> {
     program("dagpass-panel")
 }
 
-/// The stage for people without a tenant, where it is installed.
+/// The stage for people without a tenant, where it is installed: nobody types its name, so a package
+/// keeps it away from the commands.
 pub fn sandbox_program() -> Option<PathBuf> {
-    program("dagpass-sandbox")
+    program("dagpass-sandbox").or_else(|| {
+        let ours = std::env::current_exe().ok()?;
+        let kept = ours.parent()?.parent()?.join("libexec/dagpass/dagpass-sandbox");
+        kept.is_file().then_some(kept)
+    })
 }
 
 fn program(name: &str) -> Option<PathBuf> {

@@ -13,6 +13,7 @@ mod programs;
 mod root;
 mod rpm;
 mod tree;
+mod window;
 
 use std::fs;
 use std::path::PathBuf;

@@ -68,12 +68,13 @@ const DESKTOP: [Package<'static>; 8] = [
     ("dunst", "shows notices there"),
 ];
 
-const PACKAGES: [Package<'static>; 11] = [
+const PACKAGES: [Package<'static>; 12] = [
     ("binutils", "strip, which takes the names of functions out of the programs"),
     ("debootstrap", "a bare Debian to install the .deb into"),
     ("desktop-file-utils", "checks the window's entry in the menu"),
     ("dpkg-dev", "dpkg-shlibdeps, which tells what the programs need"),
     ("gzip", "packs the manual"),
+    ("imagemagick", "convert, which keeps a picture of the installed window"),
     ("lintian", "Debian's own word on a .deb"),
     ("man-db", "finds and shows the manual"),
     ("mandoc", "checks the manual's pages"),

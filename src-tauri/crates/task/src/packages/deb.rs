@@ -15,6 +15,9 @@ pub(super) const MAINTAINER: &str = "The dagpass developers <dagpass@dagpass.dev
 /// What the agent and the command line may need: the C library, in Debian's two packages of it.
 const HEADLESS_NEEDS: [&str; 2] = ["libc6", "libgcc-s1"];
 
+/// Where a package keeps its programs: those that people type, and those that only ours start.
+const PROGRAMS: [&str; 2] = ["usr/bin/", "usr/libexec/"];
+
 /// The package's own revision follows the version.
 pub(super) fn version(issue: &Issue) -> String {
     format!("{}-1", issue.version)
@@ -98,7 +101,8 @@ fn needs(issue: &Issue, tree: &Tree<'_>) -> Result<String, Failure> {
     let control = place.join("debian/control");
     fs::write(&control, "Source: dagpass\n\nPackage: dagpass\nArchitecture: any\n")
         .map_err(|e| Failure::at(&control, &e))?;
-    let programs = tree.files()?.into_iter().filter(|file| file.starts_with("usr/bin/"));
+    let programs = tree.files()?.into_iter();
+    let programs = programs.filter(|file| PROGRAMS.iter().any(|start| file.starts_with(start)));
     let told = programs
         .fold(Shell::new("dpkg-shlibdeps").arg("-O").inside(&place), |shell, program| {
             let mut path = std::ffi::OsString::from("-e");

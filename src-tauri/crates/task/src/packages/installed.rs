@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Issue;
 use super::listing::Listing;
 use super::root::{self, Root};
+use super::{Build, Issue, window};
 use crate::Outcome;
 use crate::house::House;
 use crate::shell::{Failure, Shell, say};
@@ -68,6 +68,10 @@ pub(super) fn run(house: &House, issue: &Issue, made: &[PathBuf]) -> Result<Outc
     };
     debs(&root, &of_kind("deb"))?;
     rpms(&root, issue, &of_kind("rpm"))?;
+    match issue.build {
+        Build::Shipped => window::run(house, issue, &of_kind("deb"))?,
+        Build::Everyday => say(window::LEFT_OUT),
+    }
     Ok(Outcome::Done)
 }
 
@@ -79,7 +83,7 @@ fn debs(root: &Root, debs: &[&Path]) -> Result<(), Failure> {
         let inside = root.folder.join("tmp").join(name);
         std::fs::copy(deb, &inside).map_err(|e| Failure::at(deb, &e))?;
         let place = format!("/tmp/{}", name.to_string_lossy());
-        // The window needs WebKit, which is 230 packages: it is installed without them, and not run.
+        // The window needs WebKit, which is 230 packages: here it is installed without them, and not run.
         let window = place.contains("dagpass-panel");
         let how = if window {
             "dpkg --force-depends -i"

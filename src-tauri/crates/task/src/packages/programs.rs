@@ -17,11 +17,13 @@ pub(super) const SHELLS: [(&str, &str); 4] = [
     ("powershell", "dagpass.ps1"),
 ];
 
+pub(super) const SANDBOX: &str = "dagpass-sandbox";
+
 #[derive(Debug)]
 pub(super) struct Programs {
     /// `dagpass` and `dagpass-agent`, and what they print about themselves.
     pub(super) folder: PathBuf,
-    /// The window, where it was built.
+    /// The window, where it was built; the sandbox, which it starts, lies beside it.
     pub(super) panel: Option<PathBuf>,
 }
 
@@ -48,6 +50,9 @@ impl Programs {
         if window {
             let how = if issue.build == Build::Shipped { "--release" } else { "" };
             cargo(&format!("build {how} --locked --package dagpass-panel --bins")).run()?;
+            if issue.build == Build::Shipped {
+                cargo("build --release --locked --package dagpass-sandbox --bins").run()?;
+            }
         }
         let folder = issue.work.join("programs");
         emptied(&folder)?;
@@ -57,6 +62,7 @@ impl Programs {
         let panel = window.then(|| folder.join("dagpass-panel"));
         if let Some(panel) = &panel {
             stripped(&from.join("dagpass-panel"), panel)?;
+            stripped(&from.join(SANDBOX), &folder.join(SANDBOX))?;
         }
         let programs = Self { folder, panel };
         programs.print_themselves(issue)?;

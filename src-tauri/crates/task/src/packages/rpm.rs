@@ -13,10 +13,11 @@ use crate::shell::{Failure, Shell};
 const RELEASE: &str = "1";
 
 /// The folders that are there before any package is; all others go with the last package that has them.
-const ALWAYS_THERE: [&str; 8] = [
+const ALWAYS_THERE: [&str; 9] = [
     "usr",
     "usr/bin",
     "usr/lib",
+    "usr/libexec",
     "usr/share",
     "usr/share/doc",
     "usr/share/man",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::Issue;
-use super::programs::{Programs, SHELLS, emptied, file_of, listed};
+use super::programs::{Programs, SANDBOX, SHELLS, emptied, file_of, listed};
 use crate::house::House;
 use crate::shell::{Failure, Shell};
 
@@ -53,7 +53,8 @@ impl Package {
             Self::Panel => {
                 "Shows who is signed in and until when, which tokens were handed out over the\n\
                  day and to whom, what Airflow gets, the settings and what is wrong. Holds no\n\
-                 token: the agent does, and this window is gone when it is closed."
+                 token: the agent does, and this window is gone when it is closed. Brings a\n\
+                 sandbox, a Ping look-alike on this machine, to try it without a tenant."
             }
         }
     }
@@ -125,6 +126,8 @@ impl Tree<'_> {
             return Err(Failure::new("the window was not built"));
         };
         self.copy(panel, "usr/bin/dagpass-panel", 0o755)?;
+        let sandbox = programs.folder.join(SANDBOX);
+        self.copy(&sandbox, &format!("usr/libexec/dagpass/{SANDBOX}"), 0o755)?;
         self.ours("dagpass-panel.desktop", "usr/share/applications/dagpass-panel.desktop")?;
         let about = "dev.dagpass.panel.metainfo.xml";
         self.ours(about, &format!("usr/share/metainfo/{about}"))?;
