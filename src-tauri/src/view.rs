@@ -65,11 +65,17 @@ pub(crate) fn open(app: &AppHandle, view: View) -> tauri::Result<()> {
     Ok(())
 }
 
-/// Without the graphics card: a page of text and bars gains nothing by it, and asking for one, or for
-/// what stands in for it, takes longer than drawing the page.
+/// Without the graphics card, under X11: a page of text and bars gains nothing by it, and asking for
+/// one, or for what stands in for it, takes longer than drawing the page. Wayland's windows stay empty
+/// without it.
 #[cfg(target_os = "linux")]
 fn draw_plainly(window: &WebviewWindow) -> tauri::Result<()> {
+    use gtk::prelude::ObjectExt as _;
     use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
+    let display = gtk::gdk::Display::default();
+    if display.is_none_or(|display| display.type_().name() != "GdkX11Display") {
+        return Ok(());
+    }
     window.with_webview(|view| {
         if let Some(settings) = view.inner().settings() {
             settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
