@@ -55,6 +55,8 @@ mod wait;
 #[expect(dead_code, reason = "the rest is for the end-to-end tests")]
 mod watcher;
 #[cfg(test)]
+mod wayland;
+#[cfg(test)]
 #[path = "../e2e/world/mod.rs"]
 #[expect(dead_code, reason = "the rest is for the end-to-end tests")]
 mod world;

@@ -6,7 +6,9 @@ use crate::house::House;
 use crate::idp;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell};
-use crate::test;
+use crate::{macos, test, windows};
+
+pub(crate) const ELSEWHERE_ADDS: &str = "the window's program for Windows and macOS, by its types";
 
 /// The view's own tests, and the window's.
 const VIEW: &str = "tests/desktop";
@@ -28,6 +30,14 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     cargo("test --package dagpass-panel --lib --locked").run()?;
     cargo("test --test desktop --locked -- --test-threads 1 --nocapture").run()?;
     Ok(Outcome::Done)
+}
+
+/// The window for the systems that cannot show it here: type-checked, no more.
+pub(crate) fn elsewhere(house: &House) -> Result<Outcome, Failure> {
+    match (windows::window(house)?, macos::window(house)?) {
+        (Outcome::Done, Outcome::Done) => Ok(Outcome::Done),
+        (Outcome::Skipped(why), _) | (_, Outcome::Skipped(why)) => Ok(Outcome::Skipped(why)),
+    }
 }
 
 /// Why the window cannot be built here, where it cannot.

@@ -7,7 +7,7 @@ use crate::{
     release, setup, test, verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 22] = [
+const VERBS: [(&str, Verb, &str); 23] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
     ("live", demo::live::run, "the Airflow provider with the real agent, and its figures"),
@@ -28,6 +28,7 @@ const VERBS: [(&str, Verb, &str); 22] = [
         desktop::run,
         "the window and the tray on a screen of their own, and their figures",
     ),
+    ("window-r", desktop::elsewhere, "type-check the window's program for Windows and macOS"),
     ("bench", bench::run, "figures of the optimised build, beside Debian's oidc-agent"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
     ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),

@@ -1,10 +1,10 @@
-//! The programs for macOS, the window's too: type-checked. Nothing is linked and nothing runs, so what passes
+//! The programs for macOS: type-checked. Nothing is linked and nothing runs, so what passes
 //! here is "type-checked for macOS", no more.
 
 use crate::Outcome;
-use crate::cross;
+use crate::cross::{self, Toolchain};
 use crate::house::House;
-use crate::shell::Failure;
+use crate::shell::{Failure, Shell};
 
 const TARGET: &str = "aarch64-apple-darwin";
 const NO_COMPILER: &str = include_str!("../cross/no-compiler.sh");
@@ -12,6 +12,15 @@ const NO_COMPILER: &str = include_str!("../cross/no-compiler.sh");
 pub(crate) const LEFT_OUT: &str = "a real macOS: its code is type-checked, nothing of it runs";
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    checked(house, |toolchain| toolchain.cargo(house, "check", TARGET))
+}
+
+/// The window's program too.
+pub(crate) fn window(house: &House) -> Result<Outcome, Failure> {
+    checked(house, |toolchain| toolchain.window(house, TARGET))
+}
+
+fn checked(house: &House, check: impl Fn(&Toolchain) -> Shell) -> Result<Outcome, Failure> {
     if let Some(why) = cross::missing() {
         return Ok(Outcome::Skipped(format!("macOS: {why}")));
     }
@@ -20,11 +29,9 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     };
     let nothing = toolchain.tools.join("no-compiler");
     cross::write_script(&nothing, NO_COMPILER)?;
-    for checked in [toolchain.cargo(house, "check", TARGET), toolchain.window(house, TARGET)] {
-        let tools = ["CC", "CXX", "AR"].iter().fold(checked, |shell, tool| {
-            shell.env(&format!("{tool}_aarch64_apple_darwin"), &nothing)
-        });
-        tools.run()?;
-    }
+    let tools = ["CC", "CXX", "AR"].iter().fold(check(&toolchain), |shell, tool| {
+        shell.env(&format!("{tool}_aarch64_apple_darwin"), &nothing)
+    });
+    tools.run()?;
     Ok(Outcome::Done)
 }

@@ -57,7 +57,7 @@ const CROSS: [Package<'static>; 7] = [
     ("imagemagick", "takes pictures of it"),
 ];
 
-const DESKTOP: [Package<'static>; 8] = [
+const DESKTOP: [Package<'static>; 9] = [
     ("libwebkit2gtk-4.1-dev", "the window is a web view: WebKit, GTK and their headers"),
     ("webkit2gtk-driver", "WebKitWebDriver, which drives the window in the tests"),
     ("xvfb", "a screen that nobody sees"),
@@ -66,6 +66,7 @@ const DESKTOP: [Package<'static>; 8] = [
     ("xdotool", "clicks on that screen"),
     ("imagemagick", "takes pictures of it"),
     ("dunst", "shows notices there"),
+    ("weston", "the same screen by Wayland"),
 ];
 
 const PACKAGES: [Package<'static>; 12] = [
