@@ -99,7 +99,8 @@ fn metadata(more: &[&str]) -> Value {
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{said}\n`cargo fetch --locked` once gets what is missing");
     serde_json::from_slice(&told.stdout).unwrap()
 }
 

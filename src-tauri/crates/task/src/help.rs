@@ -28,7 +28,7 @@ const VERBS: [(&str, Verb, &str); 23] = [
         desktop::run,
         "the window and the tray on a screen of their own, and their figures",
     ),
-    ("window-r", desktop::elsewhere, "type-check the window's program for Windows and macOS"),
+    ("elsewhere", desktop::elsewhere, "type-check the window's program for Windows and macOS"),
     ("bench", bench::run, "figures of the optimised build, beside Debian's oidc-agent"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
     ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),

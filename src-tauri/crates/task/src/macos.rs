@@ -1,4 +1,4 @@
-//! The programs for macOS: type-checked. Nothing is linked and nothing runs, so what passes
+//! The headless programs for macOS: type-checked. Nothing is linked and nothing runs, so what passes
 //! here is "type-checked for macOS", no more.
 
 use crate::Outcome;
@@ -15,7 +15,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     checked(house, |toolchain| toolchain.cargo(house, "check", TARGET))
 }
 
-/// The window's program too.
+/// The window's program, as far.
 pub(crate) fn window(house: &House) -> Result<Outcome, Failure> {
     checked(house, |toolchain| toolchain.window(house, TARGET))
 }

@@ -36,7 +36,7 @@ const LEFT_OUT: [&str; 3] = [deny::LEFT_OUT, windows::LEFT_OUT, macos::LEFT_OUT]
 /// What is too long for every day.
 const RELEASE_STEPS: [(&str, Verb, &str); 5] = [
     ("long-300", demo::long::run, demo::long::ADDS),
-    ("window-r", desktop::elsewhere, desktop::ELSEWHERE_ADDS),
+    ("elsewhere", desktop::elsewhere, desktop::ELSEWHERE_ADDS),
     ("release", release::run, release::ADDS),
     ("packages-r", packages::shipped, packages::ADDS),
     ("bench", bench::run, bench::ADDS),
