@@ -117,6 +117,11 @@ watch(({ status, agent, about }) => {
 
 on('go', ({ view }) => go(view));
 start(show);
-begin().then(() => {
+// With no view asked for, whoever has no profile is welcomed as soon as the agent has told.
+let told = false;
+watch(({ status }) => {
+  if (told || !status) return;
+  told = true;
   if (!current().view) show(current());
 });
+begin();

@@ -40,7 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(why) => return line::fail(1, &why),
     };
     let ended = match view::desktop() {
-        Ok(()) => window(claim, asked.unwrap_or(View::Sessions)),
+        Ok(()) => window(claim, asked),
         Err(why) => Err(why),
     };
     single::release();
@@ -51,7 +51,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn window(claim: Claim, first: View) -> Result<i32, String> {
+fn window(claim: Claim, first: Option<View>) -> Result<i32, String> {
     let builder = tauri::Builder::default().invoke_handler(tauri::generate_handler![
         commands::about::about,
         commands::about::copy,

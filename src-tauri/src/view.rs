@@ -33,8 +33,10 @@ pub(crate) fn desktop() -> Result<(), String> {
     Ok(())
 }
 
-pub(crate) fn open(app: &AppHandle, view: View) -> tauri::Result<()> {
-    let page = WebviewUrl::App(format!("index.html#/{view}").into());
+/// With no view asked for the page chooses: a welcome, where there is no profile yet.
+pub(crate) fn open(app: &AppHandle, view: Option<View>) -> tauri::Result<()> {
+    let fragment = view.map(|view| format!("#/{view}")).unwrap_or_default();
+    let page = WebviewUrl::App(format!("index.html{fragment}").into());
     let kept = place::kept();
     let mut builder = WebviewWindowBuilder::new(app, LABEL, page)
         .title("dagpass")

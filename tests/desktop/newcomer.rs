@@ -34,9 +34,11 @@ fn the_sandbox_takes_a_newcomer_from_nothing_to_signed_in() {
     let world = World::new();
     let screen = Screen::start(&world);
     world.configure("# mine\n");
-    world.start_agent();
     let window = Driver::open(&world, &[], &[]);
-    assert_eq!(window.invoke("start_sandbox", &json!({})), Ok(Value::Null));
+    window.click("[data-action=start-agent]");
+    window.wait_for("section[data-view=welcome]");
+    window.click("[data-action=sandbox]");
+    window.wait_for("section[data-view=sessions] [data-profile=sandbox] [data-action=sign-out]");
     let status = window.invoke("status", &json!({})).unwrap();
     assert_eq!(status["profiles"][0]["name"], "sandbox");
     assert_eq!(status["profiles"][0]["state"], "signed_in");
@@ -50,5 +52,6 @@ fn the_sandbox_takes_a_newcomer_from_nothing_to_signed_in() {
     assert_eq!(again["profiles"][0]["issuer"], issuer);
     window.close();
     screen.sync();
+    world.api("POST", "/v1/agent/stop", &json!({}));
     world.close();
 }

@@ -1,6 +1,6 @@
 //! The window from its package, as a newcomer meets it: installed with WebKit into a bare Debian, opened
-//! on a screen that nobody sees, and "Try it without a tenant" clicked. Ends with a token from the
-//! sandbox, and with a picture.
+//! on a screen that nobody sees, and two clicks: start the agent, and "Try it without a tenant". Ends
+//! with a token from the sandbox, and with a picture.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,7 +18,7 @@ pub(super) const LEFT_OUT: &str = "left out: the window is not run from its pack
 /// What the try needs beside the packages themselves.
 const STAGE: &str = "webkit2gtk-driver xvfb curl";
 
-/// The person's part: a screen, the window, one click; by WebDriver, as the tests of the window do.
+/// The person's part: a screen, the window, two clicks; by WebDriver, as the tests of the window do.
 const TRIED: &str = r#"
 export NO_AT_BRIDGE=1 LIBGL_ALWAYS_SOFTWARE=1 TAURI_WEBVIEW_AUTOMATION=true
 mkdir -p .config/dagpass
@@ -33,8 +33,12 @@ WebKitWebDriver --port=$port &
 until curl -sf http://127.0.0.1:$port/status >/dev/null; do sleep 0.1; done
 ask() { curl -sf -X "$1" -H 'content-type: application/json' ${3:+-d "$3"} "http://127.0.0.1:$port/session$2"; }
 session=$(ask POST '' '{"capabilities":{"alwaysMatch":{"webkitgtk:browserOptions":{"binary":"/usr/bin/dagpass-panel","args":[]}}}}' | grep -o '"sessionId":"[^"]*' | cut -d '"' -f 4)
-find='{"using":"css selector","value":"[data-action=sandbox]"}'
-until button=$(ask POST /$session/element "$find" | grep -o '"element-[^"]*":"[^"]*' | cut -d '"' -f 4) && ask POST /$session/element/$button/click '{}'; do sleep 0.3; done
+click() {
+    find="{\"using\":\"css selector\",\"value\":\"[data-action=$1]\"}"
+    until button=$(ask POST /$session/element "$find" | grep -o '"element-[^"]*":"[^"]*' | cut -d '"' -f 4) && ask POST /$session/element/$button/click '{}'; do sleep 0.3; done
+}
+click start-agent
+click sandbox
 until dagpass status --json | grep -q '"signed_in"'; do sleep 0.3; done
 dagpass token sandbox | wc -c
 sleep 2
