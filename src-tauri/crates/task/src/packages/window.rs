@@ -15,8 +15,8 @@ use crate::shell::{Failure, Shell, say};
 pub(super) const LEFT_OUT: &str = "left out: the window is not run from its package, for which WebKit's 230 packages are fetched \
      (`cargo task packages --release` does)";
 
-/// What the try needs beside the packages themselves.
-const STAGE: &str = "webkit2gtk-driver xvfb curl";
+/// What the try needs beside the packages themselves; the first is what `apt-get` installs unasked.
+const STAGE: &str = "ca-certificates webkit2gtk-driver xvfb curl";
 
 /// The person's part: a screen, the window, two clicks; by WebDriver, as the tests of the window do.
 const TRIED: &str = r#"
