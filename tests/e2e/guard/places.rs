@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use super::{CONFIG, Door};
-use crate::world::World;
+use crate::world::{Process, World};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -62,6 +62,36 @@ fn s18_a_fixed_port_that_is_taken_is_an_error_naming_the_holder() {
     world.keep("dagpass-agent", ended);
     world.secret("nothing was handed out", "no-secret-in-this-world");
     world.close();
+}
+
+#[test]
+fn s18_the_port_of_an_agent_that_was_killed_may_be_anybody_s_and_is_told_nothing() {
+    if !rustix::process::getuid().is_root() {
+        println!("skipped: becoming another user takes root");
+        return;
+    }
+    let door = Door::open();
+    let file = door.world.socket().with_file_name("endpoint.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let endpoint: serde_json::Value = serde_json::from_str(&text).unwrap();
+    door.world.kill_agent();
+    let script = "import socket,sys\ns=socket.socket()\n\
+        s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\n\
+        s.bind(('127.0.0.1',int(sys.argv[1])))\ns.listen()\nprint('listens',flush=True)\n\
+        c,_=s.accept()\nprint('got',len(c.recv(9)),flush=True)\n";
+    let mut stranger = door.world.command("/usr/bin/python3");
+    stranger.args(["-c", script, &endpoint["port"].to_string()]).current_dir("/");
+    stranger.uid(65_534).gid(65_534);
+    let mut stranger = Process::spawn("a stranger", &mut stranger);
+    stranger.stdout.wait_for("the port", |text| text.contains("listens").then_some(()));
+    let ended = door.world.cli(&["agent", "status"]);
+    let ended = ended.expect(7);
+    assert!(ended.stderr.contains("no agent is running"), "{}", ended.stderr);
+    let said = stranger.ended().stdout;
+    assert!(said.contains("got 0"), "{said}");
+    door.world.start_agent();
+    door.world.cli(&["agent", "status"]).expect(0);
+    door.world.close();
 }
 
 #[test]

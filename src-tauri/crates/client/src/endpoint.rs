@@ -185,8 +185,13 @@ impl Agent {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port));
         let stream = TcpStream::connect_timeout(&address, left(until)?)?;
         if !system::listener_is_ours(&endpoint)? {
-            let why = "the port it names is another user's".to_owned();
-            return Err(untrusted(why));
+            // Left behind by an agent that was killed: its port is somebody's now who is told nothing.
+            // Where TCP is the only way, that is the answer; else there is simply no agent.
+            return Err(if self.tcp_only {
+                untrusted("the port it names is another user's".to_owned())
+            } else {
+                ClientError::Io(ErrorKind::ConnectionRefused.into())
+            });
         }
         stream.set_nodelay(true)?;
         let capability = match &self.capability {

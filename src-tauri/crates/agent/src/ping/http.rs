@@ -173,7 +173,14 @@ fn build(network: &Network, direct: bool) -> Result<Client, TokenFailure> {
         builder = builder.proxy(proxy.no_proxy(except));
     }
     builder.build().map_err(|error| {
-        misconfigured("config_invalid", format!("no TLS client can be made: {}", chain(&error)))
+        let cause = chain(&error);
+        // A bare Debian or container has none.
+        let needed = if cause.contains("No CA certificates") {
+            "install `ca-certificates`, or name a `ca-file` in the profile: "
+        } else {
+            ""
+        };
+        misconfigured("config_invalid", format!("{needed}no TLS client can be made: {cause}"))
     })
 }
 
