@@ -22,8 +22,8 @@ const main = document.getElementById('main');
 const rail = document.querySelector('.rail');
 const mounted = new Map();
 let wanted = null;
-// Which font a system has for code is not for CSS to know.
-document.documentElement.dataset.system = /Windows|Mac/.exec(navigator.userAgent)?.[0].replace('Mac', 'macOS').toLowerCase() ?? 'linux';
+// Which fonts there are for code depends on the system, which CSS does not know.
+document.documentElement.dataset.system = navigator.userAgent.includes('Windows') ? 'windows' : navigator.userAgent.includes('Macintosh') ? 'macos' : 'linux';
 
 const tabs = VIEWS.map((view, at) => h(
   'a',

@@ -55,6 +55,7 @@ pub(crate) fn open(app: &AppHandle, view: Option<View>) -> tauri::Result<()> {
         builder = builder.data_directory(folder);
     }
     let window = builder.build()?;
+    #[cfg(target_os = "linux")]
     draw_plainly(&window)?;
     place::restore(&window, &kept)?;
     let of_event = window.clone();
@@ -83,12 +84,6 @@ fn draw_plainly(window: &WebviewWindow) -> tauri::Result<()> {
             settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
         }
     })
-}
-
-#[cfg(not(target_os = "linux"))]
-#[expect(clippy::unnecessary_wraps, reason = "the other system's may fail")]
-fn draw_plainly(_window: &WebviewWindow) -> tauri::Result<()> {
-    Ok(())
 }
 
 /// Brings the window to the front, and tells its page where to go.

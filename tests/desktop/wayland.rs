@@ -32,13 +32,13 @@ fn the_window_is_drawn_under_wayland() {
     world.set("NO_AT_BRIDGE", "1");
     let mut panel = Process::spawn("dagpass-panel", &mut world.command(program()));
     panel.stdout.wait_for("word that it is open", |text| text.contains("open").then_some(()));
-    until("a drawn page", || screen(&world).contains(INK).then_some(()));
+    until("a drawn page", || colours(&world).contains(INK).then_some(()));
     panel.kill();
     world.close();
 }
 
 /// The colours of a picture of the screen; none where none could be taken.
-fn screen(world: &World) -> String {
+fn colours(world: &World) -> String {
     let folder = world.root().join("tmp/wayland");
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).unwrap();

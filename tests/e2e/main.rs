@@ -60,6 +60,8 @@ mod many_callers;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod no_certificates;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod notifier;

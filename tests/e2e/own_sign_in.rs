@@ -1,14 +1,11 @@
 //! Fact: a connection with a sign-in of its own says by itself how to sign in, gets a token with its own
 //! scopes, and leaves the profile's session as it was, at sign-in and at the end of either.
 
-use std::process::Stdio;
-
 use serde_json::json;
 
 use crate::idp::{Family, Setting};
-use crate::scene::{Scene, user_code};
+use crate::scene::Scene;
 use crate::wait::until;
-use crate::world::Process;
 
 const MORE: &str = "\n[connection.reports]\nconn-type = \"http\"\nhost = \"https://reports.example\"\n\
     obtain = \"sign-in\"\nscopes = [\"openid\", \"reports:read\"]\n";
@@ -21,7 +18,7 @@ fn a_connection_of_its_own_is_signed_in_by_its_own_command() {
     let hint = "dagpass login --connection reports";
     assert!(refused.stderr.contains(&format!("hint: run `{hint}`")), "{}", refused.stderr);
 
-    sign_in(&scene, hint);
+    scene.sign_in_by(hint);
     let reply = scene.ask(&json!({ "connection": "reports" })).json();
     scene.world.secret("access token", reply["access_token"].as_str().unwrap());
     assert_eq!(reply["scope"], "openid reports:read", "the whole grant of its own sign-in");
@@ -37,14 +34,4 @@ fn a_connection_of_its_own_is_signed_in_by_its_own_command() {
     assert!(ended.stderr.contains("connection `reports` needs you to sign in again"), "{ended:?}");
     assert!(ended.stderr.contains(&format!("hint: run `{hint}`")), "{ended:?}");
     scene.close();
-}
-
-/// What the hint says, word by word, with a code.
-fn sign_in(scene: &Scene, hint: &str) {
-    let mut command = scene.world.command(env!("CARGO_BIN_EXE_dagpass"));
-    command.args(hint.split(' ').skip(1)).arg("--device").stdin(Stdio::null());
-    let mut login = Process::spawn(hint, &mut command);
-    let code = login.stderr.wait_for("user code", user_code);
-    scene.idp.approve(&code);
-    login.ended().expect(0);
 }

@@ -44,9 +44,14 @@ impl Scene {
 
     /// `dagpass login --device`, approved by a person elsewhere.
     pub(crate) fn sign_in(&self) -> Ended {
+        self.sign_in_by("dagpass login")
+    }
+
+    /// The same by another `dagpass login …`, as a hint may name it.
+    pub(crate) fn sign_in_by(&self, line: &str) -> Ended {
         let mut command = self.world.command(env!("CARGO_BIN_EXE_dagpass"));
-        command.args(["login", "--device"]).stdin(Stdio::null());
-        let mut login = crate::world::Process::spawn("dagpass login --device", &mut command);
+        command.args(line.split(' ').skip(1)).arg("--device").stdin(Stdio::null());
+        let mut login = crate::world::Process::spawn(line, &mut command);
         let code = login.stderr.wait_for("user code", user_code);
         self.idp.approve(&code);
         let ended = login.ended();

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use super::{CONFIG, Door};
 use crate::world::{Process, World};
@@ -64,6 +65,13 @@ fn s18_a_fixed_port_that_is_taken_is_an_error_naming_the_holder() {
     world.close();
 }
 
+/// Another user, who does in Python what `script` says with one argument.
+fn stranger(door: &Door, script: &str, argument: &Path) -> Command {
+    let mut stranger = door.world.command("/usr/bin/python3");
+    stranger.args(["-c", script]).arg(argument).current_dir("/").uid(65_534).gid(65_534);
+    stranger
+}
+
 #[test]
 fn s18_the_port_of_an_agent_that_was_killed_may_be_anybody_s_and_is_told_nothing() {
     if !rustix::process::getuid().is_root() {
@@ -74,18 +82,15 @@ fn s18_the_port_of_an_agent_that_was_killed_may_be_anybody_s_and_is_told_nothing
     let file = door.world.socket().with_file_name("endpoint.json");
     let text = std::fs::read_to_string(&file).unwrap();
     let endpoint: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let port = endpoint["port"].to_string();
     door.world.kill_agent();
     let script = "import socket,sys\ns=socket.socket()\n\
         s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\n\
         s.bind(('127.0.0.1',int(sys.argv[1])))\ns.listen()\nprint('listens',flush=True)\n\
         c,_=s.accept()\nprint('got',len(c.recv(9)),flush=True)\n";
-    let mut stranger = door.world.command("/usr/bin/python3");
-    stranger.args(["-c", script, &endpoint["port"].to_string()]).current_dir("/");
-    stranger.uid(65_534).gid(65_534);
-    let mut stranger = Process::spawn("a stranger", &mut stranger);
+    let mut stranger = Process::spawn("a stranger", &mut stranger(&door, script, port.as_ref()));
     stranger.stdout.wait_for("the port", |text| text.contains("listens").then_some(()));
-    let ended = door.world.cli(&["agent", "status"]);
-    let ended = ended.expect(7);
+    let ended = door.world.cli(&["agent", "status"]).expect(7);
     assert!(ended.stderr.contains("no agent is running"), "{}", ended.stderr);
     let said = stranger.ended().stdout;
     assert!(said.contains("got 0"), "{said}");
@@ -125,9 +130,7 @@ fn s22_another_user_on_the_socket_gets_no_byte_and_is_on_the_record() {
     let script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
         try:\n s.sendall(b'GET /v1/status HTTP/1.1\\r\\nhost: localhost\\r\\nsec-dagpass: 1\\r\\n\\r\\n')\n print(len(s.recv(9)))\n\
         except (BrokenPipeError, ConnectionResetError):\n print(0)\n";
-    let mut stranger = door.world.command("/usr/bin/python3");
-    stranger.args(["-c", script]).arg(&socket).current_dir("/").uid(65_534).gid(65_534);
-    let output = stranger.output().unwrap();
+    let output = stranger(&door, script, &socket).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said.trim(), "0", "{}", String::from_utf8_lossy(&output.stderr));
     let ledger = std::fs::read_to_string(door.world.state().join("ledger.jsonl")).unwrap();

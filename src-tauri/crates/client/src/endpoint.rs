@@ -185,8 +185,8 @@ impl Agent {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port));
         let stream = TcpStream::connect_timeout(&address, left(until)?)?;
         if !system::listener_is_ours(&endpoint)? {
-            // Left behind by an agent that was killed: its port is somebody's now who is told nothing.
-            // Where TCP is the only way, that is the answer; else there is simply no agent.
+            // The file outlived its agent, and another user has the port by now: nothing is sent there.
+            // No socket answered either, so no agent runs; where TCP is the only way, nobody looked.
             return Err(if self.tcp_only {
                 untrusted("the port it names is another user's".to_owned())
             } else {

@@ -22,18 +22,12 @@ pub(crate) struct Toolchain {
     pub(crate) tools: PathBuf,
 }
 
-/// Why this machine cannot build for other systems, where it cannot.
-pub(crate) fn missing() -> Option<String> {
-    if (OS, ARCH) == ("linux", "x86_64") && has("apt-get") {
-        return None;
-    }
-    Some(format!("needs the compiler that Debian packages for x86_64; this is {OS} on {ARCH}"))
-}
-
-/// Unpacks the compiler where it is not there yet.
-pub(crate) fn toolchain(house: &House) -> Result<Option<Toolchain>, Failure> {
-    if missing().is_some() {
-        return Ok(None);
+/// The compiler, unpacked where it is not there yet; or why this machine cannot have it.
+pub(crate) fn toolchain(house: &House) -> Result<Result<Toolchain, String>, Failure> {
+    if (OS, ARCH) != ("linux", "x86_64") || !has("apt-get") {
+        return Ok(Err(format!(
+            "needs the compiler that Debian packages for x86_64; this is {OS} on {ARCH}"
+        )));
     }
     let tools = house.target.join("cross/tools");
     let toolchain = Toolchain {
@@ -50,7 +44,7 @@ pub(crate) fn toolchain(house: &House) -> Result<Option<Toolchain>, Failure> {
         toolchain.works()?;
         write(&whole, "")?;
     }
-    Ok(Some(toolchain))
+    Ok(Ok(toolchain))
 }
 
 /// Where the programs for `target` lie once they are built.

@@ -21,11 +21,9 @@ pub(crate) fn window(house: &House) -> Result<Outcome, Failure> {
 }
 
 fn checked(house: &House, check: impl Fn(&Toolchain) -> Shell) -> Result<Outcome, Failure> {
-    if let Some(why) = cross::missing() {
-        return Ok(Outcome::Skipped(format!("macOS: {why}")));
-    }
-    let Some(toolchain) = cross::toolchain(house)? else {
-        return Ok(Outcome::Skipped("macOS: no compiler for it here".to_owned()));
+    let toolchain = match cross::toolchain(house)? {
+        Ok(toolchain) => toolchain,
+        Err(why) => return Ok(Outcome::Skipped(format!("macOS: {why}"))),
     };
     let nothing = toolchain.tools.join("no-compiler");
     cross::write_script(&nothing, NO_COMPILER)?;

@@ -18,12 +18,9 @@ pub(crate) const LEFT_OUT: &str =
     "a real Windows: Wine stands for it; a private CA is verified on real machines only";
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
-    if let Some(why) = cross::missing() {
-        return Ok(Outcome::Skipped(format!("Windows: {why}")));
-    }
-    setup::packages(For::Cross)?;
-    let Some(toolchain) = cross::toolchain(house)? else {
-        return Ok(Outcome::Skipped("Windows: no compiler for it here".to_owned()));
+    let toolchain = match ready(house)? {
+        Ok(toolchain) => toolchain,
+        Err(why) => return Ok(Outcome::Skipped(format!("Windows: {why}"))),
     };
     let prefix = Prefix::made(house)?;
     toolchain.cargo(house, "build", TARGET).run()?;
@@ -35,25 +32,17 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
 
 /// The window's program, by its types: Wine has no WebView that could show it.
 pub(crate) fn window(house: &House) -> Result<Outcome, Failure> {
-    if let Some(why) = cross::missing() {
-        return Ok(Outcome::Skipped(format!("the window for Windows: {why}")));
+    match ready(house)? {
+        Ok(toolchain) => toolchain.window(house, TARGET).run().map(|()| Outcome::Done),
+        Err(why) => Ok(Outcome::Skipped(format!("the window for Windows: {why}"))),
     }
-    setup::packages(For::Cross)?;
-    let Some(toolchain) = cross::toolchain(house)? else {
-        return Ok(Outcome::Skipped("the window for Windows: no compiler for it here".to_owned()));
-    };
-    toolchain.window(house, TARGET).run()?;
-    Ok(Outcome::Done)
 }
 
 /// The folder of the Windows programs, built; or why there are none here.
 pub(crate) fn programs(house: &House, release: bool) -> Result<Result<PathBuf, String>, Failure> {
-    if let Some(why) = cross::missing() {
-        return Ok(Err(why));
-    }
-    setup::packages(For::Cross)?;
-    let Some(toolchain) = cross::toolchain(house)? else {
-        return Ok(Err("no compiler for Windows here".to_owned()));
+    let toolchain = match ready(house)? {
+        Ok(toolchain) => toolchain,
+        Err(why) => return Ok(Err(why)),
     };
     if release {
         toolchain.shipped(house, TARGET).run()?;
@@ -61,6 +50,15 @@ pub(crate) fn programs(house: &House, release: bool) -> Result<Result<PathBuf, S
     }
     toolchain.cargo(house, "build", TARGET).run()?;
     Ok(Ok(cross::programs(house, TARGET, "debug")))
+}
+
+/// What builds and runs Windows programs; or why it cannot be here.
+fn ready(house: &House) -> Result<Result<Toolchain, String>, Failure> {
+    let toolchain = cross::toolchain(house)?;
+    if toolchain.is_ok() {
+        setup::packages(For::Cross)?;
+    }
+    Ok(toolchain)
 }
 
 /// The Windows programs against the independent provider, driven from here.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::listing::Listing;
-use super::root::{self, Root};
+use super::root::{self, Root, STORE};
 use super::{Build, Issue, window};
 use crate::Outcome;
 use crate::house::House;
@@ -36,13 +36,8 @@ const PRESENT: [&str; 9] = [
     "usr/lib/systemd/user/dagpass.service",
 ];
 
-/// A day with it: version, agent, status, and all of it out of the person's home again. A bare root
-/// has no keychain, so the store is the one for machines without.
+/// A day with it: version, agent, status, and all of it out of the person's home again.
 const USED: &str = "\
-mkdir -p .config/dagpass
-head -c 32 /dev/urandom > .config/dagpass/key
-chmod 600 .config/dagpass/key
-printf '[store]\\nkind = \"key-file\"\\nkey-file = \"key\"\\n' > .config/dagpass/config.toml
 dagpass --version
 dagpass config check
 dagpass agent start
@@ -79,10 +74,7 @@ fn debs(root: &Root, debs: &[&Path]) -> Result<(), Failure> {
     say("\nthe .deb in a bare Debian: installed, used, removed");
     let before = Listing::of(&root.folder, &APART)?;
     for deb in debs {
-        let name = deb.file_name().unwrap_or_default();
-        let inside = root.folder.join("tmp").join(name);
-        std::fs::copy(deb, &inside).map_err(|e| Failure::at(deb, &e))?;
-        let place = format!("/tmp/{}", name.to_string_lossy());
+        let place = root.brought(deb)?;
         // The window needs WebKit, which is 230 packages: here it is installed without them, and not run.
         let window = place.contains("dagpass-panel");
         let how = if window {
@@ -95,7 +87,7 @@ fn debs(root: &Root, debs: &[&Path]) -> Result<(), Failure> {
     let with = Listing::of(&root.folder, &APART)?;
     present(&with, "usr/share/zsh/vendor-completions/_dagpass")?;
     pages(root)?;
-    root.as_user(USED).run()?;
+    root.as_user(&format!("{STORE}{USED}")).run()?;
     let gone = "apt-get remove --purge --yes '^dagpass'\ntest -z \"$(dpkg-query -W 'dagpass*')\"";
     root.inside(gone).run()?;
     Listing::of(&root.folder, &APART)?.same_as(&before, "after `apt-get remove --purge`")
@@ -115,7 +107,7 @@ fn rpms(root: &Root, issue: &Issue, rpms: &[&Path]) -> Result<(), Failure> {
     let with = Listing::of(&root.folder, &APART)?;
     present(&with, "usr/share/zsh/site-functions/_dagpass")?;
     rpm().words("--verify --nodeps dagpass").run()?;
-    root.as_user(USED).run()?;
+    root.as_user(&format!("{STORE}{USED}")).run()?;
     for package in rpms.iter().rev() {
         let name = Shell::new("rpm").words("-qp --qf %{NAME}").arg(package).read()?;
         rpm().words("--erase --nodeps").arg(name).run()?;

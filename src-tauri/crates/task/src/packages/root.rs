@@ -12,6 +12,14 @@ use crate::shell::{Failure, Shell, say};
 /// Who tries the packages.
 pub(super) const USER: &str = "ada";
 
+/// A bare root has no keychain: the person's store is the one for machines without.
+pub(super) const STORE: &str = r#"
+mkdir -p .config/dagpass
+head -c 32 /dev/urandom > .config/dagpass/key
+chmod 600 .config/dagpass/key
+printf '[store]\nkind = "key-file"\nkey-file = "key"\n' > .config/dagpass/config.toml
+"#;
+
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) folder: PathBuf,
@@ -36,6 +44,13 @@ impl Root {
         ))
         .run()?;
         Ok(root)
+    }
+
+    /// Brings a package in; gives the place where it then lies inside.
+    pub(super) fn brought(&self, package: &Path) -> Result<String, Failure> {
+        let place = Path::new("tmp").join(package.file_name().unwrap_or_default());
+        fs::copy(package, self.folder.join(&place)).map_err(|e| Failure::at(package, &e))?;
+        Ok(format!("/{}", place.display()))
     }
 
     /// A shell script as root, which stops at the first line that fails.

@@ -3,11 +3,10 @@
 //! with a token from the sandbox, and with a picture.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 
 use super::Issue;
-use super::root::{Root, USER};
+use super::root::{Root, STORE, USER};
 use crate::house::House;
 use crate::shell::{Failure, Shell, say};
 
@@ -21,10 +20,6 @@ const STAGE: &str = "ca-certificates webkit2gtk-driver xvfb curl";
 /// The person's part: a screen, the window, two clicks; by WebDriver, as the tests of the window do.
 const TRIED: &str = r#"
 export NO_AT_BRIDGE=1 LIBGL_ALWAYS_SOFTWARE=1 TAURI_WEBVIEW_AUTOMATION=true
-mkdir -p .config/dagpass
-head -c 32 /dev/urandom > .config/dagpass/key
-chmod 600 .config/dagpass/key
-printf '[store]\nkind = "key-file"\nkey-file = "key"\n' > .config/dagpass/config.toml
 Xvfb -displayfd 3 -fbdir . -nolisten tcp -screen 0 1200x900x24 3>display 2>/dev/null &
 until test -s display; do sleep 0.1; done
 export DISPLAY=:$(cat display)
@@ -50,13 +45,10 @@ dagpass agent stop
 pub(super) fn run(house: &House, issue: &Issue, debs: &[&Path]) -> Result<(), Failure> {
     say("\nthe window from its package in a bare Debian: opened, and the sandbox tried");
     let root = Root::fresh(house, issue)?;
-    for deb in debs {
-        let inside = root.folder.join("tmp").join(deb.file_name().unwrap_or_default());
-        fs::copy(deb, &inside).map_err(|e| Failure::at(deb, &e))?;
-    }
+    let places = debs.iter().map(|deb| root.brought(deb)).collect::<Result<Vec<_>, _>>()?.join(" ");
     let install = "apt-get -o Dpkg::Use-Pty=0 install --quiet --yes --no-install-recommends";
-    root.inside(&format!("{install} /tmp/*.deb {STAGE}")).minutes(10).run()?;
-    root.as_user(TRIED).run()?;
+    root.inside(&format!("{install} {places} {STAGE}")).minutes(10).run()?;
+    root.as_user(&format!("{STORE}{TRIED}")).run()?;
     let picture = issue.out.join("window.png");
     let mut seen = OsString::from("xwd:");
     seen.push(root.folder.join("home").join(USER).join("window.xwd"));
