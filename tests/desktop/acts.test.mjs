@@ -58,6 +58,15 @@ describe('sessions', () => {
     assert.equal(await card(page, 'partner').getByRole('alert').count(), 0, 'a cancelled sign-in is no failure');
   }));
 
+  test('a code whose sign-in another one took the place of is shown no longer', () => on({}, async (page) => {
+    await act(page, 'dev', 'sign-in-code');
+    await card(page, 'dev').locator('[data-code]').waitFor();
+    await page.evaluate(() => window.__stage.signIn().end('cancelled'));
+    await card(page, 'dev').getByText('A sign-in is under way, begun elsewhere').waitFor();
+    assert.equal(await card(page, 'dev').locator('[data-code]').count(), 0);
+    assert.equal(await card(page, 'dev').getByRole('alert').count(), 0, 'nothing failed');
+  }));
+
   test('a failed sign-in stays in its card with cause and hint until dismissed', () => on({}, async (page) => {
     await act(page, 'dev', 'sign-in-browser');
     await tell(page, { event: 'failed', error: { error: 'access_denied', error_description: 'Ping denied the sign-in', cause: 'the person has no access to this application', hint: 'ask who runs Ping' } });

@@ -27,6 +27,8 @@ mod idp;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod missed;
+#[cfg(test)]
 mod newcomer;
 #[cfg(test)]
 mod no_way_out;

@@ -83,20 +83,27 @@ fn by_a_code() {
 #[test]
 fn of_a_connection_from_its_row() {
     let desk = Desk::set();
-    let window = desk.window("airflow");
+    let window = desk.window("sessions");
     recorder::record(&window);
+    // One sign-in an issuer: that of the connection takes the place of the profile's.
+    window.click(&action("sign-in-code"));
+    window.wait_for(&format!("{CARD} [data-code]"));
+    window.view("airflow");
     let row = "[data-connection=reports]";
     window.click(&format!("{row} [data-action=try]"));
     window.click(&format!("{row} [data-action=sign-in-code]"));
     window.wait_for(&format!("{row} [data-code]"));
-    let shown = window.run("return document.querySelector('[data-code]').dataset.code;");
-    desk.scene.idp.approve(shown.as_str().unwrap());
+    let code = format!("return document.querySelector('{row} [data-code]').dataset.code;");
+    desk.scene.idp.approve(window.run(&code).as_str().unwrap());
     let told = window.wait_for(&format!("{row} .outcome-box.good"));
     assert!(told.contains("reports:read"), "{told}");
     let token = desk.scene.world.token(&["--connection", "reports"]).expect("signed in");
     assert_eq!(desk.scene.idp.call_api(&token), 200);
     let other = desk.scene.world.token(&[]).expect_err("the profile is another sign-in");
     assert!(other.stderr.contains("not signed in"), "{}", other.stderr);
+    window.view("sessions");
+    window.wait_for(&action("sign-in-code"));
+    window.wait_until_gone(&format!("{CARD} [data-code]"));
     window.view("activity");
     window.wait_for("[data-record]");
     nothing_crossed(desk, window);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use dagpass_client::wire::{
     self, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
 };
-use dagpass_client::{Agent, Within};
-use serde::Deserialize;
+use dagpass_client::{Agent, ClientError, SignIn, Within};
+use serde::{Deserialize, Serialize};
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager as _};
 
@@ -19,6 +19,8 @@ use crate::refusal::{refused, reply};
 
 /// How long may a cancelled sign-in go on?
 const LOOK: Duration = Duration::from_millis(200);
+/// How often is the agent asked for the place of the one that was ended for this one?
+const ASKED_AGAIN: u32 = 15;
 
 /// The sign-ins under way, by profile.
 #[derive(Default)]
@@ -26,6 +28,8 @@ pub(crate) struct SignIns(Mutex<BTreeMap<String, Arc<Running>>>);
 
 #[derive(Debug, Default)]
 struct Running {
+    /// It began by ending another, whose place at the agent may be taken yet.
+    displaces: bool,
     cancelled: AtomicBool,
     page: Mutex<Option<String>>,
 }
@@ -33,11 +37,13 @@ struct Running {
 impl SignIns {
     /// One a profile: a new one ends the one before.
     fn begin(&self, profile: &str) -> Arc<Running> {
-        let running = Arc::new(Running::default());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = all.insert(profile.to_owned(), Arc::clone(&running)) {
+        let before = all.remove(profile);
+        if let Some(before) = &before {
             before.cancelled.store(true, Ordering::Release);
         }
+        let running = Arc::new(Running { displaces: before.is_some(), ..Running::default() });
+        all.insert(profile.to_owned(), Arc::clone(&running));
         running
     }
 
@@ -51,6 +57,16 @@ impl SignIns {
     fn running(&self, profile: &str) -> Option<Arc<Running>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(profile).cloned()
     }
+}
+
+/// How a sign-in left the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Finish {
+    /// The channel had its last event: who signed in, or why nobody did.
+    Told,
+    /// Here or by another that took its place; the channel is told nothing.
+    Cancelled,
 }
 
 /// What the page says of it; what the desktop is, it cannot say.
@@ -74,7 +90,7 @@ pub(crate) async fn sign_in(
     app: AppHandle,
     ask: Asked,
     channel: Channel<SignInEvent>,
-) -> Answer<()> {
+) -> Answer<Finish> {
     aside(move || {
         let sign_ins = app.state::<SignIns>();
         let profile = ask.profile.clone();
@@ -100,7 +116,7 @@ pub(super) fn through(ask: SignInAsk) -> Answer<()> {
     failed.map_or(Ok(()), Err)
 }
 
-fn follow(ask: Asked, running: &Running, tell: impl FnMut(SignInEvent)) -> Answer<()> {
+fn follow(ask: Asked, running: &Running, tell: impl FnMut(SignInEvent)) -> Answer<Finish> {
     let Asked { profile, connection, flow, fresh, no_open, accept_subject } = ask;
     let ask = SignInAsk {
         profile: Some(profile),
@@ -115,8 +131,8 @@ fn follow(ask: Asked, running: &Running, tell: impl FnMut(SignInEvent)) -> Answe
     run(&ask, running, tell)
 }
 
-fn run(ask: &SignInAsk, running: &Running, mut tell: impl FnMut(SignInEvent)) -> Answer<()> {
-    let mut stream = Agent::find(None).and_then(|agent| agent.sign_in(ask)).map_err(refused)?;
+fn run(ask: &SignInAsk, running: &Running, mut tell: impl FnMut(SignInEvent)) -> Answer<Finish> {
+    let mut stream = opened(ask, running)?;
     while !running.cancelled.load(Ordering::Acquire) {
         match stream.within(LOOK).map_err(refused)? {
             Within::Quiet => {}
@@ -131,12 +147,27 @@ fn run(ask: &SignInAsk, running: &Running, mut tell: impl FnMut(SignInEvent)) ->
                     matches!(event, SignInEvent::SignedIn { .. } | SignInEvent::Failed { .. });
                 tell(event);
                 if last {
-                    return Ok(());
+                    return Ok(Finish::Told);
                 }
             }
         }
     }
-    Ok(())
+    Ok(Finish::Cancelled)
+}
+
+fn opened(ask: &SignInAsk, running: &Running) -> Answer<SignIn> {
+    let mut left = if running.displaces { ASKED_AGAIN } else { 0 };
+    loop {
+        match Agent::find(None).and_then(|agent| agent.sign_in(ask)) {
+            Err(ClientError::Refused { reply, .. })
+                if left > 0 && reply.error == "interaction_required" =>
+            {
+                left -= 1;
+                std::thread::sleep(LOOK);
+            }
+            opened => return opened.map_err(refused),
+        }
+    }
 }
 
 /// Where a person goes on in a browser.
@@ -199,6 +230,7 @@ mod tests {
         let second = sign_ins.begin("prod");
         assert!(first.cancelled.load(Ordering::Acquire));
         assert!(!second.cancelled.load(Ordering::Acquire));
+        assert!(second.displaces && !first.displaces && !other.displaces);
         sign_ins.end("prod", &first);
         assert!(Arc::ptr_eq(&sign_ins.running("prod").unwrap(), &second));
         sign_ins.end("prod", &second);

@@ -56,10 +56,11 @@ const ANSWERS = {
       if (event.event === 'signed_in' && ask.connection) signedIn.add(ask.connection);
       channel.onmessage(event);
     };
-    const end = () => {
+    const end = (how = 'told') => {
       running = null;
-      resolve(null);
+      resolve(how);
     };
+    running?.end('cancelled');
     running = { profile: ask.profile, tell, end };
     if (!ask.connection) change(ask.profile, { state: 'signing_in' });
     if (ask.flow === 'device') tell({ event: 'device', user_code: 'WDJB-MJHT', verification_uri: 'https://auth.pingone.eu/activate', verification_uri_complete: 'https://auth.pingone.eu/activate?user_code=WDJB-MJHT', expires_at: Math.floor(Date.now() / 1000) + 600 });

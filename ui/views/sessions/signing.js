@@ -34,6 +34,11 @@ export function signing(profile, changed, own) {
     changed();
     return refresh();
   };
+  // Another sign-in of this profile was begun elsewhere in the window.
+  const displaced = () => {
+    run = null;
+    changed();
+  };
   const fail = (refusal) => {
     run = null;
     failed = refusal;
@@ -54,7 +59,8 @@ export function signing(profile, changed, own) {
       failed = null;
       changed();
       try {
-        await signIn(profile, { ...(own && { connection: own }), ...choice }, heard(mine));
+        const finish = await signIn(profile, { ...(own && { connection: own }), ...choice }, heard(mine));
+        if (finish === 'cancelled' && mine === turn) displaced();
       } catch (refusal) {
         if (mine === turn && run) fail(refusal);
       }
