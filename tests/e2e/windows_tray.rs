@@ -1,5 +1,6 @@
 //! Fact: on a taskbar of Windows' kind, under Wine, the icon is there, a right click opens its menu, and
-//! the menu's "Sign in with a code" leads to a token. Writes the pictures to `target/desktop`.
+//! the menu's "Sign in with a code" leads to a token. When its session is over, a notice at the icon says
+//! so, and a click on it begins the next sign-in. Writes the pictures to `target/desktop`.
 //!
 //! Run by `cargo task windows`, as `windows_agent` is.
 
@@ -17,6 +18,8 @@ const SCREEN: &str = "1024x768";
 const ICON: (u32, u32) = (1010, 758);
 /// The same as ImageMagick names a part of a picture.
 const ICON_PART: &str = "24x20+998+748";
+/// Where a balloon at the icon is.
+const NOTICE_PART: &str = "400x140+620+600";
 /// How far down is "Sign in with a code" where nobody is signed in: below who, and "Sign in".
 const WITH_A_CODE: &str = "3";
 /// The taskbar of Wine is a light one.
@@ -82,11 +85,15 @@ impl<'a> Taskbar<'a> {
         self.program("xdotool", &[&move_there[..], &["click", "3"]].concat());
     }
 
-    /// The icon as it is now: every pixel of its place, as text.
     fn icon(&self) -> String {
+        self.part(ICON_PART)
+    }
+
+    /// A part of the screen as it is now: every pixel, as text.
+    fn part(&self, part: &str) -> String {
         self.program(
             "import",
-            &["-window", "root", "-crop", ICON_PART, "+repage", "-depth", "8", "txt:-"],
+            &["-window", "root", "-crop", part, "+repage", "-depth", "8", "txt:-"],
         )
     }
 
@@ -115,7 +122,7 @@ fn colours(picture: &str) -> std::collections::BTreeSet<&str> {
 #[test]
 fn the_icon_s_menu_leads_to_a_sign_in() {
     let Some(wine) = Wine::here() else { return };
-    let idp = Idp::start(Setting::of(Family::PingOne));
+    let idp = Idp::start(Setting { access: 10, ..Setting::of(Family::PingOne) });
     wine.world.configure(&idp.config(""));
     let taskbar = Taskbar::set(&wine);
     taskbar.program("wine", &[&LIGHT[..], &["1"]].concat());
@@ -152,6 +159,7 @@ fn the_icon_s_menu_leads_to_a_sign_in() {
     let token = wine.token(&["token", "--no-start"]);
     assert_eq!(idp.call_api(&token), 200);
     taskbar.picture("windows-tray.png");
+    a_notice_leads_to_the_next(&wine, &idp, &taskbar);
 
     wine.cli(&["agent", "stop"]).expect(0);
     let ended = agent.ended();
@@ -160,6 +168,26 @@ fn the_icon_s_menu_leads_to_a_sign_in() {
     idp.give_secrets(&wine.world);
     drop(taskbar);
     wine.world.close();
+}
+
+/// Ping ends the session; whoever asks for a token after that gets none, and the person is told.
+fn a_notice_leads_to_the_next(wine: &Wine, idp: &Idp, taskbar: &Taskbar<'_>) {
+    // Away from the icon, whose tooltip would lie there.
+    taskbar.program("xdotool", &["mousemove", "10", "10"]);
+    until("nothing above the icon", || {
+        (colours(&taskbar.part(NOTICE_PART)).len() == 1).then_some(())
+    });
+    idp.revoke_families();
+    until("the end of the last token", || {
+        (!wine.cli(&["token", "--no-start"]).status.success()).then_some(())
+    });
+    until("a notice at the icon", || (colours(&taskbar.part(NOTICE_PART)).len() > 8).then_some(()));
+    taskbar.picture("windows-tray-notice.png");
+    taskbar.person(&["notice"]);
+    until("the sign-in it leads to", || {
+        let status = wine.cli(&["status", "--json", "--no-start"]).expect(0).stdout;
+        status.contains("\"signing_in\"").then_some(())
+    });
 }
 
 /// Is any pixel near black?

@@ -6,11 +6,16 @@
  *                    library takes no click
  *   FILE down N      waits for the menu, and goes N entries down
  *   FILE enter       takes the entry, waits for the message, and writes down what it says
+ *   FILE notice      clicks on the balloon at the icon, and answers for Wine again: it shows one and
+ *                    tells its icon nothing of a click
  */
 #include <stdio.h>
 #include <wchar.h>
 #include <windows.h>
+#include <shellapi.h>
 
+/* How the icon's library is told what happens at its icon. */
+enum { HAPPENED = 6002 };
 enum { LOOKS = 600, LOOK_MS = 50 };
 
 static HWND wait_for(const wchar_t *class, const wchar_t *title) {
@@ -62,6 +67,9 @@ int wmain(int count, wchar_t **words) {
         wchar_t text[1024] = L"";
         if (message) EnumChildWindows(message, longest, (LPARAM)text);
         fprintf(told, message ? "%ls\ndone" : "failed: there is no message", text);
+    } else if (!wcscmp(words[2], L"notice")) {
+        int sent = PostMessageW(icon, HAPPENED, 0, NIN_BALLOONUSERCLICK);
+        fprintf(told, sent ? "done" : "failed: the icon is gone");
     }
     fclose(told);
     return 0;

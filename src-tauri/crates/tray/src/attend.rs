@@ -34,7 +34,7 @@ pub(crate) enum Told {
     /// A sign-in of ours has a code to show, or no longer.
     Codes,
     Outlook(OutlookReply),
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no notice has a button"))]
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "no notice has a button"))]
     Answer(Answer),
     /// Serving ended.
     End,

@@ -9,9 +9,9 @@ use crate::show::Host;
 mod event_loop;
 pub(crate) use event_loop::run;
 
-#[path = "told.rs"]
-mod told;
-pub(crate) use told::Notices;
+#[path = "macos_notices.rs"]
+mod macos_notices;
+pub(crate) use macos_notices::Notices;
 
 /// The menu bar takes the shape and colours it by itself.
 pub(crate) fn set_icon(on: &TrayIcon, icon: Icon) -> tray_icon::Result<()> {
@@ -24,16 +24,4 @@ pub(crate) fn host() -> Host {
 
 pub(crate) fn theme() -> Theme {
     Theme::Light
-}
-
-/// By the script runner that every macOS has; the texts go in as arguments, never as script.
-pub(crate) fn notify(what: &str, more: &str, _asked_for: bool) -> Result<(), String> {
-    const SCRIPT: &str = "on run {what, more}\ndisplay notification more with title \"dagpass\" subtitle what\nend run";
-    let told =
-        std::process::Command::new("/usr/bin/osascript").args(["-e", SCRIPT, what, more]).status();
-    match told {
-        Ok(ended) if ended.success() => Ok(()),
-        Ok(ended) => Err(ended.to_string()),
-        Err(error) => Err(error.to_string()),
-    }
 }
