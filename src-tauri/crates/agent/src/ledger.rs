@@ -194,6 +194,7 @@ mod tests {
         ledger.record(&Record::new(Event::Issue, Outcome::Ok, &caller)).unwrap();
     }
 
+    #[cfg(unix)]
     fn lines(path: &Path) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(path).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
