@@ -52,6 +52,6 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        kill_process(self.0, Signal::CONT).expect("it only stood still");
+        let _gone_already = kill_process(self.0, Signal::CONT);
     }
 }

@@ -132,7 +132,7 @@ fn follow(ask: Asked, running: &Running, tell: impl FnMut(SignInEvent)) -> Answe
 }
 
 fn run(ask: &SignInAsk, running: &Running, mut tell: impl FnMut(SignInEvent)) -> Answer<Finish> {
-    let mut stream = opened(ask, running)?;
+    let Some(mut stream) = opened(ask, running)? else { return Ok(Finish::Cancelled) };
     while !running.cancelled.load(Ordering::Acquire) {
         match stream.within(LOOK).map_err(refused)? {
             Within::Quiet => {}
@@ -155,9 +155,10 @@ fn run(ask: &SignInAsk, running: &Running, mut tell: impl FnMut(SignInEvent)) ->
     Ok(Finish::Cancelled)
 }
 
-fn opened(ask: &SignInAsk, running: &Running) -> Answer<SignIn> {
+/// `None` where it was cancelled before the agent took it.
+fn opened(ask: &SignInAsk, running: &Running) -> Answer<Option<SignIn>> {
     let mut left = if running.displaces { ASKED_AGAIN } else { 0 };
-    loop {
+    while !running.cancelled.load(Ordering::Acquire) {
         match Agent::find(None).and_then(|agent| agent.sign_in(ask)) {
             Err(ClientError::Refused { reply, .. })
                 if left > 0 && reply.error == "interaction_required" =>
@@ -165,9 +166,10 @@ fn opened(ask: &SignInAsk, running: &Running) -> Answer<SignIn> {
                 left -= 1;
                 std::thread::sleep(LOOK);
             }
-            opened => return opened.map_err(refused),
+            opened => return opened.map(Some).map_err(refused),
         }
     }
+    Ok(None)
 }
 
 /// Where a person goes on in a browser.
