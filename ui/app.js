@@ -22,6 +22,9 @@ const main = document.getElementById('main');
 const rail = document.querySelector('.rail');
 const mounted = new Map();
 let wanted = null;
+let shown = null;
+/** The view that `/` was pressed for while it was still to come. */
+let filterFor = null;
 // Which fonts there are for code depends on the system, which CSS does not know.
 document.documentElement.dataset.system = navigator.userAgent.includes('Windows') ? 'windows' : navigator.userAgent.includes('Macintosh') ? 'macos' : 'linux';
 
@@ -53,6 +56,17 @@ async function show({ view, params }) {
   }
   mounted.get(name).parts.show?.(params);
   main.scrollTop = 0;
+  shown = name;
+  if (filterFor === name) toFilter();
+  filterFor = null;
+}
+
+/** In the view that is there; whether it has one. */
+function toFilter() {
+  const filter = main.querySelector('.view:not([hidden]) [data-filter]');
+  filter?.focus();
+  filter?.select?.();
+  return Boolean(filter);
 }
 
 function mark(name) {
@@ -89,11 +103,9 @@ document.addEventListener('keydown', (event) => {
     event.preventDefault();
     go(view);
   } else if (event.key === '/') {
-    const filter = main.querySelector('.view:not([hidden]) [data-filter]');
-    if (!filter) return;
-    event.preventDefault();
-    filter.focus();
-    filter.select?.();
+    const here = current().view ?? shown;
+    filterFor = here === shown ? null : here;
+    if (filterFor || toFilter()) event.preventDefault();
   } else if (event.key === '?') keys();
 });
 
