@@ -22,7 +22,6 @@ const main = document.getElementById('main');
 const rail = document.querySelector('.rail');
 const mounted = new Map();
 let wanted = null;
-let shown = null;
 /** The view that `/` was pressed for while it was still to come. */
 let filterFor = null;
 // Which fonts there are for code depends on the system, which CSS does not know.
@@ -56,7 +55,6 @@ async function show({ view, params }) {
   }
   mounted.get(name).parts.show?.(params);
   main.scrollTop = 0;
-  shown = name;
   if (filterFor === name) toFilter();
   filterFor = null;
 }
@@ -103,8 +101,9 @@ document.addEventListener('keydown', (event) => {
     event.preventDefault();
     go(view);
   } else if (event.key === '/') {
-    const here = current().view ?? shown;
-    filterFor = here === shown ? null : here;
+    const here = main.querySelector('.view:not([hidden])')?.dataset.view;
+    const named = current().view ?? here;
+    filterFor = named === here ? null : named;
     if (filterFor || toFilter()) event.preventDefault();
   } else if (event.key === '?') keys();
 });

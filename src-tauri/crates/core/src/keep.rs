@@ -166,11 +166,12 @@ impl Broker {
                 slot.held().spread_until = Some(now.plus(wait));
             }
             self.save_again(&slot).await;
-            let due = due_targets(&slot, now);
-            if due.is_empty() || self.ports.store.readiness().await.is_err() {
+            let due = || due_targets(&slot, now);
+            if due().is_empty() || self.ports.store.readiness().await.is_err() {
                 continue;
             }
-            for target in due {
+            // Looked at again: a caller's refresh may have landed while the store was asked.
+            for target in due() {
                 self.refresh(&slot, &target, Cause::Expiry).once();
             }
         }

@@ -31,7 +31,6 @@ const TASKBAR_IS_LIGHT: &str = "SystemUsesLightTheme";
 
 /// The taskbar is dark unless a person changed it.
 pub(crate) fn theme() -> Theme {
-    let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
     let (key, value) = (wide(APPEARANCE), wide(TASKBAR_IS_LIGHT));
     let mut light = 0_u32;
     let mut size = 4;
@@ -48,4 +47,9 @@ pub(crate) fn theme() -> Theme {
         )
     };
     if answer == 0 && light == 1 { Theme::Light } else { Theme::Dark }
+}
+
+/// As Windows takes a text: with a zero at its end.
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
 }

@@ -20,6 +20,7 @@ use windows_sys::Win32::UI::Shell::{
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{MB_OK, MessageBoxW};
 
+use super::wide;
 use crate::attend::Told;
 use crate::notice::{Answer, Key, Notice};
 
@@ -166,7 +167,6 @@ fn answer(what: u32) {
 
 /// On a thread of its own, which waits for nobody.
 fn message_box(notice: &Notice) -> Result<(), String> {
-    let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
     let (text, title) = (wide(&format!("{}\n\n{}", notice.title, notice.text)), wide("dagpass"));
     let shown = std::thread::Builder::new().name("tray-notice".to_owned()).spawn(move || {
         // SAFETY: both texts end with a zero and outlive the call; no window owns the box.
