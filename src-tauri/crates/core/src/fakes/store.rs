@@ -18,6 +18,8 @@ pub struct FakeStore {
     pub fail_saves: Mutex<Option<StoreFailure>>,
     pub fail_all: Mutex<Option<StoreFailure>>,
     pub log: Mutex<Vec<String>>,
+    /// Held by whoever wants the store slow to say that it is ready.
+    pub gate: tokio::sync::Mutex<()>,
 }
 
 impl FakeStore {
@@ -80,7 +82,10 @@ impl RefreshTokenStore for FakeStore {
     }
 
     fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>> {
-        Box::pin(async { self.check() })
+        Box::pin(async {
+            drop(self.gate.lock().await);
+            self.check()
+        })
     }
 }
 

@@ -194,6 +194,31 @@ async fn a_five_second_token_never_loops_and_a_minute_costs_two_refreshes_of_a_6
 }
 
 #[tokio::test]
+async fn what_a_caller_renewed_while_the_store_was_asked_is_not_renewed_again() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    world.clock.jump(3500);
+    bytes(&broker).await;
+    world.clock.jump(50);
+    let slow = world.store.gate.lock().await;
+    let clockwork = tokio::spawn({
+        let broker = broker.clone();
+        async move { broker.tend(false).await }
+    });
+    tokio::task::yield_now().await;
+    while bytes(&broker).await != "at-2" {
+        tokio::task::yield_now().await;
+    }
+    drop(slow);
+    clockwork.await.unwrap();
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.server.refreshes(), 2);
+}
+
+#[tokio::test]
 async fn a_profile_nobody_uses_is_left_alone() {
     let world = World::signed_in();
     let broker = broker(&world);
