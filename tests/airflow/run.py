@@ -51,11 +51,10 @@ def unit(version: str, args: argparse.Namespace) -> int:
             "PYTHONPATH": str(venvs.package()),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [str(venvs.python(version)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         where = [str(venvs.HERE / "unit"), "--ignore", str(venvs.HERE / "unit" / "clients")]
         if version == venvs.WITH_CLIENTS:
             where = [str(venvs.HERE / "unit" / "clients")]
-        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
+        return _pytest(version, env, *where, *args.rest)
 
 
 def clients(version: str, args: argparse.Namespace) -> int:
@@ -122,9 +121,8 @@ def live(version: str, args: argparse.Namespace) -> int:
             "PYTHONPATH": str(venvs.package()),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [str(venvs.python(version)), "-m", "pytest", "-q", "-rP", "-p", "no:cacheprovider"]
-        where = ["--basetemp", f"{scratch}/tests", str(venvs.HERE / "live")]
-        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
+        where = ["-rP", "--basetemp", f"{scratch}/tests", str(venvs.HERE / "live")]
+        return _pytest(version, env, *where, *args.rest)
 
 
 def rehearse(version: str, args: argparse.Namespace) -> int:
@@ -157,9 +155,8 @@ def server(_version: str, args: argparse.Namespace) -> int:
             "PYTHONPATH": str(venvs.package()),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [str(venvs.python(venvs.WITH_FAB)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         where = ["--basetemp", f"{scratch}/homes", str(venvs.HERE / "server")]
-        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
+        return _pytest(venvs.WITH_FAB, env, *where, *args.rest)
 
 
 def layouts(version: str, args: argparse.Namespace) -> int:
@@ -173,13 +170,19 @@ def layouts(version: str, args: argparse.Namespace) -> int:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": f"{venvs.uv_folder()}:{os.environ['PATH']}",
         }
-        command = [str(venvs.python(version)), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         where = ["--basetemp", f"{scratch}/homes", str(venvs.HERE / "layouts")]
         if version != venvs.VERSIONS[0]:
             # What is written is the same: only how that Airflow takes it can differ.
             where[-1] += "/test_local.py"
             where += ["-m", "each_airflow"]
-        return subprocess.run([*command, *where, *args.rest], env=env, check=False).returncode
+        return _pytest(version, env, *where, *args.rest)
+
+
+def _pytest(version: str, env: dict[str, str], *arguments: str) -> int:
+    # What was said before a test hangs is seen (`-u`), and so is the line that it hangs at.
+    command = [str(venvs.python(version)), "-u", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    options = ["-o", "faulthandler_timeout=180"]
+    return subprocess.run([*command, *options, *arguments], env=env, check=False).returncode
 
 
 def asked(args: argparse.Namespace) -> dict[str, str]:

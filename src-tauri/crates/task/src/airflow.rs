@@ -13,7 +13,7 @@ use crate::test;
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Airflow)?;
     for part in ["lint", "unit", "clients", "rehearse", "told"] {
-        runner(house).arg(part).minutes(10).run()?;
+        runner(house).arg(part).run()?;
     }
     setup::packages(For::Rig)?;
     idp::node_modules(house)?;
@@ -21,7 +21,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     test::build(house)?;
     let program = house.target.join("debug/dagpass");
     for part in ["container", "server", "layouts"] {
-        runner(house).arg(part).env("DAGPASS_PROGRAM", &program).minutes(9).run()?;
+        runner(house).arg(part).env("DAGPASS_PROGRAM", &program).run()?;
     }
     Ok(Outcome::Done)
 }

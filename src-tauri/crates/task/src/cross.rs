@@ -60,21 +60,18 @@ impl Toolchain {
         self.started(house, target)
             .words(verb)
             .words("-Zbuild-std=std,panic_abort,test --locked --lib --bins --examples")
-            .minutes(25)
     }
 
     /// The window's program for `target`, by its types: it is not linked, and nothing here could run it.
     pub(crate) fn window(&self, house: &House, target: &str) -> Shell {
         self.started(house, target)
             .words("check -Zbuild-std=std,panic_abort,test --locked --package dagpass-panel")
-            .minutes(15)
     }
 
     /// The two programs for `target` as they ship.
     pub(crate) fn shipped(&self, house: &House, target: &str) -> Shell {
         self.started(house, target)
             .words("build --release -Zbuild-std=std,panic_abort --locked --package dagpass --bins")
-            .minutes(40)
     }
 
     /// A target folder of its own: the everyday build is never thrown away.

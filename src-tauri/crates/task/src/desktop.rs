@@ -22,9 +22,9 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     idp::node_modules(house)?;
     idp::modules_of(house, VIEW, "what reads and walks the window's view")?;
     test::build(house)?;
-    let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root).minutes(20);
+    let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root);
     // The view by itself, in another browser: every state of it, which no real agent is in at will.
-    Shell::new("npm").words("test --silent").inside(house.at(VIEW)).minutes(10).run()?;
+    Shell::new("npm").words("test --silent").inside(house.at(VIEW)).run()?;
     // By itself, as a packager builds it: the other programs stay as they are.
     cargo("build --package dagpass-panel --bins --locked").run()?;
     cargo("test --package dagpass-panel --lib --locked").run()?;

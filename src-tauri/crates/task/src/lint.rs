@@ -15,7 +15,6 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
         Shell::new("cargo")
             .words(&format!("clippy {window} {targets} --locked -- -D warnings"))
             .inside(&house.root)
-            .minutes(20)
             .run()?;
     }
     Ok(missing.map_or(Outcome::Done, Outcome::Skipped))

@@ -14,7 +14,6 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     Shell::new("cargo")
         .words("build --release --locked --package dagpass --bins")
         .inside(&house.root)
-        .minutes(40)
         .run()?;
     for program in ["dagpass", "dagpass-agent"] {
         let path = house

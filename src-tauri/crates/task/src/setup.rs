@@ -141,7 +141,7 @@ fn other_system(wanted: &[Package<'_>]) -> Result<(), Failure> {
 fn apt(words: &str) -> Shell {
     let options = "-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0";
     let shell = if is_root() { Shell::new("apt-get") } else { Shell::new("sudo").arg("apt-get") };
-    shell.words(options).words(words).env("DEBIAN_FRONTEND", "noninteractive").minutes(15)
+    shell.words(options).words(words).env("DEBIAN_FRONTEND", "noninteractive")
 }
 
 fn is_root() -> bool {

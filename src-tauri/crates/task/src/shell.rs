@@ -1,16 +1,26 @@
 //! Running other programs: what is run is shown, every run has a limit, and a failure names the line
 //! that failed. Never ends a process that it did not start.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Write;
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// How often does a wait look whether the program has ended?
 const LOOK: Duration = Duration::from_millis(20);
+/// How long may a program run? Only what hangs takes as long, on the slowest machine too.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+/// How long are a program's last words waited for? What it left running may hold its output open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static SPEAKER: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
 
 /// What went wrong, and what to do about it where there is something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +34,7 @@ impl Failure {
         Self { what: what.into(), hint: None }
     }
 
-    pub(crate) fn at(path: &Path, cause: &std::io::Error) -> Self {
+    pub(crate) fn at(path: &Path, cause: &io::Error) -> Self {
         Self::new(format!("{}: {cause}", path.display()))
     }
 
@@ -46,10 +56,27 @@ impl fmt::Display for Failure {
 
 /// One line for the person. The task crate's only output; a closed pipe is no reason to stop.
 pub(crate) fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+    let mut out = io::stdout().lock();
+    let said = match SPEAKER.get() {
+        None => writeln!(out, "{line}"),
+        Some(name) => line.lines().try_for_each(|line| writeln!(out, "{}", spoken(name, line))),
+    };
+    if said.and_then(|()| out.flush()).is_err() {
         // Nobody reads: the exit code still tells how it ended.
     }
+}
+
+/// Every line that `work` says, and that the programs say which it runs, begins with `name`: others may
+/// speak at the same time.
+pub(crate) fn speaking_as<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
+    let before = SPEAKER.replace(Some(name));
+    let done = work();
+    SPEAKER.set(before);
+    done
+}
+
+fn spoken(name: &str, line: &str) -> String {
+    format!("{name:<9} | {line}").trim_end().to_owned()
 }
 
 /// A program to run, with the time it may take.
@@ -69,7 +96,7 @@ impl Shell {
             args: Vec::new(),
             envs: BTreeMap::new(),
             folder: None,
-            limit: Duration::from_secs(10 * 60),
+            limit: LIMIT,
         }
     }
 
@@ -99,13 +126,38 @@ impl Shell {
         self
     }
 
-    /// Runs it with this terminal's input and output.
+    /// Runs it with this terminal's output; line by line where others speak at the same time.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         say(&format!("$ {self}"));
-        let mut child =
-            self.command().stdin(Stdio::null()).spawn().map_err(|e| self.not_run(&e))?;
-        let status = self.wait(&mut child)?;
+        let mut command = self.command();
+        command.stdin(Stdio::null());
+        let status = match SPEAKER.get() {
+            None => {
+                let mut child = command.spawn().map_err(|e| self.not_run(&e))?;
+                self.wait(&mut child)?
+            }
+            Some(name) => self.run_as(name, command)?,
+        };
         if status.success() { Ok(()) } else { Err(self.ended_badly(status)) }
+    }
+
+    fn run_as(&self, name: &'static str, mut command: Command) -> Result<ExitStatus, Failure> {
+        let not_run = |e: io::Error| self.not_run(&e);
+        let (reader, writer) = io::pipe().map_err(not_run)?;
+        command.stdout(writer.try_clone().map_err(not_run)?).stderr(writer);
+        let mut child = command.spawn().map_err(not_run)?;
+        // This side's ends of the pipe: while one is open, the reader waits.
+        drop(command);
+        let (ended, end) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            speaking_as(name, || say_all(reader));
+            drop(ended);
+        });
+        let status = self.wait(&mut child);
+        if end.recv_timeout(LAST_WORDS) == Err(mpsc::RecvTimeoutError::Timeout) {
+            say("(what it left running may speak later)");
+        }
+        status
     }
 
     /// Runs it quietly and gives what it wrote to standard output.
@@ -151,7 +203,7 @@ impl Shell {
         }
     }
 
-    fn not_run(&self, cause: &std::io::Error) -> Failure {
+    fn not_run(&self, cause: &io::Error) -> Failure {
         let name = self.program.to_string_lossy();
         Failure::new(format!("`{name}` did not run: {cause}")).hint("run `cargo task setup`")
     }
@@ -172,6 +224,16 @@ impl fmt::Display for Shell {
 pub(crate) fn has(program: &str) -> bool {
     let Some(path) = std::env::var_os("PATH") else { return false };
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Says what is read, a line at a time, to its end.
+fn say_all(reader: PipeReader) {
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+        say(&String::from_utf8_lossy(line.trim_ascii_end()));
+        line.clear();
+    }
 }
 
 fn is_cargo_s_own(name: &str) -> bool {

@@ -1,39 +1,46 @@
-//! Every check in order, stopping at the first that fails. Tells how long each took, what was left out
-//! and why, and what `--release` adds: nothing is left out silently.
+//! Every check, from what others need to what they show, two at a time: half of them wait for a program to
+//! start or for a token to end. Stops at the first that fails, once what runs beside it has ended: its word
+//! is worth having too. Tells how long each took, what was left out and why, and what `--release`
+//! adds: nothing is left out silently.
 
+mod report;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::house::House;
-use crate::shell::{Failure, say};
+use crate::shell::{Failure, say, speaking_as};
 use crate::{
     Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, lint, macos, packages, release,
     setup, test, windows,
 };
+use report::Report;
 
 /// How long may the whole take from nothing on two cores?
 const GOAL: Duration = Duration::from_secs(40 * 60);
 
-const STEPS: [(&str, Verb); 14] = [
-    ("setup", setup::run),
-    ("format", fmt::check),
-    ("lint", lint::run),
-    ("deny", deny::run),
-    ("test", test::run),
-    ("provider", idp::run),
-    ("airflow", airflow::run),
-    ("demo", demo::run),
-    ("demo-2.11", demo::on_older_airflow),
-    ("live", demo::live::run),
-    ("desktop", desktop::run),
-    ("windows", windows::run),
-    ("packages", packages::everyday),
-    ("macos", macos::run),
+/// How many chains go on at once? More would only take the cores from each other.
+const LANES: usize = 2;
+
+type Step = (&'static str, Verb);
+
+/// What all others lean on, one after the other.
+const FIRST: [Step; 3] = [("setup", setup::run), ("format", fmt::check), ("deny", deny::run)];
+
+/// What shares a folder, a Wine or an order stands in one chain. A lane takes the next of them: what
+/// builds for both cores stands beside what waits.
+const CHAINS: [&[Step]; 5] = [
+    &[("lint", lint::run), ("test", test::run)],
+    &[("provider", idp::run), ("airflow", airflow::run)],
+    &[("desktop", desktop::run)],
+    &[("windows", windows::run), ("packages", packages::everyday), ("macos", macos::run)],
+    &[("demo", demo::run), ("demo-2.11", demo::on_older_airflow), ("live", demo::live::run)],
 ];
 
 /// What no machine without Windows, macOS or the open network can show.
 const LEFT_OUT: [&str; 3] = [deny::LEFT_OUT, windows::LEFT_OUT, macos::LEFT_OUT];
 
-/// What is too long for every day.
+/// What is too long for every day; alone, since the last of them measures.
 const RELEASE_STEPS: [(&str, Verb, &str); 5] = [
     ("long-300", demo::long::run, demo::long::ADDS),
     ("elsewhere", desktop::elsewhere, desktop::ELSEWHERE_ADDS),
@@ -43,108 +50,95 @@ const RELEASE_STEPS: [(&str, Verb, &str); 5] = [
 ];
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
-    let mut steps = STEPS.to_vec();
-    if house.asks_for("--release") {
-        steps.extend(RELEASE_STEPS.iter().map(|(name, run, _)| (*name, *run)));
-    }
-    let mut report = Report::default();
-    for (name, step) in steps {
-        say(&format!("\n== {name}"));
-        let started = Instant::now();
-        let ended = step(house);
-        report.note(name, started.elapsed(), &ended);
-        if let Err(failure) = ended {
-            report.lines(house.asks_for("--release")).iter().for_each(|line| say(line));
-            return Err(failure);
-        }
-    }
-    report.lines(house.asks_for("--release")).iter().for_each(|line| say(line));
-    Ok(Outcome::Done)
+    let release = house.asks_for("--release");
+    let last = if release { &RELEASE_STEPS[..] } else { &[] };
+    let last: Vec<Step> = last.iter().map(|(name, run, _)| (*name, *run)).collect();
+    let run = Run { house, started: Instant::now(), report: Mutex::default() };
+    run.chain(&FIRST);
+    run.side_by_side(&CHAINS, if house.asks_for("--one-by-one") { 1 } else { LANES });
+    run.chain(&last);
+    let steps = FIRST.iter().chain(CHAINS.iter().copied().flatten()).chain(&last);
+    let steps: Vec<&str> = steps.map(|(name, _)| *name).collect();
+    let report = run.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.lines(&steps, release).iter().for_each(|line| say(line));
+    let mut failures = report.failures();
+    let first = failures.next();
+    failures.for_each(|failure| say(&failure.to_string()));
+    first.map_or(Ok(Outcome::Done), |failure| Err(failure.clone()))
 }
 
-#[derive(Debug, Default)]
-struct Report {
-    rows: Vec<(String, Duration, Row)>,
+struct Run<'a> {
+    house: &'a House,
+    started: Instant,
+    report: Mutex<Report>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Row {
-    Passed,
-    Failed,
-    Skipped(String),
-}
-
-impl Report {
-    fn note(&mut self, name: &str, took: Duration, ended: &Result<Outcome, Failure>) {
-        let row = match ended {
-            Ok(Outcome::Done) => Row::Passed,
-            Ok(Outcome::Skipped(why)) => Row::Skipped(why.clone()),
-            Err(_) => Row::Failed,
-        };
-        self.rows.push((name.to_owned(), took, row));
-    }
-
-    /// The closing words; the last line is the one that counts.
-    fn lines(&self, release: bool) -> Vec<String> {
-        let mut lines = vec!["\n== verify".to_owned()];
-        for (name, took, row) in &self.rows {
-            let word = match row {
-                Row::Passed => "passed",
-                Row::Failed => "FAILED",
-                Row::Skipped(_) => "skipped",
-            };
-            lines.push(format!("  {name:<10} {word:<8} {}", clock(*took)));
-        }
-        lines.extend(LEFT_OUT.iter().map(|what| format!("left out: {what}")));
-        for (name, _, row) in &self.rows {
-            if let Row::Skipped(why) = row {
-                lines.push(format!("left out: {name}: {why}"));
+impl Run<'_> {
+    fn side_by_side(&self, chains: &[&[Step]], lanes: usize) {
+        let waiting = Mutex::new(chains.iter());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        std::thread::scope(|scope| {
+            for _ in 0..lanes {
+                scope.spawn(|| {
+                    while let Some(chain) = next() {
+                        self.chain(chain);
+                    }
+                });
             }
-        }
-        if !release {
-            lines.extend(
-                RELEASE_STEPS
-                    .iter()
-                    .map(|(name, _, adds)| format!("--release adds: {name}: {adds}")),
-            );
-        }
-        let total = self.rows.iter().map(|(_, took, _)| *took).sum::<Duration>();
-        lines.push(format!("took {} (goal: at most {})", clock(total), clock(GOAL)));
-        let count =
-            |wanted: fn(&Row) -> bool| self.rows.iter().filter(|(.., row)| wanted(row)).count();
-        lines.push(format!(
-            "verify: {} passed, {} failed, {} skipped",
-            count(|row| *row == Row::Passed),
-            count(|row| *row == Row::Failed),
-            count(|row| matches!(row, Row::Skipped(_))),
-        ));
-        lines
+        });
     }
-}
 
-fn clock(took: Duration) -> String {
-    let seconds = took.as_secs();
-    format!("{} min {:02} s", seconds / 60, seconds % 60)
+    /// One after the other, until one of any chain has failed.
+    fn chain(&self, steps: &[Step]) {
+        for (name, step) in steps {
+            if self.report().failures().next().is_some() {
+                return;
+            }
+            say(&format!("\n== {name}"));
+            let began = self.started.elapsed();
+            let end = speaking_as(name, || step(self.house));
+            if let Err(failure) = &end {
+                say(&format!("== {name} failed\n{failure}"));
+            }
+            self.report().note(name, (began, self.started.elapsed()), end);
+        }
+    }
+
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_was_skipped_is_told_and_the_last_line_counts_it() {
-        let mut report = Report::default();
-        report.note("lint", Duration::from_secs(61), &Ok(Outcome::Done));
-        report.note("windows", Duration::ZERO, &Ok(Outcome::Skipped("no Wine".to_owned())));
-        report.note("test", Duration::from_secs(2), &Err(Failure::new("broken")));
-        let lines = report.lines(false);
-        assert!(lines.contains(&"  lint       passed   1 min 01 s".to_owned()), "{lines:#?}");
-        assert!(lines.contains(&"left out: windows: no Wine".to_owned()), "{lines:#?}");
-        assert_eq!(lines.last().map(String::as_str), Some("verify: 1 passed, 1 failed, 1 skipped"));
+    fn well(_: &House) -> Result<Outcome, Failure> {
+        Ok(Outcome::Done)
+    }
+
+    fn badly(_: &House) -> Result<Outcome, Failure> {
+        Err(Failure::new("broken"))
+    }
+
+    fn names(lanes: usize, chains: &[&[Step]]) -> Vec<&'static str> {
+        let house = House::locate(Vec::new()).expect("these tests run in a clone");
+        let run = Run { house: &house, started: Instant::now(), report: Mutex::default() };
+        run.side_by_side(chains, lanes);
+        let report = run.report();
+        ["a", "b", "c", "d"].into_iter().filter(|name| report.has(name)).collect()
     }
 
     #[test]
-    fn what_is_never_checked_here_is_told_each_time() {
-        assert!(Report::default().lines(true).iter().any(|line| line.contains("advisories")));
+    fn every_step_of_every_chain_is_run() {
+        let chains: [&[Step]; 3] = [&[("a", well), ("b", well)], &[("c", well)], &[("d", well)]];
+        assert_eq!(names(1, &chains), ["a", "b", "c", "d"]);
+        assert_eq!(names(2, &chains), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn after_one_that_failed_none_begins() {
+        let chains: [&[Step]; 2] = [&[("a", well), ("b", badly), ("c", well)], &[("d", well)]];
+        assert_eq!(names(1, &chains), ["a", "b"]);
     }
 }

@@ -77,7 +77,6 @@ fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
         .inside(&house.root)
         .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET, "debug"))
         .env("DAGPASS_WINE_PREFIX", &prefix.folder)
-        .minutes(10)
         .run()
 }
 
@@ -100,7 +99,7 @@ impl Prefix {
         if !random.is_file() {
             say("a Wine prefix of its own, with the random numbers that Rust asks Windows for");
             std::fs::create_dir_all(&prefix.folder).map_err(|e| Failure::at(&prefix.folder, &e))?;
-            prefix.wine(Shell::new("wine").words("wineboot --init")).minutes(3).run()?;
+            prefix.wine(Shell::new("wine").words("wineboot --init")).minutes(10).run()?;
             prefix.built_random(&house.at(RANDOM), &random)?;
         }
         Ok(prefix)

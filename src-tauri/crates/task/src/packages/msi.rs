@@ -169,7 +169,7 @@ fn installed(house: &House, prefix: &Prefix, msi: &Path) -> Result<(), Failure> 
     }
     emptied(&person.join(STATE))?;
     fs::remove_dir(person.join(STATE)).map_err(|e| Failure::at(&person, &e))?;
-    let wine = || prefix.wine(Shell::new("wine").inside(&house.root)).minutes(3);
+    let wine = || prefix.wine(Shell::new("wine").inside(&house.root)).minutes(10);
     let known = || {
         UNINSTALL
             .iter()

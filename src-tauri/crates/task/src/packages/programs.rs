@@ -29,7 +29,7 @@ pub(super) struct Programs {
 
 impl Programs {
     pub(super) fn built(house: &House, issue: &Issue) -> Result<Self, Failure> {
-        let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root).minutes(40);
+        let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root);
         let window = match desktop::headers_missing() {
             None => true,
             Some(why) => {
