@@ -31,7 +31,7 @@ WITH_CLIENTS = "3.3-clients"
 def python(version: str) -> Path:
     """The interpreter of an environment that holds exactly what the lock file of `version` says."""
     lock = LOCKS / f"airflow-{version}.txt"
-    folder = _kept(f"venv-{version}", [lock, LOCKS / "uv.txt"], lambda made: _make_venv(made, lock))
+    folder = _kept(f"venv-{version}-compiled", [lock, LOCKS / "uv.txt"], lambda made: _make_venv(made, lock))
     return folder / "bin" / "python"
 
 
@@ -101,7 +101,9 @@ def _kept(name: str, made_from: list[Path], make: Callable[[Path], None]) -> Pat
 def _make_venv(folder: Path, lock: Path) -> None:
     _say(f"installing {lock.stem} from PyPI into {folder}: the tests of the Airflow provider run on it")
     _uv("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
-    _uv("pip", "install", "--quiet", "--no-deps", "--python", str(folder), "--requirement", str(lock))
+    install = ["pip", "install", "--quiet", "--no-deps", "--python", str(folder), "--requirement", str(lock)]
+    # Once, here: otherwise each of some two hundred starts of Airflow would read the sources anew.
+    _uv(*install, "--compile-bytecode")
 
 
 def _make_package(folder: Path) -> None:

@@ -16,7 +16,7 @@ from laptop import Laptop
 MOST_SECONDS = 60.0
 #: How long Ping's token lives in the story of an end, and Airflow's with it.
 SHORT_SECONDS = 8
-ROUNDS = 20
+ROUNDS = 10
 
 
 @pytest.fixture

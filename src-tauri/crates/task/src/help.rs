@@ -17,7 +17,11 @@ const VERBS: [(&str, Verb, &str); 23] = [
         "a job that outlives its tokens, on LocalExecutor and in `dags test`",
     ),
     ("long-300", demo::long::run, "the same for five minutes"),
-    ("verify", verify::run, "every check and every test, in order (--release adds the long ones)"),
+    (
+        "verify",
+        verify::run,
+        "every check and every test, two at a time (--release adds the long ones, --one-by-one takes one)",
+    ),
     ("setup", setup::run, "install what is missing, saying what and why"),
     ("fmt", fmt::run, "format every crate (--check only looks)"),
     ("lint", lint::run, "clippy over the workspace, warnings are errors"),

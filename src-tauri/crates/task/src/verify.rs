@@ -27,14 +27,15 @@ type Step = (&'static str, Verb);
 /// What all others lean on, one after the other.
 const FIRST: [Step; 3] = [("setup", setup::run), ("format", fmt::check), ("deny", deny::run)];
 
-/// What shares a folder, a Wine or an order stands in one chain. A lane takes the next of them: what
-/// builds for both cores stands beside what waits.
-const CHAINS: [&[Step]; 5] = [
+/// What shares a folder, a Wine or an order stands in one chain. A free lane takes the next of them: the
+/// longest are begun first, and what builds on both cores stands beside what waits.
+const CHAINS: [&[Step]; 6] = [
     &[("lint", lint::run), ("test", test::run)],
     &[("provider", idp::run), ("airflow", airflow::run)],
-    &[("desktop", desktop::run)],
     &[("windows", windows::run), ("packages", packages::everyday), ("macos", macos::run)],
-    &[("demo", demo::run), ("demo-2.11", demo::on_older_airflow), ("live", demo::live::run)],
+    &[("desktop", desktop::run)],
+    &[("live", demo::live::run)],
+    &[("demo", demo::run), ("demo-2.11", demo::on_older_airflow)],
 ];
 
 /// What no machine without Windows, macOS or the open network can show.
