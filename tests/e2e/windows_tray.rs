@@ -110,6 +110,15 @@ impl<'a> Taskbar<'a> {
     }
 }
 
+/// Has any process of this system that program of that folder for its own? Wine gives it the Windows name.
+fn runs(program: &str, folder: &Path) -> bool {
+    let own = windows_path(&folder.join(program));
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+        .any(|line| line.split(|byte| *byte == 0).next() == Some(own.as_bytes()))
+}
+
 fn windows_path(path: &Path) -> String {
     format!("Z:{}", path.display()).replace('/', "\\")
 }
@@ -161,9 +170,12 @@ fn the_icon_s_menu_leads_to_a_sign_in() {
     taskbar.picture("windows-tray.png");
     a_notice_leads_to_the_next(&wine, &idp, &taskbar);
 
+    assert!(runs("dagpass-agent.exe", &wine.programs), "or nothing tells that it is gone");
     wine.cli(&["agent", "stop"]).expect(0);
-    let ended = agent.ended();
-    wine.world.keep("the agent", ended);
+    until("the agent to be gone", || (!runs("dagpass-agent.exe", &wine.programs)).then_some(()));
+    // What is left is the desktop it ran on, which stays while a browser of that sign-in does: log off.
+    taskbar.program("wineserver", &["-k"]);
+    wine.world.keep("the agent", agent.ended());
     wine.keep_files();
     idp.give_secrets(&wine.world);
     drop(taskbar);
