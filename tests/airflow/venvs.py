@@ -102,7 +102,7 @@ def _make_venv(folder: Path, lock: Path) -> None:
     _say(f"installing {lock.stem} from PyPI into {folder}: the tests of the Airflow provider run on it")
     _uv("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
     install = ["pip", "install", "--quiet", "--no-deps", "--python", str(folder), "--requirement", str(lock)]
-    # Once, here: otherwise each of some two hundred starts of Airflow would read the sources anew.
+    # Once, here: otherwise each start of Airflow would read the sources anew.
     _uv(*install, "--compile-bytecode")
 
 
