@@ -26,6 +26,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn runner(house: &House) -> Shell {
+/// `tests/airflow/run.py`, for one of its parts.
+pub(crate) fn runner(house: &House) -> Shell {
     Shell::new("python3").arg(house.at("tests/airflow/run.py")).env("DAGPASS_CACHE", &house.cache)
 }

@@ -307,6 +307,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_line_says_whose_it_is() {
+        assert_eq!(spoken("demo", "signed in"), "demo      | signed in");
+        assert_eq!(spoken("demo-2.11", ""), "demo-2.11 |");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn beside_others_a_program_ends_as_it_does_alone() {
+        let shell = |script: &str| Shell::new("sh").arg("-c").arg(script);
+        let beside = |shell: &Shell| speaking_as("test", || shell.run());
+        assert_eq!(beside(&shell("echo a line, and no end of one; printf half")), Ok(()));
+        let alone = shell("exit 3").run();
+        assert!(alone.is_err(), "it ended with 3");
+        assert_eq!(beside(&shell("exit 3")), alone);
+        // What it leaves running holds its output open for half a minute, or until it is told to end.
+        let end = std::env::temp_dir().join(format!("dagpass-left-{}", std::process::id()));
+        let leave =
+            "for i in $(seq 300); do test -e $END && rm $END && exit; sleep 0.1; done; touch $END";
+        let left = shell(&format!("({leave}) &")).env("END", &end);
+        assert_eq!(beside(&left), Ok(()));
+        assert!(!end.exists(), "it waited for what the program left running");
+        std::fs::write(&end, "").expect("a file of our own");
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_program_past_its_limit_is_ended_with_what_it_started() {

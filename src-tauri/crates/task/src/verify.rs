@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn badly(_: &House) -> Result<Outcome, Failure> {
-        Err(Failure::new("broken"))
+        Err(Failure::new("on purpose, in a test of `verify`"))
     }
 
     fn names(lanes: usize, chains: &[&[Step]]) -> Vec<&'static str> {

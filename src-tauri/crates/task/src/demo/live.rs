@@ -3,8 +3,9 @@
 //! `tests/airflow/live`.
 
 use super::stage::Stage;
-use super::{AIRFLOW, airflow, prepared};
+use super::{AIRFLOW, prepared};
 use crate::Outcome;
+use crate::airflow::runner;
 use crate::house::House;
 use crate::shell::Failure;
 
@@ -16,7 +17,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     let stage = Stage::set(house, TOKEN_SECONDS)?;
     stage.dagpass("login --device").run()?;
     stage
-        .inside_world(airflow(house))
+        .inside_world(runner(house))
         .words(&format!("live --airflow {AIRFLOW} --api {}", stage.api()))
         .words(&format!("--control {}", stage.control()))
         .env("DAGPASS_PROGRAM", house.target.join("debug/dagpass"))

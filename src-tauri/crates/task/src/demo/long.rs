@@ -3,8 +3,9 @@
 //! an independent provider of its own. Any 401, or too many refreshes at an issuer, fails it.
 
 use super::stage::Stage;
-use super::{AIRFLOW, airflow, prepared};
+use super::{AIRFLOW, prepared};
 use crate::Outcome;
+use crate::airflow::runner;
 use crate::house::House;
 use crate::idp;
 use crate::setup::{self, For};
@@ -45,7 +46,7 @@ fn one(house: &House, (way, lifetime): (&str, u32), seconds: u32) -> Result<(), 
     // A token a lifetime, the last one not yet in use, and the start of the task after the first.
     let tokens = (seconds / lifetime).saturating_sub(1).max(2);
     let judged = stage
-        .inside_world(airflow(house))
+        .inside_world(runner(house))
         .words(&format!("long {way} --airflow {AIRFLOW} --seconds {seconds} --tokens {tokens}"))
         .words(&format!("--lifetime {lifetime} --control {}", stage.control()))
         .words(&format!("--api {}", stage.api()))

@@ -7,6 +7,7 @@ pub(crate) mod long;
 mod stage;
 
 use crate::Outcome;
+use crate::airflow::runner;
 use crate::house::House;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell, say};
@@ -40,7 +41,7 @@ fn play(house: &House, version: &str) -> Result<Outcome, Failure> {
     say("\na DAG with the stock HttpOperator, whose connection only dagpass knows");
     let dag = |name: &str| {
         stage
-            .inside_world(airflow(house))
+            .inside_world(runner(house))
             .words(&format!("dag {name} --airflow {version} --connection sandbox_api"))
             .words(&format!("--seconds {TASK_SECONDS} --tokens {TOKENS} --api {}", stage.api()))
             .run()
@@ -69,7 +70,7 @@ fn prepared(house: &House, version: &str) -> Result<(), Failure> {
     // All but the window, as the tests do: one choice of features, so that they build nothing again.
     Shell::new("cargo").words("build --bins --quiet --locked").inside(&house.root).run()?;
     say(&format!("Airflow {version} from PyPI, in an environment of its own (once)"));
-    airflow(house).words(&format!("prepare --airflow {version}")).run()
+    runner(house).words(&format!("prepare --airflow {version}")).run()
 }
 
 /// The task's end stands on the record with the connection whose tokens it was served.
@@ -79,8 +80,4 @@ fn on_record(record: &str) -> Result<(), Failure> {
         Some(_) => Ok(()),
         None => Err(Failure::new("the record does not tie the task to the tokens it was served")),
     }
-}
-
-fn airflow(house: &House) -> Shell {
-    Shell::new("python3").arg(house.at("tests/airflow/run.py")).env("DAGPASS_CACHE", &house.cache)
 }
