@@ -52,10 +52,20 @@ pub(crate) fn with_headers(
 
 /// The agent's socket, with the header its guard asks for.
 pub(crate) fn on_socket(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Reply> {
+    let headers = [("Sec-Dagpass", "1"), ("Content-Type", "application/json")];
+    on_socket_with(socket, (method, path), &headers, body)
+}
+
+/// With these headers and no others.
+pub(crate) fn on_socket_with(
+    socket: &Path,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Reply> {
     let stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    let headers = [("Sec-Dagpass", "1"), ("Content-Type", "application/json")];
-    exchange(stream, "localhost", Call { method, path, headers: &headers, body })
+    exchange(stream, "localhost", Call { method, path, headers, body })
 }
 
 fn exchange(mut stream: impl Read + Write, host: &str, call: Call<'_>) -> io::Result<Reply> {

@@ -66,6 +66,8 @@ mod notices;
 #[cfg(test)]
 mod notifier;
 #[cfg(test)]
+mod one_door;
+#[cfg(test)]
 mod own_sign_in;
 #[cfg(test)]
 mod passphrase_store;

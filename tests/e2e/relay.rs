@@ -71,6 +71,11 @@ fn a_sign_in_and_tokens_come_through_a_program_that_the_far_side_starts() {
         assert_eq!(caller.ended().expect(0).stdout.trim(), token);
     }
 
+    let ledger = std::fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
+    let lines = ledger.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let far = lines.filter(|line| line["event"] == "issue" && line["caller"]["remote"] == true);
+    assert_eq!(far.count(), 81, "whoever came through it is recorded as that");
+
     let second = scene.world.cli(&near.args(&["relay", "--", DAGPASS, "relay"]));
     assert!(second.expect(1).stderr.contains("answers at"));
     scene.close();

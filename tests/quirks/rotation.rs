@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dagpass_core::error::ErrorCode;
 use dagpass_core::fakes;
 use dagpass_core::ports::{AuthorizationServer, Grant};
-use dagpass_core::request::{Caller, Target};
+use dagpass_core::request::Target;
 use dagpass_core::session::EndReason;
 use dagpass_sandbox::{Family, Fault, Kind, RefreshFormat, Replay, Rotate, Unrotated};
 
@@ -21,9 +21,9 @@ async fn a_rotated_refresh_token_is_saved_before_its_access_token_and_none_is_pr
         let callers: Vec<_> = (0..20)
             .map(|_| {
                 let broker = stage.broker.clone();
-                tokio::spawn(async move {
-                    broker.token(&fakes::ask("prod"), &Caller::default()).await.unwrap()
-                })
+                tokio::spawn(
+                    async move { fakes::serve(&broker, &fakes::ask("prod")).await.unwrap() },
+                )
             })
             .collect();
         for caller in callers {

@@ -10,7 +10,7 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::fakes::{self, FakeAirflow, FakeClock, FakeStore, FakeWitness};
 use dagpass_core::ports::{Pending, Ports, Spawn};
 use dagpass_core::profile::{Profile, Scopes};
-use dagpass_core::request::{Caller, SessionKey, TokenRequest};
+use dagpass_core::request::{SessionKey, TokenRequest};
 use dagpass_core::session::{ActiveSession, EndReason, SessionState, StoredSession};
 use dagpass_sandbox::{
     Endpoint, Entry, Family, Options, Quirks, RedirectMatch, Sandbox, fingerprint,
@@ -104,7 +104,7 @@ impl Stage {
     }
 
     pub(crate) async fn ask(&self, request: &TokenRequest) -> Result<Issued, Refusal> {
-        let answer = self.broker.token(request, &Caller::default()).await;
+        let answer = fakes::serve(&self.broker, request).await;
         self.hear(format!("{answer:?}"));
         if let Err(refusal) = &answer {
             self.hear(refusal.to_string());

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::broadcast;
 
 use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_core::policy::Weight;
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 
 /// What stands where the first line names the line before it.
@@ -119,7 +120,9 @@ impl Witness for Ledger {
             open.file.sync_data().map_err(|error| WitnessFailure(error.to_string()))?;
             open.unsynced = false;
         }
-        if self.followers.receiver_count() > 0 {
+        // A follower looks too, and must not feed itself.
+        let look = record.action.is_some_and(|action| action.weight() == Weight::Look);
+        if !look && self.followers.receiver_count() > 0 {
             let line = String::from_utf8_lossy(open.line.trim_ascii_end());
             // They may have gone in between.
             drop(self.followers.send(line.into()));

@@ -7,7 +7,7 @@
 //! 4. [`ping`]: the authorization server; [`callback`] and [`browser`]: the person's way to it
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
-//! 7. `ledger`, `scheduler`, `power`, [`instance`], [`system`]: the record, the clockwork, the
+//! 7. `witness`, `ledger`, `scheduler`, `power`, [`instance`], [`system`]: the record, the clockwork, the
 //!    machine's sleep, the floor
 //! 8. `tray`: the icon, where there is a desktop
 
@@ -31,5 +31,6 @@ pub mod system;
 mod task_runs;
 mod telemetry;
 mod tray;
+mod witness;
 
 pub use program::run;

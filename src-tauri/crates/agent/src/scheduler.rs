@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use dagpass_core::audit::Event;
 use dagpass_core::broker::Broker;
 use tokio::sync::Notify;
 
 use crate::config::ConfigFile;
 use crate::ledger::Ledger;
 use crate::local_api::{Api, tell_of_dropped};
+use crate::witness::Observer;
 
 /// How often is there something to look at? A 5 s token is due 1.25 s before its end.
 const TICK: Duration = Duration::from_millis(500);
@@ -25,6 +27,7 @@ pub(crate) struct Scheduler {
     pub(crate) api: Arc<Api>,
     /// The system says that it woke.
     pub(crate) woke: Arc<Notify>,
+    pub(crate) observer: Arc<Observer>,
 }
 
 impl Scheduler {
@@ -59,11 +62,13 @@ impl Scheduler {
 
     async fn seldom(&self) {
         let (ledger, runs) = (self.ledger.clone(), self.api.task_runs.clone());
+        let observer = self.observer.clone();
         runs.note_ends(&self.broker.sessions());
         if let Err(refusal) = tell_of_dropped(&self.api, runs.untold()) {
             tracing::error!(%refusal, "dropped run events are not on the record");
         }
         let written = tokio::task::spawn_blocking(move || {
+            observer.flush(false);
             ledger.sync();
             runs.keep();
         });
@@ -71,6 +76,8 @@ impl Scheduler {
             tracing::error!(%error, "ledger sync ended");
         }
         if self.config.reload() {
+            let what = self.config.path().display().to_string();
+            self.observer.note(Event::ConfigChange, &what);
             self.api.adopt_config();
         }
         self.broker.reconsider_store();

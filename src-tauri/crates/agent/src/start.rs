@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dagpass_client::place;
 use dagpass_client::wire::ConnectionIds;
+use dagpass_core::audit::Event;
 use dagpass_core::broker::Broker;
 use dagpass_core::ports::{Clock, Ports, StoreFailure};
 use dagpass_core::sign_in::SignInPorts;
@@ -26,9 +27,10 @@ use crate::power::Power;
 use crate::program::complain;
 use crate::scheduler::Scheduler;
 use crate::system;
-use crate::task_runs::{Observer, TaskRuns};
+use crate::task_runs::TaskRuns;
 use crate::telemetry;
 use crate::tray::{self, Stands};
+use crate::witness::Observer;
 
 /// How long may the desktop take to give the icon back once serving has ended?
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -119,7 +121,7 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
         .map_err(|cause| NotStarted::File { path: ledger_path, cause })?;
     let ledger = Arc::new(ledger);
     let runs = Arc::new(TaskRuns::open(&state, clock.clone()));
-    let witness = Arc::new(Observer { ledger: ledger.clone(), runs: runs.clone() });
+    let witness = Arc::new(Observer::new(ledger.clone(), runs.clone(), clock.clone()));
     let store = Arc::new(KeychainStore::open(chosen(&config.current().store, &state)?, &state));
     let about = About {
         started_at: clock.now(),
@@ -138,6 +140,7 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
         .publish(Path::new(&name), clock.now())
         .map_err(|cause| NotStarted::File { path: state.join("agent.lock"), cause })?;
     tracing::info!(socket = name, port = loopback.port, "serving");
+    witness.note(Event::AgentStart, &format!("version {}", env!("CARGO_PKG_VERSION")));
     if stands.send(Stands { socket: name, config: config.clone() }).is_err() {
         tracing::debug!("nobody waits for the socket");
     }
@@ -147,7 +150,9 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
     let (held, stop) = (ledger.clone(), api.stop.clone());
     Power { ledger: held, runs: runs.clone(), woke: Arc::clone(&woke), stop }.watch();
     let (broker, api) = (api.broker.clone(), api);
-    let scheduler = Scheduler { broker, ledger: ledger.clone(), config, api: api.clone(), woke };
+    let observer = witness.clone();
+    let scheduler =
+        Scheduler { broker, ledger: ledger.clone(), config, api: api.clone(), woke, observer };
     tokio::select! {
         () = serve(api.clone(), listener, loopback) => {}
         () = scheduler.run() => {}
@@ -155,6 +160,8 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
         () = told_to_end => {}
     }
     api.end_streams();
+    witness.flush(true);
+    witness.note(Event::AgentStop, "told to end");
     ledger.sync();
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());

@@ -347,7 +347,7 @@ fn read<R: DeserializeOwned>(body: &[u8]) -> Result<R, ClientError> {
     })
 }
 
-fn refusal(status: u16, body: &[u8]) -> ClientError {
+pub(crate) fn refusal(status: u16, body: &[u8]) -> ClientError {
     let reply = serde_json::from_slice(body).unwrap_or_else(|_| ErrorReply {
         error: if status == 401 { "invalid_token" } else { "server_error" }.to_owned(),
         error_description: format!("the agent answered HTTP {status}"),

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::policy::Action;
 use crate::profile::{Scopes, Subject};
 use crate::request::{Caller, SessionKey};
 use crate::runs::{RunKind, Tie};
@@ -16,6 +17,9 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<&'a SessionKey>,
     pub caller: &'a Caller,
+    /// Of a decision: what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<&'a Subject>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,6 +27,9 @@ pub struct Record<'a> {
     /// The Airflow deployment, by its name in the config.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<&'a str>,
+    /// The environment that the connection was looked up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub env: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<&'a Scopes>,
     /// `aud` of the token where it can be seen.
@@ -48,6 +55,17 @@ pub struct Record<'a> {
     /// What Airflow's listener told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunNote<'a>>,
+    /// Where one line tells of many.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// How many there were, and when; epoch milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Counted {
+    pub count: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
 }
 
 /// A run or task of Airflow's, with the tokens that were served to it.
@@ -80,9 +98,11 @@ impl<'a> Record<'a> {
             outcome,
             session: None,
             caller,
+            action: None,
             subject: None,
             connection: None,
             deployment: None,
+            env: None,
             scopes: None,
             audience: None,
             fingerprint: None,
@@ -92,11 +112,12 @@ impl<'a> Record<'a> {
             error: None,
             reason: None,
             run: None,
+            counted: None,
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     SignIn,
@@ -117,6 +138,11 @@ pub enum Event {
     Exchange,
     /// A request failed the guard or presented a capability that is not valid.
     Refused,
+    /// The agent serves from here on, or does not any more.
+    AgentStart,
+    AgentStop,
+    /// `config.toml` was changed by somebody else than the agent, and is in force.
+    ConfigChange,
 }
 
 /// Where a token came from.
@@ -140,7 +166,7 @@ impl Served {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Ok,

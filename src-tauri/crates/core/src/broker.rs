@@ -13,12 +13,13 @@ use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::lanes::Lanes;
 use crate::owed::Debts;
-use crate::policy;
+use crate::policy::{self, About, Action, Denied, Permit, Resource};
 use crate::ports::{Pending, Ports};
+use crate::principal::Principal;
 use crate::profile::Profile;
 use crate::race::{First, first};
 use crate::refresh::{Refresh, landing, not_recorded};
-use crate::request::{Caller, Obtain, SessionKey, Target, TokenRequest};
+use crate::request::{Caller, Obtain, Reach, SessionKey, Target, TokenRequest};
 use crate::session::SessionState;
 use crate::slot::{Cause, Landing, Plan, Slot};
 use crate::token::{AccessToken, TokenSet};
@@ -89,19 +90,50 @@ impl Broker {
         }
     }
 
-    /// The data path.
-    pub async fn token(&self, request: &TokenRequest, caller: &Caller) -> Result<Issued, Refusal> {
-        let slot = self.slot(&request.session)?;
-        let judged = policy::judge(request, caller).map_err(Refusal::from);
-        self.record_decision(request, caller, judged.as_ref().err())?;
-        let _permit = judged?;
-        match self.fresh(&slot, request).await {
-            Ok(fresh) => self.issue(&slot, request, caller, fresh),
+    /// Judges, and puts the decision on the record: what cannot be recorded is denied.
+    pub fn permit<T: About>(
+        &self,
+        principal: &Principal,
+        action: Action,
+        about: T,
+    ) -> Result<Permit<T>, Refusal> {
+        policy::authorize(principal, action, about, |resource, denied| {
+            self.record(&decision(&principal.caller, action, resource, denied))
+        })
+    }
+
+    /// The data path. The permit is spent: what it was given for is what is issued, to nobody else.
+    pub async fn token(
+        &self,
+        permit: Permit<TokenRequest>,
+        principal: &Principal,
+    ) -> Result<Issued, Refusal> {
+        let (request, caller) = (permit.spend(), &principal.caller);
+        match self.serve(&request, principal).await {
+            Ok(issued) => Ok(issued),
             Err(refusal) => {
-                self.record_unserved(request, caller, &refusal);
+                self.record_unserved(&request, caller, &refusal);
                 Err(refusal)
             }
         }
+    }
+
+    async fn serve(
+        &self,
+        request: &TokenRequest,
+        principal: &Principal,
+    ) -> Result<Issued, Refusal> {
+        let slot = self.slot(&request.session)?;
+        if request.reach != Reach::Named {
+            let now = self.ports.clock.now();
+            slot.held().seat(&request.target, principal.kind.name(), now)?;
+        }
+        let fresh = self.fresh(&slot, request).await?;
+        principal.process.holds().map_err(|what| {
+            Refusal::new(ErrorCode::AccessDenied, "the caller is not the one that asked any more")
+                .because(what)
+        })?;
+        self.issue(&slot, request, &principal.caller, fresh)
     }
 
     async fn fresh(
@@ -240,23 +272,6 @@ impl Broker {
         self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    fn record_decision(
-        &self,
-        request: &TokenRequest,
-        caller: &Caller,
-        denied: Option<&Refusal>,
-    ) -> Result<(), Refusal> {
-        let outcome = if denied.is_some() { Outcome::Denied } else { Outcome::Ok };
-        let mut record = Record::new(Event::Decision, outcome, caller);
-        record.session = Some(&request.session);
-        record.connection = request.connection.as_deref();
-        record.deployment = request.deployment.as_deref();
-        record.scopes = request.target.scopes.as_ref();
-        record.error = denied.map(|refusal| refusal.code.as_str());
-        record.reason = denied.and_then(|refusal| refusal.cause.as_deref());
-        self.record(&record)
-    }
-
     /// So that the record tells who went away with nothing, and why.
     fn record_unserved(&self, request: &TokenRequest, caller: &Caller, refusal: &Refusal) {
         let mut record = Record::new(Event::Issue, Outcome::Failed, caller);
@@ -275,6 +290,25 @@ impl Broker {
     pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Refusal> {
         self.ports.witness.record(record).map_err(|failure| not_recorded(&failure.0))
     }
+}
+
+fn decision<'a>(
+    caller: &'a Caller,
+    action: Action,
+    resource: &'a Resource<'a>,
+    denied: Option<&'a Denied>,
+) -> Record<'a> {
+    let outcome = if denied.is_some() { Outcome::Denied } else { Outcome::Ok };
+    let mut record = Record::new(Event::Decision, outcome, caller);
+    record.action = Some(action);
+    record.session = resource.session;
+    record.connection = resource.connection;
+    record.deployment = resource.deployment;
+    record.env = resource.env;
+    record.scopes = resource.scopes;
+    record.error = denied.map(|_| ErrorCode::AccessDenied.as_str());
+    record.reason = denied.map(|denied| denied.reason.as_str());
+    record
 }
 
 /// How a token for such a target comes about where it is not at hand.

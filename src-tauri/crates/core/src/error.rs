@@ -34,6 +34,8 @@ pub enum ErrorCode {
     KeychainLocked,
     NotRecorded,
     ConfigInvalid,
+    /// More targets that no config names than one caller may have at once.
+    TooManyTargets,
 }
 
 impl ErrorCode {
@@ -59,6 +61,7 @@ impl ErrorCode {
             Self::KeychainLocked => "keychain_locked",
             Self::NotRecorded => "not_recorded",
             Self::ConfigInvalid => "config_invalid",
+            Self::TooManyTargets => "too_many_targets",
         }
     }
 }

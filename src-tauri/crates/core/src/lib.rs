@@ -2,15 +2,18 @@
 //! files, environment, clock reads or task spawning; the world comes in through [`ports`].
 //!
 //! The data path of one request, in order:
-//! 1. [`request`]: what is asked, and who asks
-//! 2. [`profile`]: the OpenID client it is for
-//! 3. [`policy`]: a `Permit`, or `Denied`
-//! 4. [`broker`]: records the decision, reads the [`cache`], issues
-//! 5. [`freshness`]: is the cached token good enough, and until when
-//! 6. [`refresh`]: else one flight to Ping per (session, target)
-//! 7. [`session`]: what that does to the session
-//! 8. [`deployment`]: an Airflow deployment's own token, bought with the session's
-//! 9. [`audit`]: what goes on the record before the token leaves
+//! 1. [`principal`]: who asks, made once at the door: kind, rights, narrowing, the pinned process
+//! 2. [`policy::Action`]: what is asked, by the route table's row
+//! 3. [`request`]: for what. Names are looked up and scopes settled ([`effective`]); nothing is
+//!    open-ended after this
+//! 4. [`policy`]: a `Permit` that carries what was judged, or `Denied`; on the record either way
+//! 5. [`typed`]: a target that no config names takes one of few places
+//! 6. [`broker`]: spends the permit, reads the [`cache`]
+//! 7. [`freshness`]: is the cached token good enough, and until when
+//! 8. [`refresh`]: else one flight to Ping per (session, target)
+//! 9. [`session`]: what that does to the session
+//! 10. [`deployment`]: an Airflow deployment's own token, bought with the session's
+//! 11. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
 //!
 //! [`sign_in`] makes sessions; everything else keeps them. [`runs`] ties what was served to Airflow's
 //! tasks, and compares a session's end with a DAG's past.
@@ -19,6 +22,7 @@ pub mod audit;
 pub mod broker;
 pub mod cache;
 pub mod deployment;
+pub mod effective;
 pub mod error;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
@@ -29,7 +33,9 @@ mod lanes;
 pub mod owed;
 pub mod policy;
 pub mod ports;
+pub mod principal;
 pub mod profile;
+mod program_path;
 mod race;
 mod refresh;
 pub mod refusals;
@@ -43,3 +49,4 @@ mod slot;
 pub mod time;
 pub mod token;
 mod token_exchange;
+mod typed;

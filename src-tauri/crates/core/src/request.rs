@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::deployment::Deployment;
 use crate::profile::{ProfileName, Scopes};
+use crate::program_path;
 use crate::token::Fingerprint;
 
 /// A request for an access token, parsed.
@@ -26,7 +27,41 @@ pub struct TokenRequest {
     pub connection: Option<String>,
     /// The Airflow deployment this is for, where there is one.
     pub deployment: Option<String>,
+    /// The environment that the connection was looked up in.
+    pub env: Option<String>,
+    /// How far beyond the config's own words does the target go?
+    pub reach: Reach,
     pub purpose: Purpose,
+}
+
+impl TokenRequest {
+    /// As the config has it, for somebody's use now.
+    pub fn new(session: SessionKey, target: Target) -> Self {
+        Self {
+            session,
+            target,
+            min_ttl: None,
+            rejected: None,
+            renewed: false,
+            connection: None,
+            deployment: None,
+            env: None,
+            reach: Reach::Named,
+            purpose: Purpose::Use,
+        }
+    }
+}
+
+/// Who named a target?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// The config, in just these words.
+    #[default]
+    Named,
+    /// The caller, and it is a part of what the config names.
+    Within,
+    /// The caller, and the config names no such scope or resource.
+    Beyond,
 }
 
 /// Does this look-up count as use of the profile, so that it is refreshed ahead of need?
@@ -86,15 +121,19 @@ pub enum Obtain {
     JwtBearer(Box<Deployment>),
 }
 
+/// The name of the capability in `endpoint.json`: good for everything, until the agent ends.
+pub const ENDPOINT: &str = "endpoint";
+
 /// The process that asks, as the agent saw it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Caller {
     pub transport: Transport,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where its name is no text, it is shown lossily and recorded exactly beside that.
+    #[serde(flatten, serialize_with = "program_path::serialize")]
     pub executable: Option<PathBuf>,
     /// Which capability it presented: a public identifier, not the capability.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,13 +144,10 @@ pub struct Caller {
     /// What the caller says of itself (DAG, task, run). Recorded, never decided on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
-    /// What its capability narrows it to; `None` is everything.
-    #[serde(skip)]
-    pub narrowed_to: Option<Narrowing>,
 }
 
 /// How the request reached the agent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     #[default]
@@ -120,23 +156,4 @@ pub enum Transport {
     Tcp,
     /// The agent itself: proactive refresh.
     Agent,
-}
-
-/// What a capability may ask for; `None` is everything of that kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Narrowing {
-    pub profiles: Option<Vec<ProfileName>>,
-    /// Connections alone: a token that is asked for without one is then not covered.
-    pub connections: Option<Vec<String>>,
-}
-
-impl Narrowing {
-    pub fn covers_profile(&self, profile: &ProfileName) -> bool {
-        self.profiles.as_ref().is_none_or(|covered| covered.contains(profile))
-    }
-
-    pub fn covers_connection(&self, connection: Option<&str>) -> bool {
-        let covered = self.connections.as_ref();
-        covered.is_none_or(|ids| ids.iter().any(|id| Some(id.as_str()) == connection))
-    }
 }

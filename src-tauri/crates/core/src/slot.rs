@@ -15,6 +15,7 @@ use crate::refusals;
 use crate::request::{Obtain, Purpose, SessionKey, Target, TokenRequest};
 use crate::session::{ActiveSession, EndReason, SessionState};
 use crate::time::Timestamp;
+use crate::typed::Typed;
 
 /// What every waiter of a flight gets: the same token, or the same refusal.
 pub(crate) type Landing = Result<Cached, Refusal>;
@@ -39,6 +40,8 @@ pub(crate) struct Held {
     pub(crate) refused: HashMap<Target, Refusal>,
     /// What Airflow's deployments sold, and which of them refused.
     pub(crate) deployments: Deployments,
+    /// Targets that no config names.
+    pub(crate) typed: Typed,
     /// Proactive refreshes wait until then: a fleet that wakes together is spread.
     pub(crate) spread_until: Option<Timestamp>,
 }
@@ -75,6 +78,7 @@ impl Slot {
                 used: HashMap::new(),
                 refused: HashMap::new(),
                 deployments: Deployments::default(),
+                typed: Typed::default(),
                 spread_until: None,
             }),
             sends: Arc::default(),

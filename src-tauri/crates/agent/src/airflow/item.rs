@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use dagpass_core::broker::Broker;
 use dagpass_core::deployment::DeploymentView;
+use dagpass_core::error::Refusal;
+use dagpass_core::policy::Action;
+use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::ProfileName;
-use dagpass_core::request::{Caller, Purpose, TokenRequest, Transport};
+use dagpass_core::request::{Caller, TokenRequest, Transport};
 use dagpass_core::session::SessionState;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Fingerprint;
@@ -126,19 +129,15 @@ impl ItemKeeper {
         broker: &Broker,
     ) -> Result<(Fingerprint, Duration), String> {
         let request = TokenRequest {
-            session: deployment.session(),
-            target: deployment.target(),
-            min_ttl: None,
-            rejected: None,
-            renewed: false,
-            connection: None,
             deployment: Some(deployment.name.clone()),
-            purpose: Purpose::Use,
+            ..TokenRequest::new(deployment.session(), deployment.target())
         };
         let context = BTreeMap::from([("keychain_item".to_owned(), account(env))]);
         let caller = Caller { transport: Transport::Agent, context, ..Caller::default() };
-        let issued =
-            broker.token(&request, &caller).await.map_err(|refusal| refusal.to_string())?;
+        let agent = Principal::new(Kind::Agent, caller);
+        let told = |refusal: Refusal| refusal.to_string();
+        let permit = broker.permit(&agent, Action::Token, request).map_err(told)?;
+        let issued = broker.token(permit, &agent).await.map_err(told)?;
         let fingerprint = issued.access_token().fingerprint();
         let life = issued.set.received_at.until(issued.set.expires_at);
         let same =

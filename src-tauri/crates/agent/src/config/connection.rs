@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use dagpass_client::wire::{AirflowConnection, ConnectionShown};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::profile::Profile;
+use dagpass_core::policy::Resource;
+use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 use dagpass_core::token::AccessToken;
 use serde_json::{Map, Value};
@@ -48,6 +49,26 @@ pub enum TokenIn {
 }
 
 impl Connection {
+    /// All the scopes that its token may have; `None` where only the server knows.
+    pub fn scopes(&self) -> Option<&Scopes> {
+        let of_grant = match self.target.obtain {
+            Obtain::Narrow | Obtain::SignIn => Some(&self.profile.scopes),
+            Obtain::Exchange | Obtain::JwtBearer(_) => None,
+        };
+        self.target.scopes.as_ref().or(of_grant)
+    }
+
+    /// What is judged of it.
+    pub fn resource(&self) -> Resource<'_> {
+        Resource {
+            profile: Some(&self.session.profile),
+            session: Some(&self.session),
+            connection: Some(&self.id),
+            env: self.env.as_deref(),
+            ..Resource::default()
+        }
+    }
+
     /// Airflow's connection JSON with the token in exactly one place.
     pub fn render(&self, token: &AccessToken) -> AirflowConnection {
         let fields = self.airflow.clone();

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use dagpass_client::wire::{ConfigProblem, ConnectionShown};
 use dagpass_core::deployment::AssertionKind;
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::policy::Resource;
 use dagpass_core::profile::{Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 
@@ -210,6 +211,29 @@ impl Config {
     /// What the agent answers for, in any environment: the content of `connections.json`.
     pub fn connection_ids(&self) -> Vec<String> {
         self.connections.keys().cloned().collect()
+    }
+
+    /// Does the config itself have this target, for whoever signed in to that session? A resource that it
+    /// has counts without the scopes as well.
+    pub fn names_target(&self, session: &SessionKey, target: &Target) -> bool {
+        let resting = self.connections.values().flatten().filter(|one| one.session == *session);
+        let whole = |one: &Connection| {
+            target.scopes.is_none()
+                && target.resource.is_some()
+                && one.target.resource == target.resource
+        };
+        resting.into_iter().any(|one| one.target == *target || whole(one))
+    }
+
+    /// What is judged of a conn_id, in each environment that has it.
+    pub fn resources(&self, conn_id: &str) -> impl Iterator<Item = Resource<'_>> {
+        self.connections.get(conn_id).into_iter().flatten().map(Connection::resource)
+    }
+
+    /// The connections whose tokens come from that session.
+    pub fn resting_on(&self, session: &SessionKey) -> impl Iterator<Item = Resource<'_>> {
+        let all = self.connections.values().flatten();
+        all.filter(move |one| one.session == *session).map(Connection::resource)
     }
 
     /// The connection as that environment has it. Without an environment: the plain table where it

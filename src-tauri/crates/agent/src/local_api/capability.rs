@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use dagpass_core::request::Narrowing;
+use dagpass_core::principal::{Kind, Narrowing};
 
 /// Those that are good now, by the SHA-256 of what is presented: a look-up by hash compares no
 /// secret byte by byte.
@@ -19,10 +19,20 @@ pub(super) struct Capabilities(Mutex<HashMap<[u8; 32], Holder>>);
 /// Who presents it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holder {
-    /// A public name for the ledger: `endpoint`, or the run's id.
+    /// A public name for the ledger: `endpoint`, or that of the run or the door.
     pub(super) id: String,
-    pub(super) narrowed_to: Option<Narrowing>,
+    pub(super) kind: Kind,
+    pub(super) narrowing: Narrowing,
     pub(super) env: Option<String>,
+    /// Of a run within a run.
+    pub(super) parent: Option<String>,
+}
+
+impl Holder {
+    /// Narrowed by nothing.
+    pub(super) fn new(id: String, kind: Kind) -> Self {
+        Self { id, kind, narrowing: Narrowing::default(), env: None, parent: None }
+    }
 }
 
 impl Capabilities {
@@ -33,16 +43,47 @@ impl Capabilities {
         capability
     }
 
+    /// As [`grant`](Self::grant), where `fits` says so of those that there are.
+    pub(super) fn grant_if<E>(
+        &self,
+        holder: Holder,
+        fits: impl FnOnce(&mut dyn Iterator<Item = &Holder>) -> Result<(), E>,
+    ) -> Result<Zeroizing<String>, E> {
+        let capability = Zeroizing::new(random());
+        let mut table = self.table();
+        fits(&mut table.values())?;
+        table.insert(hash(&capability), holder);
+        Ok(capability)
+    }
+
     pub(super) fn holder(&self, presented: &str) -> Option<Holder> {
         self.table().get(&hash(presented)).cloned()
     }
 
-    /// `true` where there was one of that name.
+    /// With all that was granted under it. `true` where there was one of that name.
     pub(super) fn revoke(&self, id: &str) -> bool {
         let mut table = self.table();
         let before = table.len();
-        table.retain(|_, holder| holder.id != id);
+        let mut gone = vec![id.to_owned()];
+        while let Some(id) = gone.pop() {
+            table.retain(|_, holder| holder.id != id);
+            let children = table.values().filter(|holder| holder.parent.as_ref() == Some(&id));
+            gone.extend(children.map(|holder| holder.id.clone()));
+        }
         table.len() < before
+    }
+
+    /// Is it `ancestor` itself, or was it granted under it?
+    pub(super) fn descends(&self, id: &str, ancestor: &str) -> bool {
+        let table = self.table();
+        let mut at = Some(id.to_owned());
+        while let Some(id) = at {
+            if id == ancestor {
+                return true;
+            }
+            at = table.values().find(|holder| holder.id == id).and_then(|one| one.parent.clone());
+        }
+        false
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<[u8; 32], Holder>> {
@@ -69,13 +110,17 @@ fn hash(capability: &str) -> [u8; 32] {
 mod tests {
     use super::*;
 
+    fn run(id: &str, parent: Option<&str>) -> Holder {
+        let parent = parent.map(str::to_owned);
+        Holder { parent, ..Holder::new(id.to_owned(), Kind::Run(id.to_owned())) }
+    }
+
     #[test]
     fn a_capability_is_256_bits_and_dies_when_revoked() {
         let capabilities = Capabilities::default();
-        let holder = Holder { id: "run-1".into(), narrowed_to: None, env: None };
-        let capability = capabilities.grant(holder.clone());
+        let capability = capabilities.grant(run("run-1", None));
         assert_eq!(URL_SAFE_NO_PAD.decode(capability.as_bytes()).unwrap().len(), 32);
-        assert_eq!(capabilities.holder(&capability), Some(holder));
+        assert_eq!(capabilities.holder(&capability), Some(run("run-1", None)));
         assert_eq!(capabilities.holder("guess"), None);
         assert!(capabilities.revoke("run-1"));
         assert_eq!(capabilities.holder(&capability), None);
@@ -83,10 +128,32 @@ mod tests {
     }
 
     #[test]
+    fn what_was_granted_under_a_run_ends_with_it() {
+        let capabilities = Capabilities::default();
+        let outer = capabilities.grant(run("run-1", None));
+        let other = capabilities.grant(run("run-2", None));
+        let inner = capabilities.grant(run("run-3", Some("run-1")));
+        let inmost = capabilities.grant(run("run-4", Some("run-3")));
+        for (id, ancestor, expected) in [
+            ("run-4", "run-1", true),
+            ("run-1", "run-1", true),
+            ("run-1", "run-4", false),
+            ("run-2", "run-1", false),
+            ("run-9", "run-1", false),
+        ] {
+            assert_eq!(capabilities.descends(id, ancestor), expected, "{id} {ancestor}");
+        }
+        assert!(capabilities.revoke("run-1"));
+        for gone in [&outer, &inner, &inmost] {
+            assert_eq!(capabilities.holder(gone), None);
+        }
+        assert!(capabilities.holder(&other).is_some());
+    }
+
+    #[test]
     fn the_table_holds_no_capability_in_clear() {
         let capabilities = Capabilities::default();
-        let capability =
-            capabilities.grant(Holder { id: "endpoint".into(), narrowed_to: None, env: None });
+        let capability = capabilities.grant(Holder::new("endpoint".into(), Kind::Owner));
         assert!(!format!("{capabilities:?}").contains(capability.as_str()));
     }
 }

@@ -7,8 +7,10 @@ use dagpass_core::deployment::LoggedOut;
 use super::Api;
 use crate::config::{Deployment, DeploymentToken};
 
-pub(super) fn status(api: &Api) -> Vec<DeploymentStatus> {
-    api.config.current().airflow.values().map(|deployment| one(api, deployment)).collect()
+pub(super) fn status(api: &Api, shown: impl Fn(&Deployment) -> bool) -> Vec<DeploymentStatus> {
+    let config = api.config.current();
+    let all = config.airflow.values().filter(|deployment| shown(deployment));
+    all.map(|deployment| one(api, deployment)).collect()
 }
 
 fn one(api: &Api, deployment: &Deployment) -> DeploymentStatus {

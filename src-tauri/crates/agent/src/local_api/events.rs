@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use dagpass_client::ledger::without_prev;
 use dagpass_client::wire::AgentEvent;
-use dagpass_core::request::Caller;
+use dagpass_core::principal::Principal;
 
 use super::reply::{self, Reply};
 use super::{Api, status};
@@ -25,15 +25,15 @@ const BEAT: Duration = Duration::from_secs(15);
 /// How many lines wait for a slow reader before its records are missed?
 const WAITING: usize = 16;
 
-pub(super) fn follow(api: &Arc<Api>, caller: Caller) -> Reply {
+pub(super) fn follow(api: &Arc<Api>, principal: Principal) -> Reply {
     let (tell, told) = mpsc::channel(WAITING);
     let api = api.clone();
-    tokio::spawn(async move { tell_all(&api, &caller, &tell).await });
+    tokio::spawn(async move { tell_all(&api, &principal, &tell).await });
     reply::lines(told)
 }
 
 /// Returns when the reader or the agent is gone.
-async fn tell_all(api: &Api, caller: &Caller, tell: &mpsc::Sender<Bytes>) {
+async fn tell_all(api: &Api, principal: &Principal, tell: &mpsc::Sender<Bytes>) {
     // Before the first status, so that nothing falls between.
     let (mut records, Some(mut changes)) = (api.ledger.follow(), api.changes()) else { return };
     let mut shown = Vec::new();
@@ -49,7 +49,7 @@ async fn tell_all(api: &Api, caller: &Caller, tell: &mpsc::Sender<Bytes>) {
             () = sleep_until(look_at), if stale => {
                 stale = false;
                 look_at = Instant::now() + AT_MOST;
-                let status = Box::new(status::status(api, caller).await);
+                let status = Box::new(status::status(api, principal).await);
                 let line = json(&AgentEvent::Status { status });
                 if line == shown {
                     continue;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper::header::{HOST, HeaderMap};
 use hyper::http::Version;
-use hyper::{Method, Uri};
+use hyper::{Method, StatusCode, Uri};
 
 use dagpass_client::wire::{GUARD_HEADER, GUARD_VALUE};
 
@@ -27,6 +27,25 @@ pub(super) enum Refused {
     BadRequest,
     Misdirected,
     Forbidden,
+}
+
+impl Refused {
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// For the record; the caller is told none of it.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::BadRequest => "400: not a request of ours",
+            Self::Misdirected => "421: another Host",
+            Self::Forbidden => "403: a browser's or a proxy's headers, or none of ours",
+        }
+    }
 }
 
 /// Headers that only a browser, a proxy or a container bridge adds.

@@ -7,6 +7,7 @@ mod config;
 mod containers;
 mod crowd;
 mod deployments;
+mod door;
 mod dressed;
 mod drift;
 mod events;
@@ -14,6 +15,7 @@ mod guard;
 mod login_item;
 mod preview;
 mod purge;
+mod relay;
 mod reply;
 mod roles;
 mod routes;
@@ -40,7 +42,8 @@ use dagpass_client::wire::Endpoint;
 use dagpass_core::broker::Broker;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::{Clock, Witness};
-use dagpass_core::request::Caller;
+use dagpass_core::principal::{Kind, Principal};
+use dagpass_core::request::{Caller, ENDPOINT};
 use dagpass_core::sign_in::SignInPorts;
 use dagpass_core::time::Timestamp;
 
@@ -58,10 +61,8 @@ use crate::system::{self, LocalListener};
 use crate::task_runs::TaskRuns;
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
+use door::Visit;
 use sign_in::SignIns;
-
-/// The name of the capability in `endpoint.json`: good for everything, until the agent ends.
-pub(crate) const ENDPOINT: &str = "endpoint";
 
 /// What the routes work with.
 pub(crate) struct Api {
@@ -173,7 +174,7 @@ impl Api {
         if let Some(folder) = path.parent() {
             system::private_dir(folder)?;
         }
-        let holder = Holder { id: ENDPOINT.to_owned(), narrowed_to: None, env: None };
+        let holder = Holder::new(ENDPOINT.to_owned(), Kind::Owner);
         let endpoint = Endpoint {
             version: 1,
             pid: std::process::id(),
@@ -199,11 +200,9 @@ struct Asked {
     path: String,
     query: String,
     body: Bytes,
-    caller: Caller,
-    /// Of the run whose capability it has, where the request itself names none.
-    env: Option<String>,
-    /// The start mark of the calling process, against a pid that is used again.
-    started_at: Option<u64>,
+    principal: Principal,
+    /// The connection that it came by.
+    visit: Arc<Visit>,
 }
 
 impl Asked {
@@ -214,8 +213,14 @@ impl Asked {
         })
     }
 
-    fn caller_with(&self, context: BTreeMap<String, String>) -> Caller {
-        Caller { context, ..self.caller.clone() }
+    fn caller(&self) -> &Caller {
+        &self.principal.caller
+    }
+
+    /// With what the caller says of itself: recorded, never decided on.
+    fn declaring(&self, context: BTreeMap<String, String>) -> Principal {
+        let caller = Caller { context, ..self.caller().clone() };
+        Principal { caller, ..self.principal.clone() }
     }
 }
 

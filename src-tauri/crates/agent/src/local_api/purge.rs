@@ -11,7 +11,7 @@ pub(super) async fn purge(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let keys = api.config.current().sessions();
     let (mut profiles, mut records) = (Vec::new(), Vec::new());
     for key in &keys {
-        let ended = sign_in::end(api, key, &asked.caller).await?;
+        let ended = sign_in::end(api, key, asked.caller()).await?;
         if ended.revocation != sign_in::NOT_SIGNED_IN {
             records.push(ended.profile.clone());
         }

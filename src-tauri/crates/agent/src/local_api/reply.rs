@@ -120,6 +120,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidClient
         | ErrorCode::UnauthorizedClient => StatusCode::UNAUTHORIZED,
         ErrorCode::AccessDenied | ErrorCode::NotRecorded => StatusCode::FORBIDDEN,
+        ErrorCode::TooManyTargets => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::SubjectChanged => StatusCode::CONFLICT,
         ErrorCode::ServerError => StatusCode::BAD_GATEWAY,

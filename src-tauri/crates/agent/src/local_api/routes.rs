@@ -1,4 +1,4 @@
-//! Which handler answers. Parses the body, never decides.
+//! Which handler answers, and what its doing is called where it is judged. Decides nothing itself.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,131 +6,168 @@ use std::sync::atomic::Ordering;
 use hyper::{Method, StatusCode};
 
 use dagpass_client::wire::{ConnectionIds, ConnectionList, DiscoverAsk, DoctorAsk};
+use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::policy::{self, Action, Permit, Resource, Weight};
+use dagpass_core::principal::Principal;
 use dagpass_core::refusals;
 use dagpass_core::request::Caller;
 use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, roles,
-    run_events, runs, sign_in, status, tokens, try_it,
+    Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, relay,
+    roles, run_events, runs, sign_in, status, tokens, try_it,
 };
 use crate::doctor::{self, Proxies};
 
-/// The routes, each with its methods.
-const ROUTES: &[(&str, &[Method])] = &[
-    ("/v1/token", &[Method::POST]),
-    ("/v1/airflow/connection", &[Method::POST]),
-    ("/v1/airflow/roles", &[Method::POST]),
-    ("/v1/airflow/connections", &[Method::GET]),
-    ("/v1/try", &[Method::POST]),
-    ("/v1/status", &[Method::GET]),
-    ("/v1/events", &[Method::GET]),
-    ("/v1/activity", &[Method::GET]),
-    ("/v1/connections", &[Method::GET]),
-    ("/v1/doctor", &[Method::GET, Method::POST]),
-    ("/v1/config", &[Method::GET, Method::PUT]),
-    ("/v1/config/preview", &[Method::POST]),
-    ("/v1/config/edit", &[Method::POST]),
-    ("/v1/discover", &[Method::POST]),
-    ("/v1/sign-in", &[Method::POST]),
-    ("/v1/sign-in/callback", &[Method::POST]),
-    ("/v1/sign-out", &[Method::POST]),
-    ("/v1/purge", &[Method::POST]),
-    ("/v1/runs", &[Method::POST]),
-    ("/v1/containers", &[Method::GET, Method::POST]),
-    ("/v1/run-events", &[Method::POST]),
-    ("/v1/run-outlook", &[Method::POST]),
-    ("/v1/store/unlock", &[Method::POST]),
-    ("/v1/agent/pause", &[Method::POST]),
-    ("/v1/agent/resume", &[Method::POST]),
-    ("/v1/agent/stop", &[Method::POST]),
-    ("/v1/agent/login-item", &[Method::GET, Method::PUT]),
-];
-
-/// What a run's capability opens: tokens, what is needed to ask for them, and the word of what ran.
-const FOR_RUNS: &[&str] = &[
-    "/v1/token",
-    "/v1/airflow/connection",
-    "/v1/status",
-    "/v1/connections",
-    "/v1/runs",
-    "/v1/run-events",
-];
-
-/// 404 for a path we do not have, 405 for a method it does not take.
-pub(super) fn wrong_way(method: &Method, path: &str) -> Option<StatusCode> {
-    if runs::id(path).or_else(|| containers::id(path)).is_some() {
-        return (method != Method::DELETE).then_some(StatusCode::METHOD_NOT_ALLOWED);
-    }
-    match ROUTES.iter().find(|(known, _)| *known == path) {
-        None => Some(StatusCode::NOT_FOUND),
-        Some((_, methods)) if methods.contains(method) => None,
-        Some(_) => Some(StatusCode::METHOD_NOT_ALLOWED),
-    }
+/// One way in, and what it is called where it is judged.
+struct Row {
+    method: Method,
+    path: &'static str,
+    action: Action,
 }
 
-pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
-    if !opens(asked.caller.capability.as_deref(), &asked.path) {
-        return reply::refusal(&Refusal::new(
-            ErrorCode::AccessDenied,
-            "this capability does not open this route",
-        ));
-    }
-    let answered = match (asked.method.as_str(), asked.path.as_str()) {
-        ("POST", "/v1/token") => tokens::token(api, &asked).await,
-        ("POST", "/v1/airflow/connection") => tokens::connection(api, &asked).await,
-        ("POST", "/v1/airflow/roles") => roles::roles(api, &asked).await,
-        ("GET", "/v1/airflow/connections") => Ok(reply::json(&connections(api))),
-        ("POST", "/v1/try") => try_it::try_it(api, &asked).await,
-        ("GET", "/v1/events") => Ok(events::follow(api, asked.caller)),
-        ("GET", "/v1/activity") => activity::activity(api, &asked).await,
-        ("GET", "/v1/status") => Ok(reply::json(&status::status(api, &asked.caller).await)),
-        ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api, &asked.caller))),
-        ("GET" | "POST", "/v1/doctor") => findings(api, &asked).await,
-        ("GET", "/v1/config") => Ok(reply::json(&api.config.reply())),
-        ("PUT", "/v1/config") => config::put(api, &asked),
-        ("POST", "/v1/config/edit") => config::edit(api, &asked),
-        ("POST", "/v1/config/preview") => preview::preview(api, &asked).await,
-        ("POST", "/v1/discover") => discover(api, &asked).await,
-        ("POST", "/v1/sign-in") => sign_in::start(api, &asked),
-        ("POST", "/v1/sign-in/callback") => sign_in::pasted(api, &asked).await,
-        ("POST", "/v1/sign-out") => sign_in::sign_out(api, &asked).await,
-        ("POST", "/v1/purge") => purge::purge(api, &asked).await,
-        ("POST", "/v1/runs") => runs::grant(api, &asked),
-        ("POST", "/v1/run-events") => run_events::tell(api, &asked),
-        ("POST", "/v1/run-outlook") => run_events::outlook(api, &asked).await,
-        ("GET", "/v1/containers") => Ok(containers::list(api)),
-        ("POST", "/v1/containers") => containers::up(api, &asked).await,
-        ("DELETE", path) if runs::id(path).is_some() => runs::end(api, path),
-        ("DELETE", _) => containers::down(api, &asked).await,
-        ("POST", "/v1/store/unlock") => unlock(api, &asked).await,
-        ("POST", "/v1/agent/pause") => Ok(pause(api, true)),
-        ("POST", "/v1/agent/resume") => Ok(pause(api, false)),
-        ("POST", "/v1/agent/stop") => Ok(stop(api)),
-        ("GET", "/v1/agent/login-item") => login_item::look().await,
-        ("PUT", "/v1/agent/login-item") => login_item::set(&asked).await,
-        _ => Ok(reply::bare(StatusCode::NOT_FOUND)),
+const fn row(method: Method, path: &'static str, action: Action) -> Row {
+    Row { method, path, action }
+}
+
+const ROUTES: &[Row] = &[
+    row(Method::POST, "/v1/token", Action::Token),
+    row(Method::POST, "/v1/airflow/connection", Action::Connection),
+    row(Method::POST, "/v1/airflow/roles", Action::Roles),
+    row(Method::GET, "/v1/airflow/connections", Action::ShowConnections),
+    row(Method::POST, "/v1/try", Action::Try),
+    row(Method::GET, "/v1/status", Action::ShowStatus),
+    row(Method::GET, "/v1/events", Action::FollowEvents),
+    row(Method::GET, "/v1/activity", Action::ShowActivity),
+    row(Method::GET, "/v1/connections", Action::ShowConnectionIds),
+    row(Method::GET, "/v1/doctor", Action::Examine),
+    row(Method::POST, "/v1/doctor", Action::Examine),
+    row(Method::GET, "/v1/config", Action::ShowConfig),
+    row(Method::PUT, "/v1/config", Action::WriteConfig),
+    row(Method::POST, "/v1/config/edit", Action::WriteConfig),
+    row(Method::POST, "/v1/config/preview", Action::PreviewConfig),
+    row(Method::POST, "/v1/discover", Action::Discover),
+    row(Method::POST, "/v1/sign-in", Action::SignIn),
+    row(Method::POST, "/v1/sign-in/callback", Action::FinishSignIn),
+    row(Method::POST, "/v1/sign-out", Action::SignOut),
+    row(Method::POST, "/v1/purge", Action::Purge),
+    row(Method::POST, "/v1/runs", Action::BeginRun),
+    row(Method::DELETE, "/v1/runs/{id}", Action::EndRun),
+    row(Method::POST, "/v1/run-events", Action::TellOfRun),
+    row(Method::POST, "/v1/run-outlook", Action::AskOutlook),
+    row(Method::GET, "/v1/containers", Action::ShowDoors),
+    row(Method::POST, "/v1/containers", Action::OpenDoor),
+    row(Method::DELETE, "/v1/containers/{id}", Action::CloseDoor),
+    row(Method::POST, "/v1/relay", Action::BeginRelay),
+    row(Method::POST, "/v1/store/unlock", Action::Unlock),
+    row(Method::POST, "/v1/agent/pause", Action::Pause),
+    row(Method::POST, "/v1/agent/resume", Action::Resume),
+    row(Method::POST, "/v1/agent/stop", Action::Stop),
+    row(Method::GET, "/v1/agent/login-item", Action::ShowLoginItem),
+    row(Method::PUT, "/v1/agent/login-item", Action::SetLoginItem),
+];
+
+/// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
+pub(super) fn action(method: &Method, path: &str) -> Result<Action, StatusCode> {
+    let pattern = match (runs::id(path), containers::id(path)) {
+        (Some(_), _) => "/v1/runs/{id}",
+        (None, Some(_)) => "/v1/containers/{id}",
+        (None, None) => path,
     };
-    answered.unwrap_or_else(|refusal| reply::refusal(&refusal))
+    // The pattern is a path like any other, and names no run.
+    let mut here =
+        ROUTES.iter().filter(|row| row.path == pattern && !path.contains('{')).peekable();
+    if here.peek().is_none() {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    let found = here.find(|row| row.method == *method);
+    found.map(|row| row.action).ok_or(StatusCode::METHOD_NOT_ALLOWED)
 }
 
-/// What was made for less than everything opens less. A container gets no run of its own: that one's
-/// capability would be good at the other doors.
-fn opens(capability: Option<&str>, path: &str) -> bool {
-    match capability {
-        Some(id) if runs::is_run(id) => runs::id(path).is_some() || FOR_RUNS.contains(&path),
-        Some(id) if containers::is_holder(id) => path != "/v1/runs" && FOR_RUNS.contains(&path),
-        Some(_) | None => true,
+/// Judges, does and answers. What is judged by the names in the request is judged again by its handler,
+/// which alone knows them.
+pub(super) async fn route(api: &Arc<Api>, asked: Asked, action: Action) -> Reply {
+    let admitted = admit(api, &asked.principal, action);
+    let permitted = admitted.is_ok();
+    let answered = match admitted {
+        Ok(()) => answer(api, &asked, action).await,
+        Err(refusal) => Err(refusal),
+    };
+    answered.unwrap_or_else(|refusal| {
+        if permitted && action.weight() == Weight::Deed {
+            not_done(api, asked.caller(), action, &refusal);
+        }
+        reply::refusal(&refusal)
+    })
+}
+
+fn admit(api: &Api, principal: &Principal, action: Action) -> Result<(), Refusal> {
+    if action.weight() == Weight::Named && principal.may(action) {
+        return Ok(());
+    }
+    api.broker.permit(principal, action, Resource::default()).map(Permit::spend).map(drop)
+}
+
+/// It was permitted, and is on the record as that: so is that it came to nothing.
+fn not_done(api: &Api, caller: &Caller, action: Action, refusal: &Refusal) {
+    let mut record = Record::new(Event::Decision, Outcome::Failed, caller);
+    record.action = Some(action);
+    record.error = Some(refusal.code.as_str());
+    record.reason = refusal.cause.as_deref();
+    if let Err(failure) = api.witness.record(&record) {
+        tracing::error!(%failure, "what failed is not on the record");
     }
 }
 
-fn connection_ids(api: &Api, caller: &Caller) -> ConnectionIds {
-    let narrowing = caller.narrowed_to.clone().unwrap_or_default();
-    let mut connections = api.config.current().connection_ids();
-    connections.retain(|id| narrowing.covers_connection(Some(id)));
+async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, Refusal> {
+    match action {
+        Action::Token => tokens::token(api, asked).await,
+        Action::Connection => tokens::connection(api, asked).await,
+        Action::Roles => roles::roles(api, asked).await,
+        Action::ShowConnections => Ok(reply::json(&connections(api))),
+        Action::Try => try_it::try_it(api, asked).await,
+        Action::FollowEvents => Ok(events::follow(api, asked.principal.clone())),
+        Action::ShowActivity => activity::activity(api, asked).await,
+        Action::ShowStatus => Ok(reply::json(&status::status(api, &asked.principal).await)),
+        Action::ShowConnectionIds => Ok(reply::json(&connection_ids(api, &asked.principal))),
+        Action::Examine => findings(api, asked).await,
+        Action::ShowConfig => Ok(reply::json(&api.config.reply())),
+        Action::WriteConfig if asked.method == Method::PUT => config::put(api, asked),
+        Action::WriteConfig => config::edit(api, asked),
+        Action::PreviewConfig => preview::preview(api, asked).await,
+        Action::Discover => discover(api, asked).await,
+        Action::SignIn => sign_in::start(api, asked),
+        Action::FinishSignIn => sign_in::pasted(api, asked).await,
+        Action::SignOut => sign_in::sign_out(api, asked).await,
+        Action::Purge => purge::purge(api, asked).await,
+        Action::BeginRun => runs::grant(api, asked),
+        Action::EndRun => runs::end(api, asked),
+        Action::TellOfRun => run_events::tell(api, asked),
+        Action::AskOutlook => run_events::outlook(api, asked).await,
+        Action::ShowDoors => Ok(containers::list(api)),
+        Action::OpenDoor => containers::up(api, asked).await,
+        Action::CloseDoor => containers::down(api, asked).await,
+        Action::BeginRelay => relay::begin(api, asked),
+        Action::Unlock => unlock(api, asked).await,
+        Action::Pause => Ok(pause(api, true)),
+        Action::Resume => Ok(pause(api, false)),
+        Action::Stop => Ok(stop(api)),
+        Action::ShowLoginItem => login_item::look().await,
+        Action::SetLoginItem => login_item::set(asked).await,
+    }
+}
+
+fn connection_ids(api: &Api, principal: &Principal) -> ConnectionIds {
+    let config = api.config.current();
+    let mut connections = config.connection_ids();
+    connections.retain(|id| config.resources(id).any(|one| sees(principal, &one)));
     ConnectionIds { version: 1, connections }
+}
+
+fn sees(principal: &Principal, resource: &Resource<'_>) -> bool {
+    policy::sees(principal, Action::ShowConnectionIds, resource)
 }
 
 fn connections(api: &Api) -> ConnectionList {
@@ -186,7 +223,7 @@ async fn unlock(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     })?;
     api.broker.reconsider_store();
     api.changed();
-    Ok(reply::json(&status::status(api, &asked.caller).await))
+    Ok(reply::json(&status::status(api, &asked.principal).await))
 }
 
 fn pause(api: &Api, paused: bool) -> Reply {
@@ -201,60 +238,4 @@ fn stop(api: &Api) -> Reply {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_route_that_yields_a_token_is_post_only_and_an_unknown_path_is_404() {
-        let not_allowed = Some(StatusCode::METHOD_NOT_ALLOWED);
-        for (method, path, expected) in [
-            (Method::GET, "/v1/token", not_allowed),
-            (Method::PUT, "/v1/token", not_allowed),
-            (Method::POST, "/v1/token", None),
-            (Method::POST, "/v1/status", not_allowed),
-            (Method::GET, "/v1/status", None),
-            (Method::GET, "/v1/try", not_allowed),
-            (Method::POST, "/v1/try", None),
-            (Method::POST, "/v1/events", not_allowed),
-            (Method::GET, "/v1/config/edit", not_allowed),
-            (Method::PUT, "/v1/agent/login-item", None),
-            (Method::DELETE, "/v1/runs/run-1", None),
-            (Method::GET, "/v1/runs/run-1", not_allowed),
-            (Method::DELETE, "/v1/containers/etl-0a1b2c3d", None),
-            (Method::GET, "/v1/containers/etl-0a1b2c3d", not_allowed),
-            (Method::GET, "/", Some(StatusCode::NOT_FOUND)),
-            (Method::GET, "/v1/token/", Some(StatusCode::NOT_FOUND)),
-            (Method::GET, "/v2/token", Some(StatusCode::NOT_FOUND)),
-        ] {
-            assert_eq!(wrong_way(&method, path), expected, "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn a_container_opens_less_than_a_run_and_a_run_less_than_the_owner() {
-        for (path, owner, run, container) in [
-            ("/v1/token", true, true, true),
-            ("/v1/airflow/connection", true, true, true),
-            ("/v1/runs", true, true, false),
-            ("/v1/runs/run-1", true, true, false),
-            ("/v1/containers", true, false, false),
-            ("/v1/containers/etl-0a1b2c3d", true, false, false),
-            ("/v1/config", true, false, false),
-            ("/v1/sign-in", true, false, false),
-            ("/v1/try", true, false, false),
-            ("/v1/events", true, false, false),
-            ("/v1/activity", true, false, false),
-            ("/v1/airflow/connections", true, false, false),
-            ("/v1/config/edit", true, false, false),
-            ("/v1/agent/login-item", true, false, false),
-            ("/v1/agent/stop", true, false, false),
-        ] {
-            assert_eq!(opens(None, path), owner, "{path}");
-            assert_eq!(opens(Some("endpoint"), path), owner, "{path}");
-            assert_eq!(opens(Some("run-1"), path), run, "{path}");
-            for capability in ["container-etl-0a1b2c3d", "ssh-box-0a1b2c3d"] {
-                assert_eq!(opens(Some(capability), path), container, "{capability} {path}");
-            }
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use dagpass_client::wire::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
 use dagpass_core::audit::{Event, Outcome, Record, RunNote};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::principal::Principal;
 use dagpass_core::profile::Subject;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::runs::{Happening, Outlook, Past, RunEvent, RunKind, TaskKey};
@@ -23,13 +24,13 @@ const LONGEST_STATE: usize = 32;
 pub(super) fn tell(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: RunEventAsk = asked.parse()?;
     let event = event(&ask, api.clock.now())?;
-    let Some(taken) = api.task_runs.take(&event, &asked.caller) else {
+    let Some(taken) = api.task_runs.take(&event, &asked.principal) else {
         return Ok(reply::json(&RunEventReply::default()));
     };
     tell_of_dropped(api, taken.dropped)?;
-    record(api, &event, ask.state.as_deref(), (&taken, &asked.caller))?;
+    record(api, &event, ask.state.as_deref(), (&taken, asked.caller()))?;
     let warnings =
-        if taken.opens { warnings(api, &event.task.dag_id, &asked.caller) } else { vec![] };
+        if taken.opens { warnings(api, &event.task.dag_id, &asked.principal) } else { vec![] };
     for warning in &warnings {
         tracing::warn!(dag_id = event.task.dag_id, warning.session, "{}", warning.text);
     }
@@ -138,12 +139,9 @@ pub(super) async fn outlook(api: &Api, asked: &Asked) -> Result<Reply, Refusal> 
     }))
 }
 
-fn warnings(api: &Api, dag_id: &str, caller: &Caller) -> Vec<Warning> {
-    let profiles: Vec<String> = caller
-        .narrowed_to
-        .iter()
-        .flat_map(|narrowed| narrowed.profiles.iter().flatten().map(ToString::to_string))
-        .collect();
+fn warnings(api: &Api, dag_id: &str, principal: &Principal) -> Vec<Warning> {
+    let covered = principal.narrowing.profiles.iter().flatten();
+    let profiles: Vec<String> = covered.map(ToString::to_string).collect();
     let Some((past, sessions)) = api.task_runs.past(dag_id) else { return Vec::new() };
     warnings_of(api, dag_id, &past, &meant(api, &sessions, &profiles))
 }

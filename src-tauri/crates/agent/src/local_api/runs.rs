@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use dagpass_client::wire::{RunAsk, RunReply};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::request::Narrowing;
+use dagpass_core::policy::{Action, Kinship, Resource};
+use dagpass_core::principal::{Kind, Narrowing};
 
 use super::capability::{Holder, random};
 use super::reply::{self, Reply};
@@ -13,37 +14,35 @@ use super::{Api, Asked};
 use crate::system;
 
 const PREFIX: &str = "run-";
+/// How many runs may there be at once? Each costs a task that waits for a process's end.
+const MOST: usize = 256;
+/// And how many of them within one run, its runs' runs included?
+const MOST_WITHIN: usize = 32;
+/// How far up is a process followed to the caller?
+const GENERATIONS: usize = 64;
 
 /// The run a path names: `/v1/runs/ID`.
 pub(super) fn id(path: &str) -> Option<&str> {
     let id = path.strip_prefix("/v1/runs/")?;
-    is_run(id).then_some(id)
-}
-
-pub(super) fn is_run(id: &str) -> bool {
-    id.strip_prefix(PREFIX).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+    let is_run = id.strip_prefix(PREFIX).is_some_and(|rest| !rest.is_empty());
+    (is_run && !id.contains('/')).then_some(id)
 }
 
 pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: RunAsk = asked.parse()?;
-    let whole = asked.caller.pid.filter(|pid| ask.pid.is_none_or(|named| named == *pid));
-    let (pid, started_at) = match (ask.pid, whole) {
-        (_, Some(own)) => (own, asked.started_at),
-        (Some(named), None) => (named, system::started_at(named)),
-        (None, None) => {
-            return Err(Refusal::new(ErrorCode::InvalidRequest, "whose run is it?")
-                .because("the request names no `pid`, and the connection does not show one"));
-        }
-    };
-    if !system::process_alive(pid, started_at) {
-        return Err(Refusal::new(ErrorCode::InvalidRequest, format!("there is no process {pid}")));
-    }
+    let principal = &asked.principal;
+    let about = Resource { env: ask.env.as_deref(), ..Resource::default() };
+    api.broker.permit(principal, Action::BeginRun, about)?.spend();
+    let (pid, started_at) = whose(asked, ask.pid)?;
     let id = format!("{PREFIX}{}", &random()[..16]);
-    let capability = api.capabilities.grant(Holder {
-        id: id.clone(),
-        narrowed_to: narrowing(api, asked, &ask)?,
-        env: ask.env,
-    });
+    let holder = Holder {
+        narrowing: narrowing(api, asked, &ask)?,
+        env: ask.env.or_else(|| principal.env.clone()),
+        parent: outer(asked).map(str::to_owned),
+        ..Holder::new(id.clone(), Kind::Run(id.clone()))
+    };
+    let parent = holder.parent.clone();
+    let capability = api.capabilities.grant_if(holder, |all| few(all, parent.as_deref()))?;
     let (watch, ended) = (api.clone(), id.clone());
     tokio::spawn(async move {
         system::ended(pid, started_at).await;
@@ -52,24 +51,85 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(reply::json(&RunReply { id, capability }))
 }
 
+/// The run that asks, where one does.
+fn outer(asked: &Asked) -> Option<&str> {
+    match &asked.principal.kind {
+        Kind::Run(id) => Some(id),
+        Kind::Agent | Kind::Owner | Kind::Container(_) | Kind::Forwarded(_) | Kind::Relay => None,
+    }
+}
+
+/// The caller itself, or a process that it started: nobody lends another's life to a capability.
+fn whose(asked: &Asked, named: Option<u32>) -> Result<(u32, Option<u64>), Refusal> {
+    let own = asked.caller().pid;
+    let refused = |what: String| Refusal::new(ErrorCode::InvalidRequest, what);
+    let found = match (named, own) {
+        (None, None) => {
+            return Err(refused("whose run is it?".to_owned())
+                .because("the request names no `pid`, and the connection does not show one"));
+        }
+        (None, Some(own)) => (own, asked.visit.started_at),
+        (Some(named), Some(own)) if named == own => (own, asked.visit.started_at),
+        (Some(named), own) => {
+            let related = own.map_or(outer(asked).is_none(), |own| descends(named, own));
+            if !related || system::owner_of(named) != system::own_uid() {
+                return Err(refused(format!("process {named} is none of the caller's"))
+                    .because("a run is for the caller itself, or for a process that it started"));
+            }
+            (named, system::started_at(named))
+        }
+    };
+    match system::process_alive(found.0, found.1) {
+        true => Ok(found),
+        false => Err(refused(format!("there is no process {}", found.0))),
+    }
+}
+
+fn descends(process: u32, ancestor: u32) -> bool {
+    let parent = |pid: &u32| system::parent(*pid).filter(|parent| *parent > 1);
+    std::iter::successors(Some(process), parent).take(GENERATIONS).any(|pid| pid == ancestor)
+}
+
+/// Many runs that live for a moment are work; many that stay are a leak.
+fn few(all: &mut dyn Iterator<Item = &Holder>, parent: Option<&str>) -> Result<(), Refusal> {
+    let runs: Vec<&Holder> = all.filter(|one| matches!(one.kind, Kind::Run(_))).collect();
+    let root_of = |id: &str| {
+        let parent = |id: &String| runs.iter().find(|run| run.id == *id)?.parent.clone();
+        std::iter::successors(Some(id.to_owned()), parent).last()
+    };
+    let within = parent.map_or(0, |parent| {
+        let root = root_of(parent);
+        runs.iter().filter(|run| root_of(&run.id) == root).count()
+    });
+    if runs.len() < MOST && within <= MOST_WITHIN {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::AccessDenied, "too many runs at once")
+        .because(format!("{MOST} in all, {MOST_WITHIN} within one run"))
+        .hint("end those that are done: each ends with its process"))
+}
+
 /// A run inside a run gets no more than the outer one has.
-fn narrowing(api: &Api, asked: &Asked, ask: &RunAsk) -> Result<Option<Narrowing>, Refusal> {
+fn narrowing(api: &Api, asked: &Asked, ask: &RunAsk) -> Result<Narrowing, Refusal> {
+    let outer = &asked.principal.narrowing;
     if ask.profiles.is_empty() {
-        return Ok(asked.caller.narrowed_to.clone());
+        return Ok(outer.clone());
     }
     let config = api.config.current();
-    let outer = asked.caller.narrowed_to.clone().unwrap_or_default();
     let mut profiles = Vec::new();
     for name in &ask.profiles {
         profiles.push(config.profile(Some(name))?.name.clone());
     }
-    profiles.retain(|name| outer.covers_profile(name));
-    Ok(Some(Narrowing { profiles: Some(profiles), ..outer }))
+    Ok(outer.and(&Narrowing { profiles: Some(profiles), connections: None }))
 }
 
-pub(super) fn end(api: &Api, path: &str) -> Result<Reply, Refusal> {
-    let revoked = id(path).is_some_and(|id| api.capabilities.revoke(id));
-    if revoked {
+pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let named = id(&asked.path).unwrap_or_default();
+    let own = outer(asked).is_some_and(|outer| api.capabilities.descends(named, outer));
+    let run = if own { Kinship::Own } else { Kinship::Stranger };
+    let about = Resource { run: Some(run), ..Resource::default() };
+    api.broker.permit(&asked.principal, Action::EndRun, about)?.spend();
+    if api.capabilities.revoke(named) {
         return Ok(reply::json(&serde_json::json!({ "ended": true })));
     }
     Err(Refusal::new(ErrorCode::NotFound, "there is no such run"))
@@ -85,5 +145,35 @@ mod tests {
         for other in ["/v1/runs", "/v1/runs/", "/v1/runs/run-", "/v1/runs/run-a/b", "/v1/runs/x"] {
             assert_eq!(id(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_process_is_followed_up_to_the_caller_and_no_further() {
+        let own = std::process::id();
+        let parent = system::parent(own).unwrap();
+        for (process, ancestor, expected) in
+            [(own, own, true), (own, parent, true), (parent, own, false), (1, own, false)]
+        {
+            assert_eq!(descends(process, ancestor), expected, "{process} {ancestor}");
+        }
+    }
+
+    #[test]
+    fn runs_are_counted_within_the_outermost_and_in_all() {
+        let run = |n: usize, parent: Option<usize>| Holder {
+            parent: parent.map(|n| format!("run-{n}")),
+            ..Holder::new(format!("run-{n}"), Kind::Run(format!("run-{n}")))
+        };
+        let fits = |runs: &[Holder], parent| few(&mut runs.iter(), parent).is_ok();
+        let mut chain: Vec<Holder> = vec![run(0, None)];
+        for n in 1..=MOST_WITHIN {
+            let parent = format!("run-{}", n - 1);
+            assert!(few(&mut chain.iter(), Some(&parent)).is_ok(), "{n}");
+            chain.push(run(n, Some(n - 1)));
+        }
+        assert!(!fits(&chain, Some("run-0")) && !fits(&chain, Some("run-9")));
+        assert!(fits(&chain, None), "another run of the owner's");
+        let many: Vec<Holder> = (0..MOST).map(|n| run(n, None)).collect();
+        assert!(!fits(&many, None));
     }
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Either, Limited};
@@ -17,15 +17,13 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
-use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::request::{Caller, Transport};
 
-use super::containers::Gate;
 use super::crowd::Guest;
+use super::door::{self, Visit};
 use super::dressed::Dressed;
-use super::guard::{self, Door, Refused};
+use super::guard::{self, Door};
 use super::reply::{self, Reply};
 use super::routes;
 use super::{Api, Asked};
@@ -39,8 +37,6 @@ const BODY_LIMIT: usize = 16 * 1024;
 const CONFIG_LIMIT: usize = 256 * 1024;
 /// How often is it asked whether the socket's file is still there, while nobody connects?
 pub(super) const LOOK: Duration = Duration::from_secs(2);
-/// How long is the longest pause after a capability that is not valid?
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 const ANOTHER_USER: &str = "the peer is another user";
 
@@ -96,11 +92,7 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
 
 pub(super) fn refused_peer(api: &Api, peer: &Peer, reason: &'static str) {
     let caller = Caller { uid: peer.uid, pid: peer.pid, ..Caller::default() };
-    let mut record = Record::new(Event::Refused, Outcome::Denied, &caller);
-    record.reason = Some(reason);
-    if let Err(failure) = api.witness.record(&record) {
-        tracing::error!(%failure, "a refused peer is not on the record");
-    }
+    door::turned_away(api, &caller, reason);
 }
 
 async fn serve_local<S>(api: Arc<Api>, stream: S, peer: Peer)
@@ -108,22 +100,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let guest = api.crowd.welcome(true);
-    let (caller, started_at) = local_caller(peer);
-    let visit = Visit { started_at, ..Visit::usual(Door::Local, caller) };
-    converse(api, stream, visit, guest).await;
-}
-
-/// The process at the other end of a socket or pipe, with its start mark.
-pub(super) fn local_caller(peer: Peer) -> (Caller, Option<u64>) {
-    let peer = peer.examined();
-    let caller = Caller {
-        transport: if cfg!(windows) { Transport::Pipe } else { Transport::Socket },
-        uid: peer.uid,
-        pid: peer.pid,
-        executable: peer.executable,
-        ..Caller::default()
-    };
-    (caller, peer.started_at)
+    converse(api, stream, Visit::local(Door::Local, peer), guest).await;
 }
 
 async fn serve_tcp(api: Arc<Api>, listener: TcpListener, port: u16) {
@@ -166,39 +143,8 @@ where
         return;
     }
     let caller = Caller { transport: Transport::Tcp, uid, ..Caller::default() };
-    let visit = Visit::usual(Door::Tcp(arrived.port), caller);
+    let visit = Visit::new(Door::Tcp(arrived.port), caller);
     converse(api, stream, visit, arrived.guest).await;
-}
-
-/// One connection and who is at its other end.
-pub(super) struct Visit {
-    pub(super) door: Door,
-    pub(super) caller: Caller,
-    pub(super) started_at: Option<u64>,
-    /// The door for containers that it came through, and what tells that it was closed.
-    pub(super) through: Option<(Arc<Gate>, watch::Receiver<()>)>,
-}
-
-impl Visit {
-    fn usual(door: Door, caller: Caller) -> Self {
-        Self { door, caller, started_at: None, through: None }
-    }
-
-    async fn over(&self) {
-        match &self.through {
-            Some((_, ended)) => over(&mut ended.clone()).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn needs_no_capability(&self) -> bool {
-        self.through.as_ref().map_or(self.door == Door::Local, |(gate, _)| gate.is_remote())
-    }
-}
-
-/// Returns when the sender is gone.
-pub(super) async fn over(ended: &mut watch::Receiver<()>) {
-    while ended.changed().await.is_ok() {}
 }
 
 pub(super) async fn converse<S>(api: Arc<Api>, stream: S, visit: Visit, guest: Arc<Guest>)
@@ -236,23 +182,30 @@ where
     visit.through.as_ref().map_or(&api.crowd, |(gate, _)| &gate.crowd).farewell(&guest);
 }
 
-async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<Incoming>) -> Reply {
+async fn answer(
+    api: &Arc<Api>,
+    guest: &Guest,
+    visit: &Arc<Visit>,
+    request: Request<Incoming>,
+) -> Reply {
     let (head, body) = request.into_parts();
     let admitted = guard::admit(&visit.door, &head.method, &head.uri, head.version, &head.headers);
     if let Err(refused) = admitted {
-        return turned_away(refused);
+        door::turned_away(api, &visit.caller, refused.reason());
+        return reply::bare(refused.status());
     }
     let presented = head.headers.get(AUTHORIZATION);
     let presented = presented.map(|value| value.as_bytes());
-    let Some(Known { caller, env }) = identify(api, visit, presented).await else {
+    let Some(principal) = door::principal(api, visit, presented).await else {
         return reply::bare(StatusCode::UNAUTHORIZED);
     };
     guest.proven.store(true, Ordering::Relaxed);
     let path = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
-    if let Some(status) = routes::wrong_way(&head.method, &path) {
-        return reply::bare(status);
-    }
+    let action = match routes::action(&head.method, &path) {
+        Ok(action) => action,
+        Err(status) => return reply::bare(status),
+    };
     let limit = if path.starts_with("/v1/config") { CONFIG_LIMIT } else { BODY_LIMIT };
     let read = tokio::time::timeout(REQUEST_DEADLINE, Limited::new(body, limit).collect()).await;
     let body: Bytes = match read {
@@ -264,60 +217,11 @@ async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<I
     if !json && matches!(head.method, Method::POST | Method::PUT) {
         return reply::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    let (method, started_at) = (head.method, visit.started_at);
-    let asked = Asked { method, path, query, body, caller, env, started_at };
-    routes::route(api, asked).await
+    let asked = Asked { method: head.method, path, query, body, principal, visit: visit.clone() };
+    routes::route(api, asked, action).await
 }
 
 fn is_json(content_type: &[u8]) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
-}
-
-fn turned_away(refused: Refused) -> Reply {
-    reply::bare(match refused {
-        Refused::BadRequest => StatusCode::BAD_REQUEST,
-        Refused::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-        Refused::Forbidden => StatusCode::FORBIDDEN,
-    })
-}
-
-/// Who sent a request, and the environment that its capability was made for.
-struct Known {
-    caller: Caller,
-    env: Option<String>,
-}
-
-/// The caller, by its capability alone where it presents one; by the socket's peer where not.
-async fn identify(api: &Api, visit: &Visit, presented: Option<&[u8]>) -> Option<Known> {
-    let mut caller = visit.caller.clone();
-    let Some(header) = presented else {
-        return visit.needs_no_capability().then_some(Known { caller, env: None });
-    };
-    // A door for containers takes what was made for it, and nothing else; no other door takes that.
-    let (capabilities, misses) = match &visit.through {
-        Some((gate, _)) => (&gate.capabilities, &gate.misses),
-        None => (&api.capabilities, &api.misses),
-    };
-    let capability = std::str::from_utf8(header).ok().and_then(|text| text.strip_prefix("Bearer "));
-    if let Some(holder) = capability.and_then(|text| capabilities.holder(text)) {
-        misses.store(0, Ordering::Relaxed);
-        caller.capability = Some(holder.id);
-        caller.narrowed_to = holder.narrowed_to;
-        return Some(Known { caller, env: holder.env });
-    }
-    let mut record = Record::new(Event::Refused, Outcome::Denied, &caller);
-    record.reason = Some("the capability is not valid");
-    if let Err(failure) = api.witness.record(&record) {
-        tracing::error!(%failure, "a refused capability is not on the record");
-    }
-    pause(misses).await;
-    None
-}
-
-/// The more misses, the longer the pause: guessing is slow, a single slip is not.
-async fn pause(misses: &AtomicU32) {
-    let so_far = misses.fetch_add(1, Ordering::Relaxed);
-    let pause = Duration::from_millis(1 << so_far.min(10));
-    tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
 }

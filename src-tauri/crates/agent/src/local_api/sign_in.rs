@@ -48,7 +48,7 @@ pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let (paste, pasted) = mpsc::channel(1);
     let seat = Seat::take(api, &profile.issuer, paste)?;
     let (tell, told) = mpsc::channel(16);
-    let caller = asked.caller.clone();
+    let caller = asked.caller().clone();
     let api = api.clone();
     tokio::spawn(async move {
         let _seat = seat;
@@ -258,7 +258,7 @@ pub(super) async fn sign_out(api: &Api, asked: &Asked) -> Result<Reply, Refusal>
     };
     let mut reply = SignOutReply::default();
     for key in keys {
-        let signed_out = end(api, &key, &asked.caller).await?;
+        let signed_out = end(api, &key, asked.caller()).await?;
         let end_session_url = match (ask.sso, config.session(&key)) {
             (true, Some(profile)) => end_session_url(api, &profile).await,
             _ => None,

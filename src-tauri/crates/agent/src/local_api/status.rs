@@ -4,23 +4,26 @@ use dagpass_client::wire::{
     AgentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status, Who,
 };
 use dagpass_core::broker::SessionView;
+use dagpass_core::policy::{self, Action, Resource};
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::request::{Caller, Narrowing};
+use dagpass_core::principal::Principal;
+use dagpass_core::request::SessionKey;
 use dagpass_core::session::{
     ActiveSession, Horizon, HorizonSource, Safety, SessionState, TroubleKind,
 };
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 
-use super::{Api, containers, deployments};
+use super::{Api, deployments};
+use crate::config::{Config, Deployment};
 
 /// As much of it as the caller may ask for.
-pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
-    let narrowing = caller.narrowed_to.clone().unwrap_or_default();
+pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
+    let shown = Shown { config: &api.config.current(), principal };
     let mut views = api.broker.sessions();
-    views.retain(|view| narrowing.covers_profile(&view.key.profile));
+    views.retain(|view| shown.session(&view.key));
     let profiles = loaded(api, views).await.iter().map(|view| profile(api, view)).collect();
     let health = api.store.health();
-    let config = api.config.current();
+    let config = shown.config;
     let problem = api.config.problems().into_iter().next();
     Status {
         agent: AgentStatus {
@@ -40,13 +43,40 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
             started_by_login: api.about.started_by_login,
         },
         profiles,
-        deployments: deployments::status(api),
-        revocations: owed(api, &narrowing).await,
-        containers: if containers::is_holder(caller.capability.as_deref().unwrap_or_default()) {
-            Vec::new()
-        } else {
-            api.containers.shown()
+        deployments: deployments::status(api, |deployment| shown.deployment(deployment)),
+        revocations: owed(api, |key| shown.session(key)).await,
+        containers: match principal.may(Action::ShowDoors) {
+            true => api.containers.shown(),
+            false => Vec::new(),
         },
+    }
+}
+
+/// What of it this caller sees.
+struct Shown<'a> {
+    config: &'a Config,
+    principal: &'a Principal,
+}
+
+impl Shown<'_> {
+    /// By itself, or by a connection that rests on it.
+    fn session(&self, key: &SessionKey) -> bool {
+        let whole =
+            Resource { profile: Some(&key.profile), session: Some(key), ..Resource::default() };
+        let mut resting = self.config.resting_on(key);
+        self.sees(&whole) || resting.any(|resource| self.sees(&resource))
+    }
+
+    fn deployment(&self, deployment: &Deployment) -> bool {
+        self.sees(&Resource {
+            profile: Some(&deployment.profile),
+            deployment: Some(&deployment.name),
+            ..Resource::default()
+        })
+    }
+
+    fn sees(&self, resource: &Resource<'_>) -> bool {
+        policy::sees(self.principal, Action::ShowStatus, resource)
     }
 }
 
@@ -66,7 +96,7 @@ async fn loaded(api: &Api, views: Vec<SessionView>) -> Vec<SessionView> {
     views.into_iter().map(now).collect()
 }
 
-async fn owed(api: &Api, narrowing: &Narrowing) -> Vec<OwedRevocation> {
+async fn owed(api: &Api, shown: impl Fn(&SessionKey) -> bool) -> Vec<OwedRevocation> {
     let known = api.broker.owed_revocations().await.unwrap_or_else(|failure| {
         tracing::warn!(%failure, "owed revocations not read");
         Vec::new()
@@ -78,7 +108,7 @@ async fn owed(api: &Api, narrowing: &Narrowing) -> Vec<OwedRevocation> {
         retry_at: one.retry_at.as_secs(),
         forget_at: one.forget_at().as_secs(),
     };
-    let covered = known.iter().filter(|one| narrowing.covers_profile(&one.session.profile));
+    let covered = known.iter().filter(|one| shown(&one.session));
     covered.map(reply).collect()
 }
 

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use dagpass_client::wire::{ConnectionAsk, TokenAsk, TokenReply};
+use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::broker::Issued;
+use dagpass_core::effective::{Offer, Wish, effective};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::policy::{self, Action};
+use dagpass_core::principal::Principal;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::{Purpose, SessionKey, Target, TokenRequest};
 use dagpass_core::token::Fingerprint;
@@ -15,39 +19,51 @@ use super::{Api, Asked};
 use crate::config::{Config, DeploymentToken};
 
 pub(super) async fn token(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
-    let mut ask: TokenAsk = asked.parse()?;
-    ask.env = ask.env.or_else(|| asked.env.clone());
-    let issued = issue(api, asked, ask).await?;
+    let issued = issue(api, asked, asked.parse()?).await?;
     Ok(reply::json(&token_reply(api, &issued)))
 }
 
 /// A token for one of our own routes, as the caller would have got it.
 pub(super) async fn issue(api: &Api, asked: &Asked, ask: TokenAsk) -> Result<Issued, Refusal> {
     running(api)?;
-    let request = request(&api.config.current(), &ask)?;
-    api.broker.token(&request, &asked.caller_with(ask.context)).await
+    let principal = asked.declaring(ask.context.clone());
+    let request = request(&api.config.current(), &principal, &ask)?;
+    let permit = api.broker.permit(&principal, Action::Token, request)?;
+    api.broker.token(permit, &principal).await
 }
 
 pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
-    let mut ask: ConnectionAsk = asked.parse()?;
-    ask.env = ask.env.or_else(|| asked.env.clone());
+    let ask: ConnectionAsk = asked.parse()?;
     let config = api.config.current();
-    let connection = config
-        .connection(&ask.conn_id, ask.env.as_deref())
-        .map_err(|lookup| lookup.refusal(&ask.conn_id))?;
-    running(api)?;
-    let request = TokenRequest {
-        session: connection.session.clone(),
-        target: connection.target.clone(),
-        min_ttl: None,
-        rejected: None,
-        renewed: false,
-        connection: Some(connection.id.clone()),
-        deployment: None,
-        purpose: purpose(&ask.context),
+    let env = policy::environment(&asked.principal, ask.env.as_deref());
+    let meant = env.as_ref().map_or(ask.env.as_deref(), Option::as_deref);
+    let connection = match config.connection(&ask.conn_id, meant) {
+        Ok(connection) => connection,
+        Err(lookup) => return Err(missed(api, asked, lookup.refusal(&ask.conn_id))),
     };
-    let issued = api.broker.token(&request, &asked.caller_with(ask.context)).await?;
+    running(api)?;
+    let principal = asked.declaring(ask.context.clone());
+    let request = TokenRequest {
+        connection: Some(connection.id.clone()),
+        env: ask.env.clone().or_else(|| connection.env.clone()),
+        purpose: purpose(&ask.context),
+        ..TokenRequest::new(connection.session.clone(), connection.target.clone())
+    };
+    let permit = api.broker.permit(&principal, Action::Connection, request)?;
+    let issued = api.broker.token(permit, &principal).await?;
     Ok(reply::json(&connection.render(issued.access_token())))
+}
+
+/// Airflow asks for every connection there is, so most of them are not ours: many are one line.
+fn missed(api: &Api, asked: &Asked, refusal: Refusal) -> Refusal {
+    let mut record = Record::new(Event::Decision, Outcome::Failed, asked.caller());
+    record.action = Some(Action::Connection);
+    record.error = Some(refusal.code.as_str());
+    match api.witness.record(&record) {
+        Ok(()) => refusal,
+        Err(failure) => Refusal::new(ErrorCode::NotRecorded, "the request is not on the record")
+            .because(failure.to_string()),
+    }
 }
 
 pub(super) fn running(api: &Api) -> Result<(), Refusal> {
@@ -58,14 +74,25 @@ pub(super) fn running(api: &Api) -> Result<(), Refusal> {
         .hint("run `dagpass agent resume`, or resume it from the tray"))
 }
 
-pub(super) fn request(config: &Config, ask: &TokenAsk) -> Result<TokenRequest, Refusal> {
-    let Wanted { session, mut target, deployment } = wanted(config, ask)?;
-    if let Some(scopes) = &ask.scopes {
-        target.scopes = Some(scopes.iter().cloned().collect::<Scopes>());
-    }
-    if ask.resource.is_some() {
-        target.resource.clone_from(&ask.resource);
-    }
+/// What is meant, with nothing left open: names looked up, scopes and resource settled.
+pub(super) fn request(
+    config: &Config,
+    principal: &Principal,
+    ask: &TokenAsk,
+) -> Result<TokenRequest, Refusal> {
+    let env = policy::environment(principal, ask.env.as_deref());
+    // Another environment than its own is looked up all the same, and denied with what it names.
+    let meant = env.as_ref().map_or(ask.env.as_deref(), Option::as_deref);
+    let wanted = wanted(config, ask, meant)?;
+    let offer = Offer {
+        name: &wanted.name,
+        target: &wanted.target,
+        scopes: wanted.scopes.as_ref(),
+        closed: ask.connection.is_some(),
+    };
+    let wish = Wish { scopes: ask.scopes.as_deref(), resource: ask.resource.as_deref() };
+    let (target, reach) =
+        effective(offer, wish, |target| config.names_target(&wanted.session, target))?;
     let rejected = match &ask.rejected {
         None => None,
         Some(text) => Some(Fingerprint::parse(text).ok_or_else(|| {
@@ -73,31 +100,37 @@ pub(super) fn request(config: &Config, ask: &TokenAsk) -> Result<TokenRequest, R
         })?),
     };
     Ok(TokenRequest {
-        session,
-        target,
         min_ttl: ask.min_ttl.map(Duration::from_secs),
         rejected,
         renewed: ask.renewed,
         connection: ask.connection.clone(),
-        deployment,
+        deployment: wanted.deployment,
+        env: ask.env.clone().or(wanted.env),
+        reach,
         purpose: purpose(&ask.context),
+        ..TokenRequest::new(wanted.session, target)
     })
 }
 
-/// Which token is meant.
+/// Which token is meant, and what it may be narrowed to.
 struct Wanted {
+    name: String,
     session: SessionKey,
     target: Target,
+    scopes: Option<Scopes>,
+    env: Option<String>,
     deployment: Option<String>,
 }
 
-fn wanted(config: &Config, ask: &TokenAsk) -> Result<Wanted, Refusal> {
+fn wanted(config: &Config, ask: &TokenAsk, env: Option<&str>) -> Result<Wanted, Refusal> {
     if let Some(id) = &ask.connection {
-        let found = config.connection(id, ask.env.as_deref());
-        let connection = found.map_err(|lookup| lookup.refusal(id))?;
+        let connection = config.connection(id, env).map_err(|lookup| lookup.refusal(id))?;
         return Ok(Wanted {
+            name: format!("the connection `{id}`"),
             session: connection.session.clone(),
             target: connection.target.clone(),
+            scopes: connection.scopes().cloned(),
+            env: connection.env.clone(),
             deployment: None,
         });
     }
@@ -108,15 +141,25 @@ fn wanted(config: &Config, ask: &TokenAsk) -> Result<Wanted, Refusal> {
             let what = "a deployment's own token has neither scopes nor a resource";
             return Err(Refusal::new(ErrorCode::InvalidRequest, what));
         }
+        let profile = config.profile(Some(deployment.profile.as_str()))?;
         return Ok(Wanted {
+            name: format!("the deployment `{}`", deployment.name),
             session: deployment.session(),
             target: deployment.target(),
+            scopes: Some(profile.scopes.clone()),
+            env: None,
             deployment: Some(deployment.name.clone()),
         });
     }
-    let profile = config.profile(ask.profile.as_deref())?.name.clone();
-    let session = SessionKey { profile, connection: None };
-    Ok(Wanted { session, target: Target::default(), deployment: None })
+    let profile = config.profile(ask.profile.as_deref())?;
+    Ok(Wanted {
+        name: format!("the profile `{}`", profile.name),
+        session: SessionKey { profile: profile.name.clone(), connection: None },
+        target: Target::default(),
+        scopes: Some(profile.scopes.clone()),
+        env: None,
+        deployment: None,
+    })
 }
 
 fn purpose(context: &std::collections::BTreeMap<String, String>) -> Purpose {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use dagpass_client::wire::{AudienceShown, NotVisible, TokenAsk, TryAsk, TryReply};
 use dagpass_core::broker::Issued;
 use dagpass_core::error::Refusal;
+use dagpass_core::policy::Action;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::TokenRequest;
 use dagpass_core::session::SessionState;
@@ -47,8 +48,10 @@ async fn obtain(api: &Api, asked: &Asked, ask: TryAsk) -> Result<(Issued, Scopes
     let context = BTreeMap::from([("purpose".to_owned(), "try".to_owned())]);
     let TryAsk { profile, connection, env, airflow } = ask;
     let ask = TokenAsk { profile, connection, env, airflow, context, ..TokenAsk::default() };
-    let request = tokens::request(&api.config.current(), &ask)?;
-    let issued = api.broker.token(&request, &asked.caller_with(ask.context)).await?;
+    let principal = asked.declaring(ask.context.clone());
+    let request = tokens::request(&api.config.current(), &principal, &ask)?;
+    let permit = api.broker.permit(&principal, Action::Try, request.clone())?;
+    let issued = api.broker.token(permit, &principal).await?;
     let scopes = issued.set.scope.clone().or_else(|| granted(api, &request));
     Ok((issued, scopes.unwrap_or_default()))
 }

@@ -13,6 +13,11 @@ use rustix::process::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+#[path = "linux_pin.rs"]
+mod pin;
+pub use pin::Watched;
+pub(super) use pin::{Image, image};
+
 /// `sun_path`, its closing zero included (unix(7)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 108;
 
@@ -26,6 +31,12 @@ pub fn harden() -> io::Result<()> {
 /// Clock ticks from boot to the start of the process (proc(5), `stat` field 22).
 pub fn started_at(pid: u32) -> Option<u64> {
     Stat::of(pid).map(|stat| stat.started_at)
+}
+
+/// Whose it is, by its real uid. The folder of a hardened process belongs to root, so its text is read.
+pub fn owner_of(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next()?.parse().ok())
 }
 
 /// The process that started it, or the one that took it over.

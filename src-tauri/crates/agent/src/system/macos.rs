@@ -25,6 +25,11 @@ pub fn started_at(pid: u32) -> Option<u64> {
     info(pid).map(|info| start_mark(&info))
 }
 
+/// Whose it is, by its real uid.
+pub fn owner_of(pid: u32) -> Option<u32> {
+    info(pid).map(|info| info.pbi_ruid)
+}
+
 /// The process that started it, or the one that took it over.
 pub fn parent(pid: u32) -> Option<u32> {
     info(pid).map(|info| info.pbi_ppid)
@@ -46,6 +51,27 @@ pub fn process_alive(pid: u32, started_at: Option<u64>) -> bool {
         info.pbi_status != SZOMB
             && started_at.is_none_or(|started_at| started_at == start_mark(&info))
     })
+}
+
+/// No handle comes with a connection here: its number and start have to do.
+#[derive(Clone, Debug)]
+pub enum Watched {}
+
+impl Watched {
+    pub fn peer_of<S>(_socket: S) -> Option<Self> {
+        None
+    }
+
+    pub fn is_alive(&self) -> bool {
+        match *self {}
+    }
+}
+
+/// What tells one program from another. The inode of the path would change with an upgrade on disk.
+pub(super) type Image = PathBuf;
+
+pub(super) fn image(pid: u32) -> Option<Image> {
+    executable(pid)
 }
 
 /// Returns when this very process has ended; at once where it already has.

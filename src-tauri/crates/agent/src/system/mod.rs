@@ -16,6 +16,8 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+mod pin;
+
 #[cfg(target_os = "linux")]
 use linux as process;
 #[cfg(target_os = "macos")]
@@ -23,8 +25,10 @@ use macos as process;
 #[cfg(windows)]
 use windows as process;
 
+pub use pin::{Pin, Watched, pin};
 pub use process::{
-    ended, executable, harden, listener_holder, parent, process_alive, started_at, tcp_peer_uid,
+    ended, executable, harden, listener_holder, owner_of, parent, process_alive, started_at,
+    tcp_peer_uid,
 };
 #[cfg(unix)]
 pub use unix::{
@@ -38,7 +42,7 @@ pub use windows::{
 };
 
 /// The process at the other end of a local connection, as the system tells it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// `None` on Windows, where the pipe's access list lets nobody else in.
     pub uid: Option<u32>,
@@ -47,6 +51,8 @@ pub struct Peer {
     /// This and the executable are there once the peer was [examined](Self::examined).
     pub started_at: Option<u64>,
     pub executable: Option<PathBuf>,
+    /// Where the system gives a handle of the process with the connection.
+    pub watched: Option<Watched>,
 }
 
 impl Peer {

@@ -11,7 +11,7 @@ use dagpass_client::bind::clear_stale;
 pub use dagpass_client::bind::private_dir;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use super::process::SOCKET_PATH_LIMIT;
+use super::process::{SOCKET_PATH_LIMIT, Watched};
 use super::{Lasting, Peer};
 
 /// How many callers may wait to be accepted?
@@ -61,7 +61,8 @@ impl LocalListener {
         let (stream, _) = self.socket.accept().await?;
         let seen = stream.peer_cred()?;
         let pid = seen.pid().and_then(|pid| u32::try_from(pid).ok());
-        Ok((stream, Peer::of(Some(seen.uid()), pid)))
+        let watched = Watched::peer_of(&stream);
+        Ok((stream, Peer { watched, ..Peer::of(Some(seen.uid()), pid) }))
     }
 
     /// Is the file still ours? A cleaner of temporary folders may take it; then bind again.

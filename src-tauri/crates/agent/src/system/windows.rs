@@ -197,6 +197,11 @@ pub fn started_at(pid: u32) -> Option<u64> {
     start_mark(&open(pid)?)
 }
 
+/// There is no uid: [`own_uid`] has none either.
+pub fn owner_of(_pid: u32) -> Option<u32> {
+    None
+}
+
 /// Not followed here: Airflow has no native Windows, its tasks come by TCP with a capability.
 pub fn parent(_pid: u32) -> Option<u32> {
     None
@@ -219,6 +224,24 @@ pub fn process_alive(pid: u32, started_at: Option<u64>) -> bool {
     // SAFETY: a living handle, and no wait.
     let running = unsafe { WaitForSingleObject(raw(&process), 0) } == WAIT_TIMEOUT;
     running && (started_at.is_none() || started_at == start_mark(&process))
+}
+
+/// No handle comes with a connection here: its number and start have to do, which no other process has
+/// while it runs; and no process here becomes another program.
+#[derive(Clone, Debug)]
+pub enum Watched {}
+
+impl Watched {
+    pub fn is_alive(&self) -> bool {
+        match *self {}
+    }
+}
+
+/// Not compared: a process runs one program for life.
+pub(super) type Image = ();
+
+pub(super) fn image(_pid: u32) -> Option<Image> {
+    None
 }
 
 /// Returns when this very process has ended; at once where it already has.

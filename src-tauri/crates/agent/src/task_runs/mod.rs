@@ -1,13 +1,11 @@
 //! Airflow's runs: which tokens went to which task, how long a DAG takes, how long a session lasts.
 //!
-//! 1. `observer`: the ledger's witness, which notes each token as it leaves
-//! 2. `watch`: what runs now and what was served to whom; in memory
-//! 3. `flood`: how many events a broken client may put on the record
-//! 4. `past` and `kept`: what outlives the agent, in two files of its own
+//! 1. `watch`: what runs now and what was served to whom; in memory
+//! 2. `flood`: how many events a broken client may put on the record
+//! 3. `past` and `kept`: what outlives the agent, in two files of its own
 
 mod flood;
 mod kept;
-mod observer;
 mod past;
 mod watch;
 
@@ -18,22 +16,21 @@ use std::time::Duration;
 use dagpass_core::audit::Record;
 use dagpass_core::broker::SessionView;
 use dagpass_core::ports::Clock;
+use dagpass_core::principal::Principal;
 use dagpass_core::profile::Profile;
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::SessionKey;
 use dagpass_core::runs::{Happening, Past as DagPast, RunEvent, RunKind, Tie};
 use dagpass_core::session::SessionState;
 
-use flood::Flood;
+use flood::Floods;
 use past::{DagRun, EndedSession, Past};
 use watch::{Asked, Watch};
-
-pub(crate) use observer::Observer;
 
 /// The room's one owner; each half has its own short lock.
 pub(crate) struct TaskRuns {
     clock: Arc<dyn Clock>,
     watch: Mutex<Watch>,
-    flood: Mutex<Flood>,
+    floods: Mutex<Floods>,
     past: Mutex<Past>,
 }
 
@@ -51,11 +48,10 @@ pub(crate) struct Taken {
 impl TaskRuns {
     /// Reads what the last agent left. A file that cannot be read is put aside, and said.
     pub(crate) fn open(state: &Path, clock: Arc<dyn Clock>) -> Self {
-        let flood = Flood::new(clock.now());
         Self {
             clock,
             watch: Mutex::default(),
-            flood: Mutex::new(flood),
+            floods: Mutex::default(),
             past: Mutex::new(Past::open(state)),
         }
     }
@@ -73,9 +69,9 @@ impl TaskRuns {
     }
 
     /// `None` where events come faster than a working Airflow sends them.
-    pub(crate) fn take(&self, event: &RunEvent, caller: &Caller) -> Option<Taken> {
-        let now = self.clock.now();
-        let dropped = lock(&self.flood).admit(now)?;
+    pub(crate) fn take(&self, event: &RunEvent, principal: &Principal) -> Option<Taken> {
+        let (now, caller) = (self.clock.now(), &principal.caller);
+        let dropped = lock(&self.floods).admit(principal.kind.name(), now)?;
         let mut watch = lock(&self.watch);
         let opens = watch.open_run(event, now);
         let ties = match (event.kind, event.happening) {
@@ -96,7 +92,7 @@ impl TaskRuns {
 
     /// Events that were dropped and that nothing on the record tells of yet.
     pub(crate) fn untold(&self) -> u64 {
-        lock(&self.flood).untold(self.clock.now())
+        lock(&self.floods).untold(self.clock.now())
     }
 
     /// How long a DAG took before and which sessions it used; `None` without a successful run.

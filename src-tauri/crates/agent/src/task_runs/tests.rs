@@ -7,6 +7,8 @@ use std::fs;
 use super::*;
 use dagpass_core::audit::{Event, Outcome};
 use dagpass_core::fakes::FakeClock;
+use dagpass_core::principal::Kind;
+use dagpass_core::request::Caller;
 use dagpass_core::runs::{TaskKey, Tied};
 use dagpass_core::time::Timestamp;
 
@@ -61,8 +63,12 @@ fn serve(runs: &TaskRuns, caller: &Caller, token: &str) {
     runs.served(&record);
 }
 
+fn owner(caller: &Caller) -> Principal {
+    Principal::new(Kind::Owner, caller.clone())
+}
+
 fn take(runs: &TaskRuns, event: &RunEvent, caller: &Caller) -> Taken {
-    runs.take(event, caller).expect("no flood")
+    runs.take(event, &owner(caller)).expect("no flood")
 }
 
 /// One task of one DAG run, `seconds` long, by `caller`.
@@ -253,7 +259,7 @@ fn a_flood_changes_nothing_and_is_counted() {
     let stage = Stage::new();
     let runs = stage.runs();
     let running = event(Happening::Running, "r1", "load");
-    let taken = (0..3_000).filter(|_| runs.take(&running, &process(70)).is_some()).count();
+    let taken = (0..3_000).filter(|_| runs.take(&running, &owner(&process(70))).is_some()).count();
     assert_eq!((taken, runs.untold()), (1_000, 2_000));
     assert_eq!(runs.untold(), 0, "told once");
 }

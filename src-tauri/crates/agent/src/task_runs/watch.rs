@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use dagpass_core::audit::Record;
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::{Caller, ENDPOINT, SessionKey};
 use dagpass_core::runs::ties::{self, Task};
 use dagpass_core::runs::{Happening, RunEvent, Served, TaskKey, Tie};
 use dagpass_core::time::Timestamp;
 
-use crate::local_api::ENDPOINT;
 use crate::system;
 
 /// How many kinds of token served are remembered until their task ends?

@@ -11,6 +11,7 @@ use std::io;
 
 use clap::Args;
 use dagpass_client::place::Place;
+use dagpass_client::wire::RelayAsk;
 
 use crate::exit::Failure;
 use crate::output;
@@ -19,8 +20,15 @@ use crate::world::World;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     dagpass relay                                       # what the far side starts\n  \
+    dagpass relay --connection warehouse_api            # the same, for tokens of that connection alone\n  \
     dagpass relay -- /mnt/c/Users/me/bin/dagpass.exe relay   # in WSL2: the agent is on the Windows side")]
 pub(crate) struct Relay {
+    /// Only tokens of this profile; several times for several
+    #[arg(long, value_name = "PROFILE")]
+    profile: Vec<String>,
+    /// Only this connection; several times for several
+    #[arg(long, value_name = "CONN_ID")]
+    connection: Vec<String>,
     /// Listen here, and carry each connection through this command
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -28,9 +36,18 @@ pub(crate) struct Relay {
 
 pub(crate) fn run(world: &World, relay: &Relay) -> Result<(), Failure> {
     match relay.command.split_first() {
-        None => world.ask(|agent| agent.carry(io::stdin(), io::stdout().lock())),
+        None => carry(world, relay),
+        Some(_) if !relay.profile.is_empty() || !relay.connection.is_empty() => {
+            let what = "what narrows a relay is said where the agent is";
+            Err(Failure::usage(what).hint("put it into COMMAND: `… relay --connection CONN_ID`"))
+        }
         Some((program, args)) => listen(world, program, args),
     }
+}
+
+fn carry(world: &World, relay: &Relay) -> Result<(), Failure> {
+    let ask = RelayAsk { profiles: relay.profile.clone(), connections: relay.connection.clone() };
+    world.ask(|agent| agent.carry(&ask, io::stdin(), io::stdout().lock()))
 }
 
 fn listen(world: &World, program: &OsString, args: &[OsString]) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ use crate::token::{CodeVerifier, RefreshToken, TokenSet};
 pub use airflow::FakeAirflow;
 pub use store::FakeStore;
 pub use values::{
-    ask, device_authorization, identity, offers, profile, rejected, stored, token_set,
+    ask, device_authorization, identity, offers, profile, rejected, serve, stored, token_set,
 };
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

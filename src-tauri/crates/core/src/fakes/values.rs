@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use crate::broker::{Broker, Issued};
+use crate::error::Refusal;
+use crate::policy::Action;
+use crate::principal::{Kind, Principal};
 use crate::profile::{Profile, Scopes, Subject};
-use crate::request::{Purpose, SessionKey, Target, TokenRequest};
+use crate::request::{Caller, SessionKey, Target, TokenRequest};
 use crate::session::StoredSession;
 use crate::sign_in::{DeviceAuthorization, Offers};
 use crate::time::Timestamp;
@@ -17,16 +21,14 @@ pub fn profile() -> Profile {
 }
 
 pub fn ask(profile: &str) -> TokenRequest {
-    TokenRequest {
-        session: SessionKey::of(profile),
-        target: Target::default(),
-        min_ttl: None,
-        rejected: None,
-        renewed: false,
-        connection: None,
-        deployment: None,
-        purpose: Purpose::Use,
-    }
+    TokenRequest::new(SessionKey::of(profile), Target::default())
+}
+
+/// As the user whose agent it is asks.
+pub async fn serve(broker: &Broker, request: &TokenRequest) -> Result<Issued, Refusal> {
+    let owner = Principal::new(Kind::Owner, Caller::default());
+    let permit = broker.permit(&owner, Action::Token, request.clone())?;
+    broker.token(permit, &owner).await
 }
 
 pub fn rejected(token: &str) -> Option<Fingerprint> {

@@ -1,23 +1,17 @@
 //! A deployment's JWT through the broker: what it costs, what a refusal does, what a sign-out takes.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::broker::{Broker, Issued};
+use super::broker;
+use crate::broker::Broker;
 use crate::deployment::{AssertionKind, Deployment, ExchangeFailure};
-use crate::error::{ErrorCode, Refusal};
-use crate::fakes::{Fault, World, ask, profile, rejected, stored, token_set};
+use crate::error::ErrorCode;
+use crate::fakes::{Fault, World, ask, rejected, serve as token, stored, token_set};
 use crate::ports::{Clock, Revocation, TokenFailure};
 use crate::request::{Caller, Obtain, SessionKey, Target, TokenRequest};
 use crate::time::Timestamp;
 use crate::token::{HeldIdToken, IdToken};
-
-fn broker(world: &World) -> Broker {
-    let broker = Broker::new(world.ports());
-    broker.configure([(SessionKey::of("prod"), Arc::new(profile()))]);
-    broker
-}
 
 fn by(assertion: AssertionKind) -> TokenRequest {
     let (name, url) = ("af".to_owned(), "https://airflow.example".to_owned());
@@ -28,10 +22,6 @@ fn by(assertion: AssertionKind) -> TokenRequest {
 
 fn wanted() -> TokenRequest {
     by(AssertionKind::AccessToken)
-}
-
-async fn token(broker: &Broker, request: &TokenRequest) -> Result<Issued, Refusal> {
-    broker.token(request, &Caller::default()).await
 }
 
 async fn jwt(broker: &Broker) -> String {

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{broker, bytes, ended, narrowed, safety, token, unreachable};
+use super::{broker, bytes, ended, narrowed, safety, unreachable};
 use crate::error::ErrorCode;
-use crate::fakes::{Fault, World, ask, stored};
+use crate::fakes::{Fault, World, ask, serve as token, stored};
 use crate::ports::{StoreFailure, TokenFailure};
 use crate::request::{Caller, SessionKey};
 use crate::session::{EndReason, InFlight, Safety};

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::broker::{Broker, Issued};
-use crate::error::Refusal;
-use crate::fakes::{Fault, World, ask, profile, rejected};
+use crate::broker::Broker;
+use crate::fakes::{Fault, World, ask, profile, rejected, serve as token};
 use crate::lanes::AT_ONCE;
 use crate::ports::{Clock, TokenFailure};
 use crate::profile::{Profile, ProfileName, Scopes};
@@ -21,10 +20,6 @@ fn broker(world: &World) -> Broker {
     let broker = Broker::new(world.ports());
     broker.configure([(SessionKey::of("prod"), Arc::new(profile()))]);
     broker
-}
-
-async fn token(broker: &Broker, request: &TokenRequest) -> Result<Issued, Refusal> {
-    broker.token(request, &Caller::default()).await
 }
 
 async fn bytes(broker: &Broker) -> String {

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_client::wire::{CAPABILITY_FILE, Container, ContainerAsk, RefusedUid};
-use dagpass_core::request::Caller;
+use dagpass_core::principal::Kind;
 use dagpass_core::time::Timestamp;
 
 use super::rules;
@@ -89,7 +89,7 @@ impl Gate {
 
     /// The ids it answers for, so that a container can tell "not ours" from "agent away".
     pub(super) fn tell_connections(&self, ids: &[String]) -> io::Result<()> {
-        let narrowing = rules::narrowing(&self.rules).unwrap_or_default();
+        let narrowing = rules::narrowing(&self.rules);
         let own = ids.iter().filter(|id| narrowing.covers_connection(Some(id))).cloned();
         let ids = dagpass_client::wire::ConnectionIds { version: 1, connections: own.collect() };
         system::write_mounted(&self.folder.join(CONNECTIONS), &serde_json::to_vec(&ids)?)
@@ -122,20 +122,6 @@ impl Gate {
     /// May this door's callers go without a capability?
     pub(in crate::local_api) fn is_remote(&self) -> bool {
         self.rules.remote
-    }
-
-    /// Whoever comes through a forwarded socket is known by the door alone.
-    pub(super) fn mark(&self, caller: Caller) -> Caller {
-        if !self.rules.remote {
-            return caller;
-        }
-        let holder = self.holder();
-        Caller {
-            remote: true,
-            capability: Some(holder.id),
-            narrowed_to: holder.narrowed_to,
-            ..caller
-        }
     }
 
     /// Counts one that was turned away; `true` where it should go on the record.
@@ -179,9 +165,12 @@ impl Gate {
         }
     }
 
-    fn holder(&self) -> Holder {
+    /// Who comes through it: by the capability in its folder, or by a forwarded socket alone.
+    pub(in crate::local_api) fn holder(&self) -> Holder {
         let id = rules::holder(&self.rules);
-        Holder { id, narrowed_to: rules::narrowing(&self.rules), env: None }
+        let kind = if self.rules.remote { Kind::Forwarded } else { Kind::Container };
+        let narrowing = rules::narrowing(&self.rules);
+        Holder { narrowing, ..Holder::new(id.clone(), kind(id)) }
     }
 
     fn knocks(&self) -> MutexGuard<'_, BTreeMap<u32, Knocks>> {
@@ -232,10 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn a_forwarded_caller_is_marked_and_a_container_is_not() {
-        let far = gate(true).mark(Caller::default());
-        assert!(far.remote && far.capability.is_some_and(|id| id.starts_with("ssh-box-")));
-        let near = gate(false).mark(Caller::default());
-        assert!(!near.remote && near.capability.is_none());
+    fn a_door_is_known_by_what_it_was_made_for() {
+        let far = gate(true).holder();
+        assert!(matches!(far.kind, Kind::Forwarded(id) if id.starts_with("ssh-box-")));
+        let near = gate(false).holder();
+        assert!(matches!(near.kind, Kind::Container(id) if id.starts_with("container-etl-")));
     }
 }

@@ -20,7 +20,6 @@ use super::reply::{self, Reply};
 use super::{Api, Asked};
 use crate::system;
 pub(super) use gate::Gate;
-pub(super) use rules::is_holder;
 use serve::Open;
 
 /// Every door, by its id. A door that could not be opened is here too, closed.
@@ -75,6 +74,13 @@ impl Containers {
         same.then(|| standing.gate.shown())
     }
 
+    /// Shown with why, so that a person can mend or forget it.
+    fn keep_closed(&self, rules: ContainerAsk, refusal: &Refusal) {
+        let gate = Arc::new(Gate::new(rules, &self.folder));
+        gate.complain(Some(refusal.to_string()));
+        self.doors().insert(gate.id.clone(), Standing { gate, open: None });
+    }
+
     fn kept(&self) -> io::Result<Vec<ContainerAsk>> {
         let entries = match std::fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -103,7 +109,16 @@ impl Api {
         });
         let caller = Caller { transport: Transport::Agent, ..Caller::default() };
         for rules in kept {
-            if let Err(refusal) = open(self, rules, &caller).await {
+            // As a new one: the record may have been edited, and the config has changed since.
+            let checked = rules::check(rules.clone(), &self.config.current());
+            let opened = match checked {
+                Ok(rules) => open(self, rules, &caller).await.map(drop),
+                Err(refusal) => {
+                    self.containers.keep_closed(rules, &refusal);
+                    Err(refusal)
+                }
+            };
+            if let Err(refusal) = opened {
                 tracing::error!(%refusal, "a door is not open");
             }
         }
@@ -113,7 +128,7 @@ impl Api {
 pub(super) async fn up(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: ContainerAsk = asked.parse()?;
     let rules = rules::check(ask, &api.config.current())?;
-    Ok(reply::json(&open(api, rules, &asked.caller).await?))
+    Ok(reply::json(&open(api, rules, asked.caller()).await?))
 }
 
 pub(super) fn list(api: &Api) -> Reply {
@@ -129,7 +144,7 @@ pub(super) async fn down(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal
     let rules = standing.gate.rules.clone();
     close(standing, true).await.map_err(|error| not_done(&error))?;
     remove(&api.containers.record(id)).map_err(|error| not_done(&error))?;
-    on_record(api, Event::DoorClosed, &rules, &asked.caller)?;
+    on_record(api, Event::DoorClosed, &rules, asked.caller())?;
     Ok(reply::json(&serde_json::json!({ "ended": true })))
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use dagpass_client::wire::{ContainerAsk, ContainerPort};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::principal::Narrowing;
 use dagpass_core::profile::ProfileName;
-use dagpass_core::request::Narrowing;
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
@@ -65,16 +65,11 @@ pub(super) fn holder(ask: &ContainerAsk) -> String {
     format!("{}{}", prefix(ask), id(ask))
 }
 
-pub(in crate::local_api) fn is_holder(capability: &str) -> bool {
-    capability.starts_with(CONTAINER) || capability.starts_with(REMOTE)
-}
-
-pub(super) fn narrowing(ask: &ContainerAsk) -> Option<Narrowing> {
+pub(super) fn narrowing(ask: &ContainerAsk) -> Narrowing {
     let some = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let profiles = some(&ask.profiles)
         .map(|names| names.iter().map(|name| ProfileName::new(name.as_str())).collect());
-    let narrowing = Narrowing { profiles, connections: some(&ask.connections) };
-    (narrowing != Narrowing::default()).then_some(narrowing)
+    Narrowing { profiles, connections: some(&ask.connections) }
 }
 
 /// For the ledger and for whoever reads it.
@@ -233,9 +228,8 @@ mod tests {
             let id = id(&ask);
             assert!(id.len() <= NAME_LENGTH + 9, "{id}");
             assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{id}");
-            assert!(is_holder(&holder(&ask)));
+            assert!(holder(&ask).starts_with(CONTAINER));
         }
         assert_ne!(id(&project("/a/etl")), id(&project("/b/etl")));
-        assert!(!is_holder("endpoint") && !is_holder("run-abc"));
     }
 }

@@ -14,8 +14,9 @@ use dagpass_core::request::{Caller, Transport};
 
 use super::gate::Gate;
 use crate::local_api::Api;
+use crate::local_api::door::{self, Visit};
 use crate::local_api::guard::Door;
-use crate::local_api::server::{self, LOOK, Visit};
+use crate::local_api::server::{self, LOOK};
 use crate::system::{self, LocalListener, LocalStream, Peer};
 
 /// How long after an accept that failed is the next one tried?
@@ -81,7 +82,7 @@ impl Way {
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = server::over(&mut ended) => return,
+                () = door::over(&mut ended) => return,
                 accepted = tokio::time::timeout(LOOK, socket.accept()) => accepted,
             };
             match accepted {
@@ -106,9 +107,8 @@ impl Way {
 
     async fn converse_local(self, stream: LocalStream, peer: Peer) {
         let guest = self.gate.crowd.welcome(self.gate.is_remote());
-        let (caller, started_at) = server::local_caller(peer);
-        let door = Door::Container(Arc::new(["localhost".to_owned()]));
-        let visit = Visit { started_at, ..self.visit(door, caller) };
+        let visit = Visit::local(Door::Container(Arc::new(["localhost".to_owned()])), peer);
+        let visit = self.through(visit);
         server::converse(self.api, stream, visit, guest).await;
     }
 
@@ -120,7 +120,7 @@ impl Way {
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = server::over(&mut ended) => return,
+                () = door::over(&mut ended) => return,
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, peer)) = accepted else {
@@ -148,15 +148,15 @@ impl Way {
             self.refuse(&Peer { uid, ..Peer::default() });
             return self.gate.crowd.farewell(&guest);
         }
-        let caller = Caller { transport: Transport::Tcp, uid, ..Caller::default() };
-        let visit = self.visit(door, caller);
+        // By a bridge, and not this machine itself: the asking process runs elsewhere.
+        let remote = !peer.ip().is_loopback() && peer.ip() != local.ip();
+        let caller = Caller { transport: Transport::Tcp, uid, remote, ..Caller::default() };
+        let visit = self.through(Visit::new(door, caller));
         server::converse(self.api, stream, visit, guest).await;
     }
 
-    fn visit(&self, door: Door, caller: Caller) -> Visit {
-        let caller = self.gate.mark(caller);
-        let through = Some((self.gate.clone(), self.ended.clone()));
-        Visit { door, caller, started_at: None, through }
+    fn through(&self, visit: Visit) -> Visit {
+        visit.through(self.gate.clone(), self.ended.clone())
     }
 
     fn refuse(&self, peer: &Peer) {

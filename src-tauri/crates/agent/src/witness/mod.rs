@@ -1,0 +1,123 @@
+//! The witness that the broker and the doors see: what is many becomes one line, then comes the ledger,
+//! and behind it the note of what was served. What the ledger would not take was not served.
+
+mod fold;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_core::policy::Weight;
+use dagpass_core::ports::{Clock, Witness, WitnessFailure};
+use dagpass_core::request::{Caller, Transport};
+
+use crate::ledger::Ledger;
+use crate::task_runs::TaskRuns;
+use fold::{Fold, Folded};
+
+pub(crate) struct Observer {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) runs: Arc<TaskRuns>,
+    clock: Arc<dyn Clock>,
+    fold: Mutex<Fold>,
+}
+
+impl Observer {
+    pub(crate) fn new(ledger: Arc<Ledger>, runs: Arc<TaskRuns>, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger, runs, clock, fold: Mutex::default() }
+    }
+
+    /// Writes the lines that are due; `all` when the agent ends.
+    pub(crate) fn flush(&self, all: bool) {
+        let now = self.clock.now();
+        let due = self.fold().due(now, all);
+        for folded in due {
+            if let Err(failure) = self.ledger.record(&folded.record()) {
+                tracing::error!(%failure, "what was counted is not on the record");
+                self.fold().put_back(folded);
+            }
+        }
+    }
+
+    /// What the agent itself did.
+    pub(crate) fn note(&self, event: Event, what: &str) {
+        let caller = Caller { transport: Transport::Agent, ..Caller::default() };
+        let mut record = Record::new(event, Outcome::Ok, &caller);
+        record.reason = Some(what);
+        if let Err(failure) = self.record(&record) {
+            tracing::error!(?event, %failure, "not on the record");
+        }
+    }
+
+    fn fold(&self) -> MutexGuard<'_, Fold> {
+        self.fold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How does this go on the record?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Line,
+    /// The first at once, what follows within the minute in one line.
+    FirstThenCounted,
+    /// In one line, at the end of the minute.
+    Counted,
+}
+
+fn way(record: &Record<'_>) -> Way {
+    match (record.event, record.outcome, record.action) {
+        (Event::Refused, _, _) | (Event::Decision, Outcome::Denied, _) => Way::FirstThenCounted,
+        (Event::Decision, Outcome::Ok, Some(action)) if action.weight() == Weight::Look => {
+            Way::Counted
+        }
+        // Of these only what was not found: Airflow asks for every connection there is.
+        (Event::Decision, Outcome::Failed, Some(action)) if action.weight() == Weight::Named => {
+            Way::Counted
+        }
+        _ => Way::Line,
+    }
+}
+
+impl Witness for Observer {
+    fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure> {
+        let way = way(record);
+        if way != Way::Line {
+            let counted = self.fold().count(Folded::of(record), self.clock.now(), way);
+            if counted {
+                return Ok(());
+            }
+        }
+        self.ledger.record(record)?;
+        if record.event == Event::Issue && record.outcome == Outcome::Ok {
+            self.runs.served(record);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dagpass_core::policy::Action;
+
+    #[test]
+    fn looks_are_counted_denials_are_told_at_once_and_deeds_are_lines() {
+        use Outcome::{Denied, Failed, Ok};
+        for (event, outcome, action, expected) in [
+            (Event::Decision, Ok, Some(Action::ShowStatus), Way::Counted),
+            (Event::Decision, Denied, Some(Action::ShowStatus), Way::FirstThenCounted),
+            (Event::Decision, Ok, Some(Action::Token), Way::Line),
+            (Event::Decision, Denied, Some(Action::Token), Way::FirstThenCounted),
+            (Event::Decision, Failed, Some(Action::Connection), Way::Counted),
+            (Event::Decision, Ok, Some(Action::Stop), Way::Line),
+            (Event::Decision, Failed, Some(Action::Unlock), Way::Line),
+            (Event::Refused, Denied, None, Way::FirstThenCounted),
+            (Event::Issue, Ok, None, Way::Line),
+            (Event::Issue, Failed, None, Way::Line),
+        ] {
+            let caller = Caller::default();
+            let mut record = Record::new(event, outcome, &caller);
+            record.action = action;
+            assert_eq!(way(&record), expected, "{event:?} {outcome:?} {action:?}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What can be asked of the agent, and which kinds of caller may ask it. Each row of the route table
+//! names one of these.
+
+use serde::{Serialize, Serializer};
+
+/// One thing that a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    Token,
+    Connection,
+    Try,
+    Roles,
+    ShowStatus,
+    FollowEvents,
+    ShowActivity,
+    ShowConnectionIds,
+    ShowConnections,
+    ShowConfig,
+    ShowDoors,
+    ShowLoginItem,
+    Examine,
+    Discover,
+    PreviewConfig,
+    WriteConfig,
+    SignIn,
+    FinishSignIn,
+    SignOut,
+    Purge,
+    Unlock,
+    BeginRun,
+    EndRun,
+    TellOfRun,
+    AskOutlook,
+    OpenDoor,
+    CloseDoor,
+    BeginRelay,
+    Pause,
+    Resume,
+    Stop,
+    SetLoginItem,
+}
+
+/// How is an action put on the record?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It changes nothing and yields no secret: many are one line.
+    Look,
+    /// It is judged by what the request names, and recorded with that.
+    Named,
+    /// A line before it is done.
+    Deed,
+}
+
+impl Action {
+    pub const ALL: &[Self] = Rights::EVERYTHING;
+
+    /// The ledger's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Connection => "connection",
+            Self::Try => "try",
+            Self::Roles => "roles",
+            Self::ShowStatus => "show-status",
+            Self::FollowEvents => "follow-events",
+            Self::ShowActivity => "show-activity",
+            Self::ShowConnectionIds => "show-connection-ids",
+            Self::ShowConnections => "show-connections",
+            Self::ShowConfig => "show-config",
+            Self::ShowDoors => "show-doors",
+            Self::ShowLoginItem => "show-login-item",
+            Self::Examine => "examine",
+            Self::Discover => "discover",
+            Self::PreviewConfig => "preview-config",
+            Self::WriteConfig => "write-config",
+            Self::SignIn => "sign-in",
+            Self::FinishSignIn => "finish-sign-in",
+            Self::SignOut => "sign-out",
+            Self::Purge => "purge",
+            Self::Unlock => "unlock",
+            Self::BeginRun => "begin-run",
+            Self::EndRun => "end-run",
+            Self::TellOfRun => "tell-of-run",
+            Self::AskOutlook => "ask-outlook",
+            Self::OpenDoor => "open-door",
+            Self::CloseDoor => "close-door",
+            Self::BeginRelay => "begin-relay",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Stop => "stop",
+            Self::SetLoginItem => "set-login-item",
+        }
+    }
+
+    pub const fn weight(self) -> Weight {
+        match self {
+            Self::Token | Self::Connection | Self::Try | Self::BeginRun | Self::EndRun => {
+                Weight::Named
+            }
+            // What a run told is a line of its own, with what was served to it.
+            Self::TellOfRun
+            | Self::Roles
+            | Self::ShowStatus
+            | Self::FollowEvents
+            | Self::ShowActivity
+            | Self::ShowConnectionIds
+            | Self::ShowConnections
+            | Self::ShowConfig
+            | Self::ShowDoors
+            | Self::ShowLoginItem
+            | Self::Examine
+            | Self::Discover
+            | Self::PreviewConfig
+            | Self::AskOutlook => Weight::Look,
+            Self::WriteConfig
+            | Self::SignIn
+            | Self::FinishSignIn
+            | Self::SignOut
+            | Self::Purge
+            | Self::Unlock
+            | Self::OpenDoor
+            | Self::CloseDoor
+            | Self::BeginRelay
+            | Self::Pause
+            | Self::Resume
+            | Self::Stop
+            | Self::SetLoginItem => Weight::Deed,
+        }
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+/// What a kind of caller may do at most. None, unless they are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights(&'static [Action]);
+
+impl Rights {
+    const EVERYTHING: &[Action] = &[
+        Action::Token,
+        Action::Connection,
+        Action::Try,
+        Action::Roles,
+        Action::ShowStatus,
+        Action::FollowEvents,
+        Action::ShowActivity,
+        Action::ShowConnectionIds,
+        Action::ShowConnections,
+        Action::ShowConfig,
+        Action::ShowDoors,
+        Action::ShowLoginItem,
+        Action::Examine,
+        Action::Discover,
+        Action::PreviewConfig,
+        Action::WriteConfig,
+        Action::SignIn,
+        Action::FinishSignIn,
+        Action::SignOut,
+        Action::Purge,
+        Action::Unlock,
+        Action::BeginRun,
+        Action::EndRun,
+        Action::TellOfRun,
+        Action::AskOutlook,
+        Action::OpenDoor,
+        Action::CloseDoor,
+        Action::BeginRelay,
+        Action::Pause,
+        Action::Resume,
+        Action::Stop,
+        Action::SetLoginItem,
+    ];
+
+    pub const NONE: Self = Self(&[]);
+    pub const OWNER: Self = Self(Self::EVERYTHING);
+    /// What it does ahead of need.
+    pub const AGENT: Self = Self(&[Action::Token, Action::OpenDoor]);
+    /// Tokens, what is needed to ask for them, the word of what ran, and runs within the run.
+    pub const RUN: Self = Self(&[
+        Action::Token,
+        Action::Connection,
+        Action::ShowStatus,
+        Action::ShowConnectionIds,
+        Action::TellOfRun,
+        Action::BeginRun,
+        Action::EndRun,
+    ]);
+    /// As a run, without runs of its own: the capability of one would be good at the other doors.
+    pub const DOOR: Self = Self(&[
+        Action::Token,
+        Action::Connection,
+        Action::ShowStatus,
+        Action::ShowConnectionIds,
+        Action::TellOfRun,
+    ]);
+
+    pub fn include(self, action: Action) -> bool {
+        self.0.contains(&action)
+    }
+}

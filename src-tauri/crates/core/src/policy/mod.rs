@@ -1,0 +1,153 @@
+//! Who may do what: the one place that decides. Facts and answer are values, so that another engine may
+//! take this seat; nothing is looked up in here.
+
+mod action;
+
+pub use action::{Action, Rights, Weight};
+
+use crate::error::{ErrorCode, Refusal};
+use crate::principal::{Kind, Principal};
+use crate::profile::{ProfileName, Scopes};
+use crate::request::{Reach, SessionKey, TokenRequest};
+
+/// What an action is about, as far as it is about anything. Nothing is open-ended any more: the names
+/// have been looked up, and the scopes are those that would be asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resource<'a> {
+    pub profile: Option<&'a ProfileName>,
+    /// Whose grant it comes from; its profile is `profile`.
+    pub session: Option<&'a SessionKey>,
+    pub connection: Option<&'a str>,
+    pub deployment: Option<&'a str>,
+    pub env: Option<&'a str>,
+    /// `None` is the whole grant.
+    pub scopes: Option<&'a Scopes>,
+    /// RFC 8707.
+    pub resource: Option<&'a str>,
+    pub reach: Option<Reach>,
+    /// Of a run that is named: is it the caller's own, or one that it began?
+    pub run: Option<Kinship>,
+}
+
+/// Whose a run is, seen from the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinship {
+    Own,
+    Stranger,
+}
+
+/// Something that a decision can be about.
+pub trait About {
+    fn resource(&self) -> Resource<'_>;
+}
+
+impl About for Resource<'_> {
+    fn resource(&self) -> Resource<'_> {
+        *self
+    }
+}
+
+impl About for TokenRequest {
+    fn resource(&self) -> Resource<'_> {
+        Resource {
+            profile: Some(&self.session.profile),
+            session: Some(&self.session),
+            connection: self.connection.as_deref(),
+            deployment: self.deployment.as_deref(),
+            env: self.env.as_deref(),
+            scopes: self.target.scopes.as_ref(),
+            resource: self.target.resource.as_deref(),
+            reach: Some(self.reach),
+            run: None,
+        }
+    }
+}
+
+/// Proof that this was judged, and what was. Made here and nowhere else; spent by what is done with it.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit<T> {
+    about: T,
+}
+
+impl<T> Permit<T> {
+    pub fn spend(self) -> T {
+        self.about
+    }
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    pub reason: String,
+}
+
+/// May it? The answer goes on the record first: there is no permit that nobody was told of. It carries
+/// what was judged, so that nothing else can be done with it.
+pub fn authorize<T: About, E: From<Denied>>(
+    principal: &Principal,
+    action: Action,
+    about: T,
+    tell: impl FnOnce(&Resource<'_>, Option<&Denied>) -> Result<(), E>,
+) -> Result<Permit<T>, E> {
+    let resource = about.resource();
+    let judged = judge(principal, action, &resource);
+    tell(&resource, judged.as_ref().err())?;
+    judged?;
+    Ok(Permit { about })
+}
+
+/// The rules, in order. What is absent from the resource is not judged.
+fn judge(principal: &Principal, action: Action, resource: &Resource<'_>) -> Result<(), Denied> {
+    if !principal.may(action) {
+        return denied("this capability does not open this route");
+    }
+    environment(principal, resource.env)?;
+    if let (Kind::Run(_), Some(Kinship::Stranger)) = (&principal.kind, resource.run) {
+        return denied("a run ends itself and those that it began, and no other");
+    }
+    let Some(profile) = resource.profile else { return Ok(()) };
+    let narrowing = &principal.narrowing;
+    if !narrowing.covers_profile(profile) {
+        return denied(format!("this capability does not cover the profile `{profile}`"));
+    }
+    if !narrowing.covers_connection(resource.connection) {
+        return denied(match resource.connection {
+            Some(id) => format!("this capability does not cover the connection `{id}`"),
+            None => "this capability covers named connections alone".to_owned(),
+        });
+    }
+    if !narrowing.is_everything() && resource.reach == Some(Reach::Beyond) {
+        return denied("this capability asks for no more than the config names for it");
+    }
+    Ok(())
+}
+
+/// The environment that is meant: the one asked for, else the capability's own. A capability that has
+/// one takes no other.
+pub fn environment(principal: &Principal, asked: Option<&str>) -> Result<Option<String>, Denied> {
+    match (principal.env.as_deref(), asked) {
+        (Some(own), Some(other)) if own != other => {
+            denied(format!("this capability is for the environment `{own}`, not `{other}`"))
+        }
+        (own, asked) => Ok(asked.or(own).map(str::to_owned)),
+    }
+}
+
+/// Is this among what the caller is shown? Judged as everything else is.
+pub fn sees(principal: &Principal, action: Action, resource: &Resource<'_>) -> bool {
+    judge(principal, action, resource).is_ok()
+}
+
+fn denied<T>(reason: impl Into<String>) -> Result<T, Denied> {
+    Err(Denied { reason: reason.into() })
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::new(ErrorCode::AccessDenied, "the request was denied").because(denied.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+use super::*;
+use crate::fakes::ask;
+use crate::principal::Narrowing;
+use crate::request::Caller;
+
+fn run() -> Principal {
+    Principal::new(Kind::Run("run-1".to_owned()), Caller::default())
+}
+
+fn narrowed(profiles: Option<&[&str]>, connections: Option<&[&str]>) -> Principal {
+    let narrowing = Narrowing {
+        profiles: profiles.map(|all| all.iter().map(|name| ProfileName::new(*name)).collect()),
+        connections: connections.map(|all| all.iter().map(|id| (*id).to_owned()).collect()),
+    };
+    Principal { narrowing, ..run() }
+}
+
+fn through(id: &str) -> TokenRequest {
+    TokenRequest { connection: Some(id.to_owned()), ..ask("prod") }
+}
+
+fn may(principal: &Principal, request: TokenRequest) -> bool {
+    authorize::<_, Denied>(principal, Action::Token, request, |_, _| Ok(())).is_ok()
+}
+
+#[test]
+fn a_capability_is_held_to_its_profiles() {
+    for (principal, expected) in [
+        (run(), true),
+        (narrowed(Some(&["dev", "prod"]), None), true),
+        (narrowed(Some(&["dev"]), None), false),
+        (narrowed(Some(&[]), None), false),
+    ] {
+        assert_eq!(may(&principal, ask("prod")), expected, "{principal:?}");
+    }
+}
+
+#[test]
+fn a_capability_is_held_to_its_connections_and_gets_no_bare_token() {
+    let caller = narrowed(None, Some(&["warehouse_api"]));
+    assert!(may(&caller, through("warehouse_api")));
+    assert!(!may(&caller, through("warehouse")));
+    assert!(!may(&caller, ask("prod")));
+}
+
+#[test]
+fn there_is_no_permit_that_could_not_be_told_of() {
+    let full = |_: &Resource<'_>, _: Option<&Denied>| Err(Denied { reason: "full".to_owned() });
+    let denied = authorize(&run(), Action::Token, ask("prod"), full).unwrap_err();
+    assert_eq!(denied.reason, "full");
+}
+
+#[test]
+fn what_the_config_does_not_name_is_for_those_that_nothing_narrows() {
+    let request = |reach| TokenRequest { reach, ..through("w") };
+    for reach in [Reach::Named, Reach::Within, Reach::Beyond] {
+        let within = reach != Reach::Beyond;
+        assert!(may(&run(), request(reach)), "{reach:?}");
+        assert_eq!(may(&narrowed(Some(&["prod"]), None), request(reach)), within, "{reach:?}");
+        assert_eq!(may(&narrowed(None, Some(&["w"])), request(reach)), within, "{reach:?}");
+    }
+}
+
+#[test]
+fn a_capability_with_an_environment_denies_any_other() {
+    let here = Principal { env: Some("dev".to_owned()), ..run() };
+    let request = |env: Option<&str>| TokenRequest { env: env.map(str::to_owned), ..ask("prod") };
+    for (principal, asked, expected) in [
+        (&here, None, Ok(Some("dev"))),
+        (&here, Some("dev"), Ok(Some("dev"))),
+        (&here, Some("live"), Err(())),
+        (&run(), Some("live"), Ok(Some("live"))),
+        (&run(), None, Ok(None)),
+    ] {
+        let meant = environment(principal, asked).map_err(|_| ());
+        assert_eq!(meant.as_ref().map(Option::as_deref), expected.as_ref().map(|env| *env));
+        assert_eq!(may(principal, request(asked)), expected.is_ok(), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_run_ends_none_but_its_own() {
+    let of = |run| Resource { run: Some(run), ..Resource::default() };
+    let owner = Principal::new(Kind::Owner, Caller::default());
+    for (principal, run, expected) in [
+        (&run(), Kinship::Own, true),
+        (&run(), Kinship::Stranger, false),
+        (&owner, Kinship::Stranger, true),
+    ] {
+        assert_eq!(sees(principal, Action::EndRun, &of(run)), expected, "{principal:?} {run:?}");
+    }
+}
+
+#[test]
+fn rights_default_to_none_and_each_kind_has_its_own() {
+    for action in Action::ALL {
+        assert!(!Rights::default().include(*action), "{action:?}");
+        assert!(Kind::Owner.rights().include(*action), "{action:?}");
+        let door = Kind::Container("c".into()).rights();
+        assert!(!door.include(*action) || Kind::Run("r".into()).rights().include(*action));
+    }
+    let words: std::collections::BTreeSet<&str> = Action::ALL.iter().map(|a| a.as_str()).collect();
+    assert_eq!(words.len(), Action::ALL.len());
+}

@@ -1,0 +1,172 @@
+//! Who asks: made once at the door, from what the system and the presented capability say, and judged
+//! everywhere by this alone. Rights default to none.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::policy::{Action, Rights};
+use crate::profile::ProfileName;
+use crate::request::Caller;
+
+/// A caller, as every decision sees it.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub kind: Kind,
+    pub rights: Rights,
+    pub narrowing: Narrowing,
+    /// The environment that its capability was made for: no other is served.
+    pub env: Option<String>,
+    /// The process as the record shows it; what it declares of itself is in its context.
+    pub caller: Caller,
+    pub process: Process,
+}
+
+/// By which way in, which decides what it may do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The agent itself: what it does ahead of need.
+    Agent,
+    /// The user whose agent this is, at the socket or pipe, or by the capability of `endpoint.json`.
+    Owner,
+    /// A process tree with a capability of its own, by the run's id.
+    Run(String),
+    /// Behind a door for containers, by the door's name.
+    Container(String),
+    /// At the far end of a socket that ssh forwards, by the door's name.
+    Forwarded(String),
+    /// At the far end of `dagpass relay`: the asking process runs in another system.
+    Relay,
+}
+
+impl Kind {
+    /// What callers of this kind may do at most.
+    pub const fn rights(&self) -> Rights {
+        match self {
+            Self::Agent => Rights::AGENT,
+            Self::Owner | Self::Relay => Rights::OWNER,
+            Self::Run(_) => Rights::RUN,
+            Self::Container(_) | Self::Forwarded(_) => Rights::DOOR,
+        }
+    }
+
+    /// A name that stays the same from one request to the next.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Agent => "agent",
+            Self::Owner => "owner",
+            Self::Run(id) | Self::Container(id) | Self::Forwarded(id) => id,
+            Self::Relay => "relay",
+        }
+    }
+}
+
+impl Principal {
+    /// With all that its kind may do, and nothing narrower.
+    pub fn new(kind: Kind, caller: Caller) -> Self {
+        Self {
+            rights: kind.rights(),
+            kind,
+            narrowing: Narrowing::default(),
+            env: None,
+            caller,
+            process: Process::default(),
+        }
+    }
+
+    pub fn may(&self, action: Action) -> bool {
+        self.rights.include(action)
+    }
+}
+
+/// What a capability may ask for; `None` is everything of that kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    pub profiles: Option<Vec<ProfileName>>,
+    /// Connections alone: a token that is asked for without one is then not covered.
+    pub connections: Option<Vec<String>>,
+}
+
+impl Narrowing {
+    pub fn is_everything(&self) -> bool {
+        self.profiles.is_none() && self.connections.is_none()
+    }
+
+    pub fn covers_profile(&self, profile: &ProfileName) -> bool {
+        self.profiles.as_ref().is_none_or(|covered| covered.contains(profile))
+    }
+
+    pub fn covers_connection(&self, connection: Option<&str>) -> bool {
+        let covered = self.connections.as_ref();
+        covered.is_none_or(|ids| ids.iter().any(|id| Some(id.as_str()) == connection))
+    }
+
+    /// What both cover.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            profiles: common(self.profiles.as_ref(), other.profiles.as_ref()),
+            connections: common(self.connections.as_ref(), other.connections.as_ref()),
+        }
+    }
+}
+
+fn common<T: Clone + PartialEq>(one: Option<&Vec<T>>, other: Option<&Vec<T>>) -> Option<Vec<T>> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            Some(one.iter().filter(|item| other.contains(item)).cloned().collect())
+        }
+        (one, other) => one.or(other).cloned(),
+    }
+}
+
+/// The process that connected, held since then: asked again before a token leaves.
+#[derive(Clone, Default)]
+pub struct Process(Option<Arc<dyn Pinned>>);
+
+/// What the system says of a process that was taken note of before.
+pub trait Pinned: Send + Sync {
+    /// `Err` says what became of it: it ended, or runs another program now.
+    fn holds(&self) -> Result<(), &'static str>;
+}
+
+impl Process {
+    pub fn pinned(process: Arc<dyn Pinned>) -> Self {
+        Self(Some(process))
+    }
+
+    /// Is it still the one that asked? A caller that the system does not show has nothing to compare.
+    pub fn holds(&self) -> Result<(), &'static str> {
+        self.0.as_ref().map_or(Ok(()), |process| process.holds())
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Process(pinned)" } else { "Process(unknown)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrowing_within_another_covers_what_both_do() {
+        let of = |profiles: Option<&[&str]>, connections: Option<&[&str]>| Narrowing {
+            profiles: profiles.map(|all| all.iter().map(|name| ProfileName::new(*name)).collect()),
+            connections: connections.map(|all| all.iter().map(|id| (*id).to_owned()).collect()),
+        };
+        let table = [
+            (of(None, None), of(None, None), of(None, None)),
+            (of(Some(&["a", "b"]), None), of(Some(&["b", "c"]), None), of(Some(&["b"]), None)),
+            (of(Some(&["a"]), None), of(Some(&["b"]), None), of(Some(&[]), None)),
+            (of(Some(&["a"]), None), of(None, Some(&["w"])), of(Some(&["a"]), Some(&["w"]))),
+            (of(None, Some(&["w", "x"])), of(None, Some(&["x"])), of(None, Some(&["x"]))),
+        ];
+        for (one, other, both) in table {
+            assert_eq!(one.and(&other), both, "{one:?} {other:?}");
+            assert_eq!(other.and(&one), both, "{other:?} {one:?}");
+        }
+        assert!(of(None, None).is_everything() && !of(Some(&[]), None).is_everything());
+    }
+}
