@@ -36,14 +36,40 @@ export function titleOf(record) {
     revocation: 'Revoked at Ping',
     'door-opened': 'Door opened',
     'door-closed': 'Door closed',
-    decision: 'Request permitted',
+    decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
+    'agent-start': 'Agent started',
+    'agent-stop': 'Agent ended',
+    'config-change': 'Config changed on disk',
   }[event];
   const not = {
     issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'Exchange', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',
   }[event] ?? plain(event);
-  if (outcome === 'ok') return ok ?? plain(event);
-  return event === 'refused' ? 'Request turned away' : `${not} ${outcome}`;
+  if (outcome === 'ok') return times(ok ?? plain(event), record);
+  return times(event === 'refused' ? 'Request turned away' : `${not} ${outcome}`, record);
 }
+
+/** What was asked of the agent itself, done. */
+const DEEDS = {
+  'write-config': 'Config changed',
+  'sign-in': 'Sign-in begun',
+  'finish-sign-in': 'Sign-in finished by hand',
+  'sign-out': 'Sign-out asked for',
+  purge: 'Purged',
+  unlock: 'Store opened',
+  'begin-run': 'Run begun',
+  'end-run': 'Run ended',
+  'open-door': 'Door asked for',
+  'close-door': 'Door closing',
+  'begin-relay': 'Relay begun',
+  pause: 'Paused',
+  resume: 'Resumed',
+  stop: 'Agent told to end',
+  'set-login-item': 'Start at login changed',
+};
+const SERVED = new Set([undefined, 'token', 'connection', 'try']);
+const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);
+/** One line may tell of many. */
+const times = (title, record) => (record.count > 1 ? `${title}, ${record.count} times` : title);
 
 /** As short as a row wants it. */
 export const shortOf = (record) => (record.event === 'issue' && record.outcome === 'ok' ? (KINDS[record.served] ?? KINDS.cache)[0] : record.event === 'refresh' && record.outcome === 'ok' ? 'Refreshed ahead' : titleOf(record));
@@ -63,8 +89,10 @@ export function processOf(record) {
   return capability ? capability.split('-')[0] : transport;
 }
 
-/** Is it worth a row? A request that was permitted is followed by its issue. */
-export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok';
+/** Is it worth a row? A request that was permitted is followed by its issue, a deed by its own line. */
+const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door']);
+export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok'
+  && (SERVED.has(record.action) || OWN_LINE.has(record.action) || isLook(record));
 
 /** Everything a filter's text may be found in. */
 export const haystack = (record) => (record.hay ??= [

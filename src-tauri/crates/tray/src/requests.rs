@@ -55,10 +55,12 @@ impl Request {
             _ => return None,
         };
         let what = text("/connection").or_else(|| text("/deployment"));
+        // Without any of these it was no token that was asked for.
+        let what = what.or_else(|| text("/session/profile"))?;
         Some(Self {
             at: text("/time")?.parse().ok()?,
             who: who(record),
-            what: what.or_else(|| text("/session/profile")).unwrap_or("?").to_owned(),
+            what: what.to_owned(),
             how: how.replace('_', " "),
         })
     }
@@ -132,6 +134,7 @@ mod tests {
             ),
             (record("decision", "denied", json!({})), Some("curl · prod · denied")),
             (record("decision", "ok", json!({})), None),
+            (record("decision", "denied", json!({"session": null, "action": "show-config"})), None),
             (record("refresh", "ok", json!({})), None),
             (json!({"event": "issue"}), None),
         ];

@@ -83,17 +83,19 @@ fn row(record: &Value, token: Option<&Value>) -> Row {
     ]
 }
 
-/// `issue`, `issue denied`, `task success`.
+/// `issue`, `issue denied`, `task success`, `decision pause`, `refused denied x12`.
 fn what(record: &Value) -> String {
     let event = word(record, "/event").unwrap_or_default();
     if let (Some(kind), Some(state)) = (word(record, "/run/kind"), word(record, "/run/state")) {
         return format!("{kind} {state}");
     }
     let purpose = word(record, "/caller/context/purpose").map(|purpose| format!(" ({purpose})"));
-    let event = event + &purpose.unwrap_or_default();
+    let action = word(record, "/action").map(|action| format!(" {action}"));
+    let event = event + &action.unwrap_or_default() + &purpose.unwrap_or_default();
+    let count = word(record, "/count").map(|count| format!(" x{count}")).unwrap_or_default();
     match word(record, "/outcome") {
-        Some(outcome) if outcome != "ok" => format!("{event} {outcome}"),
-        _ => event,
+        Some(outcome) if outcome != "ok" => format!("{event} {outcome}{count}"),
+        _ => event + &count,
     }
 }
 
@@ -126,6 +128,7 @@ fn by(record: &Value) -> String {
         ("map", word(record, "/run/map_index")),
         ("pid", word(record, "/caller/pid")),
         ("by", word(record, "/caller/executable")),
+        ("env", word(record, "/env")),
         ("error", word(record, "/error")),
         ("reason", word(record, "/reason")),
     ];
@@ -187,6 +190,24 @@ mod tests {
         assert_eq!(rows[3][1..5], success);
         assert_eq!(rows[3][5..8], ["warehouse", "not visible", "f2"]);
         assert_eq!(rows[4], ["half a li"]);
+    }
+
+    #[test]
+    fn what_was_asked_and_how_often_stand_beside_the_event() {
+        let line =
+            |more: &str| format!(r#"{{"time":"t","event":"decision",{more},"caller":{{}}}}"#);
+        for (more, expected) in [
+            (r#""outcome":"ok","action":"pause""#, "decision pause"),
+            (r#""outcome":"ok","action":"show-status","count":12"#, "decision show-status x12"),
+            (
+                r#""outcome":"failed","action":"connection","count":40"#,
+                "decision connection failed x40",
+            ),
+            (r#""outcome":"denied""#, "decision denied"),
+        ] {
+            let record = serde_json::from_str(&line(more)).unwrap();
+            assert_eq!(what(&record), expected);
+        }
     }
 
     #[test]
