@@ -98,6 +98,8 @@ mod stage;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]
+mod told_to_end;
+#[cfg(test)]
 mod tray;
 #[cfg(test)]
 mod tray_figures;

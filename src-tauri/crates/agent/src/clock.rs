@@ -1,8 +1,8 @@
-//! The world's clock, and work that outlives its caller.
+//! The world's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dagpass_core::ports::{Clock, Pending, Spawn};
+use dagpass_core::ports::{Clock, Pending};
 use dagpass_core::time::Timestamp;
 
 /// How often does a sleeper look at the wall clock? A timer alone stops while a laptop sleeps.
@@ -36,14 +36,5 @@ impl Clock for WallClock {
             Ok(()) => f64::from(u16::from_le_bytes(byte)) / 65_536.0,
             Err(_) => 0.5,
         }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Runtime;
-
-impl Spawn for Runtime {
-    fn spawn(&self, work: Pending<'static, ()>) {
-        drop(tokio::spawn(work));
     }
 }

@@ -29,6 +29,7 @@ mod scheduler;
 mod start;
 pub mod system;
 mod task_runs;
+mod tasks;
 mod telemetry;
 mod tray;
 mod witness;

@@ -4,11 +4,14 @@
 //! sees a sleep by the wall clock, and a signal ends us as ever.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::ledger::Ledger;
 use crate::task_runs::TaskRuns;
+use crate::tasks::Tasks;
 
 #[cfg_attr(target_os = "linux", path = "power/login1.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "power/untold.rs")]
@@ -18,7 +21,10 @@ mod here;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is told there"))]
 enum Told {
-    Sleeps,
+    /// It waits for us no longer than that.
+    Sleeps {
+        within: Duration,
+    },
     Woke,
     ShutsDown,
 }
@@ -31,6 +37,9 @@ pub(crate) struct Power {
     pub(crate) woke: Arc<Notify>,
     /// Told when the machine goes down.
     pub(crate) stop: Arc<Notify>,
+    /// What is on its way lands before the machine sleeps, as far as that waits.
+    pub(crate) tasks: Tasks,
+    pub(crate) runtime: Handle,
 }
 
 impl Power {
@@ -43,7 +52,13 @@ impl Power {
     fn hear(&self, told: Told) {
         tracing::info!(?told, "the system says");
         match told {
-            Told::Sleeps => self.keep(),
+            Told::Sleeps { within } => {
+                let left = self.runtime.block_on(self.tasks.drained(within));
+                if left > 0 {
+                    tracing::warn!(left, "the machine sleeps while Ping still owes an answer");
+                }
+                self.keep();
+            }
             Told::Woke => self.woke.notify_one(),
             Told::ShutsDown => {
                 self.keep();

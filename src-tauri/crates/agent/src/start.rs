@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use dagpass_core::sign_in::SignInPorts;
 use crate::airflow::Airflow;
 use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
-use crate::clock::{Runtime, WallClock};
+use crate::clock::WallClock;
 use crate::config::{self, ConfigFile};
 use crate::instance::{Instance, Refused};
 use crate::keychain::{KeychainStore, StoreChoice};
@@ -28,12 +29,16 @@ use crate::program::complain;
 use crate::scheduler::Scheduler;
 use crate::system;
 use crate::task_runs::TaskRuns;
+use crate::tasks::Tasks;
 use crate::telemetry;
 use crate::tray::{self, Stands};
 use crate::witness::Observer;
 
 /// How long may the desktop take to give the icon back once serving has ended?
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long may what is on its way to Ping take to land and be saved, once we are told to end?
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// Why the agent does not run.
 #[derive(Debug, thiserror::Error)]
@@ -148,20 +153,29 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
     tokio::spawn(async move { doors.open_kept_doors().await });
     let woke = Arc::default();
     let (held, stop) = (ledger.clone(), api.stop.clone());
-    Power { ledger: held, runs: runs.clone(), woke: Arc::clone(&woke), stop }.watch();
+    let (tasks, runtime) = (api.tasks.clone(), tokio::runtime::Handle::current());
+    Power { ledger: held, runs: runs.clone(), woke: Arc::clone(&woke), stop, tasks, runtime }
+        .watch();
     let (broker, api) = (api.broker.clone(), api);
     let observer = witness.clone();
     let scheduler =
         Scheduler { broker, ledger: ledger.clone(), config, api: api.clone(), woke, observer };
+    let mut serving = pin!(serve(api.clone(), listener, loopback));
     tokio::select! {
-        () = serve(api.clone(), listener, loopback) => {}
+        () = &mut serving => {}
         () = scheduler.run() => {}
         () = api.stop.notified() => {}
         () = told_to_end => {}
     }
-    api.end_streams();
+    // Nothing new begins; what is on its way lands, is saved, and is answered: whoever waits for our end
+    // sees us until then.
+    api.begin_to_end();
+    let left = tokio::select! {
+        () = &mut serving => api.tasks.drained(DRAIN).await,
+        left = api.drained(DRAIN) => left,
+    };
     witness.flush(true);
-    witness.note(Event::AgentStop, "told to end");
+    witness.note(Event::AgentStop, &farewell(left));
     ledger.sync();
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());
@@ -169,6 +183,14 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
     tidy(&api.about.endpoint_file);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// For the record.
+fn farewell(left: usize) -> String {
+    match left {
+        0 => "told to end; nothing was under way any more".to_owned(),
+        left => format!("told to end; {left} requests to Ping had no answer by then"),
+    }
 }
 
 fn wire(
@@ -180,6 +202,7 @@ fn wire(
 ) -> Api {
     let ping = Arc::new(Ping::new(clock.clone()));
     let airflow = Arc::new(Airflow::new(clock.clone()));
+    let tasks = Tasks::default();
     let broker = Broker::new(Ports {
         clock: clock.clone(),
         server: ping.clone(),
@@ -187,7 +210,7 @@ fn wire(
         store: store.clone(),
         owed: store.clone(),
         witness: witness.clone(),
-        spawn: Arc::new(Runtime),
+        spawn: Arc::new(tasks.clone()),
     });
     let sign_in = SignInPorts {
         clock: clock.clone(),
@@ -200,7 +223,8 @@ fn wire(
     let config = config.clone();
     let (ledger, task_runs) = (witness.ledger.clone(), witness.runs.clone());
     let witness = witness.clone();
-    let parts = Parts { broker, config, ping, airflow, store, sign_in, witness, ledger, task_runs };
+    let parts =
+        Parts { broker, config, ping, airflow, store, sign_in, witness, ledger, task_runs, tasks };
     Api::new(parts, about)
 }
 

@@ -131,29 +131,22 @@ impl Broker {
             held.deployments.begin_anew();
             std::mem::replace(&mut held.state, SessionState::SignedOut)
         };
-        let revocation = match &state {
-            SessionState::Active(active) => Some(self.revoke(&slot, &active.stored).await),
+        // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
+        // next start finds nobody signed in, and a token to revoke.
+        let owed = match &state {
+            SessionState::Active(active) => Some(self.owe_to(&slot, &active.stored).await),
             SessionState::Unloaded
             | SessionState::Unreadable(_)
             | SessionState::SignedOut
             | SessionState::Ended { .. } => None,
         };
         let forgotten = self.ports.store.forget(key).await;
+        let revocation = match owed {
+            Some(owed) => Some(self.revoke(&slot.profile(), owed).await),
+            None => None,
+        };
         forgotten.map_err(|failure| refusals::store(&slot.profile(), &failure))?;
         Ok(revocation)
-    }
-
-    /// Once. What never left is owed, and paid when Ping can be reached.
-    async fn revoke(&self, slot: &Slot, stored: &StoredSession) -> Revocation {
-        let Some(token) = &stored.refresh_token else { return Revocation::Unsupported };
-        match self.ports.server.revoke(&slot.profile(), token).await {
-            Ok(Revocation::Pending) => match self.owe(&slot.key, stored, token).await {
-                Ok(()) => Revocation::Pending,
-                Err(_) => Revocation::Unconfirmed,
-            },
-            Ok(answer) => answer,
-            Err(_) => Revocation::Unconfirmed,
-        }
     }
 
     /// Called every few seconds: refreshes what is in use ahead of need, saves what could not be

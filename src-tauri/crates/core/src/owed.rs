@@ -2,6 +2,7 @@
 //! request has left, for a day at most, across restarts; one that left is never repeated, because
 //! PingFederate counts stale revocations towards locking the client out, for everybody.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::profile::Profile;
 use crate::refresh::own_voice;
 use crate::request::SessionKey;
 use crate::session::StoredSession;
+use crate::slot::Slot;
 use crate::time::Timestamp;
 use crate::token::RefreshToken;
 
@@ -57,11 +59,48 @@ pub(crate) struct Debts {
     known: Arc<Mutex<Option<Vec<OwedRevocation>>>>,
     /// One pass at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// Those that a sign-out pays by itself.
+    on_their_way: Arc<Mutex<HashSet<String>>>,
+}
+
+/// What a sign-out has still to revoke.
+pub(crate) enum Debt {
+    /// There is no refresh token.
+    None,
+    /// In the store, so that it outlives us.
+    Kept(OwedRevocation, RefreshToken, OnItsWay),
+    /// The store takes nothing: it is asked now or never.
+    NotKept(RefreshToken),
+}
+
+/// No pass looks at it meanwhile.
+pub(crate) struct OnItsWay {
+    debts: Debts,
+    id: String,
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.debts.on_their_way().remove(&self.id);
+    }
 }
 
 impl Debts {
     fn known(&self) -> MutexGuard<'_, Option<Vec<OwedRevocation>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_their_way(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.on_their_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, id: &str) -> OnItsWay {
+        self.on_their_way().insert(id.to_owned());
+        OnItsWay { debts: self.clone(), id: id.to_owned() }
+    }
+
+    fn is_on_its_way(&self, id: &str) -> bool {
+        self.on_their_way().contains(id)
     }
 
     fn put(&self, owed: OwedRevocation) {
@@ -105,7 +144,7 @@ impl Broker {
     async fn pay_due(&self, now: Timestamp) {
         let Ok(_turn) = self.debts.turn.try_lock() else { return };
         let Ok(all) = self.owed_revocations().await else { return };
-        for owed in all {
+        for owed in all.into_iter().filter(|owed| !self.debts.is_on_its_way(&owed.id)) {
             let settled = if owed.sent {
                 // The agent ended while it was on its way.
                 self.settle(&owed, Ok(Revocation::Unconfirmed)).await
@@ -123,17 +162,58 @@ impl Broker {
         }
     }
 
-    /// Keeps the token of a session that ended offline, before its own record is forgotten.
-    pub(crate) async fn owe(
+    /// Of a session that ends: keeps its token before its own record is forgotten.
+    pub(crate) async fn owe_to(&self, slot: &Slot, stored: &StoredSession) -> Debt {
+        let Some(token) = stored.refresh_token.clone() else { return Debt::None };
+        let on_its_way = self.debts.take(token.fingerprint().short());
+        match self.owe(&slot.key, stored, &token).await {
+            Ok(owed) => Debt::Kept(owed, token, on_its_way),
+            Err(_) => Debt::NotKept(token),
+        }
+    }
+
+    /// At once, and once. What never left stays owed, and is paid when Ping can be reached.
+    pub(crate) async fn revoke(&self, profile: &Profile, debt: Debt) -> Revocation {
+        let (mut owed, token, _on_its_way) = match debt {
+            Debt::None => return Revocation::Unsupported,
+            Debt::Kept(owed, token, on_its_way) => (owed, token, on_its_way),
+            // Nobody will remember it: this is the only try.
+            Debt::NotKept(token) => {
+                return match self.ports.server.revoke(profile, &token).await {
+                    Ok(Revocation::Pending) | Err(_) => Revocation::Unconfirmed,
+                    Ok(answer) => answer,
+                };
+            }
+        };
+        owed.sent = true;
+        if self.ports.owed.note(&owed).await.is_err() {
+            return Revocation::Pending;
+        }
+        let answer = self.ports.server.revoke(profile, &token).await;
+        let said = match &answer {
+            Ok(answer) => *answer,
+            Err(_) => Revocation::Unconfirmed,
+        };
+        let noted = match answer {
+            Ok(Revocation::Pending) => self.later(owed, self.ports.clock.now()).await,
+            answer => self.settle(&owed, answer).await,
+        };
+        match noted {
+            // What was not noted, the clockwork finds where it was left, and does not send again.
+            Ok(()) | Err(Refused) => said,
+        }
+    }
+
+    async fn owe(
         &self,
         session: &SessionKey,
         stored: &StoredSession,
         token: &RefreshToken,
-    ) -> Result<(), StoreFailure> {
+    ) -> Result<OwedRevocation, StoreFailure> {
         // What other sign-outs left is read first: a note is never written over unread ones.
         self.owed_revocations().await?;
         let now = self.ports.clock.now();
-        let mut owed = OwedRevocation {
+        let owed = OwedRevocation {
             id: token.fingerprint().short().to_owned(),
             session: session.clone(),
             since: now,
@@ -141,11 +221,10 @@ impl Broker {
             retry_at: now,
             sent: false,
         };
-        owed.put_off(now, self.ports.clock.chance());
         let bare = StoredSession { identity: None, ..stored.clone() };
         self.ports.owed.keep(&owed, &bare).await?;
-        self.debts.put(owed);
-        Ok(())
+        self.debts.put(owed.clone());
+        Ok(owed)
     }
 
     async fn pay(&self, mut owed: OwedRevocation, now: Timestamp) -> Result<(), Refused> {

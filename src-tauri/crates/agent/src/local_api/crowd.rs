@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 /// How many may be open without having proved anything?
 const STRANGERS: usize = 64;
+/// How often is it looked at whether all were answered, once the agent ends?
+const LOOK: Duration = Duration::from_millis(5);
 /// How many may be open that have?
 const FRIENDS: usize = 1024;
 
@@ -48,6 +51,22 @@ impl Crowd {
         guest
     }
 
+    /// Returns when nobody's request is being answered any more, or the time is up.
+    pub(super) async fn answered(&self, limit: Duration) {
+        let busy = || {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.values().any(|guest| guest.busy.load(Ordering::Relaxed))
+        };
+        let quiet = async {
+            while busy() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(limit, quiet).await.is_err() {
+            tracing::debug!("somebody was still being answered");
+        }
+    }
+
     pub(super) fn farewell(&self, guest: &Guest) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&guest.id);
     }
@@ -56,7 +75,6 @@ impl Crowd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     async fn asked_to_leave(guest: &Guest) -> bool {
         tokio::time::timeout(Duration::from_millis(10), guest.leave.notified()).await.is_ok()

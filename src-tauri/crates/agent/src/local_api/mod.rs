@@ -32,6 +32,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use hyper::Method;
 use hyper::body::Bytes;
@@ -59,10 +60,14 @@ use crate::ledger::Ledger;
 use crate::ping::Ping;
 use crate::system::{self, LocalListener};
 use crate::task_runs::TaskRuns;
+use crate::tasks::Tasks;
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use door::Visit;
 use sign_in::SignIns;
+
+/// How long do answers that are on their way out keep us?
+const ANSWERED: Duration = Duration::from_millis(500);
 
 /// What the routes work with.
 pub(crate) struct Api {
@@ -88,6 +93,8 @@ pub(crate) struct Api {
     crowd: Crowd,
     misses: AtomicU32,
     sign_ins: SignIns,
+    pub(crate) tasks: Tasks,
+    ending: AtomicBool,
 }
 
 /// What `status` says of the process itself.
@@ -115,6 +122,7 @@ pub(crate) struct Parts {
     pub(crate) witness: Arc<dyn Witness>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) task_runs: Arc<TaskRuns>,
+    pub(crate) tasks: Tasks,
 }
 
 impl Api {
@@ -140,6 +148,8 @@ impl Api {
             crowd: Crowd::default(),
             misses: AtomicU32::new(0),
             sign_ins: SignIns::default(),
+            tasks: parts.tasks,
+            ending: AtomicBool::new(false),
         }
     }
 
@@ -157,14 +167,27 @@ impl Api {
         changes.as_ref().map(watch::Sender::subscribe)
     }
 
-    /// Every stream of events ends, so that whoever reads one knows at once.
-    pub(crate) fn end_streams(&self) {
+    /// Nothing new begins, and every stream of events ends, so that whoever reads one knows at once.
+    pub(crate) fn begin_to_end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Nothing is handed out until a person resumes.
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.load(Ordering::Relaxed)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what is on its way has landed and whoever waited for it was answered; how much was
+    /// left when the time was up.
+    pub(crate) async fn drained(&self, limit: Duration) -> usize {
+        let left = self.tasks.drained(limit).await;
+        self.crowd.answered(ANSWERED).await;
+        left
     }
 
     /// Writes `endpoint.json`, new at every start and readable by its owner alone, then binds the

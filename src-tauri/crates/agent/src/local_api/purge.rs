@@ -1,5 +1,7 @@
 //! `POST /v1/purge`: every session signed out, every keychain record gone.
 
+use std::sync::Arc;
+
 use dagpass_client::wire::PurgeReply;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::StoreFailure;
@@ -7,7 +9,7 @@ use dagpass_core::ports::StoreFailure;
 use super::reply::{self, Reply};
 use super::{Api, Asked, sign_in};
 
-pub(super) async fn purge(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let keys = api.config.current().sessions();
     let (mut profiles, mut records) = (Vec::new(), Vec::new());
     for key in &keys {

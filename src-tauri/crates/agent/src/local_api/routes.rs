@@ -89,7 +89,7 @@ pub(super) fn action(method: &Method, path: &str) -> Result<Action, StatusCode> 
 /// Judges, does and answers. What is judged by the names in the request is judged again by its handler,
 /// which alone knows them.
 pub(super) async fn route(api: &Arc<Api>, asked: Asked, action: Action) -> Reply {
-    let admitted = admit(api, &asked.principal, action);
+    let admitted = begin(api, action).and_then(|()| admit(api, &asked.principal, action));
     let permitted = admitted.is_ok();
     let answered = match admitted {
         Ok(()) => answer(api, &asked, action).await,
@@ -101,6 +101,15 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked, action: Action) -> Reply
         }
         reply::refusal(&refusal)
     })
+}
+
+/// An agent that was told to end begins nothing; what was begun is answered.
+fn begin(api: &Api, action: Action) -> Result<(), Refusal> {
+    if !api.is_ending() || action.weight() == Weight::Look || action == Action::Stop {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is ending")
+        .hint("try again in a moment: the next command starts another"))
 }
 
 fn admit(api: &Api, principal: &Principal, action: Action) -> Result<(), Refusal> {

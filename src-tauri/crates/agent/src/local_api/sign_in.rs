@@ -247,7 +247,7 @@ pub(super) async fn pasted(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     }
 }
 
-pub(super) async fn sign_out(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignOutAsk = asked.parse()?;
     let config = api.config.current();
     let keys = if ask.all {
@@ -268,12 +268,22 @@ pub(super) async fn sign_out(api: &Api, asked: &Asked) -> Result<Reply, Refusal>
     Ok(reply::json(&reply))
 }
 
-/// Ends one session, here and, where it can be told, at Ping.
+/// Ends one session, here and, where it can be told, at Ping. To the end, also where whoever asked for it
+/// goes away: what was begun is never half a sign-out.
 pub(super) async fn end(
-    api: &Api,
+    api: &Arc<Api>,
     key: &SessionKey,
     caller: &Caller,
 ) -> Result<SignedOut, Refusal> {
+    let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
+    let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
+    ended.await.unwrap_or_else(|| {
+        Err(Refusal::new(ErrorCode::ServerError, "the sign-out broke off")
+            .hint("run `dagpass status` to see what it came to"))
+    })
+}
+
+async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
     let ended = api.broker.sign_out(key, caller).await;
     // After the session: what is bought meanwhile finds nobody signed in, and is given back.
     let deployments = api.broker.log_out(key, caller).await?;

@@ -1,6 +1,8 @@
 //! Linux: `org.freedesktop.login1` on the system bus. Holds its delay inhibitor while awake, lets go
 //! once what is to be kept is kept, and takes another after waking. No login1 is no error.
 
+use std::time::Duration;
+
 use zbus::blocking::{Connection, MessageIterator};
 use zbus::zvariant::OwnedFd;
 
@@ -9,6 +11,10 @@ use super::Told;
 const NAME: &str = "org.freedesktop.login1";
 const PATH: &str = "/org/freedesktop/login1";
 const MANAGER: &str = "org.freedesktop.login1.Manager";
+/// How long does logind wait where it does not say (logind.conf(5), `InhibitDelayMaxSec`)?
+const USUAL_DELAY: Duration = Duration::from_secs(5);
+/// How much of that is kept for making the record durable?
+const TO_LET_GO: Duration = Duration::from_millis(500);
 /// How many signals may wait to be heard?
 const WAITING: usize = 16;
 
@@ -36,11 +42,11 @@ fn listen(hear: impl Fn(Told)) -> zbus::Result<()> {
     let signals = MessageIterator::for_match_rule(rule, &bus, Some(WAITING))?;
     let mut held = Some(inhibitor(&bus)?);
     for signal in signals {
-        let Some(told) = told(&signal?) else { continue };
+        let Some(told) = told(&signal?, &bus) else { continue };
         hear(told);
         match told {
             // Letting go of it is what says that we are ready.
-            Told::Sleeps => {
+            Told::Sleeps { .. } => {
                 drop(held.take());
                 tracing::debug!("the machine may sleep");
             }
@@ -59,10 +65,20 @@ fn inhibitor(bus: &Connection) -> zbus::Result<OwnedFd> {
     reply.body().deserialize()
 }
 
-fn told(signal: &zbus::Message) -> Option<Told> {
+/// How long does it wait for those that hold it up? Less what it takes us to let go.
+fn patience(bus: &Connection) -> Duration {
+    let asked = (MANAGER, "InhibitDelayMaxUSec");
+    let reply =
+        bus.call_method(Some(NAME), PATH, Some("org.freedesktop.DBus.Properties"), "Get", &asked);
+    let value = reply.and_then(|reply| reply.body().deserialize::<zbus::zvariant::OwnedValue>());
+    let micros = value.ok().and_then(|value| u64::try_from(value).ok());
+    micros.map_or(USUAL_DELAY, Duration::from_micros).saturating_sub(TO_LET_GO)
+}
+
+fn told(signal: &zbus::Message, bus: &Connection) -> Option<Told> {
     let begins: bool = signal.body().deserialize().ok()?;
     match (signal.header().member()?.as_str(), begins) {
-        ("PrepareForSleep", true) => Some(Told::Sleeps),
+        ("PrepareForSleep", true) => Some(Told::Sleeps { within: patience(bus) }),
         ("PrepareForSleep", false) => Some(Told::Woke),
         ("PrepareForShutdown", true) => Some(Told::ShutsDown),
         // Called off: what was kept is kept, and the end is under way.

@@ -14,7 +14,7 @@ use crate::world::{World, compare_version};
 use crate::{output, system};
 
 /// How long may an agent take to save what it holds and end?
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(15);
 const STOP_POLL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Subcommand)]

@@ -229,7 +229,10 @@ impl AuthorizationServer for FakeServer {
     ) -> Pending<'a, Result<Revocation, TokenFailure>> {
         self.revoked.fetch_add(1, Ordering::SeqCst);
         let answer = lock(&self.revocations).pop_front().unwrap_or(Revocation::Confirmed);
-        Box::pin(async move { Ok(answer) })
+        Box::pin(async move {
+            drop(self.gate.lock().await);
+            Ok(answer)
+        })
     }
 }
 

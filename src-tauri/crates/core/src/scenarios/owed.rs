@@ -93,6 +93,36 @@ async fn a_request_that_may_have_left_before_a_crash_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn the_debt_is_written_and_the_record_gone_before_ping_is_asked() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let shut = world.server.gate.lock().await;
+    let leaving = tokio::spawn({
+        let broker = broker.clone();
+        async move { broker.sign_out(&SessionKey::of("prod"), &Caller::default()).await }
+    });
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!leaving.is_finished(), "the server holds the request");
+    assert!(world.store.records.lock().unwrap().is_empty());
+    let owed = world.store.owed.lock().unwrap()[0].0.clone();
+    assert!(owed.sent, "noted before it leaves");
+    // The clockwork does not take it for one that a crash left behind.
+    pass(&broker).await;
+    assert_eq!(world.store.owed.lock().unwrap().len(), 1);
+    // As a crash leaves it: the next start says that nobody knows, and asks no second time.
+    leaving.abort();
+    drop(shut);
+    let before = requests(&world);
+    let again = super::broker(&world);
+    pass(&again).await;
+    assert_eq!((requests(&world), last_event(&world).as_str()), (before, "revocation failed"));
+    let signed_in = again.session(&SessionKey::of("prod")).unwrap().state;
+    assert!(!matches!(signed_in, crate::session::SessionState::Active(_)));
+}
+
+#[tokio::test]
 async fn a_locked_keychain_puts_the_revocation_off_and_a_full_ledger_keeps_it() {
     let world = World::signed_in();
     offline(&world, 1);
