@@ -240,7 +240,7 @@ impl Broker {
         let (held, now) = (slot.held(), self.ports.clock.now());
         Ok(DeploymentView {
             token: held.cache.get(target).filter(|token| token.valid_at(now)).cloned(),
-            refusal: held.deployments.last_refusal(target),
+            refusal: held.rests.last_refusal(target),
         })
     }
 

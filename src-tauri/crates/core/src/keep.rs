@@ -89,7 +89,7 @@ impl Broker {
         let answered_at = Some(set.received_at);
         let mut held = slot.held();
         held.cache.clear();
-        held.refused.clear();
+        held.rests.clear();
         held.deployments.begin_anew();
         held.cache.insert(Target::default(), Cached::new(set, due));
         held.state = SessionState::Active(Box::new(ActiveSession {
@@ -128,6 +128,7 @@ impl Broker {
             let mut held = slot.held();
             held.cache.clear();
             held.used.clear();
+            held.rests.clear();
             held.deployments.begin_anew();
             std::mem::replace(&mut held.state, SessionState::SignedOut)
         };
@@ -213,7 +214,7 @@ fn due_targets(slot: &Slot, now: Timestamp) -> Vec<Target> {
     }
     held.spread_until = None;
     let SessionState::Active(active) = &held.state else { return Vec::new() };
-    let resting = active.trouble.as_ref().is_some_and(|trouble| now < trouble.retry_at);
+    let resting = active.trouble.as_ref().is_some_and(|trouble| !trouble.rest.is_over(now));
     if resting || active.unanswered.is_some() || active.stored.refresh_token.is_none() {
         return Vec::new();
     }
@@ -221,7 +222,7 @@ fn due_targets(slot: &Slot, now: Timestamp) -> Vec<Target> {
         let used = held.used.get(target)?;
         let lifetime = token.set.received_at.until(token.set.expires_at);
         let due = now >= token.refresh_at
-            && held.deployments.resting(target, now).is_none()
+            && held.rests.resting(target, now).is_none()
             && freshness::in_use(*used, token.set.received_at, lifetime, now);
         due.then(|| target.clone())
     };

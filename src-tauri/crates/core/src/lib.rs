@@ -10,7 +10,7 @@
 //! 5. [`typed`]: a target that no config names takes one of few places
 //! 6. [`broker`]: spends the permit, reads the [`cache`]
 //! 7. [`freshness`]: is the cached token good enough, and until when
-//! 8. [`refresh`]: else one flight to Ping per (session, target)
+//! 8. [`refresh`]: else one flight to Ping per (session, target), unless it rests ([`rest`])
 //! 9. [`session`]: what that does to the session
 //! 10. [`deployment`]: an Airflow deployment's own token, bought with the session's
 //! 11. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
@@ -40,6 +40,7 @@ mod race;
 mod refresh;
 pub mod refusals;
 pub mod request;
+pub mod rest;
 pub mod runs;
 #[cfg(test)]
 mod scenarios;

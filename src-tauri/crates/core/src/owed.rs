@@ -44,6 +44,11 @@ impl OwedRevocation {
         self.since.plus(KEPT_FOR)
     }
 
+    /// A rest is never longer than it was set, whatever became of the clock since.
+    fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.retry_at || now.until(self.retry_at) > LONGEST_REST.mul_f64(1.25)
+    }
+
     /// The connection never opened: later, and later each time.
     fn put_off(&mut self, now: Timestamp, chance: f64) {
         let rest = FIRST_REST.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_REST);
@@ -132,7 +137,7 @@ impl Broker {
     /// Called every few seconds. Pays what is due, apart from whoever calls.
     pub fn pay_revocations(&self) {
         let now = self.ports.clock.now();
-        let due = |owed: &OwedRevocation| owed.sent || now >= owed.retry_at.min(owed.forget_at());
+        let due = |owed: &OwedRevocation| owed.sent || owed.is_due(now) || now >= owed.forget_at();
         let idle = self.debts.known().as_ref().is_some_and(|all| !all.iter().any(due));
         if idle {
             return;
@@ -150,7 +155,7 @@ impl Broker {
                 self.settle(&owed, Ok(Revocation::Unconfirmed)).await
             } else if now >= owed.forget_at() {
                 self.settle(&owed, Ok(Revocation::Pending)).await
-            } else if now >= owed.retry_at {
+            } else if owed.is_due(now) {
                 self.pay(owed, now).await
             } else {
                 Ok(())

@@ -124,6 +124,22 @@ pub trait AirflowServer: Send + Sync {
     ) -> Pending<'a, Revocation>;
 }
 
+impl TokenFailure {
+    /// How long the server asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unreachable { retry_after, .. } => *retry_after,
+            Self::Rejected { .. }
+            | Self::SubjectChanged { .. }
+            | Self::Misconfigured { .. }
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::ExpiredToken
+            | Self::AccessDenied { .. } => None,
+        }
+    }
+}
+
 /// What became of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {

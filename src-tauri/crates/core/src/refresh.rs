@@ -2,6 +2,7 @@
 //! detached from its callers. The order is the point: mark, send, SAVE, publish, wake.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
@@ -12,6 +13,7 @@ use crate::freshness;
 use crate::ports::{Grant, Pending, Ports, Saved, TokenFailure};
 use crate::refusals;
 use crate::request::{Caller, Obtain, Target, Transport};
+use crate::rest::{REFUSED_FOR, Rest};
 use crate::session::{
     ActiveSession, EndReason, InFlight, Safety, SessionState, StoredSession, Trouble, TroubleKind,
 };
@@ -143,7 +145,10 @@ impl Refresh {
         record.expires_at = Some(cached.set.expires_at);
         self.record(&record)?;
         self.check_scope(&cached)?;
-        self.slot.held().cache.insert(self.target.clone(), cached.clone());
+        let mut held = self.slot.held();
+        held.rests.answered(&self.target);
+        held.cache.insert(self.target.clone(), cached.clone());
+        drop(held);
         Ok(cached)
     }
 
@@ -157,8 +162,14 @@ impl Refresh {
         }
         let refusal = Refusal::new(ErrorCode::InvalidScope, "Ping granted less than was asked")
             .because(format!("asked for `{asked}`, granted `{got}`"));
-        self.slot.held().refused.insert(self.target.clone(), refusal.clone());
+        self.rests_after(&refusal, |_| REFUSED_FOR);
         Err(refusal)
+    }
+
+    /// This target alone is left alone.
+    pub(crate) fn rests_after(&self, refusal: &Refusal, span: impl FnOnce(u32) -> Duration) {
+        let now = self.ports.clock.now();
+        self.slot.held().rests.failed(&self.target, refusal, now, span);
     }
 
     pub(crate) fn dress(&self, mut set: TokenSet) -> Cached {
@@ -172,16 +183,27 @@ impl Refresh {
         let before = held.cache.get(&self.target);
         set.id_token = set.id_token.or_else(|| before.and_then(|old| old.set.id_token.clone()));
         let mut cached = Cached::new(set, due);
-        cached.stretched = self.cause == Cause::MinTtl || before.is_some_and(|old| old.stretched);
+        // Its successor at its end is a new one, which a caller may find too short again: once each.
+        cached.stretched = self.cause == Cause::MinTtl;
         cached.refused = self.cause == Cause::Rejected
             && before.is_some_and(|old| old.fingerprint == cached.fingerprint);
         cached
     }
 
-    async fn fail(&self, mut active: ActiveSession, failure: TokenFailure) -> Landing {
-        let profile = &self.slot.profile();
-        let refusal = refusals::token(profile, &failure);
+    /// What it does to the session comes first: a full ledger must not have Ping asked again at once.
+    async fn fail(&self, active: ActiveSession, failure: TokenFailure) -> Landing {
+        let refusal = refusals::token(&self.slot.profile(), &failure);
+        let landing = self.failed(active, failure, refusal.clone()).await;
         self.record_failure(&refusal)?;
+        landing
+    }
+
+    async fn failed(
+        &self,
+        mut active: ActiveSession,
+        failure: TokenFailure,
+        refusal: Refusal,
+    ) -> Landing {
         match failure {
             TokenFailure::Rejected { error, description } => {
                 let why = match &active.unanswered {
@@ -197,7 +219,7 @@ impl Refresh {
                 if error == "invalid_scope" && self.target.scopes.is_some() =>
             {
                 self.unmark().await;
-                self.slot.held().refused.insert(self.target.clone(), refusal.clone());
+                self.rests_after(&refusal, |_| REFUSED_FOR);
                 Err(refusal)
             }
             TokenFailure::Unreachable { cause, retry_after, .. } => {
@@ -229,7 +251,7 @@ impl Refresh {
         active: &ActiveSession,
         kind: TroubleKind,
         cause: String,
-        retry_after: Option<std::time::Duration>,
+        retry_after: Option<Duration>,
     ) -> Trouble {
         let now = self.ports.clock.now();
         let before = active.trouble.as_ref();
@@ -239,7 +261,7 @@ impl Refresh {
             kind,
             cause,
             since: before.map_or(now, |trouble| trouble.since),
-            retry_at: now.plus(rest),
+            rest: Rest::new(now, rest),
             attempts,
         }
     }
@@ -269,6 +291,11 @@ impl Refresh {
 
     fn refresh_token(&self, active: &ActiveSession) -> Result<RefreshToken, Refusal> {
         active.stored.refresh_token.clone().ok_or_else(|| {
+            let now = self.ports.clock.now();
+            // The session lives as long as its token does; only another one cannot be had.
+            if self.slot.held().cache.values().any(|token| token.valid_at(now)) {
+                return refusals::no_refresh_token(&self.slot.profile());
+            }
             let why = EndReason::NoRefreshToken;
             let refusal = refusals::ended(&self.slot.profile(), &why);
             self.slot.end(why, self.ports.clock.now());

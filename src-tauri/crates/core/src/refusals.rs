@@ -20,6 +20,14 @@ pub fn ended(profile: &Profile, why: &EndReason) -> Refusal {
     .hint(format!("run `{}`", profile.login()))
 }
 
+/// It is signed in, and nothing but the sign-in's own token can be had.
+pub fn no_refresh_token(profile: &Profile) -> Refusal {
+    let what = format!("{} has the token of its sign-in and no other", profile.called());
+    Refusal::new(ErrorCode::InteractionRequired, what)
+        .because("this client gets no refresh token")
+        .hint("allow refresh tokens for this client at Ping, then sign in again")
+}
+
 pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
     let (code, hint) = match failure {
         StoreFailure::Locked(_) => {

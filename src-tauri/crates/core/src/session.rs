@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::ports::StoreFailure;
 use crate::profile::{Issuer, Profile, Scopes};
+use crate::rest::Rest;
 use crate::time::Timestamp;
 use crate::token::{Fingerprint, Identity, RefreshToken};
 
@@ -91,7 +92,8 @@ pub struct Trouble {
     pub kind: TroubleKind,
     pub cause: String,
     pub since: Timestamp,
-    pub retry_at: Timestamp,
+    /// Ping is left alone until this is over.
+    pub rest: Rest,
     pub attempts: u32,
 }
 

@@ -13,7 +13,8 @@ use crate::freshness::{self, Verdict};
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Obtain, Purpose, SessionKey, Target, TokenRequest};
-use crate::session::{ActiveSession, EndReason, SessionState};
+use crate::rest::Rests;
+use crate::session::{ActiveSession, EndReason, SessionState, TroubleKind};
 use crate::time::Timestamp;
 use crate::typed::Typed;
 
@@ -36,9 +37,9 @@ pub(crate) struct Held {
     pub(crate) cache: HashMap<Target, Cached>,
     pub(crate) flights: HashMap<Target, watch::Receiver<Option<Landing>>>,
     pub(crate) used: HashMap<Target, Timestamp>,
-    /// Narrowings that Ping refused, with its words: named at once, not asked again.
-    pub(crate) refused: HashMap<Target, Refusal>,
-    /// What Airflow's deployments sold, and which of them refused.
+    /// What was refused a moment ago, or an hour.
+    pub(crate) rests: Rests,
+    /// What Airflow's deployments sold.
     pub(crate) deployments: Deployments,
     /// Targets that no config names.
     pub(crate) typed: Typed,
@@ -76,7 +77,7 @@ impl Slot {
                 cache: HashMap::new(),
                 flights: HashMap::new(),
                 used: HashMap::new(),
-                refused: HashMap::new(),
+                rests: Rests::default(),
                 deployments: Deployments::default(),
                 typed: Typed::default(),
                 spread_until: None,
@@ -98,7 +99,16 @@ impl Slot {
         self.profile.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was refused may be granted under the new one: nothing rests any more but what Ping asked for.
     pub(crate) fn take_profile(&self, profile: Arc<Profile>) {
+        let mut held = self.held();
+        held.rests.clear();
+        if let SessionState::Active(active) = &mut held.state
+            && active.trouble.as_ref().is_some_and(|one| one.kind == TroubleKind::Misconfigured)
+        {
+            active.trouble = None;
+        }
+        drop(held);
         *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = profile;
     }
 
@@ -142,14 +152,9 @@ impl Slot {
             }
             SessionState::Active(active) => active,
         };
-        if let (Some(refusal), None) = (held.refused.get(&request.target), &valid) {
-            return Plan::Refuse(refusal.clone());
-        }
         let asks_ping = !matches!(request.target.obtain, Obtain::JwtBearer(_));
-        let resting = match asks_ping {
-            true => ping_rests(active, &profile, now),
-            false => held.deployments.resting(&request.target, now),
-        };
+        let whole = if asks_ping { ping_rests(active, &profile, now) } else { None };
+        let resting = whole.or_else(|| held.rests.resting(&request.target, now));
         let unanswered = asks_ping && active.unanswered.is_some();
         if request.purpose == Purpose::Use {
             held.used.insert(request.target.clone(), now);
@@ -180,7 +185,7 @@ impl Slot {
 
 /// Ping failed a moment ago and is left alone until its next turn.
 fn ping_rests(active: &ActiveSession, profile: &Profile, now: Timestamp) -> Option<Refusal> {
-    let trouble = active.trouble.as_ref().filter(|trouble| now < trouble.retry_at)?;
+    let trouble = active.trouble.as_ref().filter(|trouble| !trouble.rest.is_over(now))?;
     Some(refusals::trouble(profile, trouble))
 }
 

@@ -1,6 +1,7 @@
 //! RFC 8693: a token for another audience, with the profile's own token as subject token. Decides
 //! which token is handed in; no refresh token is sent.
 
+use crate::freshness;
 use crate::ports::Grant;
 use crate::refresh::{Refresh, landing};
 use crate::refusals;
@@ -22,6 +23,8 @@ impl Refresh {
             Ok(set) => set,
             Err(failure) => {
                 let refusal = refusals::token(profile, &failure);
+                let (retry_after, chance) = (failure.retry_after(), self.ports.clock.chance());
+                self.rests_after(&refusal, |n| freshness::backoff(n, retry_after, chance));
                 self.record_failure(&refusal)?;
                 return Err(refusal);
             }

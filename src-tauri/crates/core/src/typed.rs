@@ -79,7 +79,7 @@ impl Held {
         }
         self.cache.remove(target);
         self.used.remove(target);
-        self.refused.remove(target);
+        self.rests.answered(target);
         self.typed.places.retain(|place| place.target != *target);
     }
 }

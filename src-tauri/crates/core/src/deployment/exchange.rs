@@ -6,7 +6,7 @@ use crate::cache::Cached;
 use crate::deployment::held::Live;
 use crate::deployment::{AssertionKind, Deployment, ExchangeFailure, refusals};
 use crate::error::Refusal;
-use crate::freshness::FLOOR;
+use crate::freshness::{self, FLOOR};
 use crate::refresh::{Refresh, landing, own_voice};
 use crate::refusals as session_refusals;
 use crate::request::Target;
@@ -91,7 +91,7 @@ impl Refresh {
         let now = self.ports.clock.now();
         let same_sign_in = {
             let mut held = self.slot.held();
-            held.deployments.answered(&self.target);
+            held.rests.answered(&self.target);
             let same = matches!(&held.state, SessionState::Active(active)
                 if active.stored.signed_in_at == signed_in_at);
             if same {
@@ -139,9 +139,23 @@ impl Refresh {
         record.deployment = Some(&deployment.name);
         record.error = Some(refusal.code.as_str());
         record.reason = refusal.cause.as_deref();
+        let retry_after = match failure {
+            ExchangeFailure::Unreachable { retry_after, .. } => *retry_after,
+            ExchangeFailure::SignInTooOld { .. } => {
+                self.slot.held().deployments.asks_for_proof();
+                None
+            }
+            ExchangeFailure::NoIdToken
+            | ExchangeFailure::NoExchange { .. }
+            | ExchangeFailure::AccessDenied { .. }
+            | ExchangeFailure::Rejected { .. }
+            | ExchangeFailure::Misconfigured { .. } => None,
+        };
+        let chance = self.ports.clock.chance();
+        // First: a table of 32 tasks with a group that is not mapped costs one request, also where the
+        // ledger is full.
+        self.rests_after(&refusal, |n| freshness::backoff(n, retry_after, chance));
         self.record(&record)?;
-        let when = (self.ports.clock.now(), self.ports.clock.chance());
-        self.slot.held().deployments.refused(&self.target, (failure, &refusal), when);
         Err(refusal)
     }
 }
@@ -166,7 +180,7 @@ enum Away {
 
 fn ping_is_left_alone(held: &Held, now: Timestamp) -> Option<Away> {
     let SessionState::Active(active) = &held.state else { return None };
-    let resting = active.trouble.as_ref().filter(|trouble| now < trouble.retry_at);
+    let resting = active.trouble.as_ref().filter(|trouble| !trouble.rest.is_over(now));
     match (resting, &active.unanswered) {
         (Some(trouble), _) => Some(Away::Resting(trouble.clone())),
         (None, Some(_)) => Some(Away::Unanswered),

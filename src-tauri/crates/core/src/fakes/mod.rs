@@ -98,6 +98,13 @@ pub struct FakeServer {
     pub revocations: Mutex<VecDeque<Revocation>>,
     /// How many refreshes were on their way at once, at the most.
     pub most_at_once: AtomicUsize,
+    pub exchanges: AtomicUsize,
+    /// What every exchange is answered instead.
+    pub no_exchange: Mutex<Option<TokenFailure>>,
+    /// What every refresh is answered instead.
+    pub no_refresh: Mutex<Option<TokenFailure>>,
+    /// The scope of every answer, where it says one.
+    pub scope: Mutex<Option<crate::profile::Scopes>>,
     on_their_way: AtomicUsize,
     valid: Mutex<Option<String>>,
     subject: Mutex<String>,
@@ -122,6 +129,10 @@ impl FakeServer {
             revoked: AtomicUsize::new(0),
             revocations: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
+            exchanges: AtomicUsize::new(0),
+            no_exchange: Mutex::default(),
+            no_refresh: Mutex::default(),
+            scope: Mutex::default(),
             on_their_way: AtomicUsize::new(0),
             valid: Mutex::new(Some("rt-0".to_owned())),
             subject: Mutex::new("alice".to_owned()),
@@ -152,6 +163,7 @@ impl FakeServer {
         let mut set =
             token_set(&format!("at-{count}"), Some(&next), now, now.plus(*lock(&self.lifetime)));
         set.identity = Some(identity(&lock(&self.subject)));
+        set.scope.clone_from(&lock(&self.scope));
         Ok(set)
     }
 }
@@ -191,6 +203,10 @@ impl AuthorizationServer for FakeServer {
                 Grant::RefreshToken { token, .. } => token.expose().to_owned(),
                 Grant::TokenExchange { subject_token, .. } => {
                     let _open = self.gate.lock().await;
+                    self.exchanges.fetch_add(1, Ordering::SeqCst);
+                    if let Some(failure) = lock(&self.no_exchange).clone() {
+                        return Err(failure);
+                    }
                     let now = self.clock.now();
                     let name = format!("exchanged-{}", subject_token.expose());
                     return Ok(token_set(&name, None, now, now.plus(*lock(&self.lifetime))));
@@ -202,6 +218,9 @@ impl AuthorizationServer for FakeServer {
             self.most_at_once.fetch_max(under_way, Ordering::SeqCst);
             let _open = self.gate.lock().await;
             self.on_their_way.fetch_sub(1, Ordering::SeqCst);
+            if let Some(failure) = lock(&self.no_refresh).clone() {
+                return Err(failure);
+            }
             let fault = lock(&self.faults).pop_front();
             match fault {
                 None => self.rotate(&presented),

@@ -3,6 +3,7 @@
 mod deployment;
 mod faults;
 mod owed;
+mod rests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
