@@ -1,6 +1,7 @@
 //! The access tokens of one session, in memory only, by target.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::time::Timestamp;
 use crate::token::{Fingerprint, TokenSet};
@@ -12,8 +13,9 @@ pub struct Cached {
     pub fingerprint: Fingerprint,
     /// When its successor is due.
     pub refresh_at: Timestamp,
-    /// It came because a caller's `min_ttl` was not met: it is the best the issuer gives.
-    pub stretched: bool,
+    /// The longest life that the issuer gave when a caller's `min_ttl` was not met: who needs more is
+    /// not helped by another. `None` before anybody needed more.
+    pub longest: Option<Duration>,
     /// A server refused it, and another would not be taken either: the issuer gave the same bytes
     /// again, or it came in place of one that was refused.
     pub refused: bool,
@@ -22,7 +24,12 @@ pub struct Cached {
 impl Cached {
     pub fn new(set: TokenSet, refresh_at: Timestamp) -> Self {
         let fingerprint = set.access_token.fingerprint();
-        Self { set: Arc::new(set), fingerprint, refresh_at, stretched: false, refused: false }
+        Self { set: Arc::new(set), fingerprint, refresh_at, longest: None, refused: false }
+    }
+
+    /// As it came.
+    pub fn lifetime(&self) -> Duration {
+        self.set.received_at.until(self.set.expires_at)
     }
 
     pub fn valid_at(&self, now: Timestamp) -> bool {

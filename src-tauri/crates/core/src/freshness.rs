@@ -64,8 +64,8 @@ pub fn judge(
     if received <= now && received.until(now) < FLOOR {
         return Verdict::Serve;
     }
-    let too_short = min_ttl.is_some_and(|needed| remaining < needed);
-    if too_short && !token.stretched {
+    let helps = |needed: &Duration| token.longest.is_none_or(|longest| *needed <= longest);
+    if min_ttl.filter(helps).is_some_and(|needed| remaining < needed) {
         return Verdict::Refresh;
     }
     let last_moments = margin(configured, lifetime) / 2;
@@ -142,11 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stretched_token_is_not_refreshed_for_min_ttl_again() {
+    fn who_needs_longer_than_the_issuer_ever_gave_is_served_and_who_needs_less_gets_another() {
         let mut token = cached(10_000, 300);
-        token.stretched = true;
-        let judged = judge(&token, at(10_010), MARGIN, Some(Duration::from_secs(600)));
-        assert_eq!(judged, Verdict::Serve);
+        let judged = |token: &Cached, needed| {
+            judge(token, at(10_100), MARGIN, Some(Duration::from_secs(needed)))
+        };
+        assert_eq!(judged(&token, 600), Verdict::Refresh, "nobody knows yet");
+        token.longest = Some(Duration::from_secs(300));
+        assert_eq!(judged(&token, 600), Verdict::Serve);
+        assert_eq!(judged(&token, 250), Verdict::Refresh);
+        assert_eq!(judged(&token, 150), Verdict::Serve);
     }
 
     #[test]

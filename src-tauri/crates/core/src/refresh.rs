@@ -183,8 +183,12 @@ impl Refresh {
         let before = held.cache.get(&self.target);
         set.id_token = set.id_token.or_else(|| before.and_then(|old| old.set.id_token.clone()));
         let mut cached = Cached::new(set, due);
-        // Its successor at its end is a new one, which a caller may find too short again: once each.
-        cached.stretched = self.cause == Cause::MinTtl;
+        let lifetime = cached.lifetime();
+        cached.longest = match (self.cause, before.and_then(|old| old.longest)) {
+            // What it gives now counts, however much it once gave.
+            (Cause::MinTtl, _) => Some(lifetime),
+            (Cause::Expiry | Cause::Rejected, longest) => longest.map(|known| known.max(lifetime)),
+        };
         cached.refused = self.cause == Cause::Rejected
             && before.is_some_and(|old| old.fingerprint == cached.fingerprint);
         cached
