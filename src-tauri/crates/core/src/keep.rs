@@ -11,6 +11,7 @@ use crate::ports::{Revocation, Saved};
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Caller, SessionKey, Target};
+use crate::rest::Rest;
 use crate::session::{ActiveSession, InFlight, Safety, SessionState, StoredSession};
 use crate::slot::{Cause, Slot};
 use crate::time::Timestamp;
@@ -177,14 +178,21 @@ impl Broker {
             SessionState::Active(active) if active.safety != Safety::Kept => Some(active.clone()),
             _ => None,
         };
-        if unsaved(slot).is_none() || self.ports.store.readiness().await.is_err() {
+        let now = self.ports.clock.now();
+        let rests = slot.held().unkept.is_some_and(|(rest, _)| !rest.is_over(now));
+        if unsaved(slot).is_none() || rests || self.ports.store.readiness().await.is_err() {
             return;
         }
-        let _turn = slot.sends.lock().await;
+        // Whoever asks Ping meanwhile saves by himself; the other sessions wait for neither.
+        let Ok(_turn) = slot.sends.try_lock() else { return };
         // Looked at again: whoever had the turn may have rotated, saved or signed out.
         let Some(active) = unsaved(slot) else { return };
         let saved = self.ports.store.save(&slot.key, &active.stored).await;
         let mut held = slot.held();
+        let failures = held.unkept.map_or(1, |(_, failures)| failures + 1);
+        let wait = freshness::backoff(failures, None, self.ports.clock.chance());
+        let kept = matches!(saved, Ok(Saved::Kept));
+        held.unkept = (!kept).then_some((Rest::new(now, wait), failures));
         if let SessionState::Active(now) = &mut held.state
             && now.stored.generation == active.stored.generation
         {

@@ -13,7 +13,7 @@ use crate::freshness::{self, Verdict};
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Obtain, Purpose, SessionKey, Target, TokenRequest};
-use crate::rest::Rests;
+use crate::rest::{Rest, Rests};
 use crate::session::{ActiveSession, EndReason, SessionState, TroubleKind};
 use crate::time::Timestamp;
 use crate::typed::Typed;
@@ -43,6 +43,8 @@ pub(crate) struct Held {
     pub(crate) deployments: Deployments,
     /// Targets that no config names.
     pub(crate) typed: Typed,
+    /// How long a store that would not keep the record is left alone, and how often it would not.
+    pub(crate) unkept: Option<(Rest, u32)>,
     /// Proactive refreshes wait until then: a fleet that wakes together is spread.
     pub(crate) spread_until: Option<Timestamp>,
 }
@@ -80,6 +82,7 @@ impl Slot {
                 rests: Rests::default(),
                 deployments: Deployments::default(),
                 typed: Typed::default(),
+                unkept: None,
                 spread_until: None,
             }),
             sends: Arc::default(),

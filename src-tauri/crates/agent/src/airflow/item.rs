@@ -13,6 +13,7 @@ use dagpass_core::policy::Action;
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::ProfileName;
 use dagpass_core::request::{Caller, TokenRequest, Transport};
+use dagpass_core::rest::Rest;
 use dagpass_core::session::SessionState;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Fingerprint;
@@ -20,7 +21,7 @@ use dagpass_core::token::Fingerprint;
 use crate::config::{Config, Deployment};
 use crate::keychain::ForeignItems;
 
-/// How long is an item left alone that could not be written?
+/// How long is an item left alone that could not be written, or removed?
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// How long at most is the next JWT awaited before it is asked for again?
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -36,8 +37,14 @@ pub(crate) struct ItemKeeper {
 #[derive(Default)]
 struct Kept {
     written: Option<Fingerprint>,
-    rests_until: Option<Timestamp>,
+    rest: Option<Rest>,
     trouble: Option<String>,
+}
+
+impl Kept {
+    fn rests(&self, now: Timestamp) -> bool {
+        self.rest.is_some_and(|rest| !rest.is_over(now))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,22 +73,25 @@ impl ItemKeeper {
             match self.step(env, deployment, broker, now) {
                 Step::Nothing => {}
                 Step::Ask => self.renew(env, deployment, broker, now).await,
-                Step::Remove => self.remove(env).await,
+                Step::Remove => self.remove(env, now).await,
             }
         }
-        let left: Vec<String> =
-            self.kept().keys().filter(|env| !wanted.contains(*env)).cloned().collect();
+        let left: Vec<String> = {
+            let kept = self.kept();
+            let left = kept.iter().filter(|(env, kept)| !wanted.contains(*env) && !kept.rests(now));
+            left.map(|(env, _)| env.clone()).collect()
+        };
         for env in left {
-            self.remove(&env).await;
+            self.remove(&env, now).await;
         }
     }
 
     /// At a sign-out: the profile's items go, whoever wrote them.
-    pub(crate) async fn forget(&self, config: &Config, profile: &ProfileName) {
+    pub(crate) async fn forget(&self, config: &Config, profile: &ProfileName, now: Timestamp) {
         let _turn = self.turn.lock().await;
         for deployment in config.airflow.values().filter(|one| one.profile == *profile) {
             if let Some(env) = &deployment.keychain_item {
-                self.remove(env).await;
+                self.remove(env, now).await;
             }
         }
     }
@@ -109,13 +119,13 @@ impl ItemKeeper {
                 // The same bytes, though they near their end: the next are on their way.
                 let same = kept.written.as_ref() == Some(&fingerprint);
                 let wait = (life / 8).clamp(Duration::from_secs(1), LONGEST_WAIT);
-                kept.rests_until = same.then(|| now.plus(wait));
+                kept.rest = same.then(|| Rest::new(now, wait));
                 kept.written = Some(fingerprint);
                 kept.trouble = None;
             }
             Err(trouble) => {
                 tracing::warn!(env, trouble, "keychain item not written");
-                kept.rests_until = Some(now.plus(AFTER_FAILURE));
+                kept.rest = Some(Rest::new(now, AFTER_FAILURE));
                 kept.trouble = Some(trouble);
             }
         }
@@ -150,12 +160,15 @@ impl ItemKeeper {
         Ok((fingerprint, life))
     }
 
-    async fn remove(&self, env: &str) {
+    async fn remove(&self, env: &str, now: Timestamp) {
         match self.items.remove(account(env)).await {
             Ok(()) => drop(self.kept().remove(env)),
             Err(failure) => {
                 tracing::warn!(env, %failure, "keychain item not removed");
-                self.kept().entry(env.to_owned()).or_default().trouble = Some(failure.to_string());
+                let mut table = self.kept();
+                let kept = table.entry(env.to_owned()).or_default();
+                kept.trouble = Some(failure.to_string());
+                kept.rest = Some(Rest::new(now, AFTER_FAILURE));
             }
         }
     }
@@ -179,7 +192,8 @@ fn account(env: &str) -> String {
 fn decide(kept: &Kept, state: &SessionState, view: &DeploymentView, now: Timestamp) -> Step {
     match (state, &view.token) {
         (SessionState::SignedOut, _) | (SessionState::Ended { .. }, None) => {
-            return if kept.written.is_some() { Step::Remove } else { Step::Nothing };
+            let due = kept.written.is_some() && !kept.rests(now);
+            return if due { Step::Remove } else { Step::Nothing };
         }
         (SessionState::Unreadable(_), _) => return Step::Nothing,
         (SessionState::Unloaded | SessionState::Active(_) | SessionState::Ended { .. }, _) => {}
@@ -195,8 +209,7 @@ fn decide(kept: &Kept, state: &SessionState, view: &DeploymentView, now: Timesta
         .token
         .as_ref()
         .is_some_and(|token| kept.written.as_ref().is_some_and(|old| *old != token.fingerprint));
-    let rests = kept.rests_until.is_some_and(|until| now < until);
-    if rests && !replaced { Step::Nothing } else { Step::Ask }
+    if kept.rests(now) && !replaced { Step::Nothing } else { Step::Ask }
 }
 
 #[cfg(test)]
@@ -242,6 +255,8 @@ mod tests {
             (active(), None, Some("a"), Some(120), 120, Ask),
             (SessionState::Unloaded, None, None, None, 0, Ask),
             (SessionState::SignedOut, None, Some("a"), None, 0, Remove),
+            (SessionState::SignedOut, None, Some("a"), Some(30), 10, Nothing),
+            (SessionState::SignedOut, None, Some("a"), Some(30), 30, Remove),
             (SessionState::SignedOut, None, None, None, 0, Nothing),
             (ended(), None, Some("a"), None, 0, Remove),
             (ended(), Some("a"), Some("a"), None, 10, Nothing),
@@ -249,7 +264,7 @@ mod tests {
         for (state, held, written, rests, now, step) in table {
             let kept = Kept {
                 written: written.map(Fingerprint::of),
-                rests_until: rests.map(at),
+                rest: rests.map(|until| Rest::new(at(0), Duration::from_secs(until))),
                 trouble: None,
             };
             let got = decide(&kept, &state, &view(held), at(now));

@@ -288,7 +288,8 @@ async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut
     // After the session: what is bought meanwhile finds nobody signed in, and is given back.
     let deployments = api.broker.log_out(key, caller).await?;
     if key.connection.is_none() {
-        api.items.forget(&api.config.current(), &key.profile).await;
+        let now = api.clock.now();
+        api.items.forget(&api.config.current(), &key.profile, now).await;
     }
     Ok(SignedOut {
         profile: key.account(),

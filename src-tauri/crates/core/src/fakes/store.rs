@@ -48,6 +48,7 @@ impl RefreshTokenStore for FakeStore {
         Box::pin(async {
             self.check()?;
             if let Some(failure) = lock(&self.fail_saves).clone() {
+                lock(&self.log).push("refuse".into());
                 return Err(failure);
             }
             lock(&self.log).push(format!("save {}", session.generation));

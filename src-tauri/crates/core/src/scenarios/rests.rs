@@ -8,7 +8,7 @@ use super::{broker, bytes, narrowed, unreachable};
 use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::fakes::{World, ask, profile, serve as token};
-use crate::ports::{Clock, TokenFailure};
+use crate::ports::{Clock, StoreFailure, TokenFailure};
 use crate::profile::Scopes;
 use crate::request::{Obtain, Target, TokenRequest};
 
@@ -202,4 +202,27 @@ async fn a_min_ttl_that_was_met_once_does_not_mark_every_later_token() {
         assert!(token(&broker, &long).await.unwrap().short_lived);
     }
     assert!(world.server.refreshes() - before <= 2, "no loop where the issuer gives less");
+}
+
+#[tokio::test]
+async fn a_store_that_keeps_nothing_is_written_to_seldom() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let full = StoreFailure::Unavailable("full".into());
+    *world.store.fail_saves.lock().unwrap() = Some(full);
+    bytes(&broker).await;
+    let saves = || {
+        let log = world.store.log.lock().unwrap();
+        log.iter().filter(|what| *what == "refuse").count()
+    };
+    let before = saves();
+    for _ in 0..1_800 {
+        broker.tend(false).await;
+        world.clock.jump_millis(500);
+    }
+    assert!((1..=36).contains(&(saves() - before)), "{}", saves() - before);
+    *world.store.fail_saves.lock().unwrap() = None;
+    world.clock.jump(60);
+    broker.tend(false).await;
+    assert_eq!(super::safety(&broker), crate::session::Safety::Kept);
 }
