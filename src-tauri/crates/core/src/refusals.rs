@@ -1,7 +1,7 @@
 //! What a caller hears when there is no token: code, cause and the one command, in one place so
 //! that CLI, panel and Airflow say the same.
 
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{ErrorCode, Refusal, Why};
 use crate::ports::{StoreFailure, TokenFailure};
 use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
@@ -48,7 +48,7 @@ pub fn trouble(profile: &Profile, trouble: &Trouble) -> Refusal {
     match trouble.kind {
         TroubleKind::Offline => unreachable(profile, &trouble.cause),
         TroubleKind::Misconfigured => {
-            Refusal::new(ErrorCode::ServerError, refused_what(profile)).because(&trouble.cause)
+            Refusal::new(ErrorCode::ServerError, refused_what(profile)).because(&trouble.cause.text)
         }
     }
 }
@@ -83,9 +83,10 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
 /// Before there is a profile: what a discovery document's address gave.
 pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
     let (code, hint) = match failure {
-        TokenFailure::Unreachable { .. } => {
-            (ErrorCode::TemporarilyUnavailable, "check the address, the network or the VPN")
-        }
+        TokenFailure::Unreachable { cause, .. } => (
+            ErrorCode::TemporarilyUnavailable,
+            cause.remedy.as_deref().unwrap_or("check the address, the network or the VPN"),
+        ),
         _ => (ErrorCode::ServerError, "check the address: it must be an OpenID provider's"),
     };
     Refusal::new(code, format!("no discovery document at {url}"))
@@ -112,11 +113,14 @@ fn refused_what(profile: &Profile) -> String {
     format!("{} refused the request of {}", profile.issuer.as_str(), profile.called())
 }
 
-fn unreachable(profile: &Profile, cause: &str) -> Refusal {
+fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
     Refusal::new(
         ErrorCode::TemporarilyUnavailable,
         format!("{} cannot be reached", profile.issuer.as_str()),
     )
-    .because(cause)
-    .hint("check the network or VPN; the session is kept and tried again by itself")
+    .because(&cause.text)
+    .hint(match &cause.remedy {
+        Some(remedy) => remedy.as_str(),
+        None => "check the network or VPN; the session is kept and tried again by itself",
+    })
 }

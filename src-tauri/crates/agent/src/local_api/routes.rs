@@ -16,7 +16,8 @@ use super::{
     Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, roles,
     run_events, runs, sign_in, status, tokens, try_it,
 };
-use crate::doctor::{self, Proxies};
+use crate::doctor;
+use crate::proxy::Proxies;
 
 /// The routes, each with its methods.
 const ROUTES: &[(&str, &[Method])] = &[
@@ -145,7 +146,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         None
     };
     let (config, problems) = (api.config.current(), api.config.problems());
-    let own = Proxies::read(|name| std::env::var(name).ok());
+    let own = Proxies::of_this_process();
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,

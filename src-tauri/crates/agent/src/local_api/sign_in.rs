@@ -14,7 +14,7 @@ use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::Revocation;
 use dagpass_core::profile::{Flow, Issuer, Profile};
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, Step, Verdict};
 
 use super::reply::{self, Reply};
@@ -42,7 +42,7 @@ impl SignIns {
 pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignInAsk = asked.parse()?;
     let (key, profile) = whose(api, &ask)?;
-    let mut options = options(&ask)?;
+    let mut options = options(&ask, &asked.caller)?;
     // An Airflow deployment asked for a new proof of identity: another one of the old kind is none.
     options.fresh |= api.broker.wants_new_proof(&key)?;
     let (paste, pasted) = mpsc::channel(1);
@@ -72,7 +72,7 @@ fn whose(api: &Api, ask: &SignInAsk) -> Result<(SessionKey, Arc<Profile>), Refus
     Ok((SessionKey { profile: profile.name.clone(), connection: None }, profile.clone()))
 }
 
-fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
+fn options(ask: &SignInAsk, caller: &Caller) -> Result<SignInOptions, Refusal> {
     let flow = match ask.flow.as_deref() {
         None => None,
         Some("auto") => Some(Flow::Auto),
@@ -85,6 +85,8 @@ fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
     };
     let variables =
         ask.desktop.iter().filter(|(name, _)| DESKTOP_VARIABLES.contains(&name.as_str()));
+    // `BROWSER` is a program to run: the owner's to name, at this machine's own door.
+    let variables = variables.filter(|_| is_at_own_door(caller));
     Ok(SignInOptions {
         flow,
         no_open: ask.no_open,
@@ -95,6 +97,11 @@ fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
         fresh: ask.fresh,
         accept_subject: ask.accept_subject.clone(),
     })
+}
+
+fn is_at_own_door(caller: &Caller) -> bool {
+    let local = matches!(caller.transport, Transport::Socket | Transport::Pipe);
+    local && caller.capability.is_none() && !caller.remote
 }
 
 /// One issuer's place among the sign-ins under way; freed when the sign-in ends, however it ends.
