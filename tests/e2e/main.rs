@@ -66,11 +66,15 @@ mod notices;
 #[cfg(test)]
 mod notifier;
 #[cfg(test)]
+mod opener;
+#[cfg(test)]
 mod own_sign_in;
 #[cfg(test)]
 mod passphrase_store;
 #[cfg(test)]
 mod pasted_callback;
+#[cfg(test)]
+mod proxies;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]
@@ -95,6 +99,8 @@ mod sleep;
 mod stage;
 #[cfg(test)]
 mod stream;
+#[cfg(test)]
+mod tls_refusals;
 #[cfg(test)]
 mod tray;
 #[cfg(test)]
