@@ -10,8 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::world::World;
 
-const CONFIG: &str =
-    "[profile.prod]\nissuer = \"https://ping.invalid/as\"\nclient-id = \"c\"\n";
+const CONFIG: &str = "[profile.prod]\nissuer = \"https://ping.invalid/as\"\nclient-id = \"c\"\n";
 
 /// A proxy that lets nobody through, and the head of what each asked.
 fn proxy() -> (u16, Receiver<String>) {
@@ -51,7 +50,8 @@ fn the_one_that_doctor_names_is_the_one_that_is_asked() {
     world.start_agent();
 
     let doctor = world.cli(&["doctor"]).stdout;
-    let named = format!("HTTPS_PROXY=http://***@127.0.0.1:{upper} (https_proxy, HTTP_PROXY without");
+    let named =
+        format!("HTTPS_PROXY=http://***@127.0.0.1:{upper} (https_proxy, HTTP_PROXY without");
     assert!(doctor.contains(&named), "{doctor}");
     let refused = world.cli(&["login", "--device"]).expect(6).stderr;
     let named = format!("through the proxy http://***@127.0.0.1:{upper} (HTTPS_PROXY)");

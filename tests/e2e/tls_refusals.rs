@@ -127,24 +127,89 @@ fn each_certificate_that_is_not_believed_has_a_sentence_and_a_remedy() {
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
     papers.signed("right.pem", |_| {});
+    let namesake = named("Corp Root", &[], true).self_signed(&KeyPair::generate().unwrap());
+    papers.write("namesake.pem", &namesake.unwrap().pem());
     world.start_agent();
 
     let table: &[(&str, &[&str], Option<&str>, &[&str])] = &[
-        ("own.pem", &[], None, &["(`my idp`) is signed by itself", "hint: if the server is yours", "as `ca-file`"]),
+        (
+            "own.pem",
+            &[],
+            None,
+            &["(`my idp`) is signed by itself", "hint: if the server is yours", "as `ca-file`"],
+        ),
         ("own.pem", &[], Some("own.pem"), &[PAST_TLS]),
-        ("leaf.pem", &[], Some("root.pem"), &["without that of its issuer (`Corp Issuing`)", "send the intermediate certificates too", "root.pem"]),
+        (
+            "leaf.pem",
+            &[],
+            Some("root.pem"),
+            &[
+                "without that of its issuer (`Corp Issuing`)",
+                "send the intermediate certificates too",
+                "root.pem",
+            ],
+        ),
         ("leaf.pem", &["-cert_chain", "middle.pem"], Some("root.pem"), &[PAST_TLS]),
         ("leaf.pem", &[], Some("middle.pem"), &[PAST_TLS]),
-        ("leaf.pem", &["-cert_chain", "middle.pem"], None, &["leads to `Corp Root`", "hint: if `Corp Root` is your company's authority"]),
-        ("leaf.pem", &["-cert_chain", "both.pem"], Some("own.pem"), &["leads to `Corp Root`", "add it to `ca-file`"]),
-        ("authority.pem", &[], Some("authority.pem"), &["certificate of an authority (`my CA`) as its own", "basicConstraints=critical,CA:FALSE", "subjectAltName=DNS:localhost"]),
+        (
+            "leaf.pem",
+            &["-cert_chain", "middle.pem"],
+            None,
+            &["leads to `Corp Root`", "hint: if `Corp Root` is your company's authority"],
+        ),
+        (
+            "leaf.pem",
+            &["-cert_chain", "both.pem"],
+            Some("own.pem"),
+            &["leads to `Corp Root`", "add it to `ca-file`"],
+        ),
+        (
+            "authority.pem",
+            &[],
+            Some("authority.pem"),
+            &[
+                "certificate of an authority (`my CA`) as its own",
+                "basicConstraints=critical,CA:FALSE",
+                "subjectAltName=DNS:localhost",
+            ],
+        ),
         ("old.pem", &[], Some("root.pem"), &["expired at 2024-02-03T00:00:00Z", "renew it"]),
-        ("new.pem", &[], Some("root.pem"), &["is valid from 2999-02-03T00:00:00Z", "this machine's clock says 20", "hint: let the system set its time"]),
-        ("other.pem", &[], Some("root.pem"), &["idp.example", "not for localhost", "hint: use the name"]),
+        (
+            "new.pem",
+            &[],
+            Some("root.pem"),
+            &[
+                "is valid from 2999-02-03T00:00:00Z",
+                "this machine's clock says 20",
+                "hint: let the system set its time",
+            ],
+        ),
+        (
+            "other.pem",
+            &[],
+            Some("root.pem"),
+            &["idp.example", "not for localhost", "hint: use the name"],
+        ),
         ("nameless.pem", &[], Some("root.pem"), &["not for localhost", "subjectAltName"]),
-        ("client.pem", &[], Some("root.pem"), &["certificate", "hint: have whoever runs the server"]),
+        (
+            "client.pem",
+            &[],
+            Some("root.pem"),
+            &["`idp` is not made for a server", "the purpose `serverAuth`"],
+        ),
         ("right.pem", &["-Verify", "1"], Some("root.pem"), &["asks for a client's certificate"]),
-        ("right.pem", &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], Some("root.pem"), &["no version or cipher of TLS in common", "TLS 1.2 or 1.3"]),
+        (
+            "right.pem",
+            &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"],
+            Some("root.pem"),
+            &["no version or cipher of TLS in common", "TLS 1.2 or 1.3"],
+        ),
+        (
+            "right.pem",
+            &[],
+            Some("namesake.pem"),
+            &["not signed by the `Corp Root` that is trusted here", "put that into `ca-file`"],
+        ),
         ("right.pem", &[], Some("root.pem"), &[PAST_TLS]),
     ];
     for (certificate, more, ca_file, words) in table {
@@ -196,7 +261,10 @@ fn a_ca_file_is_taken_as_windows_writes_it_and_a_wrong_one_is_named() {
     let (server, port) = papers.serve("right.pem", &[]);
     let table: &[(&str, &[&str])] = &[
         ("marked.pem", &[PAST_TLS]),
-        ("empty.pem", &["cannot be reached", "empty.pem is empty", "hint: `ca-file` is a PEM file"]),
+        (
+            "empty.pem",
+            &["cannot be reached", "empty.pem is empty", "hint: `ca-file` is a PEM file"],
+        ),
         ("key.pem", &["key.pem holds a private key", "hint: `openssl x509 -in "]),
         ("absent.pem", &["absent.pem cannot be read", "hint: name a file that is there"]),
     ];

@@ -50,8 +50,7 @@ impl Proxies {
 
     /// Set, and without effect: another variable goes first, or it is for plain http.
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
-        let (proxy, except) =
-            (ORDER.into_iter().find_map(|name| self.value(name)), self.except());
+        let (proxy, except) = (ORDER.into_iter().find_map(|name| self.value(name)), self.except());
         let loses = |name: &&str| {
             let Some((_, value)) = self.value(name) else { return false };
             let first = if NO_PROXY.contains(name) { except } else { proxy };
@@ -139,11 +138,8 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let login = if self.0.username().is_empty() && self.0.password().is_none() {
-            ""
-        } else {
-            MASK
-        };
+        let login =
+            if self.0.username().is_empty() && self.0.password().is_none() { "" } else { MASK };
         let host = self.0.host_str().unwrap_or_default();
         let port = self.0.port_or_known_default().unwrap_or_default();
         write!(f, "{}://{login}{host}:{port}", self.0.scheme())

@@ -124,3 +124,38 @@ fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
         None => "check the network or VPN; the session is kept and tried again by itself",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Trouble;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_remedy_that_is_known_takes_the_place_of_the_usual_hint() {
+        let profile = Profile::new("prod", "https://idp.example", "agent");
+        let plain = Why::from("idp.example: no route");
+        let known = Why::from("idp.example: it expired").mended_by("have it renewed");
+        for (cause, hint) in [(plain, "check the "), (known, "have it renewed")] {
+            let failure =
+                TokenFailure::Unreachable { cause: cause.clone(), sent: false, retry_after: None };
+            let at = Timestamp::from_secs(0);
+            let resting = Trouble {
+                kind: TroubleKind::Offline,
+                cause: cause.clone(),
+                since: at,
+                retry_at: at,
+                attempts: 1,
+            };
+            for refusal in [
+                token(&profile, &failure),
+                discovery("https://idp.example", &failure),
+                trouble(&profile, &resting),
+            ] {
+                assert_eq!(refusal.code, ErrorCode::TemporarilyUnavailable);
+                assert_eq!(refusal.cause.as_deref(), Some(cause.text.as_str()));
+                assert!(refusal.hint.is_some_and(|said| said.starts_with(hint)), "{hint}");
+            }
+        }
+    }
+}

@@ -261,7 +261,10 @@ mod tests {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert!(run(&words("true")).is_ok());
         let failure = run(&words("false")).unwrap_err();
-        assert_eq!((failure.text.as_str(), failure.absent), ("`false` ended with exit status: 1", false));
+        assert_eq!(
+            (failure.text.as_str(), failure.absent),
+            ("`false` ended with exit status: 1", false)
+        );
         let failure = run(&words("/nonexistent/browser x")).unwrap_err();
         assert_eq!((failure.text.as_str(), failure.absent), ("`browser`: is not there", true));
     }

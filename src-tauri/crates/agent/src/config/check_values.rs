@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use dagpass_core::profile::Network;
 use url::Url;
 
+use super::CaFileKey;
 use super::check::Check;
 use super::section::{At, Place};
 use super::words::is_name;
-use super::CaFileKey;
 use crate::proxy::{Address, Unusable};
 
 impl Check<'_> {

@@ -32,9 +32,9 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::profile::{Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 
+pub use ca_file::CaFileKey;
 pub use check::parse;
 pub use connection::{Connection, Lookup, TokenIn};
-pub use ca_file::CaFileKey;
 pub use edit::Wrong;
 pub use file::{ConfigFile, WriteFailure, check_file};
 pub use handed_out::preview;

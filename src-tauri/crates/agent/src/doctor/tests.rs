@@ -430,5 +430,7 @@ async fn a_ca_file_must_hold_certificates() {
     }
     let missing =
         World { text: format!("{PROD}ca-file = \"/nonexistent/ca.pem\"\n"), ..World::good() };
-    assert!(missing.wrong().await[0].starts_with("ca problem: /nonexistent/ca.pem cannot be read: "));
+    assert!(
+        missing.wrong().await[0].starts_with("ca problem: /nonexistent/ca.pem cannot be read: ")
+    );
 }

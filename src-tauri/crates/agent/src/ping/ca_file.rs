@@ -66,8 +66,7 @@ fn certificates(bytes: &[u8], shown: &str) -> Result<Roots, Why> {
     if roots.is_empty() { Err(instead(&text, shown)) } else { Ok(roots) }
 }
 
-const WANTED: &str =
-    "`ca-file` is a PEM file with the certificates of your company's authority: -----BEGIN CERTIFICATE-----";
+const WANTED: &str = "`ca-file` is a PEM file with the certificates of your company's authority: -----BEGIN CERTIFICATE-----";
 
 fn binary(der: &[u8], shown: &str) -> Result<Roots, Why> {
     let root = CertificateDer::from(der.to_vec());
@@ -87,8 +86,9 @@ fn instead(text: &[u8], shown: &str) -> Why {
             .mended_by(format!("`openssl x509 -in {shown}` prints a plain one"));
     }
     if has("-----BEGIN PKCS7-----") {
-        return Why::from("holds a PKCS#7 bundle")
-            .mended_by(format!("`openssl pkcs7 -in {shown} -print_certs` prints its certificates"));
+        return Why::from("holds a PKCS#7 bundle").mended_by(format!(
+            "`openssl pkcs7 -in {shown} -print_certs` prints its certificates"
+        ));
     }
     if has("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
         return Why::from("holds a private key, which has no place there").mended_by(WANTED);

@@ -34,7 +34,8 @@ pub(super) enum Reach {
 impl Chain {
     pub(super) fn of(leaf: &CertificateDer<'_>, sent: &[CertificateDer<'_>]) -> Self {
         let Ok(leaf) = EndEntityCert::try_from(leaf) else { return Self::default() };
-        let above: Vec<_> = sent.iter().filter_map(|der| EndEntityCert::try_from(der).ok()).collect();
+        let above: Vec<_> =
+            sent.iter().filter_map(|der| EndEntityCert::try_from(der).ok()).collect();
         let (subject, issuer) = (leaf.subject(), leaf.issuer());
         let next = |of: &[u8]| above.iter().find(|above| above.subject() == of);
         let reach = if subject == issuer {

@@ -214,6 +214,9 @@ fn certificate(
         }
         E::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
             Some(rule) => by_rule(rule, subject, host),
+            None if other.0.to_string() == WRONG_PURPOSE => {
+                certificate(&E::InvalidPurpose, chain, (host, ca_file))
+            }
             None => Why::from(format!("the server's certificate is refused: {}", other.0))
                 .mended_by(format!("{owner} look at it: `openssl s_client -connect {host}:443`")),
         },
@@ -221,6 +224,9 @@ fn certificate(
             .mended_by(format!("{owner} look at it: `openssl s_client -connect {host}:443`")),
     }
 }
+
+/// What the system's verifier says of every purpose but `serverAuth`; its type is its own.
+const WRONG_PURPOSE: &str = "certificate had invalid extensions";
 
 const CLOCK: &str =
     "let the system set its time from the network (NTP), or wait until the certificate is valid";
@@ -324,10 +330,10 @@ fn handshake(error: &rustls::Error) -> Option<Why> {
             Why::from("the server knows nobody of that name (TLS alert `unrecognized_name`)")
                 .mended_by("check the host in the config's URL")
         }
-        E::AlertReceived(Alert::CertificateRequired | Alert::BadCertificate | Alert::NoCertificate) => {
-            Why::from("the server asks for a client's certificate, and dagpass has none")
-                .mended_by("use an address of the server that asks for none")
-        }
+        E::AlertReceived(
+            Alert::CertificateRequired | Alert::BadCertificate | Alert::NoCertificate,
+        ) => Why::from("the server asks for a client's certificate, and dagpass has none")
+            .mended_by("use an address of the server that asks for none"),
         E::AlertReceived(alert) => {
             Why::from(format!("the server broke off the TLS handshake (alert `{alert:?}`)"))
                 .mended_by("the server's log says why")
@@ -348,4 +354,82 @@ fn handshake(error: &rustls::Error) -> Option<Why> {
 fn instant(at: UnixTime) -> String {
     let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn other(error: webpki::Error) -> CertificateError {
+        CertificateError::Other(OtherError(Arc::new(error)))
+    }
+
+    #[test]
+    fn every_refusal_is_a_sentence_that_says_who_can_mend_it() {
+        use CertificateError as E;
+        let at = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let chain = Chain { subject: "idp".into(), issuer: "Corp CA".into(), ..Chain::default() };
+        let table = [
+            (E::UnknownIssuer, "leads to no authority that is trusted here", "`ca-file`"),
+            (E::Expired, "has expired", "renew it"),
+            (
+                E::ExpiredContext { time: at(9), not_after: at(7) },
+                "expired at 1970-01-01T00:00:07Z",
+                "clock",
+            ),
+            (E::NotValidYet, "not valid yet", "(NTP)"),
+            (E::NotValidForName, "is not for idp.example", "get one for idp.example"),
+            (E::Revoked, "was revoked", "get a new one"),
+            (E::UnknownRevocationStatus, "cannot be found out", "revocation list"),
+            (E::BadEncoding, "cannot be read", "RFC 5280"),
+            (E::BadSignature, "is not signed by the `Corp CA` that is trusted", "`ca-file`"),
+            (E::InvalidPurpose, "`idp` is not made for a server", "`serverAuth`"),
+            (E::UnhandledCriticalExtension, "is refused: ", "openssl s_client"),
+            (
+                other(webpki::Error::CaUsedAsEndEntity),
+                "of an authority (`idp`) as its own",
+                "CA:FALSE",
+            ),
+            (other(webpki::Error::EndEntityUsedAsCa), "no authority's", "CA:TRUE"),
+            (other(webpki::Error::UnsupportedCertVersion), "version 1", "version 3"),
+            (other(webpki::Error::NameConstraintViolation), "may not vouch for idp.example", "may"),
+            (other(webpki::Error::PathLenConstraintViolated), "more authorities", "chain"),
+            (other(webpki::Error::InvalidSerialNumber), "breaks a rule of X.509", "RFC 5280"),
+        ];
+        for (error, text, remedy) in table {
+            let why = certificate(&error, &chain, ("idp.example", None));
+            assert!(why.text.contains(text) && !why.text.contains("OtherError"), "{why:?}");
+            assert!(why.remedy.is_some_and(|said| said.contains(remedy)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_that_broke_is_told_by_what_broke_it() {
+        use rustls::Error as E;
+        let table = [
+            (E::AlertReceived(Alert::HandshakeFailure), Some("no version or cipher of TLS")),
+            (E::AlertReceived(Alert::ProtocolVersion), Some("no version or cipher of TLS")),
+            (E::AlertReceived(Alert::UnrecognisedName), Some("nobody of that name")),
+            (E::AlertReceived(Alert::CertificateRequired), Some("asks for a client's certificate")),
+            (E::AlertReceived(Alert::InternalError), Some("broke off the TLS handshake")),
+            (E::NoCertificatesPresented, Some("shows no certificate")),
+            (E::General("x".into()), None),
+        ];
+        for (error, expected) in table {
+            let why = handshake(&error);
+            assert_eq!(why.is_some(), expected.is_some(), "{error:?}");
+            if let (Some(why), Some(expected)) = (why, expected) {
+                assert!(why.text.contains(expected) && why.remedy.is_some(), "{why:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn tls_is_found_under_the_errors_of_io_and_nothing_else_is() {
+        let tls = rustls::Error::InvalidCertificate(CertificateError::Revoked);
+        let io = std::io::Error::other(std::io::Error::other(tls));
+        let url = Url::parse("https://idp.example/").unwrap();
+        assert!(why(&io, &url, None).is_some_and(|why| why.text.contains("revoked")));
+        assert_eq!(why(&std::io::Error::other("reset"), &url, None), None);
+    }
 }

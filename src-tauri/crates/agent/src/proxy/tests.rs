@@ -29,7 +29,10 @@ fn shown(way: Result<Way, (Source, Unusable)>) -> String {
 fn the_first_variable_that_is_set_names_the_proxy() {
     let table: &[(Variables, &str)] = &[
         (&[], "system"),
-        (&[("HTTPS_PROXY", "http://a:1"), ("https_proxy", "http://b:2")], "HTTPS_PROXY: http://a:1"),
+        (
+            &[("HTTPS_PROXY", "http://a:1"), ("https_proxy", "http://b:2")],
+            "HTTPS_PROXY: http://a:1",
+        ),
         (&[("https_proxy", "http://b:2"), ("ALL_PROXY", "http://c:3")], "https_proxy: http://b:2"),
         (&[("ALL_PROXY", "http://c:3"), ("all_proxy", "http://d:4")], "ALL_PROXY: http://c:3"),
         (&[("all_proxy", "http://d:4")], "all_proxy: http://d:4"),
@@ -73,8 +76,12 @@ fn the_config_s_proxy_goes_before_every_variable_and_has_exceptions_of_its_own()
         ("https://ping.example/", proxy, None, config),
         ("https://ping.example/", proxy, Some("example"), "direct"),
         ("https://ping.example/", None, Some("ping.example"), "direct"),
-        ("https://ping.example/", Some("socks5://x:1"), None,
-            "`proxy` in the config names a socks5 proxy, which dagpass cannot use: http and https proxies alone"),
+        (
+            "https://ping.example/",
+            Some("socks5://x:1"),
+            None,
+            "`proxy` in the config names a socks5 proxy, which dagpass cannot use: http and https proxies alone",
+        ),
         ("http://127.0.0.1:1/", proxy, None, "direct"),
         ("http://localhost:1/", Some("socks5://x:1"), None, "direct"),
     ];

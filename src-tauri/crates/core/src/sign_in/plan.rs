@@ -69,9 +69,7 @@ pub fn plan(
             return Err(not_offered(profile, "the authorization code grant", "--device"));
         }
         Flow::Auto => match (code, device) {
-            (true, true) if declined => {
-                Plan { browser: BrowserWay::Show, device: DeviceWay::Now }
-            }
+            (true, true) if declined => Plan { browser: BrowserWay::Show, device: DeviceWay::Now },
             (true, true) if !show => {
                 Plan { browser: BrowserWay::Open, device: DeviceWay::After(DEVICE_OFFER) }
             }
