@@ -254,13 +254,15 @@ fn a_ca_file_is_taken_as_windows_writes_it_and_a_wrong_one_is_named() {
     let papers = Papers::new(world.root());
     papers.signed("right.pem", |_| {});
     let root = fs::read_to_string(papers.at("root.pem")).unwrap();
-    let marked = format!("\u{feff}subject=CN = Corp Root\r\n{}", root.replace('\n', "\r\n"));
-    papers.write("marked.pem", &marked);
+    let lines = root.replace('\n', "\r\n");
+    papers.write("marked.pem", &format!("\u{feff}{lines}"));
+    papers.write("headed.pem", &format!("\u{feff}subject=CN = Corp Root\r\n{lines}"));
     papers.write("empty.pem", "");
     world.start_agent();
     let (server, port) = papers.serve("right.pem", &[]);
     let table: &[(&str, &[&str])] = &[
         ("marked.pem", &[PAST_TLS]),
+        ("headed.pem", &[PAST_TLS]),
         (
             "empty.pem",
             &["cannot be reached", "empty.pem is empty", "hint: `ca-file` is a PEM file"],

@@ -254,6 +254,12 @@ pub(crate) fn masked(text: &str) -> String {
     }
 }
 
+/// Whatever else is wrong with it.
+pub(crate) fn has_password(text: &str) -> bool {
+    let login = parts(text.trim()).1.rsplit_once('@');
+    login.is_some_and(|(login, _)| login.contains(':'))
+}
+
 /// The scheme, and what comes after it.
 fn parts(text: &str) -> (Option<&str>, &str) {
     let in_scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);

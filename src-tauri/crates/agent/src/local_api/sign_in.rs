@@ -311,3 +311,29 @@ fn word(revocation: Option<Revocation>) -> &'static str {
         Some(revocation) => revocation.as_str(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_at_this_machine_s_own_door_names_a_program_to_run() {
+        let desktop = [("BROWSER".to_owned(), "/srv/browser.sh".to_owned())].into();
+        let ask = SignInAsk { desktop, ..SignInAsk::default() };
+        let of = |transport| Caller { transport, ..Caller::default() };
+        let held = |id: &str| Caller { capability: Some(id.to_owned()), ..Caller::default() };
+        for (caller, named) in [
+            (of(Transport::Socket), true),
+            (of(Transport::Pipe), true),
+            (of(Transport::Tcp), false),
+            (of(Transport::Agent), false),
+            (held("run-1"), false),
+            (held("container-etl-0a1b2c3d"), false),
+            (held("endpoint"), false),
+            (Caller { remote: true, ..Caller::default() }, false),
+        ] {
+            let options = options(&ask, &caller).expect("no flow is named");
+            assert_eq!(!options.desktop.variables.is_empty(), named, "{caller:?}");
+        }
+    }
+}
