@@ -107,6 +107,11 @@ fn expect(name: &str, said: &str, words: &[&str]) {
     }
 }
 
+type Words = &'static [&'static str];
+
+/// The server's certificate, what else it is given, the `ca-file`, and what is said.
+type Case = (&'static str, Words, Option<&'static str>, Words);
+
 const PAST_TLS: &str = "sent HTTP 200, no JSON";
 
 #[test]
@@ -131,7 +136,7 @@ fn each_certificate_that_is_not_believed_has_a_sentence_and_a_remedy() {
     papers.write("namesake.pem", &namesake.unwrap().pem());
     world.start_agent();
 
-    let table: &[(&str, &[&str], Option<&str>, &[&str])] = &[
+    let table: &[Case] = &[
         (
             "own.pem",
             &[],

@@ -223,7 +223,7 @@ mod tests {
             (Some(none), Wish::Nothing),
             (Some("firefox"), Wish::Programs),
             (Some("none-such"), Wish::Programs),
-            (Some("/home/me/.vscode-server/bin/1/bin/helpers/browser.sh"), Wish::Programs),
+            (Some("/srv/vscode-server/bin/helpers/browser.sh"), Wish::Programs),
         ] {
             assert_eq!(wish(browser.map(OsStr::new)), expected, "{browser:?}");
         }

@@ -17,6 +17,7 @@ pub(crate) mod id_token;
 mod identity;
 mod jwks;
 pub(crate) mod lifetime;
+mod refused;
 mod revoke;
 mod tls;
 pub(crate) mod token_endpoint;
