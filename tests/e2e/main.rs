@@ -68,11 +68,15 @@ mod notifier;
 #[cfg(test)]
 mod one_door;
 #[cfg(test)]
+mod opener;
+#[cfg(test)]
 mod own_sign_in;
 #[cfg(test)]
 mod passphrase_store;
 #[cfg(test)]
 mod pasted_callback;
+#[cfg(test)]
+mod proxies;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]
@@ -99,6 +103,8 @@ mod stage;
 mod stream;
 #[cfg(test)]
 mod told_to_end;
+#[cfg(test)]
+mod tls_refusals;
 #[cfg(test)]
 mod tray;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use dagpass_core::profile::Flow;
 use dagpass_core::request::Caller;
 use dagpass_core::session::StoredSession;
 use dagpass_core::sign_in::{
-    Desktop, DeviceAuthorization, Progress, SignIn, SignInOptions, SignInPorts, Step,
+    Desktop, DeviceAuthorization, Opening, Progress, SignIn, SignInOptions, SignInPorts, Step,
 };
 use dagpass_core::token::{Fingerprint, TokenSet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -133,8 +133,8 @@ impl Stage {
 struct Desk;
 
 impl Browser for Desk {
-    fn can_open(&self, _desktop: &Desktop) -> bool {
-        true
+    fn opening(&self, _desktop: &Desktop) -> Opening {
+        Opening::Likely
     }
 
     fn open<'a>(&'a self, _url: &'a str, _desk: &'a Desktop) -> Pending<'a, Result<(), String>> {

@@ -40,7 +40,8 @@ class Roles:
 
 def parse(text: str) -> Roles:
     try:
-        content = json.loads(text, object_pairs_hook=_no_name_twice)
+        # RFC 8259 §8.1: a reader may pass over the mark that some editors write.
+        content = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_no_name_twice)
     except ValueError as error:
         raise RoleFileError(f"no JSON: {error}") from None
     if not isinstance(content, dict):

@@ -2,33 +2,39 @@
 //! been started by another shell, or none. The URL goes by stdin; nothing else leaves. Never a
 //! webview (RFC 8252 §8.12), never anything but http and https.
 
-use std::ffi::OsString;
-use std::io::{self, Read as _};
+mod opener;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use dagpass_core::ports::{Browser, Pending};
-use dagpass_core::sign_in::Desktop;
-use tokio::io::AsyncWriteExt as _;
+use dagpass_core::sign_in::{Desktop, Opening};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
 use url::Url;
 
+use self::opener::Wish;
+use crate::ping::failure::plain;
+
 /// The argument that makes this program the child that opens the browser.
 pub const OPEN_BROWSER: &str = "open-browser";
 
-/// How long may the child take? It starts the browser and does not wait for it.
+/// How long may the child take? It watches the browser for a moment and does not wait for its end.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What tells of a desktop. Taken from the caller, else from the agent's own start.
-const DESKTOP: [&str; 14] = [
+const DESKTOP: [&str; 15] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
     "XDG_RUNTIME_DIR",
     "DBUS_SESSION_BUS_ADDRESS",
     "BROWSER",
+    "VSCODE_IPC_HOOK_CLI",
     "XDG_CURRENT_DESKTOP",
     "XDG_SESSION_TYPE",
     "XDG_DATA_DIRS",
@@ -68,6 +74,8 @@ const BASE: [&str; 24] = [
     "PROGRAMFILES",
 ];
 
+const BROWSER: &str = "BROWSER";
+
 /// Any one of these says that there is a screen, or something that stands in for one.
 const SCREEN: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"];
 
@@ -94,12 +102,22 @@ impl Default for SystemBrowser {
 }
 
 impl Browser for SystemBrowser {
-    fn can_open(&self, desktop: &Desktop) -> bool {
-        if desktop.remote {
-            return false;
+    fn opening(&self, desktop: &Desktop) -> Opening {
+        let theirs = desktop.variables.iter().find(|(name, _)| name == BROWSER);
+        let theirs = opener::wish(theirs.map(|(_, value)| OsStr::new(value)));
+        let environment = self.environment(desktop);
+        let named = environment.iter().find(|(name, _)| name == BROWSER);
+        match (theirs, opener::wish(named.map(|(_, value)| value.as_os_str()))) {
+            (Wish::Nothing, _) | (_, Wish::Nothing) => Opening::Declined,
+            // A remote editor's, which opens it where its window is.
+            (Wish::Programs, _) => Opening::Likely,
+            (Wish::Unsaid, _) if desktop.remote => Opening::Unlikely,
+            (Wish::Unsaid, _) if !self.needs_screen => Opening::Likely,
+            (Wish::Unsaid, _) => {
+                let screen = environment.iter().any(|(name, _)| SCREEN.contains(&name.as_str()));
+                if screen { Opening::Likely } else { Opening::Unlikely }
+            }
         }
-        !self.needs_screen
-            || self.environment(desktop).iter().any(|(name, _)| SCREEN.contains(&name.as_str()))
     }
 
     fn open<'a>(&'a self, url: &'a str, desktop: &'a Desktop) -> Pending<'a, Result<(), String>> {
@@ -114,12 +132,12 @@ impl Browser for SystemBrowser {
                 .env_clear()
                 .envs(self.environment(desktop))
                 .stdin(Stdio::piped())
-                .stdout(Stdio::null())
+                .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .kill_on_drop(true);
             match timeout(DEADLINE, run(&mut child, url)).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(format!("no browser could be started: {error}")),
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(error)) => Err(format!("none could be started: {error}")),
                 Err(_) => Err(format!("no browser opened within {} s", DEADLINE.as_secs())),
             }
         })
@@ -144,27 +162,43 @@ impl SystemBrowser {
     }
 }
 
-async fn run(command: &mut Command, url: &str) -> io::Result<()> {
+/// What the child made of it: its reason where it failed.
+async fn run(command: &mut Command, url: &str) -> io::Result<Result<(), String>> {
     let mut child = command.spawn()?;
     let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     stdin.write_all(url.as_bytes()).await?;
     drop(stdin);
+    let mut reason = Vec::new();
+    stdout.take(LONGEST_REASON).read_to_end(&mut reason).await?;
     let status = child.wait().await?;
     if status.success() {
-        return Ok(());
+        return Ok(Ok(()));
     }
-    Err(io::Error::other("none answered; set $BROWSER to one"))
+    let reason = plain(&String::from_utf8_lossy(&reason));
+    Ok(Err(if reason.is_empty() { format!("its opener ended with {status}") } else { reason }))
 }
+
+/// How much does the child say? A sentence for each program it tried.
+const LONGEST_REASON: u64 = 4096;
 
 /// How long may an address be? Signed requests run to some kilobytes.
 const LONGEST_URL: u64 = 64 * 1024;
 
-/// What the program does as `open-browser`: reads the URL from stdin and hands it to the desktop.
+/// What the program does as `open-browser`: reads the URL from stdin and hands it to the desktop. Says
+/// on stdout why it could not.
 pub fn open_browser_child() -> ExitCode {
     let mut url = String::new();
     let read = io::stdin().take(LONGEST_URL).read_to_string(&mut url);
-    let opened = read.is_ok() && is_web(url.trim()) && webbrowser::open(url.trim()).is_ok();
-    if opened { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let opened = match read {
+        Ok(_) if is_web(url.trim()) => opener::open(url.trim()),
+        Ok(_) => Err("only http and https addresses are opened".to_owned()),
+        Err(error) => Err(format!("the address was not handed over: {error}")),
+    };
+    let Err(reason) = opened else { return ExitCode::SUCCESS };
+    // Where nobody reads it, the exit code says enough.
+    drop(writeln!(io::stdout(), "{reason}"));
+    ExitCode::FAILURE
 }
 
 fn is_web(url: &str) -> bool {
@@ -192,23 +226,37 @@ mod tests {
 
     #[test]
     fn a_browser_opens_where_there_is_a_screen_and_the_caller_sits_at_it() {
-        let cases: &[(Variables, Variables, bool)] = &[
-            (&[], &[], false),
-            (&[], &[("DISPLAY", ":0")], true),
-            (&[], &[("WAYLAND_DISPLAY", "wayland-0")], true),
-            (&[], &[("BROWSER", "firefox")], true),
-            (&[("DISPLAY", ":0")], &[], true),
-            (&[], &[("DISPLAY", "")], false),
-            (&[("PATH", "/bin")], &[("XAUTHORITY", "/x")], false),
+        let cases: &[(Variables, Variables, Opening)] = &[
+            (&[], &[], Opening::Unlikely),
+            (&[], &[("DISPLAY", ":0")], Opening::Likely),
+            (&[], &[("WAYLAND_DISPLAY", "wayland-0")], Opening::Likely),
+            (&[], &[("BROWSER", "firefox")], Opening::Likely),
+            (&[("DISPLAY", ":0")], &[], Opening::Likely),
+            (&[("BROWSER", "firefox")], &[], Opening::Likely),
+            (&[("BROWSER", "none")], &[], Opening::Declined),
+            (&[("BROWSER", "none")], &[("DISPLAY", ":0")], Opening::Likely),
+            (&[("DISPLAY", ":0")], &[("BROWSER", "")], Opening::Declined),
+            (&[], &[("DISPLAY", ":0"), ("BROWSER", "none")], Opening::Declined),
+            (&[], &[("DISPLAY", "")], Opening::Unlikely),
+            (&[("PATH", "/bin")], &[("XAUTHORITY", "/x")], Opening::Unlikely),
         ];
         for (own, theirs, expected) in cases {
-            assert_eq!(browser(own).can_open(&desktop(theirs)), *expected, "{own:?} {theirs:?}");
+            assert_eq!(browser(own).opening(&desktop(theirs)), *expected, "{own:?} {theirs:?}");
         }
-        let remote = Desktop { remote: true, ..desktop(&[("DISPLAY", ":0")]) };
-        assert!(!browser(&[("DISPLAY", ":0")]).can_open(&remote), "it would open elsewhere");
+        let remote = |theirs| Desktop { remote: true, ..desktop(theirs) };
+        let at_the_screen = browser(&[("DISPLAY", ":0"), ("BROWSER", "firefox")]);
         let mac = SystemBrowser { needs_screen: false, ..browser(&[]) };
-        assert!(mac.can_open(&desktop(&[])));
-        assert!(!mac.can_open(&remote));
+        assert_eq!(mac.opening(&desktop(&[])), Opening::Likely);
+        for (theirs, expected) in [
+            (&[("DISPLAY", ":0")][..], Opening::Unlikely),
+            (&[], Opening::Unlikely),
+            (&[("BROWSER", "/srv/helpers/browser.sh")], Opening::Likely),
+            (&[("BROWSER", "none")], Opening::Declined),
+        ] {
+            let desktop = remote(theirs);
+            assert_eq!(at_the_screen.opening(&desktop), expected, "it would open elsewhere");
+            assert_eq!(mac.opening(&desktop), expected, "{theirs:?}");
+        }
     }
 
     #[test]
@@ -234,7 +282,7 @@ mod tests {
             assert_eq!(refused, "only http and https addresses are opened", "{url}");
         }
         let failed = browser(&[]).open("https://x.example/", &desktop(&[])).await;
-        assert!(failed.expect_err("no such program").starts_with("no browser could be started: "));
+        assert!(failed.expect_err("no such program").starts_with("none could be started: "));
     }
 
     #[cfg(unix)]

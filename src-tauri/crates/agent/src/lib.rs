@@ -24,6 +24,7 @@ mod local_api;
 pub mod ping;
 mod power;
 mod program;
+mod proxy;
 pub mod roles;
 mod scheduler;
 mod start;

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use crate::audit::Record;
 use crate::deployment::{Deployment, ExchangeFailure};
+use crate::error::Why;
 use crate::owed::OwedRevocation;
 use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
 use crate::session::{InFlight, StoredSession};
-use crate::sign_in::{Arrival, AuthorizationRequest, Desktop, DeviceAuthorization, Offers};
+use crate::sign_in::{
+    Arrival, AuthorizationRequest, Desktop, DeviceAuthorization, Offers, Opening,
+};
 use crate::time::Timestamp;
 use crate::token::{
     AccessToken, Assertion, AuthorizationCode, CodeVerifier, DeviceCode, RefreshToken, TokenSet,
@@ -170,7 +173,7 @@ pub enum TokenFailure {
     /// DNS, TCP, TLS, proxy, portal, 429, 5xx, half an answer. The refresh token is kept.
     #[error("{cause}")]
     Unreachable {
-        cause: String,
+        cause: Why,
         /// Did the request leave, so that the server may have rotated?
         sent: bool,
         /// What `Retry-After` asked for, already capped.
@@ -273,7 +276,7 @@ pub enum StoreFailure {
 
 /// The system browser. Never a webview (RFC 8252 §8.12).
 pub trait Browser: Send + Sync {
-    fn can_open(&self, desktop: &Desktop) -> bool;
+    fn opening(&self, desktop: &Desktop) -> Opening;
     fn open<'a>(&'a self, url: &'a str, desktop: &'a Desktop) -> Pending<'a, Result<(), String>>;
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::audit::{Event, Outcome, Record};
 use crate::cache::Cached;
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{ErrorCode, Refusal, Why};
 use crate::freshness;
 use crate::ports::{Grant, Pending, Ports, Saved, TokenFailure};
 use crate::refusals;
@@ -242,7 +242,7 @@ impl Refresh {
             | TokenFailure::AccessDenied { .. } => {
                 let cause = refusal.cause.clone().unwrap_or_else(|| refusal.what.clone());
                 let kind = TroubleKind::Misconfigured;
-                active.trouble = Some(self.trouble(&active, kind, cause, None));
+                active.trouble = Some(self.trouble(&active, kind, cause.into(), None));
                 self.unmark().await;
                 self.slot.held().state = SessionState::Active(Box::new(active));
                 Err(refusal)
@@ -254,7 +254,7 @@ impl Refresh {
         &self,
         active: &ActiveSession,
         kind: TroubleKind,
-        cause: String,
+        cause: Why,
         retry_after: Option<Duration>,
     ) -> Trouble {
         let now = self.ports.clock.now();

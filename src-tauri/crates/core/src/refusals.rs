@@ -1,7 +1,7 @@
 //! What a caller hears when there is no token: code, cause and the one command, in one place so
 //! that CLI, panel and Airflow say the same.
 
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{ErrorCode, Refusal, Why};
 use crate::ports::{StoreFailure, TokenFailure};
 use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
@@ -56,7 +56,7 @@ pub fn trouble(profile: &Profile, trouble: &Trouble) -> Refusal {
     match trouble.kind {
         TroubleKind::Offline => unreachable(profile, &trouble.cause),
         TroubleKind::Misconfigured => {
-            Refusal::new(ErrorCode::ServerError, refused_what(profile)).because(&trouble.cause)
+            Refusal::new(ErrorCode::ServerError, refused_what(profile)).because(&trouble.cause.text)
         }
     }
 }
@@ -91,9 +91,10 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
 /// Before there is a profile: what a discovery document's address gave.
 pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
     let (code, hint) = match failure {
-        TokenFailure::Unreachable { .. } => {
-            (ErrorCode::TemporarilyUnavailable, "check the address, the network or the VPN")
-        }
+        TokenFailure::Unreachable { cause, .. } => (
+            ErrorCode::TemporarilyUnavailable,
+            cause.remedy.as_deref().unwrap_or("check the address, the network or the VPN"),
+        ),
         _ => (ErrorCode::ServerError, "check the address: it must be an OpenID provider's"),
     };
     Refusal::new(code, format!("no discovery document at {url}"))
@@ -120,11 +121,49 @@ fn refused_what(profile: &Profile) -> String {
     format!("{} refused the request of {}", profile.issuer.as_str(), profile.called())
 }
 
-fn unreachable(profile: &Profile, cause: &str) -> Refusal {
+fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
     Refusal::new(
         ErrorCode::TemporarilyUnavailable,
         format!("{} cannot be reached", profile.issuer.as_str()),
     )
-    .because(cause)
-    .hint("check the network or VPN; the session is kept and tried again by itself")
+    .because(&cause.text)
+    .hint(match &cause.remedy {
+        Some(remedy) => remedy.as_str(),
+        None => "check the network or VPN; the session is kept and tried again by itself",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Trouble;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_remedy_that_is_known_takes_the_place_of_the_usual_hint() {
+        let profile = Profile::new("prod", "https://idp.example", "agent");
+        let plain = Why::from("idp.example: no route");
+        let known = Why::from("idp.example: it expired").mended_by("have it renewed");
+        for (cause, hint) in [(plain, "check the "), (known, "have it renewed")] {
+            let failure =
+                TokenFailure::Unreachable { cause: cause.clone(), sent: false, retry_after: None };
+            let at = Timestamp::from_secs(0);
+            let resting = Trouble {
+                kind: TroubleKind::Offline,
+                cause: cause.clone(),
+                since: at,
+                retry_at: at,
+                attempts: 1,
+            };
+            for refusal in [
+                token(&profile, &failure),
+                discovery("https://idp.example", &failure),
+                trouble(&profile, &resting),
+            ] {
+                assert_eq!(refusal.code, ErrorCode::TemporarilyUnavailable);
+                assert_eq!(refusal.cause.as_deref(), Some(cause.text.as_str()));
+                assert!(refusal.hint.is_some_and(|said| said.starts_with(hint)), "{hint}");
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::Why;
 use crate::ports::StoreFailure;
 use crate::profile::{Issuer, Profile, Scopes};
 use crate::rest::Rest;
@@ -90,7 +91,7 @@ pub enum Safety {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     pub kind: TroubleKind,
-    pub cause: String,
+    pub cause: Why,
     pub since: Timestamp,
     /// Ping is left alone until this is over.
     pub rest: Rest,

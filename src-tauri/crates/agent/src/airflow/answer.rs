@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use dagpass_core::deployment::ExchangeFailure;
+use dagpass_core::error::Why;
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::token::Assertion;
 use serde_json::{Map, Value};
@@ -129,7 +130,7 @@ fn without_json(answer: &Answer) -> ExchangeFailure {
 
 fn silence(answer: &Answer, what: &str) -> ExchangeFailure {
     ExchangeFailure::Unreachable {
-        cause: format!("{} sent HTTP {}, {}", answer.from, answer.status, what.trim()),
+        cause: format!("{} sent HTTP {}, {}", answer.from, answer.status, what.trim()).into(),
         retry_after: answer.retry_after,
     }
 }
@@ -156,7 +157,8 @@ pub(super) fn without(failure: ExchangeFailure, assertion: &Assertion) -> Exchan
     let clean = |text: String| text.replace(assertion.expose(), "[removed]");
     match failure {
         ExchangeFailure::Unreachable { cause, retry_after } => {
-            ExchangeFailure::Unreachable { cause: clean(cause), retry_after }
+            let cause = Why { text: clean(cause.text), ..cause };
+            ExchangeFailure::Unreachable { cause, retry_after }
         }
         ExchangeFailure::SignInTooOld { max_age, description } => {
             ExchangeFailure::SignInTooOld { max_age, description: clean(description) }

@@ -32,7 +32,7 @@ impl Airflow {
     pub(crate) async fn reach(&self, network: &Network, url: &str) -> Reach {
         let looked = tokio::time::timeout(EXCHANGE_TIMEOUT, self.half_a_grant(network, url)).await;
         match looked {
-            Err(_elapsed) => Reach::Away(late()),
+            Err(_elapsed) => Reach::Away(late().into()),
             Ok(Ok(())) => Reach::NoExchange("it gave a token for nothing".to_owned()),
             Ok(Err(failure)) => match failure {
                 ExchangeFailure::Unreachable { cause, .. } => Reach::Away(cause),

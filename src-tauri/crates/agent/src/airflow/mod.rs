@@ -54,7 +54,7 @@ impl AirflowServer for Airflow {
             match tokio::time::timeout(EXCHANGE_TIMEOUT, bought).await {
                 Ok(outcome) => outcome,
                 Err(_elapsed) => Err(ExchangeFailure::Unreachable {
-                    cause: format!("no answer within {} s", EXCHANGE_TIMEOUT.as_secs()),
+                    cause: format!("no answer within {} s", EXCHANGE_TIMEOUT.as_secs()).into(),
                     retry_after: None,
                 }),
             }

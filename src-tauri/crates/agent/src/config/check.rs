@@ -15,7 +15,9 @@ use super::raw::{
 use super::section::{At, Place, Problems, document};
 use super::shared_client::{self, Client};
 use super::words::nearest;
-use super::{Config, Deployment, DeploymentToken, Notifications, RolesFileKey, StoreChoice};
+use super::{
+    CaFileKey, Config, Deployment, DeploymentToken, Notifications, RolesFileKey, StoreChoice,
+};
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
 /// start from.
@@ -23,7 +25,13 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
     let mut problems = Problems::new(path.display().to_string(), text);
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let raw = document(text, &mut problems, RawConfig::read);
-    let mut check = Check { problems, folder, clients: Vec::new(), items: BTreeSet::new() };
+    let mut check = Check {
+        problems,
+        folder,
+        clients: Vec::new(),
+        ca_files: Vec::new(),
+        items: BTreeSet::new(),
+    };
     let config = raw.map(|raw| check.config(raw));
     let problems = check.problems.into_sorted();
     match config {
@@ -37,6 +45,7 @@ pub(super) struct Check<'t> {
     pub(super) problems: Problems<'t>,
     pub(super) folder: PathBuf,
     pub(super) clients: Vec<Client>,
+    pub(super) ca_files: Vec<CaFileKey>,
     /// The keychain items that deployments have claimed.
     items: BTreeSet<String>,
 }
@@ -81,6 +90,7 @@ impl Check<'_> {
             store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
             notifications: raw.notifications.map_or_else(Notifications::default, notifications),
             network,
+            ca_files: std::mem::take(&mut self.ca_files),
             connections,
             environments,
             profiles,

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use dagpass_core::profile::Network;
 use url::Url;
 
+use super::CaFileKey;
 use super::check::Check;
 use super::section::{At, Place};
 use super::words::is_name;
+use crate::proxy::{Address, Unusable};
 
 impl Check<'_> {
     pub(super) fn network(
@@ -18,16 +20,23 @@ impl Check<'_> {
         ca_file: Option<At<String>>,
     ) -> Network {
         if let Some(proxy) = &proxy
-            && !proxy_is_usable(&proxy.value)
+            && let Some(message) = unusable_proxy(&proxy.value)
         {
-            let hint = "write it as http://host:port";
-            self.problems.add_hint(&proxy.place, "is not the URL of an HTTP proxy", hint);
+            self.problems.add_hint(&proxy.place, message, "write it as http://host:port");
         }
         Network {
-            ca_file: self.filled(ca_file).map(|path| self.path(&path)),
+            ca_file: self.ca_file(ca_file),
             proxy: proxy.map(|proxy| proxy.value),
             no_proxy: no_proxy.map(|hosts| hosts.value),
         }
+    }
+
+    fn ca_file(&mut self, at: Option<At<String>>) -> Option<PathBuf> {
+        let place = at.as_ref()?.place.clone();
+        let path = self.filled(at).map(|typed| self.path(&typed))?;
+        let (line, column) = self.problems.line_and_column(&place);
+        self.ca_files.push(CaFileKey { path: path.clone(), key: place.key, line, column });
+        Some(path)
     }
 
     /// Reports a key that is absent or empty.
@@ -140,8 +149,13 @@ const OWN_KEY: [(&str, &str); 5] = [
     ("max_age", "max-age"),
 ];
 
-fn proxy_is_usable(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+/// Never repeats the value, which may hold a password.
+fn unusable_proxy(text: &str) -> Option<String> {
+    match Address::parse(text) {
+        Ok(_) if text.contains("://") => None,
+        Ok(_) | Err(Unusable::NoAddress) => Some("is not the URL of an HTTP proxy".to_owned()),
+        Err(unusable @ Unusable::Scheme(_)) => Some(format!("names {unusable}")),
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -16,7 +16,7 @@ use super::{Config, parse};
 pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
     match fs::read_to_string(path) {
         Ok(text) => match parse(&text, path) {
-            Ok(config) => config.roles_file_problems(path),
+            Ok(config) => config.problems_of_files(path),
             Err(problems) => problems,
         },
         Err(error) => vec![unreadable(path, &error)],

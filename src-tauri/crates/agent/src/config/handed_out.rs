@@ -10,6 +10,7 @@ use url::Url;
 
 use super::parse;
 use super::section::{Place, Problems, join};
+use crate::proxy::has_password;
 
 /// Tables that say where this machine keeps its secrets and listens.
 const OWN: [&str; 2] = ["store", "endpoint"];
@@ -88,7 +89,9 @@ fn is_secret(key: &str, value: &str) -> bool {
     let token = value.starts_with("Bearer ")
         || (value.starts_with("eyJ") && value.matches('.').count() >= 2)
         || value.contains("PRIVATE KEY-----");
-    named || token || Url::parse(value).is_ok_and(|url| url.password().is_some())
+    let login = (key == "proxy" && has_password(value))
+        || Url::parse(value).is_ok_and(|url| url.password().is_some());
+    named || token || login
 }
 
 #[cfg(test)]
@@ -116,6 +119,8 @@ mod tests {
             (&*format!("{connection}extra = {{ h = \"Bearer x\" }}\n"), "connection.a.extra.h"),
             (&*format!("{connection}schema = \"eyJh.eyJi.c\"\n"), "connection.a.schema"),
             ("proxy = \"http://me:s3cret@proxy.example\"\n", "profile.prod.proxy"),
+            ("proxy = \"http://me:s3c#ret@proxy.example\"\n", "profile.prod.proxy"),
+            ("proxy = \"http://me@proxy.example\"\n", ""),
             ("[store]\nkind = \"passphrase-file\"\n", "store"),
             ("[endpoint]\nport = 0\n", "endpoint"),
             ("unheard-of = 1\n", "profile.prod.unheard-of"),

@@ -4,6 +4,7 @@
 //! `raw` is what was typed, `check` turns it into this or into a list of all that is wrong with it,
 //! `file` keeps the last good one.
 
+mod ca_file;
 mod check;
 mod check_connection;
 mod check_profile;
@@ -32,6 +33,7 @@ use dagpass_core::policy::Resource;
 use dagpass_core::profile::{Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 
+pub use ca_file::CaFileKey;
 pub use check::parse;
 pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
@@ -55,6 +57,8 @@ pub struct Config {
     pub network: Network,
     /// What may be meant as it stands, and may not.
     pub warnings: Vec<ConfigProblem>,
+    /// Where `ca-file` stands, for a check.
+    ca_files: Vec<CaFileKey>,
     connections: BTreeMap<String, Vec<Connection>>,
     environments: BTreeSet<String>,
 }

@@ -42,11 +42,12 @@ fn key(field: &str) -> String {
 pub(super) struct RawConfig {
     /// The profile that is meant where none is named.
     pub(super) default_profile: Option<At<String>>,
-    /// Proxy for every profile that names none: http://host:port
+    /// Proxy for every profile that names none: http://host:port. Where the config names none at all, the
+    /// first that the agent's environment has of HTTPS_PROXY, https_proxy, ALL_PROXY and all_proxy.
     pub(super) proxy: Option<At<String>>,
     /// Hosts that are reached without the proxy, separated by commas.
     pub(super) no_proxy: Option<At<String>>,
-    /// PEM file of further certificate authorities, relative to the config file.
+    /// PEM file of further certificate authorities, or one in DER, relative to the config file.
     pub(super) ca_file: Option<At<String>>,
     pub(super) endpoint: Option<At<RawEndpoint>>,
     pub(super) store: Option<At<RawStore>>,

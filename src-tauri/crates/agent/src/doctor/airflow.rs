@@ -2,6 +2,7 @@
 //! does the server map the same.
 
 use dagpass_client::wire::{ConfigProblem, Finding};
+use dagpass_core::error::Why;
 
 use super::issuer::all;
 use super::{Scene, config_finding, count, hint, ok, problem, skipped, warning};
@@ -21,7 +22,7 @@ pub enum Reach {
     Exchange,
     /// It answers, and does not.
     NoExchange(String),
-    Away(String),
+    Away(Why),
 }
 
 #[derive(Debug)]
@@ -67,9 +68,11 @@ fn reach(deployment: &Deployment, reach: &Reach) -> Finding {
     match (reach, deployment.token) {
         (Reach::Away(cause), _) => hint(
             problem(CHECK, None, format!("`{name}`: {url} cannot be reached: {cause}")),
-            format!(
-                "check network and VPN, then `airflow.{name}.url` and `ca-file` of its profile"
-            ),
+            cause.remedy.clone().unwrap_or_else(|| {
+                format!(
+                    "check network and VPN, then `airflow.{name}.url` and `ca-file` of its profile"
+                )
+            }),
         ),
         (Reach::Exchange, DeploymentToken::Exchange) => {
             ok(CHECK, None, format!("`{name}`: {url} takes Ping's token in exchange for its own"))

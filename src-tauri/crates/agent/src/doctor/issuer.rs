@@ -99,7 +99,9 @@ fn failed(profile: &Profile, failure: &TokenFailure) -> Finding {
     let (detail, fix) = match failure {
         TokenFailure::Unreachable { cause, .. } => (
             format!("{issuer} cannot be reached: {cause}"),
-            format!("check network and VPN, then `proxy` and `ca-file` of profile `{name}`"),
+            cause.remedy.clone().unwrap_or_else(|| {
+                format!("check network and VPN, then `proxy` and `ca-file` of profile `{name}`")
+            }),
         ),
         TokenFailure::Misconfigured { error, description } => (
             format!("{issuer}: {error}: {description}"),
@@ -120,7 +122,7 @@ fn failed(profile: &Profile, failure: &TokenFailure) -> Finding {
 
 fn late() -> TokenFailure {
     let cause = format!("no answer within {} s", DEADLINE.as_secs());
-    TokenFailure::Unreachable { cause, sent: true, retry_after: None }
+    TokenFailure::Unreachable { cause: cause.into(), sent: true, retry_after: None }
 }
 
 /// Drives all at once and gives their answers in order.

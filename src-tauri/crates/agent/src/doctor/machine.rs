@@ -7,14 +7,12 @@ use std::time::Duration;
 use dagpass_client::wire::Finding;
 use dagpass_core::ports::StoreFailure;
 use dagpass_core::profile::Flow;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Scene, count, hint, ok, problem, skipped, warning};
 use crate::config::{Config, StoreChoice};
+use crate::ping::ca_file;
 
 /// How long may the keychain take? It has a deadline of its own within.
 const KEYCHAIN_DEADLINE: Duration = Duration::from_secs(20);
@@ -26,31 +24,17 @@ pub(super) fn ca_files(config: &Config) -> Vec<Finding> {
     for profile in config.profiles.values() {
         let Some(path) = &profile.network.ca_file else { continue };
         let name = Some(profile.name.as_str());
-        findings.push(match certificates(path) {
-            Ok(number) => {
-                ok("ca", name, format!("{}: {}", path.display(), count(number, "certificate")))
+        findings.push(match ca_file::read(path) {
+            Ok(roots) => {
+                ok("ca", name, format!("{}: {}", path.display(), count(roots.len(), "certificate")))
             }
-            Err(cause) => hint(
-                problem("ca", name, format!("{}: {cause}", path.display())),
-                "`ca-file` must name a PEM file with the certificates of your company's authority",
+            Err(why) => hint(
+                problem("ca", name, format!("{} {}", path.display(), why.text)),
+                why.remedy.unwrap_or_else(|| "mend the file, or name another".to_owned()),
             ),
         });
     }
     findings
-}
-
-/// How many there are, each of them readable.
-fn certificates(path: &Path) -> Result<usize, String> {
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| format!("is no PEM: {error}"))?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
-    if roots.is_empty() {
-        return Err("holds no certificate in PEM form".to_owned());
-    }
-    Ok(roots.len())
 }
 
 pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {

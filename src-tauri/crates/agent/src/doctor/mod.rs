@@ -15,9 +15,9 @@ use dagpass_client::wire::{ConfigProblem, Container, Finding};
 use dagpass_core::ports::{AuthorizationServer, Callbacks, Pending, RefreshTokenStore};
 
 use crate::config::{Config, Deployment};
+use crate::proxy::Proxies;
 
 pub use airflow::{Looked, Reach, Roles, Server};
-pub use proxies::Proxies;
 
 /// What is examined.
 #[expect(missing_debug_implementations, reason = "ports are trait objects without Debug")]

@@ -2,39 +2,21 @@
 //! inherit a shell, so what works in `curl` may not work here.
 
 use dagpass_client::wire::Finding;
-use url::Url;
 
-use super::{Scene, hint, ok, warning};
-
-/// The proxy variables of one environment, names in lower case. Passwords are dropped at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proxies {
-    values: [Option<String>; 4],
-}
-
-impl Proxies {
-    pub const NAMES: [&str; 4] = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"];
-
-    /// Takes a look-up, so that tests need no environment. Lower case wins, as in curl.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let value = |name: &str| {
-            let typed = lookup(name).or_else(|| lookup(&name.to_ascii_uppercase()));
-            typed.filter(|value| !value.is_empty()).map(|value| without_password(&value))
-        };
-        Self { values: Self::NAMES.map(value) }
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
-        Self::NAMES.into_iter().zip(self.values.iter().map(Option::as_deref))
-    }
-}
+use super::{Scene, hint, ok, problem, warning};
+use crate::proxy::{Address, Named, Proxies, Source, masked};
 
 pub(super) fn compare(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for profile in scene.config.profiles.values() {
         if let Some(proxy) = &profile.network.proxy {
-            let detail = format!("{} from the config", without_password(proxy));
-            findings.push(ok("proxy", Some(profile.name.as_str()), detail));
+            let named = Named { by: Source::Config, address: Address::parse(proxy) };
+            findings.push(match &named.address {
+                Ok(address) => {
+                    ok("proxy", Some(profile.name.as_str()), format!("{address} from the config"))
+                }
+                Err(_) => unusable(Some(profile.name.as_str()), &named),
+            });
         }
     }
     // What the config names is in force whatever the environments say.
@@ -42,46 +24,68 @@ pub(super) fn compare(scene: &Scene<'_>) -> Vec<Finding> {
     if !findings.is_empty() && findings.len() == profiles.len() {
         return findings;
     }
-    let Some(shell) = scene.shell_proxies else {
-        findings.push(ok("proxy", None, describe(scene.own_proxies)));
+    let own = scene.own_proxies;
+    if let Some(named) = own.chosen().filter(|named| named.address.is_err()) {
+        findings.push(unusable(None, &named));
         return findings;
-    };
-    let differing: Vec<String> = scene
-        .own_proxies
-        .pairs()
-        .zip(shell.pairs())
-        .filter(|((_, own), (_, theirs))| own != theirs)
-        .map(|((name, own), (_, theirs))| {
-            let (own, theirs) = (own.unwrap_or("unset"), theirs.unwrap_or("unset"));
-            format!("{} is {theirs} in this shell, {own} in the agent", name.to_ascii_uppercase())
-        })
-        .collect();
-    findings.push(if differing.is_empty() {
-        ok("proxy", None, describe(scene.own_proxies))
-    } else {
-        hint(
-            warning("proxy", None, differing.join("; ")),
+    }
+    findings.push(match scene.shell_proxies {
+        Some(shell) if differ(own, shell) => hint(
+            warning(
+                "proxy",
+                None,
+                format!("the agent uses {}; this shell would use {}", used(own), used(shell)),
+            ),
             "set `proxy` and `no-proxy` in the config: the agent does not inherit a shell",
-        )
+        ),
+        Some(_) | None => ok("proxy", None, format!("{}{}", used(own), beside(own))),
     });
     findings
 }
 
-fn describe(proxies: &Proxies) -> String {
-    let set = proxies.pairs().filter_map(|(name, value)| Some((name, value?)));
-    let set: Vec<String> =
-        set.map(|(name, value)| format!("{}={value}", name.to_ascii_uppercase())).collect();
-    if set.is_empty() { "none in the agent's environment".to_owned() } else { set.join(", ") }
+fn unusable(profile: Option<&str>, named: &Named) -> Finding {
+    let cause = named.address.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    let (by, fix) = match named.by {
+        Source::Config => ("`proxy`".to_owned(), "write it as http://host:port"),
+        Source::Variable(name) => (
+            name.to_owned(),
+            "set `proxy` in the config, or have the variable name an http proxy and run `dagpass agent restart`",
+        ),
+    };
+    hint(problem("proxy", profile, format!("{by} names {cause}")), fix)
 }
 
-fn without_password(proxy: &str) -> String {
-    let Ok(mut url) = Url::parse(proxy) else {
-        // `user:password@host:port` is no URL, yet curl takes it.
-        return proxy.rsplit_once('@').map_or(proxy, |(_, host)| host).to_owned();
+fn differ(own: &Proxies, shell: &Proxies) -> bool {
+    let effect = |proxies: &Proxies| {
+        let address = proxies.chosen().map(|named| named.address);
+        let except = proxies.except().filter(|_| address.is_some());
+        (address, except.map(|(_, hosts)| hosts.to_owned()))
     };
-    if url.password().is_none() && url.username().is_empty() {
-        return proxy.rsplit_once('@').map_or(proxy, |(_, host)| host).to_owned();
+    effect(own) != effect(shell)
+}
+
+/// What goes into force, by the variable that says it.
+fn used(proxies: &Proxies) -> String {
+    let Some(named) = proxies.chosen() else { return "no proxy".to_owned() };
+    let address = match &named.address {
+        Ok(address) => address.to_string(),
+        Err(unusable) => unusable.to_string(),
+    };
+    let except = proxies.except();
+    let except = except.map(|(name, hosts)| format!(", {name}={}", masked(hosts)));
+    format!("{}={address}{}", named.by, except.unwrap_or_default())
+}
+
+/// What is set as well, and is not used.
+fn beside(proxies: &Proxies) -> String {
+    let idle = proxies.without_effect();
+    if idle.is_empty() {
+        return String::new();
     }
-    let cleared = url.set_password(None).is_ok() && url.set_username("").is_ok();
-    if cleared { url.to_string() } else { "(set)".to_owned() }
+    let why = if proxies.is_cgi() {
+        "REQUEST_METHOD is set, as by a CGI server, which can set them too"
+    } else {
+        "HTTPS_PROXY goes first, then https_proxy, ALL_PROXY, all_proxy; HTTP_PROXY is for plain http, which is never sent"
+    };
+    format!(" ({} without effect: {why})", idle.join(", "))
 }

@@ -1,5 +1,7 @@
 //! One scene, one thing wrong with it at a time: the finding and the fix.
 
+mod proxies;
+
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,9 +16,10 @@ use dagpass_core::profile::{Profile, Redirect};
 use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
 use dagpass_core::token::{CodeVerifier, RefreshToken, TokenSet};
 
-use super::{Deployments, Looked, Proxies, Scene, examine};
+use super::{Deployments, Looked, Scene, examine};
 use crate::callback::LoopbackCallbacks;
 use crate::config::{Deployment, parse};
+use crate::proxy::Proxies;
 
 const PROD: &str = "[profile.prod]\nissuer = \"https://auth.example/as\"\nclient-id = \"c\"\nredirect-ports = [0]\n";
 
@@ -150,13 +153,7 @@ impl World {
 }
 
 fn unreachable(cause: &str) -> TokenFailure {
-    TokenFailure::Unreachable { cause: cause.to_owned(), sent: false, retry_after: None }
-}
-
-fn proxies(pairs: &'static [(&str, &str)]) -> Proxies {
-    Proxies::read(|name| {
-        pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-    })
+    TokenFailure::Unreachable { cause: cause.into(), sent: false, retry_after: None }
 }
 
 struct NoAirflow;
@@ -332,47 +329,18 @@ async fn a_socket_or_port_that_is_gone_is_told() {
 }
 
 #[tokio::test]
-async fn a_proxy_of_the_shell_alone_is_told_without_its_password() {
-    let shell = proxies(&[
-        ("HTTPS_PROXY", "http://ada:canary-pw@proxy.example:3128"),
-        ("no_proxy", ".example"),
-    ]);
-    assert!(!format!("{shell:?}").contains("canary-pw"));
-    let world = World { shell: Some(shell.clone()), ..World::good() };
-    assert_eq!(
-        world.wrong().await,
-        [
-            "proxy warning: HTTPS_PROXY is http://proxy.example:3128/ in this shell, unset in the agent; NO_PROXY is .example in this shell, unset in the agent [set `proxy` and `no-proxy` in the config: the agent does not inherit a shell]"
-        ]
-    );
-    let same = World { own: shell.clone(), shell: Some(shell), ..World::good() };
-    assert_eq!(same.wrong().await, Vec::<String>::new());
-    let own = proxies(&[("HTTPS_PROXY", "http://ada:canary-pw@proxy.example:3128")]);
-    let untold = World { own, shell: None, ..World::good() };
-    let findings = untold.examined().await;
-    let found = findings.iter().find(|finding| finding.check == "proxy").expect("a finding");
-    assert_eq!(found.detail, "HTTPS_PROXY=http://proxy.example:3128/");
-    let named = World {
-        text: format!("{PROD}proxy = \"http://ada:canary-pw@p.example:1\"\n"),
-        shell: None,
-        ..World::good()
-    };
-    assert_eq!(named.wrong().await, Vec::<String>::new());
-    assert!(!format!("{:?}", named.examined().await).contains("canary-pw"));
-}
-
-#[tokio::test]
 async fn a_ca_file_must_hold_certificates() {
     let folder = tempfile::tempdir().expect("a folder");
     let good =
         rcgen::generate_simple_self_signed(vec!["ca.example".into()]).expect("made").cert.pem();
     let broken = good.replace("MII", "AAA");
     let cases = [
-        ("good.pem", good.as_str(), ""),
-        ("empty.pem", "", "holds no certificate in PEM form"),
-        ("text.pem", "hello", "holds no certificate in PEM form"),
-        ("half.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n", "is no PEM: "),
-        ("broken.pem", broken.as_str(), "invalid peer certificate: "),
+        ("good.pem", good.clone(), ""),
+        ("marked.pem", format!("\u{feff}{}", good.replace('\n', "\r\n")), ""),
+        ("empty.pem", String::new(), "is empty"),
+        ("text.pem", "hello".to_owned(), "holds no certificate in PEM form"),
+        ("half.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n".to_owned(), "is no whole PEM: "),
+        ("broken.pem", broken, "certificate 1 cannot be used: "),
     ];
     for (name, text, cause) in cases {
         let path = folder.path().join(name);
@@ -384,10 +352,12 @@ async fn a_ca_file_must_hold_certificates() {
             assert_eq!(found.detail, format!("{}: 1 certificate", path.display()));
         } else {
             assert_eq!(found.verdict, "problem", "{name}");
-            assert!(found.detail.starts_with(&format!("{}: {cause}", path.display())), "{found:?}");
+            assert!(found.detail.starts_with(&format!("{} {cause}", path.display())), "{found:?}");
         }
     }
     let missing =
         World { text: format!("{PROD}ca-file = \"/nonexistent/ca.pem\"\n"), ..World::good() };
-    assert!(missing.wrong().await[0].starts_with("ca problem: /nonexistent/ca.pem: "));
+    assert!(
+        missing.wrong().await[0].starts_with("ca problem: /nonexistent/ca.pem cannot be read: ")
+    );
 }

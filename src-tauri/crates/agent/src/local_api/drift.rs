@@ -88,7 +88,7 @@ impl Deployments for Look<'_> {
         Box::pin(async move {
             let reach = match self.api.config.current().profile(Some(deployment.profile.as_str())) {
                 Ok(profile) => self.api.airflow.reach(&profile.network, &deployment.url).await,
-                Err(refusal) => Reach::Away(refusal.to_string()),
+                Err(refusal) => Reach::Away(refusal.to_string().into()),
             };
             let roles = match &deployment.roles_file {
                 None => None,
@@ -108,7 +108,7 @@ impl Deployments for Look<'_> {
 impl Look<'_> {
     async fn server(&self, deployment: &Deployment, file: &RolesFile, reach: &Reach) -> Server {
         if let Reach::Away(cause) = reach {
-            return Server::CannotTell(cause.clone());
+            return Server::CannotTell(cause.text.clone());
         }
         let session = self.api.broker.session(&deployment.session());
         let signed_in = session.is_ok_and(|view| matches!(view.state, SessionState::Active(_)));

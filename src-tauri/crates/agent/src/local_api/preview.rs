@@ -22,10 +22,11 @@ async fn fetch(api: &Api, url: &str, ca_file: Option<String>) -> Result<String, 
     let mut network = api.config.current().network.clone();
     network.ca_file = ca_file.map(Into::into).or(network.ca_file);
     api.ping.text(&network, url).await.map_err(|failure| {
-        let (code, hint) = match failure {
-            TokenFailure::Unreachable { .. } => {
-                (ErrorCode::TemporarilyUnavailable, "check the address, the network or the VPN")
-            }
+        let (code, hint) = match &failure {
+            TokenFailure::Unreachable { cause, .. } => (
+                ErrorCode::TemporarilyUnavailable,
+                cause.remedy.as_deref().unwrap_or("check the address, the network or the VPN"),
+            ),
             _ => (ErrorCode::ServerError, "give the https address of the file itself"),
         };
         Refusal::new(code, format!("there is no config at {url}"))

@@ -19,7 +19,8 @@ use super::{
     Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, relay,
     roles, run_events, runs, sign_in, status, tokens, try_it,
 };
-use crate::doctor::{self, Proxies};
+use crate::doctor;
+use crate::proxy::Proxies;
 
 /// One way in, and what it is called where it is judged.
 struct Row {
@@ -191,7 +192,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         None
     };
     let (config, problems) = (api.config.current(), api.config.problems());
-    let own = Proxies::read(|name| std::env::var(name).ok());
+    let own = Proxies::of_this_process();
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,

@@ -13,8 +13,9 @@ use dagpass_client::wire::{
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::Revocation;
+use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::{Flow, Issuer, Profile};
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, Step, Verdict};
 
 use super::reply::{self, Reply};
@@ -42,7 +43,7 @@ impl SignIns {
 pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignInAsk = asked.parse()?;
     let (key, profile) = whose(api, &ask)?;
-    let mut options = options(&ask)?;
+    let mut options = options(&ask, &asked.principal)?;
     // An Airflow deployment asked for a new proof of identity: another one of the old kind is none.
     options.fresh |= api.broker.wants_new_proof(&key)?;
     let (paste, pasted) = mpsc::channel(1);
@@ -72,7 +73,7 @@ fn whose(api: &Api, ask: &SignInAsk) -> Result<(SessionKey, Arc<Profile>), Refus
     Ok((SessionKey { profile: profile.name.clone(), connection: None }, profile.clone()))
 }
 
-fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
+fn options(ask: &SignInAsk, principal: &Principal) -> Result<SignInOptions, Refusal> {
     let flow = match ask.flow.as_deref() {
         None => None,
         Some("auto") => Some(Flow::Auto),
@@ -85,6 +86,8 @@ fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
     };
     let variables =
         ask.desktop.iter().filter(|(name, _)| DESKTOP_VARIABLES.contains(&name.as_str()));
+    // `BROWSER` is a program to run: the owner's to name, at this machine's own door.
+    let variables = variables.filter(|_| is_at_own_door(principal));
     Ok(SignInOptions {
         flow,
         no_open: ask.no_open,
@@ -95,6 +98,11 @@ fn options(ask: &SignInAsk) -> Result<SignInOptions, Refusal> {
         fresh: ask.fresh,
         accept_subject: ask.accept_subject.clone(),
     })
+}
+
+fn is_at_own_door(principal: &Principal) -> bool {
+    let local = matches!(principal.caller.transport, Transport::Socket | Transport::Pipe);
+    local && principal.kind == Kind::Owner && principal.caller.capability.is_none()
 }
 
 /// One issuer's place among the sign-ins under way; freed when the sign-in ends, however it ends.
@@ -313,5 +321,31 @@ fn word(revocation: Option<Revocation>) -> &'static str {
     match revocation {
         None => NOT_SIGNED_IN,
         Some(revocation) => revocation.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_at_this_machine_s_own_door_names_a_program_to_run() {
+        let desktop = [("BROWSER".to_owned(), "/srv/browser.sh".to_owned())].into();
+        let ask = SignInAsk { desktop, ..SignInAsk::default() };
+        let of = |transport| Caller { transport, ..Caller::default() };
+        let held = |id: &str| Caller { capability: Some(id.to_owned()), ..Caller::default() };
+        for (caller, named) in [
+            (of(Transport::Socket), true),
+            (of(Transport::Pipe), true),
+            (of(Transport::Tcp), false),
+            (of(Transport::Agent), false),
+            (held("run-1"), false),
+            (held("container-etl-0a1b2c3d"), false),
+            (held("endpoint"), false),
+            (Caller { remote: true, ..Caller::default() }, false),
+        ] {
+            let options = options(&ask, &caller).expect("no flow is named");
+            assert_eq!(!options.desktop.variables.is_empty(), named, "{caller:?}");
+        }
     }
 }

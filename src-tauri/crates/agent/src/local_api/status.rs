@@ -154,9 +154,9 @@ fn state(state: &SessionState) -> (&'static str, Option<String>) {
         SessionState::Ended { why, .. } => ("login_required", Some(why.sentence())),
         SessionState::Active(active) => match (&active.trouble, active.safety) {
             (Some(trouble), _) if trouble.kind == TroubleKind::Offline => {
-                ("offline", Some(trouble.cause.clone()))
+                ("offline", Some(trouble.cause.text.clone()))
             }
-            (Some(trouble), _) => ("misconfigured", Some(trouble.cause.clone())),
+            (Some(trouble), _) => ("misconfigured", Some(trouble.cause.text.clone())),
             (None, Safety::Kept) => ("signed_in", None),
             (None, Safety::Fallback) => (
                 "degraded",

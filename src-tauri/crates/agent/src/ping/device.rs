@@ -13,8 +13,9 @@ use url::Url;
 use super::answer::{Answer, Asked, required, text};
 use super::authorize::s256;
 use super::failure::{misconfigured, plain};
-use super::http::{Http, is_loopback};
+use super::http::Http;
 use super::token_endpoint::{form, is_ours, seconds};
+use crate::proxy::is_loopback;
 
 /// RFC 8628 §3.2, where the server names none.
 const INTERVAL: u64 = 5;

@@ -14,7 +14,8 @@ use url::Url;
 
 use super::answer::{Asked, text};
 use super::failure::misconfigured;
-use super::http::{Http, is_loopback};
+use super::http::Http;
+use crate::proxy::is_loopback;
 
 /// For how long is a document believed before it is read again?
 pub(super) const FRESH: Duration = Duration::from_secs(3_600);

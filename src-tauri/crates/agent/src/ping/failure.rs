@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dagpass_core::error::Why;
 use dagpass_core::ports::TokenFailure;
 
 /// How much of a server's own words do we repeat? Enough for a sentence and a correlation id.
@@ -12,7 +13,7 @@ pub(super) fn misconfigured(error: &str, description: impl Into<String>) -> Toke
 }
 
 /// An answer came, or may have come, that says nothing about the grant.
-pub(super) fn no_answer(cause: impl Into<String>, retry_after: Option<Duration>) -> TokenFailure {
+pub(super) fn no_answer(cause: impl Into<Why>, retry_after: Option<Duration>) -> TokenFailure {
     TokenFailure::Unreachable { cause: cause.into(), sent: true, retry_after }
 }
 
@@ -46,7 +47,8 @@ pub(super) fn without(failure: TokenFailure, secrets: &[String]) -> TokenFailure
     };
     match failure {
         TokenFailure::Unreachable { cause, sent, retry_after } => {
-            TokenFailure::Unreachable { cause: clean(cause), sent, retry_after }
+            let cause = Why { text: clean(cause.text), ..cause };
+            TokenFailure::Unreachable { cause, sent, retry_after }
         }
         TokenFailure::Rejected { error, description } => {
             TokenFailure::Rejected { error: clean(error), description: clean(description) }

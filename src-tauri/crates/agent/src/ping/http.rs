@@ -5,18 +5,20 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use dagpass_core::error::Why;
 use dagpass_core::ports::{Clock, TokenFailure};
 use dagpass_core::profile::Network;
 use reqwest::header::{
     ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use reqwest::{Certificate, Client, NoProxy, Proxy, Response};
-use url::{Host, Url};
+use reqwest::{Client, Proxy, Response};
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::answer::{Answer, retry_after};
 use super::failure::{misconfigured, no_answer, without};
-use super::http_date;
+use super::{http_date, tls};
+use crate::proxy::{Proxies, Way, way};
 
 /// How long may DNS, TCP and TLS take together?
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,6 +37,8 @@ const SECRET_FIELDS: [&str; 6] =
 
 pub(crate) struct Http {
     clock: Arc<dyn Clock>,
+    /// Of the agent's own start.
+    proxies: Proxies,
     clients: Mutex<Vec<Kept>>,
 }
 
@@ -42,13 +46,13 @@ struct Kept {
     network: Network,
     /// Of the CA file: a corrected file is read without a restart.
     changed: Option<SystemTime>,
-    direct: bool,
+    way: Way,
     client: Client,
 }
 
 impl Http {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, clients: Mutex::default() }
+        Self { clock, proxies: Proxies::of_this_process(), clients: Mutex::default() }
     }
 
     pub(crate) async fn fetch(
@@ -57,12 +61,14 @@ impl Http {
         url: &Url,
         bearer: Option<&str>,
     ) -> Result<Answer, TokenFailure> {
-        let mut request = self.client(network, url)?.get(url.clone());
+        let mut request = self.client(network, url)?.0.get(url.clone());
         request = request.header(ACCEPT, "application/json");
         if let Some(token) = bearer {
             request = request.bearer_auth(token);
         }
-        let request = request.build().map_err(|error| broken(url, error))?;
+        let request = request
+            .build()
+            .map_err(|error| misconfigured("invalid_request", chain(&error.without_url())))?;
         let answer = self.send(network, request).await;
         answer.map_err(|failure| without(failure, &[bearer.unwrap_or_default().to_owned()]))
     }
@@ -83,12 +89,17 @@ impl Http {
         request: reqwest::Request,
     ) -> Result<Answer, TokenFailure> {
         let url = request.url().clone();
-        let client = self.client(network, &url)?;
-        let response = client.execute(request).await.map_err(|error| broken(&url, error))?;
-        self.receive(&url, response).await
+        let (client, way) = self.client(network, &url)?;
+        let here = Here { url: &url, network, way: &way };
+        let response = client.execute(request).await.map_err(|error| here.broken(error))?;
+        self.receive(&here, response).await
     }
 
-    async fn receive(&self, url: &Url, mut response: Response) -> Result<Answer, TokenFailure> {
+    async fn receive(
+        &self,
+        here: &Here<'_>,
+        mut response: Response,
+    ) -> Result<Answer, TokenFailure> {
         let received_at = self.clock.now();
         let header = |name: HeaderName| text(response.headers(), &name);
         let server_time = http_date::parse(header(DATE));
@@ -98,15 +109,15 @@ impl Http {
         let content_type = header(CONTENT_TYPE).to_owned();
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| broken(url, error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| here.broken(error))? {
             if body.len() + chunk.len() > LARGEST_BODY {
-                let cause = format!("{} sent more than {LARGEST_BODY} bytes", place(url));
+                let cause = format!("{} sent more than {LARGEST_BODY} bytes", place(here.url));
                 return Err(no_answer(cause, None));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer {
-            from: place(url),
+            from: place(here.url),
             status,
             content_type,
             body,
@@ -118,22 +129,28 @@ impl Http {
         })
     }
 
-    fn client(&self, network: &Network, url: &Url) -> Result<Client, TokenFailure> {
-        let direct = is_loopback(url) || bypasses(network.no_proxy.as_deref(), url);
+    fn client(&self, network: &Network, url: &Url) -> Result<(Client, Way), TokenFailure> {
+        let way = way(network, &self.proxies, url).map_err(|(by, unusable)| {
+            let cause = Why::from(format!("{by} names {unusable}"));
+            unsent(cause.mended_by(format!(
+                "have {by} name an http or https proxy, or set `proxy` in the config; the agent reads its variables when it starts: `dagpass agent restart`"
+            )))
+        })?;
         let changed = match &network.ca_file {
             Some(path) => std::fs::metadata(path).and_then(|file| file.modified()).ok(),
             None => None,
         };
         let mut clients = self.kept();
-        let fits = |kept: &&Kept| kept.direct == direct && kept.network == *network;
+        let fits = |kept: &&Kept| kept.way == way && kept.network == *network;
         if let Some(kept) = clients.iter().find(fits).filter(|kept| kept.changed == changed) {
-            return Ok(kept.client.clone());
+            return Ok((kept.client.clone(), way));
         }
-        let client = build(network, direct)?;
+        let client = build(network, &way)?;
         clients.retain(|kept| !fits(&kept));
-        let kept = Kept { network: network.clone(), changed, direct, client: client.clone() };
+        let kept =
+            Kept { network: network.clone(), changed, way: way.clone(), client: client.clone() };
         clients.push(kept);
-        Ok(client)
+        Ok((client, way))
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
@@ -141,47 +158,35 @@ impl Http {
     }
 }
 
-fn build(network: &Network, direct: bool) -> Result<Client, TokenFailure> {
+fn build(network: &Network, way: &Way) -> Result<Client, TokenFailure> {
     super::install_crypto();
-    let mut builder = Client::builder()
+    let builder = Client::builder()
         .user_agent(concat!("dagpass/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         // A kept connection that the server has closed looks like an answer that was lost, and a
         // rotated refresh token with it: each request opens its own.
         .pool_max_idle_per_host(0)
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TOTAL_TIMEOUT);
-    if let Some(path) = &network.ca_file {
-        let shown = path.display();
-        let pem = std::fs::read(path).map_err(|error| {
-            misconfigured("config_invalid", format!("`ca-file` {shown} cannot be read: {error}"))
-        })?;
-        let roots = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-        if roots.is_empty() {
-            let what = format!("`ca-file` {shown} holds no PEM certificate");
-            return Err(misconfigured("config_invalid", what));
+        .timeout(TOTAL_TIMEOUT)
+        .tls_backend_preconfigured(tls::config(network.ca_file.as_deref()).map_err(unsent)?);
+    let builder = match way {
+        Way::Direct => builder.no_proxy(),
+        Way::Through(by, address) => {
+            let proxy = Proxy::all(address.expose().clone()).map_err(|_unusable| {
+                unsent(format!("{by}: {address} is not taken as a proxy").into())
+            })?;
+            builder.proxy(proxy)
         }
-        builder = builder.tls_certs_merge(roots);
-    }
-    if direct {
-        builder = builder.no_proxy();
-    } else if let Some(proxy) = &network.proxy {
-        let proxy = Proxy::all(proxy).map_err(|_unusable| {
-            misconfigured("config_invalid", "`proxy` is not the URL of a proxy")
-        })?;
-        let except = network.no_proxy.as_deref().and_then(NoProxy::from_string);
-        builder = builder.proxy(proxy.no_proxy(except));
-    }
-    builder.build().map_err(|error| {
-        let cause = chain(&error);
-        // A bare Debian or container has none.
-        let needed = if cause.contains("No CA certificates") {
-            "install `ca-certificates`, or name a `ca-file` in the profile: "
-        } else {
-            ""
-        };
-        misconfigured("config_invalid", format!("{needed}no TLS client can be made: {cause}"))
-    })
+        Way::System => builder,
+    };
+    builder
+        .build()
+        .map_err(|error| unsent(format!("no HTTP client can be made: {}", chain(&error)).into()))
+}
+
+/// Nothing left this machine.
+fn unsent(cause: Why) -> TokenFailure {
+    TokenFailure::Unreachable { cause, sent: false, retry_after: None }
 }
 
 /// What is sent as a form in `body`, of the fields that are secret.
@@ -192,42 +197,39 @@ pub(super) fn secrets_of(body: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// Plain http is for loopback alone.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            name.eq_ignore_ascii_case("localhost") || name.ends_with(".localhost")
-        }
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 /// Host and port, as a person knows the server.
 pub(super) fn place(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// `no-proxy` names: the host itself, or a domain it lies in.
-fn bypasses(no_proxy: Option<&str>, url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    no_proxy.unwrap_or_default().split(',').map(str::trim).any(|entry| {
-        let domain = entry.trim_start_matches("*.").trim_start_matches('.');
-        entry == "*"
-            || (!domain.is_empty()
-                && (host.eq_ignore_ascii_case(domain)
-                    || host
-                        .to_ascii_lowercase()
-                        .ends_with(&format!(".{}", domain.to_ascii_lowercase()))))
-    })
+/// One request's server and how it is reached, for what is said when it fails.
+struct Here<'a> {
+    url: &'a Url,
+    network: &'a Network,
+    way: &'a Way,
 }
 
-fn broken(url: &Url, error: reqwest::Error) -> TokenFailure {
-    let sent = !error.is_connect() && !error.is_builder();
-    let cause = format!("{}: {}", place(url), chain(&error.without_url()));
-    TokenFailure::Unreachable { cause, sent, retry_after: None }
+impl Here<'_> {
+    fn broken(&self, error: reqwest::Error) -> TokenFailure {
+        let sent = !error.is_connect() && !error.is_builder();
+        let error = error.without_url();
+        let why = tls::why(&error, self.url, self.network.ca_file.as_deref());
+        let why = why.unwrap_or_else(|| self.by_proxy(&error));
+        let cause = Why { text: format!("{}: {}", place(self.url), why.text), ..why };
+        TokenFailure::Unreachable { cause, sent, retry_after: None }
+    }
+
+    /// A connection that a proxy was to make names the proxy: it is the likelier culprit.
+    fn by_proxy(&self, error: &reqwest::Error) -> Why {
+        let text = chain(error);
+        let Way::Through(by, address) = self.way else { return text.into() };
+        if !error.is_connect() {
+            return text.into();
+        }
+        Why::from(format!("through the proxy {address} ({by}): {text}"))
+            .mended_by(format!("check the proxy that {by} names, the network and the VPN"))
+    }
 }
 
 /// An error with everything under it: "dns error" alone helps nobody.
@@ -252,39 +254,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_no_proxy_entry_is_a_host_or_a_domain() {
-        let table = [
-            (None, false),
-            (Some(""), false),
-            (Some("*"), true),
-            (Some("ping.corp.example"), true),
-            (Some("corp.example"), true),
-            (Some(".corp.example"), true),
-            (Some("*.CORP.example"), true),
-            (Some("a.test, corp.example"), true),
-            (Some("orp.example"), false),
-        ];
-        let url = Url::parse("https://ping.corp.example/as").unwrap();
-        for (entry, expected) in table {
-            assert_eq!(bypasses(entry, &url), expected, "{entry:?}");
-        }
-    }
-
-    #[test]
-    fn loopback_is_an_address_or_the_name() {
-        for (url, expected) in [
-            ("http://127.0.0.1:1/", true),
-            ("http://127.8.8.8/", true),
-            ("http://[::1]:2/", true),
-            ("http://localhost/", true),
-            ("http://localhost.example/", false),
-            ("http://10.0.0.1/", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
-        }
-    }
 
     #[test]
     fn the_secret_fields_of_a_form_are_known() {

@@ -3,6 +3,8 @@
 
 pub(crate) mod answer;
 mod authorize;
+pub(crate) mod ca_file;
+mod chain;
 mod crypto;
 mod device;
 mod discovery;
@@ -15,7 +17,9 @@ pub(crate) mod id_token;
 mod identity;
 mod jwks;
 pub(crate) mod lifetime;
+mod refused;
 mod revoke;
+mod tls;
 pub(crate) mod token_endpoint;
 
 use std::sync::Arc;

@@ -36,6 +36,8 @@ pub struct RolesFault {
 
 impl RolesFile {
     pub fn parse(text: &str) -> Result<Self, RolesFault> {
+        // RFC 8259 §8.1: a reader may pass over the mark that some editors write.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line().max(1), error.column().max(1));
             let said = error.to_string();

@@ -30,7 +30,7 @@ pub(crate) enum Config {
 pub(crate) fn run(world: &World, command: Config) -> Result<ExitCode, Failure> {
     match command {
         Config::Path => output::out(&path()?.display().to_string())?,
-        Config::Show => output::out(&read(&path()?)?)?,
+        Config::Show => output::out(&without_logins(&read(&path()?)?))?,
         Config::Check { file } => return check(world, file),
         Config::Schema => output::out(&schema()?)?,
     }
@@ -46,6 +46,23 @@ fn read(path: &Path) -> Result<String, Failure> {
         let what = format!("{} cannot be read", path.display());
         Failure::new("not_found", what).because(error).hint("run `dagpass init`")
     })
+}
+
+/// A proxy's login is left out: what is shown is pasted into tickets.
+fn without_logins(text: &str) -> String {
+    let shown = |line: &str| {
+        let key = line.split('=').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+        if key.rsplit('.').next() != Some("proxy") {
+            return line.to_owned();
+        }
+        let value = line.find('=').map_or(line.len(), |at| at + 1);
+        let (before, value) = line.split_at(value);
+        let Some((login, host)) = value.rsplit_once('@') else { return line.to_owned() };
+        let kept = login.find("://").map_or(0, |at| at + 3);
+        let kept = if kept == 0 { login.find(['"', '\'']).map_or(0, |at| at + 1) } else { kept };
+        format!("{before}{}***@{host}", &login[..kept])
+    };
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
 }
 
 fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
@@ -123,5 +140,19 @@ mod tests {
         assert_eq!(line(&problem), text);
         let bare = ConfigProblem { line: 0, key: String::new(), hint: None, ..problem };
         assert_eq!(line(&bare), "c.toml: is no https URL");
+    }
+
+    #[test]
+    fn a_config_is_shown_without_the_login_of_its_proxy() {
+        for (line, expected) in [
+            ("proxy = \"http://p.example:3128\"", "proxy = \"http://p.example:3128\""),
+            ("proxy = \"http://ada:pw@p.example:1\"", "proxy = \"http://***@p.example:1\""),
+            ("  proxy='https://a:p@w#x=y@p:1' # own", "  proxy='https://***@p:1' # own"),
+            ("profile.x.proxy = \"a:pw@p:1\"", "profile.x.proxy = \"***@p:1\""),
+            ("login-hint = \"ada@corp.example\"", "login-hint = \"ada@corp.example\""),
+            ("no-proxy = \"a@b\"\n\n", "no-proxy = \"a@b\"\n\n"),
+        ] {
+            assert_eq!(without_logins(line), expected);
+        }
     }
 }

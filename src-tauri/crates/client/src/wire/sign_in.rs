@@ -10,13 +10,15 @@ use super::{ErrorReply, ProfileStatus};
 
 /// Variables of the caller's desktop that opening a browser may need: what the command line sends
 /// with a sign-in, and all that the agent takes.
-pub const DESKTOP_VARIABLES: [&str; 6] = [
+pub const DESKTOP_VARIABLES: [&str; 7] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
     "XDG_RUNTIME_DIR",
     "DBUS_SESSION_BUS_ADDRESS",
     "BROWSER",
+    // What a remote editor's `BROWSER` reaches its window by.
+    "VSCODE_IPC_HOOK_CLI",
 ];
 
 /// Those that the caller has.

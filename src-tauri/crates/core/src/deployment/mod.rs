@@ -13,6 +13,8 @@ pub mod refusals;
 
 use std::time::Duration;
 
+use crate::error::Why;
+
 pub use held::DeploymentView;
 pub(crate) use held::Deployments;
 pub use logout::LoggedOut;
@@ -42,7 +44,7 @@ pub enum AssertionKind {
 pub enum ExchangeFailure {
     /// DNS, TCP, TLS, proxy, portal, a redirect, 429, 5xx, half an answer.
     #[error("{cause}")]
-    Unreachable { cause: String, retry_after: Option<Duration> },
+    Unreachable { cause: Why, retry_after: Option<Duration> },
     /// It takes an ID token, and none is at hand that still holds.
     #[error("Ping's last answer held no ID token that is still valid")]
     NoIdToken,

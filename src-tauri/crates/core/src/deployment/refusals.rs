@@ -9,11 +9,12 @@ use crate::profile::Profile;
 pub fn exchange(profile: &Profile, deployment: &Deployment, failure: &ExchangeFailure) -> Refusal {
     let (name, because) = (&deployment.name, failure.to_string());
     match failure {
-        ExchangeFailure::Unreachable { .. } => {
+        ExchangeFailure::Unreachable { cause, .. } => {
             let what = format!("Airflow `{name}` cannot be reached at {}", deployment.url);
+            let usual = "check the network or VPN; it is tried again by itself";
             Refusal::new(ErrorCode::TemporarilyUnavailable, what)
                 .because(because)
-                .hint("check the network or VPN; it is tried again by itself")
+                .hint(cause.remedy.as_deref().unwrap_or(usual))
         }
         ExchangeFailure::NoIdToken => {
             let what = format!("there is no ID token for Airflow `{name}`");

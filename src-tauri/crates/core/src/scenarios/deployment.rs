@@ -188,7 +188,7 @@ async fn a_jwt_is_bought_while_ping_is_away_and_its_token_holds() {
     let broker = broker(&world);
     jwt(&broker).await;
     world.clock.jump(3550);
-    let cause = "no route".to_owned();
+    let cause = "no route".into();
     let lost = TokenFailure::Unreachable { cause, sent: false, retry_after: None };
     world.server.fail_next(Fault::Answer(lost.clone()));
     world.server.fail_next(Fault::Answer(lost));

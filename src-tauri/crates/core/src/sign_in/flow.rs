@@ -1,8 +1,9 @@
 //! The sign-in itself: probe the store, plan, let browser and device race, check who came.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::error::{ErrorCode, Refusal};
 use crate::ports::{
@@ -64,22 +65,30 @@ impl SignIn<'_> {
         ready.map_err(|failure| refusals::store(self.profile, &failure))?;
         let offers = self.ports.server.offers(self.profile).await;
         let offers = offers.map_err(|failure| refusals::token(self.profile, &failure))?;
-        let can_open = self.ports.browser.can_open(&self.options.desktop);
-        let plan = plan(self.profile, &offers, self.options, can_open)?;
+        let opening = self.ports.browser.opening(&self.options.desktop);
+        let plan = plan(self.profile, &offers, self.options, opening)?;
+        let unopened = Notify::new();
         let set = match (plan.browser, plan.device) {
-            (BrowserWay::None, _) => self.device(DeviceWay::Now).await?,
-            (browser, DeviceWay::None) => self.browser(browser, &offers).await?,
-            (browser, device) => self.race(browser, device, &offers).await?,
+            (BrowserWay::None, _) => self.device(DeviceWay::Now, &unopened).await?,
+            (browser, DeviceWay::None) => self.browser(browser, &offers, &unopened).await?,
+            (browser, device) => self.race((browser, device), &offers, &unopened).await?,
         };
         self.welcome(set).await
     }
 
-    async fn race(&self, browser: BrowserWay, device: DeviceWay, offers: &Offers) -> Outcome {
-        let mut by_browser: Pending<'_, Outcome> = Box::pin(self.browser(browser, offers));
-        let mut by_device: Pending<'_, Outcome> = Box::pin(self.device(device));
+    async fn race(
+        &self,
+        (browser, device): (BrowserWay, DeviceWay),
+        offers: &Offers,
+        unopened: &Notify,
+    ) -> Outcome {
+        let mut by_browser: Pending<'_, Outcome> =
+            Box::pin(self.browser(browser, offers, unopened));
+        let mut by_device: Pending<'_, Outcome> = Box::pin(self.device(device, unopened));
         match first(&mut by_browser, &mut by_device).await {
             First::Left(Err(refusal)) if refusal.code != ErrorCode::AccessDenied => {
                 self.note(format!("the browser way ended ({refusal}); the code still works"));
+                unopened.notify_one();
                 by_device.await
             }
             First::Right(Err(refusal)) if refusal.code != ErrorCode::AccessDenied => {
@@ -90,7 +99,8 @@ impl SignIn<'_> {
         }
     }
 
-    async fn browser(&self, way: BrowserWay, offers: &Offers) -> Outcome {
+    /// Rings `unopened` where a browser was to open and did not.
+    async fn browser(&self, way: BrowserWay, offers: &Offers, unopened: &Notify) -> Outcome {
         let listening = self.ports.callbacks.listen(&self.profile.redirect).await;
         let mut listening = listening.map_err(|cause| {
             Refusal::new(ErrorCode::ServerError, "no port is free for the browser's answer")
@@ -110,6 +120,9 @@ impl SignIn<'_> {
         let expires_at = self.ports.clock.now().plus(BROWSER_WINDOW);
         let redirect_uri = request.redirect_uri.clone();
         self.progress.tell(Step::Browser { url, redirect_uri, opened, expires_at });
+        if !opened {
+            unopened.notify_one();
+        }
         let mut answered: Pending<'_, Outcome> =
             Box::pin(self.answer(&request, offers, &mut listening.arrivals));
         let mut over = self.ports.clock.sleep(BROWSER_WINDOW);
@@ -203,9 +216,10 @@ impl SignIn<'_> {
         set.map_err(|failure| self.no_session(&failure))
     }
 
-    async fn device(&self, way: DeviceWay) -> Outcome {
-        if let DeviceWay::After(span) = way {
-            self.ports.clock.sleep(span).await;
+    async fn device(&self, way: DeviceWay, unopened: &Notify) -> Outcome {
+        if let DeviceWay::After(span) = way
+            && self.is_left_alone(span, unopened).await
+        {
             let uris =
                 self.profile.redirect.ports.iter().map(|port| self.profile.redirect.uri(*port));
             let uris: Vec<String> = uris.collect();
@@ -231,6 +245,13 @@ impl SignIn<'_> {
                 Next::Stop(failure) => return Err(self.no_session(&failure)),
             }
         }
+    }
+
+    /// `false` as soon as no browser opened: nobody can answer there.
+    async fn is_left_alone(&self, span: Duration, unopened: &Notify) -> bool {
+        let mut over = self.ports.clock.sleep(span);
+        let mut none: Pending<'_, ()> = Box::pin(unopened.notified());
+        matches!(first(&mut over, &mut none).await, First::Left(()))
     }
 
     /// Somebody signed in. Is it who it was, and did they prove it anew where that was asked?

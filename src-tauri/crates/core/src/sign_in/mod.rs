@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode};
 
 pub use flow::{SignIn, SignInPorts};
-pub use plan::{BROWSER_WINDOW, DEVICE_OFFER};
+pub use plan::{BROWSER_WINDOW, DEVICE_OFFER, Opening};
 
 /// Hears what happens, as it happens.
 pub trait Progress: Send + Sync {
@@ -82,7 +82,8 @@ pub struct DeviceAuthorization {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desktop {
     pub variables: Vec<(String, String)>,
-    /// The caller came over ssh, so a browser would open on the wrong machine.
+    /// The caller came over ssh, so a browser would open on the wrong machine, unless the caller
+    /// brought a `BROWSER` of its own.
     pub remote: bool,
 }
 

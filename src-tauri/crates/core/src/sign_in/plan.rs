@@ -31,17 +31,29 @@ pub enum BrowserWay {
 pub enum DeviceWay {
     None,
     Now,
+    /// Sooner where the browser does not open.
     After(Duration),
+}
+
+/// Would a browser open before the person who asks?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    Likely,
+    /// No screen, or the person sits at another machine.
+    Unlikely,
+    /// They want none: `BROWSER=none`.
+    Declined,
 }
 
 pub fn plan(
     profile: &Profile,
     offers: &Offers,
     options: &SignInOptions,
-    can_open: bool,
+    opening: Opening,
 ) -> Result<Plan, Refusal> {
     let flow = options.flow.unwrap_or(profile.flow);
-    let show = options.no_open || !can_open;
+    let declined = options.no_open || opening == Opening::Declined;
+    let show = declined || opening == Opening::Unlikely;
     let code = offers.authorization_code;
     let device = offers.device_code;
     let plan = match flow {
@@ -57,10 +69,8 @@ pub fn plan(
             return Err(not_offered(profile, "the authorization code grant", "--device"));
         }
         Flow::Auto => match (code, device) {
-            (true, true) if options.no_open => {
-                Plan { browser: BrowserWay::Show, device: DeviceWay::Now }
-            }
-            (true, true) if can_open => {
+            (true, true) if declined => Plan { browser: BrowserWay::Show, device: DeviceWay::Now },
+            (true, true) if !show => {
                 Plan { browser: BrowserWay::Open, device: DeviceWay::After(DEVICE_OFFER) }
             }
             (_, true) => Plan { browser: BrowserWay::None, device: DeviceWay::Now },
@@ -92,32 +102,38 @@ mod tests {
 
     #[test]
     fn the_way_in_follows_profile_server_and_desktop() {
-        use {BrowserWay as B, DeviceWay as D};
+        use {BrowserWay as B, DeviceWay as D, Opening as O};
         let later = D::After(DEVICE_OFFER);
         let table = [
-            // flow, code, device, no_open, can_open, plan
-            (Flow::Auto, true, true, false, true, Some((B::Open, later))),
-            (Flow::Auto, true, true, false, false, Some((B::None, D::Now))),
-            (Flow::Auto, true, true, true, true, Some((B::Show, D::Now))),
-            (Flow::Auto, true, false, false, true, Some((B::Open, D::None))),
-            (Flow::Auto, true, false, false, false, Some((B::Show, D::None))),
-            (Flow::Auto, false, true, false, true, Some((B::None, D::Now))),
-            (Flow::Auto, false, false, false, true, None),
-            (Flow::Browser, true, true, false, true, Some((B::Open, D::None))),
-            (Flow::Browser, true, true, true, true, Some((B::Show, D::None))),
-            (Flow::Browser, false, true, false, true, None),
-            (Flow::Device, true, true, false, true, Some((B::None, D::Now))),
-            (Flow::Device, true, false, false, true, None),
+            // flow, code, device, no_open, opening, plan
+            (Flow::Auto, true, true, false, O::Likely, Some((B::Open, later))),
+            (Flow::Auto, true, true, false, O::Unlikely, Some((B::None, D::Now))),
+            (Flow::Auto, true, true, true, O::Likely, Some((B::Show, D::Now))),
+            (Flow::Auto, true, false, false, O::Likely, Some((B::Open, D::None))),
+            (Flow::Auto, true, false, false, O::Unlikely, Some((B::Show, D::None))),
+            (Flow::Auto, false, true, false, O::Likely, Some((B::None, D::Now))),
+            (Flow::Auto, false, false, false, O::Likely, None),
+            (Flow::Browser, true, true, false, O::Likely, Some((B::Open, D::None))),
+            (Flow::Browser, true, true, true, O::Likely, Some((B::Show, D::None))),
+            (Flow::Browser, false, true, false, O::Likely, None),
+            (Flow::Device, true, true, false, O::Likely, Some((B::None, D::Now))),
+            (Flow::Device, true, false, false, O::Likely, None),
+            (Flow::Auto, true, true, false, O::Declined, Some((B::Show, D::Now))),
+            (Flow::Auto, true, false, false, O::Declined, Some((B::Show, D::None))),
+            (Flow::Auto, false, true, false, O::Declined, Some((B::None, D::Now))),
+            (Flow::Browser, true, true, false, O::Declined, Some((B::Show, D::None))),
+            (Flow::Browser, true, true, false, O::Unlikely, Some((B::Show, D::None))),
+            (Flow::Device, true, true, false, O::Declined, Some((B::None, D::Now))),
         ];
-        for (flow, code, device, no_open, can_open, expected) in table {
+        for (flow, code, device, no_open, opening, expected) in table {
             let offers = Offers { authorization_code: code, device_code: device, ..offers() };
             let options = SignInOptions { flow: Some(flow), no_open, ..SignInOptions::default() };
             let profile = Profile::new("prod", "https://idp.example", "agent");
-            let got = plan(&profile, &offers, &options, can_open).ok();
+            let got = plan(&profile, &offers, &options, opening).ok();
             let got = got.map(|plan| (plan.browser, plan.device));
             assert_eq!(
                 got, expected,
-                "{flow:?} code {code} device {device} no_open {no_open} can_open {can_open}"
+                "{flow:?} code {code} device {device} no_open {no_open} {opening:?}"
             );
         }
     }

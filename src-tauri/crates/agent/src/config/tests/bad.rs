@@ -96,6 +96,14 @@ fn a_bad_profile_names_line_key_and_fix() {
             "2:9 profile.p.proxy: is not the URL of an HTTP proxy [write it as http://host:port]",
         ),
         (
+            "proxy = \"socks5h://me:canary@corp:1080\"",
+            "2:9 profile.p.proxy: names a socks5h proxy, which dagpass cannot use: http and https proxies alone [write it as http://host:port]",
+        ),
+        (
+            "proxy = \"http://\"",
+            "2:9 profile.p.proxy: is not the URL of an HTTP proxy [write it as http://host:port]",
+        ),
+        (
             "verification-hosts = [\"https://go.example\"]",
             "2:22 profile.p.verification-hosts: `https://go.example` is not a host name [the bare name, without scheme, port or wildcard]",
         ),

@@ -80,3 +80,40 @@ fn a_check_names_the_roles_file_its_line_and_the_key_that_names_it() {
         .expect("written");
     assert_eq!(check_file(&path), []);
 }
+
+#[test]
+fn a_check_reads_the_certificates_that_ca_file_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    fs::write(&path, format!("{PROD}ca-file = \"ca.pem\"\n")).expect("written");
+    assert!(ConfigFile::open(path.clone()).problems().is_empty(), "it stays in force");
+    let [missing] = check_file(&path).try_into().expect("one problem");
+    assert_eq!((missing.line, missing.column), (6, 11));
+    assert_eq!(missing.key, "profile.prod.ca-file");
+    assert!(missing.message.contains("ca.pem cannot be read: "), "{}", missing.message);
+
+    let made = rcgen::generate_simple_self_signed(vec!["ca.example".into()]).expect("made");
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, made.signing_key.serialize_pem()).expect("written");
+    let [key] = check_file(&path).try_into().expect("one problem");
+    assert!(key.message.ends_with("ca.pem holds a private key, which has no place there"));
+    assert!(key.hint.is_some_and(|hint| hint.contains("openssl x509")));
+
+    fs::write(&ca, format!("\u{feff}{}", made.cert.pem())).expect("written");
+    assert_eq!(check_file(&path), []);
+}
+
+#[test]
+fn a_byte_order_mark_before_a_config_is_none_of_its_problems() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let marked = format!("\u{feff}{}", PROD.replace('\n', "\r\n"));
+    fs::write(&path, &marked).expect("written");
+    assert_eq!(check_file(&path), []);
+    let file = ConfigFile::open(path.clone());
+    assert!(file.current().profile(Some("prod")).is_ok());
+    let set = [("profile.prod.login-hint".to_owned(), "ada".into())].into_iter().collect();
+    let edit = dagpass_client::wire::ConfigEdit { set, ..Default::default() };
+    file.edit(&edit).expect("edited");
+    assert_eq!(check_file(&path), []);
+}

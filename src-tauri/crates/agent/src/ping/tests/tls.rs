@@ -19,7 +19,7 @@ async fn a_private_ca_is_refused_until_the_profile_names_it() {
     let mut stage = https();
     let failure = stage.ping.offers(&stage.profile).await.unwrap_err();
     let TokenFailure::Unreachable { cause, sent, .. } = &failure else { panic!("{failure:?}") };
-    assert!(!sent && cause.contains("certificate"), "{cause}");
+    assert!(!sent && cause.text.contains("certificate"), "{cause}");
 
     let other = https();
     let wrong = pem_file(other.sandbox.ca_pem().unwrap());

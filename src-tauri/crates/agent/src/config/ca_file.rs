@@ -1,0 +1,37 @@
+//! The files that `ca-file` names. Read by a check, never with the config: one that is missing for a moment
+//! keeps no other profile back.
+
+use std::path::{Path, PathBuf};
+
+use dagpass_client::wire::ConfigProblem;
+
+use super::Config;
+use crate::ping::ca_file;
+
+/// One such key as it stands in the config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaFileKey {
+    pub path: PathBuf,
+    /// `profile.prod.ca-file`
+    pub key: String,
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Config {
+    /// What is wrong with the files that the config names.
+    pub(super) fn problems_of_files(&self, config: &Path) -> Vec<ConfigProblem> {
+        let wrong = self.ca_files.iter().filter_map(|key| {
+            let why = ca_file::read(&key.path).err()?;
+            Some(ConfigProblem {
+                file: config.display().to_string(),
+                line: key.line,
+                column: key.column,
+                key: key.key.clone(),
+                message: format!("{} {}", key.path.display(), why.text),
+                hint: why.remedy,
+            })
+        });
+        wrong.chain(self.roles_file_problems(config)).collect()
+    }
+}
