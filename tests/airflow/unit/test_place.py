@@ -48,7 +48,8 @@ def test_the_running_agents_record_goes_before_the_table(world: Path) -> None:
 def test_an_agent_that_another_shell_started_is_found(world: Path) -> None:
     fixed = world / ".local/state/dagpass"
     fixed.mkdir(parents=True)
-    (fixed / "agent.lock").write_text(json.dumps({"pid": 1, "socket": "/here/agent.sock", "host": gethostname()}))
+    record = {"pid": 1, "socket": "/here/agent.sock", "host": gethostname()}
+    (fixed / "agent.lock").write_text(json.dumps(record))
     (world / "state/dagpass/agent.lock").write_text('{"pid": 2, "socket": "/old/agent.sock"}')
     guess = str(world / "run/dagpass/agent.sock")
     assert place.agent_sockets() == ["/here/agent.sock", "/old/agent.sock", guess]

@@ -198,6 +198,10 @@ fn remove(record: &Path) -> io::Result<()> {
 
 /// The agents that come after us, from whatever shell, find the files where we do.
 fn note(folders: &Folders) -> io::Result<()> {
+    for unused in folders.unused() {
+        let (unused, used) = (unused.display(), folders.state.display());
+        tracing::warn!(%unused, %used, "another shell's agent left files");
+    }
     if folders.state == folders.lock {
         return Ok(());
     }

@@ -44,6 +44,12 @@ impl Folders {
         }
         all
     }
+
+    /// Where agents of other shells left files in their time, which are not looked at any more.
+    pub fn unused(&self) -> Vec<&Path> {
+        let left = |folder: &&Path| *folder != self.state && last_use(folder).is_some();
+        self.all().into_iter().filter(left).collect()
+    }
 }
 
 /// The ledger and all else that outlives the agent lie here.
