@@ -29,6 +29,9 @@ pub(crate) fn refused(error: ClientError) -> ErrorReply {
             let hint = "the agent may be older than the window: run `dagpass agent restart`";
             ErrorReply { hint: Some(hint.to_owned()), ..reply("protocol", text) }
         }
+        ClientError::ForeignHome(home) => {
+            ErrorReply { hint: Some(home.hint()), ..reply("foreign_home", text) }
+        }
         ClientError::Untrusted { .. } => reply("untrusted", text),
         ClientError::Place(_) | ClientError::NoPanel | ClientError::Panel(_) => {
             reply("no_place", text)

@@ -106,7 +106,7 @@ def _agent(root: Path) -> Iterator[tuple[list[str], Path]]:
     dagpass = [str(programs / "dagpass")]
     try:
         subprocess.run([*dagpass, "login", "--device", "--no-open"], check=True, capture_output=True)
-        yield [*dagpass, "container"], root / "home/state/dagpass/ledger.jsonl"
+        yield [*dagpass, "container"], root / "home/.local/state/dagpass/ledger.jsonl"
     finally:
         subprocess.run([*dagpass, "agent", "stop"], check=False, capture_output=True)
         sandbox.kill()

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
-use crate::world::World;
+use crate::wait::until;
+use crate::world::{World, program};
 
 const NOT_RUNNING: i32 = 7;
 
@@ -36,4 +37,28 @@ fn a_restart_keeps_the_session() {
     scene.world.cli(&["agent", "stop"]).expect(0);
     scene.world.forget_agent();
     scene.close();
+}
+
+#[test]
+fn a_systemd_run_that_hangs_is_ended_and_the_agent_is_started_all_the_same() {
+    let world = World::bare();
+    world.configure("[profile.prod]\nissuer = \"http://127.0.0.1:9/as\"\nclient-id = \"agent\"\n");
+    world.secret("nothing was handed out", "no-secret-in-this-world");
+    let (folder, number) = (world.root().join("bin"), world.root().join("number"));
+    fs::create_dir_all(world.root().join("run/systemd")).unwrap();
+    fs::write(world.root().join("run/systemd/private"), "").unwrap();
+    fs::create_dir(&folder).unwrap();
+    let script = format!("#!/bin/sh\necho $$ > {}\nexec sleep 600\n", number.display());
+    program::script(&folder.join("systemd-run"), &script);
+    let path = std::env::var("PATH").unwrap();
+    world.set("PATH", &format!("{}:{path}", folder.display()));
+    world.cli(&["agent", "start"]).expect(0);
+    let hung: i32 = fs::read_to_string(number).unwrap().trim().parse().unwrap();
+    let hung = rustix::process::Pid::from_raw(hung).unwrap();
+    until("the end of systemd-run", || {
+        rustix::process::test_kill_process(hung).is_err().then_some(())
+    });
+    world.cli(&["--no-start", "status"]).expect(0);
+    world.cli(&["agent", "stop"]).expect(0);
+    world.close();
 }

@@ -36,6 +36,8 @@ mod ended;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod foreign_home;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod http;

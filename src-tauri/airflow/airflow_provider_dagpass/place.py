@@ -24,16 +24,16 @@ MOUNT = "/run/dagpass"
 
 
 def agent_sockets() -> list[str]:
-    """Where to connect, in order: the environment's place alone, or the running agent's own record
-    and then the table's (another shell may see other folders)."""
-    recorded = None if os.environ.get("DAGPASS_SOCKET") else _recorded_socket()
+    """Where to connect, in order: the environment's place alone, or where the running agent's own record
+    says and then the table's (another shell may see other folders). What another machine's agent wrote
+    comes last: this may be a container on the same machine, and connecting tells."""
+    here, elsewhere = ([], []) if os.environ.get("DAGPASS_SOCKET") else _recorded_sockets()
     try:
-        guess = socket_place(current_system(), os.environ, Facts.of_this_machine())
+        here = [*here, socket_place(current_system(), os.environ, Facts.of_this_machine())]
     except PlaceError:
-        if recorded is None:
+        if not here and not elsewhere:
             raise
-        return [recorded]
-    return [guess] if recorded is None or recorded == guess else [recorded, guess]
+    return list(dict.fromkeys([*here, *elsewhere]))
 
 
 def socket_place(system: str, env: Env, facts: Facts) -> str:
@@ -63,14 +63,27 @@ def read_mounted(path: str) -> str | None:
 
 
 def state_dir() -> str:
-    """The agent's state folder: ``agent.lock`` and ``connections.json`` lie here."""
-    home = _home(os.environ, None)
-    if current_system() == "macos":
-        return f"{home}/Library/Application Support/dagpass"
-    state_home = os.environ.get("XDG_STATE_HOME", "")
-    if not state_home.startswith("/"):
-        state_home = f"{home}/.local/state"
-    return os.path.join(state_home, "dagpass")
+    """The folder of the agent's files: ``connections.json`` lies here."""
+    lock, old = lock_folders(current_system(), os.environ)
+    used = {folder: _last_use(folder) for folder in (lock, old)}
+    return chosen_state(lock, old, _noted(lock), used)
+
+
+def lock_folders(system: str, env: Env) -> tuple[str, str]:
+    """Where the agent's lock and record lie, whatever the shell's variables say, and where they have had
+    the last release put them."""
+    home = _home(env, None)
+    if system == "macos":
+        one = f"{home}/Library/Application Support/dagpass"
+        return one, one
+    lock = f"{home}/.local/state/dagpass"
+    state_home = env.get("XDG_STATE_HOME", "")
+    return lock, f"{state_home.rstrip('/')}/dagpass" if state_home.startswith("/") else lock
+
+
+def chosen_state(lock: str, old: str, noted: str | None, used: Mapping[str, int]) -> str:
+    """Where the files lie: what the agent noted, else where one wrote last, else beside the lock."""
+    return noted or (old if used.get(old, 0) > used.get(lock, 0) else lock)
 
 
 def known_connections() -> frozenset[str] | None:
@@ -185,13 +198,41 @@ def _home(env: Env, facts: Facts | None) -> str:
     return home.rstrip("/")
 
 
-def _recorded_socket() -> str | None:
-    # The record may be stale: connecting tells.
+def _recorded_sockets() -> tuple[list[str], list[str]]:
+    """Of agents of this machine and of others, as their records say. They may be stale."""
+    here: list[str] = []
+    elsewhere: list[str] = []
     try:
-        recorded = str(_read_json(os.path.join(state_dir(), "agent.lock"))["socket"])
-    except (OSError, ValueError, KeyError, TypeError, PlaceError):
+        folders = lock_folders(current_system(), os.environ)
+    except PlaceError:
+        return here, elsewhere
+    for folder in folders:
+        try:
+            record = _read_json(f"{folder}/agent.lock")
+            recorded, host = str(record["socket"]), str(record.get("host", ""))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if recorded.startswith("/"):
+            (elsewhere if host and host != socket.gethostname() else here).append(recorded)
+    return here, elsewhere
+
+
+def _noted(lock: str) -> str | None:
+    try:
+        noted = os.fsdecode(_read(f"{lock}/state-folder")).rstrip("\n")
+    except (OSError, ValueError):
         return None
-    return recorded if recorded.startswith("/") else None
+    return noted if noted.startswith("/") and os.path.isdir(noted) else None
+
+
+def _last_use(folder: str) -> int:
+    def written(name: str) -> int:
+        try:
+            return os.stat(f"{folder}/{name}").st_mtime_ns
+        except OSError:
+            return 0
+
+    return max(map(written, ("ledger.jsonl", "connections.json")))
 
 
 def _read_json(path: str, *, private: bool = False) -> Any:

@@ -10,9 +10,10 @@ pub(crate) mod sign_in;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use dagpass_client::wire::ErrorReply;
-use dagpass_client::{Agent, ClientError, launch};
+use dagpass_client::{Agent, ClientError, launch, limited};
 
 use crate::refusal::{refused, reply};
 
@@ -33,6 +34,9 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> Answer<T> + Send + 'sta
     }
 }
 
+/// How long may a browser take to be opened?
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
+
 /// Shows an address in the person's browser, by the agent's own program: one place decides what may be
 /// opened and how. The address goes by stdin, as arguments are for all to see.
 fn open_in_browser(url: &str) -> Answer<()> {
@@ -48,7 +52,7 @@ fn open_in_browser(url: &str) -> Answer<()> {
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(url.as_bytes()).map_err(|error| failed(error.to_string()))?;
     }
-    match child.wait() {
+    match limited::wait(&mut child, OPEN_LIMIT) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(failed(status.to_string())),
         Err(error) => Err(failed(error.to_string())),

@@ -96,7 +96,7 @@ def _await_health(url: str, process: subprocess.Popen[bytes], said: Any) -> None
 
 def _recorded() -> list[dict[str, Any]]:
     """What the agent's ledger says of the task's end."""
-    ledger = Path(os.environ["XDG_STATE_HOME"]) / "dagpass" / "ledger.jsonl"
+    ledger = Path(os.environ["HOME"]) / ".local/state/dagpass/ledger.jsonl"
     lines = map(json.loads, ledger.read_text().splitlines())
     runs = [line for line in lines if line["event"] == "run" and line["run"]["dag_id"] == DAG_ID]
     ended = [line for line in runs if line["run"]["kind"] == "task" and line["run"]["state"] == "success"]

@@ -7,6 +7,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use dagpass_client::folders::Folders;
+use dagpass_client::instance::RECORD;
+use dagpass_client::owner::{self, ForeignHome};
 use dagpass_client::place;
 use dagpass_client::wire::ConnectionIds;
 use dagpass_core::audit::Event;
@@ -51,7 +54,9 @@ enum NotStarted {
     Socket { place: String, cause: io::Error },
     #[error("cannot listen on 127.0.0.1:{port}: {cause}{holder}")]
     Port { port: u16, cause: io::Error, holder: String },
-    #[error("cannot write {}: {cause}", .path.display())]
+    #[error(transparent)]
+    ForeignHome(#[from] ForeignHome),
+    #[error("cannot write {}: {}", .path.display(), owner::why(.path, .cause))]
     File { path: PathBuf, cause: io::Error },
     #[error("the chosen store cannot be opened: {0}")]
     Store(#[from] StoreFailure),
@@ -87,6 +92,10 @@ pub(crate) fn run(at_login: bool) -> ExitCode {
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
+        Err(NotStarted::ForeignHome(home)) => {
+            complain(&format!("error: {home}\n  hint: {}\n", home.hint()));
+            ExitCode::from(2)
+        }
         Err(error) => {
             complain(&format!("error: {error}\n"));
             ExitCode::FAILURE
@@ -105,8 +114,12 @@ fn end_soon(code: i32) {
 /// `stands` is told once that the socket can be connected to, and dropped when serving ends.
 async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotStarted> {
     let told_to_end = system::told_to_end();
-    let state = place::state_dir()?;
-    let instance = Instance::acquire(&state)?;
+    if let Some(home) = owner::foreign_home() {
+        return Err(home.into());
+    }
+    let folders = Folders::here()?;
+    let instance = Instance::acquire(&folders)?;
+    let state = folders.state;
     let place = place::socket()?;
     let name = place.to_string();
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
@@ -142,8 +155,8 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
     let listener =
         api.stand().map_err(|cause| NotStarted::Socket { place: name.clone(), cause })?;
     instance
-        .publish(Path::new(&name), clock.now())
-        .map_err(|cause| NotStarted::File { path: state.join("agent.lock"), cause })?;
+        .publish(Path::new(&name), config.path(), clock.now())
+        .map_err(|cause| NotStarted::File { path: folders.lock.join(RECORD), cause })?;
     tracing::info!(socket = name, port = loopback.port, "serving");
     witness.note(Event::AgentStart, &format!("version {}", env!("CARGO_PKG_VERSION")));
     if stands.send(Stands { socket: name, config: config.clone() }).is_err() {
@@ -166,6 +179,9 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
         () = scheduler.run() => {}
         () = api.stop.notified() => {}
         () = told_to_end => {}
+        other = instance.replaced() => {
+            tracing::error!(other.host, other.pid, "another agent serves this home: this one ends");
+        }
     }
     // Nothing new begins; what is on its way lands, is saved, and is answered: whoever waits for our end
     // sees us until then.

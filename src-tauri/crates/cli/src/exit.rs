@@ -1,6 +1,9 @@
 //! Exit codes and failures: what, cause, hint. Callers match codes, never text.
 
+use std::io::ErrorKind;
+
 use dagpass_client::ClientError;
+use dagpass_client::owner::ForeignHome;
 use dagpass_client::wire::ErrorReply;
 
 pub(crate) const CHECK_FAILED: u8 = 1;
@@ -77,6 +80,11 @@ impl From<ClientError> for Failure {
             ClientError::Panel(why) => Self::new("no_window", "the window did not open")
                 .because(why)
                 .hint("run `dagpass status`"),
+            ClientError::ForeignHome(home) => home.into(),
+            // What helps is in the words: the file is another user's.
+            ClientError::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Self::new("agent_unreachable", text)
+            }
             ClientError::TimedOut { .. } | ClientError::Io(_) => {
                 Self::new("agent_unreachable", text).hint("run `dagpass agent restart`")
             }
@@ -84,6 +92,15 @@ impl From<ClientError> for Failure {
             ClientError::Protocol(_) => Self::new("protocol", text),
             ClientError::Place(_) => Self::new("no_place", text).hint("set DAGPASS_SOCKET"),
         }
+    }
+}
+
+impl From<ForeignHome> for Failure {
+    fn from(home: ForeignHome) -> Self {
+        Self::new("foreign_home", home.to_string())
+            .because("nothing is made in another user's home, and no agent is started for it")
+            .hint(home.hint())
+            .exit(USAGE)
     }
 }
 

@@ -1,7 +1,10 @@
 //! What every command shares: how it talks and where the agent is. Decides when an agent is started;
 //! never keeps a connection.
 
-use dagpass_client::{Agent, ClientError, launch};
+use std::path::Path;
+
+use dagpass_client::owner::foreign_home;
+use dagpass_client::{Agent, ClientError, launch, place};
 
 use crate::exit::Failure;
 use crate::output;
@@ -42,6 +45,18 @@ impl World {
         Ok(question(&self.find()?)?)
     }
 
+    /// One line where the agent that runs was started by another shell and reads another config than
+    /// this one would. Not where somebody named the agent: its files may be another machine's.
+    pub(crate) fn notice_config(&self) {
+        if let Ok(agent) = self.find()
+            && let Some(record) = agent.record()
+            && !record.config.is_empty()
+            && agent.answers().unwrap_or(false)
+        {
+            compare_config(&record.config);
+        }
+    }
+
     pub(crate) fn find(&self) -> Result<Agent, Failure> {
         Ok(Agent::find(self.socket.as_deref())?)
     }
@@ -49,6 +64,23 @@ impl World {
     /// The capability of a run is known to the agent that gave it and to no other.
     fn may_start(&self) -> bool {
         !self.no_start && std::env::var_os("DAGPASS_CAPABILITY").is_none()
+    }
+}
+
+/// Before files are made in the home folder: an error where it is another user's.
+pub(crate) fn home_is_ours() -> Result<(), Failure> {
+    foreign_home().map_or(Ok(()), |home| Err(home.into()))
+}
+
+fn compare_config(running: &str) {
+    let Ok(own) = place::config_path() else { return };
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if real(Path::new(running)) != real(&own) {
+        output::say(&format!(
+            "note: the running agent reads {running}, this shell would read {}: \
+             `dagpass agent restart` from here takes that one",
+            own.display()
+        ));
     }
 }
 

@@ -8,27 +8,23 @@ use std::path::Path;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
+use crate::owner;
+
 /// Makes the folder with mode 0700, or checks that it is ours alone. A looser one is tightened only
 /// where it is empty or lies under a folder of our own name: nobody asked us to close their home.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(parent) = path.parent() {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-            }
-            match fs::DirBuilder::new().mode(0o700).create(path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
+            make(path).map_err(|error| owner::named(path, error))?;
             fs::symlink_metadata(path)?
         }
-        found => found?,
+        found => found.map_err(|error| owner::named(path, error))?,
     };
     if !found.is_dir() {
         return Err(refused(path, "is not a folder"));
     }
     if found.uid() != own_uid() {
-        return Err(refused(path, &format!("belongs to uid {}, not to us", found.uid())));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, owner::belongs(path, found.uid())));
     }
     if found.mode() & 0o077 == 0 {
         return Ok(());
@@ -41,6 +37,16 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
     Err(refused(path, &format!("is open to others (mode {mode:04o}); 0700 is needed")))
 }
 
+fn make(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 /// Removes a socket of ours that nothing answers on; refuses everything else that stands there.
 pub fn clear_stale(place: &Path) -> io::Result<()> {
     let found = match fs::symlink_metadata(place) {
@@ -51,7 +57,10 @@ pub fn clear_stale(place: &Path) -> io::Result<()> {
         return Err(refused(place, "exists and is not a socket"));
     }
     if found.uid() != own_uid() {
-        return Err(refused(place, &format!("is a socket of uid {}", found.uid())));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            owner::belongs(place, found.uid()),
+        ));
     }
     if answers(place)? {
         return Err(io::Error::new(

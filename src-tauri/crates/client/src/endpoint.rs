@@ -11,7 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::error::ClientError;
 use crate::http::{Answer, Request};
-use crate::place::{self, InstanceRecord, Place};
+use crate::instance::{self, InstanceRecord};
+use crate::owner::{self, foreign_home};
+use crate::place::{self, Place};
 use crate::system;
 use crate::wire::{CAPABILITY_FILE, Endpoint, MOUNT};
 
@@ -38,8 +40,9 @@ impl Agent {
         let places = match explicit {
             Some(named) => vec![place::named(&named)?],
             None => {
-                record = place::instance_record();
-                places(record.as_ref())?
+                let records = instance::records();
+                record = records.iter().find(|record| !record.is_elsewhere()).cloned();
+                instance::places(&records, place::socket())?
             }
         };
         Ok(Self {
@@ -112,7 +115,7 @@ impl Agent {
                     Ok(link) => return Ok(link),
                     Err(ClientError::Io(error)) if is_absent(&error) => {}
                     Err(ClientError::Io(error)) => fault = fault.or(Some(error)),
-                    Err(other) => return Err(other),
+                    Err(other) => return Err(self.in_whose_home(other)),
                 }
                 tried.push(place.to_string());
             }
@@ -130,6 +133,14 @@ impl Agent {
             }
         }
         Err(fault.map_or(ClientError::NotRunning { tried }, ClientError::Io))
+    }
+
+    /// What runs for the owner of another's home is not to be trusted, and is none of our business.
+    fn in_whose_home(&self, error: ClientError) -> ClientError {
+        match (error, foreign_home()) {
+            (ClientError::Untrusted { .. }, Some(home)) if !self.named => home.into(),
+            (error, _) => error,
+        }
     }
 
     /// Both directions of one connection to the socket or pipe. Never by TCP, which takes a capability.
@@ -179,7 +190,8 @@ impl Agent {
 
     fn open_tcp(&self, file: &Path, until: Instant) -> Result<Link, ClientError> {
         let untrusted = |why| ClientError::Untrusted { path: file.display().to_string(), why };
-        let text = Zeroizing::new(system::read_private(file)?.map_err(untrusted)?);
+        let read = system::read_private(file).map_err(|error| owner::barring(file, error))?;
+        let text = Zeroizing::new(read.map_err(untrusted)?);
         let endpoint: Endpoint = serde_json::from_str(&text)
             .map_err(|_| untrusted("it is no endpoint file".to_owned()))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port));
@@ -204,7 +216,11 @@ impl Agent {
 }
 
 fn trusted(place: &Place) -> Result<(), ClientError> {
-    match system::distrust(place)? {
+    let looked = system::distrust(place).map_err(|error| match place {
+        Place::Socket(path) => owner::barring(path, error),
+        Place::Pipe(_) => error,
+    });
+    match looked? {
         Some(why) => Err(ClientError::Untrusted { path: place.to_string(), why }),
         None => Ok(()),
     }
@@ -354,15 +370,6 @@ fn mounted(file: &Path) -> Result<Option<Capability>, ClientError> {
     let text =
         text.map_err(|why| ClientError::Untrusted { path: file.display().to_string(), why })?;
     Capability::parse(text).map(Some)
-}
-
-fn places(record: Option<&InstanceRecord>) -> Result<Vec<Place>, ClientError> {
-    let recorded = record.and_then(|record| place::named(&record.socket).ok());
-    match (recorded, place::socket()) {
-        (Some(recorded), Ok(guess)) if recorded != guess => Ok(vec![recorded, guess]),
-        (Some(recorded), _) => Ok(vec![recorded]),
-        (None, guess) => Ok(vec![guess?]),
-    }
 }
 
 fn left(until: Instant) -> io::Result<Duration> {

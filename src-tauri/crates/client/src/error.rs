@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::owner::ForeignHome;
 use crate::place::PlaceError;
 use crate::wire::ErrorReply;
 
@@ -25,6 +26,9 @@ pub enum ClientError {
     Protocol(String),
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// Nothing is made in another user's home, and no agent is started for it.
+    #[error(transparent)]
+    ForeignHome(#[from] ForeignHome),
     /// The window is a package of its own, and it is not here.
     #[error("`dagpass-panel` is neither beside this program nor on the PATH")]
     NoPanel,
@@ -51,6 +55,7 @@ impl ClientError {
             | Self::TimedOut { .. }
             | Self::Protocol(_)
             | Self::Place(_)
+            | Self::ForeignHome(_)
             | Self::NoPanel
             | Self::Panel(_)
             | Self::Launch(_) => None,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::endpoint::Agent;
 use crate::error::ClientError;
-use crate::{place, system};
+use crate::{limited, owner, place, system};
 
 /// How long may an agent take until its socket answers?
 const START_LIMIT: Duration = Duration::from_secs(5);
@@ -21,6 +21,9 @@ const RACE_LIMIT: Duration = Duration::from_millis(500);
 
 /// Starts `dagpass-agent run` and waits until `agent` can be reached.
 pub fn start(agent: &Agent) -> Result<(), ClientError> {
+    if let Some(home) = owner::foreign_home() {
+        return Err(home.into());
+    }
     let program = agent_program()?;
     let mut env = cleaned(std::env::vars_os());
     if let Some(place) = agent.named_place() {
@@ -29,8 +32,9 @@ pub fn start(agent: &Agent) -> Result<(), ClientError> {
     let names: Vec<&str> = env.keys().filter_map(|name| name.to_str()).collect();
     if let Some(mut service) = system::service_command(&program, &names) {
         service.env_clear().envs(&env).stdin(Stdio::null()).stdout(Stdio::null());
-        let started = service.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
-        if started && wait(agent, None)? {
+        service.stderr(Stdio::null());
+        let started = limited::status(&mut service, limited::SERVICE_LIMIT);
+        if started.is_ok_and(|status| status.success()) && wait(agent, None)? {
             return Ok(());
         }
     }
@@ -84,9 +88,9 @@ fn spawn(
     log: &Path,
 ) -> Result<Child, ClientError> {
     if let Some(folder) = log.parent() {
-        system::create_private_folder(folder)?;
+        system::create_private_folder(folder).map_err(|error| owner::named(folder, error))?;
     }
-    let log = system::create_private(log)?;
+    let log = system::create_private(log).map_err(|error| owner::named(log, error))?;
     let mut command = Command::new(program);
     command.arg("run").env_clear().envs(env).stdin(Stdio::null());
     command.stdout(log.try_clone()?).stderr(log);

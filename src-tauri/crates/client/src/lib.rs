@@ -5,10 +5,14 @@
 pub mod bind;
 mod endpoint;
 mod error;
+pub mod folders;
 mod http;
+pub mod instance;
 pub mod launch;
 pub mod ledger;
+pub mod limited;
 pub mod login_item;
+pub mod owner;
 pub mod panel;
 pub mod place;
 pub mod preset;

@@ -3,8 +3,8 @@
 
 use std::io;
 
-use crate::launch;
 use crate::wire::LoginItem;
+use crate::{launch, owner};
 
 #[cfg_attr(target_os = "linux", path = "login_item/linux.rs")]
 #[cfg_attr(target_os = "macos", path = "login_item/macos.rs")]
@@ -25,6 +25,7 @@ pub fn set(enabled: bool) -> io::Result<LoginItem> {
         here::remove()?;
         return Ok(look());
     }
+    owner::home_is_ours()?;
     let program = launch::agent_program().map_err(io::Error::other)?;
     let Some(program) = program.to_str() else {
         return Err(io::Error::other("the agent's path is no UTF-8"));
@@ -48,7 +49,7 @@ fn remove_file(path: &std::path::Path, gone: &mut Vec<String>) -> io::Result<()>
     match std::fs::remove_file(path) {
         Ok(()) => gone.push(path.display().to_string()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        Err(error) => return Err(owner::named(path, error)),
     }
     Ok(())
 }

@@ -2,14 +2,16 @@
 //! is open; never what it shows.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
-use crate::{launch, place, system};
+use crate::{launch, owner, place, system};
 
 /// One page of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,28 +70,55 @@ impl FromStr for View {
 pub fn open(view: Option<View>) -> Result<Child, ClientError> {
     let program = launch::panel_program().ok_or(ClientError::NoPanel)?;
     let state = place::state_dir()?;
-    system::create_private_folder(&state)?;
+    if let Some(home) = owner::foreign_home() {
+        return Err(home.into());
+    }
+    system::create_private_folder(&state).map_err(|error| owner::named(&state, error))?;
     let log = state.join("panel.log");
+    let said = system::create_log(&log).map_err(|error| owner::named(&log, error))?;
     let mut command = Command::new(program);
     if let Some(view) = view {
         command.args(["--view", view.name()]);
     }
     // The window is the person's own, whatever run the caller belongs to.
     command.env_remove("DAGPASS_CAPABILITY");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(system::create_log(&log)?);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
     system::detach(&mut command)?;
     let mut child = command.spawn().map_err(|error| ClientError::Panel(error.to_string()))?;
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line)?;
-    }
-    if line.trim_end() == OPEN {
-        return Ok(child);
+    match first_line(child.stdout.take()) {
+        Ok(line) if line.trim_end() == OPEN => return Ok(child),
+        Ok(_) => {}
+        Err(silent) => {
+            child.kill()?;
+            child.wait()?;
+            return Err(ClientError::Panel(silent));
+        }
     }
     child.wait()?;
     let why = launch::last_line(&log).unwrap_or_else(|| "it does not say why".to_owned());
     Err(ClientError::Panel(why.trim_start_matches("error: ").to_owned()))
 }
+
+fn first_line(stdout: Option<impl Read + Send + 'static>) -> Result<String, String> {
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = stdout.map_or(Ok(0), |stdout| BufReader::new(stdout).read_line(&mut line));
+        // Nobody may wait any more.
+        drop(read.map(|_| tell.send(line)));
+    });
+    match told.recv_timeout(OPEN_LIMIT) {
+        Ok(line) => Ok(line),
+        // It ended and said nothing that can be read.
+        Err(RecvTimeoutError::Disconnected) => Ok(String::new()),
+        Err(RecvTimeoutError::Timeout) => {
+            Err(format!("it did not open within {} seconds", OPEN_LIMIT.as_secs()))
+        }
+    }
+}
+
+/// How long may a window take to open? The first one after a login reads a hundred files.
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// The one line that the window's program writes to stdout: it is there.
 pub const OPEN: &str = "open";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use dagpass_client::owner;
 use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
 
 use super::edit::{Wrong, edit};
@@ -128,7 +129,7 @@ impl ConfigFile {
 
     fn put(&self, state: &mut State, text: &str) -> Result<(), WriteFailure> {
         let config = parse(text, &self.path).map_err(WriteFailure::Problems)?;
-        replace(&self.path, text)?;
+        replace(&self.path, text).map_err(|error| owner::named(&self.path, error))?;
         *state = State {
             good: Arc::new(config),
             text: text.to_owned(),
@@ -168,7 +169,7 @@ fn unreadable(path: &Path, error: &io::Error) -> ConfigProblem {
     let absent = error.kind() == io::ErrorKind::NotFound;
     ConfigProblem {
         file: path.display().to_string(),
-        message: format!("cannot be read: {error}"),
+        message: format!("cannot be read: {}", owner::why(path, error)),
         hint: absent.then(|| "run `dagpass init` to make one".to_owned()),
         ..ConfigProblem::default()
     }

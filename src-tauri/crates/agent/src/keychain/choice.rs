@@ -144,7 +144,7 @@ fn damaged() -> StoreFailure {
 }
 
 fn unavailable(place: &Path, error: &io::Error) -> StoreFailure {
-    StoreFailure::Unavailable(format!("{}: {error}", place.display()))
+    StoreFailure::Unavailable(dagpass_client::owner::told(place, error))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl AccountFiles {
     }
 
     fn failed(&self, error: &io::Error) -> StoreFailure {
-        StoreFailure::Unavailable(format!("{}: {error}", self.folder.display()))
+        StoreFailure::Unavailable(dagpass_client::owner::told(&self.folder, error))
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dagpass_client::bind::clear_stale;
 pub use dagpass_client::bind::private_dir;
+use dagpass_client::owner;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 use super::process::{SOCKET_PATH_LIMIT, Watched};
@@ -113,6 +114,10 @@ pub fn write_mounted(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8], lasting: Lasting, mode: u32) -> io::Result<()> {
+    replaced(path, bytes, lasting, mode).map_err(|error| owner::named(path, error))
+}
+
+fn replaced(path: &Path, bytes: &[u8], lasting: Lasting, mode: u32) -> io::Result<()> {
     let temporary = temporary_beside(path)?;
     let written = write_new(&temporary, bytes, lasting)
         .and_then(|()| fs::set_permissions(&temporary, Permissions::from_mode(mode)))
@@ -128,12 +133,11 @@ fn replace(path: &Path, bytes: &[u8], lasting: Lasting, mode: u32) -> io::Result
 
 /// Reads a file that holds a secret; refuses one that anybody else may read.
 pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
-    let named =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let named = |error| owner::named(path, error);
     let mut file = File::open(path).map_err(named)?;
     let found = file.metadata().map_err(named)?;
     if Some(found.uid()) != own_uid() {
-        return Err(refused(path, &format!("belongs to uid {}, not to us", found.uid())));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, owner::belongs(path, found.uid())));
     }
     if found.mode() & 0o077 != 0 {
         let mode = found.mode() & 0o7777;

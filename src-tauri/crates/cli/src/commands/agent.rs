@@ -75,6 +75,7 @@ fn start(world: &World) -> Result<(), Failure> {
     let agent = world.find()?;
     if agent.answers()? {
         output::say("the agent is running already");
+        world.notice_config();
         return Ok(());
     }
     launch::start(&agent)?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use dagpass_client::ledger::{Tail, Verdict};
-use dagpass_client::place;
+use dagpass_client::{owner, place};
 
 use crate::exit::Failure;
 use crate::output;
@@ -50,7 +50,7 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
     let file = File::open(&path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::new("not_found", "there is no ledger yet")
             .because(format!("{} does not exist", path.display())),
-        _ => unreadable(error),
+        _ => unreadable(owner::named(&path, error)),
     })?;
     let mut tail = Tail::of(file).map_err(unreadable)?;
     let mut table = (!world.json).then(Table::default);

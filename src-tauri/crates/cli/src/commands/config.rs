@@ -1,16 +1,21 @@
 //! `dagpass config`: where it is, what it says, whether it is right. Checking is the agent program's,
 //! so it works where none runs.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
+use std::time::Duration;
 
 use clap::Subcommand;
 use dagpass_client::wire::{ConfigProblem, ConfigReply};
-use dagpass_client::{launch, place};
+use dagpass_client::{launch, limited, owner, place};
 
 use crate::exit::{CHECK_FAILED, Failure};
 use crate::output;
 use crate::world::World;
+
+/// How long may the agent's program take to read one file?
+const CHECK_LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
@@ -28,6 +33,10 @@ pub(crate) enum Config {
 }
 
 pub(crate) fn run(world: &World, command: Config) -> Result<ExitCode, Failure> {
+    match &command {
+        Config::Path | Config::Show | Config::Check { file: None } => world.notice_config(),
+        Config::Check { file: Some(_) } | Config::Schema => {}
+    }
     match command {
         Config::Path => output::out(&path()?.display().to_string())?,
         Config::Show => output::out(&without_logins(&read(&path()?)?))?,
@@ -44,7 +53,11 @@ fn path() -> Result<PathBuf, Failure> {
 fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
         let what = format!("{} cannot be read", path.display());
-        Failure::new("not_found", what).because(error).hint("run `dagpass init`")
+        let failure = Failure::new("not_found", what).because(owner::why(path, &error));
+        match error.kind() {
+            ErrorKind::NotFound => failure.hint("run `dagpass init`"),
+            _ => failure,
+        }
     })
 }
 
@@ -98,7 +111,7 @@ pub(super) fn schema() -> Result<String, Failure> {
 
 fn agent(args: &[&std::ffi::OsStr]) -> Result<Output, Failure> {
     let program = launch::agent_program()?;
-    Command::new(&program).args(args).output().map_err(|error| {
+    limited::output(Command::new(&program).args(args), CHECK_LIMIT).map_err(|error| {
         Failure::new("io", format!("{} cannot be run", program.display())).because(error)
     })
 }

@@ -71,6 +71,7 @@ pub(crate) struct Init {
 }
 
 pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
+    world.notice_config();
     if let Some(source) = &args.from {
         return handed_out::run(world, source, args);
     }

@@ -64,6 +64,7 @@ pub(crate) fn anew(world: &World, session: &str) -> Result<(), Failure> {
 }
 
 fn follow(world: &World, ask: &SignInAsk, screen: &Screen) -> Result<(), Failure> {
+    world.notice_config();
     let mut pasting = false;
     for event in world.ask(|agent| agent.sign_in(ask))? {
         let event = event?;

@@ -140,6 +140,10 @@ fn the_program(page: &mut Roff) {
     for (word, meaning) in [
         ("~/.config/dagpass/config.toml", "The config."),
         ("~/.local/state/dagpass/ledger.jsonl", "The record of what was signed in and issued."),
+        (
+            "~/.local/state/dagpass/agent.lock",
+            "Who runs, where it listens and which config it reads, whatever XDG_STATE_HOME says.",
+        ),
         ("$XDG_RUNTIME_DIR/dagpass/agent.sock", "The socket, for its owner alone."),
         (
             "/usr/lib/systemd/user/dagpass.service",
@@ -165,7 +169,7 @@ fn the_whole(page: &mut Roff) {
     for (word, meaning) in [
         ("0", "Done."),
         ("1", "Failed, or a check found something."),
-        ("2", "The command line is wrong."),
+        ("2", "The command line is wrong, or the home folder is another user's."),
         ("3", "Somebody has to sign in."),
         ("4", "Denied."),
         ("6", "The issuer or the agent cannot be reached."),

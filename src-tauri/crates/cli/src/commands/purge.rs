@@ -8,13 +8,16 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dagpass_client::{login_item, place};
+use dagpass_client::folders::{Folders, NOTE};
+use dagpass_client::{login_item, owner, place};
 use serde::Serialize;
 
 use super::{agent, airflow};
 use crate::exit::Failure;
 use crate::world::World;
 use crate::{input, output};
+
+const LEDGER: &str = "ledger.jsonl";
 
 /// How long may an agent that stopped take to let go of its files?
 const LET_GO_LIMIT: Duration = Duration::from_secs(10);
@@ -101,8 +104,9 @@ fn unwire(gone: &mut Gone) {
 /// What lies where.
 #[derive(Debug)]
 struct Files {
-    state: PathBuf,
-    ledger: Option<PathBuf>,
+    /// The files' own, the lock's, and this shell's of the last release.
+    state: Vec<PathBuf>,
+    keep_ledger: bool,
     config: Option<PathBuf>,
     /// The window's own files.
     cache: Option<PathBuf>,
@@ -113,35 +117,38 @@ struct Files {
 impl Files {
     fn find(args: &Purge) -> Result<Self, Failure> {
         let nowhere = |error: place::PlaceError| Failure::new("no_place", error.to_string());
-        let state = place::state_dir().map_err(nowhere)?;
-        let ledger = args.keep_ledger.then(|| state.join("ledger.jsonl"));
+        let folders = Folders::here().map_err(nowhere)?;
+        let state: Vec<PathBuf> = folders.all().into_iter().map(Path::to_owned).collect();
         let config = place::config_path().map_err(nowhere)?;
         let run = place::socket().ok().and_then(|place| match place {
             place::Place::Socket(path) => path.parent().map(Path::to_owned),
             place::Place::Pipe(_) => None,
         });
         Ok(Self {
-            ledger,
+            keep_ledger: args.keep_ledger,
             config: Some(config).filter(|path| !args.keep_config && path.exists()),
-            cache: place::cache_dir().ok().filter(|folder| *folder != state),
-            run: run.filter(|folder| folder.ends_with("dagpass") && *folder != state),
+            cache: place::cache_dir().ok().filter(|folder| !state.contains(folder)),
+            run: run.filter(|folder| folder.ends_with("dagpass") && !state.contains(folder)),
             state,
         })
     }
 
     fn all(&self) -> impl Iterator<Item = &Path> {
-        let places =
-            [Some(&self.state), self.config.as_ref(), self.cache.as_ref(), self.run.as_ref()];
-        places.into_iter().flatten().map(PathBuf::as_path).filter(|path| path.exists())
+        let others = [self.config.as_ref(), self.cache.as_ref(), self.run.as_ref()];
+        let places = self.state.iter().chain(others.into_iter().flatten());
+        places.map(PathBuf::as_path).filter(|path| path.exists())
     }
 
     fn remove(&self, gone: &mut Gone) {
-        match &self.ledger {
-            None => {
-                gone.take(&self.state, once_let_go(|| fs::remove_dir_all(&self.state)));
-                ours_above(&self.state).into_iter().for_each(|folder| gone.take_empty(folder));
+        for state in &self.state {
+            // The note says where a ledger lies.
+            let kept = [state.join(LEDGER), state.join(NOTE)];
+            if self.keep_ledger && kept.iter().any(|kept| kept.exists()) {
+                gone.empty_but(state, &kept);
+            } else {
+                gone.take(state, once_let_go(|| fs::remove_dir_all(state)));
+                ours_above(state).into_iter().for_each(|folder| gone.take_empty(folder));
             }
-            Some(kept) => self.empty_but(kept, gone),
         }
         if let Some(config) = &self.config {
             gone.take(config, fs::remove_file(config));
@@ -156,18 +163,6 @@ impl Files {
                 gone.take(&left, fs::remove_file(&left));
             }
             gone.take_empty(run);
-        }
-    }
-
-    fn empty_but(&self, kept: &Path, gone: &mut Gone) {
-        let entries = match fs::read_dir(&self.state) {
-            Ok(entries) => entries,
-            Err(error) => return gone.take(&self.state, Err(error)),
-        };
-        for path in entries.flatten().map(|entry| entry.path()).filter(|path| path != kept) {
-            let removed =
-                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            gone.take(&path, removed);
         }
     }
 }
@@ -215,7 +210,20 @@ impl Gone {
         match removed {
             Ok(()) => self.removed.push(path.display().to_string()),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => self.left.push(format!("{}: {error}", path.display())),
+            Err(error) => self.left.push(owner::told(path, &error)),
+        }
+    }
+
+    fn empty_but(&mut self, folder: &Path, kept: &[PathBuf]) {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.take(folder, Err(error)),
+        };
+        let paths = entries.flatten().map(|entry| entry.path());
+        for path in paths.filter(|path| !kept.contains(path)) {
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            self.take(&path, removed);
         }
     }
 
@@ -245,20 +253,23 @@ mod tests {
         }
         fs::write(at("config/dagpass/config.toml"), "x").unwrap();
         fs::write(at("config/dagpass/corp-ca.pem"), "theirs").unwrap();
+        fs::create_dir_all(at("snap/dagpass")).unwrap();
+        fs::write(at("snap/dagpass/agent.guard"), "").unwrap();
         let files = Files {
             cache: None,
-            state: at("state/dagpass"),
-            ledger: Some(at("state/dagpass/ledger.jsonl")),
+            state: vec![at("state/dagpass"), at("snap/dagpass")],
+            keep_ledger: true,
             config: Some(at("config/dagpass/config.toml")),
             run: Some(at("run/dagpass")),
         };
         let mut gone = Gone::default();
         files.remove(&mut gone);
         assert_eq!(gone.left, [] as [String; 0]);
-        assert_eq!(gone.removed.len(), 5, "{gone:?}");
+        assert_eq!(gone.removed.len(), 6, "{gone:?}");
+        assert!(!at("snap/dagpass").exists());
         assert!(at("state/dagpass/ledger.jsonl").exists());
         assert!(at("config/dagpass/corp-ca.pem").exists());
-        Files { ledger: None, ..files }.remove(&mut gone);
+        Files { keep_ledger: false, ..files }.remove(&mut gone);
         assert!(!at("state/dagpass").exists());
     }
 

@@ -11,6 +11,7 @@ use crate::{duration, output, time};
 pub(crate) fn run(world: &World) -> Result<(), Failure> {
     let status = world.ask(|agent| agent.status())?;
     compare_version(&status.agent.version);
+    world.notice_config();
     if world.json { output::json(&status) } else { output::out(&table(&status, time::now())) }
 }
 

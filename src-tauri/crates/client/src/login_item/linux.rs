@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use super::{AT_LOGIN, remove_file};
 use crate::wire::LoginItem;
+use crate::{limited, owner};
 
 const UNIT: &str = "systemd/user/dagpass.service";
 const ENTRY: &str = "autostart/dagpass.desktop";
@@ -64,7 +65,8 @@ pub(super) fn enable(program: &str) -> io::Result<()> {
             write(&file, &unit(program, TARGETS[target]))?;
             let link = wants(&config, TARGETS[target]);
             make_folder(&link)?;
-            std::os::unix::fs::symlink("../dagpass.service", link)?;
+            std::os::unix::fs::symlink("../dagpass.service", &link)
+                .map_err(|error| owner::named(&link, error))?;
             reload();
             Ok(())
         }
@@ -135,16 +137,17 @@ fn reload() {
 fn systemctl(args: &[&str]) -> bool {
     let mut command = Command::new("systemctl");
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    limited::status(&mut command, limited::SERVICE_LIMIT).is_ok_and(|status| status.success())
 }
 
 fn write(file: &Path, text: &str) -> io::Result<()> {
     make_folder(file)?;
-    fs::write(file, text)
+    fs::write(file, text).map_err(|error| owner::named(file, error))
 }
 
 fn make_folder(of: &Path) -> io::Result<()> {
-    of.parent().map_or(Ok(()), fs::create_dir_all)
+    let Some(folder) = of.parent() else { return Ok(()) };
+    fs::create_dir_all(folder).map_err(|error| owner::named(folder, error))
 }
 
 /// An end by its own exit code (another agent runs already) is not tried again.

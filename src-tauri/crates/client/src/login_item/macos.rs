@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{AT_LOGIN, remove_file};
+use crate::owner;
 use crate::wire::LoginItem;
 
 const LABEL: &str = "dev.dagpass.agent";
@@ -22,8 +23,8 @@ pub(super) fn look() -> LoginItem {
 
 pub(super) fn enable(program: &str) -> io::Result<()> {
     let file = file().ok_or(io::ErrorKind::Unsupported)?;
-    file.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::write(file, plist(program))
+    let made = file.parent().map_or(Ok(()), fs::create_dir_all);
+    made.and_then(|()| fs::write(&file, plist(program))).map_err(|error| owner::named(&file, error))
 }
 
 pub(super) fn remove() -> io::Result<Vec<String>> {

@@ -9,6 +9,7 @@ mod unix;
 
 pub(crate) use unix::*;
 
+use crate::limited;
 use crate::place::Os;
 use crate::wire::Endpoint;
 
@@ -21,8 +22,8 @@ pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {
     let uid = uid().to_string();
     let mut lsof = Command::new("/usr/sbin/lsof");
     lsof.args(["-a", "-nP", "-t", "-u", &uid, "-sTCP:LISTEN", &format!("-iTCP@127.0.0.1:{port}")]);
-    let status = lsof.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    Ok(status.success())
+    lsof.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(limited::status(&mut lsof, limited::SERVICE_LIMIT)?.success())
 }
 
 /// launchd starts only what is installed as a job; until then the agent gets a session of its own.

@@ -24,6 +24,7 @@ use rustix::process::Resource;
 
 use super::OS;
 use crate::endpoint::{Both, Outgoing, Stream};
+use crate::owner::belongs;
 use crate::place::{self, Facts, Os, Place};
 
 /// How many inherited files are looked at, where the system allows millions.
@@ -42,12 +43,32 @@ pub(crate) fn facts() -> Facts {
     }
 }
 
+pub(crate) fn own_uid() -> Option<u32> {
+    Some(uid())
+}
+
+/// Whose it is; of a link itself unless it is to be followed.
+pub(crate) fn owner(path: &Path, follow: bool) -> io::Result<Option<u32>> {
+    let look = if follow { std::fs::metadata } else { std::fs::symlink_metadata };
+    look(path).map(|found| Some(found.uid()))
+}
+
+/// By the local user database alone: a directory server may be slow, and the number does as well.
+pub(crate) fn user_name(uid: u32) -> Option<String> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
 pub(super) fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Linux only: macOS has one place, whatever the host is called.
-fn hostname() -> String {
+/// Linux only: on macOS a home is one machine's.
+pub(crate) fn hostname() -> String {
     match OS {
         Os::Linux => std::fs::read_to_string("/proc/sys/kernel/hostname")
             .unwrap_or_default()
@@ -69,9 +90,9 @@ pub(crate) fn distrust(place: &Place) -> io::Result<Option<String>> {
     } else if mounted && folder.mode() & 0o022 == 0 && folder.uid() == socket.uid() {
         None
     } else if socket.uid() != uid() {
-        Some(format!("it belongs to uid {}, we are {}", socket.uid(), uid()))
+        Some(belongs(path, socket.uid()))
     } else if folder.uid() != uid() {
-        Some(format!("its folder belongs to uid {}, we are {}", folder.uid(), uid()))
+        Some(belongs(path.parent().unwrap_or(path), folder.uid()))
     } else if folder.mode() & 0o022 != 0 {
         Some(format!("others may write to its folder (mode {:o})", folder.mode() & 0o7777))
     } else {
@@ -118,8 +139,11 @@ pub(crate) fn read_private(path: &Path) -> io::Result<Result<String, String>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let file = options.read(true).custom_flags(flags).open(path)?;
     let about = file.metadata()?;
-    if !about.is_file() || about.uid() != uid() {
-        return Ok(Err(format!("it belongs to uid {}, we are {}", about.uid(), uid())));
+    if !about.is_file() {
+        return Ok(Err("it is no file".to_owned()));
+    }
+    if about.uid() != uid() {
+        return Ok(Err(belongs(path, about.uid())));
     }
     if about.mode() & 0o077 != 0 {
         return Ok(Err(format!("others may use it (mode {:o}, not 600)", about.mode() & 0o7777)));

@@ -2,6 +2,8 @@
 
 use std::sync::mpsc::Sender;
 
+use dagpass_client::limited;
+
 use crate::attend::Told;
 use crate::notice::{Key, Notice};
 
@@ -28,9 +30,9 @@ impl Notices {
 /// The texts go in as arguments, never as script.
 fn notify(what: &str, more: &str) -> Result<(), String> {
     const SCRIPT: &str = "on run {what, more}\ndisplay notification more with title \"dagpass\" subtitle what\nend run";
-    let told =
-        std::process::Command::new("/usr/bin/osascript").args(["-e", SCRIPT, what, more]).status();
-    match told {
+    let mut script = std::process::Command::new("/usr/bin/osascript");
+    script.args(["-e", SCRIPT, what, more]);
+    match limited::status(&mut script, limited::SERVICE_LIMIT) {
         Ok(ended) if ended.success() => Ok(()),
         Ok(ended) => Err(ended.to_string()),
         Err(error) => Err(error.to_string()),

@@ -108,7 +108,8 @@ fn base(project: &Path) -> Result<(PathBuf, String), Failure> {
         .hint("go to the folder with docker-compose.yaml, or give --dir"));
     };
     let text = fs::read_to_string(&base).map_err(|error| {
-        Failure::new("not_found", format!("{} cannot be read", base.display())).because(error)
+        Failure::new("not_found", format!("{} cannot be read", base.display()))
+            .because(dagpass_client::owner::why(&base, &error))
     })?;
     Ok((base, text))
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use dagpass_client::limited;
 use dagpass_client::wire::Finding;
 
-use super::interpreter::{self, Interpreter};
+use super::interpreter::{self, Interpreter, PYTHON_LIMIT};
 use super::wheel::{self, Unpacked};
 use crate::commands::doctor::table;
 use crate::exit::{CHECK_FAILED, Failure};
@@ -78,7 +79,7 @@ fn look(python: &Interpreter, command: &Doctor) -> Result<Vec<Finding>, Failure>
     if let Some(dags) = &command.dags {
         lint.arg("--dags").arg(dags);
     }
-    let ended = lint.env("PYTHONPATH", paths).output();
+    let ended = limited::output(lint.env("PYTHONPATH", paths), PYTHON_LIMIT);
     let output =
         ended.map_err(|error| Failure::new("io", "the lint did not start").because(error))?;
     let text = String::from_utf8_lossy(&output.stdout);

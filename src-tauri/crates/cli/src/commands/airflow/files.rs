@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use dagpass_client::owner;
+
 use crate::exit::Failure;
 use crate::system;
 
@@ -13,7 +15,8 @@ pub(super) fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            Err(Failure::new("io", format!("{} cannot be read", file.display())).because(error))
+            let failure = Failure::new("io", format!("{} cannot be read", file.display()));
+            Err(failure.because(owner::why(file, &error)))
         }
     }
 }
@@ -76,5 +79,6 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), Failure> {
 }
 
 pub(super) fn cannot_write(path: &Path, error: io::Error) -> Failure {
-    Failure::new("io", format!("{} cannot be written", path.display())).because(error)
+    let failure = Failure::new("io", format!("{} cannot be written", path.display()));
+    failure.because(owner::why(path, &error))
 }

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use dagpass_client::limited;
 use serde::Deserialize;
 
 use super::wheel::{self, Unpacked};
@@ -16,6 +18,11 @@ const PROBE: &str = include_str!("../../../../../airflow/airflow_provider_dagpas
 /// What every server does at its start where no file is there; `airflow version` does not.
 const DEFAULTS: &str =
     "import airflow.configuration as c; c.write_default_airflow_configuration_if_needed()";
+
+/// How long may Python take to import Airflow? A cold disk takes half a minute.
+pub(super) const PYTHON_LIMIT: Duration = Duration::from_secs(180);
+/// How long may one wheel that is at hand take to be unpacked?
+const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Debug)]
 pub(super) struct Interpreter {
@@ -131,7 +138,7 @@ impl Interpreter {
     fn run(&self, arguments: &[&str], env: &[(&str, &Path)]) -> Result<Output, Failure> {
         let mut command = self.command();
         command.args(arguments).envs(env.iter().copied());
-        command.output().map_err(|error| {
+        limited::output(&mut command, PYTHON_LIMIT).map_err(|error| {
             let failure = Failure::new("not_found", "the Python interpreter does not start");
             failure
                 .because(format!("{}: {error}", self.program.display()))
@@ -141,7 +148,7 @@ impl Interpreter {
 }
 
 fn done(command: &mut Command, what: &str) -> Result<(), Failure> {
-    let ended = command.output();
+    let ended = limited::output(command, INSTALL_LIMIT);
     let output = ended.map_err(|error| Failure::new("io", what).because(error))?;
     if output.status.success() {
         return Ok(());

@@ -14,7 +14,7 @@ use super::receipt::{Change, Receipt};
 use super::{cfg, compose, diff, files, server, shell, undo, wheel, wiring};
 use crate::exit::Failure;
 use crate::output;
-use crate::world::World;
+use crate::world::{World, home_is_ours};
 
 #[derive(Debug, Args)]
 pub(crate) struct Setup {
@@ -64,6 +64,7 @@ pub(super) fn run(world: &World, setup: &Setup) -> Result<(), Failure> {
     if setup.server.server {
         return server::run(world, &setup.server);
     }
+    home_is_ours()?;
     let state = dagpass_client::place::state_dir();
     let state = state.map_err(|error| Failure::new("no_place", error.to_string()))?;
     if setup.layout == Some(Layout::Compose) && !setup.undo {

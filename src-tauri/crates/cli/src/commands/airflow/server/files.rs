@@ -138,5 +138,6 @@ fn place(path: &Path, text: &str, force: bool) -> std::io::Result<bool> {
 }
 
 fn cannot_write(path: &Path, error: std::io::Error) -> Failure {
-    Failure::new("io", format!("{} cannot be written", path.display())).because(error)
+    let failure = Failure::new("io", format!("{} cannot be written", path.display()));
+    failure.because(dagpass_client::owner::why(path, &error))
 }
