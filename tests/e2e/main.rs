@@ -104,9 +104,9 @@ mod stage;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]
-mod told_to_end;
-#[cfg(test)]
 mod tls_refusals;
+#[cfg(test)]
+mod told_to_end;
 #[cfg(test)]
 mod tray;
 #[cfg(test)]

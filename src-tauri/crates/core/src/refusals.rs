@@ -152,7 +152,7 @@ mod tests {
                 kind: TroubleKind::Offline,
                 cause: cause.clone(),
                 since: at,
-                retry_at: at,
+                rest: crate::rest::Rest::new(at, std::time::Duration::ZERO),
                 attempts: 1,
             };
             for refusal in [

@@ -332,20 +332,24 @@ mod tests {
     fn only_the_owner_at_this_machine_s_own_door_names_a_program_to_run() {
         let desktop = [("BROWSER".to_owned(), "/srv/browser.sh".to_owned())].into();
         let ask = SignInAsk { desktop, ..SignInAsk::default() };
-        let of = |transport| Caller { transport, ..Caller::default() };
-        let held = |id: &str| Caller { capability: Some(id.to_owned()), ..Caller::default() };
-        for (caller, named) in [
-            (of(Transport::Socket), true),
-            (of(Transport::Pipe), true),
-            (of(Transport::Tcp), false),
-            (of(Transport::Agent), false),
-            (held("run-1"), false),
-            (held("container-etl-0a1b2c3d"), false),
-            (held("endpoint"), false),
-            (Caller { remote: true, ..Caller::default() }, false),
+        let by = |kind, transport, capability: Option<&str>| {
+            let capability = capability.map(str::to_owned);
+            Principal::new(kind, Caller { transport, capability, ..Caller::default() })
+        };
+        let run = || Kind::Run("run-1".to_owned());
+        for (principal, named) in [
+            (by(Kind::Owner, Transport::Socket, None), true),
+            (by(Kind::Owner, Transport::Pipe, None), true),
+            (by(Kind::Owner, Transport::Tcp, Some("endpoint")), false),
+            (by(Kind::Owner, Transport::Socket, Some("endpoint")), false),
+            (by(Kind::Agent, Transport::Agent, None), false),
+            (by(run(), Transport::Socket, Some("run-1")), false),
+            (by(Kind::Container("etl".to_owned()), Transport::Socket, None), false),
+            (by(Kind::Forwarded("box".to_owned()), Transport::Socket, None), false),
+            (by(Kind::Relay, Transport::Socket, None), false),
         ] {
-            let options = options(&ask, &caller).expect("no flow is named");
-            assert_eq!(!options.desktop.variables.is_empty(), named, "{caller:?}");
+            let options = options(&ask, &principal).expect("no flow is named");
+            assert_eq!(!options.desktop.variables.is_empty(), named, "{principal:?}");
         }
     }
 }
