@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use dagpass_client::descriptors;
 use dagpass_core::ports::{Browser, Pending};
 use dagpass_core::sign_in::Desktop;
 use tokio::io::AsyncWriteExt as _;
@@ -117,6 +118,7 @@ impl Browser for SystemBrowser {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .kill_on_drop(true);
+            descriptors::give_back(child.as_std_mut());
             match timeout(DEADLINE, run(&mut child, url)).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(format!("no browser could be started: {error}")),

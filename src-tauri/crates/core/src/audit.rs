@@ -45,6 +45,16 @@ pub struct Record<'a> {
     pub error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
+    /// Of a `refused`: which door was knocked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub door: Option<&'a str>,
+    /// Where one line stands for many: how many, the first and the last of them (epoch milliseconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
     /// What Airflow's listener told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunNote<'a>>,
@@ -91,6 +101,10 @@ impl<'a> Record<'a> {
             served: None,
             error: None,
             reason: None,
+            door: None,
+            count: None,
+            first: None,
+            last: None,
             run: None,
         }
     }
@@ -117,6 +131,13 @@ pub enum Event {
     Exchange,
     /// A request failed the guard or presented a capability that is not valid.
     Refused,
+    /// The record before this line is gone, or the end of it: `seq` and `prev` go on where it ended.
+    LedgerLost,
+    /// Somebody else wrote to the record: what stands between our last line, which `prev` names, and this
+    /// one is not ours.
+    LedgerAltered,
+    /// The record can be written again; `count` attempts to act in between were denied.
+    LedgerMended,
 }
 
 /// Where a token came from.

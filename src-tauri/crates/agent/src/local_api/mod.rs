@@ -1,6 +1,7 @@
 //! The local endpoint: one guard before all of it, one handler a route. Whatever CLI, panel and
 //! Airflow need is a route here, never a second code path.
 
+mod accept;
 mod activity;
 mod capability;
 mod config;
@@ -24,6 +25,7 @@ mod sign_in;
 mod status;
 mod tokens;
 mod try_it;
+mod turned_away;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -44,6 +46,7 @@ use dagpass_core::request::Caller;
 use dagpass_core::sign_in::SignInPorts;
 use dagpass_core::time::Timestamp;
 
+pub(crate) use accept::Seats;
 pub(crate) use capability::random;
 pub(crate) use containers::Containers;
 pub(crate) use run_events::tell_of_dropped;
@@ -58,7 +61,9 @@ use crate::system::{self, LocalListener};
 use crate::task_runs::TaskRuns;
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
+use events::Streams;
 use sign_in::SignIns;
+use turned_away::TurnedAway;
 
 /// The name of the capability in `endpoint.json`: good for everything, until the agent ends.
 pub(crate) const ENDPOINT: &str = "endpoint";
@@ -85,6 +90,11 @@ pub(crate) struct Api {
     pub(crate) containers: Containers,
     capabilities: Capabilities,
     crowd: Crowd,
+    /// Of our own doors, and of those for containers.
+    seats: Seats,
+    container_seats: Seats,
+    streams: Streams,
+    turned_away: TurnedAway,
     misses: AtomicU32,
     sign_ins: SignIns,
 }
@@ -101,6 +111,8 @@ pub(crate) struct About {
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
     pub(crate) containers_folder: PathBuf,
+    /// How many files may be open; `None` where the system has no limit.
+    pub(crate) descriptors: Option<u64>,
 }
 
 /// The collaborators of the routes.
@@ -118,6 +130,7 @@ pub(crate) struct Parts {
 
 impl Api {
     pub(crate) fn new(parts: Parts, about: About) -> Self {
+        let (seats, container_seats) = Seats::of(about.descriptors);
         Self {
             broker: parts.broker,
             config: parts.config,
@@ -137,6 +150,10 @@ impl Api {
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
             crowd: Crowd::default(),
+            streams: Streams::of(seats.most),
+            seats,
+            container_seats,
+            turned_away: TurnedAway::default(),
             misses: AtomicU32::new(0),
             sign_ins: SignIns::default(),
         }

@@ -84,7 +84,7 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("POST", "/v1/airflow/roles") => roles::roles(api, &asked).await,
         ("GET", "/v1/airflow/connections") => Ok(reply::json(&connections(api))),
         ("POST", "/v1/try") => try_it::try_it(api, &asked).await,
-        ("GET", "/v1/events") => Ok(events::follow(api, asked.caller)),
+        ("GET", "/v1/events") => events::follow(api, asked.caller),
         ("GET", "/v1/activity") => activity::activity(api, &asked).await,
         ("GET", "/v1/status") => Ok(reply::json(&status::status(api, &asked.caller).await)),
         ("GET", "/v1/connections") => Ok(reply::json(&connection_ids(api, &asked.caller))),
@@ -146,6 +146,12 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     };
     let (config, problems) = (api.config.current(), api.config.problems());
     let own = Proxies::read(|name| std::env::var(name).ok());
+    let health = api.ledger.health();
+    let ledger = doctor::Ledger {
+        path: api.ledger.path(),
+        trouble: health.trouble.as_deref(),
+        lost: health.lost.as_deref(),
+    };
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -157,6 +163,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         tcp_port: Some(api.about.tcp_port),
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
+        ledger,
         containers: &api.containers.shown(),
         deployments: &drift::Look { api, asked },
     };

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -22,13 +22,16 @@ use tokio::sync::watch;
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::request::{Caller, Transport};
 
+use super::accept::{self, Breath, Seat};
 use super::containers::Gate;
-use super::crowd::Guest;
+use super::crowd::{Crowd, Guest};
 use super::dressed::Dressed;
 use super::guard::{self, Door, Refused};
 use super::reply::{self, Reply};
 use super::routes;
+use super::turned_away::Knock;
 use super::{Api, Asked};
+use crate::loopback::{NotBound, bind_both};
 use crate::system::{self, LocalListener, Peer};
 
 /// Within what time must a request have arrived whole?
@@ -43,6 +46,11 @@ pub(super) const LOOK: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 const ANOTHER_USER: &str = "the peer is another user";
+/// What the two doors of our own are called on the record and in the log.
+const SOCKET: &str = "socket";
+const TCP: &str = "tcp";
+pub(super) const OUR_TRANSPORT: Transport =
+    if cfg!(windows) { Transport::Pipe } else { Transport::Socket };
 
 /// Both loopback listeners on one port; a machine without IPv6 has one.
 #[derive(Debug)]
@@ -52,16 +60,18 @@ pub(crate) struct Loopback {
 }
 
 impl Loopback {
-    /// 0 is any free port. A fixed port that is taken is an error, never another port.
-    pub(crate) async fn bind(port: u16) -> io::Result<Self> {
-        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let port = v4.local_addr()?.port();
-        let mut listeners = vec![v4];
-        match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-            Ok(v6) => listeners.push(v6),
-            Err(error) => tracing::debug!(%error, "no IPv6 loopback listener"),
-        }
-        Ok(Self { listeners, port })
+    /// 0 is any port that is free on both. A fixed port that is taken on either is an error, never another
+    /// port. Call it inside a runtime.
+    pub(crate) fn bind(port: u16) -> Result<Self, NotBound> {
+        let bound = bind_both(std::net::TcpListener::bind, port, Ipv4Addr::LOCALHOST.into())?;
+        let port = bound.port;
+        let place = (Ipv4Addr::LOCALHOST, port).into();
+        let adopted = bound.listeners.into_iter().map(|listener| {
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        });
+        let listeners = adopted.collect::<io::Result<_>>();
+        Ok(Self { listeners: listeners.map_err(|cause| NotBound { place, cause })?, port })
     }
 }
 
@@ -72,17 +82,18 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
         tokio::spawn(serve_tcp(api.clone(), listener, port));
     }
     let mut local = local;
+    let mut breath = Breath::default();
     loop {
-        match tokio::time::timeout(LOOK, local.accept()).await {
-            Ok(Ok((stream, peer))) if peer.is_ours() => {
-                tokio::spawn(serve_local(api.clone(), stream, peer));
+        let accepted = async {
+            let seat = api.seats.take(&api.crowd).await;
+            local.accept().await.map(|(stream, peer)| (stream, peer, seat))
+        };
+        match tokio::time::timeout(LOOK, accepted).await {
+            Ok(Ok((stream, peer, seat))) => {
+                breath.well(SOCKET);
+                take_local(&api, stream, (peer, seat));
             }
-            // Closed without a byte.
-            Ok(Ok((_foreign, peer))) => refused_peer(&api, &peer, ANOTHER_USER),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "accept failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            Ok(Err(error)) => breath.after(SOCKET, &error).await,
             Err(_quiet) if local.is_reachable() => {}
             Err(_quiet) => match api.stand_again() {
                 Ok(again) => local = again,
@@ -94,20 +105,25 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
     }
 }
 
-pub(super) fn refused_peer(api: &Api, peer: &Peer, reason: &'static str) {
-    let caller = Caller { uid: peer.uid, pid: peer.pid, ..Caller::default() };
-    let mut record = Record::new(Event::Refused, Outcome::Denied, &caller);
-    record.reason = Some(reason);
-    if let Err(failure) = api.witness.record(&record) {
-        tracing::error!(%failure, "a refused peer is not on the record");
-    }
-}
-
-async fn serve_local<S>(api: Arc<Api>, stream: S, peer: Peer)
+/// One of our own user is taken in; another's is closed without a byte.
+fn take_local<S>(api: &Arc<Api>, stream: S, (peer, seat): (Peer, Seat))
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let guest = api.crowd.welcome(true);
+    if !peer.is_ours() {
+        let knock =
+            Knock { uid: peer.uid, transport: OUR_TRANSPORT, door: SOCKET, reason: ANOTHER_USER };
+        return api.turn_away(knock, peer.pid);
+    }
+    if let Some(guest) = api.crowd.welcome(true, seat) {
+        tokio::spawn(serve_local(api.clone(), (stream, guest), peer));
+    }
+}
+
+async fn serve_local<S>(api: Arc<Api>, (stream, guest): (S, Arc<Guest>), peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (caller, started_at) = local_caller(peer);
     let visit = Visit { started_at, ..Visit::usual(Door::Local, caller) };
     converse(api, stream, visit, guest).await;
@@ -117,7 +133,7 @@ where
 pub(super) fn local_caller(peer: Peer) -> (Caller, Option<u64>) {
     let peer = peer.examined();
     let caller = Caller {
-        transport: if cfg!(windows) { Transport::Pipe } else { Transport::Socket },
+        transport: OUR_TRANSPORT,
         uid: peer.uid,
         pid: peer.pid,
         executable: peer.executable,
@@ -127,17 +143,23 @@ pub(super) fn local_caller(peer: Peer) -> (Caller, Option<u64>) {
 }
 
 async fn serve_tcp(api: Arc<Api>, listener: TcpListener, port: u16) {
+    let mut breath = Breath::default();
     loop {
-        let Ok((stream, peer)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
+        let seat = api.seats.take(&api.crowd).await;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                breath.after(TCP, &error).await;
+                continue;
+            }
         };
+        breath.well(TCP);
         if let (true, Ok(local)) = (peer.ip().is_loopback(), stream.local_addr()) {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "nodelay not set");
             }
             // Taken in here, so that age is the order of arrival.
-            let guest = api.crowd.welcome(false);
+            let Some(guest) = api.crowd.welcome(false, seat) else { continue };
             let arrival = Arrived { ends: (local, peer), port, guest };
             tokio::spawn(visit_tcp(api.clone(), stream, arrival));
         }
@@ -157,11 +179,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (local, peer) = arrived.ends;
-    let uid = tokio::task::spawn_blocking(move || system::tcp_peer_uid(local, peer)).await;
-    let uid = uid.unwrap_or(None);
+    let uid = accept::uid_of(local, peer).await;
     // Where the system tells whose connection it is, it must be ours.
     if uid.is_some() && uid != system::own_uid() {
-        refused_peer(&api, &Peer { uid, ..Peer::default() }, ANOTHER_USER);
+        let transport = Transport::Tcp;
+        api.turn_away(Knock { uid, transport, door: TCP, reason: ANOTHER_USER }, None);
         api.crowd.farewell(&arrived.guest);
         return;
     }
@@ -189,6 +211,10 @@ impl Visit {
             Some((_, ended)) => over(&mut ended.clone()).await,
             None => std::future::pending().await,
         }
+    }
+
+    fn crowd<'a>(&'a self, api: &'a Api) -> &'a Crowd {
+        self.through.as_ref().map_or(&api.crowd, |(gate, _)| &gate.crowd)
     }
 
     fn needs_no_capability(&self) -> bool {
@@ -233,7 +259,7 @@ where
         () = guest.leave.notified() => {}
         () = visit.over() => {}
     }
-    visit.through.as_ref().map_or(&api.crowd, |(gate, _)| &gate.crowd).farewell(&guest);
+    visit.crowd(&api).farewell(&guest);
 }
 
 async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<Incoming>) -> Reply {
@@ -247,7 +273,9 @@ async fn answer(api: &Arc<Api>, guest: &Guest, visit: &Visit, request: Request<I
     let Some(Known { caller, env }) = identify(api, visit, presented).await else {
         return reply::bare(StatusCode::UNAUTHORIZED);
     };
-    guest.proven.store(true, Ordering::Relaxed);
+    if !visit.crowd(api).prove(guest) {
+        return reply::bare(StatusCode::SERVICE_UNAVAILABLE);
+    }
     let path = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
     if let Some(status) = routes::wrong_way(&head.method, &path) {

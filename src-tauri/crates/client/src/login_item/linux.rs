@@ -135,6 +135,7 @@ fn reload() {
 fn systemctl(args: &[&str]) -> bool {
     let mut command = Command::new("systemctl");
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    crate::descriptors::give_back(&mut command);
     command.status().is_ok_and(|status| status.success())
 }
 

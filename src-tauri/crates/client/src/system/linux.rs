@@ -14,6 +14,9 @@ use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::Linux;
 
+/// The hard limit is the whole answer here.
+const MOST_FILES: u64 = u64::MAX;
+
 /// Another user may have taken the port since the agent died; the kernel's table says whose it is.
 pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {
     let port = endpoint.port;

@@ -14,6 +14,9 @@ use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::MacOs;
 
+/// The kernel takes no more for a process (`OPEN_MAX`), also where the hard limit says "unlimited".
+const MOST_FILES: u64 = 10_240;
+
 /// Another user may have taken the port since the agent died. There is no table to read; `lsof`
 /// ends with 0 only where a process of the user listens there.
 pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {
