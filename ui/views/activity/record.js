@@ -36,13 +36,17 @@ export function titleOf(record) {
     revocation: 'Revoked at Ping',
     'door-opened': 'Door opened',
     'door-closed': 'Door closed',
+    'ledger-mended': 'Record written again',
     decision: 'Request permitted',
   }[event];
   const not = {
     issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'Exchange', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',
   }[event] ?? plain(event);
   if (outcome === 'ok') return ok ?? plain(event);
-  return event === 'refused' ? 'Request turned away' : `${not} ${outcome}`;
+  if (event === 'ledger-lost') return 'Record before this lost';
+  if (event === 'ledger-altered') return 'Record written to by another program';
+  if (event === 'refused') return record.count > 1 ? `${record.count} requests turned away` : 'Request turned away';
+  return `${not} ${outcome}`;
 }
 
 /** As short as a row wants it. */

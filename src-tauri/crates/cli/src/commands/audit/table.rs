@@ -127,6 +127,8 @@ fn by(record: &Value) -> String {
         ("pid", word(record, "/caller/pid")),
         ("by", word(record, "/caller/executable")),
         ("error", word(record, "/error")),
+        ("door", word(record, "/door")),
+        ("count", word(record, "/count")),
         ("reason", word(record, "/reason")),
     ];
     let said = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
