@@ -14,8 +14,10 @@ use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::Linux;
 
-/// The hard limit is the whole answer here.
-const MOST_FILES: u64 = u64::MAX;
+/// How many files may a process have open at most, by its hard limit?
+const fn most_files(hard: Option<u64>) -> Option<u64> {
+    hard
+}
 
 /// Another user may have taken the port since the agent died; the kernel's table says whose it is.
 pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {

@@ -23,7 +23,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{MOST_FILES, OS};
+use super::{OS, most_files};
 use crate::endpoint::{Both, Outgoing, Stream};
 use crate::place::{self, Facts, Os, Place};
 
@@ -190,13 +190,14 @@ static FOUND: OnceLock<(Option<u64>, Option<u64>)> = OnceLock::new();
 
 pub(crate) fn raise_descriptors() -> io::Result<Option<u64>> {
     let found = getrlimit(Resource::Nofile);
-    let most = found.maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
-    let (Some(now), true) = (found.current, found.current.is_none_or(|now| now < most)) else {
+    let most = most_files(found.maximum);
+    // None is no limit at all.
+    if found.current.is_none_or(|now| most.is_some_and(|most| now >= most)) {
         return Ok(found.current);
-    };
-    FOUND.get_or_init(|| (Some(now), found.maximum));
-    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: found.maximum })?;
-    Ok(Some(most))
+    }
+    FOUND.get_or_init(|| (found.current, found.maximum));
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: found.maximum })?;
+    Ok(most)
 }
 
 pub(crate) fn give_back_descriptors(command: &mut Command) {
