@@ -52,6 +52,8 @@ mod killed;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod ledger_file;
+#[cfg(test)]
 mod login_item;
 #[cfg(test)]
 mod logout;
@@ -59,6 +61,8 @@ mod logout;
 mod logout_offline;
 #[cfg(test)]
 mod many_callers;
+#[cfg(test)]
+mod many_followers;
 #[cfg(test)]
 mod network;
 #[cfg(test)]

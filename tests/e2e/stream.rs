@@ -34,6 +34,11 @@ impl Unread {
         Self(stream)
     }
 
+    /// The connection itself.
+    pub(crate) fn into_inner(self) -> UnixStream {
+        self.0
+    }
+
     pub(crate) fn read(self) -> Stream {
         let told = Arc::new((Mutex::new(Told::default()), Condvar::new()));
         let ours = Arc::clone(&told);

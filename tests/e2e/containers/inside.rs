@@ -12,12 +12,13 @@ use crate::world::{Ended, Process, World};
 /// Whom Airflow's images run as.
 pub(super) const AIRFLOW: u32 = 50_000;
 
-/// Mounts what `$1` (the door's folder), `$2` (our programs) and `$3` (the provider) name, and stays.
+/// Mounts what `$1` (the door's folder), `$2` (our programs) and `$3` (the provider) name, and stays;
+/// the folder is there to read (`ro`) or to write, as `$4` says.
 const MOUNTS: &str = r#"set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/dagpass /run/bin /run/provider
 mount --bind "$1" /run/dagpass
-mount -o remount,bind,ro /run/dagpass
+mount -o remount,bind,"$4" /run/dagpass
 mount --bind "$2" /run/bin
 mount --bind "$3" /run/provider
 echo ready
@@ -51,6 +52,15 @@ pub(super) struct Inside {
 impl Inside {
     /// `None`, and a line that says why, where namespaces cannot be had.
     pub(super) fn start(world: &World, folder: &Path) -> Option<Self> {
+        Self::start_mounted(world, folder, "ro")
+    }
+
+    /// As [`Self::start`], by somebody who mounted the folder for writing.
+    pub(super) fn start_writable(world: &World, folder: &Path) -> Option<Self> {
+        Self::start_mounted(world, folder, "rw")
+    }
+
+    fn start_mounted(world: &World, folder: &Path, how: &str) -> Option<Self> {
         if !rustix::process::getuid().is_root() {
             println!("not run: another uid and namespaces of its own take root");
             return None;
@@ -59,7 +69,7 @@ impl Inside {
         let provider = Path::new(env!("CARGO_MANIFEST_DIR")).join("src-tauri/airflow");
         let mut command = world.command("unshare");
         command.args(["--net", "--mount", "sh", "-c", MOUNTS, "sh"]).current_dir("/");
-        command.arg(folder).arg(programs).arg(provider);
+        command.arg(folder).arg(programs).arg(provider).arg(how);
         let holder = Process::spawn("unshare", &mut command);
         holder.stdout.wait_for("the mounts", |text| text.contains("ready").then_some(()));
         Some(Self { holder })
@@ -71,6 +81,11 @@ impl Inside {
 
     /// Runs one program in there, with no variable of ours but those given.
     pub(super) fn run(&self, world: &World, uid: u32, words: &[&str]) -> Ended {
+        self.begin(world, uid, words).ended()
+    }
+
+    /// As [`Self::run`], and does not wait for its end.
+    pub(super) fn begin(&self, world: &World, uid: u32, words: &[&str]) -> Process {
         let mut command = world.command("nsenter");
         let (pid, uid) = (self.pid().to_string(), uid.to_string());
         command.args(["--target", &pid, "--net", "--mount", "setpriv", "--reuid", &uid]);
@@ -78,7 +93,7 @@ impl Inside {
         command.args(["PATH=/usr/bin:/bin:/run/bin", "PYTHONPATH=/run/provider"]);
         command.args(["PYTHONDONTWRITEBYTECODE=1"]);
         command.args(words).current_dir("/").stdin(Stdio::null());
-        Process::spawn("nsenter", &mut command).ended()
+        Process::spawn("nsenter", &mut command)
     }
 
     /// The status line of one request that is written by hand; `|` ends a line in `head`.

@@ -6,6 +6,7 @@ mod inside;
 mod port;
 mod socket;
 mod ssh;
+mod swap;
 
 use std::path::{Path, PathBuf};
 

@@ -3,11 +3,14 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType};
 
 use super::Door;
+use crate::world::Process;
 
 /// Far above what a request takes, far below the deadline of a silent one.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -73,14 +76,63 @@ fn s15_the_65th_silent_stranger_pushes_out_the_oldest_and_nobody_waits() {
 #[test]
 fn a_client_that_sends_nothing_or_half_a_request_never_delays_another_on_the_socket() {
     let door = Door::open();
-    let silent: Vec<_> = (0..50)
-        .map(|_| std::os::unix::net::UnixStream::connect(door.world.socket()).unwrap())
-        .collect();
-    let mut half = std::os::unix::net::UnixStream::connect(door.world.socket()).unwrap();
+    let silent: Vec<_> =
+        (0..50).map(|_| UnixStream::connect(door.world.socket()).unwrap()).collect();
+    let mut half = UnixStream::connect(door.world.socket()).unwrap();
     half.write_all(b"POST /v1/token HTTP/1.1\r\ncontent-length: 9\r\n\r\n{").unwrap();
     let began = Instant::now();
     assert_eq!(door.world.api("GET", "/v1/status", &serde_json::Value::Null).status, 200);
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     drop((silent, half));
+    door.world.close();
+}
+
+#[test]
+fn s15_whoever_sends_nothing_is_closed_whichever_door_it_came_by() {
+    let door = Door::open();
+    let silent: Vec<_> = (0..65).map(|_| door.connect()).collect();
+    let mut on_socket = UnixStream::connect(door.world.socket()).unwrap();
+    on_socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    for mut stream in silent {
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+    }
+    assert_eq!(on_socket.read(&mut [0]).unwrap(), 0);
+    door.world.close();
+}
+
+/// Connects as another user as often as the second argument says, and waits each time for the end.
+const FLOOD: &str = r#"import socket, sys
+port, times = int(sys.argv[1]), int(sys.argv[2])
+for _ in range(times):
+    with socket.create_connection(("127.0.0.1", port), 20) as sock:
+        try:
+            assert sock.recv(1) == b"", "a byte for a stranger"
+        except ConnectionResetError:
+            pass
+"#;
+
+#[test]
+fn s15_a_thousand_connects_of_another_user_are_two_lines_on_the_record() {
+    if !rustix::process::getuid().is_root() {
+        println!("not run: another user takes root");
+        return;
+    }
+    let door = Door::open();
+    let mut flood = door.world.command("/usr/bin/python3");
+    flood.args(["-c", FLOOD, &door.port.to_string(), "1000"]).current_dir("/");
+    let ended = Process::spawn("a flood", flood.uid(65_534).gid(65_534)).ended().expect(0);
+    door.world.keep("a flood", ended);
+    assert_eq!(door.ask("GET", "/v1/status", &[]).status, 200);
+    door.world.stop_agent();
+    let text = std::fs::read_to_string(door.world.state().join("ledger.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let refused: Vec<_> = lines.filter(|line| line["event"] == "refused").collect();
+    assert_eq!(refused.len(), 2, "{refused:#?}");
+    let counted = refused.iter().map(|line| line["count"].as_u64().unwrap_or(1)).sum::<u64>();
+    assert_eq!(counted, 1000);
+    for line in &refused {
+        assert_eq!((&line["caller"]["uid"], &line["door"]), (&65_534.into(), &"tcp".into()));
+    }
+    assert!(refused[1]["first"].as_i64() <= refused[1]["last"].as_i64());
     door.world.close();
 }

@@ -1,6 +1,6 @@
 //! Statements 1, 17, 18, 20, 22 and 24: where the endpoint stands, and what its files look like.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -49,19 +49,48 @@ fn s17_after_its_end_nothing_listens_and_nothing_is_left() {
 }
 
 #[test]
-fn s18_a_fixed_port_that_is_taken_is_an_error_naming_the_holder() {
+fn s18_a_fixed_port_that_is_taken_in_either_family_is_an_error_naming_the_holder() {
     let world = World::bare();
-    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = taken.local_addr().unwrap().port();
-    world.configure(&format!("[endpoint]\nport = {port}\n{CONFIG}"));
-    let mut agent = world.launch_agent();
-    let ended = agent.ended();
-    assert_ne!(ended.code(), 0);
-    let holder = std::process::id().to_string();
-    assert!(ended.stderr.contains(&port.to_string()), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&holder), "process {holder} is not named: {}", ended.stderr);
-    world.keep("dagpass-agent", ended);
+    let families = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    for family in families {
+        let Ok(taken) = TcpListener::bind((family, 0)) else { continue };
+        let place = taken.local_addr().unwrap();
+        world.configure(&format!("[endpoint]\nport = {}\n{CONFIG}", place.port()));
+        let ended = world.launch_agent().ended();
+        assert_ne!(ended.code(), 0, "{place}");
+        let holder = format!("pid {} (", std::process::id());
+        assert!(ended.stderr.contains(&place.to_string()), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&holder), "{holder} is not named: {}", ended.stderr);
+        world.keep("dagpass-agent", ended);
+    }
     world.secret("nothing was handed out", "no-secret-in-this-world");
+    world.close();
+}
+
+/// A machine without IPv6 is as good as any: its loopback has one address.
+#[test]
+fn s18_without_ipv6_the_agent_serves_on_ipv4_alone() {
+    if !rustix::process::getuid().is_root() {
+        println!("not run: a network of its own takes root");
+        return;
+    }
+    const NO_V6: &str = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; \
+                         exec \"$1\" run";
+    let world = World::bare();
+    let port = 21_300;
+    world.configure(&format!("[endpoint]\nport = {port}\n{CONFIG}"));
+    let mut agent = world.command("unshare");
+    // A `/proc` of that network: only there can it be switched off.
+    agent.args(["--net", "--mount", "--propagation", "private", "sh", "-c", NO_V6, "sh"]);
+    agent.arg(env!("CARGO_BIN_EXE_dagpass-agent"));
+    world.start_agent_by(&mut agent);
+    assert_eq!(world.api("GET", "/v1/status", &serde_json::Value::Null).status, 200);
+    let table = |name: &str| {
+        let path = format!("/proc/{}/net/{name}", world.agent_pid());
+        std::fs::read_to_string(path).unwrap_or_default()
+    };
+    let listens = format!(":{port:04X} 0");
+    assert!(table("tcp").contains(&listens) && !table("tcp6").contains(&listens));
     world.close();
 }
 

@@ -36,6 +36,7 @@ export function titleOf(record) {
     revocation: 'Revoked at Ping',
     'door-opened': 'Door opened',
     'door-closed': 'Door closed',
+    'ledger-mended': 'Record written again',
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
     'agent-start': 'Agent started',
     'agent-stop': 'Agent ended',
@@ -45,7 +46,10 @@ export function titleOf(record) {
     issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'Exchange', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',
   }[event] ?? plain(event);
   if (outcome === 'ok') return times(ok ?? plain(event), record);
-  return times(event === 'refused' ? 'Request turned away' : `${not} ${outcome}`, record);
+  if (event === 'ledger-lost') return 'Record before this lost';
+  if (event === 'ledger-altered') return 'Record written to by another program';
+  if (event === 'refused') return record.count > 1 ? `${record.count} requests turned away` : 'Request turned away';
+  return times(`${not} ${outcome}`, record);
 }
 
 /** What was asked of the agent itself, done. */

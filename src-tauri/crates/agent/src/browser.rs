@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use dagpass_client::descriptors;
 use dagpass_core::ports::{Browser, Pending};
 use dagpass_core::sign_in::{Desktop, Opening};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -135,6 +136,7 @@ impl Browser for SystemBrowser {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .kill_on_drop(true);
+            descriptors::give_back(child.as_std_mut());
             match timeout(DEADLINE, run(&mut child, url)).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(error)) => Err(format!("none could be started: {error}")),

@@ -7,8 +7,8 @@
 //! 4. [`ping`]: the authorization server; [`callback`] and [`browser`]: the person's way to it
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
-//! 7. `witness`, `ledger`, `scheduler`, `power`, [`instance`], [`system`]: the record, the clockwork, the
-//!    machine's sleep, the floor
+//! 7. `witness`, `ledger`, `scheduler`, `power`, [`instance`], `loopback`, [`system`]: the record, the
+//!    clockwork, the machine's sleep, the floor
 //! 8. `tray`: the icon, where there is a desktop
 
 mod airflow;
@@ -21,6 +21,7 @@ pub mod instance;
 pub mod keychain;
 mod ledger;
 mod local_api;
+mod loopback;
 pub mod ping;
 mod power;
 mod program;

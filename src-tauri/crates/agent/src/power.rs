@@ -68,7 +68,7 @@ impl Power {
     }
 
     fn keep(&self) {
-        self.ledger.sync();
+        self.ledger.tend();
         self.runs.keep();
         tracing::debug!("the record is on disk");
     }

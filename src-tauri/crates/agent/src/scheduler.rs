@@ -67,9 +67,10 @@ impl Scheduler {
         if let Err(refusal) = tell_of_dropped(&self.api, runs.untold()) {
             tracing::error!(%refusal, "dropped run events are not on the record");
         }
+        self.api.tell_of_turned_away(false);
         let written = tokio::task::spawn_blocking(move || {
             observer.flush(false);
-            ledger.sync();
+            ledger.tend();
             runs.keep();
         });
         if let Err(error) = written.await {

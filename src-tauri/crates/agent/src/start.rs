@@ -10,8 +10,8 @@ use std::time::Duration;
 use dagpass_client::folders::Folders;
 use dagpass_client::instance::RECORD;
 use dagpass_client::owner::{self, ForeignHome};
-use dagpass_client::place;
 use dagpass_client::wire::ConnectionIds;
+use dagpass_client::{descriptors, place};
 use dagpass_core::audit::Event;
 use dagpass_core::broker::Broker;
 use dagpass_core::ports::{Clock, Ports, StoreFailure};
@@ -26,6 +26,7 @@ use crate::instance::{Instance, Refused};
 use crate::keychain::{KeychainStore, StoreChoice};
 use crate::ledger::Ledger;
 use crate::local_api::{About, Api, Loopback, Parts, random, serve};
+use crate::loopback::NotBound;
 use crate::ping::{Ping, install_crypto};
 use crate::power::Power;
 use crate::program::complain;
@@ -39,6 +40,8 @@ use crate::witness::Observer;
 
 /// How long may the desktop take to give the icon back once serving has ended?
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How many files may every process have open, on every system we know?
+const LEAST_DESCRIPTORS: u64 = 256;
 
 /// How long may what is on its way to Ping take to land and be saved, once we are told to end?
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,8 +55,8 @@ enum NotStarted {
     Instance(#[from] Refused),
     #[error("cannot listen on {place}: {cause}")]
     Socket { place: String, cause: io::Error },
-    #[error("cannot listen on 127.0.0.1:{port}: {cause}{holder}")]
-    Port { port: u16, cause: io::Error, holder: String },
+    #[error("cannot listen on {}: {}{holder}", .failed.place, .failed.cause)]
+    Port { failed: NotBound, holder: String },
     #[error(transparent)]
     ForeignHome(#[from] ForeignHome),
     #[error("cannot write {}: {}", .path.display(), owner::why(.path, .cause))]
@@ -72,6 +75,10 @@ pub(crate) fn run(at_login: bool) -> ExitCode {
     if let Err(error) = system::harden() {
         tracing::warn!(%error, "the process could not be hardened");
     }
+    let descriptors = descriptors::raise().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+        Some(LEAST_DESCRIPTORS)
+    });
     install_crypto();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -81,7 +88,7 @@ pub(crate) fn run(at_login: bool) -> ExitCode {
     let served = runtime.and_then(|runtime| {
         let (stands, standing) = mpsc::channel();
         let serving = runtime.spawn(async move {
-            let served = agent(stands, at_login).await;
+            let served = agent(stands, (at_login, descriptors)).await;
             end_soon(if served.is_ok() { 0 } else { 1 });
             served
         });
@@ -112,7 +119,10 @@ fn end_soon(code: i32) {
 }
 
 /// `stands` is told once that the socket can be connected to, and dropped when serving ends.
-async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotStarted> {
+async fn agent(
+    stands: mpsc::Sender<Stands>,
+    (at_login, descriptors): (bool, Option<u64>),
+) -> Result<(), NotStarted> {
     let told_to_end = system::told_to_end();
     if let Some(home) = owner::foreign_home() {
         return Err(home.into());
@@ -128,11 +138,10 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
         tracing::error!(line = problem.line, key = problem.key, problem.message, "config");
     }
     let port = config.current().endpoint_port;
-    let loopback = Loopback::bind(port).await.map_err(|cause| NotStarted::Port {
-        port,
-        cause,
-        holder: system::listener_holder(port)
+    let loopback = Loopback::bind(port).map_err(|failed| NotStarted::Port {
+        holder: system::listener_holder(failed.place)
             .map_or_else(String::new, |who| format!("; {who} has it")),
+        failed,
     })?;
     let ledger_path = state.join("ledger.jsonl");
     let ledger = Ledger::open(&ledger_path, clock.clone())
@@ -149,6 +158,7 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
         endpoint_file: place::endpoint_file(&place)?,
         connections_file: state.join("connections.json"),
         containers_folder: state.join("containers"),
+        descriptors,
     };
     let api = Arc::new(wire(&clock, &config, &witness, store, about));
     api.adopt_config();
@@ -191,8 +201,9 @@ async fn agent(stands: mpsc::Sender<Stands>, at_login: bool) -> Result<(), NotSt
         left = api.drained(DRAIN) => left,
     };
     witness.flush(true);
+    api.tell_of_turned_away(true);
     witness.note(Event::AgentStop, &farewell(left));
-    ledger.sync();
+    ledger.tend();
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());
     runs.keep();

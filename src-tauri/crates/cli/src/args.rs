@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// The record of what was signed in, asked for and issued
     #[command(
         subcommand,
-        after_help = "Examples:\n  dagpass audit tail\n  dagpass audit tail -n 100 --json"
+        after_help = "Examples:\n  dagpass audit tail\n  dagpass audit tail -n 100 --json\n  dagpass audit verify"
     )]
     Audit(crate::commands::audit::Audit),
     /// Wire Airflow to the agent

@@ -47,6 +47,8 @@ fn command_lines_of_the_manual_are_taken() {
         "dagpass config schema",
         "dagpass completions zsh",
         "dagpass audit tail -n 5 --follow",
+        "dagpass audit verify",
+        "dagpass audit verify ledger.jsonl.1",
         "dagpass airflow setup",
         "dagpass airflow setup --print env",
         "dagpass airflow setup --write env --file .env",

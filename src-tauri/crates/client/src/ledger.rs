@@ -1,9 +1,11 @@
-//! The ledger as its readers see it: `audit tail`, the agent's `/v1/activity`. Reads from the end and
-//! never judges whether the chain holds.
+//! The ledger as its readers see it: `audit tail` and the agent's `/v1/activity` read from the end and
+//! never judge whether the chain holds; `audit verify` reads all of it and does.
 
+mod chain;
 mod filter;
 mod tail;
 
+pub use chain::{Chain, Found};
 pub use filter::{Filter, Verdict};
 pub use tail::Tail;
 

@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 pub mod bind;
+pub mod descriptors;
 mod endpoint;
 mod error;
 pub mod folders;

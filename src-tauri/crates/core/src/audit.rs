@@ -52,20 +52,19 @@ pub struct Record<'a> {
     pub error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
+    /// Of a `refused`: which door was knocked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub door: Option<&'a str>,
+    /// Where one line stands for many: how many, the first and the last of them (epoch milliseconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
     /// What Airflow's listener told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunNote<'a>>,
-    /// Where one line tells of many.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub counted: Option<Counted>,
-}
-
-/// How many there were, and when; epoch milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Counted {
-    pub count: u64,
-    pub first: Timestamp,
-    pub last: Timestamp,
 }
 
 /// A run or task of Airflow's, with the tokens that were served to it.
@@ -111,8 +110,11 @@ impl<'a> Record<'a> {
             served: None,
             error: None,
             reason: None,
+            door: None,
+            count: None,
+            first: None,
+            last: None,
             run: None,
-            counted: None,
         }
     }
 }
@@ -143,6 +145,13 @@ pub enum Event {
     AgentStop,
     /// `config.toml` was changed by somebody else than the agent, and is in force.
     ConfigChange,
+    /// The record before this line is gone, or the end of it: `seq` and `prev` go on where it ended.
+    LedgerLost,
+    /// Somebody else wrote to the record: what stands between our last line, which `prev` names, and this
+    /// one is not ours.
+    LedgerAltered,
+    /// The record can be written again; `count` attempts to act in between were denied.
+    LedgerMended,
 }
 
 /// Where a token came from.

@@ -8,8 +8,8 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::Arc;
 
 use dagpass_core::ports::{Callbacks, Listening, Pending};
@@ -18,12 +18,13 @@ use dagpass_core::sign_in::CallbackAnswer;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::loopback::{Bind, Both, bind_both};
 use serve::Deadlines;
 
 /// Callbacks over TCP.
 #[derive(Debug)]
 pub struct LoopbackCallbacks {
-    bind: fn(SocketAddr) -> io::Result<TcpListener>,
+    bind: Bind,
     deadlines: Deadlines,
 }
 
@@ -52,60 +53,27 @@ impl Callbacks for LoopbackCallbacks {
     }
 }
 
-/// How often is another free port tried where the second family has the first one taken?
-const ANY_PORT_ATTEMPTS: usize = 16;
-
-struct Bound {
-    port: u16,
-    listeners: Vec<TcpListener>,
-}
-
 impl LoopbackCallbacks {
-    fn bind_first(&self, redirect: &Redirect) -> Result<Bound, String> {
+    fn bind_first(&self, redirect: &Redirect) -> Result<Both, String> {
+        let needed: IpAddr = match redirect.host.as_str() {
+            "[::1]" => Ipv6Addr::LOCALHOST.into(),
+            _ => Ipv4Addr::LOCALHOST.into(),
+        };
         let mut refused = Vec::new();
         for &port in &redirect.ports {
-            let attempts = if port == 0 { ANY_PORT_ATTEMPTS } else { 1 };
-            for _ in 0..attempts {
-                match self.bind_both(port, redirect.host == "[::1]") {
-                    Ok(bound) => return Ok(bound),
-                    Err(error) => refused.push(format!("{port} ({error})")),
-                }
+            match bind_both(self.bind, port, needed) {
+                Ok(bound) => return Ok(bound),
+                Err(failed) => refused.push(format!("{port} ({})", failed.cause)),
             }
         }
-        refused.dedup();
         Err(format!("no port for the callback is free: {}", refused.join(", ")))
     }
-
-    /// The same port on both families: whoever held the other one would get half of the callbacks
-    /// for `localhost`. A machine without IPv6 is no error.
-    fn bind_both(&self, port: u16, needs_v6: bool) -> io::Result<Bound> {
-        let v4 = (self.bind)(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let (port, v4) = match v4 {
-            Ok(listener) => (listener.local_addr()?.port(), Some(listener)),
-            Err(error) if needs_v6 && !is_taken(&error) => (port, None),
-            Err(error) => return Err(error),
-        };
-        let v6 = match (self.bind)(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
-            Ok(listener) => Some(listener),
-            Err(error) if needs_v6 || is_taken(&error) => return Err(error),
-            Err(error) => {
-                tracing::debug!(%error, "callback listener without IPv6");
-                None
-            }
-        };
-        let port = v6.as_ref().map_or(Ok(port), |v6| v6.local_addr().map(|at| at.port()))?;
-        Ok(Bound { port, listeners: v4.into_iter().chain(v6).collect() })
-    }
-}
-
-fn is_taken(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }
 
 /// How many callbacks may wait for the flow to look at them?
 const WAITING: usize = 8;
 
-fn stand(bound: Bound, redirect: &Redirect, deadlines: Deadlines) -> io::Result<Listening> {
+fn stand(bound: Both, redirect: &Redirect, deadlines: Deadlines) -> io::Result<Listening> {
     let (arrived, arrivals) = mpsc::channel(WAITING);
     let (running, ended) = watch::channel(());
     let path = if redirect.path.is_empty() { "/" } else { &redirect.path };

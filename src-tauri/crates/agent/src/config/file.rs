@@ -198,7 +198,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 fn write_through(fresh: &Path, target: &Path, text: &str) -> io::Result<()> {
     let mut file = File::create(fresh)?;
     if let Ok(metadata) = fs::metadata(target) {
-        fs::set_permissions(fresh, metadata.permissions())?;
+        file.set_permissions(metadata.permissions())?;
     }
     file.write_all(text.as_bytes())?;
     file.sync_all()

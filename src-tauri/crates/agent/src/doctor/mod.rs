@@ -4,6 +4,7 @@
 mod airflow;
 mod containers;
 mod issuer;
+mod ledger;
 mod machine;
 mod proxies;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::config::{Config, Deployment};
 use crate::proxy::Proxies;
 
 pub use airflow::{Looked, Reach, Roles, Server};
+pub use ledger::Ledger;
 
 /// What is examined.
 #[expect(missing_debug_implementations, reason = "ports are trait objects without Debug")]
@@ -37,6 +39,7 @@ pub struct Scene<'a> {
     pub own_proxies: &'a Proxies,
     /// Of the caller's shell, where it told; else the caller compares with what is found here.
     pub shell_proxies: Option<&'a Proxies>,
+    pub ledger: Ledger<'a>,
     /// The doors for containers, as they stand.
     pub containers: &'a [Container],
     pub deployments: &'a dyn Deployments,
@@ -56,6 +59,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(machine::keychain(scene).await);
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port).await);
+    findings.push(ledger::written(&scene.ledger));
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
     findings.extend(airflow::deployments(scene).await);

@@ -134,6 +134,11 @@ impl World {
             tcp_port: self.tcp_port,
             own_proxies: &self.own,
             shell_proxies: self.shell.as_ref(),
+            ledger: super::Ledger {
+                path: Path::new("/state/ledger.jsonl"),
+                trouble: None,
+                lost: None,
+            },
             containers: &[],
             deployments: &NoAirflow,
         })

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::policy::Rights;
 use dagpass_core::principal::{Kind, Narrowing, Principal, Process};
 use dagpass_core::request::{Caller, Transport};
@@ -15,11 +14,19 @@ use dagpass_core::request::{Caller, Transport};
 use super::Api;
 use super::capability::{Capabilities, Holder};
 use super::containers::Gate;
+use super::crowd::Crowd;
 use super::guard::Door;
+use super::turned_away::Knock;
 use crate::system::{self, Peer};
 
 /// How long is the longest pause after a capability that is not valid?
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the two doors of our own are called on the record and in the log.
+pub(super) const SOCKET: &str = "socket";
+pub(super) const TCP: &str = "tcp";
+pub(super) const OUR_TRANSPORT: Transport =
+    if cfg!(windows) { Transport::Pipe } else { Transport::Socket };
 
 /// One connection and who is at its other end.
 #[derive(Debug)]
@@ -51,7 +58,7 @@ impl Visit {
     pub(super) fn local(door: Door, peer: Peer) -> Self {
         let peer = peer.examined();
         let caller = Caller {
-            transport: if cfg!(windows) { Transport::Pipe } else { Transport::Socket },
+            transport: OUR_TRANSPORT,
             uid: peer.uid,
             pid: peer.pid,
             executable: peer.executable.clone(),
@@ -86,6 +93,21 @@ impl Visit {
             Some((gate, _)) if gate.is_remote() => Some(gate.holder()),
             None | Some(_) => None,
         }
+    }
+
+    pub(super) fn crowd<'a>(&'a self, api: &'a Api) -> &'a Crowd {
+        self.through.as_ref().map_or(&api.crowd, |(gate, _)| &gate.crowd)
+    }
+
+    /// One of its requests got no further than the door.
+    pub(super) fn turned_away(&self, api: &Api, reason: &'static str) {
+        let door = match (&self.through, &self.door) {
+            (Some((gate, _)), _) => gate.id(),
+            (None, Door::Tcp(_)) => TCP,
+            (None, Door::Local | Door::Container(_)) => SOCKET,
+        };
+        let Caller { uid, transport, .. } = self.caller;
+        api.turn_away(Knock { uid, transport, door, reason }, &self.caller);
     }
 
     fn principal(&self, holder: Holder) -> Principal {
@@ -149,18 +171,9 @@ pub(super) async fn principal(
         misses.store(0, Ordering::Relaxed);
         return Some(visit.principal(holder));
     }
-    turned_away(api, &visit.caller, "the capability is not valid");
+    visit.turned_away(api, "the capability is not valid");
     pause(misses).await;
     None
-}
-
-/// On the record: the first of a kind at once, the others of the same minute in one line.
-pub(super) fn turned_away(api: &Api, caller: &Caller, reason: &'static str) {
-    let mut record = Record::new(Event::Refused, Outcome::Denied, caller);
-    record.reason = Some(reason);
-    if let Err(failure) = api.witness.record(&record) {
-        tracing::error!(%failure, "who was turned away is not on the record");
-    }
 }
 
 /// The more misses, the longer the pause: guessing is slow, a single slip is not.

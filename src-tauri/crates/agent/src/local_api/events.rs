@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use dagpass_client::ledger::without_prev;
 use dagpass_client::wire::AgentEvent;
+use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::Principal;
 
 use super::reply::{self, Reply};
@@ -25,11 +26,40 @@ const BEAT: Duration = Duration::from_secs(15);
 /// How many lines wait for a slow reader before its records are missed?
 const WAITING: usize = 16;
 
-pub(super) fn follow(api: &Arc<Api>, principal: Principal) -> Reply {
+/// How many may follow at once? Each is told the whole status several times a second when much happens.
+const FOLLOWERS: usize = 256;
+
+/// Places for those who follow; as many of our connections stay free for those who ask.
+#[derive(Debug)]
+pub(super) struct Streams {
+    free: Arc<Semaphore>,
+    most: usize,
+}
+
+impl Streams {
+    /// Of so many connections.
+    pub(super) fn of(connections: usize) -> Self {
+        let most = FOLLOWERS.min(connections / 2).max(1);
+        Self { free: Arc::new(Semaphore::new(most)), most }
+    }
+}
+
+pub(super) fn follow(api: &Arc<Api>, principal: Principal) -> Result<Reply, Refusal> {
+    let Ok(place) = api.streams.free.clone().try_acquire_owned() else {
+        let most = api.streams.most;
+        return Err(Refusal::new(
+            ErrorCode::TemporarilyUnavailable,
+            format!("{most} others follow the agent's events already, and more are not told"),
+        )
+        .hint("end a program that follows them and is not needed, or ask `GET /v1/status`"));
+    };
     let (tell, told) = mpsc::channel(WAITING);
     let api = api.clone();
-    tokio::spawn(async move { tell_all(&api, &principal, &tell).await });
-    reply::lines(told)
+    tokio::spawn(async move {
+        tell_all(&api, &principal, &tell).await;
+        drop(place);
+    });
+    Ok(reply::lines(told))
 }
 
 /// Returns when the reader or the agent is gone.

@@ -1,6 +1,7 @@
 //! The local endpoint: one guard before all of it, one handler a route. Whatever CLI, panel and
 //! Airflow need is a route here, never a second code path.
 
+mod accept;
 mod activity;
 mod capability;
 mod config;
@@ -26,6 +27,7 @@ mod sign_in;
 mod status;
 mod tokens;
 mod try_it;
+mod turned_away;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -48,6 +50,7 @@ use dagpass_core::request::{Caller, ENDPOINT};
 use dagpass_core::sign_in::SignInPorts;
 use dagpass_core::time::Timestamp;
 
+pub(crate) use accept::Seats;
 pub(crate) use capability::random;
 pub(crate) use containers::Containers;
 pub(crate) use run_events::tell_of_dropped;
@@ -64,7 +67,9 @@ use crate::tasks::Tasks;
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use door::Visit;
+use events::Streams;
 use sign_in::SignIns;
+use turned_away::TurnedAway;
 
 /// How long do answers that are on their way out keep us?
 const ANSWERED: Duration = Duration::from_millis(500);
@@ -91,6 +96,11 @@ pub(crate) struct Api {
     pub(crate) containers: Containers,
     capabilities: Capabilities,
     crowd: Crowd,
+    /// Of our own doors, and of those for containers.
+    seats: Seats,
+    container_seats: Seats,
+    streams: Streams,
+    turned_away: TurnedAway,
     misses: AtomicU32,
     sign_ins: SignIns,
     pub(crate) tasks: Tasks,
@@ -109,6 +119,8 @@ pub(crate) struct About {
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
     pub(crate) containers_folder: PathBuf,
+    /// How many files may be open; `None` where the system has no limit.
+    pub(crate) descriptors: Option<u64>,
 }
 
 /// The collaborators of the routes.
@@ -127,6 +139,7 @@ pub(crate) struct Parts {
 
 impl Api {
     pub(crate) fn new(parts: Parts, about: About) -> Self {
+        let (seats, container_seats) = Seats::of(about.descriptors);
         Self {
             broker: parts.broker,
             config: parts.config,
@@ -146,6 +159,10 @@ impl Api {
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
             crowd: Crowd::default(),
+            streams: Streams::of(seats.most),
+            seats,
+            container_seats,
+            turned_away: TurnedAway::default(),
             misses: AtomicU32::new(0),
             sign_ins: SignIns::default(),
             tasks: parts.tasks,

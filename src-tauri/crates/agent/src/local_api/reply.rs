@@ -136,6 +136,7 @@ fn word(status: StatusCode) -> &'static str {
         StatusCode::FORBIDDEN => "access_denied",
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::INTERNAL_SERVER_ERROR => "server_error",
+        StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
         _ => "invalid_request",
     }
 }

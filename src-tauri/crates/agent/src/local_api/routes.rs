@@ -138,7 +138,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::Roles => roles::roles(api, asked).await,
         Action::ShowConnections => Ok(reply::json(&connections(api))),
         Action::Try => try_it::try_it(api, asked).await,
-        Action::FollowEvents => Ok(events::follow(api, asked.principal.clone())),
+        Action::FollowEvents => events::follow(api, asked.principal.clone()),
         Action::ShowActivity => activity::activity(api, asked).await,
         Action::ShowStatus => Ok(reply::json(&status::status(api, &asked.principal).await)),
         Action::ShowConnectionIds => Ok(reply::json(&connection_ids(api, &asked.principal))),
@@ -193,6 +193,12 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     };
     let (config, problems) = (api.config.current(), api.config.problems());
     let own = Proxies::of_this_process();
+    let health = api.ledger.health();
+    let ledger = doctor::Ledger {
+        path: api.ledger.path(),
+        trouble: health.trouble.as_deref(),
+        lost: health.lost.as_deref(),
+    };
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -204,6 +210,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         tcp_port: Some(api.about.tcp_port),
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
+        ledger,
         containers: &api.containers.shown(),
         deployments: &drift::Look { api, asked },
     };

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,13 +20,16 @@ use tokio::net::TcpListener;
 
 use dagpass_core::request::{Caller, Transport};
 
+use super::accept::{self, Breath, Seat};
 use super::crowd::Guest;
-use super::door::{self, Visit};
+use super::door::{self, OUR_TRANSPORT, SOCKET, TCP, Visit};
 use super::dressed::Dressed;
 use super::guard::{self, Door};
 use super::reply::{self, Reply};
 use super::routes;
+use super::turned_away::Knock;
 use super::{Api, Asked};
+use crate::loopback::{NotBound, bind_both};
 use crate::system::{self, LocalListener, Peer};
 
 /// Within what time must a request have arrived whole?
@@ -48,16 +51,18 @@ pub(crate) struct Loopback {
 }
 
 impl Loopback {
-    /// 0 is any free port. A fixed port that is taken is an error, never another port.
-    pub(crate) async fn bind(port: u16) -> io::Result<Self> {
-        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let port = v4.local_addr()?.port();
-        let mut listeners = vec![v4];
-        match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-            Ok(v6) => listeners.push(v6),
-            Err(error) => tracing::debug!(%error, "no IPv6 loopback listener"),
-        }
-        Ok(Self { listeners, port })
+    /// 0 is any port that is free on both. A fixed port that is taken on either is an error, never another
+    /// port. Call it inside a runtime.
+    pub(crate) fn bind(port: u16) -> Result<Self, NotBound> {
+        let bound = bind_both(std::net::TcpListener::bind, port, Ipv4Addr::LOCALHOST.into())?;
+        let port = bound.port;
+        let place = (Ipv4Addr::LOCALHOST, port).into();
+        let adopted = bound.listeners.into_iter().map(|listener| {
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        });
+        let listeners = adopted.collect::<io::Result<_>>();
+        Ok(Self { listeners: listeners.map_err(|cause| NotBound { place, cause })?, port })
     }
 }
 
@@ -68,17 +73,18 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
         tokio::spawn(serve_tcp(api.clone(), listener, port));
     }
     let mut local = local;
+    let mut breath = Breath::default();
     loop {
-        match tokio::time::timeout(LOOK, local.accept()).await {
-            Ok(Ok((stream, peer))) if peer.is_ours() => {
-                tokio::spawn(serve_local(api.clone(), stream, peer));
+        let accepted = async {
+            let seat = api.seats.take(&api.crowd).await;
+            local.accept().await.map(|(stream, peer)| (stream, peer, seat))
+        };
+        match tokio::time::timeout(LOOK, accepted).await {
+            Ok(Ok((stream, peer, seat))) => {
+                breath.well(SOCKET);
+                take_local(&api, stream, (peer, seat));
             }
-            // Closed without a byte.
-            Ok(Ok((_foreign, peer))) => refused_peer(&api, &peer, ANOTHER_USER),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "accept failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            Ok(Err(error)) => breath.after(SOCKET, &error).await,
             Err(_quiet) if local.is_reachable() => {}
             Err(_quiet) => match api.stand_again() {
                 Ok(again) => local = again,
@@ -90,31 +96,46 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
     }
 }
 
-pub(super) fn refused_peer(api: &Api, peer: &Peer, reason: &'static str) {
-    let caller = Caller { uid: peer.uid, pid: peer.pid, ..Caller::default() };
-    door::turned_away(api, &caller, reason);
-}
-
-async fn serve_local<S>(api: Arc<Api>, stream: S, peer: Peer)
+/// One of our own user is taken in; another's is closed without a byte.
+fn take_local<S>(api: &Arc<Api>, stream: S, (peer, seat): (Peer, Seat))
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let guest = api.crowd.welcome(true);
+    if !peer.is_ours() {
+        let knock =
+            Knock { uid: peer.uid, transport: OUR_TRANSPORT, door: SOCKET, reason: ANOTHER_USER };
+        return api.turn_away(knock, &knock.caller(peer.pid));
+    }
+    if let Some(guest) = api.crowd.welcome(true, seat) {
+        tokio::spawn(serve_local(api.clone(), (stream, guest), peer));
+    }
+}
+
+async fn serve_local<S>(api: Arc<Api>, (stream, guest): (S, Arc<Guest>), peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     converse(api, stream, Visit::local(Door::Local, peer), guest).await;
 }
 
 async fn serve_tcp(api: Arc<Api>, listener: TcpListener, port: u16) {
+    let mut breath = Breath::default();
     loop {
-        let Ok((stream, peer)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
+        let seat = api.seats.take(&api.crowd).await;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                breath.after(TCP, &error).await;
+                continue;
+            }
         };
+        breath.well(TCP);
         if let (true, Ok(local)) = (peer.ip().is_loopback(), stream.local_addr()) {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "nodelay not set");
             }
             // Taken in here, so that age is the order of arrival.
-            let guest = api.crowd.welcome(false);
+            let Some(guest) = api.crowd.welcome(false, seat) else { continue };
             let arrival = Arrived { ends: (local, peer), port, guest };
             tokio::spawn(visit_tcp(api.clone(), stream, arrival));
         }
@@ -134,11 +155,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (local, peer) = arrived.ends;
-    let uid = tokio::task::spawn_blocking(move || system::tcp_peer_uid(local, peer)).await;
-    let uid = uid.unwrap_or(None);
+    let uid = accept::uid_of(local, peer).await;
     // Where the system tells whose connection it is, it must be ours.
     if uid.is_some() && uid != system::own_uid() {
-        refused_peer(&api, &Peer { uid, ..Peer::default() }, ANOTHER_USER);
+        let transport = Transport::Tcp;
+        let knock = Knock { uid, transport, door: TCP, reason: ANOTHER_USER };
+        api.turn_away(knock, &knock.caller(None));
         api.crowd.farewell(&arrived.guest);
         return;
     }
@@ -179,7 +201,7 @@ where
         () = guest.leave.notified() => {}
         () = visit.over() => {}
     }
-    visit.through.as_ref().map_or(&api.crowd, |(gate, _)| &gate.crowd).farewell(&guest);
+    visit.crowd(&api).farewell(&guest);
 }
 
 async fn answer(
@@ -191,7 +213,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let admitted = guard::admit(&visit.door, &head.method, &head.uri, head.version, &head.headers);
     if let Err(refused) = admitted {
-        door::turned_away(api, &visit.caller, refused.reason());
+        visit.turned_away(api, refused.reason());
         return reply::bare(refused.status());
     }
     let presented = head.headers.get(AUTHORIZATION);
@@ -199,7 +221,9 @@ async fn answer(
     let Some(principal) = door::principal(api, visit, presented).await else {
         return reply::bare(StatusCode::UNAUTHORIZED);
     };
-    guest.proven.store(true, Ordering::Relaxed);
+    if !visit.crowd(api).prove(guest) {
+        return reply::bare(StatusCode::SERVICE_UNAVAILABLE);
+    }
     let path = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
     let action = match routes::action(&head.method, &path) {

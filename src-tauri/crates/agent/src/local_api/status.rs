@@ -40,6 +40,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             config_error: problem
                 .map(|one| format!("{}:{}: {}: {}", one.file, one.line, one.key, one.message)),
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
+            ledger_error: api.ledger.health().trouble,
             started_by_login: api.about.started_by_login,
         },
         profiles,

@@ -1,9 +1,12 @@
-//! Linux: processes by `/proc` and pidfd, the owner of a TCP connection by `/proc/net`. Asks nothing
+//! Linux: processes by `/proc` and pidfd; `linux/tcp.rs` for who is at the other end of TCP. Asks nothing
 //! that needs a privilege.
+
+mod sock_diag;
+mod tcp;
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use rustix::process::{
@@ -17,6 +20,7 @@ use tokio::io::unix::AsyncFd;
 mod pin;
 pub use pin::Watched;
 pub(super) use pin::{Image, image};
+pub use tcp::{listener_holder, tcp_peer_uid};
 
 /// `sun_path`, its closing zero included (unix(7)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 108;
@@ -81,35 +85,6 @@ fn watch(pid: u32) -> Option<AsyncFd<std::os::fd::OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.ok()
 }
 
-/// Whose process holds the far end of a loopback connection? `local` is our end, `peer` the other.
-/// `None`: no such connection, or nobody holds it any more.
-pub fn tcp_peer_uid(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
-    // An IPv6 socket may speak IPv4, so both tables are read.
-    ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
-        let text = fs::read_to_string(table).ok()?;
-        owner(&text, local, peer)
-    })
-}
-
-/// The row is the peer's own: its local address is `peer`.
-fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u32> {
-    // A busy machine has thousands of rows: only those with the peer's port are looked at closely.
-    let port = format!(":{:04X} ", peer.port());
-    table.lines().skip(1).filter(|line| line.contains(&port)).find_map(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let (near, far) = (address(fields.get(1)?)?, address(fields.get(2)?)?);
-        let same = |a: SocketAddr, b: SocketAddr| {
-            a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
-        };
-        if !same(near, peer) || !same(far, local) {
-            return None;
-        }
-        // Inode 0: nobody holds the socket, and the uid column then says 0 whoever held it.
-        let held = fields.get(9)? != &"0";
-        held.then(|| fields.get(7)?.parse().ok())?
-    })
-}
-
 /// Is `peer` in the network that our address `near` is in, by the kernel's routing table? `None` for
 /// IPv6, whose table has another form, and where the address has no network of its own.
 pub(super) fn on_link(near: IpAddr, peer: IpAddr) -> Option<bool> {
@@ -130,47 +105,6 @@ fn same_network(table: &str, near: Ipv4Addr, peer: Ipv4Addr) -> Option<bool> {
     let holding = rows.filter(|(network, mask)| near & mask == *network);
     let (network, mask) = holding.max_by_key(|(_, mask)| mask.count_ones())?;
     Some(peer & mask == network)
-}
-
-/// The process that listens on a TCP port of loopback, for an error that names it: `pid 4711 (name)`.
-/// `None` where it is another user's, whose open files cannot be seen.
-pub fn listener_holder(port: u16) -> Option<String> {
-    const LISTEN: &str = "0A";
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
-        let text = fs::read_to_string(table).ok()?;
-        text.lines().skip(1).find_map(|line| {
-            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-            let near = address(fields.get(1)?)?;
-            let ours = near.port() == port && fields.get(3)? == &LISTEN;
-            ours.then(|| fields.get(9).map(|inode| format!("socket:[{inode}]")))?
-        })
-    })?;
-    let holds = |process: &fs::DirEntry| {
-        let files = fs::read_dir(process.path().join("fd"));
-        let links = files.into_iter().flatten().flatten();
-        links
-            .filter_map(|file| fs::read_link(file.path()).ok())
-            .any(|to| to.as_os_str() == inode.as_str())
-    };
-    let holder = fs::read_dir("/proc").ok()?.flatten().find(holds)?;
-    let name = fs::read_to_string(holder.path().join("comm")).unwrap_or_default();
-    Some(format!("pid {} ({})", holder.file_name().to_string_lossy(), name.trim()))
-}
-
-/// `0100007F:1F90`: each 32-bit word of the address in the machine's byte order.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (host, port) = text.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let mut bytes = Vec::with_capacity(16);
-    for at in (0..host.len()).step_by(8) {
-        let word = u32::from_str_radix(host.get(at..at + 8)?, 16).ok()?;
-        bytes.extend_from_slice(&word.to_ne_bytes());
-    }
-    let ip = match bytes.len() {
-        4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?)),
-        _ => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?)),
-    };
-    Some(SocketAddr::new(ip, port))
 }
 
 struct Stat {
@@ -232,26 +166,5 @@ mod tests {
         }
         let nowhere = Ipv4Addr::new(10, 9, 9, 9);
         assert_eq!(same_network(table, nowhere, nowhere), None);
-    }
-
-    #[test]
-    fn the_owner_of_a_connection_is_read_from_the_peers_own_row() {
-        let server: SocketAddr = "127.0.0.1:8080".parse().unwrap();
-        let client: SocketAddr = "127.0.0.1:40000".parse().unwrap();
-        let row = |near: &str, far: &str, uid: u32, inode: u32| {
-            format!("header\n 0: {near} {far} 01 0:0 00:0 0 {uid} 0 {inode} 1\n")
-        };
-        let (a, b) = ("0100007F:9C40", "0100007F:1F90");
-        let mapped =
-            ("0000000000000000FFFF00000100007F:9C40", "0000000000000000FFFF00000100007F:1F90");
-        for (case, table, expected) in [
-            ("own row", row(a, b, 1000, 55), Some(1000)),
-            ("our own end", row(b, a, 1000, 55), None),
-            ("no longer held", row(a, b, 0, 0), None),
-            ("IPv4 over an IPv6 socket", row(mapped.0, mapped.1, 7, 55), Some(7)),
-            ("broken line", "header\n 0: zz".to_owned(), None),
-        ] {
-            assert_eq!(owner(&table, server, client), expected, "{case}");
-        }
     }
 }

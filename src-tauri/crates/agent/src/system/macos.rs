@@ -90,7 +90,7 @@ pub(super) fn on_link(_near: IpAddr, _peer: IpAddr) -> Option<bool> {
 }
 
 /// Not visible here: the error then names the port alone.
-pub fn listener_holder(_port: u16) -> Option<String> {
+pub fn listener_holder(_place: SocketAddr) -> Option<String> {
     None
 }
 

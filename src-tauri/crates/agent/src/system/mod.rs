@@ -32,14 +32,22 @@ pub use process::{
 };
 #[cfg(unix)]
 pub use unix::{
-    LocalListener, LocalStream, mounted_dir, own_uid, private_dir, read_private, told_to_end,
-    write_mounted, write_passing, write_private,
+    LocalListener, LocalStream, mark_at, mark_of, mounted_dir, open_record, own_uid, private_dir,
+    read_private, told_to_end, write_mounted, write_passing, write_private,
 };
 #[cfg(windows)]
 pub use windows::{
-    LocalListener, LocalStream, mounted_dir, own_sid, own_uid, private_dir, read_private,
-    told_to_end, write_mounted, write_passing, write_private,
+    LocalListener, LocalStream, mark_at, mark_of, mounted_dir, open_record, own_sid, own_uid,
+    private_dir, read_private, told_to_end, write_mounted, write_passing, write_private,
 };
+
+/// A file as the system tells it from every other, and its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileMark {
+    /// Device and inode. Nothing on Windows, where nobody can take away a file that we hold open.
+    pub id: (u64, u64),
+    pub length: u64,
+}
 
 /// The process at the other end of a local connection, as the system tells it.
 #[derive(Clone, Debug, Default)]

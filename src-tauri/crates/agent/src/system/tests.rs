@@ -90,6 +90,31 @@ async fn only_a_dead_socket_of_ours_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_socket_for_others_takes_the_place_of_a_link_and_never_follows_it() {
+    let world = private_world();
+    let folder = world.path().join("etl");
+    mounted_dir(&folder).unwrap();
+    assert_eq!(mode(&folder), 0o711);
+    let (place, ours) = (folder.join("agent.sock"), world.path().join("ours"));
+    write_private(&ours, b"mine").unwrap();
+    for _ in 0..2 {
+        symlink(&ours, &place).unwrap();
+        let listener = LocalListener::bind_mounted(&place).unwrap();
+        assert!(listener.is_reachable());
+        assert_eq!((mode(&place), mode(&ours)), (0o666, 0o600));
+        StdStream::connect(&place).unwrap();
+        drop(listener);
+        symlink(&ours, folder.join("capability")).unwrap();
+        write_mounted(&folder.join("capability"), b"new").unwrap();
+        assert_eq!((mode(&folder.join("capability")), mode(&ours)), (0o644, 0o600));
+        fs::remove_file(folder.join("capability")).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&ours).unwrap(), "mine");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(world.path()).unwrap().count(), 2, "nothing is left beside it");
+}
+
+#[tokio::test]
 async fn a_path_past_the_limit_is_refused_with_both_lengths() {
     let world = tempfile::tempdir().unwrap();
     let refused = LocalListener::bind(&world.path().join("x".repeat(200))).unwrap_err();

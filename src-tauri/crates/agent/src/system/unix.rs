@@ -7,13 +7,13 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dagpass_client::bind::clear_stale;
 pub use dagpass_client::bind::private_dir;
+use dagpass_client::bind::{clear_stale, dir_with_mode};
 use dagpass_client::owner;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 use super::process::{SOCKET_PATH_LIMIT, Watched};
-use super::{Lasting, Peer};
+use super::{FileMark, Lasting, Peer};
 
 /// How many callers may wait to be accepted?
 const BACKLOG: u32 = 1024;
@@ -37,24 +37,35 @@ impl LocalListener {
             io::Error::new(io::ErrorKind::InvalidInput, "the socket's path has no folder")
         })?;
         private_dir(folder)?;
-        Self::bind_with_mode(place, 0o600)
+        check_length(place)?;
+        clear_stale(place)?;
+        Self::bind_in(folder, place, 0o600)
     }
 
     /// Binds at `place` for callers of other users, in a folder made by [`mounted_dir`]. Who is let in
-    /// is then decided on each peer.
+    /// is then decided on each peer. Whatever stands there is replaced: a container may have put it.
     pub fn bind_mounted(place: &Path) -> io::Result<Self> {
-        Self::bind_with_mode(place, 0o666)
+        let above = place.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+        private_dir(above)?;
+        check_length(place)?;
+        Self::bind_in(above, place, 0o666)
     }
 
-    fn bind_with_mode(place: &Path, mode: u32) -> io::Result<Self> {
-        check_length(place)?;
-        clear_stale(place)?;
+    /// Complete before it has its name: bound, given its mode and listening in `private`, where nobody
+    /// else can put a link in its stead, and only then moved to `place`.
+    fn bind_in(private: &Path, place: &Path, mode: u32) -> io::Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // Shorter than any name of ours: the limit is on this path too.
+        let unnamed = private.join(format!(".s{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+        clear_stale(&unnamed)?;
         let socket = UnixSocket::new_stream()?;
-        socket.bind(place)?;
-        // Before `listen`, so that nobody connects under the umask's mode.
-        fs::set_permissions(place, Permissions::from_mode(mode))?;
-        let made = identity(place)?;
-        Ok(Self { socket: socket.listen(BACKLOG)?, place: place.to_owned(), made })
+        socket.bind(&unnamed)?;
+        let stood = fs::set_permissions(&unnamed, Permissions::from_mode(mode))
+            .and_then(|()| identity(&unnamed))
+            .and_then(|made| Ok((made, socket.listen(BACKLOG)?)))
+            .and_then(|stood| fs::rename(&unnamed, place).map(|()| stood));
+        let (made, socket) = stood.inspect_err(|_| remove_quietly(&unnamed))?;
+        Ok(Self { socket, place: place.to_owned(), made })
     }
 
     /// The next connection and who made it. The caller closes it unread where it is not ours.
@@ -92,8 +103,7 @@ pub fn own_uid() -> Option<u32> {
 /// nobody else gets so far, and a container into which it is mounted sees this folder's mode.
 pub fn mounted_dir(path: &Path) -> io::Result<()> {
     private_dir(path.parent().unwrap_or(Path::new("/")))?;
-    private_dir(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o711))
+    dir_with_mode(path, 0o711)
 }
 
 /// Replaces the file whole or not at all: temporary file with mode 0600, fsync, rename, fsync.
@@ -119,16 +129,45 @@ fn replace(path: &Path, bytes: &[u8], lasting: Lasting, mode: u32) -> io::Result
 
 fn replaced(path: &Path, bytes: &[u8], lasting: Lasting, mode: u32) -> io::Result<()> {
     let temporary = temporary_beside(path)?;
-    let written = write_new(&temporary, bytes, lasting)
-        .and_then(|()| fs::set_permissions(&temporary, Permissions::from_mode(mode)))
-        .and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        if let Err(left) = fs::remove_file(&temporary) {
-            tracing::debug!(error = %left, "temporary file not removed");
-        }
-        return Err(error);
+    write_new(&temporary, bytes, (lasting, mode))
+        .and_then(|()| fs::rename(&temporary, path))
+        .inspect_err(|_| remove_quietly(&temporary))
+}
+
+fn remove_quietly(temporary: &Path) {
+    if let Err(error) = fs::remove_file(temporary) {
+        tracing::debug!(%error, "temporary file not removed");
     }
-    Ok(())
+}
+
+/// Opens a file of ours to write at its end, made where there is none; nobody else may read it.
+pub fn open_record(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(refused(path, "is no file"));
+    }
+    if Some(found.uid()) != own_uid() {
+        return Err(refused(path, &format!("belongs to uid {}, not to us", found.uid())));
+    }
+    if found.mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+/// Which file is open, and how long it is.
+pub fn mark_of(file: &File) -> io::Result<FileMark> {
+    Ok(mark(&file.metadata()?))
+}
+
+/// Which file stands at this path, and how long it is.
+pub fn mark_at(path: &Path) -> io::Result<FileMark> {
+    Ok(mark(&fs::metadata(path)?))
+}
+
+fn mark(found: &fs::Metadata) -> FileMark {
+    FileMark { id: (found.dev(), found.ino()), length: found.len() }
 }
 
 /// Reads a file that holds a secret; refuses one that anybody else may read.
@@ -159,7 +198,8 @@ fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(hidden))
 }
 
-fn write_new(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
+/// The mode goes by the handle: in a folder that others write to, the name may be a link by then.
+fn write_new(path: &Path, bytes: &[u8], (lasting, mode): (Lasting, u32)) -> io::Result<()> {
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         // Left by a dead process that had our pid.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -169,6 +209,7 @@ fn write_new(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
         opened => opened?,
     };
     file.write_all(bytes)?;
+    file.set_permissions(Permissions::from_mode(mode))?;
     match lasting {
         Lasting::PowerLoss => file.sync_all(),
         Lasting::ThisRun => Ok(()),

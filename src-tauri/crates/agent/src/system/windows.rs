@@ -3,10 +3,11 @@
 #![expect(unsafe_code, reason = "the system's calls take raw handles and pointers")]
 
 use std::ffi::{OsStr, OsString, c_void};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
+use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
@@ -21,6 +22,7 @@ use windows_sys::Win32::Security::Authorization::{
 use windows_sys::Win32::Security::{
     GetTokenInformation, SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
+use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE};
 use windows_sys::Win32::System::Diagnostics::Debug::{
     SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
 };
@@ -31,7 +33,7 @@ use windows_sys::Win32::System::Threading::{
     WaitForSingleObject,
 };
 
-use super::{Lasting, Peer};
+use super::{FileMark, Lasting, Peer};
 
 /// The longest path the system knows, in UTF-16 units.
 const LONGEST_PATH: usize = 32_768;
@@ -177,6 +179,23 @@ fn replace(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file of ours to write at its end, made where there is none. While we have it open others may
+/// read and write it, and nobody can delete or rename it.
+pub fn open_record(path: &Path) -> io::Result<File> {
+    let shared = FILE_SHARE_READ | FILE_SHARE_WRITE;
+    OpenOptions::new().create(true).read(true).append(true).share_mode(shared).open(path)
+}
+
+/// How long the open file is.
+pub fn mark_of(file: &File) -> io::Result<FileMark> {
+    Ok(FileMark { id: (0, 0), length: file.metadata()?.len() })
+}
+
+/// How long the file at this path is.
+pub fn mark_at(path: &Path) -> io::Result<FileMark> {
+    Ok(FileMark { id: (0, 0), length: fs::metadata(path)?.len() })
+}
+
 /// Reads a file that holds a secret.
 pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
@@ -260,7 +279,7 @@ pub(super) fn on_link(_near: IpAddr, _peer: IpAddr) -> Option<bool> {
 }
 
 /// Not visible here: the error then names the port alone.
-pub fn listener_holder(_port: u16) -> Option<String> {
+pub fn listener_holder(_place: SocketAddr) -> Option<String> {
     None
 }
 

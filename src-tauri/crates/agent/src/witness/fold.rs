@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dagpass_core::audit::{Counted, Event, Outcome, Record};
+use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::policy::Action;
 use dagpass_core::request::Caller;
 use dagpass_core::time::Timestamp;
@@ -34,6 +34,14 @@ pub(super) struct Folded {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct CallerKey(Caller);
+
+/// How many there were, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Counted {
+    count: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
 
 #[derive(Debug)]
 struct Count {
@@ -70,7 +78,9 @@ impl Folded {
         record.action = self.action;
         record.error = self.error.as_deref();
         record.reason = self.reason.as_deref();
-        record.counted = self.counted;
+        record.count = self.counted.map(|counted| counted.count);
+        record.first = self.counted.map(|counted| counted.first);
+        record.last = self.counted.map(|counted| counted.last);
         record
     }
 
@@ -139,9 +149,9 @@ mod tests {
         Timestamp::from_secs(1_795_000_000 + secs)
     }
 
-    fn refused(uid: u32) -> Folded {
+    fn denied(uid: u32) -> Folded {
         let caller = Caller { uid: Some(uid), ..Caller::default() };
-        Folded::of(&Record::new(Event::Refused, Outcome::Denied, &caller))
+        Folded::of(&Record::new(Event::Decision, Outcome::Denied, &caller))
     }
 
     fn look(capability: &str) -> Folded {
@@ -162,16 +172,15 @@ mod tests {
     #[test]
     fn a_flood_is_its_first_line_and_then_one_a_minute() {
         let mut fold = Fold::default();
-        let told =
-            (0..1_000).filter(|n| !fold.count(refused(9), at(n / 20), Way::FirstThenCounted));
+        let told = (0..1_000).filter(|n| !fold.count(denied(9), at(n / 20), Way::FirstThenCounted));
         assert_eq!(told.count(), 1);
         assert!(fold.due(at(59), false).is_empty());
         assert_eq!(counts(&fold.due(at(60), false)), [(999, at(0), at(49))]);
-        assert!(fold.count(refused(9), at(61), Way::FirstThenCounted), "still the same flood");
-        assert!(!fold.count(refused(8), at(61), Way::FirstThenCounted), "another source");
+        assert!(fold.count(denied(9), at(61), Way::FirstThenCounted), "still the same flood");
+        assert!(!fold.count(denied(8), at(61), Way::FirstThenCounted), "another source");
         assert_eq!(counts(&fold.due(at(120), false)), [(1, at(61), at(61))]);
         assert!(fold.due(at(240), false).is_empty());
-        assert!(!fold.count(refused(9), at(241), Way::FirstThenCounted), "it had ended");
+        assert!(!fold.count(denied(9), at(241), Way::FirstThenCounted), "it had ended");
     }
 
     #[test]

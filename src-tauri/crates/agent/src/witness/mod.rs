@@ -1,4 +1,5 @@
-//! The witness that the broker and the doors see: what is many becomes one line, then comes the ledger,
+//! The witness that the broker and the doors see: decisions that are many become one line (who was turned
+//! away at a door before that is counted there, `local_api/turned_away.rs`), then comes the ledger,
 //! and behind it the note of what was served. What the ledger would not take was not served.
 
 mod fold;
@@ -65,7 +66,7 @@ enum Way {
 
 fn way(record: &Record<'_>) -> Way {
     match (record.event, record.outcome, record.action) {
-        (Event::Refused, _, _) | (Event::Decision, Outcome::Denied, _) => Way::FirstThenCounted,
+        (Event::Decision, Outcome::Denied, _) => Way::FirstThenCounted,
         (Event::Decision, Outcome::Ok, Some(action)) if action.weight() == Weight::Look => {
             Way::Counted
         }
@@ -110,7 +111,7 @@ mod tests {
             (Event::Decision, Failed, Some(Action::Connection), Way::Counted),
             (Event::Decision, Ok, Some(Action::Stop), Way::Line),
             (Event::Decision, Failed, Some(Action::Unlock), Way::Line),
-            (Event::Refused, Denied, None, Way::FirstThenCounted),
+            (Event::Refused, Denied, None, Way::Line),
             (Event::Issue, Ok, None, Way::Line),
             (Event::Issue, Failed, None, Way::Line),
         ] {

@@ -1,11 +1,13 @@
-//! `dagpass audit tail`: the ledger's last lines. Reads the file and nothing else, so it works while
-//! no agent runs; never judges whether the chain holds.
+//! `dagpass audit tail`: the ledger's last lines; `audit verify`: does its chain hold. Both read the file
+//! and nothing else, so they work while no agent runs.
 
 mod asked;
 mod table;
+mod verify;
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -29,6 +31,13 @@ pub(crate) enum Audit {
                             dagpass audit tail --connection warehouse_api -n 100\n  \
                             dagpass audit tail --follow --json | jq .run")]
     Tail(TailArgs),
+    /// Does each line go on from the one before? Ends with 1 where one does not
+    #[command(after_help = "Examples:\n  dagpass audit verify\n  \
+                            dagpass audit verify ledger.jsonl.1")]
+    Verify {
+        /// Another file than the agent's own: one that was moved away
+        file: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -44,14 +53,27 @@ pub(crate) struct TailArgs {
 }
 
 pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
-    let Audit::Tail(args) = command;
-    let folder = place::state_dir().map_err(|error| Failure::new("no_place", error.to_string()))?;
-    let path = folder.join("ledger.jsonl");
+    match command {
+        Audit::Tail(args) => tail(world, args),
+        Audit::Verify { file } => verify::run(world, file.as_deref()),
+    }
+}
+
+/// The agent's own, or the one that was named.
+fn opened(named: Option<&Path>) -> Result<(PathBuf, File), Failure> {
+    let own = || place::state_dir().map(|folder| folder.join("ledger.jsonl"));
+    let path = named.map_or_else(own, |path| Ok(path.to_owned()));
+    let path = path.map_err(|error| Failure::new("no_place", error.to_string()))?;
     let file = File::open(&path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::new("not_found", "there is no ledger yet")
             .because(format!("{} does not exist", path.display())),
         _ => unreadable(owner::named(&path, error)),
     })?;
+    Ok((path, file))
+}
+
+fn tail(world: &World, args: &TailArgs) -> Result<(), Failure> {
+    let (_path, file) = opened(None)?;
     let mut tail = Tail::of(file).map_err(unreadable)?;
     let mut table = (!world.json).then(Table::default);
     let filter = args.asked.filter();

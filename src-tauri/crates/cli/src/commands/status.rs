@@ -25,6 +25,9 @@ fn table(status: &Status, now: i64) -> String {
         row("config", &agent.config_path),
     ];
     lines.extend(agent.config_error.iter().map(|error| row("", &format!("wrong: {error}"))));
+    let unwritten =
+        |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
+    lines.extend(agent.ledger_error.iter().map(unwritten));
     if status.profiles.is_empty() {
         lines.push("\nno profile yet: run `dagpass init`".to_owned());
     }

@@ -137,6 +137,7 @@ fn reload() {
 fn systemctl(args: &[&str]) -> bool {
     let mut command = Command::new("systemctl");
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    crate::descriptors::give_back(&mut command);
     limited::status(&mut command, limited::SERVICE_LIMIT).is_ok_and(|status| status.success())
 }
 

@@ -14,6 +14,11 @@ use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::Linux;
 
+/// How many files may a process have open at most, by its hard limit?
+const fn most_files(hard: Option<u64>) -> Option<u64> {
+    hard
+}
+
 /// Another user may have taken the port since the agent died; the kernel's table says whose it is.
 pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {
     let port = endpoint.port;

@@ -15,6 +15,13 @@ use crate::wire::Endpoint;
 
 pub(crate) const OS: Os = Os::MacOs;
 
+/// How many files may a process have open at most, by its hard limit? The kernel takes no more than
+/// `OPEN_MAX`, also where that says "unlimited".
+fn most_files(hard: Option<u64>) -> Option<u64> {
+    const OPEN_MAX: u64 = 10_240;
+    Some(hard.unwrap_or(OPEN_MAX).min(OPEN_MAX))
+}
+
 /// Another user may have taken the port since the agent died. There is no table to read; `lsof`
 /// ends with 0 only where a process of the user listens there.
 pub(crate) fn listener_is_ours(endpoint: &Endpoint) -> io::Result<bool> {

@@ -2,7 +2,7 @@
 //! which place is used.
 #![expect(
     unsafe_code,
-    reason = "`setsid` and closing inherited files belong between fork and exec"
+    reason = "`setsid`, closing inherited files and limits belong between fork and exec"
 )]
 
 use std::fs::{File, OpenOptions};
@@ -14,15 +14,16 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
-use rustix::process::Resource;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::OS;
+use super::{OS, most_files};
 use crate::endpoint::{Both, Outgoing, Stream};
 use crate::owner::belongs;
 use crate::place::{self, Facts, Os, Place};
@@ -189,13 +190,14 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
 /// of the caller's shell must not live as long as the agent.
 pub(crate) fn detach(command: &mut Command) -> io::Result<()> {
     command.current_dir("/");
-    let files = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(FILES_CHECKED);
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(FILES_CHECKED);
     let files = i32::try_from(files.min(FILES_CHECKED)).unwrap_or(1024);
     // SAFETY: between fork and exec only system calls are made and nothing is allocated; a number
     // that names no open file is answered by EBADF.
     unsafe {
         command.pre_exec(move || {
             rustix::process::setsid().map_err(Error::from)?;
+            as_found()?;
             for number in 3..files {
                 match rustix::io::fcntl_setfd(BorrowedFd::borrow_raw(number), FdFlags::CLOEXEC) {
                     Ok(()) | Err(_) => {}
@@ -205,4 +207,34 @@ pub(crate) fn detach(command: &mut Command) -> io::Result<()> {
         });
     }
     Ok(())
+}
+
+/// The limit that this process was started with, where it was raised since.
+static FOUND: OnceLock<(Option<u64>, Option<u64>)> = OnceLock::new();
+
+pub(crate) fn raise_descriptors() -> io::Result<Option<u64>> {
+    let found = getrlimit(Resource::Nofile);
+    let most = most_files(found.maximum);
+    // None is no limit at all.
+    if found.current.is_none_or(|now| most.is_some_and(|most| now >= most)) {
+        return Ok(found.current);
+    }
+    FOUND.get_or_init(|| (found.current, found.maximum));
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: found.maximum })?;
+    Ok(most)
+}
+
+pub(crate) fn give_back_descriptors(command: &mut Command) {
+    if FOUND.get().is_none() {
+        return;
+    }
+    // SAFETY: between fork and exec one system call is made and nothing is allocated.
+    unsafe {
+        command.pre_exec(as_found);
+    }
+}
+
+fn as_found() -> io::Result<()> {
+    let Some(&(current, maximum)) = FOUND.get() else { return Ok(()) };
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).map_err(Error::from)
 }

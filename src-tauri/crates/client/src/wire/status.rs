@@ -76,6 +76,9 @@ pub struct AgentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_error: Option<String>,
     pub default_profile: Option<String>,
+    /// Nothing can be recorded, and therefore nothing is handed out: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_error: Option<String>,
     /// The desktop's start brought it up, not a command.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub started_by_login: bool,

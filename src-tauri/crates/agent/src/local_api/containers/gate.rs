@@ -16,15 +16,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_client::wire::{CAPABILITY_FILE, Container, ContainerAsk, RefusedUid};
 use dagpass_core::principal::Kind;
-use dagpass_core::time::Timestamp;
 
 use super::rules;
 use crate::local_api::capability::{Capabilities, Holder};
 use crate::local_api::crowd::Crowd;
 use crate::system::{self, LocalListener};
 
-/// How often is the same stranger put on the record? A loop of connects must not fill the disk.
-const SILENCE_MS: i64 = 60_000;
 /// How many strangers are told apart?
 const STRANGERS: usize = 16;
 
@@ -40,14 +37,9 @@ pub(in crate::local_api) struct Gate {
     pub(in crate::local_api) capabilities: Capabilities,
     pub(in crate::local_api) crowd: Crowd,
     pub(in crate::local_api) misses: AtomicU32,
-    knocks: Mutex<BTreeMap<u32, Knocks>>,
+    /// How often each stranger was turned away, for whoever looks at the door.
+    knocks: Mutex<BTreeMap<u32, u64>>,
     problem: Mutex<Option<String>>,
-}
-
-#[derive(Debug)]
-struct Knocks {
-    times: u64,
-    recorded_at: Timestamp,
 }
 
 impl Gate {
@@ -119,29 +111,20 @@ impl Gate {
         uid.is_some_and(|uid| self.rules.uids.contains(&uid))
     }
 
+    pub(in crate::local_api) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// May this door's callers go without a capability?
     pub(in crate::local_api) fn is_remote(&self) -> bool {
         self.rules.remote
     }
 
-    /// Counts one that was turned away; `true` where it should go on the record.
-    pub(super) fn knocked(&self, uid: u32, now: Timestamp) -> bool {
+    /// Counts one that was turned away.
+    pub(super) fn knocked(&self, uid: u32) {
         let mut knocks = self.knocks();
-        let full = knocks.len() >= STRANGERS;
-        match knocks.get_mut(&uid) {
-            Some(known) => {
-                known.times += 1;
-                let due = now.as_millis() - known.recorded_at.as_millis() >= SILENCE_MS;
-                if due {
-                    known.recorded_at = now;
-                }
-                due
-            }
-            None if full => false,
-            None => {
-                knocks.insert(uid, Knocks { times: 1, recorded_at: now });
-                true
-            }
+        if knocks.contains_key(&uid) || knocks.len() < STRANGERS {
+            *knocks.entry(uid).or_default() += 1;
         }
     }
 
@@ -152,8 +135,7 @@ impl Gate {
     pub(super) fn shown(&self) -> Container {
         let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let refused = self.knocks();
-        let refused =
-            refused.iter().map(|(uid, knocks)| RefusedUid { uid: *uid, times: knocks.times });
+        let refused = refused.iter().map(|(uid, times)| RefusedUid { uid: *uid, times: *times });
         let socket = self.socket();
         Container {
             id: self.id.clone(),
@@ -173,7 +155,7 @@ impl Gate {
         Holder { narrowing, ..Holder::new(id.clone(), kind(id)) }
     }
 
-    fn knocks(&self) -> MutexGuard<'_, BTreeMap<u32, Knocks>> {
+    fn knocks(&self) -> MutexGuard<'_, BTreeMap<u32, u64>> {
         self.knocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -205,19 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_counted_each_time_and_recorded_once_a_minute() {
+    fn a_stranger_is_counted_each_time_and_none_can_grow_our_memory() {
         let gate = gate(false);
-        let at = |seconds: i64| Timestamp::from_secs(1_795_000_000 + seconds);
-        assert!(gate.knocked(9, at(0)));
-        assert!(!gate.knocked(9, at(59)));
-        assert!(gate.knocked(8, at(59)), "another stranger");
-        assert!(gate.knocked(9, at(60)));
+        for uid in [9, 8, 9, 9] {
+            gate.knocked(uid);
+        }
         let shown = gate.shown().refused;
         assert_eq!(shown, [RefusedUid { uid: 8, times: 1 }, RefusedUid { uid: 9, times: 3 }]);
         for uid in 100..200 {
-            gate.knocked(uid, at(61));
+            gate.knocked(uid);
         }
-        assert_eq!(gate.shown().refused.len(), STRANGERS, "no stranger can grow our memory");
+        assert_eq!(gate.shown().refused.len(), STRANGERS);
     }
 
     #[test]

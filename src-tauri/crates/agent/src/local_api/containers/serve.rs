@@ -4,7 +4,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,13 +13,13 @@ use dagpass_core::request::{Caller, Transport};
 
 use super::gate::Gate;
 use crate::local_api::Api;
-use crate::local_api::door::{self, Visit};
+use crate::local_api::accept::{self, Breath, Seat};
+use crate::local_api::crowd::Guest;
+use crate::local_api::door::{self, OUR_TRANSPORT, Visit};
 use crate::local_api::guard::Door;
 use crate::local_api::server::{self, LOOK};
+use crate::local_api::turned_away::Knock;
 use crate::system::{self, LocalListener, LocalStream, Peer};
-
-/// How long after an accept that failed is the next one tried?
-const BREATH: Duration = Duration::from_millis(50);
 
 /// An open door: closed, with every connection through it, when this is dropped.
 #[derive(Debug)]
@@ -79,22 +78,23 @@ struct Way {
 impl Way {
     async fn serve_socket(self, mut socket: LocalListener) {
         let mut ended = self.ended.clone();
+        let mut breath = Breath::default();
         loop {
+            let accepted = async {
+                let seat = self.seat().await;
+                socket.accept().await.map(|(stream, peer)| (stream, peer, seat))
+            };
             let accepted = tokio::select! {
                 biased;
                 () = door::over(&mut ended) => return,
-                accepted = tokio::time::timeout(LOOK, socket.accept()) => accepted,
+                accepted = tokio::time::timeout(LOOK, accepted) => accepted,
             };
             match accepted {
-                Ok(Ok((stream, peer))) if self.gate.lets_in(peer.uid) => {
-                    tokio::spawn(self.clone().converse_local(stream, peer));
+                Ok(Ok((stream, peer, seat))) => {
+                    breath.well(&self.gate.id);
+                    self.take_local(stream, (peer, seat));
                 }
-                // Closed without a byte.
-                Ok(Ok((_foreign, peer))) => self.refuse(&peer),
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "accept failed");
-                    tokio::time::sleep(BREATH).await;
-                }
+                Ok(Err(error)) => breath.after(&self.gate.id, &error).await,
                 Err(_quiet) if socket.is_reachable() => {}
                 Err(_quiet) => match self.gate.stand(&self.api.config.current().connection_ids()) {
                     Ok(Some(again)) => socket = again,
@@ -105,8 +105,17 @@ impl Way {
         }
     }
 
-    async fn converse_local(self, stream: LocalStream, peer: Peer) {
-        let guest = self.gate.crowd.welcome(self.gate.is_remote());
+    /// Who is not on the list is closed without a byte.
+    fn take_local(&self, stream: LocalStream, (peer, seat): (Peer, Seat)) {
+        if !self.gate.lets_in(peer.uid) {
+            return self.refuse(&peer, OUR_TRANSPORT);
+        }
+        if let Some(guest) = self.gate.crowd.welcome(self.gate.is_remote(), seat) {
+            tokio::spawn(self.clone().converse_local((stream, guest), peer));
+        }
+    }
+
+    async fn converse_local(self, (stream, guest): (LocalStream, Arc<Guest>), peer: Peer) {
         let visit = Visit::local(Door::Container(Arc::new(["localhost".to_owned()])), peer);
         let visit = self.through(visit);
         server::converse(self.api, stream, visit, guest).await;
@@ -114,19 +123,28 @@ impl Way {
 
     async fn serve_port(self, listener: TcpListener) {
         let mut ended = self.ended.clone();
+        let mut breath = Breath::default();
         let Some(rules) = &self.gate.rules.port else { return };
         let hosts: Arc<[String]> =
             rules.hosts.iter().map(|host| format!("{host}:{}", rules.port)).collect();
         loop {
+            let accepted = async {
+                let seat = self.seat().await;
+                listener.accept().await.map(|(stream, peer)| (stream, peer, seat))
+            };
             let accepted = tokio::select! {
                 biased;
                 () = door::over(&mut ended) => return,
-                accepted = listener.accept() => accepted,
+                accepted = accepted => accepted,
             };
-            let Ok((stream, peer)) = accepted else {
-                tokio::time::sleep(BREATH).await;
-                continue;
+            let (stream, peer, seat) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    breath.after(&self.gate.id, &error).await;
+                    continue;
+                }
             };
+            breath.well(&self.gate.id);
             if !system::from_the_same_link(rules.bind, peer.ip()) {
                 tracing::warn!(%peer, "dropped: not from the door's own network");
                 continue;
@@ -134,18 +152,23 @@ impl Way {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "nodelay not set");
             }
-            tokio::spawn(self.clone().converse_tcp(stream, peer, Door::Container(hosts.clone())));
+            let Some(guest) = self.gate.crowd.welcome(false, seat) else { continue };
+            let door = Door::Container(hosts.clone());
+            tokio::spawn(self.clone().converse_tcp((stream, guest), peer, door));
         }
     }
 
-    async fn converse_tcp(self, stream: TcpStream, peer: SocketAddr, door: Door) {
-        let guest = self.gate.crowd.welcome(false);
+    async fn converse_tcp(
+        self,
+        (stream, guest): (TcpStream, Arc<Guest>),
+        peer: SocketAddr,
+        door: Door,
+    ) {
         let Ok(local) = stream.local_addr() else { return self.gate.crowd.farewell(&guest) };
-        let uid = tokio::task::spawn_blocking(move || system::tcp_peer_uid(local, peer)).await;
-        let uid = uid.unwrap_or(None);
+        let uid = accept::uid_of(local, peer).await;
         // A container's end is not in our table; a process of this machine's is, and is judged by it.
         if uid.is_some() && uid != system::own_uid() && !self.gate.lets_in(uid) {
-            self.refuse(&Peer { uid, ..Peer::default() });
+            self.refuse(&Peer { uid, ..Peer::default() }, Transport::Tcp);
             return self.gate.crowd.farewell(&guest);
         }
         // By a bridge, and not this machine itself: the asking process runs elsewhere.
@@ -159,10 +182,14 @@ impl Way {
         visit.through(self.gate.clone(), self.ended.clone())
     }
 
-    fn refuse(&self, peer: &Peer) {
-        let uid = peer.uid.unwrap_or(u32::MAX);
-        if self.gate.knocked(uid, self.api.clock.now()) {
-            server::refused_peer(&self.api, peer, "the peer's uid is not on the door's list");
-        }
+    async fn seat(&self) -> Seat {
+        self.api.container_seats.take(&self.gate.crowd).await
+    }
+
+    fn refuse(&self, peer: &Peer, transport: Transport) {
+        self.gate.knocked(peer.uid.unwrap_or(u32::MAX));
+        let reason = "the peer's uid is not on the door's list";
+        let knock = Knock { uid: peer.uid, transport, door: &self.gate.id, reason };
+        self.api.turn_away(knock, &knock.caller(peer.pid));
     }
 }

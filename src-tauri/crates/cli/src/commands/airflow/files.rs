@@ -61,8 +61,9 @@ fn write_beside(new: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     match fs::metadata(file) {
         Ok(about) => {
-            system::create_private(new)?.write_all(bytes)?;
-            fs::set_permissions(new, about.permissions())
+            let mut made = system::create_private(new)?;
+            made.write_all(bytes)?;
+            made.set_permissions(about.permissions())
         }
         // A new file is as any program would make it.
         Err(error) if error.kind() == ErrorKind::NotFound => fs::write(new, bytes),

@@ -130,6 +130,8 @@ fn by(record: &Value) -> String {
         ("by", word(record, "/caller/executable")),
         ("env", word(record, "/env")),
         ("error", word(record, "/error")),
+        ("door", word(record, "/door")),
+        ("count", word(record, "/count")),
         ("reason", word(record, "/reason")),
     ];
     let said = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));

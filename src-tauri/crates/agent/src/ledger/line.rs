@@ -1,0 +1,79 @@
+//! A line of the ledger and how lines hang together: sequence, time, and the hash of the line before.
+
+use std::io::{self, Write};
+
+use jiff::fmt::temporal::DateTimePrinter;
+use sha2::{Digest, Sha256};
+
+use dagpass_core::audit::Record;
+
+/// What stands where the first line names the line before it.
+pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Where the chain goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Chain {
+    pub(super) next: u64,
+    /// SHA-256 of the last line without its newline, in hex.
+    pub(super) previous: String,
+}
+
+impl Chain {
+    /// The next sequence number, and the hash of the last line whatever it says.
+    pub(super) fn behind(tail: &[u8]) -> Self {
+        let lines: Vec<&[u8]> =
+            tail.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+        let previous = lines.last().map_or_else(|| GENESIS.to_owned(), |line| hex(line));
+        let sequence = |line: &&[u8]| {
+            let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+            value.get("seq")?.as_u64()
+        };
+        let last = lines.iter().rev().find_map(sequence);
+        Self { next: last.map_or(1, |seq| seq + 1), previous }
+    }
+
+    /// Writes the next line to `line`, newline included, and returns the chain behind it.
+    pub(super) fn link(
+        &self,
+        line: &mut Vec<u8>,
+        now: i64,
+        record: &Record<'_>,
+    ) -> io::Result<Self> {
+        line.clear();
+        let (next, previous, time) = (self.next, &self.previous, rfc3339(now));
+        write!(line, r#"{{"v":1,"seq":{next},"time":"{time}","prev":"{previous}","#)?;
+        let body = line.len();
+        serde_json::to_writer(&mut *line, record)?;
+        // The record's own opening brace: its members go on in ours.
+        line.remove(body);
+        let previous = hex(line);
+        line.push(b'\n');
+        Ok(Self { next: next + 1, previous })
+    }
+}
+
+pub(super) fn hex(line: &[u8]) -> String {
+    let nibble = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    let digest = Sha256::digest(line);
+    // Twice a request: by `format!` a digest would cost 32 allocations.
+    digest.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
+}
+
+/// UTC with milliseconds (RFC 3339).
+pub(super) fn rfc3339(millis: i64) -> String {
+    const WITH_MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    WITH_MILLISECONDS.timestamp_to_string(&time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc3339_in_utc() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(1_709_210_096_789), "2024-02-29T12:34:56.789Z");
+        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
+    }
+}

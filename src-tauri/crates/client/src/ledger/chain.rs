@@ -1,0 +1,207 @@
+//! Does the ledger hold together? Each line names the SHA-256 of the line before and counts on from it; a
+//! line that says what happened to the file (`ledger-lost`, `ledger-altered`) goes on where the record
+//! before it ended. Tells what it finds, and changes nothing.
+
+use std::io::{self, BufRead};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What a ledger says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Chain {
+    /// How many lines there are.
+    pub lines: u64,
+    /// The sequence numbers of the first and the last record.
+    pub first: Option<u64>,
+    pub last: Option<u64>,
+    /// What is on the record of the file itself, and lines that a crash cut short.
+    pub notes: Vec<Found>,
+    /// Where the chain does not hold.
+    pub breaks: Vec<Found>,
+}
+
+/// Something about one line, counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Found {
+    pub line: u64,
+    pub what: String,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    seq: u64,
+    prev: String,
+    #[serde(default)]
+    time: String,
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    reason: String,
+    count: Option<u64>,
+}
+
+/// What the next line has to go on from.
+struct Before {
+    hash: String,
+    seq: u64,
+    /// The last line that went on from its own line before, and its hash.
+    held: (u64, String),
+}
+
+impl Chain {
+    /// Reads to the end.
+    pub fn of(ledger: impl BufRead) -> io::Result<Self> {
+        let mut chain = Self::default();
+        let genesis = "0".repeat(64);
+        let mut before = Before { hash: genesis.clone(), seq: 0, held: (0, genesis) };
+        for line in ledger.split(b'\n') {
+            let line = line?;
+            chain.lines += 1;
+            // An empty line is none: it closes off what a crash left.
+            if !line.is_empty() {
+                chain.take(&line, &mut before);
+            }
+        }
+        Ok(chain)
+    }
+
+    pub fn holds(&self) -> bool {
+        self.breaks.is_empty()
+    }
+
+    fn take(&mut self, line: &[u8], before: &mut Before) {
+        let hash = hex(line);
+        let Ok(head) = serde_json::from_slice::<Head>(line) else {
+            self.note("no record: cut short by a crash or a full disk".to_owned());
+            before.hash = hash;
+            return;
+        };
+        self.first.get_or_insert(head.seq);
+        self.last = Some(head.seq);
+        let held = match head.event.as_str() {
+            "ledger-lost" | "ledger-altered" => self.goes_on(&head, before),
+            _ => self.follows(&head, before),
+        };
+        if head.event == "ledger-mended" {
+            let denied = head.count.unwrap_or_default();
+            self.note(format!("{} {} ({denied} denied): {}", head.time, head.event, head.reason));
+        }
+        if held {
+            before.held = (self.lines, hash.clone());
+        }
+        (before.hash, before.seq) = (hash, head.seq);
+    }
+
+    /// It says itself that what stands before is not all there, or not ours.
+    fn goes_on(&mut self, head: &Head, before: &Before) -> bool {
+        self.note(format!("{} {}: {}", head.time, head.event, head.reason));
+        let (line, hash) = &before.held;
+        if head.prev == *hash {
+            // What stands between is what it speaks of.
+            self.breaks.retain(|found| found.line <= *line);
+        }
+        true
+    }
+
+    fn follows(&mut self, head: &Head, before: &Before) -> bool {
+        let what = if head.prev != before.hash {
+            "does not go on from the line before: that one was changed, or lines are gone"
+        } else if head.seq != before.seq + 1 {
+            "is out of order"
+        } else {
+            return true;
+        };
+        self.breaks.push(Found { line: self.lines, what: format!("record {} {what}", head.seq) });
+        false
+    }
+
+    fn note(&mut self, what: String) {
+        self.notes.push(Found { line: self.lines, what });
+    }
+}
+
+fn hex(line: &[u8]) -> String {
+    Sha256::digest(line).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As agents wrote it before anything was said of the file itself; a crash cut its last line short.
+    const RELEASED: &str = include_str!("../../../../../tests/cases/released/ledger.jsonl");
+
+    fn line(seq: u64, prev: &str, event: &str) -> String {
+        format!(
+            r#"{{"v":1,"seq":{seq},"time":"t","prev":"{prev}","event":"{event}","reason":"r"}}"#
+        )
+    }
+
+    /// Lines that hold together, of these events.
+    fn chained(events: &[&str]) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for (seq, event) in (1..).zip(events) {
+            let prev = lines.last().map_or_else(|| "0".repeat(64), |last| hex(last.as_bytes()));
+            lines.push(line(seq, &prev, event));
+        }
+        lines
+    }
+
+    fn verdict(lines: &[String]) -> (Vec<u64>, Vec<u64>) {
+        let chain = Chain::of(lines.join("\n").as_bytes()).unwrap();
+        let at = |found: Vec<Found>| found.into_iter().map(|one| one.line).collect();
+        (at(chain.breaks), at(chain.notes))
+    }
+
+    #[test]
+    fn a_chain_holds_or_is_broken_where_it_was_touched() {
+        let whole = || chained(&["sign-in", "issue", "issue", "issue"]);
+        let with = |change: fn(&mut Vec<String>)| {
+            let mut lines = whole();
+            change(&mut lines);
+            verdict(&lines)
+        };
+        let last_of = |lines: &[String]| hex(lines[lines.len() - 1].as_bytes());
+        assert_eq!(with(|_| {}), (vec![], vec![]));
+        assert_eq!(with(|lines| lines[1] = lines[1].replace("\"r\"", "\"x\"")), (vec![3], vec![]));
+        assert_eq!(with(|lines| drop(lines.remove(1))), (vec![2], vec![]));
+        assert_eq!(with(|lines| drop(lines.remove(0))), (vec![1], vec![]));
+        assert_eq!(with(|lines| lines.swap(1, 2)), (vec![2, 3, 4], vec![]));
+        assert_eq!(
+            with(|lines| lines.truncate(2)),
+            (vec![], vec![]),
+            "only a witness would see it"
+        );
+        assert_eq!(with(|lines| lines.push(lines[3].clone())), (vec![5], vec![]));
+
+        let lost = [line(5, &last_of(&whole()), "ledger-lost")];
+        assert_eq!(verdict(&lost), (vec![], vec![1]), "a file made anew begins with it");
+        let mut cut = whole();
+        cut.truncate(2);
+        cut.extend(lost);
+        assert_eq!(verdict(&cut), (vec![], vec![3]));
+        cut.push(line(6, &last_of(&cut), "issue"));
+        assert_eq!(verdict(&cut), (vec![], vec![3]));
+        cut.push(line(8, &last_of(&cut), "issue"));
+        assert_eq!(verdict(&cut), (vec![5], vec![3]), "out of order");
+
+        let mut altered = whole();
+        let ours = last_of(&altered);
+        altered.push(line(9, "x", "issue"));
+        assert_eq!(verdict(&altered), (vec![5], vec![]));
+        altered.push("half".to_owned());
+        altered.push(line(5, &ours, "ledger-altered"));
+        altered.push(line(6, &last_of(&altered), "issue"));
+        assert_eq!(verdict(&altered), (vec![], vec![6, 7]), "named by the line that goes on");
+    }
+
+    #[test]
+    fn a_ledger_of_a_released_agent_holds_and_its_half_line_is_named() {
+        let chain = Chain::of(RELEASED.as_bytes()).unwrap();
+        assert!(chain.holds(), "{chain:#?}");
+        assert_eq!((chain.lines, chain.first, chain.last), (12, Some(1), Some(11)));
+        assert_eq!(chain.notes.len(), 1);
+        assert_eq!(chain.notes[0].line, 12);
+    }
+}
