@@ -136,17 +136,25 @@ fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deployment::refusals::exchange;
+    use crate::deployment::{AssertionKind, Deployment, ExchangeFailure};
     use crate::session::Trouble;
     use crate::time::Timestamp;
 
     #[test]
     fn a_remedy_that_is_known_takes_the_place_of_the_usual_hint() {
         let profile = Profile::new("prod", "https://idp.example", "agent");
+        let deployment = Deployment {
+            name: "prod".to_owned(),
+            url: "https://airflow.example".to_owned(),
+            assertion: AssertionKind::AccessToken,
+        };
         let plain = Why::from("idp.example: no route");
         let known = Why::from("idp.example: it expired").mended_by("have it renewed");
         for (cause, hint) in [(plain, "check the "), (known, "have it renewed")] {
             let failure =
                 TokenFailure::Unreachable { cause: cause.clone(), sent: false, retry_after: None };
+            let unsold = ExchangeFailure::Unreachable { cause: cause.clone(), retry_after: None };
             let at = Timestamp::from_secs(0);
             let resting = Trouble {
                 kind: TroubleKind::Offline,
@@ -159,6 +167,7 @@ mod tests {
                 token(&profile, &failure),
                 discovery("https://idp.example", &failure),
                 trouble(&profile, &resting),
+                exchange(&profile, &deployment, &unsold),
             ] {
                 assert_eq!(refusal.code, ErrorCode::TemporarilyUnavailable);
                 assert_eq!(refusal.cause.as_deref(), Some(cause.text.as_str()));

@@ -31,7 +31,13 @@ pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, Why> {
     let provider = CryptoProvider::get_default()
         .cloned()
         .unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    let verifier = Verifier::new_with_extra_roots(extra, provider.clone()).map_err(|error| {
+    let verifier = if extra.is_empty() {
+        // Not the same as no extra roots: Windows keeps an engine of its own for those.
+        Verifier::new(provider.clone())
+    } else {
+        Verifier::new_with_extra_roots(extra, provider.clone())
+    };
+    let verifier = verifier.map_err(|error| {
         let text = error.to_string();
         // A bare Debian or container has none.
         if text.contains("No CA certificates") {
