@@ -14,6 +14,7 @@ use keyring_core::mock::Store as MockStore;
 use zeroize::Zeroizing;
 
 use super::KeychainStore;
+use super::asking::Asking;
 use super::provider::{Habits, Keyring, Provider};
 use super::thread::{Connect, KeychainThread};
 
@@ -48,6 +49,8 @@ pub(super) enum Mood {
     Hung,
     /// A write that begins now hangs until `release`, whatever the mood is by then.
     HungAtWrite,
+    /// A person is asked, and says yes by `Well` and no by `Locked`.
+    Prompting,
 }
 
 /// The one keychain of a test world; every connection to it shares its items.
@@ -92,12 +95,13 @@ impl Keychain {
 
     pub(super) fn connect(self: &Arc<Self>) -> Connect {
         let keychain = Arc::clone(self);
-        Arc::new(move || {
+        Arc::new(move |asking| {
             *keychain.connections.lock().unwrap() += 1;
-            keychain.pass(false)?;
+            keychain.pass(false, asking)?;
             let store = Arc::clone(&keychain.items);
             let inner = Keyring::new(store, Box::new(|_| Ok(())), Habits::default());
-            Ok(Box::new(Moody { keychain: Arc::clone(&keychain), inner }))
+            let keychain = Arc::clone(&keychain);
+            Ok(Box::new(Moody { keychain, inner, asking: asking.clone() }))
         })
     }
 
@@ -112,7 +116,7 @@ impl Keychain {
         self.let_go.notify_all();
     }
 
-    fn pass(&self, write: bool) -> Result<(), StoreFailure> {
+    fn pass(&self, write: bool, asking: &Asking) -> Result<(), StoreFailure> {
         let hung = |mood: &mut Mood| *mood == Mood::Hung;
         let mood = *self.changed.wait_while(self.mood.lock().unwrap(), hung).unwrap();
         match mood {
@@ -123,6 +127,13 @@ impl Keychain {
                 drop(self.let_go.wait_while(self.released.lock().unwrap(), held).unwrap());
                 Ok(())
             }
+            Mood::Prompting => asking.during(|| {
+                let unanswered = |mood: &mut Mood| *mood == Mood::Prompting;
+                match *self.changed.wait_while(self.mood.lock().unwrap(), unanswered).unwrap() {
+                    Mood::Locked => Err(StoreFailure::Locked("mock: dismissed".to_owned())),
+                    _ => Ok(()),
+                }
+            }),
             Mood::Well | Mood::Hung | Mood::HungAtWrite => Ok(()),
         }
     }
@@ -131,30 +142,31 @@ impl Keychain {
 struct Moody {
     keychain: Arc<Keychain>,
     inner: Keyring,
+    asking: Asking,
 }
 
 impl Provider for Moody {
     fn look(&mut self) -> Result<(), StoreFailure> {
-        self.keychain.pass(false)
+        self.keychain.pass(false, &self.asking)
     }
 
-    fn read(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-        self.keychain.pass(false)?;
+    fn read(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreFailure> {
+        self.keychain.pass(false, &self.asking)?;
         self.inner.read(account)
     }
 
     fn write(&mut self, account: &str, value: &[u8]) -> Result<(), StoreFailure> {
-        self.keychain.pass(true)?;
+        self.keychain.pass(true, &self.asking)?;
         self.inner.write(account, value)
     }
 
     fn delete(&mut self, account: &str) -> Result<(), StoreFailure> {
-        self.keychain.pass(true)?;
+        self.keychain.pass(true, &self.asking)?;
         self.inner.delete(account)
     }
 
     fn accounts(&mut self) -> Result<Vec<String>, StoreFailure> {
-        self.keychain.pass(false)?;
+        self.keychain.pass(false, &self.asking)?;
         self.inner.accounts()
     }
 }

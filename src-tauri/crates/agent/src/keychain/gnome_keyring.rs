@@ -110,19 +110,21 @@ fn a_bus_without_a_keyring_is_named_and_one_that_comes_later_is_used() {
 
 #[test]
 fn no_session_bus_is_named() {
-    on_stage("no_session_bus_is_named", Bus::None, no_bus());
+    on_stage("no_session_bus_is_named", Bus::None, async {
+        let refused = agent().readiness().await.unwrap_err();
+        assert_eq!(refused, StoreFailure::Unavailable("no session bus".to_owned()));
+        assert_eq!(agent().save(&key(), &session("t1", 1)).await, Err(refused));
+    });
 }
 
 #[test]
 fn a_stale_bus_address_is_named() {
-    on_stage("a_stale_bus_address_is_named", Bus::Stale, no_bus());
-}
-
-async fn no_bus() {
-    let refused = agent().readiness().await.unwrap_err();
-    assert!(matches!(refused, StoreFailure::Unavailable(_)), "{refused:?}");
-    assert!(refused.to_string().contains("no session bus"), "{refused}");
-    assert_eq!(agent().save(&key(), &session("t1", 1)).await, Err(refused));
+    on_stage("a_stale_bus_address_is_named", Bus::Stale, async {
+        let refused = agent().readiness().await.unwrap_err();
+        assert!(matches!(refused, StoreFailure::OutOfReach(_)), "{refused:?}");
+        assert!(refused.to_string().contains("/gone: No such file"), "{refused}");
+        assert_eq!(agent().save(&key(), &session("t1", 1)).await, Err(refused));
+    });
 }
 
 #[test]

@@ -4,13 +4,16 @@
 //! 1. [`choice`]: which store was chosen
 //! 2. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 3. [`sealed`]: in the encrypted file alone
-//! 4. [`thread`], [`provider`]: how the keychain is asked
+//! 4. [`thread`], [`asking`], [`provider`]: how the keychain is asked
 //! 5. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
 
+mod asking;
 mod choice;
 mod envelope;
 mod files;
 mod foreign;
+#[cfg(target_os = "linux")]
+mod freedesktop;
 mod kept;
 mod mark;
 mod owed;
@@ -102,7 +105,9 @@ impl HealthState {
     fn after(failure: &StoreFailure) -> Self {
         match failure {
             StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_) => Self::Locked,
-            StoreFailure::Unavailable(_) | StoreFailure::TimedOut(_) => Self::Unavailable,
+            StoreFailure::Unavailable(_)
+            | StoreFailure::OutOfReach(_)
+            | StoreFailure::TimedOut(_) => Self::Unavailable,
             StoreFailure::Corrupt(_) => Self::Degraded,
         }
     }
@@ -181,6 +186,31 @@ impl KeychainStore {
         match &self.backing {
             Backing::Keychain(kept) => kept.purge().await,
             Backing::Files(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// A process of ours asks for something: where no keychain has been found, the session bus of its
+    /// shell is tried as well. Says whether there is a new place to look in.
+    pub fn heard_of_a_bus(&self, pid: u32) -> bool {
+        let sought = matches!(self.backing, Backing::Keychain(_))
+            && matches!(self.health().state, HealthState::Unasked | HealthState::Unavailable);
+        sought && system_store::heard_of_a_bus(pid)
+    }
+
+    /// Does the keychain wait for a person's answer?
+    pub fn is_asking(&self) -> bool {
+        match &self.backing {
+            Backing::Keychain(kept) => kept.asking().is_some(),
+            Backing::Files(_) => false,
+        }
+    }
+
+    /// Returns when it no longer does.
+    pub async fn answered(&self) {
+        if let Backing::Keychain(kept) = &self.backing
+            && let Some(asking) = kept.asking()
+        {
+            asking.closed().await;
         }
     }
 

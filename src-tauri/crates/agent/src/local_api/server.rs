@@ -109,6 +109,9 @@ where
 {
     let guest = api.crowd.welcome(true);
     let (caller, started_at) = local_caller(peer);
+    if caller.pid.is_some_and(|pid| api.store.heard_of_a_bus(pid)) {
+        api.broker.reconsider_store();
+    }
     let visit = Visit { started_at, ..Visit::usual(Door::Local, caller) };
     converse(api, stream, visit, guest).await;
 }
