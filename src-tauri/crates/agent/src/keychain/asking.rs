@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use dagpass_core::ports::StoreFailure;
 use tokio::sync::watch;
 
 /// How long may a person take to answer the keychain's prompt?
@@ -10,43 +11,70 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// How much later than that does a thread count as hung, whatever it says it waits for?
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Since when, where it does.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asking(watch::Sender<Option<Instant>>);
+pub(super) struct Asking(watch::Sender<State>);
+
+#[derive(Clone, Debug)]
+enum State {
+    /// What the last prompt came to.
+    Closed(Result<(), StoreFailure>),
+    Open(Instant),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Closed(Ok(()))
+    }
+}
 
 impl Asking {
     #[cfg(any(test, target_os = "linux"))]
-    pub(super) fn during<T>(&self, prompt: impl FnOnce() -> T) -> T {
-        self.0.send_replace(Some(Instant::now()));
+    pub(super) fn during<T, E: Clone + Into<StoreFailure>>(
+        &self,
+        prompt: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.0.send_replace(State::Open(Instant::now()));
         let answer = prompt();
-        self.0.send_replace(None);
+        let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.clone().into());
+        self.0.send_replace(State::Closed(outcome));
         answer
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.0.borrow().is_some_and(|since| since.elapsed() < PATIENCE + GRACE)
+        self.since().is_some_and(|since| since.elapsed() < PATIENCE + GRACE)
     }
 
     /// The prompt should have ended by itself: its thread hangs.
     pub(super) fn is_overdue(&self) -> bool {
-        self.0.borrow().is_some_and(|since| since.elapsed() >= PATIENCE + GRACE)
+        self.since().is_some_and(|since| since.elapsed() >= PATIENCE + GRACE)
+    }
+
+    fn since(&self) -> Option<Instant> {
+        match &*self.0.borrow() {
+            State::Open(since) => Some(*since),
+            State::Closed(_) => None,
+        }
     }
 
     /// Returns when a person is asked.
     pub(super) async fn opened(&self) {
+        let mut states = self.0.subscribe();
         // The sender is held here, so that this cannot end otherwise.
-        if self.0.subscribe().wait_for(Option::is_some).await.is_err() {
+        if states.wait_for(|state| matches!(state, State::Open(_))).await.is_err() {
             std::future::pending().await
         }
     }
 
-    /// Returns when nobody is asked any more.
-    pub(super) async fn closed(&self) {
-        let over = tokio::time::timeout(PATIENCE + GRACE, async {
-            self.0.subscribe().wait_for(Option::is_none).await.is_ok()
-        });
-        if over.await != Ok(true) {
-            tracing::warn!("the keychain's prompt did not end");
+    /// What it came to, once nobody is asked any more.
+    pub(super) async fn closed(&self) -> Result<(), StoreFailure> {
+        let mut states = self.0.subscribe();
+        let closed = states.wait_for(|state| matches!(state, State::Closed(_)));
+        match tokio::time::timeout(PATIENCE + GRACE, closed).await {
+            Ok(Ok(state)) => match &*state {
+                State::Closed(outcome) => outcome.clone(),
+                State::Open(_) => Ok(()),
+            },
+            Ok(Err(_)) | Err(_) => Err(StoreFailure::TimedOut(PATIENCE)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Never plaintext, never a silent change of place, never a call without a deadline.
 //!
 //! 1. [`choice`]: which store was chosen
-//! 2. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
+//! 2. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 3. [`sealed`]: in the encrypted file alone
 //! 4. [`thread`], [`asking`], [`provider`]: how the keychain is asked
 //! 5. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
@@ -16,6 +16,7 @@ mod foreign;
 mod freedesktop;
 mod kept;
 mod mark;
+mod newest;
 mod owed;
 mod provider;
 mod record;
@@ -40,6 +41,12 @@ mod fixture;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod gnome_keyring;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod odd_services;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod stage;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -205,12 +212,15 @@ impl KeychainStore {
         }
     }
 
-    /// Returns when it no longer does.
-    pub async fn answered(&self) {
-        if let Backing::Keychain(kept) = &self.backing
-            && let Some(asking) = kept.asking()
-        {
-            asking.closed().await;
+    /// Returns when it no longer does: with the refusal where the person said no, or nothing.
+    pub async fn answered(&self) -> Result<(), StoreFailure> {
+        let asking = match &self.backing {
+            Backing::Keychain(kept) => kept.asking(),
+            Backing::Files(_) => None,
+        };
+        match asking {
+            Some(asking) => asking.closed().await,
+            None => Ok(()),
         }
     }
 

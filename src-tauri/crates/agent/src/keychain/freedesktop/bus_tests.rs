@@ -32,7 +32,7 @@ fn the_one_that_served_comes_first_then_ours_then_the_folders_then_those_of_call
     assert_eq!(candidates("", None, &known(None, &[])), []);
 }
 
-/// A listener that says this to whoever asks, or nothing; it closes where it says nothing more.
+/// A listener that says this to whoever asks and hangs up; or that never says anything.
 fn listener(place: &Path, says: Option<&'static str>) {
     let listener = UnixListener::bind(place).unwrap();
     std::thread::spawn(move || {
@@ -40,6 +40,8 @@ fn listener(place: &Path, says: Option<&'static str>) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             if let Some(says) = says {
+                let asked = stream.read(&mut [0; 64]).unwrap();
+                assert!(asked > 1, "a zero byte and a line");
                 stream.write_all(says.as_bytes()).unwrap();
             } else {
                 open.push(stream);

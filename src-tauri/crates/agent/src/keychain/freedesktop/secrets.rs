@@ -37,7 +37,7 @@ pub(in crate::keychain) struct Secrets {
 }
 
 /// Why it did not do it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::keychain) enum Trouble {
     /// Nothing on that bus keeps secrets.
     Absent,
