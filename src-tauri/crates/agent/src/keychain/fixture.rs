@@ -14,7 +14,6 @@ use keyring_core::mock::Store as MockStore;
 use zeroize::Zeroizing;
 
 use super::KeychainStore;
-use super::asking::Asking;
 use super::provider::{Habits, Keyring, Provider};
 use super::thread::{Connect, KeychainThread};
 
@@ -49,8 +48,6 @@ pub(super) enum Mood {
     Hung,
     /// A write that begins now hangs until `release`, whatever the mood is by then.
     HungAtWrite,
-    /// A person is asked, and says yes by `Well` and no by `Locked`.
-    Prompting,
 }
 
 /// The one keychain of a test world; every connection to it shares its items.
@@ -95,13 +92,12 @@ impl Keychain {
 
     pub(super) fn connect(self: &Arc<Self>) -> Connect {
         let keychain = Arc::clone(self);
-        Arc::new(move |asking| {
+        Arc::new(move |_| {
             *keychain.connections.lock().unwrap() += 1;
-            keychain.pass(false, asking)?;
+            keychain.pass(false)?;
             let store = Arc::clone(&keychain.items);
             let inner = Keyring::new(store, Box::new(|_| Ok(())), Habits::default());
-            let keychain = Arc::clone(&keychain);
-            Ok(Box::new(Moody { keychain, inner, asking: asking.clone() }))
+            Ok(Box::new(Moody { keychain: Arc::clone(&keychain), inner }))
         })
     }
 
@@ -116,7 +112,7 @@ impl Keychain {
         self.let_go.notify_all();
     }
 
-    fn pass(&self, write: bool, asking: &Asking) -> Result<(), StoreFailure> {
+    fn pass(&self, write: bool) -> Result<(), StoreFailure> {
         let hung = |mood: &mut Mood| *mood == Mood::Hung;
         let mood = *self.changed.wait_while(self.mood.lock().unwrap(), hung).unwrap();
         match mood {
@@ -127,13 +123,6 @@ impl Keychain {
                 drop(self.let_go.wait_while(self.released.lock().unwrap(), held).unwrap());
                 Ok(())
             }
-            Mood::Prompting => asking.during(|| {
-                let unanswered = |mood: &mut Mood| *mood == Mood::Prompting;
-                match *self.changed.wait_while(self.mood.lock().unwrap(), unanswered).unwrap() {
-                    Mood::Locked => Err(StoreFailure::Locked("mock: dismissed".to_owned())),
-                    _ => Ok(()),
-                }
-            }),
             Mood::Well | Mood::Hung | Mood::HungAtWrite => Ok(()),
         }
     }
@@ -142,31 +131,30 @@ impl Keychain {
 struct Moody {
     keychain: Arc<Keychain>,
     inner: Keyring,
-    asking: Asking,
 }
 
 impl Provider for Moody {
     fn look(&mut self) -> Result<(), StoreFailure> {
-        self.keychain.pass(false, &self.asking)
+        self.keychain.pass(false)
     }
 
     fn read(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreFailure> {
-        self.keychain.pass(false, &self.asking)?;
+        self.keychain.pass(false)?;
         self.inner.read(account)
     }
 
     fn write(&mut self, account: &str, value: &[u8]) -> Result<(), StoreFailure> {
-        self.keychain.pass(true, &self.asking)?;
+        self.keychain.pass(true)?;
         self.inner.write(account, value)
     }
 
     fn delete(&mut self, account: &str) -> Result<(), StoreFailure> {
-        self.keychain.pass(true, &self.asking)?;
+        self.keychain.pass(true)?;
         self.inner.delete(account)
     }
 
     fn accounts(&mut self) -> Result<Vec<String>, StoreFailure> {
-        self.keychain.pass(false, &self.asking)?;
+        self.keychain.pass(false)?;
         self.inner.accounts()
     }
 }

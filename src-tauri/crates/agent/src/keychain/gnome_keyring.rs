@@ -140,6 +140,135 @@ fn eight_thousand_bytes_need_no_envelope_here() {
     });
 }
 
+#[test]
+fn of_several_records_for_one_key_the_newest_counts_and_one_is_left() {
+    on_stage(
+        module_path!(),
+        "of_several_records_for_one_key_the_newest_counts_and_one_is_left",
+        Bus::Private,
+        async {
+            let _daemon = Daemon::start();
+            let prod = ["service", "dagpass", "username", "prod"];
+            let record = |name: &str, count| {
+                let plain = record::encode(&session(name, count)).unwrap();
+                base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &*plain)
+            };
+            agent().save(&key(), &session("t1", 1)).await.unwrap();
+            second_writer(&prod, "other", &record("t3", 3));
+            second_writer(&prod, "target", &record("t2", 2));
+            second_writer(&prod, "junk", "no record at all");
+            assert_eq!(items(&prod), 4);
+            assert_eq!(token(&agent()).await, Ok(Some("t3".to_owned())));
+            assert_eq!(items(&prod), 1, "mended by reading");
+
+            second_writer(&prod, "junk", "no record at all");
+            assert_eq!(agent().save(&key(), &session("t4", 4)).await, Ok(Saved::Kept));
+            assert_eq!(items(&prod), 1, "and by writing");
+            assert_eq!(token(&agent()).await, Ok(Some("t4".to_owned())));
+
+            second_writer(&prod, "other", &record("t3", 3));
+            agent().forget(&key()).await.unwrap();
+            assert_eq!(items(&prod), 0, "all of them are forgotten");
+            for attribute in ["a", "b"] {
+                second_writer(&prod, attribute, "no record at all");
+            }
+            let refused = token(&agent()).await;
+            assert!(matches!(refused, Err(StoreFailure::Corrupt(_))), "{refused:?}");
+            assert_eq!(items(&prod), 2, "nothing is known that could take their place");
+            second_writer(&["service", "dagpass", "username", "old"], "a", "x");
+            second_writer(&["service", "dagpass", "username", "old"], "b", "x");
+            agent().purge().await.unwrap();
+            assert_eq!(items(&["service", "dagpass"]), 0);
+        },
+    );
+}
+
+#[test]
+fn of_two_sealing_keys_the_one_that_opens_the_file_is_used_and_none_goes() {
+    on_stage(
+        module_path!(),
+        "of_two_sealing_keys_the_one_that_opens_the_file_is_used_and_none_goes",
+        Bus::Private,
+        async {
+            let _daemon = Daemon::start();
+            // No record fits into such a keychain: each goes into the file.
+            let agent = || {
+                let thread = KeychainThread::new(Arc::new(system_store::connect), DEADLINE);
+                KeychainStore::over(thread, 8, &world().join("dagpass"))
+            };
+            agent().save(&key(), &session("t1", 1)).await.unwrap();
+            let names = ["service", "dagpass", "username", "#sealing-key"];
+            for (attribute, secret) in [
+                ("a", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+                ("b", "//////////////////////////////////////////8="),
+                ("c", "no key"),
+            ] {
+                second_writer(&names, attribute, secret);
+            }
+            assert_eq!(token(&agent()).await, Ok(Some("t1".to_owned())));
+            let again = agent();
+            again.readiness().await.unwrap();
+            again.save(&key(), &session("t2", 2)).await.unwrap();
+            assert_eq!(token(&agent()).await, Ok(Some("t2".to_owned())));
+            assert_eq!(items(&names), 4, "another folder may need what this one does not");
+        },
+    );
+}
+
+#[test]
+fn a_damaged_sealing_key_is_made_anew() {
+    on_stage(module_path!(), "a_damaged_sealing_key_is_made_anew", Bus::Private, async {
+        let _daemon = Daemon::start();
+        let names = ["service", "dagpass", "username", "#sealing-key"];
+        second_writer(&names, "a", "no key");
+        second_writer(&names, "b", "nor this");
+        agent().readiness().await.unwrap();
+        assert_eq!(items(&names), 1);
+    });
+}
+
+#[test]
+fn of_two_items_of_another_program_its_own_is_kept() {
+    on_stage(
+        module_path!(),
+        "of_two_items_of_another_program_its_own_is_kept",
+        Bus::Private,
+        async {
+            let _daemon = Daemon::start();
+            let names = ["service", "airflowctl", "username", "api_token_production"];
+            let account = || "api_token_production".to_owned();
+            let items_of_airflowctl = ForeignItems::of_airflowctl();
+            let token = || dagpass_core::token::AccessToken::new("jwt-1");
+            items_of_airflowctl.write(account(), token()).await.unwrap();
+            second_writer(&names, "application", "older");
+            assert_eq!(items(&names), 2);
+            items_of_airflowctl.write(account(), token()).await.unwrap();
+            assert_eq!(items(&names), 1);
+            let theirs = [&names[..], &["application", "x"]].concat();
+            let seen = tool("secret-tool").arg("lookup").args(theirs).output().unwrap();
+            assert_eq!(seen.stdout, b"jwt-1");
+            second_writer(&names, "other", "older");
+            items_of_airflowctl.remove(account()).await.unwrap();
+            assert_eq!(items(&names), 0);
+        },
+    );
+}
+
+/// Another program's item of the same names, with an attribute of its own.
+fn second_writer(names: &[&str], attribute: &str, secret: &str) {
+    let mut writer = tool("secret-tool");
+    writer.args(["store", "--label", "second"]).args(names).args([attribute, "x"]);
+    let mut writer = writer.stdin(Stdio::piped()).spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+}
+
+fn items(names: &[&str]) -> usize {
+    let found = tool("secret-tool").args(["search", "--all"]).args(names).output().unwrap();
+    let text = String::from_utf8_lossy(&found.stdout).into_owned();
+    text.lines().filter(|line| line.starts_with('[')).count()
+}
+
 /// gnome-keyring with its login keyring unlocked. Ends with this value.
 struct Daemon(Child);
 

@@ -300,4 +300,6 @@ async fn off_runtime<T: Send + 'static>(
 }
 
 #[cfg(test)]
+mod released;
+#[cfg(test)]
 mod tests;

@@ -19,6 +19,8 @@ use dagpass_core::ports::StoreFailure;
 
 use super::asking::Asking;
 
+#[cfg(test)]
+pub(super) use prompt::shown;
 pub(super) use secrets::{Secrets, Trouble};
 pub(super) use store::Store;
 

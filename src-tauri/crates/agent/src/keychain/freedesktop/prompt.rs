@@ -26,7 +26,7 @@ pub(super) fn answered(
     asking.during(|| shown(bus, prompt, PATIENCE))
 }
 
-fn shown(
+pub(in crate::keychain) fn shown(
     bus: &Connection,
     prompt: &ObjectPath<'_>,
     patience: Duration,
@@ -61,8 +61,7 @@ fn shown(
                 // Its end would find nobody, and the thread above would wait for it for good.
                 bus.clone().close()?;
             }
-            let waited = patience.as_secs();
-            Err(Trouble::Locked(format!("nobody answered its prompt within {waited} s")))
+            Err(Trouble::Locked("nobody answered its prompt".to_owned()))
         }
     }
 }

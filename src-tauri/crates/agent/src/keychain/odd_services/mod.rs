@@ -2,7 +2,10 @@
 
 mod service;
 
+use std::time::Duration;
+
 use super::fixture::session;
+use super::freedesktop::shown;
 use super::stage::{Bus, agent, key, on_stage, token, until};
 use super::*;
 use service::{Habits, OddService};
@@ -81,6 +84,27 @@ fn a_prompt_waits_for_a_person_and_nobody_waits_behind_it() {
             assert_eq!(service.dismissals(), 0);
         },
     );
+}
+
+#[test]
+fn a_prompt_that_nobody_answers_is_taken_back() {
+    on_stage(
+        module_path!(),
+        "a_prompt_that_nobody_answers_is_taken_back",
+        Bus::Private,
+        async {
+            let service = OddService::start(Habits::default());
+            let path = service.prompt();
+            let shown = tokio::task::spawn_blocking(move || {
+                let bus = zbus::blocking::Connection::session().unwrap();
+                shown(&bus, &path, Duration::from_millis(100))
+            });
+            let refused = StoreFailure::from(shown.await.unwrap().unwrap_err());
+            assert_eq!(refused, StoreFailure::Locked("nobody answered its prompt".to_owned()));
+            assert_eq!(service.dismissals(), 1);
+        },
+    );
+    assert_eq!(asking::PATIENCE, Duration::from_secs(60));
 }
 
 #[test]

@@ -96,6 +96,14 @@ impl OddService {
         self.state().plain_sessions
     }
 
+    /// A prompt that nothing is behind.
+    pub(super) fn prompt(&self) -> OwnedObjectPath {
+        let path = self.state().asks(Wish::Delete(0));
+        let prompt = Prompt { state: self.state.clone(), path: path.clone() };
+        self.bus.object_server().at(&path, prompt).unwrap();
+        path
+    }
+
     /// The person's answer to the prompt that is shown.
     pub(super) fn answer(&self, yes: bool) {
         let (prompt, wish) = {
