@@ -49,11 +49,17 @@ pub(super) fn open(
     })
 }
 
-/// Takes the bus that a process of ours knows. Its environment is as trusted as our own: whoever can
-/// set it can start an agent. Says whether it is news.
+/// Takes the bus that a process of our user knows, where it lives in our home: another home is another
+/// desktop. Whoever could set its environment could start an agent as well. Says whether it is news.
 pub(super) fn heard_of_a_bus(pid: u32) -> bool {
     let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else { return false };
-    let name = b"DBUS_SESSION_BUS_ADDRESS=";
-    let address = environment.split(|byte| *byte == 0).find_map(|line| line.strip_prefix(name));
-    address.and_then(|address| str::from_utf8(address).ok()).is_some_and(bus::told)
+    let value = |name: &str| {
+        let lines = environment.split(|byte| *byte == 0);
+        lines.filter_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).next()
+    };
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    value("HOME") == Some(home.as_encoded_bytes())
+        && value("DBUS_SESSION_BUS_ADDRESS")
+            .and_then(|address| str::from_utf8(address).ok())
+            .is_some_and(bus::told)
 }
