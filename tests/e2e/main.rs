@@ -46,6 +46,8 @@ mod idp;
 #[cfg(test)]
 mod init_from;
 #[cfg(test)]
+mod keychain_records;
+#[cfg(test)]
 mod keychain_states;
 #[cfg(test)]
 mod killed;

@@ -268,9 +268,12 @@ pub enum StoreFailure {
     PassphraseNeeded(&'static str),
     #[error("no usable keychain: {0}")]
     Unavailable(String),
+    /// There may well be one, but not where the agent looks: its session ended, or is another one.
+    #[error("no usable keychain: {0}")]
+    OutOfReach(String),
     #[error("the keychain did not answer within {0:?}")]
     TimedOut(Duration),
-    #[error("the stored record cannot be read: {0}")]
+    #[error("the stored record is damaged: {0}")]
     Corrupt(String),
 }
 

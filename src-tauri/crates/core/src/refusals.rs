@@ -39,17 +39,29 @@ pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
         StoreFailure::TimedOut(_) => {
             (ErrorCode::KeychainUnavailable, "restart the keychain's service, then try again")
         }
+        StoreFailure::OutOfReach(_) => (
+            ErrorCode::KeychainUnavailable,
+            "run `dagpass agent restart` in a terminal of your desktop; sessions are kept",
+        ),
         StoreFailure::Unavailable(_) => (
             ErrorCode::KeychainUnavailable,
             "run `dagpass doctor`; without a keychain, choose an encrypted file in `[store]` of the config",
         ),
-        StoreFailure::Corrupt(_) => {
-            (ErrorCode::KeychainUnavailable, "sign in again: `dagpass login`")
-        }
+        StoreFailure::Corrupt(_) => return damaged(profile, failure),
     };
     Refusal::new(code, format!("the session of {} cannot be read or kept", profile.called()))
         .because(failure.to_string())
         .hint(hint)
+}
+
+/// The keychain serves, and what lies in it is no session: a sign-in writes over it.
+fn damaged(profile: &Profile, failure: &StoreFailure) -> Refusal {
+    Refusal::new(
+        ErrorCode::LoginRequired,
+        format!("{} needs you to sign in again", profile.called()),
+    )
+    .because(failure.to_string())
+    .hint(format!("run `{}`", profile.login()))
 }
 
 pub fn trouble(profile: &Profile, trouble: &Trouble) -> Refusal {

@@ -94,6 +94,12 @@ secret_string!(
     CodeVerifier
 );
 
+/// `1*VSCHAR`, as an access and a refresh token are (RFC 6749 §A.12, §A.17), and not blank. What is
+/// none was cut off, decoded wrongly or never filled in, and is neither kept nor sent.
+pub fn is_token(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && !text.trim().is_empty()
+}
+
 /// SHA-256 of a token in lower-case hex, 64 characters.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(String);

@@ -61,6 +61,10 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
         (StoreFailure::Unavailable(_), None) => {
             format!("start a keychain (gnome-keyring, KWallet), {otherwise}")
         }
+        (StoreFailure::OutOfReach(_), None) => {
+            "run `dagpass agent restart` in a terminal of your desktop; sessions are kept"
+                .to_owned()
+        }
         (StoreFailure::TimedOut(_), None) => {
             format!("look for a prompt that waits for you, {otherwise}")
         }

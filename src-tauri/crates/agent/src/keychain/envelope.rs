@@ -34,6 +34,10 @@ impl SealingKey {
         Ok(Self::new(bytes))
     }
 
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The form that goes into the keychain: KWallet keeps text only.
     pub(super) fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(self.bytes.expose()))
@@ -94,6 +98,25 @@ pub(super) fn open(
         .map_err(|_| altered())?;
     sealed.truncate(length);
     Ok(sealed)
+}
+
+/// With the one of the keys that it was sealed under.
+pub(super) fn open_with(
+    keys: &[SealingKey],
+    account: &str,
+    bytes: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, StoreFailure> {
+    let id = key_id(bytes);
+    let its_own = keys.iter().find(|key| id.as_deref() == Some(key.id()));
+    match its_own.or(keys.first()) {
+        Some(key) => open(key, account, bytes),
+        None => Err(corrupt("there is no key for the encrypted file")),
+    }
+}
+
+/// The name of the key that a file was sealed under.
+pub(super) fn key_id(bytes: &[u8]) -> Option<String> {
+    serde_json::from_slice(bytes).ok().map(|envelope: Envelope| envelope.key)
 }
 
 fn bound(key: &str, account: &str) -> Aad<Vec<u8>> {

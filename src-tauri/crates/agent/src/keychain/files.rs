@@ -28,6 +28,22 @@ impl AccountFiles {
         }
     }
 
+    /// What every account's file holds.
+    pub(super) fn all(&self) -> Result<Vec<Vec<u8>>, StoreFailure> {
+        let listed = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed.map_err(|error| self.failed(&error))?,
+        };
+        let mut all = Vec::new();
+        for file in listed {
+            let path = file.map_err(|error| self.failed(&error))?.path();
+            if path.to_string_lossy().ends_with(self.ending) {
+                all.push(fs::read(path).map_err(|error| self.failed(&error))?);
+            }
+        }
+        Ok(all)
+    }
+
     pub(super) fn write(&self, account: &str, bytes: &[u8]) -> Result<(), StoreFailure> {
         let parent = self.folder.parent().unwrap_or(&self.folder);
         system::private_dir(parent)

@@ -92,7 +92,7 @@ impl Keychain {
 
     pub(super) fn connect(self: &Arc<Self>) -> Connect {
         let keychain = Arc::clone(self);
-        Arc::new(move || {
+        Arc::new(move |_| {
             *keychain.connections.lock().unwrap() += 1;
             keychain.pass(false)?;
             let store = Arc::clone(&keychain.items);
@@ -138,7 +138,7 @@ impl Provider for Moody {
         self.keychain.pass(false)
     }
 
-    fn read(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+    fn read(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreFailure> {
         self.keychain.pass(false)?;
         self.inner.read(account)
     }

@@ -19,11 +19,12 @@ pub(crate) struct ForeignItems {
 impl ForeignItems {
     /// Touches nothing: the first call does.
     pub(crate) fn of_airflowctl() -> Self {
-        let connect: Connect = Arc::new(|| system_store::connect_for(AIRFLOWCTL));
+        let connect: Connect = Arc::new(|asking| system_store::connect_for(AIRFLOWCTL, asking));
         Self { thread: KeychainThread::new(connect, DEADLINE) }
     }
 
-    /// In the place of what is there: `airflowctl`'s own item keeps its other attributes.
+    /// In the place of what is there: `airflowctl`'s own item keeps its other attributes, and of
+    /// several the one with the most of them is kept.
     pub(crate) async fn write(
         &self,
         account: String,

@@ -1,11 +1,7 @@
-//! The store over a real gnome-keyring on a private session bus. The bus is named by the environment of
-//! the process, so each test runs itself once more as a child of `dbus-run-session`.
+//! The store over a real gnome-keyring on a private session bus.
 
-use std::fs;
-use std::future::Future;
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,32 +9,13 @@ use secret_service::EncryptionType;
 use secret_service::blocking::SecretService;
 
 use super::fixture::session;
+use super::stage::{Bus, PATIENCE, agent, key, on_stage, token, tool, until, world};
 use super::*;
-
-/// Set in the child only: the folder of its private world.
-const STAGE: &str = "DAGPASS_KEYRING_STAGE";
-
-/// How long may a daemon take to start on a busy machine?
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// No service folders: nothing is started by being asked for.
-const BUS_CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
-<allow own="*"/></policy></busconfig>"#;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bus {
-    Private,
-    None,
-    /// An address that nothing listens on: a logged-out session's.
-    Stale,
-}
 
 #[test]
 fn a_session_is_read_by_another_process_and_survives_a_new_daemon() {
     on_stage(
+        module_path!(),
         "a_session_is_read_by_another_process_and_survives_a_new_daemon",
         Bus::Private,
         async {
@@ -69,31 +46,37 @@ fn a_session_is_read_by_another_process_and_survives_a_new_daemon() {
 
 #[test]
 fn a_keyring_that_locks_later_is_told_at_once_and_loses_nothing() {
-    on_stage("a_keyring_that_locks_later_is_told_at_once_and_loses_nothing", Bus::Private, async {
-        let daemon = Daemon::start();
-        let agent = agent();
-        agent.save(&key(), &session("t1", 1)).await.unwrap();
-        lock_default_collection();
-        let asked = Instant::now();
-        let refused = agent.readiness().await;
-        assert!(matches!(refused, Err(StoreFailure::Locked(_))), "{refused:?}");
-        assert!(asked.elapsed() < DEADLINE, "no prompt was waited for");
-        assert_eq!(agent.health().state, HealthState::Locked);
-        assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Fallback));
-        assert_eq!(token(&agent).await, Ok(Some("t2".to_owned())));
-        let late = token(&self::agent()).await;
-        assert!(matches!(late, Err(StoreFailure::Locked(_))), "{late:?}");
-        drop(daemon);
-        let _unlocked = Daemon::start();
-        assert_eq!(token(&self::agent()).await, Ok(Some("t2".to_owned())));
-        assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Kept));
-        assert_eq!(agent.health().state, HealthState::Ok);
-    });
+    on_stage(
+        module_path!(),
+        "a_keyring_that_locks_later_is_told_at_once_and_loses_nothing",
+        Bus::Private,
+        async {
+            let daemon = Daemon::start();
+            let agent = agent();
+            agent.save(&key(), &session("t1", 1)).await.unwrap();
+            lock_default_collection();
+            let asked = Instant::now();
+            let refused = agent.readiness().await;
+            assert!(matches!(refused, Err(StoreFailure::Locked(_))), "{refused:?}");
+            assert!(asked.elapsed() < DEADLINE, "no prompt was waited for");
+            assert_eq!(agent.health().state, HealthState::Locked);
+            assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Fallback));
+            assert_eq!(token(&agent).await, Ok(Some("t2".to_owned())));
+            let late = token(&self::agent()).await;
+            assert!(matches!(late, Err(StoreFailure::Locked(_))), "{late:?}");
+            drop(daemon);
+            let _unlocked = Daemon::start();
+            assert_eq!(token(&self::agent()).await, Ok(Some("t2".to_owned())));
+            assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Kept));
+            assert_eq!(agent.health().state, HealthState::Ok);
+        },
+    );
 }
 
 #[test]
 fn a_bus_without_a_keyring_is_named_and_one_that_comes_later_is_used() {
     on_stage(
+        module_path!(),
         "a_bus_without_a_keyring_is_named_and_one_that_comes_later_is_used",
         Bus::Private,
         async {
@@ -110,24 +93,27 @@ fn a_bus_without_a_keyring_is_named_and_one_that_comes_later_is_used() {
 
 #[test]
 fn no_session_bus_is_named() {
-    on_stage("no_session_bus_is_named", Bus::None, no_bus());
+    on_stage(module_path!(), "no_session_bus_is_named", Bus::None, async {
+        let refused = agent().readiness().await.unwrap_err();
+        assert_eq!(refused, StoreFailure::Unavailable("no session bus".to_owned()));
+        assert_eq!(agent().save(&key(), &session("t1", 1)).await, Err(refused));
+    });
 }
 
 #[test]
 fn a_stale_bus_address_is_named() {
-    on_stage("a_stale_bus_address_is_named", Bus::Stale, no_bus());
-}
-
-async fn no_bus() {
-    let refused = agent().readiness().await.unwrap_err();
-    assert!(matches!(refused, StoreFailure::Unavailable(_)), "{refused:?}");
-    assert!(refused.to_string().contains("no session bus"), "{refused}");
-    assert_eq!(agent().save(&key(), &session("t1", 1)).await, Err(refused));
+    on_stage(module_path!(), "a_stale_bus_address_is_named", Bus::Stale, async {
+        let refused = agent().readiness().await.unwrap_err();
+        assert!(matches!(refused, StoreFailure::OutOfReach(_)), "{refused:?}");
+        assert!(refused.to_string().contains("/gone: No such file"), "{refused}");
+        assert_eq!(agent().save(&key(), &session("t1", 1)).await, Err(refused));
+    });
 }
 
 #[test]
 fn a_keyring_that_hangs_costs_the_deadline_and_serves_again_when_it_goes_on() {
     on_stage(
+        module_path!(),
         "a_keyring_that_hangs_costs_the_deadline_and_serves_again_when_it_goes_on",
         Bus::Private,
         async {
@@ -150,7 +136,7 @@ fn a_keyring_that_hangs_costs_the_deadline_and_serves_again_when_it_goes_on() {
 
 #[test]
 fn eight_thousand_bytes_need_no_envelope_here() {
-    on_stage("eight_thousand_bytes_need_no_envelope_here", Bus::Private, async {
+    on_stage(module_path!(), "eight_thousand_bytes_need_no_envelope_here", Bus::Private, async {
         let _daemon = Daemon::start();
         let long = "x".repeat(8_192);
         agent().save(&key(), &session(&long, 1)).await.unwrap();
@@ -159,74 +145,133 @@ fn eight_thousand_bytes_need_no_envelope_here() {
     });
 }
 
-fn key() -> SessionKey {
-    SessionKey::of("prod")
-}
+#[test]
+fn of_several_records_for_one_key_the_newest_counts_and_one_is_left() {
+    on_stage(
+        module_path!(),
+        "of_several_records_for_one_key_the_newest_counts_and_one_is_left",
+        Bus::Private,
+        async {
+            let _daemon = Daemon::start();
+            let prod = ["service", "dagpass", "username", "prod"];
+            let record = |name: &str, count| {
+                let plain = record::encode(&session(name, count)).unwrap();
+                base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &*plain)
+            };
+            agent().save(&key(), &session("t1", 1)).await.unwrap();
+            second_writer(&prod, "other", &record("t3", 3));
+            second_writer(&prod, "target", &record("t2", 2));
+            second_writer(&prod, "junk", "no record at all");
+            assert_eq!(items(&prod), 4);
+            assert_eq!(token(&agent()).await, Ok(Some("t3".to_owned())));
+            assert_eq!(items(&prod), 1, "mended by reading");
 
-fn world() -> PathBuf {
-    PathBuf::from(std::env::var_os(STAGE).expect("only on the stage"))
-}
+            second_writer(&prod, "junk", "no record at all");
+            assert_eq!(agent().save(&key(), &session("t4", 4)).await, Ok(Saved::Kept));
+            assert_eq!(items(&prod), 1, "and by writing");
+            assert_eq!(token(&agent()).await, Ok(Some("t4".to_owned())));
 
-fn agent() -> KeychainStore {
-    KeychainStore::open(StoreChoice::Keychain, &world().join("dagpass"))
-}
-
-async fn token(store: &KeychainStore) -> Result<Option<String>, StoreFailure> {
-    let loaded = store.load(&key()).await?;
-    let token = loaded.session.and_then(|session| session.refresh_token);
-    Ok(token.map(|token| token.expose().to_owned()))
-}
-
-/// In the child: runs the body. In the parent: runs the same test in a child with its own world.
-fn on_stage(test: &str, bus: Bus, body: impl Future<Output = ()>) {
-    if std::env::var_os(STAGE).is_some() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        return runtime.block_on(body);
-    }
-    let world = tempfile::tempdir().unwrap();
-    let (home, run) = (world.path().join("home"), world.path().join("run"));
-    fs::create_dir_all(home.join(".local/share/keyrings")).unwrap();
-    crate::system::private_dir(&run).unwrap();
-    let config = world.path().join("bus.conf");
-    fs::write(&config, BUS_CONFIG).unwrap();
-    let (_, module) = module_path!().split_once("::").unwrap();
-    let mut child = match bus {
-        Bus::None | Bus::Stale => Command::new(std::env::current_exe().unwrap()),
-        Bus::Private => {
-            let mut session = tool("dbus-run-session");
-            session.arg("--config-file").arg(&config).arg("--");
-            session.arg(std::env::current_exe().unwrap());
-            session
-        }
-    };
-    child.env_remove("DBUS_SESSION_BUS_ADDRESS");
-    if bus == Bus::Stale {
-        child.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}/gone", world.path().display()));
-    }
-    let ended = child
-        .args([&format!("{module}::{test}"), "--exact", "--nocapture"])
-        .env(STAGE, world.path())
-        .env("HOME", &home)
-        .env("XDG_RUNTIME_DIR", &run)
-        .env("XDG_DATA_HOME", home.join(".local/share"))
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&ended.stdout),
-        String::from_utf8_lossy(&ended.stderr)
+            second_writer(&prod, "other", &record("t3", 3));
+            agent().forget(&key()).await.unwrap();
+            assert_eq!(items(&prod), 0, "all of them are forgotten");
+            for attribute in ["a", "b"] {
+                second_writer(&prod, attribute, "no record at all");
+            }
+            let refused = token(&agent()).await;
+            assert!(matches!(refused, Err(StoreFailure::Corrupt(_))), "{refused:?}");
+            assert_eq!(items(&prod), 2, "nothing is known that could take their place");
+            second_writer(&["service", "dagpass", "username", "old"], "a", "x");
+            second_writer(&["service", "dagpass", "username", "old"], "b", "x");
+            agent().purge().await.unwrap();
+            assert_eq!(items(&["service", "dagpass"]), 0);
+        },
     );
-    assert!(ended.status.success() && said.contains("1 passed"), "on the private bus:\n{said}");
 }
 
-/// A missing tool fails the test in one clear line.
-fn tool(name: &str) -> Command {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    assert!(found, "`{name}` is missing: install gnome-keyring, dbus and libsecret-tools");
-    Command::new(name)
+#[test]
+fn of_two_sealing_keys_the_one_that_opens_the_file_is_used_and_none_goes() {
+    on_stage(
+        module_path!(),
+        "of_two_sealing_keys_the_one_that_opens_the_file_is_used_and_none_goes",
+        Bus::Private,
+        async {
+            let _daemon = Daemon::start();
+            // No record fits into such a keychain: each goes into the file.
+            let agent = || {
+                let thread = KeychainThread::new(Arc::new(system_store::connect), DEADLINE);
+                KeychainStore::over(thread, 8, &world().join("dagpass"))
+            };
+            agent().save(&key(), &session("t1", 1)).await.unwrap();
+            let names = ["service", "dagpass", "username", "#sealing-key"];
+            for (attribute, secret) in [
+                ("a", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+                ("b", "//////////////////////////////////////////8="),
+                ("c", "no key"),
+            ] {
+                second_writer(&names, attribute, secret);
+            }
+            assert_eq!(token(&agent()).await, Ok(Some("t1".to_owned())));
+            let again = agent();
+            again.readiness().await.unwrap();
+            again.save(&key(), &session("t2", 2)).await.unwrap();
+            assert_eq!(token(&agent()).await, Ok(Some("t2".to_owned())));
+            assert_eq!(items(&names), 4, "another folder may need what this one does not");
+        },
+    );
+}
+
+#[test]
+fn a_damaged_sealing_key_is_made_anew() {
+    on_stage(module_path!(), "a_damaged_sealing_key_is_made_anew", Bus::Private, async {
+        let _daemon = Daemon::start();
+        let names = ["service", "dagpass", "username", "#sealing-key"];
+        second_writer(&names, "a", "no key");
+        second_writer(&names, "b", "nor this");
+        agent().readiness().await.unwrap();
+        assert_eq!(items(&names), 1);
+    });
+}
+
+#[test]
+fn of_two_items_of_another_program_its_own_is_kept() {
+    on_stage(
+        module_path!(),
+        "of_two_items_of_another_program_its_own_is_kept",
+        Bus::Private,
+        async {
+            let _daemon = Daemon::start();
+            let names = ["service", "airflowctl", "username", "api_token_production"];
+            let account = || "api_token_production".to_owned();
+            let items_of_airflowctl = ForeignItems::of_airflowctl();
+            let token = || dagpass_core::token::AccessToken::new("jwt-1");
+            items_of_airflowctl.write(account(), token()).await.unwrap();
+            second_writer(&names, "application", "older");
+            assert_eq!(items(&names), 2);
+            items_of_airflowctl.write(account(), token()).await.unwrap();
+            assert_eq!(items(&names), 1);
+            let theirs = [&names[..], &["application", "x"]].concat();
+            let seen = tool("secret-tool").arg("lookup").args(theirs).output().unwrap();
+            assert_eq!(seen.stdout, b"jwt-1");
+            second_writer(&names, "other", "older");
+            items_of_airflowctl.remove(account()).await.unwrap();
+            assert_eq!(items(&names), 0);
+        },
+    );
+}
+
+/// Another program's item of the same names, with an attribute of its own.
+fn second_writer(names: &[&str], attribute: &str, secret: &str) {
+    let mut writer = tool("secret-tool");
+    writer.args(["store", "--label", "second"]).args(names).args([attribute, "x"]);
+    let mut writer = writer.stdin(Stdio::piped()).spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+}
+
+fn items(names: &[&str]) -> usize {
+    let found = tool("secret-tool").args(["search", "--all"]).args(names).output().unwrap();
+    let text = String::from_utf8_lossy(&found.stdout).into_owned();
+    text.lines().filter(|line| line.starts_with('[')).count()
 }
 
 /// gnome-keyring with its login keyring unlocked. Ends with this value.
@@ -286,14 +331,4 @@ fn default_collection_is_open() -> bool {
 
 fn lock_default_collection() {
     ask(|service| service.get_default_collection().unwrap().lock().unwrap()).unwrap();
-}
-
-async fn until<F: Future<Output = bool>>(reached: impl Fn() -> F) {
-    tokio::time::timeout(PATIENCE, async {
-        while !reached().await {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
 }

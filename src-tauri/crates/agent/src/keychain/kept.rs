@@ -10,11 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dagpass_core::ports::{Saved, StoreFailure};
 use dagpass_core::session::StoredSession;
-use dagpass_core::time::Timestamp;
 use zeroize::Zeroizing;
 
+use super::asking::Asking;
 use super::envelope::{self, SealingKey};
 use super::files::AccountFiles;
+use super::newest::{Newest, age};
 use super::thread::KeychainThread;
 use super::{Health, HealthState, off_runtime, record, system_store};
 
@@ -26,8 +27,9 @@ pub(super) struct InKeychain {
     files: AccountFiles,
     /// Bytes that an item may have.
     limit: usize,
-    /// Read early, so that it is there when the keychain locks later.
-    key: Mutex<Option<SealingKey>>,
+    /// Read early, so that they are there when the keychain locks later. The first one seals; where
+    /// other programs made several items of it, each opens what was sealed under it.
+    keys: Mutex<Vec<SealingKey>>,
     /// Accounts whose newest record is in the file though it belongs into the keychain.
     displaced: Mutex<BTreeSet<String>>,
     /// How the last call ended; `None` before the first.
@@ -42,7 +44,7 @@ impl InKeychain {
             thread,
             files: AccountFiles::new(state, "sealed", ".sealed"),
             limit,
-            key: Mutex::default(),
+            keys: Mutex::default(),
             displaced: Mutex::default(),
             last: Mutex::default(),
             turns: Mutex::default(),
@@ -104,7 +106,7 @@ impl InKeychain {
             let _turn = turn.lock().await;
             self.delete(account).await?;
         }
-        *lock(&self.key) = None;
+        lock(&self.keys).clear();
         Ok(accounts)
     }
 
@@ -118,12 +120,17 @@ impl InKeychain {
         outcome
     }
 
+    /// What a person is asked now, where one is.
+    pub(super) fn asking(&self) -> Option<Asking> {
+        self.thread.asking()
+    }
+
     pub(super) fn health(&self) -> Health {
         let displaced = lock(&self.displaced).len();
         let last = lock(&self.last).clone();
         let (state, detail) = match (displaced, last) {
             (0, None) => (HealthState::Unasked, None),
-            (0, Some(Ok(()))) => (HealthState::Ok, None),
+            (0, Some(Ok(()))) => (HealthState::Ok, self.thread.caveat().map(str::to_owned)),
             (0, Some(Err(failure))) => (HealthState::after(&failure), Some(failure.to_string())),
             (_, last) => {
                 let failure = last.and_then(Result::err);
@@ -143,36 +150,47 @@ impl InKeychain {
         let contested = self.thread.hanging() > 0;
         let kept = self.read(account).await;
         let Some(sealed) = sealed else {
-            let session = kept?.map(|text| decode_text(&text)).transpose()?;
-            if session.is_some() {
-                self.prepare_key().await;
-            }
-            return Ok(session);
+            let Some(newest) = Newest::of(&kept?)? else { return Ok(None) };
+            self.make_one(account, &newest).await;
+            self.prepare_key().await;
+            return Ok(Some(newest.session));
         };
         if let (Err(refused), None) = (&kept, self.known_key()) {
             return Err(refused.clone());
         }
-        let Some(key) = self.find_key().await? else {
+        if self.find_key().await?.is_none() {
             return Err(StoreFailure::Corrupt(
                 "the keychain no longer holds the key of the encrypted file".to_owned(),
             ));
-        };
-        let plain = envelope::open(&key, account, &sealed)?;
+        }
+        let plain = envelope::open_with(&lock(&self.keys), account, &sealed)?;
         let from_file = record::decode(&plain)?;
         let from_keychain = match kept {
-            Ok(text) => text.and_then(|text| decode_text(&text).ok()),
+            Ok(items) => Newest::of(&items).ok().flatten(),
             // The file is written only where it is the newest, so it can be used without.
             Err(_) => return Ok(Some(from_file)),
         };
         match from_keychain {
-            Some(kept) if age(&kept) >= age(&from_file) => {
+            Some(kept) if age(&kept.session) >= age(&from_file) => {
+                self.make_one(account, &kept).await;
                 self.settle(account, plain, contested).await?;
-                Ok(Some(kept))
+                Ok(Some(kept.session))
             }
             _ => {
                 self.move_back(account, plain).await;
                 Ok(Some(from_file))
             }
+        }
+    }
+
+    /// Of several items for one account, the newest is kept; it can be read as well with all of them.
+    async fn make_one(&self, account: &str, newest: &Newest) {
+        if newest.among == 1 {
+            return;
+        }
+        match self.write(account, newest.text.clone()).await {
+            Ok(()) => tracing::warn!(account, among = newest.among, "keychain items made one"),
+            Err(failure) => tracing::warn!(account, %failure, "several keychain items remain"),
         }
     }
 
@@ -256,17 +274,32 @@ impl InKeychain {
         if let Some(key) = self.known_key() {
             return Ok(Some(key));
         }
-        let Some(text) = self.read(KEY_ACCOUNT).await? else { return Ok(None) };
-        let key = SealingKey::from_text(&text)?;
-        *lock(&self.key) = Some(key.clone());
-        Ok(Some(key))
+        let found = self.read(KEY_ACCOUNT).await?;
+        let mut keys = Vec::new();
+        for text in &found {
+            match SealingKey::from_text(text) {
+                Ok(key) => keys.push(key),
+                // One is made in its place: what it sealed cannot be opened by anything.
+                Err(failure) => tracing::warn!(%failure, "sealing key not used"),
+            }
+        }
+        if keys.len() > 1 {
+            // None is removed: another state folder may have files that only that one opens.
+            let files = self.files.clone();
+            let sealed = off_runtime(move || files.all()).await?;
+            let needed: Vec<_> = sealed.iter().filter_map(|file| envelope::key_id(file)).collect();
+            keys.sort_by_key(|key| (!needed.iter().any(|id| id == key.id()), key.id().to_owned()));
+        }
+        let first = keys.first().cloned();
+        *lock(&self.keys) = keys;
+        Ok(first)
     }
 
     fn known_key(&self) -> Option<SealingKey> {
-        lock(&self.key).clone()
+        lock(&self.keys).first().cloned()
     }
 
-    async fn read(&self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+    async fn read(&self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreFailure> {
         let account = account.to_owned();
         self.thread.call(move |keychain| keychain.read(&account)).await
     }
@@ -305,18 +338,6 @@ impl InKeychain {
     fn note<T>(&self, outcome: &Result<T, StoreFailure>) {
         *lock(&self.last) = Some(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
     }
-}
-
-/// Which of two records is newer: a later sign-in, or a later save of the same one.
-fn age(session: &StoredSession) -> (Timestamp, u64) {
-    (session.signed_in_at, session.generation)
-}
-
-fn decode_text(text: &[u8]) -> Result<StoredSession, StoreFailure> {
-    let plain = STANDARD.decode(text).map(Zeroizing::new).map_err(|_| {
-        StoreFailure::Corrupt("the keychain item is not a record of dagpass".to_owned())
-    })?;
-    record::decode(&plain)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use apple_native_keyring_store::keychain::Store;
 use dagpass_core::ports::StoreFailure;
 
+use super::asking::Asking;
 use super::provider::{Habits, Keyring, Provider, SERVICE, failure};
 
 pub(super) const KIND: &str = "keychain";
@@ -13,12 +14,15 @@ pub(super) const KIND: &str = "keychain";
 /// None in the system.
 pub(super) const LIMIT: usize = usize::MAX;
 
-pub(super) fn connect() -> Result<Box<dyn Provider>, StoreFailure> {
+pub(super) fn connect(_: &Asking) -> Result<Box<dyn Provider>, StoreFailure> {
     open(None)
 }
 
 /// To another program's items: a generic password by service and account, as Python's keyring has it.
-pub(super) fn connect_for(owner: &'static str) -> Result<Box<dyn Provider>, StoreFailure> {
+pub(super) fn connect_for(
+    owner: &'static str,
+    _: &Asking,
+) -> Result<Box<dyn Provider>, StoreFailure> {
     open(Some(owner))
 }
 
@@ -30,4 +34,9 @@ fn open(owner: Option<&'static str>) -> Result<Box<dyn Provider>, StoreFailure> 
         ..Habits::default()
     };
     Ok(Box::new(Keyring::new(store, Box::new(|_| Ok(())), habits)))
+}
+
+/// There is no session bus here that a caller could know of.
+pub(super) fn heard_of_a_bus(_pid: u32) -> bool {
+    false
 }

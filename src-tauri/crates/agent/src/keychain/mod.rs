@@ -2,17 +2,21 @@
 //! Never plaintext, never a silent change of place, never a call without a deadline.
 //!
 //! 1. [`choice`]: which store was chosen
-//! 2. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
+//! 2. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 3. [`sealed`]: in the encrypted file alone
-//! 4. [`thread`], [`provider`]: how the keychain is asked
+//! 4. [`thread`], [`asking`], [`provider`]: how the keychain is asked
 //! 5. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
 
+mod asking;
 mod choice;
 mod envelope;
 mod files;
 mod foreign;
+#[cfg(target_os = "linux")]
+mod freedesktop;
 mod kept;
 mod mark;
+mod newest;
 mod owed;
 mod provider;
 mod record;
@@ -37,6 +41,12 @@ mod fixture;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod gnome_keyring;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod odd_services;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod stage;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -102,7 +112,9 @@ impl HealthState {
     fn after(failure: &StoreFailure) -> Self {
         match failure {
             StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_) => Self::Locked,
-            StoreFailure::Unavailable(_) | StoreFailure::TimedOut(_) => Self::Unavailable,
+            StoreFailure::Unavailable(_)
+            | StoreFailure::OutOfReach(_)
+            | StoreFailure::TimedOut(_) => Self::Unavailable,
             StoreFailure::Corrupt(_) => Self::Degraded,
         }
     }
@@ -184,6 +196,34 @@ impl KeychainStore {
         }
     }
 
+    /// A process of ours asks for something: where no keychain has been found, the session bus of its
+    /// shell is tried as well. Says whether there is a new place to look in.
+    pub fn heard_of_a_bus(&self, pid: u32) -> bool {
+        let sought = matches!(self.backing, Backing::Keychain(_))
+            && matches!(self.health().state, HealthState::Unasked | HealthState::Unavailable);
+        sought && system_store::heard_of_a_bus(pid)
+    }
+
+    /// Does the keychain wait for a person's answer?
+    pub fn is_asking(&self) -> bool {
+        match &self.backing {
+            Backing::Keychain(kept) => kept.asking().is_some(),
+            Backing::Files(_) => false,
+        }
+    }
+
+    /// Returns when it no longer does: with the refusal where the person said no, or nothing.
+    pub async fn answered(&self) -> Result<(), StoreFailure> {
+        let asking = match &self.backing {
+            Backing::Keychain(kept) => kept.asking(),
+            Backing::Files(_) => None,
+        };
+        match asking {
+            Some(asking) => asking.closed().await,
+            None => Ok(()),
+        }
+    }
+
     /// As the last call left it; [`RefreshTokenStore::readiness`] asks anew.
     pub fn health(&self) -> Health {
         match &self.backing {
@@ -259,5 +299,7 @@ async fn off_runtime<T: Send + 'static>(
     }
 }
 
+#[cfg(test)]
+mod released;
 #[cfg(test)]
 mod tests;

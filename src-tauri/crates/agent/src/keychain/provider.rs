@@ -1,7 +1,8 @@
 //! What the keychain is asked, and what its refusals mean. Blocking, and called on the keychain thread
-//! only; never asks for anything that would prompt while the keychain says it is locked.
+//! only; never asks for anything that would prompt while the keychain says it is locked. Where several
+//! items bear one account (another program wrote one too), all are read, and a write leaves one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use dagpass_core::ports::StoreFailure;
@@ -16,11 +17,17 @@ pub(super) const SERVICE: &str = "dagpass";
 pub(super) trait Provider {
     /// Could it be used now? Asks only.
     fn look(&mut self) -> Result<(), StoreFailure>;
-    fn read(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure>;
+    /// What lies under the account: nothing, one thing, or as many as other programs made of it.
+    fn read(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreFailure>;
+    /// The account has this one item afterwards. The new value stands before another one goes.
     fn write(&mut self, account: &str, value: &[u8]) -> Result<(), StoreFailure>;
     fn delete(&mut self, account: &str) -> Result<(), StoreFailure>;
     /// The account of every item of ours.
     fn accounts(&mut self) -> Result<Vec<String>, StoreFailure>;
+    /// What a person should know of this connection, though it serves.
+    fn caveat(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Asks the system whether the keychain is locked, for one account or (`None`) as a whole.
@@ -43,6 +50,8 @@ pub(super) struct Habits {
     pub(super) owner: Option<&'static str>,
     /// What finds our items; others may be among them.
     pub(super) search: HashMap<&'static str, &'static str>,
+    /// See [`Provider::caveat`].
+    pub(super) caveat: Option<&'static str>,
 }
 
 impl Keyring {
@@ -63,37 +72,76 @@ impl Provider for Keyring {
         (self.look)(None)
     }
 
-    fn read(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-        match self.entry(account)?.get_secret() {
-            Ok(value) => Ok(Some(Zeroizing::new(value))),
-            Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(failure(&error)),
-        }
+    fn read(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreFailure> {
+        let values = match self.entry(account)?.get_secret() {
+            Err(Error::Ambiguous(items)) => items.iter().map(Entry::get_secret).collect(),
+            one => vec![one],
+        };
+        let present = values.into_iter().filter(|value| !matches!(value, Err(Error::NoEntry)));
+        let read = present.map(|value| value.map(Zeroizing::new));
+        let mut read = read.collect::<Result<Vec<_>, _>>().map_err(|error| failure(&error))?;
+        // An item that was made, and whose maker ended before it was filled.
+        read.retain(|value| !value.is_empty());
+        Ok(read)
     }
 
     fn write(&mut self, account: &str, value: &[u8]) -> Result<(), StoreFailure> {
-        if self.habits.owner.is_some() {
-            let text = str::from_utf8(value)
-                .map_err(|_| StoreFailure::Corrupt("a token is not text".to_owned()))?;
-            let written = self.entry(account)?.set_password(text);
-            return written.map_err(|error| failure(&error));
+        if self.habits.owner.is_some() && str::from_utf8(value).is_err() {
+            return Err(StoreFailure::Corrupt("a token is not text".to_owned()));
         }
-        // `set_password` would double the size on Windows, where 2,560 bytes are all there is.
-        self.entry(account)?.set_secret(value).map_err(|error| failure(&error))
+        let entry = self.entry(account)?;
+        let written = match self.put(&entry, value) {
+            Err(Error::Ambiguous(items)) => self.put_into_one(&items, value),
+            outcome => outcome,
+        };
+        written.map_err(|error| failure(&error))
     }
 
     fn delete(&mut self, account: &str) -> Result<(), StoreFailure> {
-        match self.entry(account)?.delete_credential() {
-            Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(failure(&error)),
-        }
+        let deleted = match self.entry(account)?.delete_credential() {
+            Err(Error::Ambiguous(items)) => items.iter().try_for_each(removed),
+            Err(Error::NoEntry) => Ok(()),
+            outcome => outcome,
+        };
+        deleted.map_err(|error| failure(&error))?;
+        // One that could not be reached is still there.
+        (self.look)(Some(account))
     }
 
     fn accounts(&mut self) -> Result<Vec<String>, StoreFailure> {
         (self.look)(None)?;
         let found = self.store.search(&self.habits.search).map_err(|error| failure(&error))?;
         let named = found.iter().filter_map(Entry::get_specifiers);
-        Ok(named.filter(|(service, _)| service == SERVICE).map(|(_, account)| account).collect())
+        let ours = named.filter(|(service, _)| service == SERVICE).map(|(_, account)| account);
+        Ok(ours.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn caveat(&self) -> Option<&'static str> {
+        self.habits.caveat
+    }
+}
+
+impl Keyring {
+    fn put(&self, entry: &Entry, value: &[u8]) -> Result<(), Error> {
+        match (self.habits.owner, str::from_utf8(value)) {
+            (Some(_), Ok(text)) => entry.set_password(text),
+            // `set_password` would double the size on Windows, where 2,560 bytes are all there is.
+            (None, _) | (Some(_), Err(_)) => entry.set_secret(value),
+        }
+    }
+
+    fn put_into_one(&self, items: &[Entry], value: &[u8]) -> Result<(), Error> {
+        let Some((kept, others)) = items.split_first() else { return Err(Error::NoEntry) };
+        self.put(kept, value)?;
+        tracing::info!(items = items.len(), "several keychain items for one account: one is kept");
+        others.iter().try_for_each(removed)
+    }
+}
+
+fn removed(item: &Entry) -> Result<(), Error> {
+    match item.delete_credential() {
+        Err(Error::NoEntry) => Ok(()),
+        outcome => outcome,
     }
 }
 
@@ -105,10 +153,6 @@ pub(super) fn failure(error: &Error) -> StoreFailure {
         Error::BadEncoding(_) | Error::BadDataFormat(..) => {
             StoreFailure::Corrupt("the item is not in the keychain's own format".to_owned())
         }
-        Error::Ambiguous(items) => StoreFailure::Corrupt(format!(
-            "{} items of the keychain have the same service and account",
-            items.len()
-        )),
         Error::TooLong(what, limit) => {
             StoreFailure::Unavailable(format!("the keychain takes at most {limit} bytes as {what}"))
         }

@@ -5,12 +5,15 @@ use dagpass_core::ports::StoreFailure;
 use dagpass_core::profile::{Issuer, Scopes, Subject};
 use dagpass_core::session::StoredSession;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{Identity, IdentitySource, RefreshToken};
+use dagpass_core::token::{Identity, IdentitySource, RefreshToken, is_token};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// What this program writes, and the newest it can read.
 const VERSION: u32 = 1;
+
+/// How often may a session have been saved? Once a second for longer than there are dates.
+const LAST_GENERATION: u64 = 1 << 40;
 
 pub(super) fn encode(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, StoreFailure> {
     let record = Record {
@@ -31,6 +34,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<StoredSession, StoreFailure> {
     // serde_json's own messages may quote the text, so none of them is passed on.
     let Version { version } =
         serde_json::from_slice(bytes).map_err(|_| corrupt("is not a record of dagpass"))?;
+    if version == 0 {
+        return Err(corrupt("has version 0, which there never was"));
+    }
     if version != VERSION {
         return Err(StoreFailure::Corrupt(format!(
             "record version {version} was written by a newer dagpass; this one reads version {VERSION}"
@@ -38,6 +44,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<StoredSession, StoreFailure> {
     }
     let record: Record =
         serde_json::from_slice(bytes).map_err(|_| corrupt("is incomplete or damaged"))?;
+    record.check()?;
     Ok(StoredSession {
         issuer: record.issuer,
         client_id: record.client_id,
@@ -48,6 +55,39 @@ pub(super) fn decode(bytes: &[u8]) -> Result<StoredSession, StoreFailure> {
         signed_in_at: record.signed_in_at,
         generation: record.generation,
     })
+}
+
+impl Record {
+    /// What the types cannot say. Such a record is never used: what it would bring from Ping is a
+    /// refusal that blames the wrong side.
+    fn check(&self) -> Result<(), StoreFailure> {
+        let blank = |text: &str| text.trim().is_empty();
+        let who = self.identity.as_ref().map(|identity| &identity.subject);
+        if self.refresh_token.as_ref().is_some_and(|token| !is_token(token)) {
+            return Err(corrupt("holds a refresh token that is blank or no token"));
+        }
+        if blank(self.issuer.as_str()) || blank(&self.client_id) {
+            return Err(corrupt("does not say whose client it belongs to"));
+        }
+        if who.is_some_and(|subject| blank(&subject.iss) || blank(&subject.sub)) {
+            return Err(corrupt("does not say who signed in"));
+        }
+        let auth_time = self.identity.as_ref().and_then(|identity| identity.auth_time);
+        let times = [Some(self.signed_in_at), self.refresh_expires_at, auth_time];
+        if !times.into_iter().flatten().all(is_a_time) {
+            return Err(corrupt("holds a time that there never is"));
+        }
+        // A stale writer is told by its number: one that nothing can follow would win for ever.
+        if self.generation >= LAST_GENERATION {
+            return Err(corrupt("was saved more often than can be"));
+        }
+        Ok(())
+    }
+}
+
+/// From 1970 to the end of the year 9999, which is as far as dates are written.
+fn is_a_time(time: Timestamp) -> bool {
+    (0..=253_402_300_799_999).contains(&time.as_millis())
 }
 
 fn corrupt(what: &str) -> StoreFailure {
@@ -156,20 +196,53 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_record_says_why_and_never_what() {
+    fn a_damaged_record_says_why_and_never_what() {
         let session = super::super::fixture::session("canary-b7", 1);
         let good = String::from_utf8(encode(&session).unwrap().to_vec()).unwrap();
+        let token = |text: &str| good.replace("canary-b7", text);
+        let with = |field: &str, value: &str| {
+            let mut record: serde_json::Value = serde_json::from_str(&good).unwrap();
+            *record.pointer_mut(field).unwrap() = serde_json::from_str(value).unwrap();
+            record.to_string()
+        };
         for (bad, why) in [
-            (good.replace("\"version\":1", "\"version\":2"), "newer dagpass"),
+            (with("/version", "2"), "newer dagpass"),
+            (with("/version", "0"), "version 0"),
+            (with("/version", "-1"), "not a record"),
             (good[..good.len() / 2].to_owned(), "not a record"),
-            (good.replace("\"generation\":1", "\"generation\":\"canary-b7\""), "damaged"),
+            (with("/generation", "\"canary-b7\""), "damaged"),
             (String::new(), "not a record"),
+            (token(""), "blank"),
+            (token("  "), "blank"),
+            (token(r"  \n"), "blank"),
+            (token(r"\u00a0"), "blank"),
+            (token(r"canary-b7\n"), "no token"),
+            (token(r"canary\u0000-b7"), "no token"),
+            (token(r"canary\t-b7"), "no token"),
+            (token("canary\u{fffd}-b7"), "no token"),
+            (with("/issuer", "\"\""), "whose client"),
+            (with("/client_id", "\" \\n\""), "whose client"),
+            (with("/identity/subject/sub", "\"\""), "who signed in"),
+            (with("/identity/subject/iss", "\" \""), "who signed in"),
+            (with("/generation", "18446744073709551615"), "more often"),
+            (with("/generation", "-1"), "damaged"),
+            (with("/generation", "18446744073709551616"), "damaged"),
+            (with("/signed_in_at", "-1"), "time"),
+            (with("/signed_in_at", "9223372036854775807"), "time"),
+            (with("/refresh_expires_at", "253402300800000"), "time"),
+            (with("/identity/auth_time", "-9223372036854775808"), "time"),
         ] {
             let StoreFailure::Corrupt(text) = decode(bad.as_bytes()).unwrap_err() else {
                 panic!("{why}: another failure");
             };
-            assert!(text.contains(why), "{text}");
+            assert!(text.contains(why), "{bad}: {text}");
             assert!(!text.contains("canary"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_rfc_6749_calls_a_token_is_one() {
+        let session = super::super::fixture::session("!#$%&'()*+,-./:;<=>?@[]^_`{|}~ a b", 1);
+        decode(&encode(&session).unwrap()).unwrap();
     }
 }

@@ -169,6 +169,25 @@ async fn a_foreign_keychain_item_is_corrupt_not_absent() {
 }
 
 #[tokio::test]
+async fn a_damaged_record_is_written_over_and_can_be_forgotten() {
+    let world = World::new();
+    let blank = record::encode(&session(" \n", 1)).unwrap();
+    let blank = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &*blank);
+    for damaged in ["not base64", "bm90IGpzb24=", &blank, &blank[..blank.len() - 3]] {
+        world.keychain.put("prod", damaged.as_bytes());
+        let agent = world.agent();
+        let refused = token(&agent).await.unwrap_err().to_string();
+        assert!(refused.starts_with("the stored record is damaged: "), "{refused}");
+        agent.readiness().await.unwrap();
+        assert_eq!(agent.save(&key(), &session("t1", 1)).await, Ok(Saved::Kept));
+        assert_eq!(token(&world.agent()).await, Ok(Some("t1".to_owned())));
+        world.keychain.put("prod", damaged.as_bytes());
+        world.agent().forget(&key()).await.unwrap();
+        assert_eq!(world.keychain.item("prod"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_record_over_the_limit_is_enveloped_and_one_below_comes_back() {
     let world = World::new();
     let limit = 2_560;

@@ -1,14 +1,16 @@
 //! The keychain thread. Every call runs on it, never in a tokio task (the Secret Service store starts a
 //! runtime of its own and would panic there), and every caller waits for a bounded time. A thread that
-//! hangs is left behind and a fresh one serves the next call.
+//! hangs is left behind and a fresh one serves the next call. One that waits for a person is no such:
+//! it keeps its place, and whoever calls meanwhile is told so at once.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use dagpass_core::ports::StoreFailure;
 use tokio::sync::oneshot;
 
+use super::asking::Asking;
 use super::provider::Provider;
 
 /// How long may the keychain take for one call?
@@ -18,7 +20,8 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 const ABANDONED_AT_MOST: usize = 4;
 
 /// Makes a connection; called on the keychain thread.
-pub(super) type Connect = Arc<dyn Fn() -> Result<Box<dyn Provider>, StoreFailure> + Send + Sync>;
+pub(super) type Connect =
+    Arc<dyn Fn(&Asking) -> Result<Box<dyn Provider>, StoreFailure> + Send + Sync>;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -27,16 +30,20 @@ pub(super) struct KeychainThread {
     deadline: Duration,
     current: Mutex<Option<Running>>,
     abandoned: Arc<AtomicUsize>,
+    caveat: Arc<Mutex<Option<&'static str>>>,
 }
 
+#[derive(Clone)]
 struct Running {
     jobs: mpsc::Sender<Job>,
     left_behind: Arc<AtomicBool>,
+    asking: Asking,
 }
 
 impl KeychainThread {
     pub(super) fn new(connect: Connect, deadline: Duration) -> Self {
-        Self { connect, deadline, current: Mutex::default(), abandoned: Arc::default() }
+        let caveat = Arc::default();
+        Self { connect, deadline, current: Mutex::default(), abandoned: Arc::default(), caveat }
     }
 
     /// Runs the work against a connection, once more on a fresh one where an old one failed; `work`
@@ -45,19 +52,30 @@ impl KeychainThread {
         &self,
         work: impl Fn(&mut dyn Provider) -> Result<T, StoreFailure> + Send + 'static,
     ) -> Result<T, StoreFailure> {
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            if answer.send(connection.run(&work)).is_err() {
-                tracing::debug!("keychain answered after its deadline");
+        let (answer, mut answered) = oneshot::channel();
+        let place = Arc::new(Place::default());
+        let job: Job = Box::new({
+            let place = place.clone();
+            move |connection| {
+                if place.begin() && answer.send(connection.run(&work)).is_err() {
+                    tracing::debug!("keychain answered after its deadline");
+                }
             }
         });
         let thread = self.submit(job)?;
-        match tokio::time::timeout(self.deadline, answered).await {
-            Ok(Ok(outcome)) => outcome,
-            // Dropped unanswered: it stood in the queue of a thread that was left behind.
-            Ok(Err(_)) => Err(StoreFailure::TimedOut(self.deadline)),
-            Err(_) => {
-                self.leave_behind(&thread);
+        tokio::select! {
+            biased;
+            outcome = &mut answered => match outcome {
+                Ok(outcome) => outcome,
+                // Dropped unanswered: it stood in the queue of a thread that was left behind.
+                Err(_) => Err(StoreFailure::TimedOut(self.deadline)),
+            },
+            () = withdrawn(&thread.asking, &place) => Err(waits_for_a_person()),
+            () = tokio::time::sleep(self.deadline) => {
+                if thread.asking.is_open() {
+                    return Err(waits_for_a_person());
+                }
+                self.leave_behind(&thread.left_behind);
                 Err(StoreFailure::TimedOut(self.deadline))
             }
         }
@@ -68,8 +86,26 @@ impl KeychainThread {
         self.abandoned.load(Ordering::SeqCst)
     }
 
-    fn submit(&self, job: Job) -> Result<Arc<AtomicBool>, StoreFailure> {
+    /// What a person should know of the connection, though it serves.
+    pub(super) fn caveat(&self) -> Option<&'static str> {
+        *self.caveat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the keychain asks a person now, where it does.
+    pub(super) fn asking(&self) -> Option<Asking> {
+        let asking = self.lock().as_ref().map(|running| running.asking.clone());
+        asking.filter(Asking::is_open)
+    }
+
+    fn submit(&self, job: Job) -> Result<Running, StoreFailure> {
         let mut current = self.lock();
+        match current.take() {
+            Some(running) if running.asking.is_overdue() => self.abandon(&running.left_behind),
+            running => *current = running,
+        }
+        if current.as_ref().is_some_and(|running| running.asking.is_open()) {
+            return Err(waits_for_a_person());
+        }
         if current.is_none() {
             if self.hanging() >= ABANDONED_AT_MOST {
                 return Err(StoreFailure::TimedOut(self.deadline));
@@ -77,24 +113,25 @@ impl KeychainThread {
             *current = Some(self.start()?);
         }
         let gone = || StoreFailure::Unavailable("the keychain thread ended".to_owned());
-        let running = current.as_ref().ok_or_else(gone)?;
-        let left_behind = Arc::clone(&running.left_behind);
+        let running = current.clone().ok_or_else(gone)?;
         if running.jobs.send(job).is_err() {
             *current = None;
             return Err(gone());
         }
-        Ok(left_behind)
+        Ok(running)
     }
 
     fn start(&self) -> Result<Running, StoreFailure> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let left_behind = Arc::new(AtomicBool::new(false));
         let (flag, abandoned) = (Arc::clone(&left_behind), Arc::clone(&self.abandoned));
-        let connect = Arc::clone(&self.connect);
+        let asking = Asking::default();
+        let (connect, caveat) = (Arc::clone(&self.connect), Arc::clone(&self.caveat));
+        let seen = asking.clone();
         std::thread::Builder::new()
             .name("keychain".to_owned())
             .spawn(move || {
-                let mut connection = Connection { connect, provider: None };
+                let mut connection = Connection { connect, provider: None, asking, caveat };
                 for job in queue {
                     if flag.load(Ordering::SeqCst) {
                         break;
@@ -106,16 +143,20 @@ impl KeychainThread {
                 }
             })
             .map_err(|error| StoreFailure::Unavailable(format!("no keychain thread: {error}")))?;
-        Ok(Running { jobs, left_behind })
+        Ok(Running { jobs, left_behind, asking: seen })
     }
 
     fn leave_behind(&self, thread: &Arc<AtomicBool>) {
         let mut current = self.lock();
         if current.as_ref().is_some_and(|running| Arc::ptr_eq(&running.left_behind, thread)) {
-            self.abandoned.fetch_add(1, Ordering::SeqCst);
-            thread.store(true, Ordering::SeqCst);
+            self.abandon(thread);
             *current = None;
         }
+    }
+
+    fn abandon(&self, thread: &AtomicBool) {
+        self.abandoned.fetch_add(1, Ordering::SeqCst);
+        thread.store(true, Ordering::SeqCst);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {
@@ -123,10 +164,45 @@ impl KeychainThread {
     }
 }
 
+fn waits_for_a_person() -> StoreFailure {
+    StoreFailure::Locked("it asks you something: answer its prompt".to_owned())
+}
+
+/// Returns when the thread asks a person for another call's sake, so that this one never begins.
+async fn withdrawn(asking: &Asking, place: &Place) {
+    asking.opened().await;
+    if !place.withdraw() {
+        std::future::pending().await
+    }
+}
+
+/// Of a call in the thread's queue: it begins, or its caller no longer wants it; never both.
+#[derive(Default)]
+struct Place(AtomicU8);
+
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl Place {
+    fn begin(&self) -> bool {
+        self.becomes(BEGUN)
+    }
+
+    fn withdraw(&self) -> bool {
+        self.becomes(WITHDRAWN)
+    }
+
+    fn becomes(&self, what: u8) -> bool {
+        self.0.compare_exchange(0, what, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
 /// A connection made on demand and made anew after a failure.
 struct Connection {
     connect: Connect,
     provider: Option<Box<dyn Provider>>,
+    asking: Asking,
+    caveat: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Connection {
@@ -143,11 +219,21 @@ impl Connection {
                 }
             }
         }
-        let mut fresh = (self.connect)()?;
+        let mut fresh = (self.connect)(&self.asking)?;
+        self.note(fresh.caveat());
         let outcome = work(&mut *fresh);
         if !matches!(outcome, Err(StoreFailure::Unavailable(_))) {
             self.provider = Some(fresh);
         }
         outcome
+    }
+
+    /// Said once, not at every connection.
+    fn note(&self, now: Option<&'static str>) {
+        let mut before = self.caveat.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(caveat) = now.filter(|_| *before != now) {
+            tracing::warn!(caveat, "keychain");
+        }
+        *before = now;
     }
 }

@@ -115,6 +115,10 @@ async fn serve_local<S>(api: Arc<Api>, (stream, guest): (S, Arc<Guest>), peer: P
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Somebody's shell may know the way to a keychain that the agent's own start did not.
+    if peer.pid.is_some_and(|pid| api.store.heard_of_a_bus(pid)) {
+        api.broker.reconsider_store();
+    }
     converse(api, stream, Visit::local(Door::Local, peer), guest).await;
 }
 

@@ -12,9 +12,10 @@ use dagpass_client::wire::{
 };
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::ports::Revocation;
+use dagpass_core::ports::{RefreshTokenStore, Revocation};
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::{Flow, Issuer, Profile};
+use dagpass_core::refusals;
 use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, Step, Verdict};
 
@@ -162,6 +163,7 @@ impl Attempt<'_> {
         tell: &mpsc::Sender<Bytes>,
     ) -> Result<SignInEvent, Refusal> {
         let broker = &self.api.broker;
+        self.open_store(tell).await?;
         let previous = broker.previous(&self.key).await?;
         let sign_in = SignIn {
             ports: &self.api.sign_in,
@@ -175,6 +177,20 @@ impl Attempt<'_> {
         broker.adopt(&self.key, stored, set, &self.caller).await?;
         let view = broker.session(&self.key)?;
         Ok(SignInEvent::SignedIn { status: Box::new(status::profile(self.api, &view)) })
+    }
+
+    /// A person is here: what the keychain asks is answered before anything else is begun, and not
+    /// asked again after a no. Whatever else stands in the way is told by the sign-in itself.
+    async fn open_store(&self, tell: &mpsc::Sender<Bytes>) -> Result<(), Refusal> {
+        let store = &self.api.store;
+        while store.readiness().await.is_err() && store.is_asking() {
+            let text = "the keychain asks you something: answer its prompt".to_owned();
+            send(tell, &SignInEvent::Note { text }).await;
+            let answered = store.answered().await;
+            answered.map_err(|failure| refusals::store(self.profile, &failure))?;
+        }
+        self.api.broker.reconsider_store();
+        Ok(())
     }
 
     fn failed(&self, refusal: &Refusal) -> SignInEvent {

@@ -151,6 +151,9 @@ fn state(state: &SessionState) -> (&'static str, Option<String>) {
         SessionState::Unreadable(failure @ StoreFailure::PassphraseNeeded(_)) => {
             ("keychain_locked", Some(failure.to_string()))
         }
+        SessionState::Unreadable(failure @ StoreFailure::Corrupt(_)) => {
+            ("login_required", Some(failure.to_string()))
+        }
         SessionState::Unreadable(failure) => ("keychain_unavailable", Some(failure.to_string())),
         SessionState::Ended { why, .. } => ("login_required", Some(why.sentence())),
         SessionState::Active(active) => match (&active.trouble, active.safety) {

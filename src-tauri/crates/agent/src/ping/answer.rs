@@ -162,9 +162,9 @@ pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     (at > now).then(|| now.until(at).min(LONGEST_RETRY_AFTER))
 }
 
-/// Reads the fields a person could be asked to look up.
+/// Reads the fields a person could be asked to look up. A blank one is none.
 pub(crate) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    object.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
 }
 
 /// A field without which the answer is of no use.

@@ -10,7 +10,7 @@ use dagpass_core::ports::{Grant, Pending, TokenFailure};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::Target;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::IdToken;
+use dagpass_core::token::{IdToken, is_token};
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
     BasicTokenResponse,
@@ -137,7 +137,7 @@ impl<'a> Exchange<'a> {
         let quietly = |failure| without(failure, &secrets);
         let answer = self.http.post(&self.profile.network, request).await.map_err(quietly)?;
         let document = answer.document(self.asked).map_err(quietly)?;
-        if text(&document, "access_token").is_none() {
+        if !text(&document, "access_token").is_some_and(is_token) {
             return Err(unlike_tokens());
         }
         if self.arrival.set(arrival(&answer, &document)).is_err() {
@@ -178,8 +178,8 @@ fn arrival(answer: &Answer, document: &Map<String, Value>) -> Arrival {
     }
 }
 
-/// RFC 6749 §5.1, with what servers get wrong put right: `expires_in` as a string, an empty
-/// `refresh_token`, `scope` as a list, no `token_type`.
+/// RFC 6749 §5.1, with what servers get wrong put right: `expires_in` as a string, a
+/// `refresh_token` that is none, `scope` as a list, no `token_type`.
 fn standard_fields(mut document: Map<String, Value>) -> Map<String, Value> {
     let mut fields = Map::new();
     let kept = |fields: &mut Map<String, Value>, name: &str, value: Option<Value>| {
@@ -190,7 +190,11 @@ fn standard_fields(mut document: Map<String, Value>) -> Map<String, Value> {
     let life = document.get("expires_in").and_then(seconds).map(Value::from);
     kept(&mut fields, "expires_in", life);
     let refresh = document.remove("refresh_token");
-    kept(&mut fields, "refresh_token", refresh.filter(|token| token.as_str().is_some_and(filled)));
+    kept(
+        &mut fields,
+        "refresh_token",
+        refresh.filter(|token| token.as_str().is_some_and(is_token)),
+    );
     let scope = match document.remove("scope") {
         Some(Value::Array(names)) => {
             let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
