@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use dagpass_core::broker::Broker;
 use tokio::sync::Notify;
 
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, Looked};
 use crate::ledger::Ledger;
 use crate::local_api::{Api, tell_of_dropped};
 
@@ -49,7 +49,7 @@ impl Scheduler {
     /// A keychain that hangs holds nothing else up.
     fn tend_items(&self) {
         let api = self.api.clone();
-        if api.is_paused() {
+        if api.is_paused() || api.store.disagreement().is_some() {
             return;
         }
         tokio::spawn(async move {
@@ -70,8 +70,10 @@ impl Scheduler {
         if let Err(error) = written.await {
             tracing::error!(%error, "ledger sync ended");
         }
-        if self.config.reload() {
-            self.api.adopt_config();
+        match self.config.reload() {
+            Looked::Same => {}
+            Looked::Wrong => self.api.say_config(),
+            Looked::InForce => self.api.adopt_config(),
         }
         self.broker.reconsider_store();
         self.broker.pay_revocations();

@@ -34,6 +34,8 @@ pub enum ErrorCode {
     KeychainLocked,
     NotRecorded,
     ConfigInvalid,
+    /// The config asks for another store of refresh tokens than the one that holds them.
+    StoreChanged,
 }
 
 impl ErrorCode {
@@ -59,6 +61,7 @@ impl ErrorCode {
             Self::KeychainLocked => "keychain_locked",
             Self::NotRecorded => "not_recorded",
             Self::ConfigInvalid => "config_invalid",
+            Self::StoreChanged => "store_changed",
         }
     }
 }

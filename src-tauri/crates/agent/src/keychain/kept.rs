@@ -95,6 +95,14 @@ impl InKeychain {
         kept
     }
 
+    /// Every account that has a record, in the keychain or in the file beside it.
+    pub(super) async fn accounts(&self) -> Result<BTreeSet<String>, StoreFailure> {
+        let kept = self.thread.call(|keychain| keychain.accounts()).await?;
+        let files = self.files.clone();
+        let sealed = off_runtime(move || files.accounts()).await?;
+        Ok(kept.into_iter().chain(sealed).filter(|account| account != KEY_ACCOUNT).collect())
+    }
+
     /// Every item of ours, the sealing key last: until then what it opens can be read.
     pub(super) async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
         let mut accounts = self.thread.call(|keychain| keychain.accounts()).await?;
@@ -308,7 +316,7 @@ impl InKeychain {
 }
 
 /// Which of two records is newer: a later sign-in, or a later save of the same one.
-fn age(session: &StoredSession) -> (Timestamp, u64) {
+pub(super) fn age(session: &StoredSession) -> (Timestamp, u64) {
     (session.signed_in_at, session.generation)
 }
 

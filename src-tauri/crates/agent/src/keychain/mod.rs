@@ -1,18 +1,20 @@
 //! Where refresh tokens live: the system's keychain, or the encrypted file that a person opted in to.
 //! Never plaintext, never a silent change of place, never a call without a deadline.
 //!
-//! 1. [`choice`]: which store was chosen
+//! 1. [`choose`]: which store is opened; [`choice`]: how that is remembered; [`moving`]: how it changes
 //! 2. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 3. [`sealed`]: in the encrypted file alone
 //! 4. [`thread`], [`provider`]: how the keychain is asked
 //! 5. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
 
 mod choice;
+mod choose;
 mod envelope;
 mod files;
 mod foreign;
 mod kept;
 mod mark;
+mod moving;
 mod owed;
 mod provider;
 mod record;
@@ -37,19 +39,29 @@ mod fixture;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod gnome_keyring;
+#[cfg(test)]
+mod moving_tests;
+#[cfg(test)]
+mod released;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dagpass_core::ports::{Loaded, Pending, RefreshTokenStore, Saved, StoreFailure};
 use dagpass_core::request::SessionKey;
 use dagpass_core::session::{InFlight, StoredSession};
 use dagpass_core::token::Secret;
 
+use crate::config;
+
 pub(crate) use foreign::ForeignItems;
 
 pub use choice::{PassphraseLock, StoreChoice};
+pub use moving::{MoveFailure, Moved, Wanted};
 
+use choice::Remembered;
+use choose::{Chosen, Memory, choose};
 use files::AccountFiles;
 use kept::InKeychain;
 use sealed::InFiles;
@@ -57,14 +69,54 @@ use thread::{Connect, DEADLINE, KeychainThread};
 
 /// The store of refresh tokens.
 pub struct KeychainStore {
-    backing: Backing,
+    state: PathBuf,
+    system: System,
+    standing: Mutex<Standing>,
+    /// Every call holds it shared; a move of all the records holds it alone.
+    turn: tokio::sync::RwLock<()>,
     marks: AccountFiles,
     notes: owed::Notes,
 }
 
+/// The store that is open, and what is to be said of it.
+#[derive(Clone)]
+struct Standing {
+    chosen: Chosen,
+    backing: Backing,
+}
+
+#[derive(Clone)]
 enum Backing {
-    Keychain(Box<InKeychain>),
+    Keychain(Arc<InKeychain>),
     Files(Arc<InFiles>),
+}
+
+/// How the system's keychain is reached, and how much an item of it holds.
+#[derive(Clone)]
+struct System {
+    connect: Connect,
+    deadline: Duration,
+    limit: usize,
+}
+
+impl System {
+    fn here() -> Self {
+        let connect: Connect = Arc::new(system_store::connect);
+        Self { connect, deadline: DEADLINE, limit: system_store::LIMIT }
+    }
+
+    /// Touches neither keychain nor files: the first call does.
+    fn backing(&self, choice: &StoreChoice, state: &Path) -> Backing {
+        let files = match choice {
+            StoreChoice::Keychain => {
+                let thread = KeychainThread::new(Arc::clone(&self.connect), self.deadline);
+                return Backing::Keychain(Arc::new(InKeychain::new(thread, self.limit, state)));
+            }
+            StoreChoice::PassphraseFile { lock } => InFiles::behind_passphrase(lock.clone(), state),
+            StoreChoice::KeyFile { key_file } => InFiles::behind_key_file(key_file.clone(), state),
+        };
+        Backing::Files(Arc::new(files))
+    }
 }
 
 /// What `status` says of the store: as the last call left it.
@@ -85,6 +137,8 @@ pub enum HealthState {
     Unavailable,
     /// It serves, but a record lies in its second place or cannot be read.
     Degraded,
+    /// The config asks for another one: the records are here until they are moved.
+    Changed,
 }
 
 impl HealthState {
@@ -96,6 +150,7 @@ impl HealthState {
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
             Self::Degraded => "degraded",
+            Self::Changed => "changed",
         }
     }
 
@@ -109,56 +164,89 @@ impl HealthState {
 }
 
 impl KeychainStore {
-    /// Touches neither keychain nor files: the first call does.
-    pub fn open(choice: StoreChoice, state: &Path) -> Self {
-        let files = match choice {
-            StoreChoice::Keychain => {
-                let connect: Connect = Arc::new(system_store::connect);
-                let thread = KeychainThread::new(connect, DEADLINE);
-                return Self::over(thread, system_store::LIMIT, state);
+    /// The store that `store.json` remembers, or the one `asked` for by a config in force. Touches
+    /// neither keychain nor records: the first call does.
+    pub fn stand(state: &Path, asked: Option<&config::StoreChoice>) -> Result<Self, StoreFailure> {
+        Self::stand_on(System::here(), state, asked)
+    }
+
+    fn stand_on(
+        system: System,
+        state: &Path,
+        asked: Option<&config::StoreChoice>,
+    ) -> Result<Self, StoreFailure> {
+        let remembered = Remembered::read(state)?.map(|remembered| remembered.choice);
+        Ok(Self::on(system, choose(remembered, asked), state))
+    }
+
+    /// That store, whatever is remembered.
+    #[cfg(test)]
+    fn open(store: StoreChoice, state: &Path) -> Self {
+        let chosen = Chosen { store, memory: Memory::Written, asked: None };
+        Self::on(System::here(), chosen, state)
+    }
+
+    fn on(system: System, chosen: Chosen, state: &Path) -> Self {
+        let backing = system.backing(&chosen.store, state);
+        Self {
+            state: state.to_owned(),
+            system,
+            standing: Mutex::new(Standing { chosen, backing }),
+            turn: tokio::sync::RwLock::default(),
+            marks: AccountFiles::new(state, "in-flight", ".json"),
+            notes: owed::Notes::new(state),
+        }
+    }
+
+    /// Another config is in force. Where nothing was kept yet its store is opened; else what was
+    /// chosen stays open, and whether the two agree is known.
+    pub fn reconsider(&self, asked: Option<&config::StoreChoice>) {
+        // Whoever moves the records looks at the config again when that is done.
+        let Ok(_still) = self.turn.try_read() else { return };
+        let remembered = match Remembered::read(&self.state) {
+            Ok(remembered) => remembered.map(|remembered| remembered.choice),
+            Err(failure) => {
+                tracing::error!(%failure, "the choice of store cannot be read");
+                return;
             }
-            StoreChoice::PassphraseFile { lock } => InFiles::behind_passphrase(lock, state),
-            StoreChoice::KeyFile { key_file } => InFiles::behind_key_file(key_file, state),
         };
-        Self::on(Backing::Files(Arc::new(files)), state)
+        let chosen = choose(remembered, asked);
+        let mut standing = self.standing();
+        if !chosen.store.is_same(&standing.chosen.store) {
+            standing.backing = self.system.backing(&chosen.store, &self.state);
+        }
+        standing.chosen = chosen;
     }
 
-    fn over(thread: KeychainThread, limit: usize, state: &Path) -> Self {
-        Self::on(Backing::Keychain(Box::new(InKeychain::new(thread, limit, state))), state)
-    }
-
-    fn on(backing: Backing, state: &Path) -> Self {
-        let marks = AccountFiles::new(state, "in-flight", ".json");
-        Self { backing, marks, notes: owed::Notes::new(state) }
+    /// What a config in force asks for, where the records lie elsewhere: where they lie, and that.
+    pub fn disagreement(&self) -> Option<(&'static str, config::StoreChoice)> {
+        let Standing { chosen, backing } = self.now();
+        chosen.asked.map(|asked| (backing.health().kind, asked))
     }
 
     /// Opens the passphrase store until the agent ends. The other stores need no passphrase.
     pub async fn unlock(&self, passphrase: Secret<String>) -> Result<(), StoreFailure> {
-        match &self.backing {
+        let _still = self.turn.read().await;
+        match self.now().backing {
             Backing::Keychain(_) => Ok(()),
-            Backing::Files(files) => {
-                let files = Arc::clone(files);
-                off_runtime(move || files.unlock(&passphrase)).await
-            }
+            Backing::Files(files) => off_runtime(move || files.unlock(&passphrase)).await,
         }
     }
 
     async fn read(&self, account: &str) -> Result<Option<StoredSession>, StoreFailure> {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.load(account).await,
-            Backing::Files(files) => {
-                let (files, account) = (Arc::clone(files), account.to_owned());
-                off_runtime(move || files.load(&account)).await
-            }
-        }
+        let _still = self.turn.read().await;
+        self.now().backing.load(account).await
     }
 
     async fn write(&self, account: &str, session: &StoredSession) -> Result<Saved, StoreFailure> {
+        let _still = self.turn.read().await;
         let plain = record::encode(session)?;
-        match &self.backing {
+        // Before the record: one that nobody remembers the place of would never be found again.
+        self.remember().await?;
+        match self.now().backing {
             Backing::Keychain(kept) => kept.save(account, plain).await,
             Backing::Files(files) => {
-                let (files, account) = (Arc::clone(files), account.to_owned());
+                let account = account.to_owned();
                 off_runtime(move || files.save(&account, &plain)).await?;
                 Ok(Saved::Kept)
             }
@@ -166,31 +254,119 @@ impl KeychainStore {
     }
 
     async fn remove(&self, account: &str) -> Result<(), StoreFailure> {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.forget(account).await,
-            Backing::Files(files) => {
+        let _still = self.turn.read().await;
+        self.now().backing.forget(account).await
+    }
+
+    /// The first record makes the choice: from then on one command alone changes it.
+    async fn remember(&self) -> Result<(), StoreFailure> {
+        let chosen = self.now().chosen;
+        match chosen.memory {
+            Memory::Written | Memory::Nothing => return Ok(()),
+            Memory::WithFirstRecord => {}
+        }
+        let (state, store) = (self.state.clone(), chosen.store);
+        off_runtime(move || store.remember(&state)).await?;
+        self.standing().chosen.memory = Memory::Written;
+        Ok(())
+    }
+
+    /// Every session that has a record, also those that no config names.
+    pub async fn sessions(&self) -> Result<Vec<SessionKey>, StoreFailure> {
+        let _still = self.turn.read().await;
+        let accounts = self.now().backing.accounts().await?;
+        Ok(accounts.iter().filter_map(|account| session_of(account)).collect())
+    }
+
+    /// Removes all that is kept, also of profiles that the config no longer has; gives the accounts.
+    /// The files are what whoever asked for it removes.
+    pub async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
+        let _alone = self.turn.write().await;
+        let mut gone = match self.now().backing {
+            Backing::Keychain(kept) => kept.purge().await?,
+            Backing::Files(_) => Vec::new(),
+        };
+        gone.extend(self.empty_left().await?);
+        Ok(gone)
+    }
+
+    /// As the last call left it; [`RefreshTokenStore::readiness`] asks anew.
+    pub fn health(&self) -> Health {
+        let Standing { chosen, backing } = self.now();
+        let health = backing.health();
+        let Some(asked) = chosen.asked else { return health };
+        let detail = format!("the config asks for another: run `{}`", asked.command());
+        Health { state: HealthState::Changed, detail: Some(detail), ..health }
+    }
+
+    fn now(&self) -> Standing {
+        self.standing().clone()
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backing {
+    async fn load(&self, account: &str) -> Result<Option<StoredSession>, StoreFailure> {
+        match self {
+            Self::Keychain(kept) => kept.load(account).await,
+            Self::Files(files) => {
+                let (files, account) = (Arc::clone(files), account.to_owned());
+                off_runtime(move || files.load(&account)).await
+            }
+        }
+    }
+
+    async fn forget(&self, account: &str) -> Result<(), StoreFailure> {
+        match self {
+            Self::Keychain(kept) => kept.forget(account).await,
+            Self::Files(files) => {
                 let (files, account) = (Arc::clone(files), account.to_owned());
                 off_runtime(move || files.forget(&account)).await
             }
         }
     }
 
-    /// Removes all that is kept, also of profiles that the config no longer has; gives the accounts.
-    /// The files are what whoever asked for it removes.
-    pub async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.purge().await,
-            Backing::Files(_) => Ok(Vec::new()),
+    async fn accounts(&self) -> Result<Vec<String>, StoreFailure> {
+        match self {
+            Self::Keychain(kept) => Ok(kept.accounts().await?.into_iter().collect()),
+            Self::Files(files) => {
+                let files = Arc::clone(files);
+                off_runtime(move || files.accounts()).await
+            }
         }
     }
 
-    /// As the last call left it; [`RefreshTokenStore::readiness`] asks anew.
-    pub fn health(&self) -> Health {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.health(),
-            Backing::Files(files) => files.health(),
+    async fn readiness(&self) -> Result<(), StoreFailure> {
+        match self {
+            Self::Keychain(kept) => kept.readiness().await,
+            Self::Files(files) => {
+                let files = Arc::clone(files);
+                off_runtime(move || files.readiness()).await
+            }
         }
     }
+
+    fn health(&self) -> Health {
+        match self {
+            Self::Keychain(kept) => kept.health(),
+            Self::Files(files) => files.health(),
+        }
+    }
+}
+
+/// `None` for what is no session of a profile: those of our own begin with `#`.
+fn session_of(account: &str) -> Option<SessionKey> {
+    if account.starts_with('#') {
+        return None;
+    }
+    let (profile, connection) = match account.split_once('/') {
+        None => (account, None),
+        Some((profile, connection)) => (profile, Some(connection.to_owned())),
+    };
+    Some(SessionKey { connection, ..SessionKey::of(profile) })
 }
 
 impl std::fmt::Debug for KeychainStore {
@@ -238,13 +414,14 @@ impl RefreshTokenStore for KeychainStore {
 
     fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
-            match &self.backing {
-                Backing::Keychain(kept) => kept.readiness().await,
-                Backing::Files(files) => {
-                    let files = Arc::clone(files);
-                    off_runtime(move || files.readiness()).await
-                }
+            let _still = self.turn.read().await;
+            let Standing { chosen, backing } = self.now();
+            if chosen.memory == Memory::Nothing {
+                // Looked at, and no key made in it.
+                return backing.accounts().await.map(drop);
             }
+            backing.readiness().await?;
+            self.remember().await
         })
     }
 }

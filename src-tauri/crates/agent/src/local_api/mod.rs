@@ -12,6 +12,7 @@ mod drift;
 mod events;
 mod guard;
 mod login_item;
+mod orphans;
 mod preview;
 mod purge;
 mod reply;
@@ -22,6 +23,7 @@ mod runs;
 mod server;
 mod sign_in;
 mod status;
+mod store_use;
 mod tokens;
 mod try_it;
 

@@ -121,7 +121,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::UnauthorizedClient => StatusCode::UNAUTHORIZED,
         ErrorCode::AccessDenied | ErrorCode::NotRecorded => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::SubjectChanged => StatusCode::CONFLICT,
+        ErrorCode::SubjectChanged | ErrorCode::StoreChanged => StatusCode::CONFLICT,
         ErrorCode::ServerError => StatusCode::BAD_GATEWAY,
         ErrorCode::TemporarilyUnavailable
         | ErrorCode::KeychainUnavailable

@@ -14,7 +14,7 @@ use dagpass_core::token::Secret;
 use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, roles,
-    run_events, runs, sign_in, status, tokens, try_it,
+    run_events, runs, sign_in, status, store_use, tokens, try_it,
 };
 use crate::doctor::{self, Proxies};
 
@@ -43,6 +43,7 @@ const ROUTES: &[(&str, &[Method])] = &[
     ("/v1/run-events", &[Method::POST]),
     ("/v1/run-outlook", &[Method::POST]),
     ("/v1/store/unlock", &[Method::POST]),
+    ("/v1/store/use", &[Method::POST]),
     ("/v1/agent/pause", &[Method::POST]),
     ("/v1/agent/resume", &[Method::POST]),
     ("/v1/agent/stop", &[Method::POST]),
@@ -106,6 +107,7 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked) -> Reply {
         ("DELETE", path) if runs::id(path).is_some() => runs::end(api, path),
         ("DELETE", _) => containers::down(api, &asked).await,
         ("POST", "/v1/store/unlock") => unlock(api, &asked).await,
+        ("POST", "/v1/store/use") => store_use::change(api, &asked).await,
         ("POST", "/v1/agent/pause") => Ok(pause(api, true)),
         ("POST", "/v1/agent/resume") => Ok(pause(api, false)),
         ("POST", "/v1/agent/stop") => Ok(stop(api)),
@@ -152,6 +154,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         config_problems: &problems,
         issuer: api.ping.as_ref(),
         store: api.store.as_ref(),
+        store_health: &api.store.health(),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,
         tcp_port: Some(api.about.tcp_port),
@@ -240,6 +243,7 @@ mod tests {
             ("/v1/containers", true, false, false),
             ("/v1/containers/etl-0a1b2c3d", true, false, false),
             ("/v1/config", true, false, false),
+            ("/v1/store/use", true, false, false),
             ("/v1/sign-in", true, false, false),
             ("/v1/try", true, false, false),
             ("/v1/events", true, false, false),

@@ -12,6 +12,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 
 use super::{Api, containers, deployments};
+use crate::config::Condition;
 
 /// As much of it as the caller may ask for.
 pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
@@ -21,7 +22,7 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
     let profiles = loaded(api, views).await.iter().map(|view| profile(api, view)).collect();
     let health = api.store.health();
     let config = api.config.current();
-    let problem = api.config.problems().into_iter().next();
+    let (config_state, config_error) = condition(api);
     Status {
         agent: AgentStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -34,8 +35,8 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
             store_state: health.state.as_str().to_owned(),
             store_detail: health.detail,
             config_path: api.config.path().display().to_string(),
-            config_error: problem
-                .map(|one| format!("{}:{}: {}: {}", one.file, one.line, one.key, one.message)),
+            config_state: config_state.to_owned(),
+            config_error,
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
             started_by_login: api.about.started_by_login,
         },
@@ -47,6 +48,18 @@ pub(super) async fn status(api: &Api, caller: &Caller) -> Status {
         } else {
             api.containers.shown()
         },
+    }
+}
+
+/// Of the config's file, in the wire's word, and what is wrong with it.
+fn condition(api: &Api) -> (&'static str, Option<String>) {
+    match &api.config.current().condition {
+        Condition::InForce => ("in_force", None),
+        Condition::Absent { .. } => ("absent", None),
+        Condition::Wrong { problem, .. } => {
+            let state = if api.config.is_known() { "outdated" } else { "wrong" };
+            (state, Some(problem.to_string()))
+        }
     }
 }
 

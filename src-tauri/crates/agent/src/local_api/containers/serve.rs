@@ -95,7 +95,7 @@ impl Way {
                     tokio::time::sleep(BREATH).await;
                 }
                 Err(_quiet) if socket.is_reachable() => {}
-                Err(_quiet) => match self.gate.stand(&self.api.config.current().connection_ids()) {
+                Err(_quiet) => match self.gate.stand(self.api.config.ids().as_deref()) {
                     Ok(Some(again)) => socket = again,
                     Ok(None) => return,
                     Err(error) => self.gate.complain(Some(error.to_string())),
