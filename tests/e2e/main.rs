@@ -94,6 +94,8 @@ mod sleep;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod store_use;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod tray;
@@ -117,3 +119,5 @@ mod windows_agent;
 mod windows_tray;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod wrong_config;
