@@ -19,7 +19,9 @@ const PASSPHRASE: &str = "correct-horse-canary-8830";
 const USAGE: i32 = 2;
 const LOCKED: i32 = 9;
 /// Line 3 of what follows is wrong.
-const BROKEN: &str = "# two lines above\n[profile.web]\nisuer = \"x\"\n\n[connection.new_one]\n";
+const BROKEN: &str = "# this line is 1\n[profile.web]\nissuer = \"no address\"\nclient-id = \"c\"\n\n\
+    [connection.new_one]\nprofile = \"web\"\nconn-type = \"http\"\n";
+const WRONG: &str = "config.toml:3:10: profile.web.issuer";
 const LAKE: &str = "\n[connection.lake]\nprofile = \"prod\"\nconn-type = \"http\"\n";
 
 fn unlock(world: &World, passphrase: &str) -> Ended {
@@ -44,22 +46,23 @@ fn key_file() -> (World, String) {
 }
 
 /// What lies in the state folder that no run of the agent changes by itself.
-fn kept(world: &World) -> BTreeMap<PathBuf, Vec<u8>> {
+fn kept(world: &World) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     gather(&world.state(), &mut found);
     found.retain(|path, _| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        !["agent.lock", "ledger.jsonl", "task-runs.json"].contains(&name)
+        !["agent.lock", "agent.log", "ledger.jsonl"].contains(&name)
     });
     found
 }
 
-fn gather(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+fn gather(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         if entry.file_type().unwrap().is_dir() {
             gather(&entry.path(), found);
         } else {
-            found.insert(entry.path(), fs::read(entry.path()).unwrap());
+            // Every one of them is text.
+            found.insert(entry.path(), fs::read_to_string(entry.path()).unwrap());
         }
     }
 }
@@ -134,12 +137,12 @@ fn a_key_file_store_is_signed_in_again_without_a_restart_and_every_client_names_
     let warnings: Vec<&str> =
         started.stderr.lines().filter(|line| line.contains("warning")).collect();
     let [warning] = warnings.as_slice() else { panic!("{}", started.stderr) };
-    assert!(warning.contains("config.toml:3:1: profile.web.isuer"), "{warning}");
+    assert!(warning.contains(WRONG), "{warning}");
     let restarted = world.cli(&["agent", "restart"]).expect(0);
-    assert!(restarted.stderr.contains("config.toml:3:1"), "{}", restarted.stderr);
+    assert!(restarted.stderr.contains(WRONG), "{}", restarted.stderr);
 
     let status = world.cli(&["status"]).expect(0).stdout;
-    assert!(status.contains("wrong: ") && status.contains("config.toml:3:1"), "{status}");
+    assert!(status.contains("wrong: ") && status.contains(WRONG), "{status}");
     assert!(!status.contains("dagpass init"), "{status}");
     for words in [
         &["token"][..],
@@ -155,11 +158,11 @@ fn a_key_file_store_is_signed_in_again_without_a_restart_and_every_client_names_
         let refused: serde_json::Value = serde_json::from_str(refused.trim()).expect(&refused);
         assert_eq!(refused["error"], "config_invalid", "{words:?}: {refused}");
         let cause = refused["cause"].as_str().unwrap();
-        assert!(cause.contains("config.toml:3:1: profile.web.isuer"), "{words:?}: {cause}");
+        assert!(cause.contains(WRONG), "{words:?}: {cause}");
         assert_eq!(refused["hint"], "run `dagpass config check`", "{words:?}");
     }
     let ran = world.cli(&["run", "--profile", "web", "--", "true"]).expect(125);
-    assert!(ran.stderr.contains("config.toml:3:1"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(WRONG), "{}", ran.stderr);
 
     // Airflow: what was ours, what the file names, and what never was.
     for (id, status, error) in [
@@ -192,6 +195,7 @@ fn without_a_file_its_path_is_named_and_the_ids_that_were_ours_stay() {
     let scene = Scene::in_world(world, Setting::of(Family::PingOne), &format!("{LAKE}{store}"));
     let world = &scene.world;
     world.start_agent();
+    scene.sign_in();
     world.stop_agent();
     let before = kept(world);
     let config = world.root().join("config.toml");
