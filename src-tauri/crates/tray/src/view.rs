@@ -85,7 +85,7 @@ fn trouble(status: &Status, scene: &Scene<'_>) -> Option<Entry> {
         return None;
     };
     Some(match scene.panel {
-        true => Entry::item(&format!("{wrong}…"), Action::OpenPanel { view: Some(view) }),
+        true => Entry::item(format!("{wrong}…"), Action::OpenPanel { view: Some(view) }),
         false => Entry::Text(format!("{wrong}: run `{command}`")),
     })
 }

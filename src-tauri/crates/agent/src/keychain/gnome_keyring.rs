@@ -13,6 +13,7 @@ use secret_service::EncryptionType;
 use secret_service::blocking::SecretService;
 
 use super::fixture::session;
+use super::thread::DEADLINE;
 use super::*;
 
 /// Set in the child only: the folder of its private world.

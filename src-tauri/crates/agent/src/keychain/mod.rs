@@ -2,10 +2,11 @@
 //! Never plaintext, never a silent change of place, never a call without a deadline.
 //!
 //! 1. [`choose`]: which store is opened; [`choice`]: how that is remembered; [`moving`]: how it changes
-//! 2. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
-//! 3. [`sealed`]: in the encrypted file alone
-//! 4. [`thread`], [`provider`]: how the keychain is asked
-//! 5. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
+//! 2. [`standing`]: the one that is open
+//! 3. [`kept`]: in the keychain, with the encrypted file for what the keychain will not take
+//! 4. [`sealed`]: in the encrypted file alone
+//! 5. [`thread`], [`provider`]: how the keychain is asked
+//! 6. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
 
 mod choice;
 mod choose;
@@ -19,6 +20,7 @@ mod owed;
 mod provider;
 mod record;
 mod sealed;
+mod standing;
 mod thread;
 
 #[cfg(target_os = "linux")]
@@ -45,8 +47,7 @@ mod moving_tests;
 mod released;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_core::ports::{Loaded, Pending, RefreshTokenStore, Saved, StoreFailure};
 use dagpass_core::request::SessionKey;
@@ -63,9 +64,7 @@ pub use moving::{MoveFailure, Moved, Wanted};
 use choice::Remembered;
 use choose::{Chosen, Memory, choose};
 use files::AccountFiles;
-use kept::InKeychain;
-use sealed::InFiles;
-use thread::{Connect, DEADLINE, KeychainThread};
+use standing::{Backing, Standing, System};
 
 /// The store of refresh tokens.
 pub struct KeychainStore {
@@ -76,47 +75,6 @@ pub struct KeychainStore {
     turn: tokio::sync::RwLock<()>,
     marks: AccountFiles,
     notes: owed::Notes,
-}
-
-/// The store that is open, and what is to be said of it.
-#[derive(Clone)]
-struct Standing {
-    chosen: Chosen,
-    backing: Backing,
-}
-
-#[derive(Clone)]
-enum Backing {
-    Keychain(Arc<InKeychain>),
-    Files(Arc<InFiles>),
-}
-
-/// How the system's keychain is reached, and how much an item of it holds.
-#[derive(Clone)]
-struct System {
-    connect: Connect,
-    deadline: Duration,
-    limit: usize,
-}
-
-impl System {
-    fn here() -> Self {
-        let connect: Connect = Arc::new(system_store::connect);
-        Self { connect, deadline: DEADLINE, limit: system_store::LIMIT }
-    }
-
-    /// Touches neither keychain nor files: the first call does.
-    fn backing(&self, choice: &StoreChoice, state: &Path) -> Backing {
-        let files = match choice {
-            StoreChoice::Keychain => {
-                let thread = KeychainThread::new(Arc::clone(&self.connect), self.deadline);
-                return Backing::Keychain(Arc::new(InKeychain::new(thread, self.limit, state)));
-            }
-            StoreChoice::PassphraseFile { lock } => InFiles::behind_passphrase(lock.clone(), state),
-            StoreChoice::KeyFile { key_file } => InFiles::behind_key_file(key_file.clone(), state),
-        };
-        Backing::Files(Arc::new(files))
-    }
 }
 
 /// What `status` says of the store: as the last call left it.
@@ -240,17 +198,9 @@ impl KeychainStore {
 
     async fn write(&self, account: &str, session: &StoredSession) -> Result<Saved, StoreFailure> {
         let _still = self.turn.read().await;
-        let plain = record::encode(session)?;
         // Before the record: one that nobody remembers the place of would never be found again.
         self.remember().await?;
-        match self.now().backing {
-            Backing::Keychain(kept) => kept.save(account, plain).await,
-            Backing::Files(files) => {
-                let account = account.to_owned();
-                off_runtime(move || files.save(&account, &plain)).await?;
-                Ok(Saved::Kept)
-            }
-        }
+        self.now().backing.save(account, session).await
     }
 
     async fn remove(&self, account: &str) -> Result<(), StoreFailure> {
@@ -305,55 +255,6 @@ impl KeychainStore {
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Backing {
-    async fn load(&self, account: &str) -> Result<Option<StoredSession>, StoreFailure> {
-        match self {
-            Self::Keychain(kept) => kept.load(account).await,
-            Self::Files(files) => {
-                let (files, account) = (Arc::clone(files), account.to_owned());
-                off_runtime(move || files.load(&account)).await
-            }
-        }
-    }
-
-    async fn forget(&self, account: &str) -> Result<(), StoreFailure> {
-        match self {
-            Self::Keychain(kept) => kept.forget(account).await,
-            Self::Files(files) => {
-                let (files, account) = (Arc::clone(files), account.to_owned());
-                off_runtime(move || files.forget(&account)).await
-            }
-        }
-    }
-
-    async fn accounts(&self) -> Result<Vec<String>, StoreFailure> {
-        match self {
-            Self::Keychain(kept) => Ok(kept.accounts().await?.into_iter().collect()),
-            Self::Files(files) => {
-                let files = Arc::clone(files);
-                off_runtime(move || files.accounts()).await
-            }
-        }
-    }
-
-    async fn readiness(&self) -> Result<(), StoreFailure> {
-        match self {
-            Self::Keychain(kept) => kept.readiness().await,
-            Self::Files(files) => {
-                let files = Arc::clone(files);
-                off_runtime(move || files.readiness()).await
-            }
-        }
-    }
-
-    fn health(&self) -> Health {
-        match self {
-            Self::Keychain(kept) => kept.health(),
-            Self::Files(files) => files.health(),
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Records on the way from one store into another, stopped wherever a machine may stop.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dagpass_core::time::Timestamp;
 

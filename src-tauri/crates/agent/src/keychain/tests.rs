@@ -1,6 +1,7 @@
 //! The store as its callers see it, over a keychain that misbehaves on command.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dagpass_core::time::Timestamp;

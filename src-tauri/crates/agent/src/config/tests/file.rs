@@ -91,7 +91,9 @@ fn until_a_config_is_in_force_nothing_is_chosen_and_what_is_asked_for_is_the_fil
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.toml");
     let wrong = format!("{PROD}[connection.lake]\nprofile = \"prod\"\nconn-typ = 1\n");
-    let table: [(&str, Option<&[u8]>, ErrorCode, &str, Option<ErrorCode>); 5] = [
+    // Case, what the file holds, the code, its cause, and the code for a connection it names.
+    type Row<'t> = (&'t str, Option<&'t [u8]>, ErrorCode, &'t str, Option<ErrorCode>);
+    let table: [Row<'_>; 5] = [
         ("no file", None, ErrorCode::NotFound, "no config at ", None),
         ("no TOML", Some(b"[profile"), ErrorCode::ConfigInvalid, "config.toml:1:", None),
         (
