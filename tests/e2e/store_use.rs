@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
-use crate::world::{Process, World};
+use crate::world::{Ended, Process, World};
 
 const CHANGED: i32 = 8;
 const PASSPHRASE: &str = "correct-horse-canary-9921";
@@ -22,6 +22,16 @@ fn in_keyring(world: &World) -> usize {
     let ended = Process::spawn("secret-tool", &mut command).ended();
     // It prints the secrets themselves, so only the names are counted.
     ended.stderr.matches("attribute.username").count()
+}
+
+fn with_passphrase(world: &World, words: &[&str]) -> Ended {
+    let mut command = world.command(env!("CARGO_BIN_EXE_dagpass"));
+    command.args(words).stdin(Stdio::piped());
+    let mut asked = Process::spawn("dagpass, with a passphrase", &mut command);
+    let mut stdin = asked.stdin();
+    writeln!(stdin, "{PASSPHRASE}").unwrap();
+    drop(stdin);
+    asked.ended()
 }
 
 fn sealed(world: &World) -> usize {
@@ -71,14 +81,8 @@ fn a_session_goes_into_a_key_file_on_to_a_passphrase_and_back_into_the_keychain(
         "its refresh token is the one that was carried"
     );
 
-    // A passphrase comes by stdin, and twice is not asked for it.
-    let mut command = world.command(env!("CARGO_BIN_EXE_dagpass"));
-    command.args(["--json", "store", "use", "passphrase-file"]).stdin(Stdio::piped());
-    let mut change = Process::spawn("dagpass store use", &mut command);
-    let mut stdin = change.stdin();
-    writeln!(stdin, "{PASSPHRASE}").unwrap();
-    drop(stdin);
-    let change = change.ended().expect(0);
+    // A passphrase comes by stdin, once.
+    let change = with_passphrase(world, &["--json", "store", "use", "passphrase-file"]).expect(0);
     let reply: serde_json::Value = serde_json::from_str(&change.stdout).unwrap();
     assert_eq!((&reply["store"], &reply["carried"]), (&json!("passphrase-file"), &json!(["prod"])));
     let backup = fs::read_to_string(reply["backup"].as_str().unwrap()).unwrap();
@@ -125,5 +129,46 @@ fn what_cannot_be_moved_stays_where_it_is_and_signing_out_goes_on_where_it_lies(
     assert!(out.contains("Ping has revoked"), "{out}");
     let left = in_keyring(world);
     assert!(left <= 1, "the sealing key at most: {left}");
+    scene.close();
+}
+
+#[test]
+fn a_box_without_a_keychain_is_told_the_command_and_goes_on_by_it() {
+    let scene = Scene::in_world(World::bare(), Setting::of(Family::PingOne), "");
+    let world = &scene.world;
+    world.secret("the passphrase", PASSPHRASE);
+    world.start_agent();
+    let refused = world.cli(&["login", "--device"]).expect(CHANGED).stderr;
+    assert!(refused.contains("`dagpass store use passphrase-file`"), "{refused}");
+    assert!(!world.state().join("store.json").exists(), "nothing was kept, so nothing is chosen");
+    with_passphrase(world, &["store", "use", "passphrase-file"]).expect(0);
+    scene.sign_in();
+    assert_eq!(scene.idp.call_api(&scene.token()), 200);
+    world.restart_agent();
+    with_passphrase(world, &["agent", "unlock"]).expect(0);
+    assert_eq!(scene.idp.call_api(&scene.refreshed()), 200);
+    scene.close();
+}
+
+/// What a start with a broken config did before: the keychain, over the store that was chosen.
+#[test]
+fn a_store_json_that_was_written_over_is_mended_by_the_command_and_the_session_is_there_again() {
+    let world = World::new();
+    let key = world.root().join("my.key");
+    fs::write(&key, [7; 32]).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let store = format!("\n[store]\nkind = \"key-file\"\nkey-file = \"{}\"\n", key.display());
+    let scene = Scene::in_world(world, Setting::of(Family::PingOne), &store);
+    let world = &scene.world;
+    world.start_agent();
+    scene.sign_in();
+    world.stop_agent();
+    let released = include_str!("../cases/released/stores/keychain/store.json");
+    fs::write(world.state().join("store.json"), released).unwrap();
+    world.start_agent();
+    world.token(&[]).expect_err("the config and the store disagree").expect(CHANGED);
+    world.cli(&["store", "use", "key-file", key.to_str().unwrap()]).expect(0);
+    let token = world.token(&[]).expect("without a sign-in and without a restart");
+    assert_eq!(scene.idp.call_api(&token), 200);
     scene.close();
 }

@@ -159,8 +159,6 @@ impl KeychainStore {
     /// Another config is in force. Where nothing was kept yet its store is opened; else what was
     /// chosen stays open, and whether the two agree is known.
     pub fn reconsider(&self, asked: Option<&config::StoreChoice>) {
-        // Whoever moves the records looks at the config again when that is done.
-        let Ok(_still) = self.turn.try_read() else { return };
         let remembered = match Remembered::read(&self.state) {
             Ok(remembered) => remembered.map(|remembered| remembered.choice),
             Err(failure) => {
@@ -236,7 +234,12 @@ impl KeychainStore {
             Backing::Keychain(kept) => kept.purge().await?,
             Backing::Files(_) => Vec::new(),
         };
-        gone.extend(self.empty_left().await?);
+        match self.empty_left().await {
+            Ok(accounts) => gone.extend(accounts),
+            // No keychain on this machine (any more): nothing of ours can be in it.
+            Err(StoreFailure::Unavailable(why)) => tracing::warn!(why, "an old place is not empty"),
+            Err(failure) => return Err(failure),
+        }
         Ok(gone)
     }
 

@@ -80,7 +80,7 @@ impl KeychainStore {
     /// Brings every record into the wanted store, beside whatever counts there now.
     pub async fn prepare(&self, wanted: Wanted) -> Result<Prepared<'_>, MoveFailure> {
         let alone = self.turn.write().await;
-        self.empty_left().await.map_err(MoveFailure::Old)?;
+        self.ready_for(&wanted).await?;
         let old = self.now();
         let mut prepared =
             Prepared { store: self, _alone: alone, to: None, moved: Moved::default() };
@@ -104,6 +104,18 @@ impl KeychainStore {
                 prepared.undo().await;
                 Err(MoveFailure::New(failure))
             }
+        }
+    }
+
+    /// What an earlier move left where the records are to go would count as newer than it is.
+    async fn ready_for(&self, wanted: &Wanted) -> Result<(), MoveFailure> {
+        let Err(failure) = self.empty_left().await else { return Ok(()) };
+        let remembered = Remembered::read(&self.state).map_err(MoveFailure::Old)?;
+        let owed = remembered.and_then(|remembered| remembered.to_empty);
+        let to = StoreChoice::from(&wanted.store).place();
+        match owed {
+            Some(owed) if owed.place != to => Ok(()),
+            Some(_) | None => Err(MoveFailure::New(failure)),
         }
     }
 
@@ -264,8 +276,11 @@ impl Prepared<'_> {
         let before = target.remembered.as_ref();
         self.moved.backup = before.map(|before| before.back_up(state, at)).transpose()?;
         let new = target.choice.place();
-        let to_empty =
-            (new != target.from).then_some(ToEmpty { place: target.from, accounts: None });
+        let to_empty = match &target.remembered {
+            _ if new != target.from => Some(ToEmpty { place: target.from, accounts: None }),
+            Some(before) => before.to_empty.clone(),
+            None => None,
+        };
         let remembered = Remembered { choice: target.choice.clone(), to_empty };
         remembered.write(state)?;
         let chosen = Chosen { store: target.choice, memory: Memory::Written, asked: None };

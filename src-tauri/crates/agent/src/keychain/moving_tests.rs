@@ -287,3 +287,31 @@ async fn nothing_is_written_before_a_config_has_chosen_and_the_first_record_make
     nobody.reconsider(None);
     assert_eq!(nobody.disagreement(), None, "a config that went wrong asks for nothing");
 }
+
+#[tokio::test]
+async fn a_keychain_that_never_comes_back_keeps_nobody_from_moving_on() {
+    let world = World::new();
+    let (one, two) = (world.key("a.key"), world.key("b.key"));
+    let store = world.agent(Some(&Asked::Keychain));
+    store.save(&prod(), &session("t1", 1)).await.unwrap();
+    world.keychain.becomes(Mood::Absent);
+    let letting_go = Wanted { drop_unreadable: true, ..wanted(&one) };
+    let prepared = store.prepare(letting_go).await.unwrap();
+    let moved = prepared.switch(Timestamp::from_secs(9)).await.unwrap();
+    assert!(moved.left.is_some() && moved.carried.is_empty(), "{moved:?}");
+    store.save(&prod(), &session("t2", 1)).await.unwrap();
+    assert!(change(&store, &two).await.left.is_some(), "still owed");
+    assert_eq!(token(&store, &prod()).await.as_deref(), Some("t2"));
+    assert_eq!(store.purge().await, Ok(Vec::new()), "and nobody from purging");
+    world.keychain.becomes(Mood::Locked);
+    assert!(matches!(store.purge().await, Err(StoreFailure::Locked(_))), "it may hold one");
+    world.keychain.becomes(Mood::Well);
+    let next = world.agent(Some(&two));
+    next.finish_move().await;
+    assert_eq!(
+        world.keychain.item("prod"),
+        None,
+        "what was let go of is gone once it can be reached"
+    );
+    assert_eq!(token(&next, &prod()).await.as_deref(), Some("t2"));
+}
