@@ -120,7 +120,9 @@ describe('sessions', () => {
     });
   }));
 
-  test('a wrong config is not answered with a welcome, and says that none is in force', () => on({ stage: 'wrong', view: '' }, async (page) => {
+  test('a wrong config is not answered with a welcome, and says that none is in force', () => on({ stage: 'wrong' }, async (page) => {
+    await page.evaluate(() => { location.hash = '#/'; });
+    await page.locator('section[data-view="sessions"]:visible').waitFor();
     await page.getByText('None is in force until it is mended.').waitFor();
     await page.getByText('Sessions are kept in Key file.').waitFor();
     assert.equal(await page.getByText('No profile yet').count(), 0);
