@@ -38,7 +38,7 @@ fill(rail, h('div', { class: 'brand' }, brand(20), h('span', { class: 'brand-nam
 rail.addEventListener('keydown', roam);
 
 async function show({ view, params }) {
-  const name = view ?? (known.status && !known.status.profiles.length ? 'welcome' : 'sessions');
+  const name = view ?? (known.status && isNew(known.status) ? 'welcome' : 'sessions');
   wanted = name;
   mark(name);
   const module = await MODULES[name]();
@@ -66,6 +66,9 @@ function toFilter() {
   filter?.select?.();
   return Boolean(filter);
 }
+
+/** No profile, and no config that is only to be mended. */
+const isNew = ({ agent, profiles }) => !profiles.length && !agent.config_error;
 
 function mark(name) {
   document.title = `${NAMES[name]} · dagpass`;

@@ -120,6 +120,16 @@ describe('sessions', () => {
     });
   }));
 
+  test('a wrong config is not answered with a welcome, and says that none is in force', () => on({ stage: 'wrong' }, async (page) => {
+    await page.evaluate(() => { location.hash = '#/'; });
+    await page.locator('section[data-view="sessions"]:visible').waitFor();
+    await page.getByText('None is in force until it is mended.').waitFor();
+    await page.getByText('Sessions are kept in Key file.').waitFor();
+    assert.equal(await page.getByText('No profile yet').count(), 0);
+    await page.locator('[data-action="open-config"]').click();
+    await page.getByRole('textbox', { name: 'Text of config.toml' }).waitFor();
+  }));
+
   test('pause and resume, and the tray turns to a view', () => on({}, async (page) => {
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByText('No token is served').waitFor();

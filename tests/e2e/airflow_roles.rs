@@ -59,7 +59,7 @@ fn a_file_that_is_wrong_is_named_by_line_and_keeps_no_token_back() {
     let file = scene.world.root().join("airflow-roles.json");
     fs::write(&file, "{\"version\": 1,\n \"claim\" \"groups\"}").unwrap();
     let place = format!("{}:2:10", file.display());
-    let failed = scene.world.cli(&["airflow", "roles"]).expect(1);
+    let failed = scene.world.cli(&["airflow", "roles"]).expect(2);
     assert!(failed.stderr.contains(&place), "{}", failed.stderr);
     let checked = scene.world.cli(&["config", "check"]).expect(1);
     assert!(checked.stdout.contains(&place), "{}", checked.stdout);

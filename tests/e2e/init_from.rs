@@ -94,7 +94,7 @@ fn an_address_is_fetched_by_the_agent_and_only_a_config_is_taken() {
         assert_eq!(config(&world), "", "{case}");
     }
     let address = handing_out(vec![answer("200 OK", &secret)]);
-    let refused = world.cli(&["init", "--from", &address, "--yes"]).expect(1);
+    let refused = world.cli(&["init", "--from", &address, "--yes"]).expect(2);
     assert!(refused.stderr.contains("connection.a.extra.client_secret: looks like a secret"));
     for address in ["http://it.corp.example/dagpass.toml", "ftp://127.0.0.1/x"] {
         let refused = world.cli(&["init", "--from", address, "--yes"]).expect(1);

@@ -108,6 +108,8 @@ mod sleep;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod store_use;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod tls_refusals;
@@ -135,3 +137,5 @@ mod windows_agent;
 mod windows_tray;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod wrong_config;

@@ -4,7 +4,7 @@ import { ask } from '../ipc.js';
 import { away, banner, blank, bone, button, failure, viewHead, working } from '../notice.js';
 import { go } from '../router.js';
 import { refresh, watch } from '../store.js';
-import { SERVES, upper } from '../words.js';
+import { SERVES, storeOf, upper } from '../words.js';
 import { card } from './sessions/card.js';
 import { doors, owed } from './sessions/extras.js';
 
@@ -25,7 +25,7 @@ export function mount(section) {
 
   watch(({ status, agent, refusal }) => {
     pause.hidden = agent !== 'up' || Boolean(status?.agent.paused);
-    redraw(banners, [agent, status?.agent.paused, status?.agent.config_error, agent === 'down' && Boolean(status)], () => bannersOf(status, agent));
+    redraw(banners, [agent, status?.agent.paused, status?.agent.config_error, status?.agent.config_state, status?.agent.store_detail, agent === 'down' && Boolean(status)], () => bannersOf(status, agent));
     if (!status) {
       grid.hidden = agent === 'down' || agent === 'failed';
       if (!grid.childElementCount) fill(grid, Array.from({ length: STAND_INS }, standIn));
@@ -35,9 +35,10 @@ export function mount(section) {
     const signed = status.profiles.filter(({ state }) => SERVES.includes(state)).length;
     tally.textContent = status.profiles.length ? `${signed} of ${status.profiles.length} signed in` : '';
     const down = agent === 'down';
-    redraw(instead, [down, status.profiles.length], () => {
+    redraw(instead, [down, status.profiles.length, Boolean(status.agent.config_error)], () => {
       if (down) return away('Sessions are kept: the refresh tokens stay in the keychain. Start the agent to see and use them.');
-      return status.profiles.length ? [] : nobody();
+      // What is wrong with the config is said above: a new profile would not mend it.
+      return status.profiles.length || status.agent.config_error ? [] : nobody();
     });
     grid.hidden = down || !status.profiles.length;
     more.hidden = down;
@@ -63,7 +64,8 @@ function bannersOf(status, agent) {
   if (!status || agent !== 'up') return [];
   return [
     status.agent.paused && banner('waiting', 'pause', 'Paused.', 'No token is served, and nothing is refreshed, until you resume.', working('Resume', () => ask('resume').then(refresh), { glyph: 'play', action: 'resume', look: 'main-one' })),
-    status.agent.config_error && banner('bad', 'warn', 'config.toml has a problem.', `The last good one is in force. ${upper(status.agent.config_error)}`, button('Open it', { action: 'open-config', onclick: () => go('settings', { tab: 'text' }) })),
+    status.agent.config_error && banner('bad', 'warn', 'config.toml has a problem.', `${status.agent.config_state === 'wrong' ? 'None is in force until it is mended.' : 'The last good one is in force.'} ${upper(status.agent.config_error)}`, button('Open it', { action: 'open-config', onclick: () => go('settings', { tab: 'text' }) })),
+    status.agent.store_state === 'changed' && banner('bad', 'lock', `Sessions are kept in ${storeOf(status.agent.store)}.`, upper(status.agent.store_detail), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
   ];
 }
 

@@ -23,6 +23,18 @@ except ImportError:
 LOCAL = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 GUARD = reply(403, {"error": "access_denied", "error_description": "root is denied"})
 OFFLINE = reply(503, {"error": "temporarily_unavailable", "error_description": "Ping is unreachable"})
+CONFIG_INVALID = reply(
+    400,
+    {
+        "error": "config_invalid",
+        "error_description": "connection `warehouse_api` is not known: the config is wrong",
+        "cause": "/etc/dagpass/config.toml:3:10: profile.web.issuer: is no URL",
+        "hint": "run `dagpass config check`",
+    },
+)
+STORE_CHANGED = reply(
+    409, {"error": "store_changed", "error_description": "the config asks for another store"}
+)
 BROKEN = reply(500, {"error": "server_error", "error_description": "something broke"})
 
 
@@ -87,6 +99,21 @@ def test_not_signed_in_reaches_the_person_with_the_hint(
 def test_offline_reaches_the_person(agent: StubAgent, caplog: pytest.LogCaptureFixture) -> None:
     agent.answer = lambda ask: OFFLINE
     assert_told("Ping is unreachable", caplog)
+
+
+def test_a_wrong_config_is_named_with_its_line_and_never_a_connection_that_is_not_defined(
+    agent: StubAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.answer = lambda ask: CONFIG_INVALID
+    assert_told("config.toml:3:10: profile.web.issuer: is no URL", caplog)
+    assert_told("run `dagpass config check`", caplog)
+
+
+def test_a_store_that_is_to_be_moved_reaches_the_person(
+    agent: StubAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.answer = lambda ask: STORE_CHANGED
+    assert_told("the config asks for another store", caplog)
 
 
 @pytest.mark.parametrize("answer", [GUARD, BROKEN, b""], ids=["guard", "broken", "closed"])

@@ -45,6 +45,7 @@ const AGENT = {
 
 export const status = (stage) => {
   if (stage === 'empty') return { agent: { ...AGENT, default_profile: null }, profiles: [] };
+  if (stage === 'wrong') return { agent: { ...AGENT, default_profile: null, config_state: 'wrong', config_error: `${AGENT.config_path}:14:8: profile.dev.flow: \`devise\` is not one of auto, browser, device`, store: 'key-file', store_state: 'changed', store_detail: 'the config asks for another: run `dagpass store use keychain`' }, profiles: [] };
   const all = stage === 'states';
   return {
     agent: { ...AGENT, paused: all, store: all ? 'passphrase-file' : AGENT.store, config_error: all ? 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device' : undefined },

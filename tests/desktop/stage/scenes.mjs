@@ -64,6 +64,7 @@ export const SCENES = [
     await row.locator('[data-action="sign-in-code"]').waitFor();
     await row.evaluate((node) => node.scrollIntoView());
   } },
+  { name: 'sessions-wrong', view: 'sessions', stage: 'wrong' },
   { name: 'settings', view: 'settings' },
   { name: 'settings-edit', view: 'settings', play: async (page) => {
     await click('edit-profile')(page);

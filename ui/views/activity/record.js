@@ -60,6 +60,7 @@ const DEEDS = {
   'sign-out': 'Sign-out asked for',
   purge: 'Purged',
   unlock: 'Store opened',
+  'use-store': 'Store changed',
   'begin-run': 'Run begun',
   'end-run': 'Run ended',
   'open-door': 'Door asked for',

@@ -8,7 +8,7 @@ use dagpass_core::audit::Event;
 use dagpass_core::broker::Broker;
 use tokio::sync::Notify;
 
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, Looked};
 use crate::ledger::Ledger;
 use crate::local_api::{Api, tell_of_dropped};
 use crate::witness::Observer;
@@ -52,7 +52,7 @@ impl Scheduler {
     /// A keychain that hangs holds nothing else up.
     fn tend_items(&self) {
         let api = self.api.clone();
-        if api.is_paused() {
+        if api.is_paused() || api.store.disagreement().is_some() {
             return;
         }
         tokio::spawn(async move {
@@ -76,10 +76,14 @@ impl Scheduler {
         if let Err(error) = written.await {
             tracing::error!(%error, "ledger sync ended");
         }
-        if self.config.reload() {
-            let what = self.config.path().display().to_string();
-            self.observer.note(Event::ConfigChange, &what);
-            self.api.adopt_config();
+        match self.config.reload() {
+            Looked::Same => {}
+            Looked::Wrong => self.api.say_config(),
+            Looked::InForce => {
+                let what = self.config.path().display().to_string();
+                self.observer.note(Event::ConfigChange, &what);
+                self.api.adopt_config();
+            }
         }
         self.broker.reconsider_store();
         self.broker.pay_revocations();

@@ -1,5 +1,6 @@
 //! From nothing to serving: lock, socket, ledger, store, broker, doors, clockwork. And back.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -21,9 +22,9 @@ use crate::airflow::Airflow;
 use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
 use crate::clock::WallClock;
-use crate::config::{self, ConfigFile};
+use crate::config::ConfigFile;
 use crate::instance::{Instance, Refused};
-use crate::keychain::{KeychainStore, StoreChoice};
+use crate::keychain::KeychainStore;
 use crate::ledger::Ledger;
 use crate::local_api::{About, Api, Loopback, Parts, random, serve};
 use crate::loopback::NotBound;
@@ -133,10 +134,9 @@ async fn agent(
     let place = place::socket()?;
     let name = place.to_string();
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
-    let config = Arc::new(ConfigFile::open(place::config_path()?));
-    for problem in config.problems() {
-        tracing::error!(line = problem.line, key = problem.key, problem.message, "config");
-    }
+    let connections_file = state.join("connections.json");
+    let known = known_ids(&connections_file);
+    let config = Arc::new(ConfigFile::open_after(place::config_path()?, known));
     let port = config.current().endpoint_port;
     let loopback = Loopback::bind(port).map_err(|failed| NotStarted::Port {
         holder: system::listener_holder(failed.place)
@@ -149,14 +149,14 @@ async fn agent(
     let ledger = Arc::new(ledger);
     let runs = Arc::new(TaskRuns::open(&state, clock.clone()));
     let witness = Arc::new(Observer::new(ledger.clone(), runs.clone(), clock.clone()));
-    let store = Arc::new(KeychainStore::open(chosen(&config.current().store, &state)?, &state));
+    let store = Arc::new(KeychainStore::stand(&state, config.store().as_ref())?);
     let about = About {
         started_at: clock.now(),
         socket: name.clone(),
         started_by_login: at_login,
         tcp_port: loopback.port,
         endpoint_file: place::endpoint_file(&place)?,
-        connections_file: state.join("connections.json"),
+        connections_file,
         containers_folder: state.join("containers"),
         descriptors,
     };
@@ -173,7 +173,10 @@ async fn agent(
         tracing::debug!("nobody waits for the socket");
     }
     let doors = api.clone();
-    tokio::spawn(async move { doors.open_kept_doors().await });
+    tokio::spawn(async move {
+        doors.store.finish_move().await;
+        doors.open_kept_doors().await;
+    });
     let woke = Arc::default();
     let (held, stop) = (ledger.clone(), api.stop.clone());
     let (tasks, runtime) = (api.tasks.clone(), tokio::runtime::Handle::current());
@@ -255,22 +258,22 @@ fn wire(
     Api::new(parts, about)
 }
 
-/// The config's word where it has one, else what was chosen last.
-fn chosen(asked: &config::StoreChoice, state: &Path) -> Result<StoreChoice, StoreFailure> {
-    let choice = match asked {
-        config::StoreChoice::KeyFile(key_file) => {
-            StoreChoice::KeyFile { key_file: key_file.clone() }
-        }
-        config::StoreChoice::PassphraseFile => match StoreChoice::remembered(state)? {
-            chosen @ StoreChoice::PassphraseFile { .. } => return Ok(chosen),
-            StoreChoice::Keychain | StoreChoice::KeyFile { .. } => {
-                StoreChoice::PassphraseFile { lock: None }
-            }
-        },
-        config::StoreChoice::Keychain => StoreChoice::Keychain,
+/// The conn_ids that an earlier life of the agent answered for; `None` where there was none.
+fn known_ids(connections_file: &Path) -> Option<BTreeSet<String>> {
+    let bytes = match std::fs::read(connections_file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        read => read.map_err(|error| error.to_string()),
     };
-    choice.remember(state)?;
-    Ok(choice)
+    let ids = bytes.and_then(|bytes| {
+        serde_json::from_slice::<ConnectionIds>(&bytes).map_err(|error| error.to_string())
+    });
+    match ids {
+        Ok(ids) => Some(ids.connections.into_iter().collect()),
+        Err(error) => {
+            tracing::warn!(error, "connections.json cannot be read");
+            None
+        }
+    }
 }
 
 fn tidy(endpoint: &Path) {
@@ -280,17 +283,36 @@ fn tidy(endpoint: &Path) {
 }
 
 impl Api {
-    /// Hands the config in force to the broker, and writes the ids that outlive us.
+    /// Hands the config in force to the store and the broker, and writes the ids that outlive us. One
+    /// that never was in force changes nothing, on disk least of all.
     pub(crate) fn adopt_config(&self) {
+        self.say_config();
+        let Some(ids) = self.config.ids() else { return };
+        self.store.reconsider(self.config.store().as_ref());
         let config = self.config.current();
         let sessions = config.sessions();
         let with_profile = |key| config.session(&key).map(|profile| (key, profile));
         self.broker.configure(sessions.into_iter().filter_map(with_profile));
-        let ids = ConnectionIds { version: 1, connections: config.connection_ids() };
+        let ids = ConnectionIds { version: 1, connections: ids };
         self.containers.tell_connections(&ids.connections);
         let text = serde_json::to_vec(&ids).unwrap_or_default();
         if let Err(error) = system::settle_private(&self.about.connections_file, &text) {
             tracing::error!(%error, "connections.json not written");
+        }
+        self.changed();
+    }
+
+    /// What is wrong with it, in the log and to whoever follows the status.
+    pub(crate) fn say_config(&self) {
+        for problem in self.config.problems() {
+            tracing::error!(line = problem.line, key = problem.key, problem.message, "config");
+        }
+        let (wanted, port) = (self.config.current().endpoint_port, self.about.tcp_port);
+        if wanted != 0 && wanted != port {
+            tracing::warn!(wanted, port, "another TCP port is taken at the next start");
+        }
+        if let Some((here, asked)) = self.store.disagreement() {
+            tracing::error!(here, command = asked.command(), "the config asks for another store");
         }
         self.changed();
     }

@@ -82,6 +82,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass container up\n  dagpass container up --uid 50000 --connection warehouse_api\n  dagpass container status\n  dagpass container down"
     )]
     Container(crate::commands::container::Container),
+    /// Where refresh tokens are kept
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass store use keychain\n  dagpass store use passphrase-file"
+    )]
+    Store(crate::commands::store::Store),
     /// Open the window, or bring it to the front
     #[command(after_help = "Examples:\n  dagpass panel\n  dagpass panel doctor")]
     Panel {

@@ -113,7 +113,10 @@ fn exit_code(code: &str) -> u8 {
         "access_denied" => DENIED,
         "temporarily_unavailable" => UNREACHABLE,
         "not_running" => NOT_RUNNING,
-        "keychain_unavailable" => KEYCHAIN_UNAVAILABLE,
+        // What was typed, be it in the config.
+        "config_invalid" => USAGE,
+        // The keychain is there, and the config wants another: a person has to say which.
+        "keychain_unavailable" | "store_changed" => KEYCHAIN_UNAVAILABLE,
         "keychain_locked" => KEYCHAIN_LOCKED,
         _ => CHECK_FAILED,
     }
@@ -136,7 +139,8 @@ mod tests {
             ("keychain_locked", 9),
             ("invalid_scope", 1),
             ("not_found", 1),
-            ("config_invalid", 1),
+            ("config_invalid", 2),
+            ("store_changed", 8),
             ("a_word_of_a_later_version", 1),
         ];
         for (code, exit) in table {

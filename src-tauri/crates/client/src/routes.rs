@@ -15,7 +15,7 @@ use crate::wire::{
     ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply, Finding,
     LoginItem, LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PurgeReply, RolesAsk,
     RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status,
-    TokenAsk, TokenReply, TryAsk, TryReply,
+    StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte?
@@ -93,6 +93,11 @@ impl Agent {
     /// Opens a store that a passphrase protects.
     pub fn unlock(&self, passphrase: &str) -> Result<Status, ClientError> {
         self.post("/v1/store/unlock", &Unlock { passphrase }, SLOW_LIMIT)
+    }
+
+    /// Carries every record into another store.
+    pub fn use_store(&self, ask: &StoreUseAsk) -> Result<StoreUseReply, ClientError> {
+        self.post("/v1/store/use", ask, SLOW_LIMIT)
     }
 
     /// Dropping the stream cancels the sign-in.

@@ -18,6 +18,7 @@ mod run_events;
 mod runs;
 mod sign_in;
 mod status;
+mod store_use;
 mod token;
 mod try_it;
 
@@ -46,6 +47,7 @@ pub use status::{
     AgentStatus, DeploymentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status,
     Who,
 };
+pub use store_use::{StoreUseAsk, StoreUseReply};
 pub use token::{TokenAsk, TokenReply};
 pub use try_it::{AudienceShown, NotVisible, TryAsk, TryReply};
 

@@ -36,6 +36,8 @@ pub enum ErrorCode {
     ConfigInvalid,
     /// More targets that no config names than one caller may have at once.
     TooManyTargets,
+    /// The config asks for another store of refresh tokens than the one that holds them.
+    StoreChanged,
 }
 
 impl ErrorCode {
@@ -62,6 +64,7 @@ impl ErrorCode {
             Self::NotRecorded => "not_recorded",
             Self::ConfigInvalid => "config_invalid",
             Self::TooManyTargets => "too_many_targets",
+            Self::StoreChanged => "store_changed",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Beginning, keeping and ending a session: what the broker does when nobody is waiting for a token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{Event, Outcome, Record};
@@ -120,7 +121,27 @@ impl Broker {
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
         let slot = self.slot(key)?;
-        self.load(&slot).await;
+        self.sign_out_of(&slot, caller).await
+    }
+
+    /// As [`Self::sign_out`], of a session that no config in force names: by what its record says.
+    pub async fn sign_out_unknown(
+        &self,
+        key: &SessionKey,
+        stored: &StoredSession,
+        caller: &Caller,
+    ) -> Result<Option<Revocation>, Refusal> {
+        let client = Arc::new(self.client_of(key, stored));
+        self.sign_out_of(&Slot::new(key.clone(), client), caller).await
+    }
+
+    async fn sign_out_of(
+        &self,
+        slot: &Slot,
+        caller: &Caller,
+    ) -> Result<Option<Revocation>, Refusal> {
+        let key = &slot.key;
+        self.load(slot).await;
         let _turn = slot.sends.lock().await;
         let mut record = Record::new(Event::SignOut, Outcome::Ok, caller);
         record.session = Some(key);
@@ -210,6 +231,19 @@ impl Broker {
             let mut held = slot.held();
             if matches!(held.state, SessionState::Unreadable(_)) {
                 held.state = SessionState::Unloaded;
+            }
+        }
+    }
+
+    /// The store is another one: it may hold what the one before did not.
+    pub fn reread_store(&self) {
+        for slot in self.all() {
+            let mut held = slot.held();
+            match held.state {
+                SessionState::Unreadable(_) | SessionState::SignedOut => {
+                    held.state = SessionState::Unloaded;
+                }
+                SessionState::Unloaded | SessionState::Active(_) | SessionState::Ended { .. } => {}
             }
         }
     }

@@ -289,7 +289,7 @@ impl Broker {
     }
 
     /// The client that the token belongs to; the config may no longer have it.
-    fn client_of(&self, key: &SessionKey, stored: &StoredSession) -> Profile {
+    pub(crate) fn client_of(&self, key: &SessionKey, stored: &StoredSession) -> Profile {
         let configured = self.slot(key).map(|slot| slot.profile());
         match configured {
             Ok(now) if now.issuer == stored.issuer && now.client_id == stored.client_id => {

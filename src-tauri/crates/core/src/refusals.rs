@@ -45,7 +45,7 @@ pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
         ),
         StoreFailure::Unavailable(_) => (
             ErrorCode::KeychainUnavailable,
-            "run `dagpass doctor`; without a keychain, choose an encrypted file in `[store]` of the config",
+            "run `dagpass doctor`; without a keychain, `dagpass store use passphrase-file`",
         ),
         StoreFailure::Corrupt(_) => return damaged(profile, failure),
     };

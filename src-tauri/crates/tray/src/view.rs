@@ -41,8 +41,10 @@ pub(crate) struct Code {
 
 pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
     let picture = picture(status);
-    let mut menu: Vec<Entry> = Vec::new();
+    let mut menu: Vec<Entry> = trouble(status, scene).into_iter().collect();
     match status.profiles.as_slice() {
+        // What is wrong is said above, and a welcome would not mend it.
+        [] if status.agent.config_error.is_some() => {}
         [] if scene.panel => {
             let welcome = Action::OpenPanel { view: Some(panel::View::Welcome) };
             menu.push(Entry::item("Welcome…", welcome));
@@ -70,6 +72,22 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
     menu.push(Entry::Line);
     menu.push(Entry::item("Quit", Action::Quit));
     View { picture, tooltip: tooltip(status, picture, scene), menu }
+}
+
+/// What keeps a good deal from working, and where it is mended.
+fn trouble(status: &Status, scene: &Scene<'_>) -> Option<Entry> {
+    let agent = &status.agent;
+    let (wrong, command, view) = if agent.config_error.is_some() {
+        ("config.toml has a problem", "dagpass config check", panel::View::Settings)
+    } else if agent.store_state == "changed" {
+        ("The config asks for another store", "dagpass doctor", panel::View::Doctor)
+    } else {
+        return None;
+    };
+    Some(match scene.panel {
+        true => Entry::item(format!("{wrong}…"), Action::OpenPanel { view: Some(view) }),
+        false => Entry::Text(format!("{wrong}: run `{command}`")),
+    })
 }
 
 /// Each row leads to where there is more of it.
@@ -112,6 +130,7 @@ fn tooltip(status: &Status, picture: Picture, scene: &Scene<'_>) -> String {
     let words = match (picture, profile) {
         (Picture::Paused, _) => "paused: no token leaves".to_owned(),
         (Picture::KeychainLocked, _) => "the keychain is locked".to_owned(),
+        (_, None) if status.agent.config_error.is_some() => "config.toml has a problem".to_owned(),
         (_, None) => "no profile yet".to_owned(),
         (_, Some(profile)) => headline(profile, scene),
     };

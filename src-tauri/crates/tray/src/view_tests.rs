@@ -128,6 +128,33 @@ fn a_paused_agent_can_be_resumed_and_the_panel_opens_where_there_is_one() {
 }
 
 #[test]
+fn a_wrong_config_is_said_first_and_nobody_is_sent_to_make_a_new_one() {
+    let zone = TimeZone::UTC;
+    let requests = Requests::default();
+    for (profiles, panel, first) in [
+        (serde_json::json!([]), false, "(config.toml has a problem: run `dagpass config check`)"),
+        (serde_json::json!([]), true, "config.toml has a problem…"),
+        (
+            serde_json::json!([profile("prod", "signed_in", None)]),
+            false,
+            "(config.toml has a problem: run `dagpass config check`)",
+        ),
+    ] {
+        let mut status = status(profiles);
+        status.agent.config_error = Some("/c.toml:3: x".to_owned());
+        let scene = Scene { now: NOW, zone: &zone, panel, codes: &[], requests: &requests };
+        let labels = labels(&view(&status, &scene).menu);
+        assert_eq!(labels[0], first);
+        let elsewhere = labels.iter().any(|label| label.contains("init") || label == "Welcome…");
+        assert!(!elsewhere, "{labels:?}");
+    }
+    let mut moved = status(serde_json::json!([profile("prod", "signed_in", None)]));
+    moved.agent.store_state = "changed".to_owned();
+    let said = "(The config asks for another store: run `dagpass doctor`)";
+    assert_eq!(labels(&shown(&moved).menu)[0], said);
+}
+
+#[test]
 fn while_a_sign_in_runs_no_second_one_is_offered() {
     let view = shown(&status(serde_json::json!([profile("prod", "signing_in", None)])));
     assert_eq!(labels(&view.menu)[..2], ["(prod: signing in…)", "(A sign-in is under way)"]);

@@ -16,7 +16,8 @@ use super::section::{At, Place, Problems, document};
 use super::shared_client::{self, Client};
 use super::words::nearest;
 use super::{
-    CaFileKey, Config, Deployment, DeploymentToken, Notifications, RolesFileKey, StoreChoice,
+    CaFileKey, Condition, Config, Deployment, DeploymentToken, Notifications, RolesFileKey,
+    StoreChoice,
 };
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
@@ -84,6 +85,7 @@ impl Check<'_> {
         shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
         Config {
             warnings: self.problems.warnings(),
+            condition: Condition::InForce,
             default_profile: known.default,
             airflow,
             endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),

@@ -142,6 +142,8 @@ pub(super) const AUTHORIZATION: &str = "Authorization";
 pub enum Lookup {
     /// Not ours: Airflow goes on to its next source.
     NotFound,
+    /// The file that may have it is wrong or gone.
+    NoConfig(Box<Refusal>),
     Ambiguous {
         environments: Vec<String>,
     },
@@ -163,6 +165,7 @@ impl Lookup {
                 ErrorCode::NotFound,
                 format!("the config has no connection `{conn_id}`"),
             ),
+            Self::NoConfig(refusal) => Refusal::clone(refusal),
             Self::Ambiguous { environments } => Refusal::new(
                 ErrorCode::InvalidRequest,
                 format!(

@@ -1,6 +1,7 @@
 //! `config.toml` on disk: read, replaced whole or not at all. A bad file never takes effect; the
-//! last good config stays in force and the problems are shown.
+//! last good config stays in force, or none where none was, and the problems are shown.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,17 +11,18 @@ use std::time::SystemTime;
 use dagpass_client::owner;
 use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
 
+use super::condition::KnownIds;
 use super::edit::{Wrong, edit};
-use super::{Config, parse};
+use super::{Condition, Config, StoreChoice, parse};
 
 /// What is wrong with a file and with those it names, for `config check`: a missing one is, there.
 pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
-    match fs::read_to_string(path) {
+    match read(path) {
         Ok(text) => match parse(&text, path) {
             Ok(config) => config.problems_of_files(path),
             Err(problems) => problems,
         },
-        Err(error) => vec![unreadable(path, &error)],
+        Err(unread) => vec![unread.problem],
     }
 }
 
@@ -33,10 +35,26 @@ pub struct ConfigFile {
 
 #[derive(Debug, Default)]
 struct State {
-    good: Arc<Config>,
+    /// The last good one, with what is true of the file now.
+    config: Arc<Config>,
+    /// Was a config ever in force since we started?
+    known: bool,
+    /// The conn_ids of the config that was last in force, in this life or an earlier one.
+    ids: KnownIds,
     text: String,
     problems: Vec<ConfigProblem>,
     stamp: Option<Stamp>,
+}
+
+/// What a look at the file found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// Nothing that was not known.
+    Same,
+    /// It is wrong, or wrong in another way than before.
+    Wrong,
+    /// A new config came into force.
+    InForce,
 }
 
 /// Tells a changed file from the one that was read.
@@ -54,12 +72,16 @@ pub enum WriteFailure {
 }
 
 impl ConfigFile {
-    /// Reads the file. None there is an empty config; a bad one is an empty config with problems.
+    /// Reads the file. With none there, or a bad one, the config is empty and says why.
     pub fn open(path: PathBuf) -> Self {
-        let file = Self { path, state: Mutex::default() };
-        if file.path.exists() {
-            file.read_into(&mut file.lock());
-        }
+        Self::open_after(path, None)
+    }
+
+    /// As [`Self::open`]; `ids` are the conn_ids that an earlier life of the agent answered for.
+    pub fn open_after(path: PathBuf, ids: Option<BTreeSet<String>>) -> Self {
+        let state = State { ids: ids.map(Arc::new), ..State::default() };
+        let file = Self { path, state: Mutex::new(state) };
+        file.read_into(&mut file.lock());
         file
     }
 
@@ -69,7 +91,24 @@ impl ConfigFile {
 
     /// The last good config.
     pub fn current(&self) -> Arc<Config> {
-        Arc::clone(&self.lock().good)
+        Arc::clone(&self.lock().config)
+    }
+
+    /// `false` where no config was in force since we started: then nothing on disk may change for it.
+    pub fn is_known(&self) -> bool {
+        self.lock().known
+    }
+
+    /// Where refresh tokens shall be, by the last good config. `None`: nobody has said.
+    pub fn store(&self) -> Option<StoreChoice> {
+        let state = self.lock();
+        state.known.then(|| state.config.store.clone())
+    }
+
+    /// What the agent answers for; `None` where nobody has said.
+    pub fn ids(&self) -> Option<Vec<String>> {
+        let state = self.lock();
+        state.known.then(|| state.config.connection_ids())
     }
 
     /// What is wrong with the file as it is now; empty where it is in force.
@@ -84,20 +123,23 @@ impl ConfigFile {
             path: self.path.display().to_string(),
             text: state.text.clone(),
             problems: state.problems.clone(),
-            warnings: state.good.warnings.clone(),
+            warnings: state.config.warnings.clone(),
         }
     }
 
-    /// Looks at the file and reads it where it changed: one `stat` where it did not. `true` where a
-    /// new config came into force.
-    pub fn reload(&self) -> bool {
+    /// Looks at the file and reads it where it changed: one `stat` where it did not. A wrong one is
+    /// read at each look: what mends it may be its mode, or a file that it names.
+    pub fn reload(&self) -> Looked {
         let mut state = self.lock();
-        if stamp(&self.path) == state.stamp {
-            return false;
+        if state.problems.is_empty() && stamp(&self.path) == state.stamp {
+            return Looked::Same;
         }
-        let before = Arc::clone(&state.good);
-        self.read_into(&mut state);
-        !Arc::ptr_eq(&before, &state.good)
+        let before = state.problems.clone();
+        match self.read_into(&mut state) {
+            true => Looked::InForce,
+            false if state.problems == before => Looked::Same,
+            false => Looked::Wrong,
+        }
     }
 
     /// Replaces the file, checked first and whole or not at all. A link stays a link.
@@ -130,34 +172,37 @@ impl ConfigFile {
     fn put(&self, state: &mut State, text: &str) -> Result<(), WriteFailure> {
         let config = parse(text, &self.path).map_err(WriteFailure::Problems)?;
         replace(&self.path, text).map_err(|error| owner::named(&self.path, error))?;
-        *state = State {
-            good: Arc::new(config),
-            text: text.to_owned(),
-            problems: Vec::new(),
-            stamp: stamp(&self.path),
-        };
+        state.stamp = stamp(&self.path);
+        state.take(config, text.to_owned());
         Ok(())
     }
 
-    fn read_into(&self, state: &mut State) {
+    /// `true` where it is in force.
+    fn read_into(&self, state: &mut State) -> bool {
         // Before the text: a change in between is then seen at the next look.
         state.stamp = stamp(&self.path);
-        let text = match fs::read_to_string(&self.path) {
+        let text = match read(&self.path) {
             Ok(text) => text,
             // Some editors move the file away before they write the new one: not an empty config.
-            Err(error) => {
-                state.problems = vec![unreadable(&self.path, &error)];
-                return;
+            Err(unread) if unread.absent && !state.known => {
+                state.absent(&self.path);
+                return false;
+            }
+            Err(unread) => {
+                state.wrong(vec![unread.problem], None);
+                return false;
             }
         };
         match parse(&text, &self.path) {
             Ok(config) => {
-                state.good = Arc::new(config);
-                state.problems = Vec::new();
+                state.take(config, text);
+                true
             }
-            Err(problems) => state.problems = problems,
+            Err(problems) => {
+                state.wrong(problems, Some(text));
+                false
+            }
         }
-        state.text = text;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -165,14 +210,65 @@ impl ConfigFile {
     }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> ConfigProblem {
+impl State {
+    fn take(&mut self, config: Config, text: String) {
+        self.ids = Some(Arc::new(config.connection_ids().into_iter().collect()));
+        self.config = Arc::new(config);
+        self.known = true;
+        self.text = text;
+        self.problems = Vec::new();
+    }
+
+    fn wrong(&mut self, problems: Vec<ConfigProblem>, text: Option<String>) {
+        let problem = Box::new(problems.first().cloned().unwrap_or_default());
+        let ids = self.ids.clone();
+        self.becomes(Condition::Wrong { problem, text: text.as_deref().map(Arc::from), ids });
+        self.problems = problems;
+        if let Some(text) = text {
+            self.text = text;
+        }
+    }
+
+    fn absent(&mut self, path: &Path) {
+        self.becomes(Condition::Absent { path: path.to_owned(), ids: self.ids.clone() });
+        self.problems = Vec::new();
+    }
+
+    fn becomes(&mut self, condition: Condition) {
+        self.config = Arc::new(Config { condition, ..Config::clone(&self.config) });
+    }
+}
+
+struct Unread {
+    absent: bool,
+    problem: ConfigProblem,
+}
+
+fn read(path: &Path) -> Result<String, Unread> {
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let lines = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
+        let problem = ConfigProblem {
+            file: path.display().to_string(),
+            line: lines + 1,
+            message: "is no UTF-8".to_owned(),
+            hint: Some("save the file as UTF-8".to_owned()),
+            ..ConfigProblem::default()
+        };
+        Unread { absent: false, problem }
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Unread {
     let absent = error.kind() == io::ErrorKind::NotFound;
-    ConfigProblem {
+    let problem = ConfigProblem {
         file: path.display().to_string(),
         message: format!("cannot be read: {}", owner::why(path, error)),
         hint: absent.then(|| "run `dagpass init` to make one".to_owned()),
         ..ConfigProblem::default()
-    }
+    };
+    Unread { absent, problem }
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

@@ -9,6 +9,7 @@ mod check;
 mod check_connection;
 mod check_profile;
 mod check_values;
+mod condition;
 mod connection;
 mod edit;
 mod file;
@@ -35,9 +36,10 @@ use dagpass_core::request::{Obtain, SessionKey, Target};
 
 pub use ca_file::CaFileKey;
 pub use check::parse;
+pub use condition::Condition;
 pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
-pub use file::{ConfigFile, WriteFailure, check_file};
+pub use file::{ConfigFile, Looked, WriteFailure, check_file};
 pub use handed_out::preview;
 pub use roles_file::RolesFileKey;
 pub use schema::json_schema;
@@ -59,6 +61,8 @@ pub struct Config {
     pub warnings: Vec<ConfigProblem>,
     /// Where `ca-file` stands, for a check.
     ca_files: Vec<CaFileKey>,
+    /// Of the file it came from: what is looked for and not here may be there.
+    pub condition: Condition,
     connections: BTreeMap<String, Vec<Connection>>,
     environments: BTreeSet<String>,
 }
@@ -84,6 +88,17 @@ pub enum StoreChoice {
     /// Argon2id over a passphrase that a person types at start.
     PassphraseFile,
     KeyFile(PathBuf),
+}
+
+impl StoreChoice {
+    /// The one command that moves the sessions there.
+    pub fn command(&self) -> String {
+        match self {
+            Self::Keychain => "dagpass store use keychain".to_owned(),
+            Self::PassphraseFile => "dagpass store use passphrase-file".to_owned(),
+            Self::KeyFile(path) => format!("dagpass store use key-file {}", path.display()),
+        }
+    }
 }
 
 /// An Airflow deployment.
@@ -137,10 +152,7 @@ impl Config {
         let name = match (name, &self.default_profile) {
             (Some(name), _) => ProfileName::new(name),
             (None, Some(default)) => default.clone(),
-            (None, None) if self.profiles.is_empty() => {
-                return Err(Refusal::new(ErrorCode::NotFound, "there is no profile yet")
-                    .hint("run `dagpass init`"));
-            }
+            (None, None) if self.profiles.is_empty() => return Err(self.no_profile()),
             (None, None) => {
                 return Err(Refusal::new(
                     ErrorCode::InvalidRequest,
@@ -150,6 +162,14 @@ impl Config {
             }
         };
         self.profiles.get(&name).ok_or_else(|| {
+            match &self.condition {
+                Condition::InForce => {}
+                Condition::Absent { .. } => return self.no_profile(),
+                Condition::Wrong { .. } => {
+                    let lacks = self.condition.lacks(&format!("profile `{name}`"));
+                    return lacks.unwrap_or_else(|| self.no_profile());
+                }
+            }
             let refusal =
                 Refusal::new(ErrorCode::NotFound, format!("there is no profile `{name}`"));
             if self.profiles.is_empty() {
@@ -157,6 +177,16 @@ impl Config {
             } else {
                 refusal.hint(format!("there are {}", self.profile_names()))
             }
+        })
+    }
+
+    fn no_profile(&self) -> Refusal {
+        let what = match &self.condition {
+            Condition::Wrong { .. } => "the default profile",
+            Condition::InForce | Condition::Absent { .. } => "profile yet",
+        };
+        self.condition.lacks(what).unwrap_or_else(|| {
+            Refusal::new(ErrorCode::NotFound, "there is no profile yet").hint("run `dagpass init`")
         })
     }
 
@@ -196,6 +226,10 @@ impl Config {
         match found.as_slice() {
             [only] => Ok(only),
             [] => {
+                let lacks = self.condition.lacks(&format!("Airflow deployment `{wanted}`"));
+                if let Some(refusal) = lacks {
+                    return Err(refusal);
+                }
                 let what = format!("there is no Airflow deployment `{wanted}`");
                 let known: Vec<&str> = self.airflow.keys().map(String::as_str).collect();
                 let hint = match known.as_slice() {
@@ -243,7 +277,12 @@ impl Config {
     /// The connection as that environment has it. Without an environment: the plain table where it
     /// stands alone, else the only environment that has one.
     pub fn connection(&self, conn_id: &str, env: Option<&str>) -> Result<&Connection, Lookup> {
-        let candidates = self.connections.get(conn_id).ok_or(Lookup::NotFound)?;
+        let candidates = self.connections.get(conn_id).ok_or_else(|| {
+            match self.condition.lacks_connection(conn_id) {
+                Some(refusal) => Lookup::NoConfig(Box::new(refusal)),
+                None => Lookup::NotFound,
+            }
+        })?;
         let plain = candidates.iter().find(|candidate| candidate.env.is_none());
         let Some(env) = env else {
             return match (plain, candidates.as_slice()) {
@@ -253,6 +292,10 @@ impl Config {
             };
         };
         if !self.environments.contains(env) {
+            let what = format!("environment `{env}`");
+            if let Some(refusal) = self.condition.lacks(&what) {
+                return Err(Lookup::NoConfig(Box::new(refusal)));
+            }
             let environments = self.environments.iter().cloned().collect();
             return Err(Lookup::UnknownEnvironment { env: env.to_owned(), environments });
         }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::{Scene, count, hint, ok, problem, skipped, warning};
 use crate::config::{Config, StoreChoice};
+use crate::keychain::{Health, HealthState};
 use crate::ping::ca_file;
 
 /// How long may the keychain take? It has a deadline of its own within.
@@ -38,10 +39,15 @@ pub(super) fn ca_files(config: &Config) -> Vec<Finding> {
 }
 
 pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
-    let (name, here) = match &scene.config.store {
-        StoreChoice::Keychain => ("the system's keychain", None),
-        StoreChoice::PassphraseFile => ("the passphrase file", None),
-        StoreChoice::KeyFile(path) => ("the key file", Some(path)),
+    let health = scene.store_health;
+    if let Some(elsewhere) = elsewhere(health, &scene.config.store) {
+        return elsewhere;
+    }
+    let (name, here) = match (health.kind, &scene.config.store) {
+        ("passphrase-file", _) => ("the passphrase file", None),
+        ("key-file", StoreChoice::KeyFile(path)) => ("the key file", Some(path)),
+        ("key-file", _) => ("the key file", None),
+        _ => ("the system's keychain", None),
     };
     let answer = timeout(KEYCHAIN_DEADLINE, scene.store.readiness()).await;
     let failure = match answer {
@@ -49,8 +55,7 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
         Ok(Err(failure)) => failure,
         Err(_) => StoreFailure::TimedOut(KEYCHAIN_DEADLINE),
     };
-    let otherwise =
-        "or choose an encrypted file: `kind = \"passphrase-file\"` in `[store]` of the config";
+    let otherwise = "or choose an encrypted file: `dagpass store use passphrase-file`";
     let fix = match (&failure, here) {
         (_, Some(path)) => format!(
             "`[store] key-file` is {}: check that it is there and yours alone",
@@ -75,6 +80,13 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
     hint(problem("keychain", None, failure.to_string()), fix)
 }
 
+fn elsewhere(health: &Health, asked: &StoreChoice) -> Option<Finding> {
+    let here = format!("the sessions are in {}, and the config asks for another", health.kind);
+    let fix = format!("run `{}` to move them", asked.command());
+    let found = hint(problem("keychain", None, here), fix);
+    (health.state == HealthState::Changed).then_some(found)
+}
+
 pub(super) fn socket(place: &str) -> Finding {
     // A pipe's name lives as long as the agent does, and looking it up would open it.
     if place.starts_with(r"\\.\pipe\") || Path::new(place).exists() {
@@ -84,7 +96,8 @@ pub(super) fn socket(place: &str) -> Finding {
     hint(found, "run `dagpass agent restart`; sessions are kept")
 }
 
-pub(super) async fn endpoint(port: Option<u16>) -> Finding {
+/// `wanted`: by the config in force; 0 is any.
+pub(super) async fn endpoint(port: Option<u16>, wanted: u16) -> Finding {
     let Some(port) = port else {
         let found =
             warning("port", None, "the TCP endpoint does not stand; the socket serves alone");
@@ -93,11 +106,21 @@ pub(super) async fn endpoint(port: Option<u16>) -> Finding {
             "set `[endpoint] port` to a free one, or 0, and `dagpass agent restart`",
         );
     };
+    if let Some(another) = another(port, wanted) {
+        return another;
+    }
     match timeout(PORT_DEADLINE, TcpStream::connect((Ipv4Addr::LOCALHOST, port))).await {
         Ok(Ok(_)) => ok("port", None, format!("127.0.0.1:{port} answers")),
         Ok(Err(error)) => unanswered(port, &error.to_string()),
         Err(_) => unanswered(port, "no answer"),
     }
+}
+
+/// A changed config is taken up while we run, but for this.
+fn another(port: u16, wanted: u16) -> Option<Finding> {
+    let found = format!("127.0.0.1:{port}, and the config asks for {wanted}");
+    let fix = "a port is taken at the start: run `dagpass agent restart`; sessions are kept";
+    (wanted != 0 && wanted != port).then(|| hint(warning("port", None, found), fix))
 }
 
 fn unanswered(port: u16, cause: &str) -> Finding {
@@ -127,4 +150,21 @@ pub(super) async fn callback_ports(scene: &Scene<'_>) -> Vec<Finding> {
         });
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_or_port_that_the_config_no_longer_asks_for_is_told_with_the_command() {
+        let health = |state| Health { kind: "key-file", state, detail: None };
+        assert_eq!(elsewhere(&health(HealthState::Ok), &StoreChoice::Keychain), None);
+        let found = elsewhere(&health(HealthState::Changed), &StoreChoice::Keychain).unwrap();
+        assert!(found.detail.contains("are in key-file"), "{found:?}");
+        assert_eq!(found.hint.as_deref(), Some("run `dagpass store use keychain` to move them"));
+        for (port, wanted, told) in [(7, 0, false), (7, 7, false), (7, 8, true)] {
+            assert_eq!(another(port, wanted).is_some(), told, "{port} {wanted}");
+        }
+    }
 }

@@ -15,7 +15,8 @@ use std::path::Path;
 use dagpass_client::wire::{ConfigProblem, Container, Finding};
 use dagpass_core::ports::{AuthorizationServer, Callbacks, Pending, RefreshTokenStore};
 
-use crate::config::{Config, Deployment};
+use crate::config::{Condition, Config, Deployment};
+use crate::keychain::Health;
 use crate::proxy::Proxies;
 
 pub use airflow::{Looked, Reach, Roles, Server};
@@ -30,6 +31,8 @@ pub struct Scene<'a> {
     pub config_problems: &'a [ConfigProblem],
     pub issuer: &'a dyn AuthorizationServer,
     pub store: &'a dyn RefreshTokenStore,
+    /// Which one that is, and whether the config asks for another.
+    pub store_health: &'a Health,
     pub callbacks: &'a dyn Callbacks,
     /// Where the agent listens: socket path or pipe name.
     pub socket: &'a str,
@@ -58,7 +61,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.extend(issuer::discovery(scene).await);
     findings.push(machine::keychain(scene).await);
     findings.push(machine::socket(scene.socket));
-    findings.push(machine::endpoint(scene.tcp_port).await);
+    findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);
     findings.push(ledger::written(&scene.ledger));
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
@@ -77,7 +80,12 @@ fn config(scene: &Scene<'_>) -> Vec<Finding> {
     }
     let profiles = scene.config.profiles.len();
     if profiles == 0 {
-        let found = warning("config", None, format!("{path} has no profile"));
+        let found = match &scene.config.condition {
+            Condition::Absent { .. } => warning("config", None, format!("no config at {path}")),
+            Condition::InForce | Condition::Wrong { .. } => {
+                warning("config", None, format!("{path} has no profile"))
+            }
+        };
         return vec![hint(found, "run `dagpass init`")];
     }
     let connections = scene.config.connection_ids().len();

@@ -19,6 +19,7 @@ use dagpass_core::token::{CodeVerifier, RefreshToken, TokenSet};
 use super::{Deployments, Looked, Scene, examine};
 use crate::callback::LoopbackCallbacks;
 use crate::config::{Deployment, parse};
+use crate::keychain::{Health, HealthState};
 use crate::proxy::Proxies;
 
 const PROD: &str = "[profile.prod]\nissuer = \"https://auth.example/as\"\nclient-id = \"c\"\nredirect-ports = [0]\n";
@@ -123,12 +124,14 @@ impl World {
             Ok(config) => (config, Vec::new()),
             Err(problems) => (parse(PROD, path).expect("the last good one"), problems),
         };
+        let health = Health { kind: "secret-service", state: HealthState::Ok, detail: None };
         examine(&Scene {
             config_path: path,
             config: &config,
             config_problems: &problems,
             issuer: &self.issuer,
             store: &self.store,
+            store_health: &health,
             callbacks: self.callbacks.as_ref(),
             socket: &self.socket,
             tcp_port: self.tcp_port,
@@ -285,8 +288,7 @@ async fn clocks_may_be_a_minute_apart() {
 
 #[tokio::test]
 async fn a_keychain_that_will_not_serve_names_the_way_out() {
-    let otherwise =
-        "or choose an encrypted file: `kind = \"passphrase-file\"` in `[store]` of the config";
+    let otherwise = "or choose an encrypted file: `dagpass store use passphrase-file`";
     let cases = [
         (
             StoreFailure::Locked("the login collection".into()),

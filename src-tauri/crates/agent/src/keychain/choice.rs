@@ -1,5 +1,5 @@
-//! Which store a person chose, remembered in `store.json` of the state folder. The keychain unless they
-//! explicitly opted in to an encrypted file; nothing ever falls to that by itself.
+//! Which store a person chose, remembered in `store.json` of the state folder: how it is written there,
+//! and how a passphrase or a key file becomes a key. Nothing ever falls to an encrypted file by itself.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dagpass_core::ports::StoreFailure;
+use dagpass_core::time::Timestamp;
 use dagpass_core::token::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,7 +32,7 @@ const PASSES: u32 = 3;
 const KEY_FILE_AT_LEAST: usize = 32;
 
 /// Where refresh tokens go.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum StoreChoice {
     #[default]
@@ -43,31 +44,95 @@ pub enum StoreChoice {
     KeyFile { key_file: PathBuf },
 }
 
-impl StoreChoice {
-    /// What was chosen last; the keychain where nothing was.
-    pub fn remembered(state: &Path) -> Result<Self, StoreFailure> {
+/// What `store.json` says: the choice, and what a move of the records still has to empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    #[serde(flatten)]
+    pub(super) choice: StoreChoice,
+    /// Programs before this one read past it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) to_empty: Option<ToEmpty>,
+}
+
+/// A place that holds copies: of a move that has ended, or of one that never did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ToEmpty {
+    pub(super) place: Place,
+    /// Only these; `None` is all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) accounts: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Place {
+    Keychain,
+    /// Both kinds of encrypted file lie in one folder.
+    Files,
+}
+
+impl Remembered {
+    /// `None` where nothing was chosen yet.
+    pub(super) fn read(state: &Path) -> Result<Option<Self>, StoreFailure> {
         let place = state.join(FILE);
         match std::fs::read(&place) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| StoreFailure::Corrupt(format!("{}: {error}", place.display()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Keychain),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+                StoreFailure::Corrupt(format!(
+                    "{}: {error}; put back the newest `{FILE}.before-…` beside it",
+                    place.display()
+                ))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unavailable(&place, &error)),
         }
     }
 
-    /// Makes this the choice of every later start.
-    pub fn remember(&self, state: &Path) -> Result<(), StoreFailure> {
-        let place = state.join(FILE);
+    /// Makes this what every later start opens.
+    pub(super) fn write(&self, state: &Path) -> Result<(), StoreFailure> {
+        self.write_to(&state.join(FILE))
+    }
+
+    /// Beside what is about to be replaced: salt and proof of a passphrase are nowhere else.
+    pub(super) fn back_up(&self, state: &Path, at: Timestamp) -> Result<PathBuf, StoreFailure> {
+        let copy = state.join(format!("{FILE}.before-{}", at.as_secs()));
+        self.write_to(&copy).map(|()| copy)
+    }
+
+    fn write_to(&self, place: &Path) -> Result<(), StoreFailure> {
         let bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| StoreFailure::Unavailable(format!("{}: {error}", place.display())))?;
-        system::private_dir(state)
-            .and_then(|()| system::settle_private(&place, &bytes))
-            .map_err(|error| unavailable(&place, &error))
+        system::private_dir(place.parent().unwrap_or(place))
+            .and_then(|()| system::settle_private(place, &bytes))
+            .map_err(|error| unavailable(place, &error))
+    }
+}
+
+impl StoreChoice {
+    /// Makes this the choice of every later start.
+    pub(super) fn remember(&self, state: &Path) -> Result<(), StoreFailure> {
+        Remembered { choice: self.clone(), to_empty: None }.write(state)
+    }
+
+    pub(super) const fn place(&self) -> Place {
+        match self {
+            Self::Keychain => Place::Keychain,
+            Self::PassphraseFile { .. } | Self::KeyFile { .. } => Place::Files,
+        }
+    }
+
+    /// The same kind and the same key file: whether a passphrase is set already makes no other store.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Keychain, Self::Keychain)
+            | (Self::PassphraseFile { .. }, Self::PassphraseFile { .. }) => true,
+            (Self::KeyFile { key_file: one }, Self::KeyFile { key_file: two }) => one == two,
+            (Self::Keychain | Self::PassphraseFile { .. } | Self::KeyFile { .. }, _) => false,
+        }
     }
 }
 
 /// How a passphrase becomes a key, and how a wrong one is noticed. No secret in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassphraseLock {
     salt: String,
     memory_kib: u32,
@@ -156,20 +221,30 @@ mod tests {
     }
 
     #[test]
-    fn the_choice_is_remembered_and_is_the_keychain_until_somebody_chooses() {
+    fn the_choice_is_remembered_and_is_none_until_somebody_chooses() {
         let world = tempfile::tempdir().unwrap();
         let state = world.path().join("dagpass");
-        assert!(matches!(StoreChoice::remembered(&state), Ok(StoreChoice::Keychain)));
+        assert_eq!(Remembered::read(&state), Ok(None));
         let chosen = StoreChoice::KeyFile { key_file: "/k".into() };
         chosen.remember(&state).unwrap();
         let text = std::fs::read_to_string(state.join(FILE)).unwrap();
-        assert!(text.contains(r#""kind": "key-file""#) && text.contains(r#""key_file": "/k""#));
-        assert!(matches!(
-            StoreChoice::remembered(&state),
-            Ok(StoreChoice::KeyFile { key_file }) if key_file == Path::new("/k")
-        ));
+        assert_eq!(text, "{\n  \"kind\": \"key-file\",\n  \"key_file\": \"/k\"\n}", "as released");
+        let remembered = Remembered { choice: chosen, to_empty: None };
+        assert_eq!(Remembered::read(&state), Ok(Some(remembered.clone())));
+        let copy = remembered.back_up(&state, Timestamp::from_secs(7)).unwrap();
+        assert_eq!(copy, state.join("store.json.before-7"));
+        assert_eq!(system::read_private(&copy).unwrap(), text.as_bytes());
+
+        let to_empty = ToEmpty { place: Place::Keychain, accounts: None };
+        let moving = Remembered { to_empty: Some(to_empty), ..remembered };
+        moving.write(&state).unwrap();
+        assert_eq!(Remembered::read(&state), Ok(Some(moving)));
+        let text = std::fs::read_to_string(state.join(FILE)).unwrap();
+        let before: StoreChoice = serde_json::from_str(&text).expect("an older program reads it");
+        assert_eq!(before, StoreChoice::KeyFile { key_file: "/k".into() });
+
         std::fs::write(state.join(FILE), r#"{"kind":"cloud"}"#).unwrap();
-        assert!(matches!(StoreChoice::remembered(&state), Err(StoreFailure::Corrupt(_))));
+        assert!(matches!(Remembered::read(&state), Err(StoreFailure::Corrupt(_))));
     }
 
     #[test]

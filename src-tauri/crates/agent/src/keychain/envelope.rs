@@ -119,6 +119,11 @@ pub(super) fn key_id(bytes: &[u8]) -> Option<String> {
     serde_json::from_slice(bytes).ok().map(|envelope: Envelope| envelope.key)
 }
 
+/// Was it sealed under this key? `false` too where it is no envelope.
+pub(super) fn is_under(key: &SealingKey, bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Envelope>(bytes).is_ok_and(|envelope| envelope.key == key.id)
+}
+
 fn bound(key: &str, account: &str) -> Aad<Vec<u8>> {
     Aad::from(format!("dagpass record v{VERSION}\0{key}\0{account}").into_bytes())
 }

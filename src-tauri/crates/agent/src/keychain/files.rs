@@ -59,6 +59,31 @@ impl AccountFiles {
         }
     }
 
+    /// Every account that has a file here.
+    pub(super) fn accounts(&self) -> Result<Vec<String>, StoreFailure> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| self.failed(&error))?,
+        };
+        let mut accounts = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| self.failed(&error))?.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(self.ending));
+            accounts.extend(name.and_then(account_of));
+        }
+        accounts.sort();
+        Ok(accounts)
+    }
+
+    /// Puts what is there in the place of what `other` has of that account.
+    pub(super) fn move_to(&self, other: &Self, account: &str) -> Result<(), StoreFailure> {
+        let parent = other.folder.parent().unwrap_or(&other.folder);
+        system::private_dir(parent)
+            .and_then(|()| system::private_dir(&other.folder))
+            .and_then(|()| fs::rename(self.place(account), other.place(account)))
+            .map_err(|error| self.failed(&error))
+    }
+
     fn place(&self, account: &str) -> PathBuf {
         self.folder.join(file_name(account) + self.ending)
     }
@@ -81,6 +106,23 @@ fn file_name(account: &str) -> String {
     name
 }
 
+/// The account of such a name; `None` where it is none of ours.
+fn account_of(name: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next()?, rest.next()?].map(|digit| char::from(digit).to_digit(16));
+        let [Some(high), Some(low)] = digits else { return None };
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    let account = String::from_utf8(bytes).ok()?;
+    (file_name(&account) == name).then_some(account)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +137,10 @@ mod tests {
             ("a%2fb", "a%252fb"),
         ] {
             assert_eq!(file_name(account), name);
+            assert_eq!(account_of(name).as_deref(), Some(account));
+        }
+        for other in ["%5", "%zz", "Prod", ".prod.12.0", "%ff"] {
+            assert_eq!(account_of(other), None, "{other}");
         }
     }
 }

@@ -13,9 +13,10 @@ use keyring_core::api::CredentialStoreApi;
 use keyring_core::mock::Store as MockStore;
 use zeroize::Zeroizing;
 
-use super::KeychainStore;
+use super::choose::{Chosen, Memory};
 use super::provider::{Habits, Keyring, Provider};
-use super::thread::{Connect, KeychainThread};
+use super::thread::Connect;
+use super::{KeychainStore, StoreChoice, System};
 
 pub(super) const DEADLINE: Duration = Duration::from_millis(300);
 
@@ -103,7 +104,13 @@ impl Keychain {
 
     /// A store as a newly started agent has it.
     pub(super) fn store(self: &Arc<Self>, limit: usize, state: &Path) -> KeychainStore {
-        KeychainStore::over(KeychainThread::new(self.connect(), DEADLINE), limit, state)
+        let store = StoreChoice::Keychain;
+        let chosen = Chosen { store, memory: Memory::Written, asked: None };
+        KeychainStore::on(self.system(limit), chosen, state)
+    }
+
+    pub(super) fn system(self: &Arc<Self>, limit: usize) -> System {
+        System { connect: self.connect(), deadline: DEADLINE, limit }
     }
 
     /// Lets the writes that hang be carried out.

@@ -10,6 +10,7 @@ use secret_service::blocking::SecretService;
 
 use super::fixture::session;
 use super::stage::{Bus, PATIENCE, agent, key, on_stage, token, tool, until, world};
+use super::thread::DEADLINE;
 use super::*;
 
 #[test]
@@ -198,8 +199,10 @@ fn of_two_sealing_keys_the_one_that_opens_the_file_is_used_and_none_goes() {
             let _daemon = Daemon::start();
             // No record fits into such a keychain: each goes into the file.
             let agent = || {
-                let thread = KeychainThread::new(Arc::new(system_store::connect), DEADLINE);
-                KeychainStore::over(thread, 8, &world().join("dagpass"))
+                let store = StoreChoice::Keychain;
+                let chosen = Chosen { store, memory: Memory::Written, asked: None };
+                let small = System { limit: 8, ..System::here() };
+                KeychainStore::on(small, chosen, &world().join("dagpass"))
             };
             agent().save(&key(), &session("t1", 1)).await.unwrap();
             let names = ["service", "dagpass", "username", "#sealing-key"];

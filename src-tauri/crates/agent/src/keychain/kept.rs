@@ -97,6 +97,14 @@ impl InKeychain {
         kept
     }
 
+    /// Every account that has a record, in the keychain or in the file beside it.
+    pub(super) async fn accounts(&self) -> Result<BTreeSet<String>, StoreFailure> {
+        let kept = self.thread.call(|keychain| keychain.accounts()).await?;
+        let files = self.files.clone();
+        let sealed = off_runtime(move || files.accounts()).await?;
+        Ok(kept.into_iter().chain(sealed).filter(|account| account != KEY_ACCOUNT).collect())
+    }
+
     /// Every item of ours, the sealing key last: until then what it opens can be read.
     pub(super) async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
         let mut accounts = self.thread.call(|keychain| keychain.accounts()).await?;

@@ -1,14 +1,16 @@
 //! Where refresh tokens live: the system's keychain, or the encrypted file that a person opted in to.
 //! Never plaintext, never a silent change of place, never a call without a deadline.
 //!
-//! 1. [`choice`]: which store was chosen
-//! 2. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
-//! 3. [`sealed`]: in the encrypted file alone
-//! 4. [`thread`], [`asking`], [`provider`]: how the keychain is asked
-//! 5. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
+//! 1. [`choose`]: which store is opened; [`choice`]: how that is remembered; [`moving`]: how it changes
+//! 2. [`standing`]: the one that is open
+//! 3. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
+//! 4. [`sealed`]: in the encrypted file alone
+//! 5. [`thread`], [`asking`], [`provider`]: how the keychain is asked
+//! 6. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
 
 mod asking;
 mod choice;
+mod choose;
 mod envelope;
 mod files;
 mod foreign;
@@ -16,11 +18,13 @@ mod foreign;
 mod freedesktop;
 mod kept;
 mod mark;
+mod moving;
 mod newest;
 mod owed;
 mod provider;
 mod record;
 mod sealed;
+mod standing;
 mod thread;
 
 #[cfg(target_os = "linux")]
@@ -42,39 +46,45 @@ mod fixture;
 #[cfg(target_os = "linux")]
 mod gnome_keyring;
 #[cfg(test)]
+mod moving_tests;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod odd_services;
+#[cfg(test)]
+mod released_stores;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod stage;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_core::ports::{Loaded, Pending, RefreshTokenStore, Saved, StoreFailure};
 use dagpass_core::request::SessionKey;
 use dagpass_core::session::{InFlight, StoredSession};
 use dagpass_core::token::Secret;
 
+use crate::config;
+
 pub(crate) use foreign::ForeignItems;
 
 pub use choice::{PassphraseLock, StoreChoice};
+pub use moving::{MoveFailure, Moved, Wanted};
 
+use choice::Remembered;
+use choose::{Chosen, Memory, choose};
 use files::AccountFiles;
-use kept::InKeychain;
-use sealed::InFiles;
-use thread::{Connect, DEADLINE, KeychainThread};
+use standing::{Backing, Standing, System};
 
 /// The store of refresh tokens.
 pub struct KeychainStore {
-    backing: Backing,
+    state: PathBuf,
+    system: System,
+    standing: Mutex<Standing>,
+    /// Every call holds it shared; a move of all the records holds it alone.
+    turn: tokio::sync::RwLock<()>,
     marks: AccountFiles,
     notes: owed::Notes,
-}
-
-enum Backing {
-    Keychain(Box<InKeychain>),
-    Files(Arc<InFiles>),
 }
 
 /// What `status` says of the store: as the last call left it.
@@ -95,6 +105,8 @@ pub enum HealthState {
     Unavailable,
     /// It serves, but a record lies in its second place or cannot be read.
     Degraded,
+    /// The config asks for another one: the records are here until they are moved.
+    Changed,
 }
 
 impl HealthState {
@@ -106,6 +118,7 @@ impl HealthState {
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
             Self::Degraded => "degraded",
+            Self::Changed => "changed",
         }
     }
 
@@ -121,92 +134,138 @@ impl HealthState {
 }
 
 impl KeychainStore {
-    /// Touches neither keychain nor files: the first call does.
-    pub fn open(choice: StoreChoice, state: &Path) -> Self {
-        let files = match choice {
-            StoreChoice::Keychain => {
-                let connect: Connect = Arc::new(system_store::connect);
-                let thread = KeychainThread::new(connect, DEADLINE);
-                return Self::over(thread, system_store::LIMIT, state);
+    /// The store that `store.json` remembers, or the one `asked` for by a config in force. Touches
+    /// neither keychain nor records: the first call does.
+    pub fn stand(state: &Path, asked: Option<&config::StoreChoice>) -> Result<Self, StoreFailure> {
+        Self::stand_on(System::here(), state, asked)
+    }
+
+    fn stand_on(
+        system: System,
+        state: &Path,
+        asked: Option<&config::StoreChoice>,
+    ) -> Result<Self, StoreFailure> {
+        let remembered = Remembered::read(state)?.map(|remembered| remembered.choice);
+        Ok(Self::on(system, choose(remembered, asked), state))
+    }
+
+    /// That store, whatever is remembered.
+    #[cfg(test)]
+    fn open(store: StoreChoice, state: &Path) -> Self {
+        let chosen = Chosen { store, memory: Memory::Written, asked: None };
+        Self::on(System::here(), chosen, state)
+    }
+
+    fn on(system: System, chosen: Chosen, state: &Path) -> Self {
+        let backing = system.backing(&chosen.store, state);
+        Self {
+            state: state.to_owned(),
+            system,
+            standing: Mutex::new(Standing { chosen, backing }),
+            turn: tokio::sync::RwLock::default(),
+            marks: AccountFiles::new(state, "in-flight", ".json"),
+            notes: owed::Notes::new(state),
+        }
+    }
+
+    /// Another config is in force. Where nothing was kept yet its store is opened; else what was
+    /// chosen stays open, and whether the two agree is known.
+    pub fn reconsider(&self, asked: Option<&config::StoreChoice>) {
+        let remembered = match Remembered::read(&self.state) {
+            Ok(remembered) => remembered.map(|remembered| remembered.choice),
+            Err(failure) => {
+                tracing::error!(%failure, "the choice of store cannot be read");
+                return;
             }
-            StoreChoice::PassphraseFile { lock } => InFiles::behind_passphrase(lock, state),
-            StoreChoice::KeyFile { key_file } => InFiles::behind_key_file(key_file, state),
         };
-        Self::on(Backing::Files(Arc::new(files)), state)
+        let chosen = choose(remembered, asked);
+        let mut standing = self.standing();
+        if !chosen.store.is_same(&standing.chosen.store) {
+            standing.backing = self.system.backing(&chosen.store, &self.state);
+        }
+        standing.chosen = chosen;
     }
 
-    fn over(thread: KeychainThread, limit: usize, state: &Path) -> Self {
-        Self::on(Backing::Keychain(Box::new(InKeychain::new(thread, limit, state))), state)
-    }
-
-    fn on(backing: Backing, state: &Path) -> Self {
-        let marks = AccountFiles::new(state, "in-flight", ".json");
-        Self { backing, marks, notes: owed::Notes::new(state) }
+    /// What a config in force asks for, where the records lie elsewhere: where they lie, and that.
+    pub fn disagreement(&self) -> Option<(&'static str, config::StoreChoice)> {
+        let Standing { chosen, backing } = self.now();
+        chosen.asked.map(|asked| (backing.health().kind, asked))
     }
 
     /// Opens the passphrase store until the agent ends. The other stores need no passphrase.
     pub async fn unlock(&self, passphrase: Secret<String>) -> Result<(), StoreFailure> {
-        match &self.backing {
+        let _still = self.turn.read().await;
+        match self.now().backing {
             Backing::Keychain(_) => Ok(()),
-            Backing::Files(files) => {
-                let files = Arc::clone(files);
-                off_runtime(move || files.unlock(&passphrase)).await
-            }
+            Backing::Files(files) => off_runtime(move || files.unlock(&passphrase)).await,
         }
     }
 
     async fn read(&self, account: &str) -> Result<Option<StoredSession>, StoreFailure> {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.load(account).await,
-            Backing::Files(files) => {
-                let (files, account) = (Arc::clone(files), account.to_owned());
-                off_runtime(move || files.load(&account)).await
-            }
-        }
+        let _still = self.turn.read().await;
+        self.now().backing.load(account).await
     }
 
     async fn write(&self, account: &str, session: &StoredSession) -> Result<Saved, StoreFailure> {
-        let plain = record::encode(session)?;
-        match &self.backing {
-            Backing::Keychain(kept) => kept.save(account, plain).await,
-            Backing::Files(files) => {
-                let (files, account) = (Arc::clone(files), account.to_owned());
-                off_runtime(move || files.save(&account, &plain)).await?;
-                Ok(Saved::Kept)
-            }
-        }
+        let _still = self.turn.read().await;
+        // Before the record: one that nobody remembers the place of would never be found again.
+        self.remember().await?;
+        self.now().backing.save(account, session).await
     }
 
     async fn remove(&self, account: &str) -> Result<(), StoreFailure> {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.forget(account).await,
-            Backing::Files(files) => {
-                let (files, account) = (Arc::clone(files), account.to_owned());
-                off_runtime(move || files.forget(&account)).await
-            }
+        let _still = self.turn.read().await;
+        self.now().backing.forget(account).await
+    }
+
+    /// The first record makes the choice: from then on one command alone changes it.
+    async fn remember(&self) -> Result<(), StoreFailure> {
+        let chosen = self.now().chosen;
+        match chosen.memory {
+            Memory::Written | Memory::Nothing => return Ok(()),
+            Memory::WithFirstRecord => {}
         }
+        let (state, store) = (self.state.clone(), chosen.store);
+        off_runtime(move || store.remember(&state)).await?;
+        self.standing().chosen.memory = Memory::Written;
+        Ok(())
+    }
+
+    /// Every session that has a record, also those that no config names.
+    pub async fn sessions(&self) -> Result<Vec<SessionKey>, StoreFailure> {
+        let _still = self.turn.read().await;
+        let accounts = self.now().backing.accounts().await?;
+        Ok(accounts.iter().filter_map(|account| session_of(account)).collect())
     }
 
     /// Removes all that is kept, also of profiles that the config no longer has; gives the accounts.
     /// The files are what whoever asked for it removes.
     pub async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.purge().await,
-            Backing::Files(_) => Ok(Vec::new()),
+        let _alone = self.turn.write().await;
+        let mut gone = match self.now().backing {
+            Backing::Keychain(kept) => kept.purge().await?,
+            Backing::Files(_) => Vec::new(),
+        };
+        match self.empty_left().await {
+            Ok(accounts) => gone.extend(accounts),
+            // No keychain on this machine (any more): nothing of ours can be in it.
+            Err(StoreFailure::Unavailable(why)) => tracing::warn!(why, "an old place is not empty"),
+            Err(failure) => return Err(failure),
         }
+        Ok(gone)
     }
 
     /// A process of ours asks for something: where no keychain has been found, the session bus of its
     /// shell is tried as well. Says whether there is a new place to look in.
     pub fn heard_of_a_bus(&self, pid: u32) -> bool {
-        let sought = matches!(self.backing, Backing::Keychain(_))
+        let sought = matches!(self.now().backing, Backing::Keychain(_))
             && matches!(self.health().state, HealthState::Unasked | HealthState::Unavailable);
         sought && system_store::heard_of_a_bus(pid)
     }
 
     /// Does the keychain wait for a person's answer?
     pub fn is_asking(&self) -> bool {
-        match &self.backing {
+        match self.now().backing {
             Backing::Keychain(kept) => kept.asking().is_some(),
             Backing::Files(_) => false,
         }
@@ -214,7 +273,7 @@ impl KeychainStore {
 
     /// Returns when it no longer does: with the refusal where the person said no, or nothing.
     pub async fn answered(&self) -> Result<(), StoreFailure> {
-        let asking = match &self.backing {
+        let asking = match self.now().backing {
             Backing::Keychain(kept) => kept.asking(),
             Backing::Files(_) => None,
         };
@@ -226,11 +285,32 @@ impl KeychainStore {
 
     /// As the last call left it; [`RefreshTokenStore::readiness`] asks anew.
     pub fn health(&self) -> Health {
-        match &self.backing {
-            Backing::Keychain(kept) => kept.health(),
-            Backing::Files(files) => files.health(),
-        }
+        let Standing { chosen, backing } = self.now();
+        let health = backing.health();
+        let Some(asked) = chosen.asked else { return health };
+        let detail = format!("the config asks for another: run `{}`", asked.command());
+        Health { state: HealthState::Changed, detail: Some(detail), ..health }
     }
+
+    fn now(&self) -> Standing {
+        self.standing().clone()
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `None` for what is no session of a profile: those of our own begin with `#`.
+fn session_of(account: &str) -> Option<SessionKey> {
+    if account.starts_with('#') {
+        return None;
+    }
+    let (profile, connection) = match account.split_once('/') {
+        None => (account, None),
+        Some((profile, connection)) => (profile, Some(connection.to_owned())),
+    };
+    Some(SessionKey { connection, ..SessionKey::of(profile) })
 }
 
 impl std::fmt::Debug for KeychainStore {
@@ -278,13 +358,14 @@ impl RefreshTokenStore for KeychainStore {
 
     fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
-            match &self.backing {
-                Backing::Keychain(kept) => kept.readiness().await,
-                Backing::Files(files) => {
-                    let files = Arc::clone(files);
-                    off_runtime(move || files.readiness()).await
-                }
+            let _still = self.turn.read().await;
+            let Standing { chosen, backing } = self.now();
+            if chosen.memory == Memory::Nothing {
+                // Looked at, and no key made in it.
+                return backing.accounts().await.map(drop);
             }
+            backing.readiness().await?;
+            self.remember().await
         })
     }
 }

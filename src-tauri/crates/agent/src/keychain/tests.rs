@@ -1,6 +1,7 @@
 //! The store as its callers see it, over a keychain that misbehaves on command.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dagpass_core::time::Timestamp;
@@ -307,7 +308,7 @@ async fn the_passphrase_store_is_locked_until_the_passphrase_is_given() {
     let lock = PassphraseLock::with_cost(&passphrase(), 64, 1).unwrap();
     let choice = StoreChoice::PassphraseFile { lock: Some(lock) };
     choice.remember(&world.state).unwrap();
-    let agent = KeychainStore::open(StoreChoice::remembered(&world.state).unwrap(), &world.state);
+    let agent = KeychainStore::stand(&world.state, None).unwrap();
     assert_eq!(
         (agent.health().kind, agent.health().state),
         ("passphrase-file", HealthState::Locked)
@@ -321,7 +322,7 @@ async fn the_passphrase_store_is_locked_until_the_passphrase_is_given() {
     agent.unlock(passphrase()).await.unwrap();
     agent.readiness().await.unwrap();
     assert_eq!(agent.save(&key(), &session("t1", 1)).await, Ok(Saved::Kept));
-    let next = KeychainStore::open(StoreChoice::remembered(&world.state).unwrap(), &world.state);
+    let next = KeychainStore::stand(&world.state, None).unwrap();
     assert!(matches!(token(&next).await, Err(StoreFailure::PassphraseNeeded(_))));
     next.unlock(passphrase()).await.unwrap();
     assert_eq!(token(&next).await, Ok(Some("t1".to_owned())));

@@ -24,7 +24,7 @@ pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(reply::json(&edited))
 }
 
-fn refusal(failure: &WriteFailure) -> Refusal {
+pub(super) fn refusal(failure: &WriteFailure) -> Refusal {
     const STAYS: &str = "what was there stays; mend the text and try again";
     let not_taken = || Refusal::new(ErrorCode::ConfigInvalid, "the config was not taken");
     match failure {

@@ -7,11 +7,15 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::StoreFailure;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, sign_in};
+use super::{Api, Asked, orphans, sign_in};
 
 pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let keys = api.config.current().sessions();
     let (mut profiles, mut records) = (Vec::new(), Vec::new());
+    if !api.config.is_known() {
+        profiles = orphans::all(api, asked.caller()).await?;
+        records.extend(profiles.iter().map(|ended| ended.profile.clone()));
+    }
     for key in &keys {
         let ended = sign_in::end(api, key, asked.caller()).await?;
         if ended.revocation != sign_in::NOT_SIGNED_IN {

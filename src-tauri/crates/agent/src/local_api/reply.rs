@@ -122,7 +122,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::AccessDenied | ErrorCode::NotRecorded => StatusCode::FORBIDDEN,
         ErrorCode::TooManyTargets => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::SubjectChanged => StatusCode::CONFLICT,
+        ErrorCode::SubjectChanged | ErrorCode::StoreChanged => StatusCode::CONFLICT,
         ErrorCode::ServerError => StatusCode::BAD_GATEWAY,
         ErrorCode::TemporarilyUnavailable
         | ErrorCode::KeychainUnavailable

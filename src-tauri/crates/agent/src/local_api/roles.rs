@@ -8,7 +8,7 @@ use dagpass_core::session::SessionState;
 
 use super::reply::{self, Reply};
 use super::status::source;
-use super::{Api, Asked, drift};
+use super::{Api, Asked, drift, store_use};
 use crate::config::{Config, Deployment};
 use crate::roles::RolesFile;
 
@@ -95,6 +95,7 @@ async fn signed_in(
     deployment: &Deployment,
     file: &RolesFile,
 ) -> Result<PersonRoles, Refusal> {
+    store_use::agrees(api)?;
     let key = deployment.session();
     if matches!(api.broker.session(&key)?.state, SessionState::Unloaded) {
         api.broker.load_session(&key).await?;

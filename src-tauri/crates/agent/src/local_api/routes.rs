@@ -17,7 +17,7 @@ use dagpass_core::token::Secret;
 use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, relay,
-    roles, run_events, runs, sign_in, status, tokens, try_it,
+    roles, run_events, runs, sign_in, status, store_use, tokens, try_it,
 };
 use crate::doctor;
 use crate::proxy::Proxies;
@@ -63,6 +63,7 @@ const ROUTES: &[Row] = &[
     row(Method::DELETE, "/v1/containers/{id}", Action::CloseDoor),
     row(Method::POST, "/v1/relay", Action::BeginRelay),
     row(Method::POST, "/v1/store/unlock", Action::Unlock),
+    row(Method::POST, "/v1/store/use", Action::UseStore),
     row(Method::POST, "/v1/agent/pause", Action::Pause),
     row(Method::POST, "/v1/agent/resume", Action::Resume),
     row(Method::POST, "/v1/agent/stop", Action::Stop),
@@ -161,6 +162,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::CloseDoor => containers::down(api, asked).await,
         Action::BeginRelay => relay::begin(api, asked),
         Action::Unlock => unlock(api, asked).await,
+        Action::UseStore => store_use::change(api, asked).await,
         Action::Pause => Ok(pause(api, true)),
         Action::Resume => Ok(pause(api, false)),
         Action::Stop => Ok(stop(api)),
@@ -205,6 +207,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         config_problems: &problems,
         issuer: api.ping.as_ref(),
         store: api.store.as_ref(),
+        store_health: &api.store.health(),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,
         tcp_port: Some(api.about.tcp_port),

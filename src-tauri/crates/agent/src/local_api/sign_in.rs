@@ -20,7 +20,7 @@ use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, Step, Verdict};
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, deployments, status};
+use super::{Api, Asked, deployments, orphans, status, store_use};
 use crate::callback;
 
 pub(super) const NOT_SIGNED_IN: &str = "not_signed_in";
@@ -44,6 +44,7 @@ impl SignIns {
 pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignInAsk = asked.parse()?;
     let (key, profile) = whose(api, &ask)?;
+    store_use::agrees(api)?;
     let mut options = options(&ask, &asked.principal)?;
     // An Airflow deployment asked for a new proof of identity: another one of the old kind is none.
     options.fresh |= api.broker.wants_new_proof(&key)?;
@@ -273,6 +274,10 @@ pub(super) async fn pasted(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
 
 pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignOutAsk = asked.parse()?;
+    if !api.config.is_known() {
+        let profiles = orphans::sign_out(api, &ask, asked.caller()).await?;
+        return Ok(reply::json(&SignOutReply { profiles }));
+    }
     let config = api.config.current();
     let keys = if ask.all {
         config.sessions()
@@ -333,7 +338,7 @@ async fn end_session_url(api: &Api, profile: &Profile) -> Option<String> {
     }
 }
 
-fn word(revocation: Option<Revocation>) -> &'static str {
+pub(super) fn word(revocation: Option<Revocation>) -> &'static str {
     match revocation {
         None => NOT_SIGNED_IN,
         Some(revocation) => revocation.as_str(),

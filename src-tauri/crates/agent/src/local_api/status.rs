@@ -14,7 +14,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 
 use super::{Api, deployments};
-use crate::config::{Config, Deployment};
+use crate::config::{Condition, Config, Deployment};
 
 /// As much of it as the caller may ask for.
 pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
@@ -24,7 +24,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
     let profiles = loaded(api, views).await.iter().map(|view| profile(api, view)).collect();
     let health = api.store.health();
     let config = shown.config;
-    let problem = api.config.problems().into_iter().next();
+    let (config_state, config_error) = condition(api);
     Status {
         agent: AgentStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -37,8 +37,8 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             store_state: health.state.as_str().to_owned(),
             store_detail: health.detail,
             config_path: api.config.path().display().to_string(),
-            config_error: problem
-                .map(|one| format!("{}:{}: {}: {}", one.file, one.line, one.key, one.message)),
+            config_state: config_state.to_owned(),
+            config_error,
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
             ledger_error: api.ledger.health().trouble,
             started_by_login: api.about.started_by_login,
@@ -78,6 +78,18 @@ impl Shown<'_> {
 
     fn sees(&self, resource: &Resource<'_>) -> bool {
         policy::sees(self.principal, Action::ShowStatus, resource)
+    }
+}
+
+/// Of the config's file, in the wire's word, and what is wrong with it.
+fn condition(api: &Api) -> (&'static str, Option<String>) {
+    match &api.config.current().condition {
+        Condition::InForce => ("in_force", None),
+        Condition::Absent { .. } => ("absent", None),
+        Condition::Wrong { problem, .. } => {
+            let state = if api.config.is_known() { "outdated" } else { "wrong" };
+            (state, Some(problem.to_string()))
+        }
     }
 }
 

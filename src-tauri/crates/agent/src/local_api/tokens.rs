@@ -15,7 +15,7 @@ use dagpass_core::token::Fingerprint;
 use zeroize::Zeroizing;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked};
+use super::{Api, Asked, store_use};
 use crate::config::{Config, DeploymentToken};
 
 pub(super) async fn token(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
@@ -68,7 +68,7 @@ fn missed(api: &Api, asked: &Asked, refusal: Refusal) -> Refusal {
 
 pub(super) fn running(api: &Api) -> Result<(), Refusal> {
     if !api.is_paused() {
-        return Ok(());
+        return store_use::agrees(api);
     }
     Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is paused")
         .hint("run `dagpass agent resume`, or resume it from the tray"))

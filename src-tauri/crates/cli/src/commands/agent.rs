@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
+use dagpass_client::wire::AgentStatus;
 use dagpass_client::{ClientError, launch, login_item as item};
 use zeroize::Zeroizing;
 
@@ -76,11 +77,25 @@ fn start(world: &World) -> Result<(), Failure> {
     if agent.answers()? {
         output::say("the agent is running already");
         world.notice_config();
-        return Ok(());
+    } else {
+        launch::start(&agent)?;
+        output::say("the agent is running");
     }
-    launch::start(&agent)?;
-    output::say("the agent is running");
+    let about = world.ask_running(|agent| agent.status())?.agent;
+    warnings(&about).iter().for_each(|warning| output::say(warning));
     Ok(())
+}
+
+/// It runs, and something keeps it from serving: one line each.
+fn warnings(about: &AgentStatus) -> Vec<String> {
+    let config = about.config_error.as_ref().map(|error| {
+        let then =
+            if about.config_state == "outdated" { "; the last good one is in force" } else { "" };
+        format!("warning: the config is wrong: {error}{then}; run `dagpass config check`")
+    });
+    let store = about.store_detail.as_ref().filter(|_| about.store_state == "changed");
+    let store = store.map(|detail| format!("warning: sessions are in {}: {detail}", about.store));
+    config.into_iter().chain(store).collect()
 }
 
 pub(super) fn stop(world: &World) -> Result<(), Failure> {
@@ -118,6 +133,7 @@ fn status(world: &World) -> Result<(), Failure> {
         String::new()
     };
     let since = crate::duration::show(crate::time::now() - agent.started_at);
+    warnings(&agent).iter().for_each(|warning| output::say(warning));
     output::out(&format!(
         "running for {since}: {}, pid {}\nsocket {}\nTCP 127.0.0.1:{}{at_login}",
         agent.version, agent.pid, agent.socket, agent.tcp_port
@@ -140,18 +156,62 @@ fn login_item(world: &World, enabled: bool) -> Result<(), Failure> {
 }
 
 fn unlock(world: &World) -> Result<(), Failure> {
-    let mut passphrase = Zeroizing::new(String::new());
+    let passphrase = passphrase("passphrase: ")?;
+    let status = world.ask(|agent| agent.unlock(&passphrase))?;
+    output::say(&format!("the store is {}", status.agent.store_state));
+    Ok(())
+}
+
+/// From the terminal without showing it, else the first line of stdin.
+pub(super) fn passphrase(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    let mut typed = Zeroizing::new(String::new());
     let read = if output::stdin_is_terminal() {
-        output::ask("passphrase: ");
-        let read = system::without_echo(|| std::io::stdin().read_line(&mut passphrase));
+        output::ask(prompt);
+        let read = system::without_echo(|| std::io::stdin().read_line(&mut typed));
         output::say("");
         read
     } else {
-        std::io::stdin().read_line(&mut passphrase)
+        std::io::stdin().read_line(&mut typed)
     };
     read.map_err(|error| Failure::new("io", "the passphrase cannot be read").because(error))?;
-    let passphrase = passphrase.trim_end_matches(['\r', '\n']);
-    let status = world.ask(|agent| agent.unlock(passphrase))?;
-    output::say(&format!("the store is {}", status.agent.store_state));
-    Ok(())
+    Ok(Zeroizing::new(typed.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_runs_and_cannot_serve_says_why_in_a_line_each() {
+        let about = |changes: serde_json::Value| {
+            let mut about = serde_json::json!({
+                "version": "0.1.0", "pid": 7, "started_at": 1, "socket": "/s", "tcp_port": 1,
+                "paused": false, "store": "key-file", "store_state": "ok", "config_path": "/c.toml",
+                "config_state": "in_force", "default_profile": null
+            });
+            let changes = changes.as_object().unwrap().clone();
+            about.as_object_mut().unwrap().extend(changes);
+            serde_json::from_value::<AgentStatus>(about).unwrap()
+        };
+        for (changes, said) in [
+            (serde_json::json!({}), [].as_slice()),
+            (
+                serde_json::json!({"config_state": "wrong", "config_error": "/c.toml:3: x"}),
+                &["warning: the config is wrong: /c.toml:3: x; run `dagpass config check`"],
+            ),
+            (
+                serde_json::json!({"config_state": "outdated", "config_error": "/c.toml:3: x"}),
+                &[concat!(
+                    "warning: the config is wrong: /c.toml:3: x; the last good one is in force; ",
+                    "run `dagpass config check`"
+                )],
+            ),
+            (
+                serde_json::json!({"store_state": "changed", "store_detail": "run `x`"}),
+                &["warning: sessions are in key-file: run `x`"],
+            ),
+        ] {
+            assert_eq!(warnings(&about(changes)), said);
+        }
+    }
 }

@@ -122,17 +122,10 @@ fn complaint(what: &str, output: &Output) -> Failure {
     Failure::new("config_invalid", what).because(last.trim().trim_start_matches("error: "))
 }
 
-/// `FILE:LINE:COLUMN: KEY: MESSAGE`, which editors can follow.
+/// The problem, and below it what mends it.
 pub(crate) fn line(problem: &ConfigProblem) -> String {
-    let ConfigProblem { file, line, column, key, message, hint } = problem;
-    let place = match (*line, *column) {
-        (0, _) => file.clone(),
-        (line, 0) => format!("{file}:{line}"),
-        (line, column) => format!("{file}:{line}:{column}"),
-    };
-    let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
-    let hint = hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-    format!("{place}: {key}{message}{hint}")
+    let hint = problem.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    format!("{problem}{hint}")
 }
 
 #[cfg(test)]

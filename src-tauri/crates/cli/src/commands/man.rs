@@ -169,12 +169,12 @@ fn the_whole(page: &mut Roff) {
     for (word, meaning) in [
         ("0", "Done."),
         ("1", "Failed, or a check found something."),
-        ("2", "The command line is wrong, or the home folder is another user's."),
+        ("2", "The command line or the config is wrong, or the home folder is another user's."),
         ("3", "Somebody has to sign in."),
         ("4", "Denied."),
         ("6", "The issuer or the agent cannot be reached."),
         ("7", "No agent runs."),
-        ("8", "There is no keychain."),
+        ("8", "There is no keychain, or the config asks for another store than the one in use."),
         ("9", "The keychain is locked."),
         ("125", "dagpass run failed itself; otherwise it ends as its program does."),
     ] {

@@ -15,6 +15,7 @@ pub(crate) mod purge;
 pub(crate) mod relay;
 pub(crate) mod run;
 mod status;
+pub(crate) mod store;
 mod token;
 mod whoami;
 
@@ -43,6 +44,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Airflow(args) => return airflow::run(&world, args),
         Command::Container(args) => container::run(&world, args),
         Command::Panel { view } => panel::run(view),
+        Command::Store(args) => store::run(&world, args),
         Command::Relay(args) => relay::run(&world, &args),
         Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),

@@ -1,7 +1,7 @@
 //! `dagpass status`: sessions with their three ends, each with where the figure comes from.
 
 use dagpass_client::wire::{
-    DeploymentStatus, HorizonReply, OwedRevocation, ProfileStatus, Status, Who,
+    AgentStatus, DeploymentStatus, HorizonReply, OwedRevocation, ProfileStatus, Status, Who,
 };
 
 use crate::exit::Failure;
@@ -29,7 +29,7 @@ fn table(status: &Status, now: i64) -> String {
         |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
     lines.extend(agent.ledger_error.iter().map(unwritten));
     if status.profiles.is_empty() {
-        lines.push("\nno profile yet: run `dagpass init`".to_owned());
+        lines.push(format!("\n{}", nobody(status)));
     }
     for profile in &status.profiles {
         let default = agent.default_profile.as_deref() == Some(profile.name.as_str());
@@ -41,6 +41,18 @@ fn table(status: &Status, now: i64) -> String {
         status.containers.iter().map(|door| format!("\n{}", super::container::lines(door))),
     );
     lines.join("\n")
+}
+
+/// Why there is no profile, and the one command that mends it.
+fn nobody(status: &Status) -> String {
+    let AgentStatus { config_state, config_path, config_error, .. } = &status.agent;
+    match (config_error, config_state.as_str()) {
+        (Some(_), _) => "no config is in force: run `dagpass config check`".to_owned(),
+        (None, "absent") => {
+            format!("no profile yet, and no config at {config_path}: run `dagpass init`")
+        }
+        (None, _) => "no profile yet: run `dagpass init`".to_owned(),
+    }
 }
 
 fn profile_lines(profile: &ProfileStatus, default: bool, now: i64) -> String {
@@ -139,6 +151,7 @@ fn keychain(status: &Status) -> String {
     let detail = agent.store_detail.iter().map(|detail| format!(" ({detail})")).collect::<String>();
     let state = match agent.store_state.as_str() {
         "unasked" => "not asked yet",
+        "changed" => "not the config's",
         state => state,
     };
     format!("{}: {state}{detail}", agent.store)
@@ -151,6 +164,37 @@ fn row(name: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_profile_has_one_reason_and_one_command() {
+        for (state, error, said) in [
+            ("", None, "no profile yet: run `dagpass init`"),
+            ("in_force", None, "no profile yet: run `dagpass init`"),
+            ("absent", None, "no profile yet, and no config at /c.toml: run `dagpass init`"),
+            ("wrong", Some("/c.toml:3: x"), "no config is in force: run `dagpass config check`"),
+        ] {
+            let status: Status = serde_json::from_value(serde_json::json!({
+                "agent": {
+                    "version": "0.1.0", "pid": 7, "started_at": 1, "socket": "/run/a.sock",
+                    "tcp_port": 1, "paused": false, "store": "key-file", "store_state": "ok",
+                    "config_path": "/c.toml", "config_state": state, "config_error": error,
+                    "default_profile": null
+                },
+                "profiles": []
+            }))
+            .unwrap();
+            assert_eq!(nobody(&status), said, "{state}");
+            let shown = table(&status, 0);
+            assert_eq!(shown.matches("run `").count(), 1, "{shown}");
+            let refused = super::super::whoami::pick(&status, Some("web")).unwrap_err();
+            let code = if error.is_some() { "config_invalid" } else { "not_found" };
+            assert_eq!(refused.reply.error, code, "{state}");
+            assert_eq!(
+                refused.reply.cause.as_deref().unwrap_or_default().contains("/c.toml"),
+                !matches!(state, "" | "in_force")
+            );
+        }
+    }
 
     #[test]
     fn the_table_shows_three_ends_with_their_sources() {

@@ -1,6 +1,6 @@
 //! `dagpass whoami`: the person behind a profile, and how the agent knows.
 
-use dagpass_client::wire::{DeploymentStatus, ProfileStatus, Status, Who};
+use dagpass_client::wire::{AgentStatus, DeploymentStatus, ProfileStatus, Status, Who};
 use serde::Serialize;
 
 use super::status::{deployment_token, person};
@@ -42,19 +42,35 @@ pub(crate) fn pick<'a>(
     let default = status.agent.default_profile.as_deref();
     match (named.or(default), status.profiles.as_slice()) {
         (None, [only]) => Ok(only),
-        (None, []) => {
-            Err(Failure::new("not_found", "there is no profile yet").hint("run `dagpass init`"))
-        }
+        (None, []) => Err(lacks(status, "the default profile").unwrap_or_else(|| {
+            Failure::new("not_found", "there is no profile yet").hint("run `dagpass init`")
+        })),
         (None, several) => {
             let names: Vec<&str> = several.iter().map(|profile| profile.name.as_str()).collect();
             let failure = Failure::usage("there are several profiles and no default one");
             Err(failure.hint(format!("name one: {}", names.join(", "))))
         }
-        (Some(name), profiles) => profiles
-            .iter()
-            .find(|profile| profile.name == name)
-            .ok_or_else(|| Failure::new("not_found", format!("there is no profile `{name}`"))),
+        (Some(name), profiles) => {
+            profiles.iter().find(|profile| profile.name == name).ok_or_else(|| {
+                lacks(status, &format!("profile `{name}`")).unwrap_or_else(|| {
+                    Failure::new("not_found", format!("there is no profile `{name}`"))
+                })
+            })
+        }
     }
+}
+
+/// As the agent says it where it is asked: a file that is wrong or gone is named.
+fn lacks(status: &Status, what: &str) -> Option<Failure> {
+    let AgentStatus { config_state, config_path, config_error, .. } = &status.agent;
+    if let Some(error) = config_error {
+        let what = format!("{what} is not known: the config is wrong");
+        let failure = Failure::new("config_invalid", what).because(error);
+        return Some(failure.hint("run `dagpass config check`"));
+    }
+    let failure = Failure::new("not_found", "there is no profile yet");
+    let failure = failure.because(format!("no config at {config_path}"));
+    (config_state == "absent").then(|| failure.hint("run `dagpass init`"))
 }
 
 fn unknown(profile: &ProfileStatus) -> Failure {

@@ -1,6 +1,7 @@
 //! The config as the panel and `dagpass config` read and replace it: text and problems, no decision.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,6 +53,20 @@ pub struct ConfigProblem {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+/// `FILE:LINE:COLUMN: KEY: MESSAGE`, which editors can follow.
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        for number in [self.line, self.column].into_iter().take_while(|number| *number != 0) {
+            write!(f, ":{number}")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.message)
+    }
 }
 
 /// `POST /v1/config/edit`: some keys of the file, everything else byte for byte as it was. A text with

@@ -67,12 +67,16 @@ pub struct AgentStatus {
     pub paused: bool,
     /// `secret-service`, `keychain`, `credential-manager`, `passphrase-file`, `key-file`.
     pub store: String,
-    /// `unasked`, `ok`, `locked`, `unavailable`, `degraded`.
+    /// `unasked`, `ok`, `locked`, `unavailable`, `degraded`; `changed`: the config asks for another.
     pub store_state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_detail: Option<String>,
     pub config_path: String,
-    /// The config on disk is wrong and the last good one is in force: the first error of it.
+    /// `in_force`; `absent`: there is no file; `outdated`: the file is wrong and the last good one is in
+    /// force; `wrong`: it is, and none is. Empty from an agent before this word.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub config_state: String,
+    /// The first thing that is wrong with the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_error: Option<String>,
     pub default_profile: Option<String>,

@@ -27,6 +27,7 @@ pub enum Action {
     SignOut,
     Purge,
     Unlock,
+    UseStore,
     BeginRun,
     EndRun,
     TellOfRun,
@@ -78,6 +79,7 @@ impl Action {
             Self::SignOut => "sign-out",
             Self::Purge => "purge",
             Self::Unlock => "unlock",
+            Self::UseStore => "use-store",
             Self::BeginRun => "begin-run",
             Self::EndRun => "end-run",
             Self::TellOfRun => "tell-of-run",
@@ -118,6 +120,7 @@ impl Action {
             | Self::SignOut
             | Self::Purge
             | Self::Unlock
+            | Self::UseStore
             | Self::OpenDoor
             | Self::CloseDoor
             | Self::BeginRelay
@@ -162,6 +165,7 @@ impl Rights {
         Action::SignOut,
         Action::Purge,
         Action::Unlock,
+        Action::UseStore,
         Action::BeginRun,
         Action::EndRun,
         Action::TellOfRun,

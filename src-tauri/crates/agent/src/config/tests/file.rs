@@ -1,8 +1,11 @@
 //! The file on disk.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use super::super::{ConfigFile, WriteFailure, check_file};
+use dagpass_core::error::ErrorCode;
+
+use super::super::{Condition, ConfigFile, Looked, Lookup, StoreChoice, WriteFailure, check_file};
 use super::PROD;
 
 #[test]
@@ -11,20 +14,21 @@ fn a_bad_file_leaves_the_last_good_config_in_force() {
     let path = folder.path().join("config.toml");
     fs::write(&path, PROD).expect("written");
     let file = ConfigFile::open(path.clone());
-    assert!(!file.reload(), "nothing changed");
+    assert_eq!(file.reload(), Looked::Same, "nothing changed");
 
     fs::write(&path, "[profile.prod]\nisuer = 1\n").expect("written");
-    assert!(!file.reload());
+    assert_eq!(file.reload(), Looked::Wrong);
+    assert_eq!(file.reload(), Looked::Same, "said once");
     assert_eq!(file.problems().len(), 3);
     assert_eq!(file.reply().text, "[profile.prod]\nisuer = 1\n");
     assert!(file.current().profile(Some("prod")).is_ok());
 
     fs::remove_file(&path).expect("removed");
-    assert!(!file.reload());
+    assert_eq!(file.reload(), Looked::Wrong);
     assert!(file.current().profile(Some("prod")).is_ok());
 
     fs::write(&path, format!("{PROD}client-auth = \"none\"\n")).expect("written");
-    assert!(file.reload());
+    assert_eq!(file.reload(), Looked::InForce);
     assert!(file.problems().is_empty());
 }
 
@@ -47,7 +51,7 @@ fn a_text_with_problems_is_refused_whole() {
     file.write(PROD).expect("a good text");
     assert!(matches!(file.write("x = 1"), Err(WriteFailure::Problems(p)) if p.len() == 1));
     assert_eq!(fs::read_to_string(&path).expect("still there"), PROD);
-    assert!(!file.reload(), "our own write is known");
+    assert_eq!(file.reload(), Looked::Same, "our own write is known");
     let left = fs::read_dir(folder.path().join("new")).expect("listed").count();
     assert_eq!(left, 1, "no unfinished file stays behind");
 }
@@ -116,4 +120,98 @@ fn a_byte_order_mark_before_a_config_is_none_of_its_problems() {
     let edit = dagpass_client::wire::ConfigEdit { set, ..Default::default() };
     file.edit(&edit).expect("edited");
     assert_eq!(check_file(&path), []);
+}
+
+/// What only a look can tell, from where nothing was in force yet.
+#[test]
+fn until_a_config_is_in_force_nothing_is_chosen_and_what_is_asked_for_is_the_file_s_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let wrong = format!("{PROD}[connection.lake]\nprofile = \"prod\"\nconn-typ = 1\n");
+    // Case, what the file holds, the code, its cause, and the code for a connection it names.
+    type Row<'t> = (&'t str, Option<&'t [u8]>, ErrorCode, &'t str, Option<ErrorCode>);
+    let table: [Row<'_>; 5] = [
+        ("no file", None, ErrorCode::NotFound, "no config at ", None),
+        ("no TOML", Some(b"[profile"), ErrorCode::ConfigInvalid, "config.toml:1:", None),
+        (
+            "a wrong key",
+            Some(wrong.as_bytes()),
+            ErrorCode::ConfigInvalid,
+            "connection.lake",
+            Some(ErrorCode::ConfigInvalid),
+        ),
+        ("no UTF-8", Some(b"# a\n\xff"), ErrorCode::ConfigInvalid, "config.toml:2: is no", None),
+        ("empty", Some(b""), ErrorCode::NotFound, "", None),
+    ];
+    for (case, text, code, cause, lake) in table {
+        match text {
+            None => drop(fs::remove_file(&path)),
+            Some(text) => fs::write(&path, text).expect("written"),
+        }
+        let known = BTreeSet::from(["warehouse".to_owned()]);
+        let file = ConfigFile::open_after(path.clone(), Some(known));
+        let in_force = text == Some(b"");
+        assert_eq!(file.is_known(), in_force, "{case}");
+        assert_eq!(file.store(), in_force.then_some(StoreChoice::Keychain), "{case}");
+        assert_eq!(file.ids().is_some(), in_force, "{case}");
+        let config = file.current();
+        for refusal in [config.profile(None), config.profile(Some("web"))].map(|got| got.err()) {
+            let refusal = refusal.expect(case);
+            assert_eq!(refusal.code, code, "{case}");
+            assert!(refusal.cause.clone().unwrap_or_default().contains(cause), "{case} {refusal}");
+            assert!(refusal.hint.is_some(), "{case}");
+        }
+        assert_eq!(config.deployment("prod").expect_err(case).code, code, "{case}");
+        let code = |id: &str, env| match config.connection(id, env).expect_err(case) {
+            Lookup::NotFound => None,
+            other => Some(other.refusal(id).code),
+        };
+        let ours = (!in_force).then_some(ErrorCode::ConfigInvalid);
+        assert_eq!(code("warehouse", None), ours, "{case}");
+        assert_eq!(code("lake", None), lake, "{case}");
+        assert_eq!(
+            code("aws_default", Some("dev")),
+            None,
+            "{case}: left to Airflow's other sources"
+        );
+
+        fs::write(&path, format!("{PROD}# mended\n")).expect("written");
+        assert_eq!(file.reload(), Looked::InForce, "{case}");
+        assert_eq!(file.current().condition, Condition::InForce, "{case}");
+        assert!(file.current().profile(None).is_ok() && file.is_known(), "{case}");
+    }
+}
+
+#[test]
+fn what_went_wrong_later_keeps_the_last_good_one_and_what_it_lacks_is_the_file_s_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    fs::write(&path, PROD).expect("written");
+    let file = ConfigFile::open(path.clone());
+    fs::write(&path, format!("{PROD}[profile.web]\nisuer = 1\n")).expect("written");
+    assert_eq!(file.reload(), Looked::Wrong);
+    let config = file.current();
+    assert!(config.profile(Some("prod")).is_ok());
+    let refusal = config.profile(Some("web")).expect_err("not in the last good one");
+    assert_eq!(refusal.code, ErrorCode::ConfigInvalid);
+    assert!(refusal.cause.expect("a cause").contains("profile.web"), "its line and key");
+    assert_eq!(file.store(), Some(StoreChoice::Keychain), "as it was chosen");
+}
+
+/// What mends it may be its mode, or an edit that a coarse clock does not tell from the one before.
+#[test]
+fn a_wrong_file_is_read_again_though_its_size_and_time_are_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let write = |text: &str| {
+        fs::write(&path, text).expect("written");
+        let file = fs::File::options().write(true).open(&path).expect("there");
+        file.set_modified(std::time::UNIX_EPOCH).expect("its time");
+    };
+    write(&PROD.replace("issuer", "isseur"));
+    let file = ConfigFile::open(path.clone());
+    assert_eq!(file.reload(), Looked::Same, "looked at again, and nothing new");
+    write(PROD);
+    assert_eq!(file.reload(), Looked::InForce);
+    assert_eq!(file.reload(), Looked::Same);
 }

@@ -4,9 +4,12 @@ mod service;
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use super::fixture::session;
 use super::freedesktop::shown;
 use super::stage::{Bus, agent, key, on_stage, token, until};
+use super::thread::DEADLINE;
 use super::*;
 use service::{Habits, OddService};
 

@@ -60,7 +60,7 @@ impl Gate {
 
     /// Makes the folder and what lies in it, the capability new each time; the socket last, where the
     /// system has one that can be mounted.
-    pub(super) fn stand(&self, ids: &[String]) -> io::Result<Option<LocalListener>> {
+    pub(super) fn stand(&self, ids: Option<&[String]>) -> io::Result<Option<LocalListener>> {
         system::mounted_dir(&self.folder)?;
         if !self.rules.remote {
             let holder = self.holder();
@@ -68,7 +68,10 @@ impl Gate {
             let capability = self.capabilities.grant(holder);
             system::write_mounted(&self.folder.join(CAPABILITY_FILE), capability.as_bytes())?;
         }
-        self.tell_connections(ids)?;
+        // Where no config is in force what was told before stays.
+        if let Some(ids) = ids {
+            self.tell_connections(ids)?;
+        }
         match LocalListener::bind_mounted(&self.socket()) {
             Err(error)
                 if error.kind() == io::ErrorKind::Unsupported && self.rules.port.is_some() =>

@@ -208,7 +208,7 @@ fn stand(
     system::private_dir(&containers.folder)?;
     let record = serde_json::to_vec(&gate.rules)?;
     system::settle_private(&containers.record(&gate.id), &record)?;
-    let socket = gate.stand(&api.config.current().connection_ids())?;
+    let socket = gate.stand(api.config.ids().as_deref())?;
     serve::open(api, gate, socket, port)
 }
 

@@ -82,6 +82,7 @@ const EXPECTED: &[Expected] = &[
     (Method::DELETE, "/v1/containers/{id}", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/relay", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/store/unlock", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/store/use", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/agent/pause", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/agent/resume", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/agent/stop", [Yes, No, No, No, Yes, No]),

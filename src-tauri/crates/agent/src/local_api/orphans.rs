@@ -1,0 +1,84 @@
+//! Sessions whose records are kept while no config in force names them: signed out by what the record
+//! itself says of its issuer and client. So a wrong config keeps nobody's token.
+
+use dagpass_client::wire::{SignOutAsk, SignedOut};
+use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::ports::{RefreshTokenStore, StoreFailure};
+use dagpass_core::request::{Caller, SessionKey};
+
+use super::{Api, sign_in};
+
+/// The one named, the only one, or all.
+pub(super) async fn sign_out(
+    api: &Api,
+    ask: &SignOutAsk,
+    caller: &Caller,
+) -> Result<Vec<SignedOut>, Refusal> {
+    if ask.all {
+        return all(api, caller).await;
+    }
+    let kept = kept(api).await?;
+    let own: Vec<&SessionKey> = kept.iter().filter(|key| key.connection.is_none()).collect();
+    let key = match (ask.profile.as_deref(), own.as_slice()) {
+        (Some(name), own) => own.iter().find(|key| key.profile.as_str() == name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    // Without a record there is nothing to end; then the config's own fault is what is to be told.
+    let Some(key) = key else {
+        return Err(match api.config.current().profile(ask.profile.as_deref()) {
+            Err(refusal) if own.len() > 1 => refusal.hint("name a profile, or `--all`"),
+            Err(refusal) => refusal,
+            Ok(_) => Refusal::new(ErrorCode::TemporarilyUnavailable, "the config has just changed")
+                .hint("run `dagpass logout` again"),
+        });
+    };
+    Ok(vec![end(api, key, caller).await?])
+}
+
+pub(super) async fn all(api: &Api, caller: &Caller) -> Result<Vec<SignedOut>, Refusal> {
+    let mut ended = Vec::new();
+    for key in kept(api).await? {
+        ended.push(end(api, &key, caller).await?);
+    }
+    Ok(ended)
+}
+
+async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
+    api.store.sessions().await.map_err(|failure| refusal(&failure))
+}
+
+async fn end(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
+    let revocation = match api.store.load(key).await.map(|loaded| loaded.session) {
+        Ok(Some(stored)) => sign_in::word(api.broker.sign_out_unknown(key, &stored, caller).await?),
+        Ok(None) => sign_in::NOT_SIGNED_IN,
+        // What cannot be read cannot be revoked either; it still goes.
+        Err(StoreFailure::Corrupt(_)) => {
+            api.store.forget(key).await.map_err(|failure| refusal(&failure))?;
+            sign_in::UNCONFIRMED
+        }
+        Err(failure) => return Err(refusal(&failure)),
+    };
+    Ok(SignedOut {
+        profile: key.account(),
+        revocation: revocation.to_owned(),
+        end_session_url: None,
+        deployments: Vec::new(),
+    })
+}
+
+fn refusal(failure: &StoreFailure) -> Refusal {
+    let (code, hint) = match failure {
+        StoreFailure::PassphraseNeeded(_) => {
+            (ErrorCode::KeychainLocked, "run `dagpass agent unlock`, then again")
+        }
+        StoreFailure::Locked(_) => (ErrorCode::KeychainLocked, "unlock the keychain, then again"),
+        StoreFailure::Unavailable(_)
+        | StoreFailure::OutOfReach(_)
+        | StoreFailure::TimedOut(_)
+        | StoreFailure::Corrupt(_) => (ErrorCode::KeychainUnavailable, "run `dagpass doctor`"),
+    };
+    Refusal::new(code, "the stored sessions cannot be ended")
+        .because(failure.to_string())
+        .hint(hint)
+}
