@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::wait::until;
 use crate::world::{Ended, Process, World, program};
 
 /// Who is not us.
@@ -95,6 +96,8 @@ fn sudo_beside_a_persons_agent_says_so_and_a_client_of_a_working_socket_goes_on(
     give_away(&world.home());
     give_away(&world.root().join("run"));
     world.start_agent_by(as_ada(&world, "dagpass-agent").arg("run"));
+    // It comes after the socket.
+    until("the record", || world.state().join("agent.lock").exists().then_some(()));
     let before = lies_in(&world.home());
     let said = world.cli(&["status"]).expect(2).stderr;
     assert!(said.contains("run it without sudo, or with `sudo -u "), "{said}");

@@ -60,7 +60,7 @@ impl Instance {
     /// Takes the lock, or says who has it. The record comes with [`Instance::publish`]. An agent of the
     /// last release locks its state folder alone, so that one and this shell's are locked too.
     pub fn acquire(folders: &Folders) -> Result<Self, Refused> {
-        let mut guards = Vec::new();
+        let (mut guards, mut records) = (Vec::new(), Vec::new());
         let mut locked = Vec::new();
         for folder in folders.all() {
             let needed = folder == folders.lock || folder == folders.state;
@@ -68,6 +68,7 @@ impl Instance {
                 Ok(Some((place, guard))) => {
                     locked.push(place);
                     guards.push(guard);
+                    records.push(folder.join(RECORD));
                 }
                 Ok(None) => {}
                 // Nor could the last release's agent run there.
@@ -77,7 +78,6 @@ impl Instance {
                 Err(refused) => return Err(refused),
             }
         }
-        let records: Vec<PathBuf> = locked.iter().map(|folder| folder.join(RECORD)).collect();
         let failed = |cause| Refused::Failed { folder: folders.lock.clone(), cause };
         if let (Some(record), Some(guard)) = (records.first(), guards.first())
             && let Some(holder) = read(record)
@@ -104,12 +104,12 @@ impl Instance {
         if locked.contains(&place) {
             return Ok(None);
         }
-        let path = place.join(GUARD);
+        let path = folder.join(GUARD);
         let guard = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let guard = guard.map_err(|cause| failed(dagpass_client::owner::named(&path, cause)))?;
         match guard.try_lock() {
             Ok(()) => Ok(Some((place, guard))),
-            Err(TryLockError::WouldBlock) => Err(name_holder(&place.join(RECORD))),
+            Err(TryLockError::WouldBlock) => Err(name_holder(&folder.join(RECORD))),
             Err(TryLockError::Error(cause)) => Err(failed(cause)),
         }
     }
