@@ -17,8 +17,8 @@ use crate::witness::Observer;
 const TICK: Duration = Duration::from_millis(500);
 /// How much further than the timer must the wall clock have gone to say that the machine slept?
 const SLEPT: Duration = Duration::from_secs(10);
-/// How many ticks between looks at the config file and at a store that could not be read?
-const SELDOM: u32 = 4;
+/// How often is the config file looked at, and a store that could not be read?
+const SELDOM: Duration = Duration::from_secs(2);
 
 pub(crate) struct Scheduler {
     pub(crate) broker: Broker,
@@ -31,8 +31,12 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
+    /// Each duty by itself: a keychain or a disk that hangs keeps none of the others waiting.
     pub(crate) async fn run(self) {
-        let mut tick = 0u32;
+        tokio::join!(self.refreshes(), self.upkeep());
+    }
+
+    async fn refreshes(&self) {
         loop {
             let (wall, steady) = (SystemTime::now(), Instant::now());
             let told = tokio::select! {
@@ -42,10 +46,13 @@ impl Scheduler {
             let woke = told || wall.elapsed().is_ok_and(|gone| gone > steady.elapsed() + SLEPT);
             self.broker.tend(woke).await;
             self.tend_items();
-            tick = tick.wrapping_add(1);
-            if tick.is_multiple_of(SELDOM) {
-                self.seldom().await;
-            }
+        }
+    }
+
+    async fn upkeep(&self) {
+        loop {
+            tokio::time::sleep(SELDOM).await;
+            self.seldom().await;
         }
     }
 

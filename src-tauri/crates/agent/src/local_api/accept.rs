@@ -13,6 +13,8 @@ use crate::system;
 
 /// How many files stay free for what the agent itself does: asking Ping, the keychain, saving?
 const RESERVE: u64 = 256;
+/// How many files does a connection take: its own, and the handle of the process at its other end?
+const EACH: u64 = 2;
 /// Assumed where the system has no limit.
 const MANY: u64 = 65_536;
 /// How long after an accept that failed is the next one tried?
@@ -39,7 +41,7 @@ impl Seats {
     /// take one of ours.
     pub(crate) fn of(limit: Option<u64>) -> (Self, Self) {
         let limit = limit.unwrap_or(MANY).min(MANY);
-        let room = limit - RESERVE.min(limit / 4);
+        let room = (limit - RESERVE.min(limit / 4)) / EACH;
         let containers = room / 4;
         (Self::with(room - containers), Self::with(containers))
     }
@@ -104,13 +106,13 @@ mod tests {
     #[test]
     fn however_few_files_there_are_some_stay_ours_and_containers_take_none_of_our_places() {
         for (limit, own, containers) in [
-            (Some(20_000), 14_808, 4_936),
-            (Some(1_024), 576, 192),
-            (Some(256), 144, 48),
-            (Some(64), 36, 12),
+            (Some(20_000), 7_404, 2_468),
+            (Some(1_024), 288, 96),
+            (Some(256), 72, 24),
+            (Some(64), 18, 6),
             (Some(1), 1, 1),
-            (None, 48_960, 16_320),
-            (Some(u64::MAX), 48_960, 16_320),
+            (None, 24_480, 8_160),
+            (Some(u64::MAX), 24_480, 8_160),
         ] {
             let (ours, theirs) = Seats::of(limit);
             assert_eq!((ours.most, theirs.most), (own, containers), "{limit:?}");
