@@ -78,7 +78,8 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
             format!("start a keychain (gnome-keyring, KWallet), {otherwise}")
         }
         (StoreFailure::OutOfReach(_), None) => {
-            "run `dagpass agent restart` in a terminal of your desktop; sessions are kept".to_owned()
+            "run `dagpass agent restart` in a terminal of your desktop; sessions are kept"
+                .to_owned()
         }
         (StoreFailure::TimedOut(_), None) => {
             format!("look for a prompt that waits for you, {otherwise}")
@@ -88,6 +89,21 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
         }
     };
     hint(problem("keychain", None, failure.to_string()), fix)
+}
+
+/// Those that a sign-in must write over; the keychain itself is fine.
+pub(super) async fn records(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for key in scene.config.sessions() {
+        let Some(profile) = scene.config.session(&key) else { continue };
+        if let Ok(Err(failure @ StoreFailure::Corrupt(_))) =
+            timeout(KEYCHAIN_DEADLINE, scene.store.load(&key)).await
+        {
+            let found = problem("keychain", Some(&profile.name.to_string()), failure.to_string());
+            findings.push(hint(found, format!("run `{}`", profile.login())));
+        }
+    }
+    findings
 }
 
 pub(super) fn socket(place: &str) -> Finding {

@@ -46,26 +46,31 @@ fn a_session_is_read_by_another_process_and_survives_a_new_daemon() {
 
 #[test]
 fn a_keyring_that_locks_later_is_told_at_once_and_loses_nothing() {
-    on_stage(module_path!(), "a_keyring_that_locks_later_is_told_at_once_and_loses_nothing", Bus::Private, async {
-        let daemon = Daemon::start();
-        let agent = agent();
-        agent.save(&key(), &session("t1", 1)).await.unwrap();
-        lock_default_collection();
-        let asked = Instant::now();
-        let refused = agent.readiness().await;
-        assert!(matches!(refused, Err(StoreFailure::Locked(_))), "{refused:?}");
-        assert!(asked.elapsed() < DEADLINE, "no prompt was waited for");
-        assert_eq!(agent.health().state, HealthState::Locked);
-        assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Fallback));
-        assert_eq!(token(&agent).await, Ok(Some("t2".to_owned())));
-        let late = token(&self::agent()).await;
-        assert!(matches!(late, Err(StoreFailure::Locked(_))), "{late:?}");
-        drop(daemon);
-        let _unlocked = Daemon::start();
-        assert_eq!(token(&self::agent()).await, Ok(Some("t2".to_owned())));
-        assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Kept));
-        assert_eq!(agent.health().state, HealthState::Ok);
-    });
+    on_stage(
+        module_path!(),
+        "a_keyring_that_locks_later_is_told_at_once_and_loses_nothing",
+        Bus::Private,
+        async {
+            let daemon = Daemon::start();
+            let agent = agent();
+            agent.save(&key(), &session("t1", 1)).await.unwrap();
+            lock_default_collection();
+            let asked = Instant::now();
+            let refused = agent.readiness().await;
+            assert!(matches!(refused, Err(StoreFailure::Locked(_))), "{refused:?}");
+            assert!(asked.elapsed() < DEADLINE, "no prompt was waited for");
+            assert_eq!(agent.health().state, HealthState::Locked);
+            assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Fallback));
+            assert_eq!(token(&agent).await, Ok(Some("t2".to_owned())));
+            let late = token(&self::agent()).await;
+            assert!(matches!(late, Err(StoreFailure::Locked(_))), "{late:?}");
+            drop(daemon);
+            let _unlocked = Daemon::start();
+            assert_eq!(token(&self::agent()).await, Ok(Some("t2".to_owned())));
+            assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Kept));
+            assert_eq!(agent.health().state, HealthState::Ok);
+        },
+    );
 }
 
 #[test]

@@ -39,7 +39,8 @@ fn open(owner: Option<&'static str>, asking: &Asking) -> Result<Box<dyn Provider
     };
     let store = Store::over(secrets.clone());
     let look: Look = Box::new(move |account| {
-        let names = account.map(|account| HashMap::from([("service", items), ("username", account)]));
+        let names =
+            account.map(|account| HashMap::from([("service", items), ("username", account)]));
         Ok(secrets.look(names.as_ref())?)
     });
     Ok(Box::new(Keyring::new(store, look, habits)))

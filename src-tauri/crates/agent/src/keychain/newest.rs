@@ -24,7 +24,9 @@ impl Newest {
         let mut damage = None;
         for item in items {
             match decode_text(item) {
-                Ok(session) if newest.as_ref().is_none_or(|best| age(&best.session) < age(&session)) => {
+                Ok(session)
+                    if newest.as_ref().is_none_or(|best| age(&best.session) < age(&session)) =>
+                {
                     let text = Zeroizing::new(String::from_utf8_lossy(item).into_owned());
                     newest = Some(Self { session, text, among: items.len() });
                 }

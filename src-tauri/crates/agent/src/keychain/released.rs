@@ -49,7 +49,11 @@ async fn a_released_encrypted_file_opens_with_the_released_key() {
     std::fs::write(state.join("sealed/prod.sealed"), released("sealed_prod.json")).unwrap();
     let agent = keychain.store(usize::MAX, &state);
     let read = agent.load(&of("prod")).await.unwrap().session.unwrap();
-    assert_eq!(shown(&read), shown(&session("rt-of-the-encrypted-file", 8)), "the newer of the two");
+    assert_eq!(
+        shown(&read),
+        shown(&session("rt-of-the-encrypted-file", 8)),
+        "the newer of the two"
+    );
 }
 
 #[tokio::test]

@@ -51,7 +51,8 @@ fn listener(place: &Path, says: Option<&'static str>) {
 }
 
 fn search(places: &[&Path]) -> Search {
-    let socket = |place: &&Path| Candidate { socket: Socket::Path(place.to_path_buf()), own: false };
+    let socket =
+        |place: &&Path| Candidate { socket: Socket::Path(place.to_path_buf()), own: false };
     let waiting: Vec<_> = places.iter().map(socket).collect();
     Search {
         waiting: waiting.into_iter(),

@@ -88,22 +88,17 @@ fn a_prompt_waits_for_a_person_and_nobody_waits_behind_it() {
 
 #[test]
 fn a_prompt_that_nobody_answers_is_taken_back() {
-    on_stage(
-        module_path!(),
-        "a_prompt_that_nobody_answers_is_taken_back",
-        Bus::Private,
-        async {
-            let service = OddService::start(Habits::default());
-            let path = service.prompt();
-            let shown = tokio::task::spawn_blocking(move || {
-                let bus = zbus::blocking::Connection::session().unwrap();
-                shown(&bus, &path, Duration::from_millis(100))
-            });
-            let refused = StoreFailure::from(shown.await.unwrap().unwrap_err());
-            assert_eq!(refused, StoreFailure::Locked("nobody answered its prompt".to_owned()));
-            assert_eq!(service.dismissals(), 1);
-        },
-    );
+    on_stage(module_path!(), "a_prompt_that_nobody_answers_is_taken_back", Bus::Private, async {
+        let service = OddService::start(Habits::default());
+        let path = service.prompt();
+        let shown = tokio::task::spawn_blocking(move || {
+            let bus = zbus::blocking::Connection::session().unwrap();
+            shown(&bus, &path, Duration::from_millis(100))
+        });
+        let refused = StoreFailure::from(shown.await.unwrap().unwrap_err());
+        assert_eq!(refused, StoreFailure::Locked("nobody answered its prompt".to_owned()));
+        assert_eq!(service.dismissals(), 1);
+    });
     assert_eq!(asking::PATIENCE, Duration::from_secs(60));
 }
 
@@ -152,27 +147,22 @@ fn a_save_behind_a_prompt_is_not_lost_and_moves_in_after_the_answer() {
 
 #[test]
 fn an_item_that_is_held_back_is_asked_for_once() {
-    on_stage(
-        module_path!(),
-        "an_item_that_is_held_back_is_asked_for_once",
-        Bus::Private,
-        async {
-            let service = OddService::start(Habits::default());
-            let before = agent();
-            before.readiness().await.unwrap();
-            before.save(&key(), &session("t1", 1)).await.unwrap();
-            service.becomes(Habits { holds_back: true, ..Habits::default() });
-            let agent = agent();
-            assert_eq!(token(&agent).await, locked(ASKED));
-            service.answer(true);
-            agent.answered().await.unwrap();
-            assert_eq!(token(&agent).await, Ok(Some("t1".to_owned())));
-            service.becomes(Habits { asks: true, ..Habits::default() });
-            assert_eq!(agent.forget(&key()).await, locked(ASKED), "a deletion is asked for too");
-            service.answer(true);
-            agent.answered().await.unwrap();
-            assert_eq!(agent.forget(&key()).await, Ok(()));
-            assert_eq!(token(&self::agent()).await, Ok(None));
-        },
-    );
+    on_stage(module_path!(), "an_item_that_is_held_back_is_asked_for_once", Bus::Private, async {
+        let service = OddService::start(Habits::default());
+        let before = agent();
+        before.readiness().await.unwrap();
+        before.save(&key(), &session("t1", 1)).await.unwrap();
+        service.becomes(Habits { holds_back: true, ..Habits::default() });
+        let agent = agent();
+        assert_eq!(token(&agent).await, locked(ASKED));
+        service.answer(true);
+        agent.answered().await.unwrap();
+        assert_eq!(token(&agent).await, Ok(Some("t1".to_owned())));
+        service.becomes(Habits { asks: true, ..Habits::default() });
+        assert_eq!(agent.forget(&key()).await, locked(ASKED), "a deletion is asked for too");
+        service.answer(true);
+        agent.answered().await.unwrap();
+        assert_eq!(agent.forget(&key()).await, Ok(()));
+        assert_eq!(token(&self::agent()).await, Ok(None));
+    });
 }
