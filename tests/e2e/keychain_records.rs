@@ -92,6 +92,10 @@ fn a_record_with_a_blank_token() {
     for said in ["the stored record is damaged", "run `dagpass login prod`"] {
         assert!(status.stdout.contains(said), "{}", status.stdout);
     }
+    let doctor = world.cli(&["doctor"]);
+    for said in ["the stored record is damaged", "run `dagpass login prod`"] {
+        assert!(doctor.stdout.contains(said), "{}", doctor.stdout);
+    }
     assert_eq!(scene.idp.calls("endpoint=token").len(), calls, "Ping was not asked");
 
     scene.sign_in();

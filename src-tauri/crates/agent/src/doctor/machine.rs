@@ -87,6 +87,21 @@ fn elsewhere(health: &Health, asked: &StoreChoice) -> Option<Finding> {
     (health.state == HealthState::Changed).then_some(found)
 }
 
+/// Those that a sign-in must write over; the keychain itself is fine.
+pub(super) async fn records(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for key in scene.config.sessions() {
+        let Some(profile) = scene.config.session(&key) else { continue };
+        if let Ok(Err(failure @ StoreFailure::Corrupt(_))) =
+            timeout(KEYCHAIN_DEADLINE, scene.store.load(&key)).await
+        {
+            let found = problem("keychain", Some(&profile.name.to_string()), failure.to_string());
+            findings.push(hint(found, format!("run `{}`", profile.login())));
+        }
+    }
+    findings
+}
+
 pub(super) fn socket(place: &str) -> Finding {
     // A pipe's name lives as long as the agent does, and looking it up would open it.
     if place.starts_with(r"\\.\pipe\") || Path::new(place).exists() {

@@ -60,6 +60,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.extend(proxies::compare(scene));
     findings.extend(issuer::discovery(scene).await);
     findings.push(machine::keychain(scene).await);
+    findings.extend(machine::records(scene).await);
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);
     findings.push(ledger::written(&scene.ledger));

@@ -1,5 +1,6 @@
 //! One scene, one thing wrong with it at a time: the finding and the fix.
 
+mod keychain;
 mod proxies;
 
 use std::path::Path;
@@ -283,36 +284,6 @@ async fn clocks_may_be_a_minute_apart() {
     for (skew, expected) in cases {
         let world = World::offering(|offers| offers.clock_skew = skew);
         assert_eq!(world.wrong().await, expected.into_iter().collect::<Vec<_>>(), "{skew:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_keychain_that_will_not_serve_names_the_way_out() {
-    let otherwise = "or choose an encrypted file: `dagpass store use passphrase-file`";
-    let cases = [
-        (
-            StoreFailure::Locked("the login collection".into()),
-            format!(
-                "keychain problem: the keychain is locked: the login collection [unlock it, {otherwise}]"
-            ),
-        ),
-        (
-            StoreFailure::Unavailable("no session bus".into()),
-            format!(
-                "keychain problem: no usable keychain: no session bus [start a keychain (gnome-keyring, KWallet), {otherwise}]"
-            ),
-        ),
-        (
-            StoreFailure::TimedOut(Duration::from_secs(5)),
-            format!(
-                "keychain problem: the keychain did not answer within 5s [look for a prompt that waits for you, {otherwise}]"
-            ),
-        ),
-    ];
-    for (failure, expected) in cases {
-        let store = FakeStore { fail_all: Mutex::new(Some(failure)), ..FakeStore::default() };
-        let world = World { store, ..World::good() };
-        assert_eq!(world.wrong().await, [expected]);
     }
 }
 

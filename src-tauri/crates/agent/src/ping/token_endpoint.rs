@@ -307,3 +307,30 @@ pub(super) fn form<K: AsRef<str>, V: AsRef<str>>(
 fn unlike_tokens() -> TokenFailure {
     no_answer("the token endpoint answered without an access token (captive portal?)", None)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_token_is_neither_served_nor_kept() {
+        for (token, is_one) in [
+            (json!("a.b-c_~+/="), true),
+            (json!("two words"), true),
+            (json!(""), false),
+            (json!("  \n"), false),
+            (json!("\u{00a0}"), false),
+            (json!("cut\nhere"), false),
+            (json!("\u{0000}"), false),
+            (json!("t\u{00f6}ken"), false),
+            (json!(7), false),
+            (json!(null), false),
+        ] {
+            let document = json!({ "refresh_token": token });
+            let fields = standard_fields(document.as_object().unwrap().clone());
+            assert_eq!(fields.contains_key("refresh_token"), is_one, "{token}");
+        }
+    }
+}

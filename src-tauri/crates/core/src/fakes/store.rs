@@ -15,6 +15,7 @@ pub struct FakeStore {
     pub records: Mutex<HashMap<SessionKey, StoredSession>>,
     pub marks: Mutex<HashMap<SessionKey, InFlight>>,
     pub owed: Mutex<Vec<(OwedRevocation, Option<StoredSession>)>>,
+    pub fail_loads: Mutex<Option<StoreFailure>>,
     pub fail_saves: Mutex<Option<StoreFailure>>,
     pub fail_all: Mutex<Option<StoreFailure>>,
     pub log: Mutex<Vec<String>>,
@@ -32,6 +33,9 @@ impl RefreshTokenStore for FakeStore {
     fn load<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<Loaded, StoreFailure>> {
         Box::pin(async {
             self.check()?;
+            if let Some(failure) = lock(&self.fail_loads).clone() {
+                return Err(failure);
+            }
             lock(&self.log).push("load".into());
             Ok(Loaded {
                 session: lock(&self.records).get(key).cloned(),

@@ -155,6 +155,18 @@ async fn a_locked_store_is_a_named_error_and_not_a_sign_out() {
 }
 
 #[tokio::test]
+async fn a_damaged_record_asks_for_a_sign_in_and_is_never_sent() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.store.fail_loads.lock().unwrap() = Some(StoreFailure::Corrupt("the record is".into()));
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::LoginRequired);
+    assert_eq!(refusal.cause.as_deref(), Some("the stored record is damaged: the record is"));
+    assert_eq!(refusal.hint.as_deref(), Some("run `dagpass login prod`"));
+    assert_eq!(world.server.refreshes(), 0);
+}
+
+#[tokio::test]
 async fn a_refresh_that_answers_for_somebody_else_ends_the_session() {
     let world = World::signed_in();
     let broker = broker(&world);
