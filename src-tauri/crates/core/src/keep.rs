@@ -157,7 +157,7 @@ impl Broker {
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.
         let owed = match &state {
-            SessionState::Active(active) => Some(self.owe_to(&slot, &active.stored).await),
+            SessionState::Active(active) => Some(self.owe_to(slot, &active.stored).await),
             SessionState::Unloaded
             | SessionState::Unreadable(_)
             | SessionState::SignedOut
