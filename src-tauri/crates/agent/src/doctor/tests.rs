@@ -179,7 +179,7 @@ async fn a_world_that_is_right_has_nothing_but_good_findings() {
     let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
     assert_eq!(
         checks,
-        ["config", "proxy", "discovery", "clock", "keychain", "socket", "port", "port"]
+        ["config", "proxy", "discovery", "clock", "keychain", "socket", "port", "ledger", "port"]
     );
     assert_eq!(world.wrong().await, Vec::<String>::new());
     assert_eq!(findings[0].detail, "/etc/dagpass/config.toml: 1 profile, 0 connections");
