@@ -235,6 +235,8 @@ impl Broker {
     async fn pay(&self, mut owed: OwedRevocation, now: Timestamp) -> Result<(), Refused> {
         let kept = match self.ports.owed.token(&owed).await {
             Ok(kept) => kept,
+            // Nothing can be sent of it, today or later.
+            Err(StoreFailure::Corrupt(_)) => None,
             Err(_) => return self.later(owed, now).await,
         };
         let Some((stored, token)) = kept.and_then(with_token) else {

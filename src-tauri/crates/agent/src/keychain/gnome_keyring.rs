@@ -166,6 +166,9 @@ fn of_several_records_for_one_key_the_newest_counts_and_one_is_left() {
             assert_eq!(items(&prod), 4);
             assert_eq!(token(&agent()).await, Ok(Some("t3".to_owned())));
             assert_eq!(items(&prod), 1, "mended by reading");
+            for theirs in ["other", "target", "junk"] {
+                assert_eq!(items(&[&prod[..], &[theirs, "x"]].concat()), 0, "ours is kept");
+            }
 
             second_writer(&prod, "junk", "no record at all");
             assert_eq!(agent().save(&key(), &session("t4", 4)).await, Ok(Saved::Kept));
@@ -189,6 +192,9 @@ fn of_several_records_for_one_key_the_newest_counts_and_one_is_left() {
     );
 }
 
+/// A key, though no secret one.
+const SECOND: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 #[test]
 fn of_two_sealing_keys_the_one_that_opens_the_file_is_used_and_none_goes() {
     on_stage(
@@ -207,13 +213,20 @@ fn of_two_sealing_keys_the_one_that_opens_the_file_is_used_and_none_goes() {
             agent().save(&key(), &session("t1", 1)).await.unwrap();
             let names = ["service", "dagpass", "username", "#sealing-key"];
             for (attribute, secret) in [
-                ("a", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+                ("a", SECOND),
                 ("b", "//////////////////////////////////////////8="),
                 ("c", "no key"),
             ] {
                 second_writer(&names, attribute, secret);
             }
             assert_eq!(token(&agent()).await, Ok(Some("t1".to_owned())));
+            // As an agent leaves it that found the second one alone.
+            let second = envelope::SealingKey::from_text(SECOND.as_bytes()).unwrap();
+            let plain = record::encode(&session("t7", 7)).unwrap();
+            let sealed = envelope::seal(&second, "other", &plain).unwrap();
+            std::fs::write(world().join("dagpass/sealed/other.sealed"), sealed).unwrap();
+            let other = agent().load(&SessionKey::of("other")).await.unwrap().session.unwrap();
+            assert_eq!(other.generation, 7, "each file opens under its own");
             let again = agent();
             again.readiness().await.unwrap();
             again.save(&key(), &session("t2", 2)).await.unwrap();

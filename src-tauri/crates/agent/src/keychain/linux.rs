@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use dagpass_core::ports::StoreFailure;
 
 use super::asking::Asking;
-use super::freedesktop::{self, Store};
+use super::freedesktop::{self, Keeps, Store};
 use super::provider::{Habits, Keyring, Look, Provider, SERVICE};
 
 pub(super) use freedesktop::heard_of_a_bus;
@@ -37,7 +37,8 @@ fn open(owner: Option<&'static str>, asking: &Asking) -> Result<Box<dyn Provider
         caveat: secrets.caveat(),
         ..Habits::default()
     };
-    let store = Store::over(secrets.clone());
+    let keeps = if owner.is_some() { Keeps::Theirs } else { Keeps::Ours };
+    let store = Store::over(secrets.clone(), keeps);
     let look: Look = Box::new(move |account| {
         let names =
             account.map(|account| HashMap::from([("service", items), ("username", account)]));

@@ -103,9 +103,6 @@ impl KeychainThread {
             Some(running) if running.asking.is_overdue() => self.abandon(&running.left_behind),
             running => *current = running,
         }
-        if current.as_ref().is_some_and(|running| running.asking.is_open()) {
-            return Err(waits_for_a_person());
-        }
         if current.is_none() {
             if self.hanging() >= ABANDONED_AT_MOST {
                 return Err(StoreFailure::TimedOut(self.deadline));

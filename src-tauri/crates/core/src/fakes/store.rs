@@ -129,6 +129,9 @@ impl OwedRevocations for FakeStore {
     ) -> Pending<'a, Result<Option<StoredSession>, StoreFailure>> {
         Box::pin(async {
             self.check()?;
+            if let Some(failure) = lock(&self.fail_loads).clone() {
+                return Err(failure);
+            }
             let all = lock(&self.owed);
             Ok(all.iter().find(|(one, _)| one.id == owed.id).and_then(|(_, kept)| kept.clone()))
         })

@@ -144,6 +144,19 @@ async fn a_locked_keychain_puts_the_revocation_off_and_a_full_ledger_keeps_it() 
 }
 
 #[tokio::test]
+async fn a_token_that_lies_damaged_is_never_sent_and_not_owed_for_ever() {
+    let world = World::signed_in();
+    offline(&world, 1);
+    let (broker, _) = signed_out(&world).await;
+    *world.store.fail_loads.lock().unwrap() = Some(StoreFailure::Corrupt("blank".into()));
+    world.clock.jump(6);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 1, "the sign-out's own");
+    assert_eq!(last_event(&world), "revocation failed");
+    assert!(world.store.owed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_token_that_cannot_be_kept_is_never_said_to_be_revoked_later() {
     let world = World::signed_in();
     let broker = broker(&world);

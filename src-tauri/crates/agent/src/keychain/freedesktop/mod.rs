@@ -22,7 +22,7 @@ use super::asking::Asking;
 #[cfg(test)]
 pub(super) use prompt::shown;
 pub(super) use secrets::{Secrets, Trouble};
-pub(super) use store::Store;
+pub(super) use store::{Keeps, Store};
 
 /// The first bus that has a Secret Service, and what `look` says of it; that it is locked is an answer.
 pub(super) fn open(

@@ -11,13 +11,26 @@ use zbus::zvariant::OwnedObjectPath;
 
 use super::secrets::{Attributes, Secrets, Trouble};
 
+/// What libsecret calls an item's kind by.
+const SCHEMA: &str = "xdg:schema";
+
 pub(in crate::keychain) struct Store {
     secrets: Arc<Secrets>,
+    keeps: Keeps,
+}
+
+/// Of several items of the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::keychain) enum Keeps {
+    /// What we made ourselves: whoever made the other may write it anew at any time.
+    Ours,
+    /// The one with attributes of its maker's own, by which that program looks for it.
+    Theirs,
 }
 
 impl Store {
-    pub(in crate::keychain) fn over(secrets: Arc<Secrets>) -> Arc<Self> {
-        Arc::new(Self { secrets })
+    pub(in crate::keychain) fn over(secrets: Arc<Secrets>, keeps: Keeps) -> Arc<Self> {
+        Arc::new(Self { secrets, keeps })
     }
 }
 
@@ -36,8 +49,9 @@ impl CredentialStoreApi for Store {
         user: &str,
         _modifiers: Option<&HashMap<&str, &str>>,
     ) -> Result<Entry> {
-        let (secrets, service, user) = (self.secrets.clone(), service.to_owned(), user.to_owned());
-        Ok(Entry::new_with_credential(Arc::new(Named { secrets, service, user })))
+        let (secrets, keeps) = (self.secrets.clone(), self.keeps);
+        let (service, user) = (service.to_owned(), user.to_owned());
+        Ok(Entry::new_with_credential(Arc::new(Named { secrets, keeps, service, user })))
     }
 
     fn search(&self, attributes: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
@@ -62,6 +76,7 @@ fn entries(secrets: &Arc<Secrets>, items: Vec<OwnedObjectPath>) -> Vec<Entry> {
 /// Whatever bears these names: none, one or several.
 struct Named {
     secrets: Arc<Secrets>,
+    keeps: Keeps,
     service: String,
     user: String,
 }
@@ -71,12 +86,20 @@ impl Named {
         HashMap::from([("service", self.service.as_str()), ("username", self.user.as_str())])
     }
 
+    /// How many an item has beside its names. Services add the schema to an item that has none.
+    fn attributes_beside(&self, item: &OwnedObjectPath) -> usize {
+        let all = self.secrets.attributes(item).unwrap_or_default();
+        let names = self.attributes();
+        all.keys().filter(|name| *name != SCHEMA && !names.contains_key(name.as_str())).count()
+    }
+
     fn one(&self) -> Result<Item> {
         let mut items = self.secrets.find(&self.attributes())?.items;
         if items.len() > 1 {
-            // The one that another program made with attributes of its own is found by that program.
-            let count = |item: &_| self.secrets.attributes(item).map_or(0, |all| all.len());
-            items.sort_by_cached_key(|item| std::cmp::Reverse(count(item)));
+            items.sort_by_cached_key(|item| (self.attributes_beside(item), item.to_string()));
+            if self.keeps == Keeps::Theirs {
+                items.reverse();
+            }
             return Err(Error::Ambiguous(entries(&self.secrets, items)));
         }
         let item = items.pop().ok_or(Error::NoEntry)?;
