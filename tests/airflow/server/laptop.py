@@ -55,7 +55,6 @@ class Laptop:
             "HOME": str(self.folder),
             "DAGPASS_CONFIG": str(stage.kept_in(self.folder, "config.toml", config)),
             "DAGPASS_SOCKET": str(self.socket),
-            "XDG_STATE_HOME": str(self.folder / "state"),
             "AIRFLOW_HOME": str(self.folder),
             "NO_PROXY": "127.0.0.1,localhost",
         }
@@ -84,7 +83,7 @@ class Laptop:
         return json.loads(done.stdout)
 
     def ledger(self, event: str) -> list[dict[str, Any]]:
-        lines = (self.folder / "state" / "dagpass" / "ledger.jsonl").read_text().splitlines()
+        lines = (self.folder / ".local/state/dagpass/ledger.jsonl").read_text().splitlines()
         return [line for line in map(json.loads, lines) if line["event"] == event]
 
     def sign_in(self, user: str) -> None:

@@ -18,7 +18,6 @@ pub(super) struct Asking(watch::Sender<State>);
 enum State {
     /// What the last prompt came to.
     Closed(Result<(), StoreFailure>),
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no other keychain here asks"))]
     Open(Instant),
 }
 
@@ -29,7 +28,10 @@ impl Default for State {
 }
 
 impl Asking {
-    #[cfg(any(test, target_os = "linux"))]
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "the other systems' stores show their prompts themselves")
+    )]
     pub(super) fn during<T, E: Clone + Into<StoreFailure>>(
         &self,
         prompt: impl FnOnce() -> Result<T, E>,
