@@ -64,6 +64,8 @@ fn a_sign_in_and_tokens_come_through_a_program_that_the_far_side_starts() {
     let token = scene.world.token(&near.args(&[])).unwrap();
     assert_eq!(token, scene.token());
     assert_eq!(scene.idp.call_api(&token), 200);
+    let run = scene.world.cli_start(&near.args(&["run", "--", DAGPASS, "token"])).ended().expect(0);
+    assert_eq!(run.stdout.trim(), token, "a run of another system ends when it says so");
     let callers: Vec<Process> = (0..80)
         .map(|_| Process::spawn("token", scene.world.command(DAGPASS).args(near.args(&["token"]))))
         .collect();
@@ -74,7 +76,7 @@ fn a_sign_in_and_tokens_come_through_a_program_that_the_far_side_starts() {
     let ledger = std::fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
     let lines = ledger.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let far = lines.filter(|line| line["event"] == "issue" && line["caller"]["remote"] == true);
-    assert_eq!(far.count(), 81, "whoever came through it is recorded as that");
+    assert_eq!(far.count(), 82, "whoever came through it is recorded as that");
 
     let second = scene.world.cli(&near.args(&["relay", "--", DAGPASS, "relay"]));
     assert!(second.expect(1).stderr.contains("answers at"));

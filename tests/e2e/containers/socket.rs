@@ -228,3 +228,21 @@ fn down_ends_it_at_once_for_those_inside_too_and_leaves_nothing() {
     assert_eq!(of_event(&lines, "door-closed").len(), 1);
     world.close();
 }
+
+/// Whoever is root inside writes what he likes into the folder.
+#[test]
+fn what_is_left_in_its_folder_does_not_keep_a_door() {
+    let world = World::bare();
+    world.configure("[profile.prod]\nissuer = \"http://127.0.0.1:9/as\"\nclient-id = \"agent\"\n");
+    world.start_agent();
+    let (folder, door) = up(&world, &[]);
+    std::fs::write(folder.join("left"), "behind").unwrap();
+    world.cli(&["container", "down", door["id"].as_str().unwrap()]).expect(0);
+    assert!(UnixStream::connect(folder.join("agent.sock")).is_err());
+    assert!(!folder.with_extension("json").exists(), "nothing opens it again");
+    world.restart_agent();
+    let list = world.api("GET", "/v1/containers", &Value::Null).json();
+    assert_eq!(list["containers"], serde_json::json!([]));
+    assert_eq!(of_event(&ledger(&world), "door-closed").len(), 1);
+    world.close();
+}

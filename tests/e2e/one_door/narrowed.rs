@@ -53,11 +53,18 @@ fn a_connection_s_scopes_resource_and_environment_are_its_own() {
         (json!({"connection": "warehouse_api", "scopes": []}), "invalid_request"),
         (json!({"connection": "warehouse_api", "resource": "https://x"}), "invalid_target"),
         (json!({"connection": "other_api"}), "access_denied"),
+        (json!({"connection": "other_api", "scopes": ["zz"]}), "access_denied"),
+        (json!({"connection": "other_api", "resource": "https://x"}), "access_denied"),
+        (json!({"connection": "lake", "env": "nowhere"}), "access_denied"),
+        (json!({"profile": "nowhere"}), "access_denied"),
+        (json!({"airflow": "nowhere"}), "access_denied"),
         (json!({"profile": "prod"}), "access_denied"),
         (json!({}), "access_denied"),
     ] {
         let reply = http::on_socket(&near, "POST", "/v1/token", &ask.to_string()).unwrap();
         assert_eq!(code(&reply), expected, "{ask}: {}", reply.body);
+        let tells = reply.body.contains("live") || reply.body.contains("dev");
+        assert!(expected == "ok" || !tells, "names what is not its own: {}", reply.body);
     }
     for (path, expected) in [("/v1/config", "access_denied"), ("/v1/status", "ok")] {
         let reply = http::on_socket(&near, "GET", path, "").unwrap();
@@ -69,6 +76,11 @@ fn a_connection_s_scopes_resource_and_environment_are_its_own() {
     let asked = granted.iter().filter_map(|call| call["body"]["scope"].as_str());
     assert!(asked.into_iter().all(|scope| !scope.contains("admin")), "{granted:?}");
     let lines = ledger(&scene.world);
+    let came_to_nothing: Vec<_> = lines
+        .iter()
+        .filter(|line| line["event"] == "decision" && line["outcome"] == "denied")
+        .collect();
+    assert!(!came_to_nothing.is_empty(), "{lines:?}");
     let issued = lines.iter().filter(|line| line["event"] == "issue" && line["outcome"] == "ok");
     assert!(issued.into_iter().all(|line| line["caller"]["remote"] == true), "{lines:?}");
     scene.token();

@@ -37,6 +37,8 @@ fn a_deed_is_a_line_before_it_is_done_and_one_more_where_it_failed() {
         ["pause", "resume", "begin-run", "write-config", "write-config", "unlock"]
     );
     assert_eq!(actions(&lines, "failed"), ["write-config", "write-config"]);
+    let begun = lines.iter().find(|line| line["action"] == "begin-run").unwrap();
+    assert!(begun["run_id"].as_str().is_some_and(|id| id.starts_with("run-")), "{begun}");
     world.stop_agent();
     let lines = ledger(world);
     let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();

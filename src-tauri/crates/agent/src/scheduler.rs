@@ -90,6 +90,8 @@ impl Scheduler {
                 let what = self.config.path().display().to_string();
                 self.observer.note(Event::ConfigChange, &what);
                 self.api.adopt_config();
+                let api = self.api.clone();
+                tokio::spawn(async move { api.open_kept_doors().await });
             }
         }
         self.broker.reconsider_store();

@@ -294,7 +294,7 @@ impl Api {
         let with_profile = |key| config.session(&key).map(|profile| (key, profile));
         self.broker.configure(sessions.into_iter().filter_map(with_profile));
         let ids = ConnectionIds { version: 1, connections: ids };
-        self.containers.tell_connections(&ids.connections);
+        self.containers.tell_connections(&config);
         let text = serde_json::to_vec(&ids).unwrap_or_default();
         if let Err(error) = system::settle_private(&self.about.connections_file, &text) {
             tracing::error!(%error, "connections.json not written");

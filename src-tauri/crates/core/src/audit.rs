@@ -32,6 +32,12 @@ pub struct Record<'a> {
     pub env: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<&'a Scopes>,
+    /// RFC 8707, as it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<&'a str>,
+    /// Of a run that is begun or ended: its capability's public name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<&'a str>,
     /// `aud` of the token where it can be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<&'a [String]>,
@@ -103,6 +109,8 @@ impl<'a> Record<'a> {
             deployment: None,
             env: None,
             scopes: None,
+            resource: None,
+            run_id: None,
             audience: None,
             fingerprint: None,
             assertion: None,

@@ -306,6 +306,8 @@ fn decision<'a>(
     record.deployment = resource.deployment;
     record.env = resource.env;
     record.scopes = resource.scopes;
+    record.resource = resource.resource;
+    record.run_id = resource.run_id;
     record.error = denied.map(|_| ErrorCode::AccessDenied.as_str());
     record.reason = denied.map(|denied| denied.reason.as_str());
     record

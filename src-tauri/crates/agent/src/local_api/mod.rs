@@ -46,6 +46,7 @@ use zeroize::Zeroizing;
 use dagpass_client::wire::Endpoint;
 use dagpass_core::broker::Broker;
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::policy::{self, Action, Permit};
 use dagpass_core::ports::{Clock, Witness};
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::request::{Caller, ENDPOINT};
@@ -245,6 +246,8 @@ struct Asked {
     principal: Principal,
     /// The connection that it came by.
     visit: Arc<Visit>,
+    /// Its handler's decision is on the record.
+    judged: AtomicBool,
 }
 
 impl Asked {
@@ -257,6 +260,17 @@ impl Asked {
 
     fn caller(&self) -> &Caller {
         &self.principal.caller
+    }
+
+    /// Judged by what the request names, and on the record with that.
+    fn permit<T: policy::About>(
+        &self,
+        api: &Api,
+        principal: &Principal,
+        (action, about): (Action, T),
+    ) -> Result<Permit<T>, Refusal> {
+        self.judged.store(true, Ordering::Relaxed);
+        api.broker.permit(principal, action, about)
     }
 
     /// With what the caller says of itself: recorded, never decided on.

@@ -19,6 +19,7 @@ use super::{
     Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, relay,
     roles, run_events, runs, sign_in, status, store_use, tokens, try_it,
 };
+use crate::config::Config;
 use crate::doctor;
 use crate::proxy::Proxies;
 
@@ -98,7 +99,12 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked, action: Action) -> Reply
         Err(refusal) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| {
-        if permitted && action.weight() == Weight::Deed {
+        let told = match action.weight() {
+            Weight::Deed => !permitted,
+            Weight::Named => asked.judged.load(Ordering::Relaxed) || !permitted,
+            Weight::Look => true,
+        };
+        if !told {
             not_done(api, asked.caller(), action, &refusal);
         }
         reply::refusal(&refusal)
@@ -121,7 +127,7 @@ fn admit(api: &Api, principal: &Principal, action: Action) -> Result<(), Refusal
     api.broker.permit(principal, action, Resource::default()).map(Permit::spend).map(drop)
 }
 
-/// It was permitted, and is on the record as that: so is that it came to nothing.
+/// It was permitted as far as it was judged, and came to nothing: that is on the record too.
 fn not_done(api: &Api, caller: &Caller, action: Action, refusal: &Refusal) {
     let mut record = Record::new(Event::Decision, Outcome::Failed, caller);
     record.action = Some(action);
@@ -142,7 +148,9 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::FollowEvents => events::follow(api, asked.principal.clone()),
         Action::ShowActivity => activity::activity(api, asked).await,
         Action::ShowStatus => Ok(reply::json(&status::status(api, &asked.principal).await)),
-        Action::ShowConnectionIds => Ok(reply::json(&connection_ids(api, &asked.principal))),
+        Action::ShowConnectionIds => {
+            Ok(reply::json(&connection_ids(&api.config.current(), &asked.principal)))
+        }
         Action::Examine => findings(api, asked).await,
         Action::ShowConfig => Ok(reply::json(&api.config.reply())),
         Action::WriteConfig if asked.method == Method::PUT => config::put(api, asked),
@@ -171,8 +179,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
     }
 }
 
-fn connection_ids(api: &Api, principal: &Principal) -> ConnectionIds {
-    let config = api.config.current();
+pub(super) fn connection_ids(config: &Config, principal: &Principal) -> ConnectionIds {
     let mut connections = config.connection_ids();
     connections.retain(|id| config.resources(id).any(|one| sees(principal, &one)));
     ConnectionIds { version: 1, connections }

@@ -14,7 +14,7 @@ use dagpass_core::session::{HorizonSource, SessionState};
 use dagpass_core::time::Timestamp;
 
 use super::reply::{self, Reply};
-use super::status::source_word;
+use super::status::{Shown, source_word};
 use super::{Api, Asked};
 use crate::task_runs::Taken;
 
@@ -139,11 +139,15 @@ pub(super) async fn outlook(api: &Api, asked: &Asked) -> Result<Reply, Refusal> 
     }))
 }
 
+/// Of those sessions alone that the caller is shown anyway.
 fn warnings(api: &Api, dag_id: &str, principal: &Principal) -> Vec<Warning> {
     let covered = principal.narrowing.profiles.iter().flatten();
     let profiles: Vec<String> = covered.map(ToString::to_string).collect();
     let Some((past, sessions)) = api.task_runs.past(dag_id) else { return Vec::new() };
-    warnings_of(api, dag_id, &past, &meant(api, &sessions, &profiles))
+    let mut keys = meant(api, &sessions, &profiles);
+    let shown = Shown { config: &api.config.current(), principal };
+    keys.retain(|key| shown.session(key));
+    warnings_of(api, dag_id, &past, &keys)
 }
 
 /// The sessions that past runs used; where none was seen, those the run is narrowed to, else the

@@ -2,6 +2,7 @@
 //! narrows; it is no sandbox, since the socket stands open to every process of the same user.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dagpass_client::wire::{RunAsk, RunReply};
 use dagpass_core::error::{ErrorCode, Refusal};
@@ -18,6 +19,8 @@ const PREFIX: &str = "run-";
 const MOST: usize = 256;
 /// And how many of them within one run, its runs' runs included?
 const MOST_WITHIN: usize = 32;
+/// How long does a run of another system last at most? Whoever began it ends it when its program ends.
+const FAR: Duration = Duration::from_secs(12 * 3600);
 /// How far up is a process followed to the caller?
 const GENERATIONS: usize = 64;
 
@@ -31,10 +34,10 @@ pub(super) fn id(path: &str) -> Option<&str> {
 pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: RunAsk = asked.parse()?;
     let principal = &asked.principal;
-    let about = Resource { env: ask.env.as_deref(), ..Resource::default() };
-    api.broker.permit(principal, Action::BeginRun, about)?.spend();
-    let (pid, started_at) = whose(asked, ask.pid)?;
     let id = format!("{PREFIX}{}", &random()[..16]);
+    let about = Resource { env: ask.env.as_deref(), run_id: Some(&id), ..Resource::default() };
+    asked.permit(api, principal, (Action::BeginRun, about))?.spend();
+    let life = whose(asked, ask.pid)?;
     let holder = Holder {
         narrowing: narrowing(api, asked, &ask)?,
         env: ask.env.or_else(|| principal.env.clone()),
@@ -45,7 +48,7 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let capability = api.capabilities.grant_if(holder, |all| few(all, parent.as_deref()))?;
     let (watch, ended) = (api.clone(), id.clone());
     tokio::spawn(async move {
-        system::ended(pid, started_at).await;
+        life.over().await;
         watch.capabilities.revoke(&ended);
     });
     Ok(reply::json(&RunReply { id, capability }))
@@ -59,8 +62,27 @@ fn outer(asked: &Asked) -> Option<&str> {
     }
 }
 
+/// For how long a run lasts.
+enum Life {
+    Process(u32, Option<u64>),
+    /// Its process is in another system, where nobody sees it end.
+    Far,
+}
+
+impl Life {
+    async fn over(self) {
+        match self {
+            Self::Process(pid, started_at) => system::ended(pid, started_at).await,
+            Self::Far => tokio::time::sleep(FAR).await,
+        }
+    }
+}
+
 /// The caller itself, or a process that it started: nobody lends another's life to a capability.
-fn whose(asked: &Asked, named: Option<u32>) -> Result<(u32, Option<u64>), Refusal> {
+fn whose(asked: &Asked, named: Option<u32>) -> Result<Life, Refusal> {
+    if asked.caller().remote {
+        return Ok(Life::Far);
+    }
     let own = asked.caller().pid;
     let refused = |what: String| Refusal::new(ErrorCode::InvalidRequest, what);
     let found = match (named, own) {
@@ -80,7 +102,7 @@ fn whose(asked: &Asked, named: Option<u32>) -> Result<(u32, Option<u64>), Refusa
         }
     };
     match system::process_alive(found.0, found.1) {
-        true => Ok(found),
+        true => Ok(Life::Process(found.0, found.1)),
         false => Err(refused(format!("there is no process {}", found.0))),
     }
 }
@@ -97,6 +119,10 @@ fn few(all: &mut dyn Iterator<Item = &Holder>, parent: Option<&str>) -> Result<(
         let parent = |id: &String| runs.iter().find(|run| run.id == *id)?.parent.clone();
         std::iter::successors(Some(id.to_owned()), parent).last()
     };
+    // It may have been ended since this request was let in.
+    if parent.is_some_and(|parent| !runs.iter().any(|run| run.id == parent)) {
+        return Err(Refusal::new(ErrorCode::AccessDenied, "the run that asks has ended"));
+    }
     let within = parent.map_or(0, |parent| {
         let root = root_of(parent);
         runs.iter().filter(|run| root_of(&run.id) == root).count()
@@ -127,8 +153,8 @@ pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let named = id(&asked.path).unwrap_or_default();
     let own = outer(asked).is_some_and(|outer| api.capabilities.descends(named, outer));
     let run = if own { Kinship::Own } else { Kinship::Stranger };
-    let about = Resource { run: Some(run), ..Resource::default() };
-    api.broker.permit(&asked.principal, Action::EndRun, about)?.spend();
+    let about = Resource { run: Some(run), run_id: Some(named), ..Resource::default() };
+    asked.permit(api, &asked.principal, (Action::EndRun, about))?.spend();
     if api.capabilities.revoke(named) {
         return Ok(reply::json(&serde_json::json!({ "ended": true })));
     }
@@ -165,6 +191,7 @@ mod tests {
             ..Holder::new(format!("run-{n}"), Kind::Run(format!("run-{n}")))
         };
         let fits = |runs: &[Holder], parent| few(&mut runs.iter(), parent).is_ok();
+        assert!(!fits(&[run(1, None)], Some("run-0")), "the one that asks has ended");
         let mut chain: Vec<Holder> = vec![run(0, None)];
         for n in 1..=MOST_WITHIN {
             let parent = format!("run-{}", n - 1);

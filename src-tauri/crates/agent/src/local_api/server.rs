@@ -245,7 +245,15 @@ async fn answer(
     if !json && matches!(head.method, Method::POST | Method::PUT) {
         return reply::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    let asked = Asked { method: head.method, path, query, body, principal, visit: visit.clone() };
+    let asked = Asked {
+        method: head.method,
+        path,
+        query,
+        body,
+        principal,
+        visit: visit.clone(),
+        judged: false.into(),
+    };
     routes::route(api, asked, action).await
 }
 

@@ -24,6 +24,8 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
     let profiles = loaded(api, views).await.iter().map(|view| profile(api, view)).collect();
     let health = api.store.health();
     let config = shown.config;
+    // What stands in the files of the agent is for those who may read them.
+    let whole = principal.may(Action::ShowConfig);
     let (config_state, config_error) = condition(api);
     Status {
         agent: AgentStatus {
@@ -35,12 +37,12 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             paused: api.is_paused(),
             store: health.kind.to_owned(),
             store_state: health.state.as_str().to_owned(),
-            store_detail: health.detail,
+            store_detail: health.detail.filter(|_| whole),
             config_path: api.config.path().display().to_string(),
             config_state: config_state.to_owned(),
-            config_error,
+            config_error: config_error.filter(|_| whole),
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
-            ledger_error: api.ledger.health().trouble,
+            ledger_error: api.ledger.health().trouble.filter(|_| whole),
             started_by_login: api.about.started_by_login,
         },
         profiles,
@@ -54,14 +56,14 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
 }
 
 /// What of it this caller sees.
-struct Shown<'a> {
-    config: &'a Config,
-    principal: &'a Principal,
+pub(super) struct Shown<'a> {
+    pub(super) config: &'a Config,
+    pub(super) principal: &'a Principal,
 }
 
 impl Shown<'_> {
     /// By itself, or by a connection that rests on it.
-    fn session(&self, key: &SessionKey) -> bool {
+    pub(super) fn session(&self, key: &SessionKey) -> bool {
         let whole =
             Resource { profile: Some(&key.profile), session: Some(key), ..Resource::default() };
         let mut resting = self.config.resting_on(key);

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use dagpass_client::wire::{ConnectionAsk, TokenAsk, TokenReply};
-use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::broker::Issued;
 use dagpass_core::effective::{Offer, Wish, effective};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::policy::{self, Action};
+use dagpass_core::policy::{self, Action, Resource};
 use dagpass_core::principal::Principal;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::{Purpose, SessionKey, Target, TokenRequest};
@@ -16,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::reply::{self, Reply};
 use super::{Api, Asked, store_use};
-use crate::config::{Config, DeploymentToken};
+use crate::config::{Config, DeploymentToken, Lookup};
 
 pub(super) async fn token(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let issued = issue(api, asked, asked.parse()?).await?;
@@ -27,8 +26,8 @@ pub(super) async fn token(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
 pub(super) async fn issue(api: &Api, asked: &Asked, ask: TokenAsk) -> Result<Issued, Refusal> {
     running(api)?;
     let principal = asked.declaring(ask.context.clone());
-    let request = request(&api.config.current(), &principal, &ask)?;
-    let permit = api.broker.permit(&principal, Action::Token, request)?;
+    let request = request(&api.config.current(), &principal, (Action::Token, &ask))?;
+    let permit = asked.permit(api, &principal, (Action::Token, request))?;
     api.broker.token(permit, &principal).await
 }
 
@@ -39,7 +38,13 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
     let meant = env.as_ref().map_or(ask.env.as_deref(), Option::as_deref);
     let connection = match config.connection(&ask.conn_id, meant) {
         Ok(connection) => connection,
-        Err(lookup) => return Err(missed(api, asked, lookup.refusal(&ask.conn_id))),
+        // Most are not ours, and Airflow goes on to ask elsewhere; what else is wrong with it is for those
+        // whom nothing narrows.
+        Err(lookup @ Lookup::NotFound) => return Err(lookup.refusal(&ask.conn_id)),
+        Err(lookup) => {
+            let refusal = lookup.refusal(&ask.conn_id);
+            return Err(untold(&asked.principal, ask.env.as_deref(), refusal));
+        }
     };
     running(api)?;
     let principal = asked.declaring(ask.context.clone());
@@ -49,21 +54,20 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
         purpose: purpose(&ask.context),
         ..TokenRequest::new(connection.session.clone(), connection.target.clone())
     };
-    let permit = api.broker.permit(&principal, Action::Connection, request)?;
+    let permit = asked.permit(api, &principal, (Action::Connection, request))?;
     let issued = api.broker.token(permit, &principal).await?;
     Ok(reply::json(&connection.render(issued.access_token())))
 }
 
-/// Airflow asks for every connection there is, so most of them are not ours: many are one line.
-fn missed(api: &Api, asked: &Asked, refusal: Refusal) -> Refusal {
-    let mut record = Record::new(Event::Decision, Outcome::Failed, asked.caller());
-    record.action = Some(Action::Connection);
-    record.error = Some(refusal.code.as_str());
-    match api.witness.record(&record) {
-        Ok(()) => refusal,
-        Err(failure) => Refusal::new(ErrorCode::NotRecorded, "the request is not on the record")
-            .because(failure.to_string()),
+/// What the config says of names is for those who may see all of it; the others hear that it is not theirs.
+fn untold(principal: &Principal, asked: Option<&str>, refusal: Refusal) -> Refusal {
+    let own = policy::environment(principal, asked).is_ok();
+    let told = principal.narrowing.is_everything() && own;
+    if told || refusal.code == ErrorCode::ConfigInvalid {
+        return refusal;
     }
+    Refusal::new(ErrorCode::AccessDenied, "the request was denied")
+        .because("this capability does not cover it")
 }
 
 pub(super) fn running(api: &Api) -> Result<(), Refusal> {
@@ -78,12 +82,32 @@ pub(super) fn running(api: &Api) -> Result<(), Refusal> {
 pub(super) fn request(
     config: &Config,
     principal: &Principal,
-    ask: &TokenAsk,
+    (action, ask): (Action, &TokenAsk),
 ) -> Result<TokenRequest, Refusal> {
     let env = policy::environment(principal, ask.env.as_deref());
     // Another environment than its own is looked up all the same, and denied with what it names.
     let meant = env.as_ref().map_or(ask.env.as_deref(), Option::as_deref);
-    let wanted = wanted(config, ask, meant)?;
+    let wanted = wanted(config, ask, meant)
+        .map_err(|refusal| untold(principal, ask.env.as_deref(), refusal))?;
+    let env = ask.env.clone().or_else(|| wanted.env.clone());
+    // What may not be asked for under this name at all is not told what there is under it.
+    let named = Resource {
+        profile: Some(&wanted.session.profile),
+        session: Some(&wanted.session),
+        connection: ask.connection.as_deref(),
+        deployment: wanted.deployment.as_deref(),
+        env: env.as_deref(),
+        ..Resource::default()
+    };
+    if !policy::sees(principal, action, &named) {
+        let request = TokenRequest::new(wanted.session, wanted.target);
+        return Ok(TokenRequest {
+            connection: ask.connection.clone(),
+            deployment: wanted.deployment,
+            env,
+            ..request
+        });
+    }
     let offer = Offer {
         name: &wanted.name,
         target: &wanted.target,
@@ -105,7 +129,7 @@ pub(super) fn request(
         renewed: ask.renewed,
         connection: ask.connection.clone(),
         deployment: wanted.deployment,
-        env: ask.env.clone().or(wanted.env),
+        env,
         reach,
         purpose: purpose(&ask.context),
         ..TokenRequest::new(wanted.session, target)

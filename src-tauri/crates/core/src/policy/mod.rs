@@ -27,6 +27,7 @@ pub struct Resource<'a> {
     pub reach: Option<Reach>,
     /// Of a run that is named: is it the caller's own, or one that it began?
     pub run: Option<Kinship>,
+    pub run_id: Option<&'a str>,
 }
 
 /// Whose a run is, seen from the caller.
@@ -59,6 +60,7 @@ impl About for TokenRequest {
             resource: self.target.resource.as_deref(),
             reach: Some(self.reach),
             run: None,
+            run_id: None,
         }
     }
 }
@@ -84,7 +86,7 @@ pub struct Denied {
 
 /// May it? The answer goes on the record first: there is no permit that nobody was told of. It carries
 /// what was judged, so that nothing else can be done with it.
-pub fn authorize<T: About, E: From<Denied>>(
+pub(crate) fn authorize<T: About, E: From<Denied>>(
     principal: &Principal,
     action: Action,
     about: T,
@@ -128,7 +130,7 @@ fn judge(principal: &Principal, action: Action, resource: &Resource<'_>) -> Resu
 pub fn environment(principal: &Principal, asked: Option<&str>) -> Result<Option<String>, Denied> {
     match (principal.env.as_deref(), asked) {
         (Some(own), Some(other)) if own != other => {
-            denied(format!("this capability is for the environment `{own}`, not `{other}`"))
+            denied(format!("this capability is for the environment `{own}` and no other"))
         }
         (own, asked) => Ok(asked.or(own).map(str::to_owned)),
     }

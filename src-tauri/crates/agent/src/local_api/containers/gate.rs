@@ -15,9 +15,11 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_client::wire::{CAPABILITY_FILE, Container, ContainerAsk, RefusedUid};
-use dagpass_core::principal::Kind;
+use dagpass_core::principal::{Kind, Principal};
+use dagpass_core::request::Caller;
 
 use super::rules;
+use crate::config::Config;
 use crate::local_api::capability::{Capabilities, Holder};
 use crate::local_api::crowd::Crowd;
 use crate::system::{self, LocalListener};
@@ -60,7 +62,7 @@ impl Gate {
 
     /// Makes the folder and what lies in it, the capability new each time; the socket last, where the
     /// system has one that can be mounted.
-    pub(super) fn stand(&self, ids: Option<&[String]>) -> io::Result<Option<LocalListener>> {
+    pub(super) fn stand(&self, config: Option<&Config>) -> io::Result<Option<LocalListener>> {
         system::mounted_dir(&self.folder)?;
         if !self.rules.remote {
             let holder = self.holder();
@@ -69,8 +71,8 @@ impl Gate {
             system::write_mounted(&self.folder.join(CAPABILITY_FILE), capability.as_bytes())?;
         }
         // Where no config is in force what was told before stays.
-        if let Some(ids) = ids {
-            self.tell_connections(ids)?;
+        if let Some(config) = config {
+            self.tell_connections(config)?;
         }
         match LocalListener::bind_mounted(&self.socket()) {
             Err(error)
@@ -83,10 +85,10 @@ impl Gate {
     }
 
     /// The ids it answers for, so that a container can tell "not ours" from "agent away".
-    pub(super) fn tell_connections(&self, ids: &[String]) -> io::Result<()> {
-        let narrowing = rules::narrowing(&self.rules);
-        let own = ids.iter().filter(|id| narrowing.covers_connection(Some(id))).cloned();
-        let ids = dagpass_client::wire::ConnectionIds { version: 1, connections: own.collect() };
+    pub(super) fn tell_connections(&self, config: &Config) -> io::Result<()> {
+        let Holder { kind, narrowing, .. } = self.holder();
+        let principal = Principal { narrowing, ..Principal::new(kind, Caller::default()) };
+        let ids = crate::local_api::routes::connection_ids(config, &principal);
         system::write_mounted(&self.folder.join(CONNECTIONS), &serde_json::to_vec(&ids)?)
     }
 

@@ -18,7 +18,8 @@ use dagpass_core::request::{Caller, Transport};
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
-use crate::system;
+use crate::config::Config;
+use crate::system::{self, LocalListener};
 pub(super) use gate::Gate;
 use serve::Open;
 
@@ -48,9 +49,9 @@ impl Containers {
     }
 
     /// The config has changed: each folder says anew which connections are ours.
-    pub(crate) fn tell_connections(&self, ids: &[String]) {
+    pub(crate) fn tell_connections(&self, config: &Config) {
         for standing in self.doors().values().filter(|standing| standing.open.is_some()) {
-            if let Err(error) = standing.gate.tell_connections(ids) {
+            if let Err(error) = standing.gate.tell_connections(config) {
                 tracing::error!(%error, "a door's connections.json not written");
             }
         }
@@ -141,11 +142,26 @@ pub(super) async fn down(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal
     let Some(standing) = api.containers.doors().remove(id) else {
         return Err(Refusal::new(ErrorCode::NotFound, "there is no such door"));
     };
-    let rules = standing.gate.rules.clone();
-    close(standing, true).await.map_err(|error| not_done(&error))?;
-    remove(&api.containers.record(id)).map_err(|error| not_done(&error))?;
-    on_record(api, Event::DoorClosed, &rules, asked.caller())?;
+    let (own, caller, id) = (api.clone(), asked.caller().clone(), id.to_owned());
+    let ended = api.tasks.detached(async move { ended(&own, standing, (&id, &caller)).await });
+    ended.await.unwrap_or_else(|| Err(not_done(&io::ErrorKind::Interrupted.into())))?;
     Ok(reply::json(&serde_json::json!({ "ended": true })))
+}
+
+/// Nobody comes through any more, and no start opens it again; what somebody inside left in the folder
+/// cannot keep it.
+async fn ended(
+    api: &Api,
+    standing: Standing,
+    (id, caller): (&str, &Caller),
+) -> Result<(), Refusal> {
+    let rules = standing.gate.rules.clone();
+    let removed = remove(&api.containers.record(id));
+    if let Err(error) = close(standing, true).await {
+        tracing::warn!(%error, "a door's folder is not empty");
+    }
+    removed.map_err(|error| not_done(&error))?;
+    on_record(api, Event::DoorClosed, &rules, caller)
 }
 
 /// The door a path names: `/v1/containers/ID`.
@@ -208,8 +224,14 @@ fn stand(
     system::private_dir(&containers.folder)?;
     let record = serde_json::to_vec(&gate.rules)?;
     system::settle_private(&containers.record(&gate.id), &record)?;
-    let socket = gate.stand(api.config.ids().as_deref())?;
+    let socket = stand_by(api, gate)?;
     serve::open(api, gate, socket, port)
+}
+
+/// By the config that was ever in force; without one nothing is said of connections.
+fn stand_by(api: &Api, gate: &Gate) -> io::Result<Option<LocalListener>> {
+    let config = api.config.ids().is_some().then(|| api.config.current());
+    gate.stand(config.as_deref())
 }
 
 async fn close(standing: Standing, whole: bool) -> io::Result<()> {

@@ -96,7 +96,7 @@ impl Way {
                 }
                 Ok(Err(error)) => breath.after(&self.gate.id, &error).await,
                 Err(_quiet) if socket.is_reachable() => {}
-                Err(_quiet) => match self.gate.stand(self.api.config.ids().as_deref()) {
+                Err(_quiet) => match super::stand_by(&self.api, &self.gate) {
                     Ok(Some(again)) => socket = again,
                     Ok(None) => return,
                     Err(error) => self.gate.complain(Some(error.to_string())),
