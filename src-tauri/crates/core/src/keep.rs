@@ -168,7 +168,14 @@ impl Broker {
             Some(owed) => Some(self.revoke(&slot.profile(), owed).await),
             None => None,
         };
-        forgotten.map_err(|failure| refusals::store(&slot.profile(), &failure))?;
+        if let Err(failure) = forgotten {
+            // Nobody knows what the store still has: it is read when it can be.
+            let unread = matches!(state, SessionState::Unloaded | SessionState::Unreadable(_));
+            if unread {
+                slot.held().state = SessionState::Unloaded;
+            }
+            return Err(refusals::store(&slot.profile(), &failure));
+        }
         Ok(revocation)
     }
 

@@ -194,6 +194,7 @@ impl Broker {
         if self.ports.owed.note(&owed).await.is_err() {
             return Revocation::Pending;
         }
+        self.debts.put(owed.clone());
         let answer = self.ports.server.revoke(profile, &token).await;
         let said = match &answer {
             Ok(answer) => *answer,

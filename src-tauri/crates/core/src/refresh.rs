@@ -143,7 +143,7 @@ impl Refresh {
         record.audience = cached.set.audience.as_deref();
         record.fingerprint = Some(cached.fingerprint.short());
         record.expires_at = Some(cached.set.expires_at);
-        self.record(&record)?;
+        self.record(&record).inspect_err(|refusal| self.backs_off(refusal))?;
         self.check_scope(&cached)?;
         let mut held = self.slot.held();
         held.rests.answered(&self.target);
@@ -170,6 +170,12 @@ impl Refresh {
     pub(crate) fn rests_after(&self, refusal: &Refusal, span: impl FnOnce(u32) -> Duration) {
         let now = self.ports.clock.now();
         self.slot.held().rests.failed(&self.target, refusal, now, span);
+    }
+
+    /// A ledger that takes nothing must not have a healthy Ping asked twice a second.
+    pub(crate) fn backs_off(&self, refusal: &Refusal) {
+        let chance = self.ports.clock.chance();
+        self.rests_after(refusal, |n| freshness::backoff(n, None, chance));
     }
 
     pub(crate) fn dress(&self, mut set: TokenSet) -> Cached {
@@ -219,9 +225,7 @@ impl Refresh {
             TokenFailure::SubjectChanged { now } => {
                 self.end(EndReason::SubjectChanged { now }).await
             }
-            TokenFailure::Misconfigured { error, .. }
-                if error == "invalid_scope" && self.target.scopes.is_some() =>
-            {
+            TokenFailure::Misconfigured { error, .. } if self.is_of_target(&error) => {
                 self.unmark().await;
                 self.rests_after(&refusal, |_| REFUSED_FOR);
                 Err(refusal)
@@ -247,6 +251,15 @@ impl Refresh {
                 self.slot.held().state = SessionState::Active(Box::new(active));
                 Err(refusal)
             }
+        }
+    }
+
+    /// Is it this target that is refused, and not the client?
+    fn is_of_target(&self, error: &str) -> bool {
+        match error {
+            "invalid_scope" => self.target.scopes.is_some(),
+            "invalid_target" => self.target.resource.is_some(),
+            _ => false,
         }
     }
 

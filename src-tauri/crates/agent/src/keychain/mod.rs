@@ -258,8 +258,10 @@ impl KeychainStore {
     /// A process of ours asks for something: where no keychain has been found, the session bus of its
     /// shell is tried as well. Says whether there is a new place to look in.
     pub fn heard_of_a_bus(&self, pid: u32) -> bool {
-        let sought = matches!(self.now().backing, Backing::Keychain(_))
-            && matches!(self.health().state, HealthState::Unasked | HealthState::Unavailable);
+        // Of the keychain itself: that the config asks for another store says nothing of it.
+        let backing = self.now().backing;
+        let sought = matches!(backing, Backing::Keychain(_))
+            && matches!(backing.health().state, HealthState::Unasked | HealthState::Unavailable);
         sought && system_store::heard_of_a_bus(pid)
     }
 

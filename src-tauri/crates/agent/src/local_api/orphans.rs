@@ -1,6 +1,8 @@
 //! Sessions whose records are kept while no config in force names them: signed out by what the record
 //! itself says of its issuer and client. So a wrong config keeps nobody's token.
 
+use std::sync::Arc;
+
 use dagpass_client::wire::{SignOutAsk, SignedOut};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::{RefreshTokenStore, StoreFailure};
@@ -10,7 +12,7 @@ use super::{Api, sign_in};
 
 /// The one named, the only one, or all.
 pub(super) async fn sign_out(
-    api: &Api,
+    api: &Arc<Api>,
     ask: &SignOutAsk,
     caller: &Caller,
 ) -> Result<Vec<SignedOut>, Refusal> {
@@ -36,7 +38,7 @@ pub(super) async fn sign_out(
     Ok(vec![end(api, key, caller).await?])
 }
 
-pub(super) async fn all(api: &Api, caller: &Caller) -> Result<Vec<SignedOut>, Refusal> {
+pub(super) async fn all(api: &Arc<Api>, caller: &Caller) -> Result<Vec<SignedOut>, Refusal> {
     let mut ended = Vec::new();
     for key in kept(api).await? {
         ended.push(end(api, &key, caller).await?);
@@ -48,7 +50,14 @@ async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
     api.store.sessions().await.map_err(|failure| refusal(&failure))
 }
 
-async fn end(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
+/// To the end, whatever becomes of whoever asked for it.
+async fn end(api: &Arc<Api>, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
+    let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
+    let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
+    ended.await.unwrap_or_else(|| Err(sign_in::broke_off()))
+}
+
+async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
     let revocation = match api.store.load(key).await.map(|loaded| loaded.session) {
         Ok(Some(stored)) => sign_in::word(api.broker.sign_out_unknown(key, &stored, caller).await?),
         Ok(None) => sign_in::NOT_SIGNED_IN,
@@ -67,18 +76,21 @@ async fn end(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, 
     })
 }
 
-fn refusal(failure: &StoreFailure) -> Refusal {
+pub(super) fn refusal(failure: &StoreFailure) -> Refusal {
     let (code, hint) = match failure {
         StoreFailure::PassphraseNeeded(_) => {
             (ErrorCode::KeychainLocked, "run `dagpass agent unlock`, then again")
         }
         StoreFailure::Locked(_) => (ErrorCode::KeychainLocked, "unlock the keychain, then again"),
-        StoreFailure::Unavailable(_)
-        | StoreFailure::OutOfReach(_)
-        | StoreFailure::TimedOut(_)
-        | StoreFailure::Corrupt(_) => (ErrorCode::KeychainUnavailable, "run `dagpass doctor`"),
+        StoreFailure::OutOfReach(_) => (
+            ErrorCode::KeychainUnavailable,
+            "run `dagpass agent restart` in a terminal of your desktop, then again",
+        ),
+        StoreFailure::Unavailable(_) | StoreFailure::TimedOut(_) | StoreFailure::Corrupt(_) => {
+            (ErrorCode::KeychainUnavailable, "run `dagpass doctor`")
+        }
     };
-    Refusal::new(code, "the stored sessions cannot be ended")
+    Refusal::new(code, "the stored sessions cannot be ended or removed")
         .because(failure.to_string())
         .hint(hint)
 }

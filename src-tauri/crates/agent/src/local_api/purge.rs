@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use dagpass_client::wire::PurgeReply;
-use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::ports::StoreFailure;
+use dagpass_core::error::Refusal;
 
 use super::reply::{self, Reply};
 use super::{Api, Asked, orphans, sign_in};
@@ -23,15 +22,7 @@ pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusa
         }
         profiles.push(ended);
     }
-    let others = api.store.purge().await.map_err(|failure| {
-        let code = match &failure {
-            StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_) => {
-                ErrorCode::KeychainLocked
-            }
-            _ => ErrorCode::KeychainUnavailable,
-        };
-        Refusal::new(code, "the keychain's records were not removed").because(failure.to_string())
-    })?;
+    let others = api.store.purge().await.map_err(|failure| orphans::refusal(&failure))?;
     records.extend(others);
     for profile in &mut profiles {
         // Its token went with the records: nobody is left to revoke it later.

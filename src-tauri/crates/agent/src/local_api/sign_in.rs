@@ -306,10 +306,12 @@ pub(super) async fn end(
 ) -> Result<SignedOut, Refusal> {
     let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
     let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
-    ended.await.unwrap_or_else(|| {
-        Err(Refusal::new(ErrorCode::ServerError, "the sign-out broke off")
-            .hint("run `dagpass status` to see what it came to"))
-    })
+    ended.await.unwrap_or_else(|| Err(broke_off()))
+}
+
+pub(super) fn broke_off() -> Refusal {
+    Refusal::new(ErrorCode::ServerError, "the sign-out broke off")
+        .hint("run `dagpass status` to see what it came to")
 }
 
 async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {

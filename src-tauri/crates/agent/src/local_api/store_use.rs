@@ -30,11 +30,11 @@ pub(super) fn agrees(api: &Api) -> Result<(), Refusal> {
 /// Detached: a caller that goes away does not stop it half way.
 pub(super) async fn change(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: StoreUseAsk = asked.parse()?;
-    let api = api.clone();
-    let changed = tokio::spawn(async move { change_to(&api, ask).await }).await;
-    let changed = changed.unwrap_or_else(|error| {
-        let what = "the change of the store ended early";
-        Err(Refusal::new(ErrorCode::ServerError, what).because(error.to_string()))
+    let own = api.clone();
+    let changed = api.tasks.detached(async move { change_to(&own, ask).await }).await;
+    let changed = changed.unwrap_or_else(|| {
+        Err(Refusal::new(ErrorCode::ServerError, "the change of the store ended early")
+            .hint("run `dagpass status` to see which one is open"))
     });
     Ok(reply::json(&changed?))
 }
@@ -119,6 +119,10 @@ fn not_moved(store: &StoreChoice, failure: &MoveFailure) -> Refusal {
         MoveFailure::Old(StoreFailure::Locked(_)) => {
             (ErrorCode::KeychainLocked, format!("unlock the keychain and try again; {again}"))
         }
+        MoveFailure::Old(StoreFailure::OutOfReach(_)) => (
+            ErrorCode::KeychainUnavailable,
+            "run `dagpass agent restart` in a terminal of your desktop, then again".to_owned(),
+        ),
         MoveFailure::Old(_) => {
             (ErrorCode::KeychainUnavailable, format!("mend it and try again; {again}"))
         }

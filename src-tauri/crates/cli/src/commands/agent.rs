@@ -11,7 +11,7 @@ use dagpass_client::{ClientError, launch, login_item as item};
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
-use crate::world::{World, compare_version};
+use crate::world::{World, compare_version, home_is_ours};
 use crate::{output, system};
 
 /// How long may an agent take to save what it holds and end?
@@ -142,6 +142,9 @@ fn status(world: &World) -> Result<(), Failure> {
 
 /// By the files themselves: it needs no agent that runs.
 fn login_item(world: &World, enabled: bool) -> Result<(), Failure> {
+    if enabled {
+        home_is_ours()?;
+    }
     let item = item::set(enabled).map_err(|error| {
         Failure::new("not_available", "the start at login was not changed").because(error)
     })?;

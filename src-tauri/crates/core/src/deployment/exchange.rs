@@ -91,7 +91,6 @@ impl Refresh {
         let now = self.ports.clock.now();
         let same_sign_in = {
             let mut held = self.slot.held();
-            held.rests.answered(&self.target);
             let same = matches!(&held.state, SessionState::Active(active)
                 if active.stored.signed_in_at == signed_in_at);
             if same {
@@ -102,8 +101,12 @@ impl Refresh {
         if !same_sign_in {
             return self.give_back(deployment, cached).await;
         }
-        self.record_purchase(deployment, &cached)?;
-        self.slot.held().cache.insert(self.target.clone(), cached.clone());
+        let recorded = self.record_purchase(deployment, &cached);
+        recorded.inspect_err(|refusal| self.backs_off(refusal))?;
+        let mut held = self.slot.held();
+        held.rests.answered(&self.target);
+        held.cache.insert(self.target.clone(), cached.clone());
+        drop(held);
         Ok(cached)
     }
 

@@ -123,6 +123,45 @@ async fn the_debt_is_written_and_the_record_gone_before_ping_is_asked() {
 }
 
 #[tokio::test]
+async fn what_a_sign_out_sent_is_not_sent_again_where_the_ledger_was_full() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    broker.load_session(&SessionKey::of("prod")).await.unwrap();
+    let shut = world.server.gate.lock().await;
+    let leaving = tokio::spawn({
+        let broker = broker.clone();
+        async move { broker.sign_out(&SessionKey::of("prod"), &Caller::default()).await }
+    });
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    *world.witness.full.lock().unwrap() = true;
+    drop(shut);
+    assert_eq!(leaving.await.unwrap().unwrap(), Some(Revocation::Confirmed));
+    *world.witness.full.lock().unwrap() = false;
+    world.clock.jump(60);
+    pass(&broker).await;
+    assert_eq!(requests(&world), 1, "whatever the ledger said");
+    assert!(world.store.owed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_sign_out_that_a_locked_keychain_refused_can_be_asked_for_again() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let key = SessionKey::of("prod");
+    *world.store.fail_all.lock().unwrap() = Some(StoreFailure::Locked("locked".into()));
+    assert!(broker.sign_out(&key, &Caller::default()).await.is_err());
+    *world.store.fail_all.lock().unwrap() = None;
+    assert_eq!(
+        broker.sign_out(&key, &Caller::default()).await.unwrap(),
+        Some(Revocation::Confirmed),
+        "it was not signed out before"
+    );
+    assert_eq!(requests(&world), 1);
+}
+
+#[tokio::test]
 async fn a_locked_keychain_puts_the_revocation_off_and_a_full_ledger_keeps_it() {
     let world = World::signed_in();
     offline(&world, 1);

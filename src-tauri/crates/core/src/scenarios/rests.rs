@@ -158,6 +158,41 @@ async fn a_full_ledger_does_not_have_a_failing_issuer_asked_without_end() {
 }
 
 #[tokio::test]
+async fn a_full_ledger_does_not_have_a_healthy_issuer_asked_without_end() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    // In use, and due for its successor.
+    world.clock.jump(3_300);
+    bytes(&broker).await;
+    world.clock.jump(255);
+    *world.witness.full.lock().unwrap() = true;
+    let before = world.presented().len();
+    for _ in 0..60 {
+        broker.tend(false).await;
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        world.clock.jump_millis(500);
+    }
+    let asked = world.presented().len() - before;
+    assert!((1..=6).contains(&asked), "{asked}");
+}
+
+#[tokio::test]
+async fn a_resource_that_ping_does_not_know_rests_alone() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.server.no_refresh.lock().unwrap() = Some(misconfigured("invalid_target"));
+    let target = Target { resource: Some("https://lake.example".into()), ..Target::default() };
+    let lake = TokenRequest { target, ..ask("prod") };
+    assert!(token(&broker, &lake).await.is_err());
+    *world.server.no_refresh.lock().unwrap() = None;
+    assert!(token(&broker, &ask("prod")).await.is_ok(), "the others are served");
+    assert!(token(&broker, &lake).await.is_err(), "and this one rests");
+}
+
+#[tokio::test]
 async fn a_session_without_a_refresh_token_lives_until_its_token_ends() {
     let world = World::signed_in();
     let broker = broker(&world);
