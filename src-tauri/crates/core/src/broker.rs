@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::audit::{Event, Outcome, Record, Served};
-use crate::cache::Cached;
+use crate::cache::{Cached, Shown};
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::lanes::Lanes;
@@ -58,7 +58,7 @@ pub struct SessionView {
     pub profile: Arc<Profile>,
     pub state: SessionState,
     /// The main access token, where one is cached.
-    pub token: Option<Cached>,
+    pub token: Option<Shown>,
 }
 
 impl std::fmt::Debug for Broker {
@@ -126,7 +126,7 @@ impl Broker {
         let slot = self.slot(&request.session)?;
         if request.reach != Reach::Named {
             let now = self.ports.clock.now();
-            slot.held().seat(&request.target, principal.kind.name(), now)?;
+            slot.held().seat(&request.target, principal.name(), now)?;
         }
         let fresh = self.fresh(&slot, request).await?;
         principal.process.holds().map_err(|what| {
@@ -239,7 +239,7 @@ impl Broker {
         let slot = self.slot(key)?;
         let (held, now) = (slot.held(), self.ports.clock.now());
         Ok(DeploymentView {
-            token: held.cache.get(target).filter(|token| token.valid_at(now)).cloned(),
+            token: held.cache.get(target).filter(|token| token.valid_at(now)).map(Cached::shown),
             refusal: held.rests.last_refusal(target),
         })
     }
@@ -274,7 +274,9 @@ impl Broker {
 
     /// So that the record tells who went away with nothing, and why.
     fn record_unserved(&self, request: &TokenRequest, caller: &Caller, refusal: &Refusal) {
-        let mut record = Record::new(Event::Issue, Outcome::Failed, caller);
+        let denied = matches!(refusal.code, ErrorCode::AccessDenied | ErrorCode::TooManyTargets);
+        let outcome = if denied { Outcome::Denied } else { Outcome::Failed };
+        let mut record = Record::new(Event::Issue, outcome, caller);
         record.session = Some(&request.session);
         record.connection = request.connection.as_deref();
         record.deployment = request.deployment.as_deref();
@@ -327,7 +329,7 @@ fn view(slot: &Slot) -> SessionView {
         key: slot.key.clone(),
         profile: slot.profile(),
         state: held.state.clone(),
-        token: held.cache.get(&Target::default()).cloned(),
+        token: held.cache.get(&Target::default()).map(Cached::shown),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::time::Timestamp;
-use crate::token::{Fingerprint, TokenSet};
+use crate::token::{ExpirySource, Fingerprint, TokenSet};
 
 /// A token as the cache keeps it. Cheap to clone: every caller gets the same bytes.
 #[derive(Clone, Debug)]
@@ -21,7 +21,25 @@ pub struct Cached {
     pub refused: bool,
 }
 
+/// What is shown of one. The token itself is had by a permit alone.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub fingerprint: Fingerprint,
+    pub expires_at: Timestamp,
+    pub expiry_source: ExpirySource,
+    pub refresh_at: Timestamp,
+}
+
 impl Cached {
+    pub fn shown(&self) -> Shown {
+        Shown {
+            fingerprint: self.fingerprint.clone(),
+            expires_at: self.set.expires_at,
+            expiry_source: self.set.expiry_source,
+            refresh_at: self.refresh_at,
+        }
+    }
+
     pub fn new(set: TokenSet, refresh_at: Timestamp) -> Self {
         let fingerprint = set.access_token.fingerprint();
         Self { set: Arc::new(set), fingerprint, refresh_at, longest: None, refused: false }

@@ -10,7 +10,8 @@
 //! 5. [`typed`]: a target that no config names takes one of few places
 //! 6. [`broker`]: spends the permit, reads the [`cache`]
 //! 7. [`freshness`]: is the cached token good enough, and until when
-//! 8. [`refresh`]: else one flight to Ping per (session, target), unless it rests ([`rest`])
+//! 8. [`refresh`]: else one flight to Ping per (session, target), unless it rests ([`rest`]); what a
+//!    failure does is in `failure.rs`
 //! 9. [`session`]: what that does to the session
 //! 10. [`deployment`]: an Airflow deployment's own token, bought with the session's
 //! 11. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
@@ -24,6 +25,7 @@ pub mod cache;
 pub mod deployment;
 pub mod effective;
 pub mod error;
+mod failure;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 pub mod freshness;

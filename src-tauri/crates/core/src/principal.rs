@@ -16,6 +16,8 @@ pub struct Principal {
     pub narrowing: Narrowing,
     /// The environment that its capability was made for: no other is served.
     pub env: Option<String>,
+    /// Of a run within others: the outermost, whose share they all use.
+    pub root: Option<String>,
     /// The process as the record shows it; what it declares of itself is in its context.
     pub caller: Caller,
     pub process: Process,
@@ -68,9 +70,15 @@ impl Principal {
             kind,
             narrowing: Narrowing::default(),
             env: None,
+            root: None,
             caller,
             process: Process::default(),
         }
+    }
+
+    /// By what is counted how much it asks for: beginning a run within a run gives no new share.
+    pub fn name(&self) -> &str {
+        self.root.as_deref().unwrap_or_else(|| self.kind.name())
     }
 
     pub fn may(&self, action: Action) -> bool {

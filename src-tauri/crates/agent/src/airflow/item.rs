@@ -198,7 +198,7 @@ fn decide(kept: &Kept, state: &SessionState, view: &DeploymentView, now: Timesta
         (SessionState::Unreadable(_), _) => return Step::Nothing,
         (SessionState::Unloaded | SessionState::Active(_) | SessionState::Ended { .. }, _) => {}
     }
-    let fresh = |token: &dagpass_core::cache::Cached| {
+    let fresh = |token: &dagpass_core::cache::Shown| {
         kept.written.as_ref() == Some(&token.fingerprint) && now < token.refresh_at
     };
     if view.token.as_ref().is_some_and(fresh) {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     fn view(token: Option<&str>) -> DeploymentView {
-        let cached = |name| Cached::new(token_set(name, None, at(0), at(100)), at(75));
+        let cached = |name| Cached::new(token_set(name, None, at(0), at(100)), at(75)).shown();
         DeploymentView { token: token.map(cached), refusal: None }
     }
 

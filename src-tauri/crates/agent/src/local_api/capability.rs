@@ -24,14 +24,15 @@ pub(super) struct Holder {
     pub(super) kind: Kind,
     pub(super) narrowing: Narrowing,
     pub(super) env: Option<String>,
-    /// Of a run within a run.
+    /// Of a run within a run, and the outermost of them.
     pub(super) parent: Option<String>,
+    pub(super) root: Option<String>,
 }
 
 impl Holder {
     /// Narrowed by nothing.
     pub(super) fn new(id: String, kind: Kind) -> Self {
-        Self { id, kind, narrowing: Narrowing::default(), env: None, parent: None }
+        Self { id, kind, narrowing: Narrowing::default(), env: None, parent: None, root: None }
     }
 }
 

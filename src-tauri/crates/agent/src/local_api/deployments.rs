@@ -22,7 +22,7 @@ fn one(api: &Api, deployment: &Deployment) -> DeploymentStatus {
         url: deployment.url.clone(),
         profile: deployment.profile.to_string(),
         token: if exchanged { "exchange" } else { "direct" }.to_owned(),
-        expires_at: view.token.map(|token| token.set.expires_at.as_secs()),
+        expires_at: view.token.map(|token| token.expires_at.as_secs()),
         keychain_item: deployment.keychain_item.clone(),
         keychain_trouble: deployment
             .keychain_item

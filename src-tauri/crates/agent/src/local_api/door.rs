@@ -118,6 +118,7 @@ impl Visit {
         let principal = Principal {
             narrowing: holder.narrowing,
             env: holder.env,
+            root: holder.root,
             process: self.process.clone(),
             ..Principal::new(holder.kind, caller)
         };

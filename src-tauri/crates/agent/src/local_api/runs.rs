@@ -42,6 +42,7 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
         narrowing: narrowing(api, asked, &ask)?,
         env: ask.env.or_else(|| principal.env.clone()),
         parent: outer(asked).map(str::to_owned),
+        root: outer(asked).map(|_| principal.name().to_owned()),
         ..Holder::new(id.clone(), Kind::Run(id.clone()))
     };
     let parent = holder.parent.clone();

@@ -230,20 +230,24 @@ async fn answer(
     }
     let path = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
+    let bare = |status: StatusCode, reason| {
+        visit.turned_away(api, reason);
+        reply::bare(status)
+    };
     let action = match routes::action(&head.method, &path) {
         Ok(action) => action,
-        Err(status) => return reply::bare(status),
+        Err(status) => return bare(status, "404 or 405: no such way"),
     };
     let limit = if path.starts_with("/v1/config") { CONFIG_LIMIT } else { BODY_LIMIT };
     let read = tokio::time::timeout(REQUEST_DEADLINE, Limited::new(body, limit).collect()).await;
     let body: Bytes = match read {
-        Err(_elapsed) => return reply::bare(StatusCode::REQUEST_TIMEOUT),
-        Ok(Err(_too_large)) => return reply::bare(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_elapsed) => return bare(StatusCode::REQUEST_TIMEOUT, "408: not whole in time"),
+        Ok(Err(_too_large)) => return bare(StatusCode::PAYLOAD_TOO_LARGE, "413: too large"),
         Ok(Ok(collected)) => collected.to_bytes(),
     };
     let json = head.headers.get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes()));
     if !json && matches!(head.method, Method::POST | Method::PUT) {
-        return reply::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        return bare(StatusCode::UNSUPPORTED_MEDIA_TYPE, "415: no JSON");
     }
     let asked = Asked {
         method: head.method,

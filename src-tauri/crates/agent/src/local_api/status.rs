@@ -214,8 +214,8 @@ fn horizons(api: &Api, view: &SessionView, active: Option<&ActiveSession>) -> Ho
     let learned = api.task_runs.learned(&view.key, &view.profile);
     Horizons {
         access_token: view.token.as_ref().map_or_else(none, |token| HorizonReply {
-            at: Some(token.set.expires_at.as_secs()),
-            source: match token.set.expiry_source {
+            at: Some(token.expires_at.as_secs()),
+            source: match token.expiry_source {
                 ExpirySource::ExpiresIn => "expires_in",
                 ExpirySource::ExpClaim => "exp claim",
                 ExpirySource::Assumed => "assumed",

@@ -71,7 +71,7 @@ impl TaskRuns {
     /// `None` where events come faster than a working Airflow sends them.
     pub(crate) fn take(&self, event: &RunEvent, principal: &Principal) -> Option<Taken> {
         let (now, caller) = (self.clock.now(), &principal.caller);
-        let dropped = lock(&self.floods).admit(principal.kind.name(), now)?;
+        let dropped = lock(&self.floods).admit(principal.name(), now)?;
         let mut watch = lock(&self.watch);
         let opens = watch.open_run(event, now);
         let ties = match (event.kind, event.happening) {

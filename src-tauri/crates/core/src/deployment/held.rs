@@ -1,7 +1,7 @@
 //! What a session remembers of its deployments beside the cache: every JWT that may still live, and
 //! whether the next sign-in must be a new proof.
 
-use crate::cache::Cached;
+use crate::cache::{Cached, Shown};
 use crate::deployment::Deployment;
 use crate::error::Refusal;
 use crate::time::Timestamp;
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct DeploymentView {
     /// The JWT that is handed out now, where it is still valid.
-    pub token: Option<Cached>,
+    pub token: Option<Shown>,
     /// Why the last purchase gave none.
     pub refusal: Option<Refusal>,
 }
