@@ -45,7 +45,7 @@ pub(super) fn run(
     let services = chosen(args, &text)?;
     if text.contains("AIRFLOW__SECRETS__BACKEND:") || text.contains("AIRFLOW__SECRETS__BACKEND=") {
         let what = format!("{} names a secrets backend already", base.display());
-        return Err(Failure::new("config_invalid", what)
+        return Err(Failure::new("conflict", what)
             .hint("take it out there, and name it as `next` in AIRFLOW__SECRETS__BACKEND_KWARGS"));
     }
     let receipt = Receipt::new(state, Layout::Compose.name(), project);

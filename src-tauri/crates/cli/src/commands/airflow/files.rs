@@ -25,7 +25,7 @@ pub(super) fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
 pub(super) fn read_text(file: &Path) -> Result<Option<String>, Failure> {
     let Some(bytes) = read(file)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|error| {
-        Failure::new("config_invalid", format!("{} is no UTF-8", file.display()))
+        Failure::new("conflict", format!("{} is no UTF-8", file.display()))
             .because(error.utf8_error())
     })
 }

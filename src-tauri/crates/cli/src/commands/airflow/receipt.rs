@@ -174,7 +174,7 @@ fn load(folder: &Path) -> Result<Option<Receipt>, Failure> {
     let path = folder.join(FILE);
     let Some(bytes) = files::read(&path)? else { return Ok(None) };
     let receipt: Receipt = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::new("config_invalid", format!("{} cannot be read", path.display())).because(error)
+        Failure::new("io", format!("{} cannot be read", path.display())).because(error)
     })?;
     Ok(Some(Receipt { folder: folder.to_owned(), ..receipt }))
 }

@@ -155,7 +155,7 @@ fn make_importable(python: &Interpreter, probe: &Probe) -> Result<bool, Failure>
     if missing && probe.provider.is_none() {
         python.uninstall(probe)?;
     }
-    let failure = Failure::new("config_invalid", "this interpreter cannot import the backend");
+    let failure = Failure::new("not_available", "this interpreter cannot import the backend");
     Err(failure
         .because(why)
         .hint("nothing was written: wired like this, every `airflow` command would fail"))
@@ -299,7 +299,7 @@ fn print(setup: &Setup, form: Form) -> Result<(), Failure> {
 }
 
 fn refused(file: &Path, error: &Unwirable) -> Failure {
-    let failure = Failure::new("config_invalid", format!("{} cannot be wired", file.display()));
+    let failure = Failure::new("conflict", format!("{} cannot be wired", file.display()));
     failure.because(error).hint("correct it, or set it by hand: `dagpass airflow setup` prints it")
 }
 
