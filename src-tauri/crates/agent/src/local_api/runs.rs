@@ -176,13 +176,21 @@ mod tests {
 
     #[test]
     fn a_process_is_followed_up_to_the_caller_and_no_further() {
-        let own = std::process::id();
-        let parent = system::parent(own).unwrap();
+        use std::process::{Command, Stdio};
+        // Either waits for its input.
+        let mut child = Command::new(if cfg!(windows) { "cmd" } else { "cat" })
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (own, started) = (std::process::id(), child.id());
         for (process, ancestor, expected) in
-            [(own, own, true), (own, parent, true), (parent, own, false), (1, own, false)]
+            [(own, own, true), (started, own, true), (own, started, false), (1, own, false)]
         {
             assert_eq!(descends(process, ancestor), expected, "{process} {ancestor}");
         }
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]

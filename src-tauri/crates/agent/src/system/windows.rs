@@ -35,6 +35,8 @@ use windows_sys::Win32::System::Threading::{
 
 use super::{FileMark, Lasting, Peer};
 
+mod parents;
+
 /// The longest path the system knows, in UTF-16 units.
 const LONGEST_PATH: usize = 32_768;
 
@@ -221,9 +223,10 @@ pub fn owner_of(_pid: u32) -> Option<u32> {
     None
 }
 
-/// Not followed here: Airflow has no native Windows, its tasks come by TCP with a capability.
-pub fn parent(_pid: u32) -> Option<u32> {
-    None
+/// Who started it, while it still runs: the system keeps the number after its end and gives it anew.
+pub fn parent(pid: u32) -> Option<u32> {
+    let parent = parents::named(pid)?;
+    (started_at(parent)? <= started_at(pid)?).then_some(parent)
 }
 
 pub fn executable(pid: u32) -> Option<PathBuf> {
