@@ -208,6 +208,7 @@ fn ending(name: &str, status: ExitStatus) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     const URL: &str = "https://idp.example/as?a=%25s&b=1";
 
     #[test]
