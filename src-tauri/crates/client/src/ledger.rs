@@ -5,7 +5,7 @@ mod chain;
 mod filter;
 mod tail;
 
-pub use chain::{Chain, Found};
+pub use chain::{Chain, Found, hex};
 pub use filter::{Filter, Verdict};
 pub use tail::Tail;
 

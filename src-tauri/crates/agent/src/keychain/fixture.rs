@@ -13,9 +13,9 @@ use keyring_core::api::CredentialStoreApi;
 use keyring_core::mock::Store as MockStore;
 use zeroize::Zeroizing;
 
-use super::choose::{Chosen, Memory};
 use super::provider::{Habits, Keyring, Provider};
 use super::thread::Connect;
+use super::which_store::{Chosen, Memory};
 use super::{KeychainStore, StoreChoice, System};
 
 pub(super) const DEADLINE: Duration = Duration::from_millis(300);

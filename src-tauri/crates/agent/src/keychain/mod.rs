@@ -1,7 +1,7 @@
 //! Where refresh tokens live: the system's keychain, or the encrypted file that a person opted in to.
 //! Never plaintext, never a silent change of place, never a call without a deadline.
 //!
-//! 1. [`choose`]: which store is opened; [`choice`]: how that is remembered; [`moving`]: how it changes
+//! 1. [`which_store`]: which one is opened; [`choice`]: how that is remembered; [`moving`]: how it changes
 //! 2. [`standing`]: the one that is open
 //! 3. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 4. [`sealed`]: in the encrypted file alone
@@ -10,7 +10,6 @@
 
 mod asking;
 mod choice;
-mod choose;
 mod envelope;
 mod files;
 mod foreign;
@@ -26,6 +25,7 @@ mod record;
 mod sealed;
 mod standing;
 mod thread;
+mod which_store;
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -72,9 +72,9 @@ pub use choice::{PassphraseLock, StoreChoice};
 pub use moving::{MoveFailure, Moved, Wanted};
 
 use choice::Remembered;
-use choose::{Chosen, Memory, choose};
 use files::AccountFiles;
 use standing::{Backing, Standing, System};
+use which_store::{Chosen, Memory, choose};
 
 /// The store of refresh tokens.
 pub struct KeychainStore {

@@ -12,9 +12,9 @@ use dagpass_core::token::Secret;
 use tokio::sync::RwLockWriteGuard;
 
 use super::choice::{Place, Remembered, ToEmpty, key_of_file};
-use super::choose::{Chosen, agree};
 use super::newest::age;
 use super::sealed::{InFiles, clear_staged};
+use super::which_store::{Chosen, agree};
 use super::{
     Backing, KeychainStore, Memory, PassphraseLock, Standing, StoreChoice, off_runtime, record,
 };

@@ -8,10 +8,10 @@ use std::time::Duration;
 use dagpass_core::ports::{Saved, StoreFailure};
 use dagpass_core::session::StoredSession;
 
-use super::choose::Chosen;
 use super::kept::InKeychain;
 use super::sealed::InFiles;
 use super::thread::{Connect, DEADLINE, KeychainThread};
+use super::which_store::Chosen;
 use super::{Health, StoreChoice, off_runtime, record, system_store};
 
 /// The store that is open, and what is to be said of it.

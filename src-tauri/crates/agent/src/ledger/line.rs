@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use jiff::fmt::temporal::DateTimePrinter;
-use sha2::{Digest, Sha256};
 
+pub(super) use dagpass_client::ledger::hex;
 use dagpass_core::audit::Record;
 
 /// What stands where the first line names the line before it.
@@ -50,13 +50,6 @@ impl Chain {
         line.push(b'\n');
         Ok(Self { next: next + 1, previous })
     }
-}
-
-pub(super) fn hex(line: &[u8]) -> String {
-    let nibble = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    let digest = Sha256::digest(line);
-    // Twice a request: by `format!` a digest would cost 32 allocations.
-    digest.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
 }
 
 /// UTC with milliseconds (RFC 3339).

@@ -16,7 +16,6 @@ use rustix::process::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-#[path = "linux_pin.rs"]
 mod pin;
 pub use pin::Watched;
 pub(super) use pin::{Image, image};
