@@ -8,12 +8,11 @@ use dagpass_agent::callback::LoopbackCallbacks;
 use dagpass_core::error::Refusal;
 use dagpass_core::ports::{Browser, Pending};
 use dagpass_core::profile::Flow;
-use dagpass_core::request::Caller;
-use dagpass_core::session::StoredSession;
+use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::sign_in::{
-    Desktop, DeviceAuthorization, Opening, Progress, SignIn, SignInOptions, SignInPorts, Step,
+    Desktop, DeviceAuthorization, Opening, Progress, SignInOptions, SignInPorts, Step,
 };
-use dagpass_core::token::{Fingerprint, TokenSet};
+use dagpass_core::token::Fingerprint;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -73,39 +72,29 @@ impl Stage {
         outcome.map(|()| seen)
     }
 
-    /// A sign-in whose session the test takes in itself.
-    pub(crate) async fn another_sign_in(&self, name: &'static str) -> (StoredSession, TokenSet) {
+    /// A sign-in on another session than the stage's own.
+    pub(crate) async fn another_sign_in(&self, key: &SessionKey, name: &'static str) {
         let progress = Watching::new(self, Person::named(name));
-        self.flow(Flow::Device, &progress).await.unwrap()
+        self.flow(key, Flow::Device, &progress).await.unwrap();
     }
 
     /// The whole flow, and what the person saw of it.
     pub(crate) async fn sign_in(&self, flow: Flow, person: Person) -> (Result<(), Refusal>, Seen) {
         let progress = Watching::new(self, person);
-        let outcome = self.flow(flow, &progress).await;
+        let outcome = self.flow(&Self::key(), flow, &progress).await;
         let mut seen = progress.seen.into_inner().unwrap();
         for visit in std::mem::take(&mut seen.visits) {
             seen.pages.push_str(&visit.await.unwrap());
         }
         self.hear(progress.said.into_inner().unwrap());
         self.hear(format!("{outcome:?}{}", seen.pages));
-        let adopted = match outcome {
-            Ok((stored, set)) => {
-                self.broker.adopt(&Self::key(), stored, set, &Caller::default()).await
-            }
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = &adopted {
+        if let Err(refusal) = &outcome {
             self.hear(refusal.to_string());
         }
-        (adopted, seen)
+        (outcome, seen)
     }
 
-    async fn flow(
-        &self,
-        flow: Flow,
-        progress: &Watching,
-    ) -> Result<(StoredSession, TokenSet), Refusal> {
+    async fn flow(&self, key: &SessionKey, flow: Flow, progress: &Watching) -> Result<(), Refusal> {
         let ports = SignInPorts {
             clock: self.clock.clone(),
             server: self.ping.clone(),
@@ -114,18 +103,10 @@ impl Stage {
             callbacks: Arc::new(LoopbackCallbacks::default()),
             random,
         };
-        let previous = self.broker.previous(&Self::key()).await?;
         let options = SignInOptions { flow: Some(flow), ..SignInOptions::default() };
         let (_nobody, pasted) = mpsc::channel(1);
-        let sign_in = SignIn {
-            ports: &ports,
-            profile: &self.profile,
-            previous: previous.as_ref(),
-            options: &options,
-            progress,
-            pasted: tokio::sync::Mutex::new(pasted),
-        };
-        sign_in.run().await
+        let (how, caller) = ((&ports, &options), Caller::default());
+        self.broker.sign_in(key, how, &caller, (progress, pasted)).await?.run().await
     }
 }
 

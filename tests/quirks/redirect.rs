@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use dagpass_core::error::ErrorCode;
-use dagpass_core::ports::AuthorizationServer;
+use dagpass_core::ports::SignInServer;
 use dagpass_core::profile::{Flow, Redirect};
 use dagpass_sandbox::{Family, RedirectMatch, Rfc9207};
 

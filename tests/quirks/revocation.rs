@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dagpass_core::error::ErrorCode;
-use dagpass_core::ports::{AuthorizationServer, Revocation};
+use dagpass_core::ports::{AuthorizationServer, Revocation, RevokedFor};
 use dagpass_core::request::Caller;
 use dagpass_sandbox::{Endpoint, Family, Fault, Kind, Rotate};
 
@@ -59,7 +59,7 @@ async fn a_client_that_others_got_locked_out_is_named_and_the_session_is_kept() 
     careless.device("bob").await.unwrap();
     let stale = careless.stored().unwrap().refresh_token.unwrap();
     for _ in 0..4 {
-        let answer = careless.ping.revoke(&careless.profile, &stale).await;
+        let answer = careless.ping.revoke(&careless.profile, &stale, RevokedFor::Good).await;
         careless.hear(format!("{answer:?}"));
     }
     stage.expire();

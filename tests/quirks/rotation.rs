@@ -48,7 +48,7 @@ async fn a_replay_by_somebody_else_revokes_the_family_and_the_person_signs_in_ag
     let stolen = stage.stored().unwrap();
     stage.lives_on().await;
     let (token, target) = (stolen.refresh_token.as_ref().unwrap(), Target::default());
-    let grant = Grant::RefreshToken { token, target: &target, session: &stolen };
+    let grant = Grant::RefreshToken { token, target: &target, session: &stolen, first: false };
     let failure = stage.ping.redeem(&stage.profile, grant).await.unwrap_err();
     stage.hear(format!("{failure:?} {failure}"));
     stage.expire();

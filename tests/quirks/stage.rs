@@ -80,6 +80,7 @@ impl Stage {
             airflow: FakeAirflow::new(&FakeClock::at(0)),
             store: store.clone(),
             owed: store.clone(),
+            pending: store.clone(),
             witness: Arc::<FakeWitness>::default(),
             spawn: flights.clone(),
         });

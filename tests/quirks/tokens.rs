@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dagpass_core::error::ErrorCode;
 use dagpass_core::fakes;
-use dagpass_core::ports::AuthorizationServer;
+use dagpass_core::ports::SignInServer;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::TokenRequest;
 use dagpass_core::session::TroubleKind;

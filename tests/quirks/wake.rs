@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dagpass_core::fakes;
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::SessionKey;
 use dagpass_sandbox::Family;
 
 use crate::stage::Stage;
@@ -20,8 +20,7 @@ async fn fifty_sessions_that_wake_together_are_refreshed_over_a_minute_and_not_a
     let all = keys.iter().cloned().chain([Stage::key()]);
     stage.broker.configure(all.map(|key| (key, Arc::new(stage.profile.clone()))));
     for key in &keys {
-        let (stored, set) = stage.another_sign_in("alice").await;
-        stage.broker.adopt(key, stored, set, &Caller::default()).await.unwrap();
+        stage.another_sign_in(key, "alice").await;
     }
     for name in &names {
         stage.ask(&fakes::ask(name)).await.unwrap();

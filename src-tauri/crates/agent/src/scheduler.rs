@@ -13,8 +13,11 @@ use crate::ledger::Ledger;
 use crate::local_api::{Api, tell_of_dropped};
 use crate::witness::Observer;
 
-/// How often is there something to look at? A 5 s token is due 1.25 s before its end.
-const TICK: Duration = Duration::from_millis(500);
+/// How much time lies between two looks at least, whatever is due?
+const BREATH: Duration = Duration::from_millis(200);
+/// How long does the clockwork sleep at most? A timer stops while the machine sleeps, and not every system
+/// tells when it woke.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How much further than the timer must the wall clock have gone to say that the machine slept?
 const SLEPT: Duration = Duration::from_secs(10);
 /// How often is the config file looked at, and a store that could not be read?
@@ -36,22 +39,28 @@ impl Scheduler {
         tokio::join!(self.refreshes(), self.upkeep());
     }
 
+    /// Sleeps until something is due, or the alarm says that it is sooner than was known.
     async fn refreshes(&self) {
         loop {
+            let now = self.api.clock.now();
+            let due = self.broker.next_due().map(|due| now.until(due));
             let (wall, steady) = (SystemTime::now(), Instant::now());
+            tokio::time::sleep(BREATH).await;
+            let rest = due.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP).saturating_sub(BREATH);
             let told = tokio::select! {
-                () = tokio::time::sleep(TICK) => false,
+                () = tokio::time::sleep(rest) => false,
+                () = self.broker.alarmed() => false,
                 () = self.woke.notified() => true,
             };
             let woke = told || wall.elapsed().is_ok_and(|gone| gone > steady.elapsed() + SLEPT);
             self.broker.tend(woke).await;
-            self.tend_items();
         }
     }
 
     async fn upkeep(&self) {
         loop {
             tokio::time::sleep(SELDOM).await;
+            self.tend_items();
             self.seldom().await;
         }
     }

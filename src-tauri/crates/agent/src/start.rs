@@ -175,6 +175,7 @@ async fn agent(
     let doors = api.clone();
     tokio::spawn(async move {
         doors.store.finish_move().await;
+        doors.broker.judge_pending_sign_ins().await;
         doors.open_kept_doors().await;
     });
     let woke = Arc::default();
@@ -239,6 +240,7 @@ fn wire(
         airflow: airflow.clone(),
         store: store.clone(),
         owed: store.clone(),
+        pending: store.clone(),
         witness: witness.clone(),
         spawn: Arc::new(tasks.clone()),
     });

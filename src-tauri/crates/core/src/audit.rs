@@ -169,7 +169,7 @@ pub enum Served {
     Cache,
     /// Ping was asked, by this caller or by one who asked at the same time.
     Refresh,
-    /// It was bought with another token.
+    /// It was given for another token.
     Exchange,
 }
 

@@ -1,28 +1,29 @@
 //! The straight line of one request: decide, record, cache or refresh, record, issue. A method of
-//! `Broker` is a use case; what it holds is in `slot.rs`.
+//! `Broker` is a use case; what is held of a session is its own.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use crate::audit::{Event, Outcome, Record, Served};
-use crate::cache::{Cached, Shown};
+use crate::cache::Cached;
+use crate::clockwork::Alarm;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
-use crate::lanes::Lanes;
+use crate::issuer_limit::IssuerLimits;
 use crate::owed::Debts;
 use crate::policy::{self, About, Action, Denied, Permit, Resource};
 use crate::ports::{Pending, Ports};
 use crate::principal::Principal;
 use crate::profile::Profile;
 use crate::race::{First, first};
-use crate::refresh::{Refresh, landing, not_recorded};
+use crate::refresh::Refresh;
+use crate::refusals::not_recorded;
 use crate::request::{Caller, Obtain, Reach, SessionKey, Target, TokenRequest};
-use crate::session::SessionState;
-use crate::slot::{Cause, Landing, Plan, Slot};
+use crate::session::{Cause, Fetched, Flight, Plan, Session};
 use crate::token::{AccessToken, TokenSet};
+
+pub use crate::session::SessionView;
 
 /// How long does a caller wait for a new token while the old one is still valid?
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -32,8 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Broker {
     pub(crate) ports: Ports,
     pub(crate) debts: Debts,
-    lanes: Lanes,
-    slots: Arc<RwLock<HashMap<SessionKey, Arc<Slot>>>>,
+    pub(crate) limits: IssuerLimits,
+    pub(crate) alarm: Alarm,
+    sessions: Arc<RwLock<HashMap<SessionKey, Arc<Session>>>>,
 }
 
 /// A token on its way to a caller, already on the record.
@@ -51,16 +53,6 @@ impl Issued {
     }
 }
 
-/// One session as `status` shows it.
-#[derive(Clone, Debug)]
-pub struct SessionView {
-    pub key: SessionKey,
-    pub profile: Arc<Profile>,
-    pub state: SessionState,
-    /// The main access token, where one is cached.
-    pub token: Option<Shown>,
-}
-
 impl std::fmt::Debug for Broker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Broker")
@@ -69,25 +61,31 @@ impl std::fmt::Debug for Broker {
 
 impl Broker {
     pub fn new(ports: Ports) -> Self {
-        Self { ports, debts: Debts::default(), lanes: Lanes::default(), slots: Arc::default() }
+        Self {
+            ports,
+            debts: Debts::default(),
+            limits: IssuerLimits::default(),
+            alarm: Alarm::default(),
+            sessions: Arc::default(),
+        }
     }
 
-    /// Takes the sessions a config has. A session whose client is the same keeps its state.
+    /// Takes the sessions a config has. A session stays the same one; its profile is another.
     pub fn configure(&self, sessions: impl IntoIterator<Item = (SessionKey, Arc<Profile>)>) {
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *slots);
+        let mut known = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *known);
         for (key, profile) in sessions {
-            let slot = match before.remove(&key) {
-                Some(slot) if same_client(&slot.profile(), &profile) => {
-                    slot.take_profile(profile);
-                    slot
+            let session = match before.remove(&key) {
+                Some(session) => {
+                    session.take_profile(profile);
+                    session
                 }
-                // What the old one has on its way may rotate the very token that the new one reads.
-                Some(old) => Arc::new(Slot::after(&old, profile)),
-                None => Arc::new(Slot::new(key.clone(), profile)),
+                None => Arc::new(Session::new(key.clone(), profile)),
             };
-            slots.insert(key, slot);
+            known.insert(key, session);
         }
+        drop(known);
+        self.alarm.ring();
     }
 
     /// Judges, and puts the decision on the record: what cannot be recorded is denied.
@@ -123,42 +121,45 @@ impl Broker {
         request: &TokenRequest,
         principal: &Principal,
     ) -> Result<Issued, Refusal> {
-        let slot = self.slot(&request.session)?;
+        let session = self.session_of(&request.session)?;
         if request.reach != Reach::Named {
             let now = self.ports.clock.now();
-            slot.held().seat(&request.target, principal.name(), now)?;
+            session.seat(&request.target, principal.name(), now)?;
         }
-        let fresh = self.fresh(&slot, request).await?;
+        let fresh = self.fresh(&session, request).await?;
         principal.process.holds().map_err(|what| {
             Refusal::new(ErrorCode::AccessDenied, "the caller is not the one that asked any more")
                 .because(what)
         })?;
-        self.issue(&slot, request, &principal.caller, fresh)
+        self.issue(&session, request, &principal.caller, fresh)
     }
 
     async fn fresh(
         &self,
-        slot: &Arc<Slot>,
+        session: &Arc<Session>,
         request: &TokenRequest,
     ) -> Result<(Cached, Served), Refusal> {
         let now = self.ports.clock.now();
-        let plan = match slot.plan(request, now) {
+        let plan = match session.plan(request, now) {
             Plan::Load => {
-                self.load(slot).await;
-                slot.plan(request, now)
+                self.load(session).await;
+                session.plan(request, now)
             }
             plan => plan,
         };
         match plan {
-            Plan::Serve(token) => Ok((token, Served::Cache)),
+            Plan::Serve(token) => {
+                self.alarm.not_after(token.refresh_at.max(now));
+                Ok((token, Served::Cache))
+            }
             Plan::ServeAndRefresh(token) => {
-                self.refresh(slot, &request.target, Cause::Expiry).once();
+                self.refresh(session, &request.target, Cause::Expiry).once();
                 Ok((token, Served::Cache))
             }
             Plan::Fly { fallback, cause } => {
-                let flight = self.refresh(slot, &request.target, cause).once();
+                let flight = self.refresh(session, &request.target, cause).once();
                 let before = fallback.as_ref().map(|token| token.fingerprint.clone());
-                let token = self.await_landing(flight, fallback, cause).await?;
+                let token = self.arrival(flight, fallback, cause).await?;
                 let kept = before.as_ref() == Some(&token.fingerprint);
                 let served = if kept { Served::Cache } else { brought_by(&request.target.obtain) };
                 Ok((token, served))
@@ -170,22 +171,17 @@ impl Broker {
 
     /// Waits for the flight; a token that is still valid is served where it fails, or where it
     /// takes so long that the caller's own patience would end first.
-    async fn await_landing(
-        &self,
-        flight: watch::Receiver<Option<Landing>>,
-        fallback: Option<Cached>,
-        cause: Cause,
-    ) -> Landing {
-        let Some(token) = fallback else { return landing(flight).await };
-        let mut landed: Pending<'_, Landing> = Box::pin(landing(flight));
+    async fn arrival(&self, flight: Flight, fallback: Option<Cached>, cause: Cause) -> Fetched {
+        let Some(token) = fallback else { return flight.arrival().await };
+        let mut arrived: Pending<'_, Fetched> = Box::pin(flight.arrival());
         let outcome = if cause == Cause::Expiry {
             let mut over = self.ports.clock.sleep(PATIENCE);
-            match first(&mut landed, &mut over).await {
+            match first(&mut arrived, &mut over).await {
                 First::Left(outcome) => outcome,
                 First::Right(()) => return Ok(token),
             }
         } else {
-            landed.await
+            arrived.await
         };
         match outcome {
             Err(_) if token.valid_at(self.ports.clock.now()) => Ok(token),
@@ -195,26 +191,22 @@ impl Broker {
 
     fn issue(
         &self,
-        slot: &Slot,
+        session: &Session,
         request: &TokenRequest,
         caller: &Caller,
         (cached, served): (Cached, Served),
     ) -> Result<Issued, Refusal> {
-        let subject = match &slot.held().state {
-            SessionState::Active(active) => {
-                active.stored.identity.as_ref().map(|who| who.subject.clone())
-            }
-            _ => None,
-        };
+        let state = session.state();
+        let subject = state.identity().map(|who| &who.subject);
         let mut record = Record::new(Event::Issue, Outcome::Ok, caller);
         record.session = Some(&request.session);
-        record.subject = subject.as_ref();
+        record.subject = subject;
         record.connection = request.connection.as_deref();
         record.deployment = request.deployment.as_deref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
         record.audience = cached.set.audience.as_deref();
         record.fingerprint = Some(cached.fingerprint.short());
-        record.assertion = cached.set.bought_with.as_ref().map(|from| from.short());
+        record.assertion = cached.set.given_for.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
         record.served = Some(served);
         self.record(&record)?;
@@ -225,51 +217,40 @@ impl Broker {
 
     /// Every session, for `status`.
     pub fn sessions(&self) -> Vec<SessionView> {
-        let mut views: Vec<SessionView> = self.all().iter().map(|slot| view(slot)).collect();
+        let mut views: Vec<SessionView> = self.all().iter().map(|one| one.view()).collect();
         views.sort_by(|a, b| a.key.cmp(&b.key));
         views
     }
 
     pub fn session(&self, key: &SessionKey) -> Result<SessionView, Refusal> {
-        Ok(view(&*self.slot(key)?))
+        Ok(self.session_of(key)?.view())
     }
 
     /// A deployment as its profile's session holds it, without asking anybody.
     pub fn deployment(&self, key: &SessionKey, target: &Target) -> Result<DeploymentView, Refusal> {
-        let slot = self.slot(key)?;
-        let (held, now) = (slot.held(), self.ports.clock.now());
-        Ok(DeploymentView {
-            token: held.cache.get(target).filter(|token| token.valid_at(now)).map(Cached::shown),
-            refusal: held.rests.last_refusal(target),
-        })
+        Ok(self.session_of(key)?.deployment(target, self.ports.clock.now()))
     }
 
     /// Did a deployment ask for a new proof of identity that was not given since? Then the next
     /// sign-in is one (`prompt=login`), whoever starts it.
     pub fn wants_new_proof(&self, key: &SessionKey) -> Result<bool, Refusal> {
-        Ok(self.slot(key)?.held().deployments.wants_new_proof())
+        Ok(self.session_of(key)?.deployments(|held| held.wants_new_proof()))
     }
 
-    pub(crate) fn refresh(&self, slot: &Arc<Slot>, target: &Target, cause: Cause) -> Refresh {
-        Refresh {
-            ports: self.ports.clone(),
-            lane: self.lanes.of(&slot.profile().issuer),
-            slot: slot.clone(),
-            target: target.clone(),
-            cause,
-        }
+    pub(crate) fn refresh(&self, session: &Arc<Session>, target: &Target, cause: Cause) -> Refresh {
+        Refresh { broker: self.clone(), session: session.clone(), target: target.clone(), cause }
     }
 
-    pub(crate) fn slot(&self, key: &SessionKey) -> Result<Arc<Slot>, Refusal> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.get(key).cloned().ok_or_else(|| {
+    pub(crate) fn session_of(&self, key: &SessionKey) -> Result<Arc<Session>, Refusal> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(key).cloned().ok_or_else(|| {
             Refusal::new(ErrorCode::NotFound, format!("there is no profile `{}`", key.account()))
                 .hint("run `dagpass status` to see the profiles")
         })
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// So that the record tells who went away with nothing, and why.
@@ -321,18 +302,4 @@ fn brought_by(obtain: &Obtain) -> Served {
         Obtain::Narrow | Obtain::SignIn => Served::Refresh,
         Obtain::Exchange | Obtain::JwtBearer(_) => Served::Exchange,
     }
-}
-
-fn view(slot: &Slot) -> SessionView {
-    let held = slot.held();
-    SessionView {
-        key: slot.key.clone(),
-        profile: slot.profile(),
-        state: held.state.clone(),
-        token: held.cache.get(&Target::default()).map(Cached::shown),
-    }
-}
-
-fn same_client(old: &Profile, new: &Profile) -> bool {
-    old.issuer == new.issuer && old.client_id == new.client_id && old.scopes == new.scopes
 }

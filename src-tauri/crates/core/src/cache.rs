@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::rest::Rest;
 use crate::time::Timestamp;
 use crate::token::{ExpirySource, Fingerprint, TokenSet};
 
@@ -17,8 +18,8 @@ pub struct Cached {
     /// not helped by another. `None` before anybody needed more.
     pub longest: Option<Duration>,
     /// A server refused it, and another would not be taken either: the issuer gave the same bytes
-    /// again, or it came in place of one that was refused.
-    pub refused: bool,
+    /// again, or it came in place of one that was refused. For as long as that is believed.
+    pub refused: Option<Rest>,
 }
 
 /// What is shown of one. The token itself is had by a permit alone.
@@ -42,7 +43,11 @@ impl Cached {
 
     pub fn new(set: TokenSet, refresh_at: Timestamp) -> Self {
         let fingerprint = set.access_token.fingerprint();
-        Self { set: Arc::new(set), fingerprint, refresh_at, longest: None, refused: false }
+        Self { set: Arc::new(set), fingerprint, refresh_at, longest: None, refused: None }
+    }
+
+    pub fn is_refused(&self, now: Timestamp) -> bool {
+        self.refused.is_some_and(|rest| !rest.is_over(now))
     }
 
     /// As it came.

@@ -8,31 +8,34 @@
 //!    open-ended after this
 //! 4. [`policy`]: a `Permit` that carries what was judged, or `Denied`; on the record either way
 //! 5. [`typed`]: a target that no config names takes one of few places
-//! 6. [`broker`]: spends the permit, reads the [`cache`]
-//! 7. [`freshness`]: is the cached token good enough, and until when
-//! 8. [`refresh`]: else one flight to Ping per (session, target), unless it rests ([`rest`]); what a
-//!    failure does is in `failure.rs`
-//! 9. [`session`]: what that does to the session
-//! 10. [`deployment`]: an Airflow deployment's own token, bought with the session's
-//! 11. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
+//! 6. [`broker`]: spends the permit, asks the session what to do
+//! 7. [`session`]: reads its [`cache`]; is that good enough, and until when ([`freshness`]); does it rest
+//!    ([`rest`])
+//! 8. `refresh`: else one flight to Ping per (session, target), which waits for the session's turn and is
+//!    judged anew when it comes; what is received is saved, then judged, then published
+//! 9. [`deployment`]: an Airflow deployment's own token, given for the session's
+//! 10. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
 //!
-//! [`sign_in`] makes sessions; everything else keeps them. [`runs`] ties what was served to Airflow's
+//! [`sign_in`] makes sessions, by way of [`pending`]; `sign_out` ends them and leaves what is [`owed`];
+//! `clockwork` keeps them in between. [`runs`] ties what was served to Airflow's
 //! tasks, and compares a session's end with a DAG's past.
 
+pub mod answers;
 pub mod audit;
 pub mod broker;
 pub mod cache;
+mod clockwork;
 pub mod deployment;
 pub mod effective;
 pub mod error;
-mod failure;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 pub mod freshness;
 pub mod groups;
-mod keep;
-mod lanes;
+mod issuer_limit;
+mod load;
 pub mod owed;
+pub mod pending;
 pub mod policy;
 pub mod ports;
 pub mod principal;
@@ -48,8 +51,7 @@ pub mod runs;
 mod scenarios;
 pub mod session;
 pub mod sign_in;
-mod slot;
+mod sign_out;
 pub mod time;
 pub mod token;
-mod token_exchange;
 mod typed;

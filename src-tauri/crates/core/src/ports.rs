@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Record;
-use crate::deployment::{Deployment, ExchangeFailure};
-use crate::error::Why;
+use crate::deployment::{Deployment, JwtBearerFailure};
 use crate::owed::OwedRevocation;
+use crate::pending::PendingSignIn;
 use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
 use crate::session::{InFlight, StoredSession};
@@ -18,8 +18,11 @@ use crate::sign_in::{
 };
 use crate::time::Timestamp;
 use crate::token::{
-    AccessToken, Assertion, AuthorizationCode, CodeVerifier, DeviceCode, RefreshToken, TokenSet,
+    AccessToken, Assertion, AuthorizationCode, CodeVerifier, DeviceCode, IdToken, RefreshToken,
+    TokenSet,
 };
+
+pub use crate::answers::{Revocation, RevokedFor, StoreFailure, TokenFailure, WitnessFailure};
 
 /// A boxed future, so that ports can be trait objects.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -41,6 +44,7 @@ pub struct Ports {
     pub airflow: Arc<dyn AirflowServer>,
     pub store: Arc<dyn RefreshTokenStore>,
     pub owed: Arc<dyn OwedRevocations>,
+    pub pending: Arc<dyn PendingSignIns>,
     pub witness: Arc<dyn Witness>,
     pub spawn: Arc<dyn Spawn>,
 }
@@ -58,6 +62,32 @@ pub trait Spawn: Send + Sync {
 
 /// Ping, or any OpenID provider, seen from one profile.
 pub trait AuthorizationServer: Send + Sync {
+    /// The token endpoint, for every grant. What comes back is kept before it is judged: a refresh token
+    /// may have been spent for it.
+    fn redeem<'a>(
+        &'a self,
+        profile: &'a Profile,
+        grant: Grant<'a>,
+    ) -> Pending<'a, Result<Received, TokenFailure>>;
+    /// Who it is for, and whether to believe it: an ID token in it is fully validated. May take long,
+    /// because keys and userinfo are asked for.
+    fn judge<'a>(
+        &'a self,
+        profile: &'a Profile,
+        grant: Grant<'a>,
+        received: Received,
+    ) -> Pending<'a, Result<TokenSet, TokenFailure>>;
+    /// RFC 7009, sent once and never repeated: PingFederate counts stale revocations towards a lock-out.
+    fn revoke<'a>(
+        &'a self,
+        profile: &'a Profile,
+        token: &'a RefreshToken,
+        why: RevokedFor,
+    ) -> Pending<'a, Result<Revocation, TokenFailure>>;
+}
+
+/// What a sign-in asks of the same server before there is anything to redeem.
+pub trait SignInServer: Send + Sync {
     /// What the server's metadata offers this profile (OIDC Discovery §3).
     fn offers<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>>;
     /// The URL to send the browser to; pushes the request first where the server requires it (RFC 9126).
@@ -72,18 +102,16 @@ pub trait AuthorizationServer: Send + Sync {
         profile: &'a Profile,
         verifier: Option<&'a CodeVerifier>,
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>>;
-    /// The token endpoint, for every grant. An ID token in the answer has been fully validated.
-    fn redeem<'a>(
-        &'a self,
-        profile: &'a Profile,
-        grant: Grant<'a>,
-    ) -> Pending<'a, Result<TokenSet, TokenFailure>>;
-    /// RFC 7009, sent once and never repeated: PingFederate counts stale revocations towards a lock-out.
-    fn revoke<'a>(
-        &'a self,
-        profile: &'a Profile,
-        token: &'a RefreshToken,
-    ) -> Pending<'a, Result<Revocation, TokenFailure>>;
+}
+
+/// What the token endpoint answered, not yet believed.
+#[derive(Debug)]
+pub struct Received {
+    /// Without an identity.
+    pub set: TokenSet,
+    pub id_token: Option<IdToken>,
+    /// Clock of the server less ours, seconds.
+    pub clock_skew: Option<i64>,
 }
 
 /// What is handed to the token endpoint.
@@ -102,6 +130,8 @@ pub enum Grant<'a> {
         target: &'a Target,
         /// What a new ID token must agree with: same `iss`, same `sub`, no older `auth_time`.
         session: &'a StoredSession,
+        /// It stands for a sign-in that nobody judged: who it is has to be found out.
+        first: bool,
     },
     TokenExchange {
         subject_token: &'a AccessToken,
@@ -112,12 +142,12 @@ pub enum Grant<'a> {
 /// An Airflow deployment, reached the way its profile's issuer is.
 pub trait AirflowServer: Send + Sync {
     /// The jwt-bearer grant at `/auth/token` (RFC 7523 §2.1).
-    fn exchange<'a>(
+    fn jwt_bearer<'a>(
         &'a self,
         profile: &'a Profile,
         deployment: &'a Deployment,
         assertion: &'a Assertion,
-    ) -> Pending<'a, Result<TokenSet, ExchangeFailure>>;
+    ) -> Pending<'a, Result<TokenSet, JwtBearerFailure>>;
     /// Takes the JWT back, and looks whether it is.
     fn log_out<'a>(
         &'a self,
@@ -125,80 +155,6 @@ pub trait AirflowServer: Send + Sync {
         deployment: &'a Deployment,
         token: &'a AccessToken,
     ) -> Pending<'a, Revocation>;
-}
-
-impl TokenFailure {
-    /// How long the server asked to be left alone.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Unreachable { retry_after, .. } => *retry_after,
-            Self::Rejected { .. }
-            | Self::SubjectChanged { .. }
-            | Self::Misconfigured { .. }
-            | Self::AuthorizationPending
-            | Self::SlowDown
-            | Self::ExpiredToken
-            | Self::AccessDenied { .. } => None,
-        }
-    }
-}
-
-/// What became of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revocation {
-    Confirmed,
-    /// The server has no revocation endpoint.
-    Unsupported,
-    /// The request was sent and no clear answer came. Never repeated.
-    Unconfirmed,
-    /// The connection never opened: may be tried again.
-    Pending,
-}
-
-impl Revocation {
-    /// The wire's word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Unsupported => "unsupported",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Pending => "pending",
-        }
-    }
-}
-
-/// Why the authorization server gave no token. Who is at fault decides what happens next.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenFailure {
-    /// DNS, TCP, TLS, proxy, portal, 429, 5xx, half an answer. The refresh token is kept.
-    #[error("{cause}")]
-    Unreachable {
-        cause: Why,
-        /// Did the request leave, so that the server may have rotated?
-        sent: bool,
-        /// What `Retry-After` asked for, already capped.
-        retry_after: Option<Duration>,
-    },
-    /// The grant is dead: `invalid_grant`, or the product's own word for it.
-    #[error("{error}: {description}")]
-    Rejected { error: String, description: String },
-    /// The server understood and refused for a reason that a person must mend: `invalid_client`,
-    /// `invalid_scope`, a missing endpoint, an issuer mismatch, a bad signature. The grant is kept.
-    #[error("{error}: {description}")]
-    Misconfigured { error: String, description: String },
-    /// RFC 8628 §3.5: not yet.
-    #[error("authorization_pending")]
-    AuthorizationPending,
-    #[error("slow_down")]
-    SlowDown,
-    #[error("expired_token")]
-    ExpiredToken,
-    /// The person said no, or may not.
-    #[error("access_denied: {description}")]
-    AccessDenied { description: String },
-    /// The ID token or userinfo names somebody else than the session does.
-    #[error("the server answered for another subject")]
-    SubjectChanged { now: String },
 }
 
 /// Where refresh tokens live. One versioned record a session.
@@ -241,6 +197,23 @@ pub trait OwedRevocations: Send + Sync {
     fn forget<'a>(&'a self, owed: &'a OwedRevocation) -> Pending<'a, Result<(), StoreFailure>>;
 }
 
+/// What a sign-in received and nobody has judged yet: as safe as the sessions, and served to nobody.
+pub trait PendingSignIns: Send + Sync {
+    /// Whose there are. Opens no keychain.
+    fn list<'a>(&'a self) -> Pending<'a, Result<Vec<SessionKey>, StoreFailure>>;
+    /// Durable on `Ok`. Replaces what was kept for the same session.
+    fn keep<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        pending: &'a PendingSignIn,
+    ) -> Pending<'a, Result<(), StoreFailure>>;
+    fn load<'a>(
+        &'a self,
+        key: &'a SessionKey,
+    ) -> Pending<'a, Result<Option<PendingSignIn>, StoreFailure>>;
+    fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>>;
+}
+
 /// What the store held.
 #[derive(Debug)]
 pub struct Loaded {
@@ -256,25 +229,6 @@ pub enum Saved {
     Kept,
     /// The encrypted file, because the keychain would not take it: state `degraded`.
     Fallback,
-}
-
-/// Why the store would not serve.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreFailure {
-    #[error("the keychain is locked: {0}")]
-    Locked(String),
-    /// The encrypted file that a passphrase opens.
-    #[error("the encrypted file is locked: {0}")]
-    PassphraseNeeded(&'static str),
-    #[error("no usable keychain: {0}")]
-    Unavailable(String),
-    /// There may well be one, but not where the agent looks: its session ended, or is another one.
-    #[error("no usable keychain: {0}")]
-    OutOfReach(String),
-    #[error("the keychain did not answer within {0:?}")]
-    TimedOut(Duration),
-    #[error("the stored record is damaged: {0}")]
-    Corrupt(String),
 }
 
 /// The system browser. Never a webview (RFC 8252 §8.12).
@@ -309,8 +263,3 @@ impl std::fmt::Debug for Listening {
 pub trait Witness: Send + Sync {
     fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure>;
 }
-
-/// The ledger could not be written: the access is denied.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the ledger cannot be written: {0}")]
-pub struct WitnessFailure(pub String);

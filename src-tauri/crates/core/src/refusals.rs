@@ -1,8 +1,8 @@
 //! What a caller hears when there is no token: code, cause and the one command, in one place so
 //! that CLI, panel and Airflow say the same.
 
+use crate::answers::{StoreFailure, TokenFailure};
 use crate::error::{ErrorCode, Refusal, Why};
-use crate::ports::{StoreFailure, TokenFailure};
 use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
 
@@ -100,6 +100,13 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
     }
 }
 
+/// Nothing leaves that is not on the record.
+pub(crate) fn not_recorded(cause: &str) -> Refusal {
+    Refusal::new(ErrorCode::NotRecorded, "the access cannot be recorded, so it is denied")
+        .because(cause)
+        .hint("run `dagpass doctor`")
+}
+
 /// Before there is a profile: what a discovery document's address gave.
 pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
     let (code, hint) = match failure {
@@ -148,8 +155,8 @@ fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deployment::refusals::exchange;
-    use crate::deployment::{AssertionKind, Deployment, ExchangeFailure};
+    use crate::deployment::refusals::jwt_bearer;
+    use crate::deployment::{AssertionKind, Deployment, JwtBearerFailure};
     use crate::session::Trouble;
     use crate::time::Timestamp;
 
@@ -166,7 +173,7 @@ mod tests {
         for (cause, hint) in [(plain, "check the "), (known, "have it renewed")] {
             let failure =
                 TokenFailure::Unreachable { cause: cause.clone(), sent: false, retry_after: None };
-            let unsold = ExchangeFailure::Unreachable { cause: cause.clone(), retry_after: None };
+            let ungiven = JwtBearerFailure::Unreachable { cause: cause.clone(), retry_after: None };
             let at = Timestamp::from_secs(0);
             let resting = Trouble {
                 kind: TroubleKind::Offline,
@@ -179,7 +186,7 @@ mod tests {
                 token(&profile, &failure),
                 discovery("https://idp.example", &failure),
                 trouble(&profile, &resting),
-                exchange(&profile, &deployment, &unsold),
+                jwt_bearer(&profile, &deployment, &ungiven),
             ] {
                 assert_eq!(refusal.code, ErrorCode::TemporarilyUnavailable);
                 assert_eq!(refusal.cause.as_deref(), Some(cause.text.as_str()));

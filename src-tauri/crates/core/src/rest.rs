@@ -21,8 +21,16 @@ pub struct Rest {
 }
 
 impl Rest {
+    /// Over at once.
+    pub const NONE: Self = Self::new(Timestamp::from_millis(0), Duration::ZERO);
+
     pub const fn new(from: Timestamp, span: Duration) -> Self {
         Self { from, span }
+    }
+
+    /// By a clock that is not set back.
+    pub fn end(self) -> Timestamp {
+        self.from.plus(self.span)
     }
 
     pub fn is_over(self, now: Timestamp) -> bool {
@@ -62,6 +70,16 @@ impl Rests {
     pub(crate) fn resting(&self, target: &Target, now: Timestamp) -> Option<Refusal> {
         let resting = self.0.get(target).filter(|one| !one.rest.is_over(now))?;
         Some(resting.refusal.clone())
+    }
+
+    pub(crate) fn until(&self, target: &Target, now: Timestamp) -> Option<Timestamp> {
+        let resting = self.0.get(target).filter(|one| !one.rest.is_over(now))?;
+        Some(resting.rest.end())
+    }
+
+    /// What was refused so long ago says nothing any more.
+    pub(crate) fn sweep(&mut self, now: Timestamp) {
+        self.0.retain(|_, one| !one.rest.is_over(now) || one.rest.end().until(now) < REFUSED_FOR);
     }
 
     pub(crate) fn last_refusal(&self, target: &Target) -> Option<Refusal> {

@@ -153,8 +153,8 @@ pub struct TokenSet {
     pub audience: Option<Vec<String>>,
     /// A validated ID token, for a deployment that takes it as the assertion. In memory alone.
     pub id_token: Option<HeldIdToken>,
-    /// What it was exchanged for, where a deployment sold it (RFC 7523 §2.1).
-    pub bought_with: Option<Fingerprint>,
+    /// What was handed in for it, where a deployment gave it (RFC 7523 §2.1).
+    pub given_for: Option<Fingerprint>,
     /// Why the ID token of a refresh is not believed. Then nothing of the answer is served; its
     /// refresh token alone is kept, because the one that was sent may be dead.
     pub disbelieved: Option<String>,

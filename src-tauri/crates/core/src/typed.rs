@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::error::{ErrorCode, Refusal};
 use crate::request::Target;
-use crate::slot::Held;
 use crate::time::Timestamp;
 
 /// How many such targets does one session remember?
@@ -37,54 +36,46 @@ struct Place {
     used: Timestamp,
 }
 
-impl Held {
-    /// Gives the target a place, or says that there were too many. What gives way is forgotten whole;
-    /// what is being asked for never gives way.
+impl Typed {
+    /// Gives the target a place, or says that there were too many; the targets that give way for it are
+    /// to be forgotten whole. What is being asked for never gives way.
     pub(crate) fn seat(
         &mut self,
         target: &Target,
         by: &str,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
-        if let Some(place) = self.typed.places.iter_mut().find(|place| place.target == *target) {
+        in_flight: impl Fn(&Target) -> bool,
+    ) -> Result<Vec<Target>, Refusal> {
+        if let Some(place) = self.places.iter_mut().find(|place| place.target == *target) {
             place.used = now;
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.typed.count(by, now)?;
-        let idle = |place: &Place| place.used.until(now) > IDLE;
-        let gone: Vec<Target> =
-            self.typed.places.iter().filter(|p| idle(p)).map(|p| p.target.clone()).collect();
-        gone.iter().for_each(|target| self.give_up(target));
-        if self.typed.places.len() >= PLACES {
-            let yields = self.longest_unused(by).ok_or_else(too_many)?;
-            self.give_up(&yields);
+        self.count(by, now)?;
+        let idle = |place: &Place| place.used.until(now) > IDLE && !in_flight(&place.target);
+        let mut gone: Vec<Target> = Vec::new();
+        self.places.retain(|place| {
+            if idle(place) {
+                gone.push(place.target.clone());
+            }
+            !idle(place)
+        });
+        if self.places.len() >= PLACES {
+            let yields = self.longest_unused(by, in_flight).ok_or_else(too_many)?;
+            self.places.retain(|place| place.target != yields);
+            gone.push(yields);
         }
-        self.typed.new.push_back((by.to_owned(), now));
-        self.typed.places.push(Place { target: target.clone(), by: by.to_owned(), used: now });
-        Ok(())
+        self.new.push_back((by.to_owned(), now));
+        self.places.push(Place { target: target.clone(), by: by.to_owned(), used: now });
+        Ok(gone)
     }
 
-    fn longest_unused(&self, by: &str) -> Option<Target> {
-        let places = &self.typed.places;
-        let greedy = places.iter().filter(|place| place.by == by).count() >= OWN_PLACES;
-        let may = |place: &&Place| {
-            (!greedy || place.by == by) && !self.flights.contains_key(&place.target)
-        };
-        places.iter().filter(may).min_by_key(|place| place.used).map(|place| place.target.clone())
+    fn longest_unused(&self, by: &str, in_flight: impl Fn(&Target) -> bool) -> Option<Target> {
+        let greedy = self.places.iter().filter(|place| place.by == by).count() >= OWN_PLACES;
+        let may = |place: &&Place| (!greedy || place.by == by) && !in_flight(&place.target);
+        let yields = self.places.iter().filter(may).min_by_key(|place| place.used);
+        yields.map(|place| place.target.clone())
     }
 
-    fn give_up(&mut self, target: &Target) {
-        if self.flights.contains_key(target) {
-            return;
-        }
-        self.cache.remove(target);
-        self.used.remove(target);
-        self.rests.answered(target);
-        self.typed.places.retain(|place| place.target != *target);
-    }
-}
-
-impl Typed {
     fn count(&mut self, by: &str, now: Timestamp) -> Result<(), Refusal> {
         // A clock that was set back begins anew.
         self.new.retain(|(_, at)| *at <= now && at.until(now) < SPAN);
@@ -105,16 +96,8 @@ fn too_many() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fakes::{profile, token_set};
-    use crate::request::SessionKey;
-    use crate::slot::Slot;
-    use std::sync::Arc;
 
     const T0: Timestamp = Timestamp::from_secs(1_000_000);
-
-    fn slot() -> Slot {
-        Slot::new(SessionKey::of("prod"), Arc::new(profile()))
-    }
 
     fn at(secs: u64) -> Timestamp {
         T0.plus(Duration::from_secs(secs))
@@ -124,50 +107,49 @@ mod tests {
         Target { resource: Some(format!("https://{n}.example")), ..Target::default() }
     }
 
-    #[test]
-    fn one_caller_s_inventions_end_soon_and_leave_the_others_their_own() {
-        let slot = slot();
-        let mut held = slot.held();
-        let taken = (0..100).filter(|n| held.seat(&resource(*n), "run-1", T0).is_ok()).count();
-        assert_eq!(taken, NEW_AT_MOST);
-        assert!(held.seat(&resource(0), "run-1", at(1)).is_ok(), "what it has stays");
-        assert!(held.seat(&resource(200), "run-2", at(1)).is_ok());
-        assert!(held.seat(&resource(201), "run-1", at(599)).is_err());
-        assert!(held.seat(&resource(201), "run-1", at(601)).is_ok());
-        let refusal = held.seat(&resource(300), "x", T0).map_err(|refusal| refusal.code);
-        assert_eq!(refusal, Ok(()), "a clock set back counts anew");
+    fn seated(
+        typed: &mut Typed,
+        n: usize,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Target>, Refusal> {
+        typed.seat(&resource(n), by, now, |_| false)
     }
 
     #[test]
-    fn places_are_few_the_longest_unused_gives_way_and_takes_its_token_along() {
-        let slot = slot();
-        let mut held = slot.held();
+    fn one_caller_s_inventions_end_soon_and_leave_the_others_their_own() {
+        let typed = &mut Typed::default();
+        let taken = (0..100).filter(|n| seated(typed, *n, "run-1", T0).is_ok()).count();
+        assert_eq!(taken, NEW_AT_MOST);
+        assert!(seated(typed, 0, "run-1", at(1)).is_ok(), "what it has stays");
+        assert!(seated(typed, 200, "run-2", at(1)).is_ok());
+        assert!(seated(typed, 201, "run-1", at(599)).is_err());
+        assert!(seated(typed, 201, "run-1", at(601)).is_ok());
+        assert!(seated(typed, 300, "x", T0).is_ok(), "a clock set back counts anew");
+    }
+
+    #[test]
+    fn places_are_few_and_the_longest_unused_gives_way() {
+        let typed = &mut Typed::default();
         for n in 0..1000 {
-            let now = at(n as u64 * 60);
-            held.seat(&resource(n), "owner", now).unwrap();
-            let set = token_set("at", None, now, now.plus(Duration::from_secs(300)));
-            held.cache.insert(resource(n), crate::cache::Cached::new(set, now));
-            held.used.insert(resource(n), now);
-            assert!(held.typed.places.len() <= PLACES && held.cache.len() <= PLACES, "{n}");
-            assert!(held.used.len() <= PLACES && held.typed.new.len() <= NEW_OF_ALL, "{n}");
+            let gone = seated(typed, n, "owner", at(n as u64 * 60)).unwrap();
+            assert!(typed.places.len() <= PLACES && typed.new.len() <= NEW_OF_ALL, "{n}");
+            if n >= PLACES {
+                assert_eq!(gone, [resource(n - PLACES)]);
+            }
         }
-        assert!(held.cache.contains_key(&resource(999)) && !held.cache.contains_key(&resource(0)));
     }
 
     #[test]
     fn what_is_being_asked_for_does_not_give_way() {
-        let slot = slot();
-        let mut held = slot.held();
-        let (_landed, flight) = tokio::sync::watch::channel(None);
+        let typed = &mut Typed::default();
         for n in 0..PLACES {
-            let now = at(n as u64 * 60);
-            held.seat(&resource(n), "owner", now).unwrap();
-            held.flights.insert(resource(n), flight.clone());
+            typed.seat(&resource(n), "owner", at(n as u64 * 60), |_| true).unwrap();
         }
-        let code = held.seat(&resource(99), "owner", at(3000)).map_err(|refusal| refusal.code);
-        assert_eq!(code, Err(ErrorCode::TooManyTargets));
-        held.flights.remove(&resource(7));
-        assert!(held.seat(&resource(99), "owner", at(3000)).is_ok());
-        assert!(held.typed.places.iter().all(|place| place.target != resource(7)));
+        let refused = typed.seat(&resource(99), "owner", at(9000), |_| true);
+        assert_eq!(refused.map_err(|refusal| refusal.code), Err(ErrorCode::TooManyTargets));
+        let but_one = |target: &Target| *target != resource(7);
+        let gone = typed.seat(&resource(99), "owner", at(3000), but_one).unwrap();
+        assert_eq!(gone, [resource(7)]);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use dagpass_core::deployment::ExchangeFailure;
+use dagpass_core::deployment::JwtBearerFailure;
 use dagpass_core::error::Why;
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::token::Assertion;
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Sold {
     }
 }
 
-pub(super) fn sold(answer: &Answer) -> Result<Sold, ExchangeFailure> {
+pub(super) fn sold(answer: &Answer) -> Result<Sold, JwtBearerFailure> {
     let Some(object) = answer.object() else { return Err(without_json(answer)) };
     if (200..300).contains(&answer.status) {
         // A token that could end its line or its header is none.
@@ -74,7 +74,7 @@ fn spoken(detail: &str) -> (String, String) {
     }
 }
 
-fn refused(answer: &Answer, error: String, description: String) -> ExchangeFailure {
+fn refused(answer: &Answer, error: String, description: String) -> JwtBearerFailure {
     let challenge = answer.challenge.as_deref().unwrap_or_default();
     let error = if error.is_empty() && answer.status == 401 {
         parameter(challenge, "error").unwrap_or(error)
@@ -82,23 +82,23 @@ fn refused(answer: &Answer, error: String, description: String) -> ExchangeFailu
         error
     };
     match (error.as_str(), answer.status) {
-        ("insufficient_user_authentication", _) => ExchangeFailure::SignInTooOld {
+        ("insufficient_user_authentication", _) => JwtBearerFailure::SignInTooOld {
             max_age: parameter(challenge, "max_age")
                 .and_then(|age| age.parse().ok())
                 .map(Duration::from_secs),
             description,
         },
-        ("access_denied", _) => ExchangeFailure::AccessDenied { description },
-        ("invalid_grant", _) => ExchangeFailure::Rejected { error, description },
+        ("access_denied", _) => JwtBearerFailure::AccessDenied { description },
+        ("invalid_grant", _) => JwtBearerFailure::Rejected { error, description },
         ("unsupported_grant_type", _) | ("", 404 | 405 | 422) => no_exchange(answer),
         ("", 400) if description.to_lowercase().contains(PASSWORDS_ONLY) => no_exchange(answer),
         ("temporarily_unavailable" | "server_error", _) | (_, 408 | 429 | 500..=599) => {
             silence(answer, &format!("{error} {description}"))
         }
         ("", status) => {
-            ExchangeFailure::Misconfigured { error: format!("HTTP {status}"), description }
+            JwtBearerFailure::Misconfigured { error: format!("HTTP {status}"), description }
         }
-        _ => ExchangeFailure::Misconfigured { error, description },
+        _ => JwtBearerFailure::Misconfigured { error, description },
     }
 }
 
@@ -112,13 +112,13 @@ fn parameter(challenge: &str, name: &str) -> Option<String> {
     })
 }
 
-fn no_exchange(answer: &Answer) -> ExchangeFailure {
+fn no_exchange(answer: &Answer) -> JwtBearerFailure {
     let cause = format!("{} answered HTTP {} at its /auth/token", answer.from, answer.status);
-    ExchangeFailure::NoExchange { cause }
+    JwtBearerFailure::NoSuchGrant { cause }
 }
 
 /// A page for people at 404 is a server without the route; anywhere else it is somebody between.
-fn without_json(answer: &Answer) -> ExchangeFailure {
+fn without_json(answer: &Answer) -> JwtBearerFailure {
     match answer.status {
         404 | 405 => no_exchange(answer),
         300..400 => {
@@ -128,50 +128,50 @@ fn without_json(answer: &Answer) -> ExchangeFailure {
     }
 }
 
-fn silence(answer: &Answer, what: &str) -> ExchangeFailure {
-    ExchangeFailure::Unreachable {
+fn silence(answer: &Answer, what: &str) -> JwtBearerFailure {
+    JwtBearerFailure::Unreachable {
         cause: format!("{} sent HTTP {}, {}", answer.from, answer.status, what.trim()).into(),
         retry_after: answer.retry_after,
     }
 }
 
 /// The request could not even be made.
-pub(super) fn unsent(description: String) -> ExchangeFailure {
-    ExchangeFailure::Misconfigured { error: "config_invalid".to_owned(), description }
+pub(super) fn unsent(description: String) -> JwtBearerFailure {
+    JwtBearerFailure::Misconfigured { error: "config_invalid".to_owned(), description }
 }
 
-pub(super) fn unanswered(failure: TokenFailure) -> ExchangeFailure {
+pub(super) fn unanswered(failure: TokenFailure) -> JwtBearerFailure {
     match failure {
         TokenFailure::Unreachable { cause, retry_after, .. } => {
-            ExchangeFailure::Unreachable { cause, retry_after }
+            JwtBearerFailure::Unreachable { cause, retry_after }
         }
         TokenFailure::Misconfigured { error, description } => {
-            ExchangeFailure::Misconfigured { error, description }
+            JwtBearerFailure::Misconfigured { error, description }
         }
         other => unsent(other.to_string()),
     }
 }
 
 /// Some servers quote what they were sent.
-pub(super) fn without(failure: ExchangeFailure, assertion: &Assertion) -> ExchangeFailure {
+pub(super) fn without(failure: JwtBearerFailure, assertion: &Assertion) -> JwtBearerFailure {
     let clean = |text: String| text.replace(assertion.expose(), "[removed]");
     match failure {
-        ExchangeFailure::Unreachable { cause, retry_after } => {
+        JwtBearerFailure::Unreachable { cause, retry_after } => {
             let cause = Why { text: clean(cause.text), ..cause };
-            ExchangeFailure::Unreachable { cause, retry_after }
+            JwtBearerFailure::Unreachable { cause, retry_after }
         }
-        ExchangeFailure::SignInTooOld { max_age, description } => {
-            ExchangeFailure::SignInTooOld { max_age, description: clean(description) }
+        JwtBearerFailure::SignInTooOld { max_age, description } => {
+            JwtBearerFailure::SignInTooOld { max_age, description: clean(description) }
         }
-        ExchangeFailure::AccessDenied { description } => {
-            ExchangeFailure::AccessDenied { description: clean(description) }
+        JwtBearerFailure::AccessDenied { description } => {
+            JwtBearerFailure::AccessDenied { description: clean(description) }
         }
-        ExchangeFailure::Rejected { error, description } => {
-            ExchangeFailure::Rejected { error: clean(error), description: clean(description) }
+        JwtBearerFailure::Rejected { error, description } => {
+            JwtBearerFailure::Rejected { error: clean(error), description: clean(description) }
         }
-        ExchangeFailure::Misconfigured { error, description } => {
-            ExchangeFailure::Misconfigured { error: clean(error), description: clean(description) }
+        JwtBearerFailure::Misconfigured { error, description } => {
+            JwtBearerFailure::Misconfigured { error: clean(error), description: clean(description) }
         }
-        plain @ (ExchangeFailure::NoExchange { .. } | ExchangeFailure::NoIdToken) => plain,
+        plain @ (JwtBearerFailure::NoSuchGrant { .. } | JwtBearerFailure::NoIdToken) => plain,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dagpass_core::deployment::{Deployment, ExchangeFailure, LONGEST_ASSUMED};
+use dagpass_core::deployment::{Deployment, JwtBearerFailure, LONGEST_ASSUMED};
 use dagpass_core::profile::Profile;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{AccessToken, Assertion, ExpirySource, TokenSet};
@@ -26,7 +26,7 @@ pub(super) async fn exchange(
     profile: &Profile,
     deployment: &Deployment,
     assertion: &Assertion,
-) -> Result<TokenSet, ExchangeFailure> {
+) -> Result<TokenSet, JwtBearerFailure> {
     let url = endpoint(deployment, "/auth/token").map_err(answer::unsent)?;
     let grant = Grant { grant_type: JWT_BEARER, assertion: assertion.expose() };
     let body = serde_json::to_vec(&grant).unwrap_or_default();
@@ -72,7 +72,7 @@ fn token_set(
         identity: None,
         audience: audience.filter(|audience| !audience.is_empty()),
         id_token: None,
-        bought_with: Some(assertion.fingerprint()),
+        given_for: Some(assertion.fingerprint()),
         disbelieved: None,
     }
 }

@@ -196,7 +196,13 @@ fn decide(kept: &Kept, state: &SessionState, view: &DeploymentView, now: Timesta
             return if due { Step::Remove } else { Step::Nothing };
         }
         (SessionState::Unreadable(_), _) => return Step::Nothing,
-        (SessionState::Unloaded | SessionState::Active(_) | SessionState::Ended { .. }, _) => {}
+        (
+            SessionState::Unloaded
+            | SessionState::Active(_)
+            | SessionState::Fixed(_)
+            | SessionState::Ended { .. },
+            _,
+        ) => {}
     }
     let fresh = |token: &dagpass_core::cache::Shown| {
         kept.written.as_ref() == Some(&token.fingerprint) && now < token.refresh_at
@@ -241,8 +247,9 @@ mod tests {
     #[test]
     fn an_item_is_written_when_its_jwt_is_another_or_nears_its_end_and_goes_with_the_session() {
         use Step::{Ask, Nothing, Remove};
+        let why = EndReason::NoRefreshToken;
         let ended =
-            || SessionState::Ended { why: EndReason::NoRefreshToken, at: at(0), lasted: None };
+            || SessionState::Ended { why: why.clone(), at: at(0), lasted: None, last: None };
         let table = [
             // state, JWT at hand, JWT in the item, rests until, now, step
             (active(), None, None, None, 0, Ask),

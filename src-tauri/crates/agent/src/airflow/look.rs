@@ -1,7 +1,7 @@
 //! What a deployment says of itself where nothing is bought: the mapping in force, and whether it knows the
 //! exchange at all.
 
-use dagpass_core::deployment::ExchangeFailure;
+use dagpass_core::deployment::JwtBearerFailure;
 use dagpass_core::profile::Network;
 use dagpass_core::token::AccessToken;
 use url::Url;
@@ -33,22 +33,22 @@ impl Airflow {
         let looked = tokio::time::timeout(EXCHANGE_TIMEOUT, self.half_a_grant(network, url)).await;
         match looked {
             Err(_elapsed) => Reach::Away(late().into()),
-            Ok(Ok(())) => Reach::NoExchange("it gave a token for nothing".to_owned()),
+            Ok(Ok(())) => Reach::NoSuchGrant("it gave a token for nothing".to_owned()),
             Ok(Err(failure)) => match failure {
-                ExchangeFailure::Unreachable { cause, .. } => Reach::Away(cause),
-                ExchangeFailure::NoExchange { cause } => Reach::NoExchange(cause),
-                ExchangeFailure::Misconfigured { error, .. } if error == "invalid_request" => {
+                JwtBearerFailure::Unreachable { cause, .. } => Reach::Away(cause),
+                JwtBearerFailure::NoSuchGrant { cause } => Reach::NoSuchGrant(cause),
+                JwtBearerFailure::Misconfigured { error, .. } if error == "invalid_request" => {
                     Reach::Exchange
                 }
-                ExchangeFailure::Misconfigured { error, description } => {
-                    Reach::NoExchange(format!("{error} {description}").trim_end().to_owned())
+                JwtBearerFailure::Misconfigured { error, description } => {
+                    Reach::NoSuchGrant(format!("{error} {description}").trim_end().to_owned())
                 }
-                other => Reach::NoExchange(other.to_string()),
+                other => Reach::NoSuchGrant(other.to_string()),
             },
         }
     }
 
-    async fn half_a_grant(&self, network: &Network, url: &str) -> Result<(), ExchangeFailure> {
+    async fn half_a_grant(&self, network: &Network, url: &str) -> Result<(), JwtBearerFailure> {
         let url = route(url, "/auth/token").map_err(answer::unsent)?;
         let request = oauth2::http::Request::post(url.as_str())
             .header("accept", "application/json")

@@ -12,7 +12,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dagpass_core::deployment::{Deployment, ExchangeFailure};
+use dagpass_core::deployment::{Deployment, JwtBearerFailure};
 use dagpass_core::ports::{AirflowServer, Clock, Pending, Revocation};
 use dagpass_core::profile::Profile;
 use dagpass_core::token::{AccessToken, Assertion, TokenSet};
@@ -43,17 +43,17 @@ impl Airflow {
 }
 
 impl AirflowServer for Airflow {
-    fn exchange<'a>(
+    fn jwt_bearer<'a>(
         &'a self,
         profile: &'a Profile,
         deployment: &'a Deployment,
         assertion: &'a Assertion,
-    ) -> Pending<'a, Result<TokenSet, ExchangeFailure>> {
+    ) -> Pending<'a, Result<TokenSet, JwtBearerFailure>> {
         Box::pin(async move {
             let bought = exchange::exchange(&self.http, profile, deployment, assertion);
             match tokio::time::timeout(EXCHANGE_TIMEOUT, bought).await {
                 Ok(outcome) => outcome,
-                Err(_elapsed) => Err(ExchangeFailure::Unreachable {
+                Err(_elapsed) => Err(JwtBearerFailure::Unreachable {
                     cause: format!("no answer within {} s", EXCHANGE_TIMEOUT.as_secs()).into(),
                     retry_after: None,
                 }),

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use dagpass_core::deployment::{AssertionKind, Deployment, ExchangeFailure};
+use dagpass_core::deployment::{AssertionKind, Deployment, JwtBearerFailure};
 use dagpass_core::fakes::FakeClock;
 use dagpass_core::ports::{AirflowServer as _, Revocation};
 use dagpass_core::profile::Profile;
@@ -79,9 +79,9 @@ impl Server {
         }
     }
 
-    async fn buy(&self, assertion: &str) -> Result<TokenSet, ExchangeFailure> {
+    async fn buy(&self, assertion: &str) -> Result<TokenSet, JwtBearerFailure> {
         let assertion = Assertion::new(assertion);
-        self.airflow.exchange(&self.profile, &self.deployment, &assertion).await
+        self.airflow.jwt_bearer(&self.profile, &self.deployment, &assertion).await
     }
 
     async fn log_out(&self) -> Revocation {
@@ -106,7 +106,7 @@ fn request(stream: &mut std::net::TcpStream) -> String {
     }
 }
 
-async fn bought(answer: String, assertion: &str) -> Result<TokenSet, ExchangeFailure> {
+async fn bought(answer: String, assertion: &str) -> Result<TokenSet, JwtBearerFailure> {
     Server::giving(vec![answer]).buy(assertion).await
 }
 
@@ -121,11 +121,11 @@ async fn a_look_tells_the_exchange_from_passwords_and_from_silence() {
             ),
             "Exchange",
         ),
-        (json(400, r#"{"error":"unsupported_grant_type"}"#), "NoExchange"),
-        (json(400, fab), "NoExchange"),
-        (json(422, r#"{"detail":[]}"#), "NoExchange"),
-        (json(404, r#"{"detail":"Not Found"}"#), "NoExchange"),
-        (json(201, &format!(r#"{{"access_token":"{JWT}"}}"#)), "NoExchange"),
+        (json(400, r#"{"error":"unsupported_grant_type"}"#), "NoSuchGrant"),
+        (json(400, fab), "NoSuchGrant"),
+        (json(422, r#"{"detail":[]}"#), "NoSuchGrant"),
+        (json(404, r#"{"detail":"Not Found"}"#), "NoSuchGrant"),
+        (json(201, &format!(r#"{{"access_token":"{JWT}"}}"#)), "NoSuchGrant"),
         (json(503, "{}"), "Away"),
         (reply(302, "Location: /login\r\n", ""), "Away"),
         (reply(200, "Content-Type: text/html\r\n", "<html>"), "Away"),
@@ -152,7 +152,7 @@ async fn the_jwt_bearer_grant_goes_to_auth_token_as_json() {
     assert_eq!(body, serde_json::json!({ "grant_type": grant, "assertion": PING }));
     assert_eq!(set.access_token.expose(), JWT);
     assert_eq!(set.audience.as_deref(), Some(&["apache-airflow".to_owned()][..]));
-    assert_eq!(set.bought_with, Some(Assertion::new(PING).fingerprint()));
+    assert_eq!(set.given_for, Some(Assertion::new(PING).fingerprint()));
 }
 
 #[tokio::test]
@@ -173,17 +173,17 @@ async fn a_jwt_ends_when_answer_claim_or_assertion_say_so() {
 }
 
 /// The failure in one word.
-fn kind(outcome: &Result<TokenSet, ExchangeFailure>) -> &'static str {
+fn kind(outcome: &Result<TokenSet, JwtBearerFailure>) -> &'static str {
     match outcome {
         Ok(_) => "sold",
-        Err(ExchangeFailure::Unreachable { .. }) => "unreachable",
-        Err(ExchangeFailure::NoIdToken) => "no id token",
-        Err(ExchangeFailure::NoExchange { .. }) => "no exchange",
-        Err(ExchangeFailure::SignInTooOld { max_age: Some(_), .. }) => "too old, with age",
-        Err(ExchangeFailure::SignInTooOld { max_age: None, .. }) => "too old",
-        Err(ExchangeFailure::AccessDenied { .. }) => "denied",
-        Err(ExchangeFailure::Rejected { .. }) => "rejected",
-        Err(ExchangeFailure::Misconfigured { .. }) => "misconfigured",
+        Err(JwtBearerFailure::Unreachable { .. }) => "unreachable",
+        Err(JwtBearerFailure::NoIdToken) => "no id token",
+        Err(JwtBearerFailure::NoSuchGrant { .. }) => "no exchange",
+        Err(JwtBearerFailure::SignInTooOld { max_age: Some(_), .. }) => "too old, with age",
+        Err(JwtBearerFailure::SignInTooOld { max_age: None, .. }) => "too old",
+        Err(JwtBearerFailure::AccessDenied { .. }) => "denied",
+        Err(JwtBearerFailure::Rejected { .. }) => "rejected",
+        Err(JwtBearerFailure::Misconfigured { .. }) => "misconfigured",
     }
 }
 

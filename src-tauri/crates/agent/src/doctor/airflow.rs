@@ -21,7 +21,7 @@ pub enum Reach {
     /// It answers, and knows the exchange.
     Exchange,
     /// It answers, and does not.
-    NoExchange(String),
+    NoSuchGrant(String),
     Away(Why),
 }
 
@@ -77,10 +77,10 @@ fn reach(deployment: &Deployment, reach: &Reach) -> Finding {
         (Reach::Exchange, DeploymentToken::Exchange) => {
             ok(CHECK, None, format!("`{name}`: {url} takes Ping's token in exchange for its own"))
         }
-        (Reach::Exchange | Reach::NoExchange(_), DeploymentToken::Direct) => {
+        (Reach::Exchange | Reach::NoSuchGrant(_), DeploymentToken::Direct) => {
             ok(CHECK, None, format!("`{name}`: {url} answers"))
         }
-        (Reach::NoExchange(cause), DeploymentToken::Exchange) => hint(
+        (Reach::NoSuchGrant(cause), DeploymentToken::Exchange) => hint(
             problem(CHECK, None, format!("`{name}`: {url} sells no token for Ping's: {cause}")),
             format!(
                 "set it up there (`dagpass airflow setup --server`), or `token = \"direct\"` in `[airflow.{name}]`"
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_deployment_without_the_exchange_is_a_problem_only_where_it_is_wanted() {
-        let no = || Reach::NoExchange("HTTP 404".into());
+        let no = || Reach::NoSuchGrant("HTTP 404".into());
         let table = [
             (DeploymentToken::Exchange, Reach::Exchange, "ok", "in exchange"),
             (DeploymentToken::Exchange, no(), "problem", "setup --server"),

@@ -13,7 +13,7 @@ mod tests;
 use std::path::Path;
 
 use dagpass_client::wire::{ConfigProblem, Container, Finding};
-use dagpass_core::ports::{AuthorizationServer, Callbacks, Pending, RefreshTokenStore};
+use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
 use crate::config::{Condition, Config, Deployment};
 use crate::keychain::Health;
@@ -29,7 +29,7 @@ pub struct Scene<'a> {
     pub config: &'a Config,
     /// What is wrong with the file; `config` is then the last good one.
     pub config_problems: &'a [ConfigProblem],
-    pub issuer: &'a dyn AuthorizationServer,
+    pub issuer: &'a dyn SignInServer,
     pub store: &'a dyn RefreshTokenStore,
     /// Which one that is, and whether the config asks for another.
     pub store_health: &'a Health,

@@ -10,12 +10,11 @@ use std::time::Duration;
 use dagpass_client::wire::Finding;
 use dagpass_core::fakes::FakeStore;
 use dagpass_core::ports::{
-    AuthorizationServer, Callbacks, Grant, Listening, Pending, Revocation, StoreFailure,
-    TokenFailure,
+    Callbacks, Listening, Pending, SignInServer, StoreFailure, TokenFailure,
 };
 use dagpass_core::profile::{Profile, Redirect};
 use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
-use dagpass_core::token::{CodeVerifier, RefreshToken, TokenSet};
+use dagpass_core::token::CodeVerifier;
 
 use super::{Deployments, Looked, Scene, examine};
 use crate::callback::LoopbackCallbacks;
@@ -28,7 +27,7 @@ const PROD: &str = "[profile.prod]\nissuer = \"https://auth.example/as\"\nclient
 /// An issuer that is only ever asked what it offers.
 struct Issuer(Result<Offers, TokenFailure>);
 
-impl AuthorizationServer for Issuer {
+impl SignInServer for Issuer {
     fn offers<'a>(&'a self, _: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
         Box::pin(async { self.0.clone() })
     }
@@ -47,22 +46,6 @@ impl AuthorizationServer for Issuer {
         _: Option<&'a CodeVerifier>,
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
         panic!("doctor signs nobody in")
-    }
-
-    fn redeem<'a>(
-        &'a self,
-        _: &'a Profile,
-        _: Grant<'a>,
-    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
-        panic!("doctor asks for no token")
-    }
-
-    fn revoke<'a>(
-        &'a self,
-        _: &'a Profile,
-        _: &'a RefreshToken,
-    ) -> Pending<'a, Result<Revocation, TokenFailure>> {
-        panic!("doctor revokes nothing")
     }
 }
 

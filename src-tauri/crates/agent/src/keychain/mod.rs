@@ -6,7 +6,8 @@
 //! 3. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 4. [`sealed`]: in the encrypted file alone
 //! 5. [`thread`], [`asking`], [`provider`]: how the keychain is asked
-//! 6. [`record`], [`envelope`], [`files`], [`mark`], [`owed`]: what is written
+//! 6. [`record`], [`envelope`], [`files`], [`mark`], [`owed`],
+//!    [`pending`]: what is written
 
 mod asking;
 mod choice;
@@ -20,6 +21,7 @@ mod mark;
 mod moving;
 mod newest;
 mod owed;
+mod pending;
 mod provider;
 mod record;
 mod sealed;
@@ -85,6 +87,7 @@ pub struct KeychainStore {
     turn: tokio::sync::RwLock<()>,
     marks: AccountFiles,
     notes: owed::Notes,
+    pending: AccountFiles,
 }
 
 /// What `status` says of the store: as the last call left it.
@@ -165,6 +168,7 @@ impl KeychainStore {
             turn: tokio::sync::RwLock::default(),
             marks: AccountFiles::new(state, "in-flight", ".json"),
             notes: owed::Notes::new(state),
+            pending: AccountFiles::new(state, "pending", ".json"),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dagpass_core::owed::OwedRevocation;
-use dagpass_core::ports::{OwedRevocations, Pending, StoreFailure};
+use dagpass_core::ports::{OwedRevocations, Pending, RevokedFor, StoreFailure};
 use dagpass_core::profile::ProfileName;
 use dagpass_core::request::SessionKey;
 use dagpass_core::session::StoredSession;
@@ -38,6 +38,9 @@ struct Note {
     attempts: u32,
     retry_at: Timestamp,
     sent: bool,
+    /// Another sign-in took its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    replaced: bool,
 }
 
 impl Notes {
@@ -84,6 +87,7 @@ impl Note {
             attempts: owed.attempts,
             retry_at: owed.retry_at,
             sent: owed.sent,
+            replaced: owed.why == RevokedFor::Another,
         }
     }
 
@@ -95,6 +99,7 @@ impl Note {
             attempts: self.attempts,
             retry_at: self.retry_at,
             sent: self.sent,
+            why: if self.replaced { RevokedFor::Another } else { RevokedFor::Good },
         }
     }
 }
@@ -161,6 +166,7 @@ mod tests {
             attempts: 2,
             retry_at: Timestamp::from_secs(25),
             sent: false,
+            why: RevokedFor::Another,
         }
     }
 

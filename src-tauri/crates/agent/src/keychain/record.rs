@@ -3,7 +3,7 @@
 
 use dagpass_core::ports::StoreFailure;
 use dagpass_core::profile::{Issuer, Scopes, Subject};
-use dagpass_core::session::StoredSession;
+use dagpass_core::session::{EndReason, StoredSession};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{Identity, IdentitySource, RefreshToken, is_token};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ pub(super) fn encode(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, Stor
         refresh_expires_at: session.refresh_expires_at,
         signed_in_at: session.signed_in_at,
         generation: session.generation,
+        ended: session.ended.as_ref().map(StoredEnd::of),
     };
     serde_json::to_vec(&record).map(Zeroizing::new).map_err(|_| corrupt("cannot be written"))
 }
@@ -54,6 +55,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<StoredSession, StoreFailure> {
         refresh_expires_at: record.refresh_expires_at,
         signed_in_at: record.signed_in_at,
         generation: record.generation,
+        ended: record.ended.map(EndReason::from),
     })
 }
 
@@ -113,6 +115,43 @@ struct Record {
     refresh_expires_at: Option<Timestamp>,
     signed_in_at: Timestamp,
     generation: u64,
+    /// It is over, and whose it was is all that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<StoredEnd>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "why")]
+enum StoredEnd {
+    Rejected { error: String, description: String },
+    LostInRotation { since: Timestamp },
+    NoRefreshToken,
+    SubjectChanged { now: String },
+    BrokeOff { cause: String },
+}
+
+impl StoredEnd {
+    fn of(why: &EndReason) -> Self {
+        match why.clone() {
+            EndReason::Rejected { error, description } => Self::Rejected { error, description },
+            EndReason::LostInRotation { since } => Self::LostInRotation { since },
+            EndReason::NoRefreshToken => Self::NoRefreshToken,
+            EndReason::SubjectChanged { now } => Self::SubjectChanged { now },
+            EndReason::BrokeOff { cause } => Self::BrokeOff { cause },
+        }
+    }
+}
+
+impl From<StoredEnd> for EndReason {
+    fn from(stored: StoredEnd) -> Self {
+        match stored {
+            StoredEnd::Rejected { error, description } => Self::Rejected { error, description },
+            StoredEnd::LostInRotation { since } => Self::LostInRotation { since },
+            StoredEnd::NoRefreshToken => Self::NoRefreshToken,
+            StoredEnd::SubjectChanged { now } => Self::SubjectChanged { now },
+            StoredEnd::BrokeOff { cause } => Self::BrokeOff { cause },
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,7 +224,11 @@ mod tests {
             refresh_expires_at: None,
             ..whole.clone()
         };
-        for session in [whole, bare] {
+        let ended = StoredSession {
+            ended: Some(EndReason::LostInRotation { since: Timestamp::from_secs(7) }),
+            ..bare.clone()
+        };
+        for session in [whole, bare, ended] {
             let back = decode(&encode(&session).unwrap()).unwrap();
             assert_eq!(format!("{back:?}"), format!("{session:?}"));
             let token = |one: &StoredSession| {

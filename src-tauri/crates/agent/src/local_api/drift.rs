@@ -4,7 +4,6 @@
 use dagpass_client::wire::{HereAndThere, RolesCheck, TokenAsk};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::Pending;
-use dagpass_core::session::SessionState;
 
 use super::{Api, Asked, tokens};
 use crate::config::Deployment;
@@ -111,7 +110,7 @@ impl Look<'_> {
             return Server::CannotTell(cause.text.clone());
         }
         let session = self.api.broker.session(&deployment.session());
-        let signed_in = session.is_ok_and(|view| matches!(view.state, SessionState::Active(_)));
+        let signed_in = session.is_ok_and(|view| view.state.stored().is_some());
         if !signed_in {
             return Server::Unasked;
         }

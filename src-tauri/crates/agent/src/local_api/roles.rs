@@ -101,8 +101,9 @@ async fn signed_in(
         api.broker.load_session(&key).await?;
     }
     let view = api.broker.session(&key)?;
-    let active = match &view.state {
-        SessionState::Active(active) => active,
+    let stored = match &view.state {
+        SessionState::Active(active) => &active.stored,
+        SessionState::Fixed(fixed) => &fixed.stored,
         SessionState::Ended { why, .. } => return Err(refusals::ended(&view.profile, why)),
         SessionState::Unreadable(failure) => return Err(refusals::store(&view.profile, failure)),
         SessionState::Unloaded | SessionState::SignedOut => {
@@ -110,7 +111,7 @@ async fn signed_in(
                 .hint(format!("{}, or give groups: `--group G`", login(&deployment.profile))));
         }
     };
-    let Some(identity) = &active.stored.identity else {
+    let Some(identity) = &stored.identity else {
         let what = format!("Ping does not say who `{}` is, nor in which groups", view.profile.name);
         return Err(Refusal::new(ErrorCode::NotFound, what).hint("give groups: `--group G`"));
     };
@@ -124,7 +125,7 @@ async fn signed_in(
                 .or(identity.name.as_ref())
                 .map_or_else(|| identity.subject.sub.clone(), Clone::clone),
         ),
-        signed_in_at: Some(active.stored.signed_in_at.as_secs()),
+        signed_in_at: Some(stored.signed_in_at.as_secs()),
         ..given(file, identity.groups.clone())
     })
 }

@@ -174,7 +174,7 @@ fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<War
     let (session, now) = (key.account(), api.clock.now());
     let took = format!("`{dag_id}` took up to {} before", span(past.longest));
     let login = view.profile.login();
-    let SessionState::Active(active) = &view.state else {
+    let Some(stored) = view.state.stored() else {
         // Not read yet, or not readable: nothing is known, so nothing is claimed.
         let over = matches!(view.state, SessionState::SignedOut | SessionState::Ended { .. });
         return over.then(|| Warning {
@@ -186,7 +186,7 @@ fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<War
             ends_at: None,
         });
     };
-    let horizon = active.stored.end(&view.profile, api.task_runs.learned(key, &view.profile));
+    let horizon = stored.end(&view.profile, api.task_runs.learned(key, &view.profile));
     let source = source_word(horizon.source).to_owned();
     let (outlook, text, hint) = match past.outlook(horizon, now) {
         Outlook::Holds => return None,
@@ -213,8 +213,7 @@ fn own_session(api: &Api) -> Option<SessionKey> {
 }
 
 fn person_of(api: &Api, key: &SessionKey) -> Option<(Subject, String)> {
-    let SessionState::Active(active) = api.broker.session(key).ok()?.state else { return None };
-    let who = active.stored.identity?;
+    let who = api.broker.session(key).ok()?.state.stored()?.identity.clone()?;
     let name = who.email.or(who.name).unwrap_or_else(|| who.subject.sub.clone());
     Some((who.subject, name))
 }

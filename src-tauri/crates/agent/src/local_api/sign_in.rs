@@ -17,7 +17,7 @@ use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::{Flow, Issuer, Profile};
 use dagpass_core::refusals;
 use dagpass_core::request::{Caller, SessionKey, Transport};
-use dagpass_core::sign_in::{Arrival, Desktop, Progress, SignIn, SignInOptions, Step, Verdict};
+use dagpass_core::sign_in::{Arrival, Claim, Desktop, Progress, SignInOptions, Step, Verdict};
 
 use super::reply::{self, Reply};
 use super::{Api, Asked, deployments, orphans, status, store_use};
@@ -47,7 +47,7 @@ pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     store_use::agrees(api)?;
     let mut options = options(&ask, &asked.principal)?;
     // An Airflow deployment asked for a new proof of identity: another one of the old kind is none.
-    options.fresh |= api.broker.wants_new_proof(&key)?;
+    options.claim.fresh |= api.broker.wants_new_proof(&key)?;
     let (paste, pasted) = mpsc::channel(1);
     let seat = Seat::take(api, &profile.issuer, paste)?;
     let (tell, told) = mpsc::channel(16);
@@ -97,8 +97,7 @@ fn options(ask: &SignInAsk, principal: &Principal) -> Result<SignInOptions, Refu
             variables: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
             remote: ask.remote,
         },
-        fresh: ask.fresh,
-        accept_subject: ask.accept_subject.clone(),
+        claim: Claim { fresh: ask.fresh, accept_subject: ask.accept_subject.clone() },
     })
 }
 
@@ -165,17 +164,9 @@ impl Attempt<'_> {
     ) -> Result<SignInEvent, Refusal> {
         let broker = &self.api.broker;
         self.open_store(tell).await?;
-        let previous = broker.previous(&self.key).await?;
-        let sign_in = SignIn {
-            ports: &self.api.sign_in,
-            profile: self.profile,
-            previous: previous.as_ref(),
-            options: &self.options,
-            progress: &Teller { tell: tell.clone() },
-            pasted: tokio::sync::Mutex::new(pasted),
-        };
-        let (stored, set) = sign_in.run().await?;
-        broker.adopt(&self.key, stored, set, &self.caller).await?;
+        let how = (&self.api.sign_in, &self.options);
+        let progress = Teller { tell: tell.clone() };
+        broker.sign_in(&self.key, how, &self.caller, (&progress, pasted)).await?.run().await?;
         let view = broker.session(&self.key)?;
         Ok(SignInEvent::SignedIn { status: Box::new(status::profile(self.api, &view)) })
     }

@@ -9,7 +9,7 @@ use dagpass_core::ports::StoreFailure;
 use dagpass_core::principal::Principal;
 use dagpass_core::request::SessionKey;
 use dagpass_core::session::{
-    ActiveSession, Horizon, HorizonSource, Safety, SessionState, TroubleKind,
+    Horizon, HorizonSource, Safety, SessionState, StoredSession, TroubleKind,
 };
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 
@@ -128,15 +128,9 @@ async fn owed(api: &Api, shown: impl Fn(&SessionKey) -> bool) -> Vec<OwedRevocat
 }
 
 pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
-    let active = match &view.state {
-        SessionState::Active(active) => Some(active.as_ref()),
-        SessionState::Unloaded
-        | SessionState::Unreadable(_)
-        | SessionState::SignedOut
-        | SessionState::Ended { .. } => None,
-    };
+    let stored = view.state.stored();
     let (mut state, reason) = state(&view.state);
-    if api.sign_ins.under_way(&view.profile.issuer) && active.is_none() {
+    if api.sign_ins.under_way(&view.profile.issuer) && stored.is_none() {
         state = "signing_in";
     }
     ProfileStatus {
@@ -145,14 +139,14 @@ pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
         client_id: view.profile.client_id.clone(),
         state: state.to_owned(),
         reason,
-        who: active.and_then(|session| session.stored.identity.as_ref()).map(who),
-        scopes: active
-            .map_or(&view.profile.scopes, |session| &session.stored.granted)
+        who: stored.and_then(|stored| stored.identity.as_ref()).map(who),
+        scopes: stored
+            .map_or(&view.profile.scopes, |stored| &stored.granted)
             .iter()
             .map(str::to_owned)
             .collect(),
-        signed_in_at: active.map(|session| session.stored.signed_in_at.as_secs()),
-        horizons: horizons(api, view, active),
+        signed_in_at: stored.map(|stored| stored.signed_in_at.as_secs()),
+        horizons: horizons(api, view, stored),
     }
 }
 
@@ -170,6 +164,10 @@ fn state(state: &SessionState) -> (&'static str, Option<String>) {
         }
         SessionState::Unreadable(failure) => ("keychain_unavailable", Some(failure.to_string())),
         SessionState::Ended { why, .. } => ("login_required", Some(why.sentence())),
+        SessionState::Fixed(_) => (
+            "signed_in",
+            Some("this client gets no refresh token: the session ends with its token".to_owned()),
+        ),
         SessionState::Active(active) => match (&active.trouble, active.safety) {
             (Some(trouble), _) if trouble.kind == TroubleKind::Offline => {
                 ("offline", Some(trouble.cause.text.clone()))
@@ -209,7 +207,7 @@ pub(super) fn source(source: IdentitySource) -> &'static str {
     }
 }
 
-fn horizons(api: &Api, view: &SessionView, active: Option<&ActiveSession>) -> Horizons {
+fn horizons(api: &Api, view: &SessionView, stored: Option<&StoredSession>) -> Horizons {
     let none = || HorizonReply { at: None, source: "none".to_owned() };
     let learned = api.task_runs.learned(&view.key, &view.profile);
     Horizons {
@@ -222,11 +220,11 @@ fn horizons(api: &Api, view: &SessionView, active: Option<&ActiveSession>) -> Ho
             }
             .to_owned(),
         }),
-        refresh_token: active.map_or_else(none, |session| {
-            reply(session.stored.refresh_horizon(view.profile.refresh_lifetime))
+        refresh_token: stored.map_or_else(none, |stored| {
+            reply(stored.refresh_horizon(view.profile.refresh_lifetime))
         }),
-        session: active.map_or_else(none, |session| {
-            reply(session.stored.session_horizon(view.profile.session_lifetime, learned))
+        session: stored.map_or_else(none, |stored| {
+            reply(stored.session_horizon(view.profile.session_lifetime, learned))
         }),
     }
 }

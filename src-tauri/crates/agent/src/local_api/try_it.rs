@@ -9,7 +9,6 @@ use dagpass_core::error::Refusal;
 use dagpass_core::policy::Action;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::TokenRequest;
-use dagpass_core::session::SessionState;
 
 use super::reply::{self, Reply};
 use super::{Api, Asked, tokens};
@@ -62,12 +61,7 @@ fn granted(api: &Api, request: &TokenRequest) -> Option<Scopes> {
         return None;
     }
     request.target.scopes.clone().or_else(|| {
-        match api.broker.session(&request.session).ok()?.state {
-            SessionState::Active(active) => Some(active.stored.granted),
-            SessionState::Unloaded
-            | SessionState::Unreadable(_)
-            | SessionState::SignedOut
-            | SessionState::Ended { .. } => None,
-        }
+        let view = api.broker.session(&request.session).ok()?;
+        view.state.stored().map(|stored| stored.granted.clone())
     })
 }

@@ -23,15 +23,15 @@ mod tls;
 pub(crate) mod token_endpoint;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
-use dagpass_core::ports::{AuthorizationServer, Clock, Grant, Pending, Revocation, TokenFailure};
-use dagpass_core::profile::{Network, Profile, Scopes};
+use dagpass_core::ports::{
+    AuthorizationServer, Clock, Grant, Pending, Received, Revocation, RevokedFor, SignInServer,
+    TokenFailure,
+};
+use dagpass_core::profile::{Network, Profile};
 use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
-use dagpass_core::token::{AccessToken, CodeVerifier, Identity, RefreshToken, TokenSet};
-use oauth2::TokenResponse as _;
-use oauth2::basic::BasicTokenType;
+use dagpass_core::token::{CodeVerifier, Identity, RefreshToken, TokenSet};
 
 pub use crypto::install_crypto;
 use discovery::{Documents, Endpoint, FRESH, FRESH_FOR_SIGN_IN, ProviderMetadata, document_url};
@@ -41,7 +41,7 @@ pub(crate) use groups::groups;
 use http::Http;
 use identity::Finder;
 use jwks::Keys;
-use token_endpoint::{Exchange, Received};
+use token_endpoint::TokenRequest;
 
 /// One for the whole agent: profiles of the same issuer share what was discovered.
 pub struct Ping {
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Ping {
     }
 }
 
-impl AuthorizationServer for Ping {
+impl SignInServer for Ping {
     fn offers<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
         Box::pin(async move {
             let fresh = (self.clock.now(), FRESH_FOR_SIGN_IN);
@@ -89,28 +89,54 @@ impl AuthorizationServer for Ping {
             device::request(&self.http, &url, profile, verifier).await
         })
     }
+}
 
+impl AuthorizationServer for Ping {
     fn redeem<'a>(
         &'a self,
         profile: &'a Profile,
         grant: Grant<'a>,
-    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
+    ) -> Pending<'a, Result<Received, TokenFailure>> {
         Box::pin(async move {
             let metadata = self.metadata(profile).await.map_err(before_sending)?;
             let url = metadata.required(Endpoint::Token)?;
-            let signs_in =
-                matches!(grant, Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. });
-            if signs_in {
+            if matches!(grant, Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. }) {
                 self.keys_at_hand(profile, &metadata).await?;
             }
-            let received = Exchange::new(&self.http, profile, &grant).run(url, grant).await?;
-            let unwanted = received.tokens.refresh_token().cloned();
-            let judged = self.judge(profile, &metadata, grant, received).await;
-            if let (true, Err(_), Some(token)) = (signs_in, &judged, unwanted) {
-                let token = RefreshToken::new(token.secret().as_str());
-                self.give_back(profile, &metadata, &token).await;
-            }
-            judged
+            TokenRequest::new(&self.http, profile, &grant).run(url, grant).await
+        })
+    }
+
+    fn judge<'a>(
+        &'a self,
+        profile: &'a Profile,
+        grant: Grant<'a>,
+        received: Received,
+    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
+        Box::pin(async move {
+            let metadata = self.metadata(profile).await?;
+            let Received { set, id_token, clock_skew } = received;
+            let finder = Finder {
+                http: &self.http,
+                keys: &self.keys,
+                metadata: &metadata,
+                profile,
+                access_token: &set.access_token,
+                id_token: id_token.as_ref(),
+                received_at: set.received_at,
+                server_now: lifetime::server_now(set.received_at, clock_skew),
+            };
+            let (identity, disbelieved) = match (who(&finder, grant).await, grant) {
+                (
+                    Err(TokenFailure::Misconfigured { description, .. }),
+                    Grant::RefreshToken { .. },
+                ) => (None, Some(description)),
+                (found, _) => (found?, None),
+            };
+            let id_token = id_token
+                .filter(|_| identity.is_some())
+                .and_then(|token| lifetime::of_id_token(token, set.received_at, clock_skew));
+            Ok(TokenSet { identity, disbelieved, id_token, ..set })
         })
     }
 
@@ -118,6 +144,7 @@ impl AuthorizationServer for Ping {
         &'a self,
         profile: &'a Profile,
         token: &'a RefreshToken,
+        why: RevokedFor,
     ) -> Pending<'a, Result<Revocation, TokenFailure>> {
         Box::pin(async move {
             let metadata = match self.metadata(profile).await {
@@ -125,6 +152,9 @@ impl AuthorizationServer for Ping {
                 read => read?,
             };
             match metadata.endpoint(Endpoint::Revocation)? {
+                Some(url) if why == RevokedFor::Another && revoke::may_end_others(&url) => {
+                    Ok(Revocation::Withheld)
+                }
                 Some(url) => revoke::revoke(&self.http, &url, profile, token).await,
                 None => Ok(Revocation::Unsupported),
             }
@@ -188,90 +218,15 @@ impl Ping {
             Ok(_) | Err(_) => Ok(()),
         }
     }
-
-    /// A sign-in that was not believed leaves no refresh token alive.
-    async fn give_back(
-        &self,
-        profile: &Profile,
-        metadata: &ProviderMetadata,
-        token: &RefreshToken,
-    ) {
-        let Ok(Some(url)) = metadata.endpoint(Endpoint::Revocation) else { return };
-        let revoked = revoke::revoke(&self.http, &url, profile, token).await;
-        tracing::info!(profile = %profile.name, ?revoked, "a sign-in is not believed");
-    }
-
-    async fn judge(
-        &self,
-        profile: &Profile,
-        metadata: &ProviderMetadata,
-        grant: Grant<'_>,
-        Received { tokens, arrival }: Received,
-    ) -> Result<TokenSet, TokenFailure> {
-        let access_token = AccessToken::new(tokens.access_token().secret().as_str());
-        let finder = Finder {
-            http: &self.http,
-            keys: &self.keys,
-            metadata,
-            profile,
-            access_token: &access_token,
-            id_token: arrival.id_token.as_ref(),
-            received_at: arrival.at,
-            server_now: lifetime::server_now(arrival.at, arrival.clock_skew),
-        };
-        let id_token = arrival.id_token.clone();
-        let (identity, disbelieved) = match (who(&finder, grant).await, grant) {
-            (Err(TokenFailure::Misconfigured { description, .. }), Grant::RefreshToken { .. }) => {
-                (None, Some(description))
-            }
-            (found, _) => (found?, None),
-        };
-        let claims = id_token::hint(&access_token);
-        let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
-        let (expires_at, expiry_source) =
-            lifetime::end(arrival.at, tokens.expires_in(), exp, arrival.clock_skew);
-        let audience = claims.as_ref().map(id_token::audiences);
-        let scope = tokens.scopes().map(|scopes| scopes.iter().map(|one| one.as_str()).collect());
-        Ok(TokenSet {
-            token_type: token_type(tokens.token_type()),
-            received_at: arrival.at,
-            expires_at,
-            expiry_source,
-            refresh_token: tokens
-                .refresh_token()
-                .map(|token| RefreshToken::new(token.secret().as_str())),
-            refresh_expires_at: arrival
-                .refresh_expires_in
-                .map(|life| arrival.at.plus(Duration::from_secs(life))),
-            scope: scope.filter(|scope: &Scopes| !scope.is_empty()),
-            id_token: id_token
-                .filter(|_| identity.is_some())
-                .and_then(|token| lifetime::of_id_token(token, arrival.at, arrival.clock_skew)),
-            bought_with: None,
-            identity,
-            audience: audience.filter(|audience| !audience.is_empty()),
-            disbelieved,
-            access_token,
-        })
-    }
 }
 
 async fn who(finder: &Finder<'_>, grant: Grant<'_>) -> Result<Option<Identity>, TokenFailure> {
     match grant {
         Grant::AuthorizationCode { request, .. } => finder.at_sign_in(Some(request)).await,
         Grant::DeviceCode { .. } => finder.at_sign_in(None).await,
+        Grant::RefreshToken { first: true, .. } => finder.at_sign_in(None).await,
         Grant::RefreshToken { session, .. } => finder.at_refresh(session).await,
         Grant::TokenExchange { .. } => Ok(None),
-    }
-}
-
-/// The crate lower-cases what it does not know.
-fn token_type(kind: &BasicTokenType) -> String {
-    match kind {
-        BasicTokenType::Bearer => "Bearer".to_owned(),
-        BasicTokenType::Mac => "mac".to_owned(),
-        BasicTokenType::Extension(name) if name == "dpop" => "DPoP".to_owned(),
-        BasicTokenType::Extension(name) => name.clone(),
     }
 }
 

@@ -32,6 +32,12 @@ pub(super) async fn revoke(
     }
 }
 
+/// PingFederate's own path: there a revocation may end other tokens of the same grant, and one of a token
+/// that is no longer good counts towards locking the client out.
+pub(super) fn may_end_others(url: &Url) -> bool {
+    url.path().ends_with("/revoke_token.oauth2")
+}
+
 fn meaning(answer: &Answer) -> Result<Revocation, TokenFailure> {
     let for_people = answer.content_type.to_ascii_lowercase().contains("html");
     // RFC 7009 §2.2: the body of a success says nothing, and is mostly empty.
@@ -56,6 +62,17 @@ mod tests {
     use super::*;
     use dagpass_core::time::Timestamp;
     use zeroize::Zeroizing;
+
+    #[test]
+    fn pingfederate_is_known_by_its_path() {
+        for (url, may) in [
+            ("https://sso.example:9031/as/revoke_token.oauth2", true),
+            ("https://auth.pingone.eu/env/as/revoke", false),
+            ("https://id.example/am/oauth2/realms/root/realms/alpha/token/revoke", false),
+        ] {
+            assert_eq!(may_end_others(&Url::parse(url).unwrap()), may, "{url}");
+        }
+    }
 
     #[test]
     fn only_a_clear_answer_is_a_confirmation() {

@@ -5,19 +5,21 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use dagpass_core::ports::{Grant, Pending, TokenFailure};
+use dagpass_core::ports::{Grant, Pending, Received, TokenFailure};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::Target;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{IdToken, is_token};
+use dagpass_core::token::{AccessToken, IdToken, RefreshToken, TokenSet, is_token};
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-    BasicTokenResponse,
+    BasicTokenResponse, BasicTokenType,
 };
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, TokenUrl,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
+    TokenResponse as _, TokenUrl,
 };
 use serde_json::{Map, Value};
 use url::Url;
@@ -25,6 +27,7 @@ use url::Url;
 use super::answer::{Answer, Asked, text};
 use super::failure::{misconfigured, no_answer, without};
 use super::http::{Http, secrets_of};
+use super::{id_token, lifetime};
 
 type Client = oauth2::Client<
     BasicErrorResponse,
@@ -39,33 +42,26 @@ type Client = oauth2::Client<
     EndpointSet,
 >;
 
-/// What came back, not yet judged.
-#[derive(Debug)]
-pub(super) struct Received {
-    pub tokens: BasicTokenResponse,
-    pub arrival: Arrival,
-}
-
 /// What the crate's response type has no room for.
 #[derive(Debug)]
-pub(super) struct Arrival {
-    pub at: Timestamp,
+struct Arrival {
+    at: Timestamp,
     /// Clock of the server less ours, seconds.
-    pub clock_skew: Option<i64>,
-    pub id_token: Option<IdToken>,
+    clock_skew: Option<i64>,
+    id_token: Option<IdToken>,
     /// Seconds, where the server tells.
-    pub refresh_expires_in: Option<u64>,
+    refresh_expires_in: Option<u64>,
 }
 
 /// One token request.
-pub(super) struct Exchange<'a> {
+pub(super) struct TokenRequest<'a> {
     http: &'a Http,
     profile: &'a Profile,
     asked: Asked,
     arrival: OnceLock<Arrival>,
 }
 
-impl<'a> Exchange<'a> {
+impl<'a> TokenRequest<'a> {
     pub(super) fn new(http: &'a Http, profile: &'a Profile, grant: &Grant<'_>) -> Self {
         let asked = match grant {
             Grant::RefreshToken { .. } => Asked::RefreshToken,
@@ -87,7 +83,7 @@ impl<'a> Exchange<'a> {
             }
         };
         let arrival = self.arrival.into_inner().ok_or_else(unlike_tokens)?;
-        Ok(Received { tokens, arrival })
+        Ok(received(&tokens, arrival))
     }
 
     /// The two grants of RFC 6749 itself, made and read by the `oauth2` crate.
@@ -148,8 +144,48 @@ impl<'a> Exchange<'a> {
     }
 }
 
+/// As it came: who it is for is not known yet.
+fn received(tokens: &BasicTokenResponse, arrival: Arrival) -> Received {
+    let access_token = AccessToken::new(tokens.access_token().secret().as_str());
+    let claims = id_token::hint(&access_token);
+    let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
+    let (expires_at, expiry_source) =
+        lifetime::end(arrival.at, tokens.expires_in(), exp, arrival.clock_skew);
+    let audience = claims.as_ref().map(id_token::audiences);
+    let scope = tokens.scopes().map(|scopes| scopes.iter().map(|one| one.as_str()).collect());
+    let refresh_life = arrival.refresh_expires_in.map(Duration::from_secs);
+    let set = TokenSet {
+        token_type: token_type(tokens.token_type()),
+        received_at: arrival.at,
+        expires_at,
+        expiry_source,
+        refresh_token: tokens
+            .refresh_token()
+            .map(|token| RefreshToken::new(token.secret().as_str())),
+        refresh_expires_at: refresh_life.map(|life| arrival.at.plus(life)),
+        scope: scope.filter(|scope: &Scopes| !scope.is_empty()),
+        id_token: None,
+        given_for: None,
+        identity: None,
+        audience: audience.filter(|audience| !audience.is_empty()),
+        disbelieved: None,
+        access_token,
+    };
+    Received { set, id_token: arrival.id_token, clock_skew: arrival.clock_skew }
+}
+
+/// The crate lower-cases what it does not know.
+fn token_type(kind: &BasicTokenType) -> String {
+    match kind {
+        BasicTokenType::Bearer => "Bearer".to_owned(),
+        BasicTokenType::Mac => "mac".to_owned(),
+        BasicTokenType::Extension(name) if name == "dpop" => "DPoP".to_owned(),
+        BasicTokenType::Extension(name) => name.clone(),
+    }
+}
+
 /// The crate's way to the network is ours: its errors, limits and proxies.
-impl<'c> AsyncHttpClient<'c> for Exchange<'_> {
+impl<'c> AsyncHttpClient<'c> for TokenRequest<'_> {
     type Error = TokenFailure;
     type Future = Pending<'c, Result<HttpResponse, TokenFailure>>;
 
@@ -217,7 +253,7 @@ fn filled(text: &str) -> bool {
 pub(crate) fn seconds(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
-            let span = std::time::Duration::try_from_secs_f64(number.as_f64()?).ok()?;
+            let span = Duration::try_from_secs_f64(number.as_f64()?).ok()?;
             Some(span.as_secs())
         }),
         Value::String(text) => text.trim().parse().ok(),

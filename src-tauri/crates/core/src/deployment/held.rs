@@ -11,13 +11,13 @@ use crate::time::Timestamp;
 pub struct DeploymentView {
     /// The JWT that is handed out now, where it is still valid.
     pub token: Option<Shown>,
-    /// Why the last purchase gave none.
+    /// Why there was none the last time.
     pub refusal: Option<Refusal>,
 }
 
 #[derive(Default)]
 pub(crate) struct Deployments {
-    /// Bought and not yet past its end, the replaced ones too: a sign-out takes them all back.
+    /// Given and not yet past its end, the replaced ones too: a sign-out takes them all back.
     live: Vec<Live>,
     step_up: bool,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Live {
 }
 
 impl Deployments {
-    pub(crate) fn bought(&mut self, deployment: &Deployment, token: &Cached, now: Timestamp) {
+    pub(crate) fn given(&mut self, deployment: &Deployment, token: &Cached, now: Timestamp) {
         self.live.retain(|live| live.token.valid_at(now));
         self.live.push(Live { deployment: deployment.clone(), token: token.clone() });
     }
@@ -42,10 +42,6 @@ impl Deployments {
     /// Somebody signed in or out. The JWTs stay listed until they are taken back or past their end.
     pub(crate) fn begin_anew(&mut self) {
         self.step_up = false;
-    }
-
-    pub(crate) fn inherit(&mut self, old: &mut Self) {
-        self.live.append(&mut old.live);
     }
 
     /// A deployment asked for a new proof of identity, and none was given since.

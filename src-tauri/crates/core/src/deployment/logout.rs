@@ -7,11 +7,9 @@ use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::deployment::held::Live;
 use crate::error::Refusal;
-use crate::ports::{Pending, Revocation, Witness};
+use crate::ports::{Pending, Revocation};
 use crate::race::{First, all, first};
-use crate::refresh::not_recorded;
 use crate::request::{Caller, SessionKey};
-use crate::slot::Slot;
 use crate::time::Timestamp;
 
 /// How long may a sign-out wait for the deployments?
@@ -27,16 +25,17 @@ pub struct LoggedOut {
 }
 
 impl Broker {
-    /// Takes back every JWT that was bought with this session. One that a deployment could not be
+    /// Takes back every JWT that was given for this session's tokens. One that a deployment could not be
     /// reached for stays listed: the next sign-out tries it again.
     pub async fn log_out(
         &self,
         key: &SessionKey,
         caller: &Caller,
     ) -> Result<Vec<LoggedOut>, Refusal> {
-        let slot = self.slot(key)?;
-        let profile = slot.profile();
-        let live = slot.held().deployments.take_live(self.ports.clock.now());
+        let session = self.session_of(key)?;
+        let profile = session.profile();
+        let now = self.ports.clock.now();
+        let live = session.deployments(|held| held.take_live(now));
         let outcomes = {
             let calls = live.iter().map(|one| {
                 let jwt = &one.token.set.access_token;
@@ -48,7 +47,7 @@ impl Broker {
         let mut told = Vec::new();
         let mut recorded = Ok(());
         for (one, revocation) in live.into_iter().zip(outcomes) {
-            let record = slot.record_revocation(&*self.ports.witness, (&one, revocation), caller);
+            let record = self.record_log_out(key, (&one, revocation), caller);
             recorded = recorded.and(record);
             told.push(LoggedOut {
                 deployment: one.deployment.name.clone(),
@@ -56,7 +55,7 @@ impl Broker {
                 expires_at: one.token.set.expires_at,
             });
             if revocation == Revocation::Pending {
-                slot.held().deployments.keep_live(one);
+                session.deployments(|held| held.keep_live(one));
             }
         }
         recorded.map(|()| told)
@@ -71,27 +70,26 @@ impl Broker {
             }
         })
     }
-}
 
-impl Slot {
-    pub(super) fn record_revocation(
+    pub(crate) fn record_log_out(
         &self,
-        witness: &dyn Witness,
+        key: &SessionKey,
         (live, revocation): (&Live, Revocation),
         caller: &Caller,
     ) -> Result<(), Refusal> {
         let outcome = match revocation {
             Revocation::Confirmed => Outcome::Ok,
-            Revocation::Unsupported | Revocation::Unconfirmed | Revocation::Pending => {
-                Outcome::Failed
-            }
+            Revocation::Unsupported
+            | Revocation::Unconfirmed
+            | Revocation::Pending
+            | Revocation::Withheld => Outcome::Failed,
         };
         let mut record = Record::new(Event::Revocation, outcome, caller);
-        record.session = Some(&self.key);
+        record.session = Some(key);
         record.deployment = Some(&live.deployment.name);
         record.fingerprint = Some(live.token.fingerprint.short());
         record.expires_at = Some(live.token.set.expires_at);
         record.reason = Some(revocation.as_str());
-        witness.record(&record).map_err(|failure| not_recorded(&failure.0))
+        self.record(&record)
     }
 }

@@ -1,13 +1,13 @@
-//! An Airflow deployment whose own JWT is bought with Ping's token (RFC 7523 §2.1). Decides when it
-//! is bought, what a refusal means and what a sign-out takes back; never what Airflow lets a person do.
+//! An Airflow deployment that gives its own JWT for Ping's token (RFC 7523 §2.1). Decides when it is
+//! asked, what a refusal means and what a sign-out takes back; never what Airflow lets a person do.
 //!
-//! 1. [`exchange`]: one purchase, in its own flight
+//! 1. [`jwt_bearer`]: one JWT, in its own flight
 //! 2. [`held`]: what is remembered of them beside the cache
 //! 3. [`logout`]: JWTs that end with the session
 //! 4. [`refusals`]: what a caller hears
 
-mod exchange;
 mod held;
+mod jwt_bearer;
 mod logout;
 pub mod refusals;
 
@@ -39,9 +39,9 @@ pub enum AssertionKind {
     IdToken,
 }
 
-/// Why a deployment sold no JWT. None of these ends the session at Ping.
+/// Why a deployment gave no JWT. None of these ends the session at Ping.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ExchangeFailure {
+pub enum JwtBearerFailure {
     /// DNS, TCP, TLS, proxy, portal, a redirect, 429, 5xx, half an answer.
     #[error("{cause}")]
     Unreachable { cause: Why, retry_after: Option<Duration> },
@@ -50,7 +50,7 @@ pub enum ExchangeFailure {
     NoIdToken,
     /// The server knows no such grant.
     #[error("{cause}")]
-    NoExchange { cause: String },
+    NoSuchGrant { cause: String },
     /// RFC 9470: the person proved who they are too long ago, or nobody knows when.
     #[error("insufficient_user_authentication: {description}")]
     SignInTooOld { max_age: Option<Duration>, description: String },

@@ -1,54 +1,58 @@
-//! What a caller hears when a deployment sold no JWT.
+//! What a caller hears when a deployment gave no JWT.
 
 use std::time::Duration;
 
-use crate::deployment::{AssertionKind, Deployment, ExchangeFailure};
+use crate::deployment::{AssertionKind, Deployment, JwtBearerFailure};
 use crate::error::{ErrorCode, Refusal};
 use crate::profile::Profile;
 
-pub fn exchange(profile: &Profile, deployment: &Deployment, failure: &ExchangeFailure) -> Refusal {
+pub fn jwt_bearer(
+    profile: &Profile,
+    deployment: &Deployment,
+    failure: &JwtBearerFailure,
+) -> Refusal {
     let (name, because) = (&deployment.name, failure.to_string());
     match failure {
-        ExchangeFailure::Unreachable { cause, .. } => {
+        JwtBearerFailure::Unreachable { cause, .. } => {
             let what = format!("Airflow `{name}` cannot be reached at {}", deployment.url);
             let usual = "check the network or VPN; it is tried again by itself";
             Refusal::new(ErrorCode::TemporarilyUnavailable, what)
                 .because(because)
                 .hint(cause.remedy.as_deref().unwrap_or(usual))
         }
-        ExchangeFailure::NoIdToken => {
+        JwtBearerFailure::NoIdToken => {
             let what = format!("there is no ID token for Airflow `{name}`");
             Refusal::new(ErrorCode::LoginRequired, what).because(because).hint(format!(
                 "run `dagpass login {}`, or set `assertion = \"access_token\"` in `[airflow.{name}]`",
                 profile.name
             ))
         }
-        ExchangeFailure::NoExchange { .. } => {
+        JwtBearerFailure::NoSuchGrant { .. } => {
             let what = format!("Airflow `{name}` takes no Ping token in exchange for its own");
             Refusal::new(ErrorCode::InvalidTarget, what).because(because).hint(format!(
                 "set `token = \"direct\"` in `[airflow.{name}]`, or add the exchange to the server: `dagpass airflow setup --server`"
             ))
         }
-        ExchangeFailure::SignInTooOld { max_age, .. } => {
+        JwtBearerFailure::SignInTooOld { max_age, .. } => {
             let what = format!("Airflow `{name}` asks for a newer sign-in");
             let limit = max_age.map(limit).unwrap_or_default();
             Refusal::new(ErrorCode::InsufficientUserAuthentication, what)
                 .because(format!("{because}{limit}"))
                 .hint(newer_sign_in(profile, deployment.assertion))
         }
-        ExchangeFailure::AccessDenied { .. } => {
+        JwtBearerFailure::AccessDenied { .. } => {
             Refusal::new(ErrorCode::AccessDenied, format!("Airflow `{name}` gives you no role"))
                 .because(format!("{because} (none of your groups is mapped to a role there)"))
                 .hint("`dagpass airflow roles` shows which group gives which role; `dagpass whoami` shows yours")
         }
-        ExchangeFailure::Rejected { .. } => {
+        JwtBearerFailure::Rejected { .. } => {
             let what = format!("Airflow `{name}` refuses the token that Ping gave");
             Refusal::new(ErrorCode::InvalidToken, what).because(because).hint(format!(
                 "compare issuer, audience and client of profile `{}` with the server's settings; the session is kept",
                 profile.name
             ))
         }
-        ExchangeFailure::Misconfigured { error, .. } => {
+        JwtBearerFailure::Misconfigured { error, .. } => {
             let code = match error.as_str() {
                 "invalid_request" | "unsupported_grant_type" => ErrorCode::InvalidRequest,
                 "unauthorized_client" => ErrorCode::UnauthorizedClient,

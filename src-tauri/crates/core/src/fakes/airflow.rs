@@ -1,4 +1,4 @@
-//! An Airflow deployment that sells `jwt-1`, `jwt-2`, …; refuses, hangs or stays away on command.
+//! An Airflow deployment that gives `jwt-1`, `jwt-2`, …; refuses, hangs or stays away on command.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{FakeClock, lock, token_set};
-use crate::deployment::{Deployment, ExchangeFailure};
+use crate::deployment::{Deployment, JwtBearerFailure};
 use crate::ports::{AirflowServer, Clock, Pending, Revocation};
 use crate::profile::Profile;
 use crate::token::{AccessToken, Assertion, TokenSet};
@@ -18,8 +18,8 @@ pub struct FakeAirflow {
     /// Every assertion that was handed in, in order.
     pub presented: Mutex<Vec<String>>,
     /// Answers that come instead, first in first out.
-    pub faults: Mutex<VecDeque<ExchangeFailure>>,
-    /// Held while a purchase is under way, so that a test can let it wait.
+    pub faults: Mutex<VecDeque<JwtBearerFailure>>,
+    /// Held while a JWT is asked for, so that a test can let it wait.
     pub gate: tokio::sync::Mutex<()>,
     /// Every JWT that was taken back, in order.
     pub logged_out: Mutex<Vec<String>>,
@@ -51,18 +51,18 @@ impl FakeAirflow {
         lock(&self.logged_out).clone()
     }
 
-    pub fn fail_next(&self, failure: ExchangeFailure) {
+    pub fn fail_next(&self, failure: JwtBearerFailure) {
         lock(&self.faults).push_back(failure);
     }
 }
 
 impl AirflowServer for FakeAirflow {
-    fn exchange<'a>(
+    fn jwt_bearer<'a>(
         &'a self,
         _profile: &'a Profile,
         _deployment: &'a Deployment,
         assertion: &'a Assertion,
-    ) -> Pending<'a, Result<TokenSet, ExchangeFailure>> {
+    ) -> Pending<'a, Result<TokenSet, JwtBearerFailure>> {
         Box::pin(async move {
             let count = {
                 let mut presented = lock(&self.presented);

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::audit::Record;
 use crate::ports::{
-    AuthorizationServer, Clock, Grant, Pending, Ports, Revocation, Spawn, TokenFailure, Witness,
-    WitnessFailure,
+    AuthorizationServer, Clock, Grant, Pending, Ports, Received, Revocation, RevokedFor,
+    SignInServer, Spawn, TokenFailure, Witness, WitnessFailure,
 };
 use crate::profile::Profile;
 use crate::request::SessionKey;
@@ -105,9 +105,18 @@ pub struct FakeServer {
     pub no_refresh: Mutex<Option<TokenFailure>>,
     /// The scope of every answer, where it says one.
     pub scope: Mutex<Option<crate::profile::Scopes>>,
+    /// Held while an answer is judged: key sets that do not come.
+    pub keys: tokio::sync::Mutex<()>,
+    /// What every answer's judgment comes to instead.
+    pub disbelief: Mutex<Option<TokenFailure>>,
+    pub sign_ins: AtomicUsize,
+    /// Every refresh token that was revoked, in order.
+    pub revoked_tokens: Mutex<Vec<String>>,
+    /// A replaced refresh token is not revoked, as at PingFederate.
+    pub withholds: Mutex<bool>,
     on_their_way: AtomicUsize,
     valid: Mutex<Option<String>>,
-    subject: Mutex<String>,
+    pub subject: Mutex<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -133,6 +142,11 @@ impl FakeServer {
             no_exchange: Mutex::default(),
             no_refresh: Mutex::default(),
             scope: Mutex::default(),
+            keys: tokio::sync::Mutex::default(),
+            disbelief: Mutex::default(),
+            sign_ins: AtomicUsize::new(0),
+            revoked_tokens: Mutex::default(),
+            withholds: Mutex::default(),
             on_their_way: AtomicUsize::new(0),
             valid: Mutex::new(Some("rt-0".to_owned())),
             subject: Mutex::new("alice".to_owned()),
@@ -145,6 +159,15 @@ impl FakeServer {
 
     pub fn fail_next(&self, fault: Fault) {
         lock(&self.faults).push_back(fault);
+    }
+
+    /// A new family of refresh tokens.
+    fn begin(&self, name: &str) -> TokenSet {
+        let first = format!("{name}-rt");
+        *lock(&self.valid) = Some(first.clone());
+        let now = self.clock.now();
+        let end = now.plus(*lock(&self.lifetime));
+        token_set(&format!("{name}-at"), Some(&first), now, end)
     }
 
     fn rotate(&self, presented: &str) -> Result<TokenSet, TokenFailure> {
@@ -162,13 +185,12 @@ impl FakeServer {
         let now = self.clock.now();
         let mut set =
             token_set(&format!("at-{count}"), Some(&next), now, now.plus(*lock(&self.lifetime)));
-        set.identity = Some(identity(&lock(&self.subject)));
         set.scope.clone_from(&lock(&self.scope));
         Ok(set)
     }
 }
 
-impl AuthorizationServer for FakeServer {
+impl SignInServer for FakeServer {
     fn offers<'a>(&'a self, _profile: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
         Box::pin(async { Ok(offers()) })
     }
@@ -192,12 +214,14 @@ impl AuthorizationServer for FakeServer {
             Ok(device_authorization(self.clock.now().plus(Duration::from_secs(600))))
         })
     }
+}
 
+impl AuthorizationServer for FakeServer {
     fn redeem<'a>(
         &'a self,
         _profile: &'a Profile,
         grant: Grant<'a>,
-    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
+    ) -> Pending<'a, Result<Received, TokenFailure>> {
         Box::pin(async move {
             let presented = match grant {
                 Grant::RefreshToken { token, .. } => token.expose().to_owned(),
@@ -209,9 +233,18 @@ impl AuthorizationServer for FakeServer {
                     }
                     let now = self.clock.now();
                     let name = format!("exchanged-{}", subject_token.expose());
-                    return Ok(token_set(&name, None, now, now.plus(*lock(&self.lifetime))));
+                    return Ok(received(token_set(
+                        &name,
+                        None,
+                        now,
+                        now.plus(*lock(&self.lifetime)),
+                    )));
                 }
-                Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } => "rt-0".to_owned(),
+                Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } => {
+                    let _open = self.gate.lock().await;
+                    let count = self.sign_ins.fetch_add(1, Ordering::SeqCst) + 1;
+                    return Ok(received(self.begin(&format!("s{count}"))));
+                }
             };
             lock(&self.presented).push(presented.clone());
             let under_way = self.on_their_way.fetch_add(1, Ordering::SeqCst) + 1;
@@ -223,11 +256,11 @@ impl AuthorizationServer for FakeServer {
             }
             let fault = lock(&self.faults).pop_front();
             match fault {
-                None => self.rotate(&presented),
+                None => self.rotate(&presented).map(received),
                 Some(Fault::Answer(failure)) => Err(failure),
                 Some(Fault::AnotherSubject(sub)) => {
                     *lock(&self.subject) = sub;
-                    self.rotate(&presented)
+                    self.rotate(&presented).map(received)
                 }
                 Some(Fault::LoseAnswer) => {
                     self.rotate(&presented)?;
@@ -241,18 +274,44 @@ impl AuthorizationServer for FakeServer {
         })
     }
 
+    fn judge<'a>(
+        &'a self,
+        _profile: &'a Profile,
+        grant: Grant<'a>,
+        received: Received,
+    ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
+        Box::pin(async move {
+            drop(self.keys.lock().await);
+            if let Some(failure) = lock(&self.disbelief).clone() {
+                return Err(failure);
+            }
+            let known = !matches!(grant, Grant::TokenExchange { .. });
+            let identity = known.then(|| identity(&lock(&self.subject)));
+            Ok(TokenSet { identity, ..received.set })
+        })
+    }
+
     fn revoke<'a>(
         &'a self,
         _profile: &'a Profile,
-        _token: &'a RefreshToken,
+        token: &'a RefreshToken,
+        why: RevokedFor,
     ) -> Pending<'a, Result<Revocation, TokenFailure>> {
+        if why == RevokedFor::Another && *lock(&self.withholds) {
+            return Box::pin(async { Ok(Revocation::Withheld) });
+        }
         self.revoked.fetch_add(1, Ordering::SeqCst);
+        lock(&self.revoked_tokens).push(token.expose().to_owned());
         let answer = lock(&self.revocations).pop_front().unwrap_or(Revocation::Confirmed);
         Box::pin(async move {
             drop(self.gate.lock().await);
             Ok(answer)
         })
     }
+}
+
+fn received(set: TokenSet) -> Received {
+    Received { set, id_token: None, clock_skew: None }
 }
 
 /// Counts what it is told, as JSON; is full when told to be.
@@ -306,6 +365,7 @@ impl World {
             airflow: self.airflow.clone(),
             store: self.store.clone(),
             owed: self.store.clone(),
+            pending: self.store.clone(),
             witness: self.witness.clone(),
             spawn: Arc::new(TokioSpawn),
         }

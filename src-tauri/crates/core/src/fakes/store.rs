@@ -5,7 +5,10 @@ use std::sync::Mutex;
 
 use super::lock;
 use crate::owed::OwedRevocation;
-use crate::ports::{Loaded, OwedRevocations, Pending, RefreshTokenStore, Saved, StoreFailure};
+use crate::pending::PendingSignIn;
+use crate::ports::{
+    Loaded, OwedRevocations, Pending, PendingSignIns, RefreshTokenStore, Saved, StoreFailure,
+};
 use crate::request::SessionKey;
 use crate::session::{InFlight, StoredSession};
 
@@ -15,6 +18,7 @@ pub struct FakeStore {
     pub records: Mutex<HashMap<SessionKey, StoredSession>>,
     pub marks: Mutex<HashMap<SessionKey, InFlight>>,
     pub owed: Mutex<Vec<(OwedRevocation, Option<StoredSession>)>>,
+    pub pending: Mutex<HashMap<SessionKey, PendingSignIn>>,
     pub fail_loads: Mutex<Option<StoreFailure>>,
     pub fail_saves: Mutex<Option<StoreFailure>>,
     pub fail_all: Mutex<Option<StoreFailure>>,
@@ -141,6 +145,40 @@ impl OwedRevocations for FakeStore {
         Box::pin(async {
             self.check()?;
             lock(&self.owed).retain(|(one, _)| one.id != owed.id);
+            Ok(())
+        })
+    }
+}
+
+impl PendingSignIns for FakeStore {
+    fn list<'a>(&'a self) -> Pending<'a, Result<Vec<SessionKey>, StoreFailure>> {
+        Box::pin(async { Ok(lock(&self.pending).keys().cloned().collect()) })
+    }
+
+    fn keep<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        pending: &'a PendingSignIn,
+    ) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async {
+            self.check()?;
+            lock(&self.log).push("pend".into());
+            lock(&self.pending).insert(key.clone(), pending.clone());
+            Ok(())
+        })
+    }
+
+    fn load<'a>(
+        &'a self,
+        key: &'a SessionKey,
+    ) -> Pending<'a, Result<Option<PendingSignIn>, StoreFailure>> {
+        Box::pin(async { Ok(lock(&self.pending).get(key).cloned()) })
+    }
+
+    fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async {
+            self.check()?;
+            lock(&self.pending).remove(key);
             Ok(())
         })
     }

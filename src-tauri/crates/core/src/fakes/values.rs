@@ -57,6 +57,7 @@ pub fn stored(refresh_token: &str) -> StoredSession {
         refresh_expires_at: None,
         signed_in_at: Timestamp::from_secs(999_000),
         generation: 1,
+        ended: None,
     }
 }
 
@@ -78,7 +79,7 @@ pub fn token_set(
         identity: None,
         audience: None,
         id_token: None,
-        bought_with: None,
+        given_for: None,
         disbelieved: None,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::broker;
 use crate::broker::Broker;
-use crate::deployment::{AssertionKind, Deployment, ExchangeFailure};
+use crate::deployment::{AssertionKind, Deployment, JwtBearerFailure};
 use crate::error::ErrorCode;
 use crate::fakes::{Fault, World, ask, rejected, serve as token, stored, token_set};
 use crate::ports::{Clock, Revocation, TokenFailure};
@@ -38,13 +38,13 @@ async fn signed_out(broker: &Broker) -> Vec<Revocation> {
     logged_out(broker).await
 }
 
-fn away() -> ExchangeFailure {
-    ExchangeFailure::Unreachable { cause: "timed out".into(), retry_after: None }
+fn away() -> JwtBearerFailure {
+    JwtBearerFailure::Unreachable { cause: "timed out".into(), retry_after: None }
 }
 
-fn too_old() -> ExchangeFailure {
+fn too_old() -> JwtBearerFailure {
     let max_age = Some(Duration::from_secs(43_200));
-    ExchangeFailure::SignInTooOld { max_age, description: "no auth_time".into() }
+    JwtBearerFailure::SignInTooOld { max_age, description: "no auth_time".into() }
 }
 
 async fn settle() {
@@ -153,7 +153,7 @@ async fn a_refused_jwt_costs_one_exchange_and_no_refresh_however_many_say_so() {
 
 #[tokio::test]
 async fn a_failing_exchange_leaves_the_valid_jwt_and_the_session() {
-    for failure in [away(), too_old(), ExchangeFailure::AccessDenied { description: "x".into() }] {
+    for failure in [away(), too_old(), JwtBearerFailure::AccessDenied { description: "x".into() }] {
         let world = World::signed_in();
         let broker = broker(&world);
         jwt(&broker).await;
@@ -172,7 +172,7 @@ async fn a_failing_exchange_leaves_the_valid_jwt_and_the_session() {
 async fn a_deployment_that_refuses_is_asked_once_for_all_who_ask_meanwhile() {
     let world = World::signed_in();
     let broker = broker(&world);
-    world.airflow.fail_next(ExchangeFailure::AccessDenied { description: "no group".into() });
+    world.airflow.fail_next(JwtBearerFailure::AccessDenied { description: "no group".into() });
     for _ in 0..32 {
         let refused = token(&broker, &wanted()).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::AccessDenied);
@@ -212,7 +212,7 @@ async fn a_sign_in_that_is_too_old_makes_the_next_one_a_new_proof() {
     let now = world.clock.now();
     let set = token_set("at-new", Some("rt-new"), now, now.plus(Duration::from_secs(3600)));
     let session = crate::session::StoredSession { signed_in_at: now, ..stored("rt-new") };
-    broker.adopt(&key, session, set, &Caller::default()).await.unwrap();
+    super::sign_in(&broker, session, set).await.unwrap();
     assert!(!broker.wants_new_proof(&key).unwrap());
     assert_eq!(jwt(&broker).await, "jwt-2");
     assert_eq!(world.airflow.presented()[1], "at-new");
@@ -231,8 +231,7 @@ async fn an_id_token_is_handed_in_while_it_holds_and_missed_by_name() {
     let end = |secs: u64| now.plus(Duration::from_secs(secs));
     let mut set = token_set("at-new", Some("rt-new"), now, end(3600));
     set.id_token = Some(HeldIdToken { token: IdToken::new("id-1"), expires_at: end(300) });
-    let key = SessionKey::of("prod");
-    broker.adopt(&key, stored("rt-new"), set, &Caller::default()).await.unwrap();
+    super::sign_in(&broker, stored("rt-new"), set).await.unwrap();
     token(&broker, &request).await.unwrap();
     assert_eq!(world.airflow.presented(), ["id-1"]);
 }

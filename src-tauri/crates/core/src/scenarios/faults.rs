@@ -70,9 +70,11 @@ async fn only_invalid_grant_ends_a_session_and_the_store_is_read_again_first() {
     let refusal = token(&broker, &ask("prod")).await.unwrap_err();
     assert_eq!(refusal.code, ErrorCode::LoginRequired);
     assert!(matches!(ended(&broker), EndReason::Rejected { .. }));
-    assert!(world.store.records.lock().unwrap().is_empty(), "a dead refresh token is forgotten");
+    let left = world.store.records.lock().unwrap()[&SessionKey::of("prod")].clone();
+    assert!(left.refresh_token.is_none(), "a dead refresh token is forgotten");
+    assert!(left.identity.is_some() && left.ended.is_some(), "whose it was is not");
     let log = world.store.log.lock().unwrap().join(" ");
-    assert_eq!(log, "load mark load forget unmark");
+    assert_eq!(log, "load mark load save 2 unmark");
 }
 
 #[tokio::test]

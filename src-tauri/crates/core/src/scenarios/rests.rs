@@ -196,13 +196,11 @@ async fn a_resource_that_ping_does_not_know_rests_alone() {
 async fn a_session_without_a_refresh_token_lives_until_its_token_ends() {
     let world = World::signed_in();
     let broker = broker(&world);
-    let key = crate::request::SessionKey::of("prod");
     let now = world.clock.now();
     let bare =
         crate::session::StoredSession { refresh_token: None, ..crate::fakes::stored("none") };
     let set = crate::fakes::token_set("at-own", None, now, now.plus(Duration::from_secs(300)));
-    let caller = crate::request::Caller::default();
-    broker.adopt(&key, bare, set, &caller).await.unwrap();
+    super::sign_in(&broker, bare, set).await.unwrap();
     let refusal = token(&broker, &narrowed("b:read")).await.unwrap_err();
     assert!(refusal.cause.unwrap().contains("gets no refresh token"));
     let long = TokenRequest { min_ttl: Some(Duration::from_secs(3600)), ..ask("prod") };

@@ -1,30 +1,30 @@
-//! The sign-in itself: probe the store, plan, let browser and device race, check who came.
+//! The sign-in itself: probe the store, plan, and let browser and device race until one has an answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, mpsc};
 
+use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
-use crate::ports::{
-    AuthorizationServer, Browser, Callbacks, Clock, Grant, Pending, RefreshTokenStore, TokenFailure,
-};
+use crate::ports::{Browser, Callbacks, Clock, Pending, RefreshTokenStore, SignInServer};
 use crate::profile::Profile;
 use crate::race::{First, first};
 use crate::refusals;
-use crate::session::StoredSession;
+use crate::request::{Caller, SessionKey};
+use crate::sign_in::conclude::{Concluded, Conclusion, Stopped, no_session};
 use crate::sign_in::plan::{BROWSER_WINDOW, BrowserWay, DeviceWay, plan};
 use crate::sign_in::poll::{Next, Polling};
 use crate::sign_in::{
     Arrival, AuthorizationRequest, Desktop, Offers, Progress, SignInOptions, Step, Verdict,
 };
-use crate::token::{AuthorizationCode, CodeVerifier, TokenSet};
+use crate::token::CodeVerifier;
 
 /// The world as a sign-in needs it.
 #[derive(Clone)]
 pub struct SignInPorts {
     pub clock: Arc<dyn Clock>,
-    pub server: Arc<dyn AuthorizationServer>,
+    pub server: Arc<dyn SignInServer>,
     pub store: Arc<dyn RefreshTokenStore>,
     pub browser: Arc<dyn Browser>,
     pub callbacks: Arc<dyn Callbacks>,
@@ -40,14 +40,13 @@ impl std::fmt::Debug for SignInPorts {
 
 /// One sign-in on its way.
 pub struct SignIn<'a> {
-    pub ports: &'a SignInPorts,
-    pub profile: &'a Profile,
-    /// The session it would replace.
-    pub previous: Option<&'a StoredSession>,
-    pub options: &'a SignInOptions,
-    pub progress: &'a dyn Progress,
+    ports: &'a SignInPorts,
+    profile: Arc<Profile>,
+    options: &'a SignInOptions,
+    progress: &'a dyn Progress,
     /// Callbacks that a person pasted.
-    pub pasted: Mutex<mpsc::Receiver<Arrival>>,
+    pasted: Mutex<mpsc::Receiver<Arrival>>,
+    conclusion: Conclusion,
 }
 
 impl std::fmt::Debug for SignIn<'_> {
@@ -56,24 +55,56 @@ impl std::fmt::Debug for SignIn<'_> {
     }
 }
 
-type Outcome = Result<TokenSet, Refusal>;
+impl Broker {
+    /// A sign-in on this session, asked for by that caller.
+    pub async fn sign_in<'a>(
+        &self,
+        key: &SessionKey,
+        (ports, options): (&'a SignInPorts, &'a SignInOptions),
+        caller: &Caller,
+        (progress, pasted): (&'a dyn Progress, mpsc::Receiver<Arrival>),
+    ) -> Result<SignIn<'a>, Refusal> {
+        let session = self.session_of(key)?;
+        self.load(&session).await;
+        let profile = session.profile();
+        let conclusion = Conclusion {
+            broker: self.clone(),
+            session,
+            profile: profile.clone(),
+            claim: options.claim.clone(),
+            caller: caller.clone(),
+            won: Arc::default(),
+        };
+        let pasted = Mutex::new(pasted);
+        Ok(SignIn { ports, profile, options, progress, pasted, conclusion })
+    }
+}
+
+type Outcome = Result<Concluded, Refusal>;
 
 impl SignIn<'_> {
-    /// Runs to its end. Dropping the future cancels everything it opened.
-    pub async fn run(&self) -> Result<(StoredSession, TokenSet), Refusal> {
+    /// Runs to its end. Dropping the future cancels everything it opened; what Ping was asked to redeem
+    /// goes on to its own end.
+    pub async fn run(&self) -> Result<(), Refusal> {
         let ready = self.ports.store.readiness().await;
-        ready.map_err(|failure| refusals::store(self.profile, &failure))?;
-        let offers = self.ports.server.offers(self.profile).await;
-        let offers = offers.map_err(|failure| refusals::token(self.profile, &failure))?;
+        ready.map_err(|failure| refusals::store(&self.profile, &failure))?;
+        let offers = self.ports.server.offers(&self.profile).await;
+        let offers = offers.map_err(|failure| refusals::token(&self.profile, &failure))?;
         let opening = self.ports.browser.opening(&self.options.desktop);
-        let plan = plan(self.profile, &offers, self.options, opening)?;
+        let plan = plan(&self.profile, &offers, self.options, opening)?;
         let unopened = Notify::new();
-        let set = match (plan.browser, plan.device) {
+        let concluded = match (plan.browser, plan.device) {
             (BrowserWay::None, _) => self.device(DeviceWay::Now, &unopened).await?,
             (browser, DeviceWay::None) => self.browser(browser, &offers, &unopened).await?,
             (browser, device) => self.race((browser, device), &offers, &unopened).await?,
         };
-        self.welcome(set).await
+        if !concluded.lasts {
+            self.note(
+                "Ping gave no refresh token: the session ends with its access token (is `offline_access` among the scopes?)"
+                    .to_owned(),
+            );
+        }
+        Ok(())
     }
 
     async fn race(
@@ -107,15 +138,16 @@ impl SignIn<'_> {
                 .because(cause)
                 .hint("add `0` to `redirect-ports`, or run `dagpass login --device`")
         })?;
+        let anew = self.options.claim.fresh;
         let request = AuthorizationRequest {
             redirect_uri: listening.redirect_uri.clone(),
             state: (self.ports.random)(),
             nonce: (self.ports.random)(),
             verifier: CodeVerifier::new((self.ports.random)()),
-            prompt: self.options.fresh.then(|| "login".to_owned()).or(self.profile.prompt.clone()),
+            prompt: anew.then(|| "login".to_owned()).or(self.profile.prompt.clone()),
         };
-        let url = self.ports.server.authorize(self.profile, &request).await;
-        let url = url.map_err(|failure| refusals::token(self.profile, &failure))?;
+        let url = self.ports.server.authorize(&self.profile, &request).await;
+        let url = url.map_err(|failure| refusals::token(&self.profile, &failure))?;
         let opened = way == BrowserWay::Open && self.open(&url, &self.options.desktop).await;
         let expires_at = self.ports.clock.now().plus(BROWSER_WINDOW);
         let redirect_uri = request.redirect_uri.clone();
@@ -164,7 +196,7 @@ impl SignIn<'_> {
             let outcome = match self.right_issuer(answer.iss.as_deref(), offers) {
                 Err(refusal) => Err(refusal),
                 Ok(()) => match &answer.outcome {
-                    Ok(code) => self.redeem(code, request).await,
+                    Ok(code) => self.conclusion.by_code(code.clone(), request.clone()).await,
                     Err(error) => Err(Refusal::new(
                         ErrorCode::AccessDenied,
                         format!("Ping refused the sign-in ({})", error.error),
@@ -210,12 +242,6 @@ impl SignIn<'_> {
             .hint("do not sign in again before you know who answered"))
     }
 
-    async fn redeem(&self, code: &AuthorizationCode, request: &AuthorizationRequest) -> Outcome {
-        let grant = Grant::AuthorizationCode { code, request };
-        let set = self.ports.server.redeem(self.profile, grant).await;
-        set.map_err(|failure| self.no_session(&failure))
-    }
-
     async fn device(&self, way: DeviceWay, unopened: &Notify) -> Outcome {
         if let DeviceWay::After(span) = way
             && self.is_left_alone(span, unopened).await
@@ -229,20 +255,24 @@ impl SignIn<'_> {
             ));
         }
         let verifier = CodeVerifier::new((self.ports.random)());
-        let device = self.ports.server.device(self.profile, Some(&verifier)).await;
-        let device = device.map_err(|failure| self.no_session(&failure))?;
+        let device = self.ports.server.device(&self.profile, Some(&verifier)).await;
+        let device = device.map_err(|failure| no_session(&self.profile, &failure))?;
         self.progress.tell(Step::Device(device.clone()));
-        let verifier = device.pkce.then_some(&verifier);
+        let verifier = device.pkce.then_some(verifier);
         let mut polling = Polling::new(&device);
         let mut wait = polling.first_wait();
         loop {
             self.ports.clock.sleep(wait).await;
-            let grant = Grant::DeviceCode { code: &device.device_code, verifier };
-            let answer = self.ports.server.redeem(self.profile, grant).await;
-            match polling.next(answer, self.ports.clock.now()) {
+            let polled =
+                self.conclusion.by_device(device.device_code.clone(), verifier.clone()).await;
+            let failure = match polled {
+                Ok(concluded) => return Ok(concluded),
+                Err(Stopped::Refused(refusal)) => return Err(refusal),
+                Err(Stopped::ByServer(failure)) => failure,
+            };
+            match polling.next(failure, self.ports.clock.now()) {
                 Next::Wait(span) => wait = span,
-                Next::Done(set) => return Ok(*set),
-                Next::Stop(failure) => return Err(self.no_session(&failure)),
+                Next::Stop(failure) => return Err(no_session(&self.profile, &failure)),
             }
         }
     }
@@ -252,78 +282,6 @@ impl SignIn<'_> {
         let mut over = self.ports.clock.sleep(span);
         let mut none: Pending<'_, ()> = Box::pin(unopened.notified());
         matches!(first(&mut over, &mut none).await, First::Left(()))
-    }
-
-    /// Somebody signed in. Is it who it was, and did they prove it anew where that was asked?
-    async fn welcome(&self, set: TokenSet) -> Result<(StoredSession, TokenSet), Refusal> {
-        if let Err(refusal) = self.right_person(&set) {
-            if let Some(token) = &set.refresh_token
-                && let Err(failure) = self.ports.server.revoke(self.profile, token).await
-            {
-                self.note(format!("the new session could not be revoked: {failure}"));
-            }
-            return Err(refusal);
-        }
-        if set.refresh_token.is_none() {
-            self.note(
-                "Ping gave no refresh token: the session ends with its access token (is `offline_access` among the scopes?)"
-                    .to_owned(),
-            );
-        }
-        let stored = StoredSession {
-            issuer: self.profile.issuer.clone(),
-            client_id: self.profile.client_id.clone(),
-            identity: set.identity.clone(),
-            granted: set.scope.clone().unwrap_or_else(|| self.profile.scopes.clone()),
-            refresh_token: set.refresh_token.clone(),
-            refresh_expires_at: set.refresh_expires_at,
-            signed_in_at: set.received_at,
-            generation: self.previous.map_or(1, |before| before.generation + 1),
-        };
-        Ok((stored, set))
-    }
-
-    fn right_person(&self, set: &TokenSet) -> Result<(), Refusal> {
-        let before = self.previous.and_then(|session| session.identity.as_ref());
-        let (Some(before), Some(now)) = (before, set.identity.as_ref()) else { return Ok(()) };
-        let agreed = self.options.accept_subject.as_deref() == Some(now.subject.sub.as_str());
-        if before.subject != now.subject && !agreed {
-            return Err(Refusal::new(
-                ErrorCode::SubjectChanged,
-                format!("another person signed in on {}", self.profile.called()),
-            )
-            .because(format!("it was `{}`, now it is `{}`", before.subject.sub, now.subject.sub))
-            .hint(format!(
-                "if that is meant, run `{} --accept-subject {}`",
-                self.profile.login(),
-                now.subject.sub
-            )));
-        }
-        let same = before.subject == now.subject;
-        if self.options.fresh
-            && same
-            && now.auth_time.is_some()
-            && now.auth_time <= before.auth_time
-        {
-            return Err(Refusal::new(
-                ErrorCode::InsufficientUserAuthentication,
-                "Ping did not ask for a new proof of identity",
-            )
-            .because("`auth_time` did not move, although `prompt=login` was sent"));
-        }
-        Ok(())
-    }
-
-    fn no_session(&self, failure: &TokenFailure) -> Refusal {
-        match failure {
-            // While signing in nothing has ended: say what Ping said.
-            TokenFailure::Rejected { error, description } => {
-                Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
-                    .because(format!("{error}: {description}"))
-                    .hint(format!("run `{}`", self.profile.login()))
-            }
-            other => refusals::token(self.profile, other),
-        }
     }
 
     fn note(&self, text: String) {
@@ -340,8 +298,8 @@ fn tell(page: tokio::sync::oneshot::Sender<Verdict>, verdict: Verdict) {
 
 fn page(outcome: &Outcome) -> Verdict {
     match outcome {
-        Ok(set) => Verdict::SignedIn {
-            who: set.identity.as_ref().map(|who| {
+        Ok(concluded) => Verdict::SignedIn {
+            who: concluded.who.as_ref().map(|who| {
                 who.name
                     .clone()
                     .or_else(|| who.email.clone())

@@ -1,5 +1,12 @@
-//! Signing in: the plan, the race between browser and device, and what ends it.
+//! Signing in: the plan, the race between browser and device, and what becomes of an answer.
+//!
+//! 1. [`plan`]: which ways are open, and when each begins
+//! 2. `flow`: the ways, until one of them has an answer to redeem; [`poll`]: the device grant's rhythm
+//! 3. `conclude`: what was received is kept, judged, and takes its place
+//! 4. `claim`: is it who it was?
 
+mod claim;
+mod conclude;
 mod flow;
 pub mod plan;
 pub mod poll;
@@ -12,6 +19,7 @@ use crate::profile::Flow;
 use crate::time::Timestamp;
 use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode};
 
+pub use claim::Claim;
 pub use flow::{SignIn, SignInPorts};
 pub use plan::{BROWSER_WINDOW, DEVICE_OFFER, Opening};
 
@@ -127,8 +135,6 @@ pub struct SignInOptions {
     /// Show the URL and take a pasted callback instead of opening a browser.
     pub no_open: bool,
     pub desktop: Desktop,
-    /// `prompt=login`: prove who you are again; `auth_time` must move.
-    pub fresh: bool,
-    /// The `sub` a person agreed to switch to, after a `subject_changed`.
-    pub accept_subject: Option<String>,
+    /// `fresh` also sends `prompt=login`: prove who you are again.
+    pub claim: Claim,
 }

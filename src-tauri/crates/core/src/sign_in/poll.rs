@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::ports::TokenFailure;
 use crate::sign_in::DeviceAuthorization;
 use crate::time::Timestamp;
-use crate::token::TokenSet;
 
 /// What `slow_down` adds, for good (RFC 8628 §3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -30,7 +29,6 @@ pub struct Polling {
 pub enum Next {
     /// Wait this long, then poll again.
     Wait(Duration),
-    Done(Box<TokenSet>),
     Stop(TokenFailure),
 }
 
@@ -43,25 +41,22 @@ impl Polling {
         self.interval
     }
 
-    pub fn next(&mut self, answer: Result<TokenSet, TokenFailure>, now: Timestamp) -> Next {
-        let wait = match answer {
-            Ok(set) => return Next::Done(Box::new(set)),
-            Err(TokenFailure::AuthorizationPending) => self.interval,
-            Err(TokenFailure::SlowDown) => {
+    pub fn next(&mut self, failure: TokenFailure, now: Timestamp) -> Next {
+        let wait = match failure {
+            TokenFailure::AuthorizationPending => self.interval,
+            TokenFailure::SlowDown => {
                 self.interval += SLOW_DOWN;
                 self.interval
             }
             // A lost poll or a busy server: back off, the code may still be approved.
-            Err(TokenFailure::Unreachable { retry_after, .. }) => {
+            TokenFailure::Unreachable { retry_after, .. } => {
                 retry_after.unwrap_or(self.interval * 2).max(self.interval)
             }
-            Err(
-                failure @ (TokenFailure::Rejected { .. }
-                | TokenFailure::Misconfigured { .. }
-                | TokenFailure::ExpiredToken
-                | TokenFailure::AccessDenied { .. }
-                | TokenFailure::SubjectChanged { .. }),
-            ) => return Next::Stop(failure),
+            failure @ (TokenFailure::Rejected { .. }
+            | TokenFailure::Misconfigured { .. }
+            | TokenFailure::ExpiredToken
+            | TokenFailure::AccessDenied { .. }
+            | TokenFailure::SubjectChanged { .. }) => return Next::Stop(failure),
         };
         if now >= self.expires_at {
             return Next::Stop(TokenFailure::ExpiredToken);
@@ -92,7 +87,7 @@ mod tests {
     fn wait(next: &Next) -> Option<u64> {
         match next {
             Next::Wait(span) => Some(span.as_secs()),
-            Next::Done(_) | Next::Stop(_) => None,
+            Next::Stop(_) => None,
         }
     }
 
@@ -100,10 +95,10 @@ mod tests {
     fn slow_down_adds_five_seconds_for_good() {
         let mut polling = polling(5, 600);
         let now = Timestamp::from_secs(10);
-        assert_eq!(wait(&polling.next(Err(TokenFailure::AuthorizationPending), now)), Some(5));
-        assert_eq!(wait(&polling.next(Err(TokenFailure::SlowDown), now)), Some(10));
-        assert_eq!(wait(&polling.next(Err(TokenFailure::SlowDown), now)), Some(15));
-        assert_eq!(wait(&polling.next(Err(TokenFailure::AuthorizationPending), now)), Some(15));
+        assert_eq!(wait(&polling.next(TokenFailure::AuthorizationPending, now)), Some(5));
+        assert_eq!(wait(&polling.next(TokenFailure::SlowDown, now)), Some(10));
+        assert_eq!(wait(&polling.next(TokenFailure::SlowDown, now)), Some(15));
+        assert_eq!(wait(&polling.next(TokenFailure::AuthorizationPending, now)), Some(15));
     }
 
     #[test]
@@ -114,9 +109,9 @@ mod tests {
             retry_after,
         };
         let now = Timestamp::from_secs(10);
-        assert_eq!(wait(&polling(5, 600).next(Err(lost(None)), now)), Some(10));
+        assert_eq!(wait(&polling(5, 600).next(lost(None), now)), Some(10));
         let asked = Some(Duration::from_secs(42));
-        assert_eq!(wait(&polling(5, 600).next(Err(lost(asked)), now)), Some(42));
+        assert_eq!(wait(&polling(5, 600).next(lost(asked), now)), Some(42));
     }
 
     #[test]
@@ -131,7 +126,7 @@ mod tests {
             (60, 535, 63),
         ] {
             let next = polling(interval, 600)
-                .next(Err(TokenFailure::AuthorizationPending), Timestamp::from_secs(now));
+                .next(TokenFailure::AuthorizationPending, Timestamp::from_secs(now));
             assert_eq!(wait(&next), Some(expected), "every {interval} s, at {now}");
         }
     }
@@ -139,10 +134,10 @@ mod tests {
     #[test]
     fn it_stops_at_expiry_and_at_a_refusal() {
         let late = Timestamp::from_secs(601);
-        let next = polling(5, 600).next(Err(TokenFailure::AuthorizationPending), late);
+        let next = polling(5, 600).next(TokenFailure::AuthorizationPending, late);
         assert!(matches!(next, Next::Stop(TokenFailure::ExpiredToken)));
         let denied = TokenFailure::AccessDenied { description: String::new() };
-        let next = polling(5, 600).next(Err(denied), Timestamp::from_secs(1));
+        let next = polling(5, 600).next(denied, Timestamp::from_secs(1));
         assert!(matches!(next, Next::Stop(TokenFailure::AccessDenied { .. })));
     }
 }

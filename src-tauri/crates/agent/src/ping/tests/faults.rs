@@ -87,11 +87,11 @@ async fn a_connection_that_never_opened_was_not_sent_on() {
     drop(sandbox);
     let token = session.refresh_token.as_ref().unwrap();
     let target = Target::default();
-    let grant = Grant::RefreshToken { token, target: &target, session: &session };
+    let grant = Grant::RefreshToken { token, target: &target, session: &session, first: false };
     let failure = ping.redeem(&profile, grant).await.unwrap_err();
     assert_eq!(unreachable(&failure), Some((false, None)), "{failure:?}");
     assert!(failure.to_string().to_lowercase().contains("refused"), "{failure}");
-    assert_eq!(ping.revoke(&profile, token).await, Ok(Revocation::Pending));
+    assert_eq!(ping.revoke(&profile, token, RevokedFor::Good).await, Ok(Revocation::Pending));
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_revocation_without_a_clear_answer_is_unconfirmed_and_never_repeated()
         let set = stage.browser("alice").await.unwrap();
         stage.sandbox.fault(Fault::at(At::Revoke, kind.clone()).times(1));
         let token = set.refresh_token.unwrap();
-        let revoked = stage.ping.revoke(&stage.profile, &token).await;
+        let revoked = stage.ping.revoke(&stage.profile, &token, RevokedFor::Good).await;
         assert_eq!(revoked, Ok(Revocation::Unconfirmed), "{kind:?}");
         let log = stage.sandbox.log();
         let sent = log.iter().filter(|entry| entry.endpoint == At::Revoke).count();

@@ -30,7 +30,7 @@ async fn a_browser_sign_in_is_refreshed_and_given_back_on_every_family() {
         assert!(stage.sandbox.replayed().is_empty(), "{family:?}");
         session.refresh_token = next.refresh_token.or(session.refresh_token);
         let token = session.refresh_token.clone().unwrap();
-        let revoked = stage.ping.revoke(&stage.profile, &token).await.unwrap();
+        let revoked = stage.ping.revoke(&stage.profile, &token, RevokedFor::Good).await.unwrap();
         assert_eq!(revoked, Revocation::Confirmed, "{family:?}");
         let failure = stage.refresh(&session).await.unwrap_err();
         assert!(matches!(failure, TokenFailure::Rejected { .. }), "{family:?} {failure:?}");
@@ -154,7 +154,7 @@ async fn an_endpoint_the_metadata_leaves_out_comes_from_the_profile() {
     assert!(!offers.device_code && !offers.revocation);
     let set = stage.browser("alice").await.unwrap();
     let token = set.refresh_token.unwrap();
-    let revoked = stage.ping.revoke(&stage.profile, &token).await.unwrap();
+    let revoked = stage.ping.revoke(&stage.profile, &token, RevokedFor::Good).await.unwrap();
     assert_eq!(revoked, Revocation::Unsupported);
     let at = Some(stage.sandbox.url(At::DeviceAuthorization));
     stage.profile.endpoints.device_authorization = at;
@@ -201,7 +201,7 @@ async fn a_target_narrows_the_scope_and_names_its_resource_only_where_it_has_one
     target.resource = Some("https://api.example".to_owned());
     target.obtain = Obtain::Exchange;
     let grant = Grant::TokenExchange { subject_token: &set.access_token, target: &target };
-    let exchanged = stage.ping.redeem(&stage.profile, grant).await.unwrap();
+    let exchanged = stage.redeem(grant).await.unwrap();
     assert_eq!(exchanged.identity, None);
     assert!(exchanged.refresh_token.is_none());
 

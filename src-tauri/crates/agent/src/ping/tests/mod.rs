@@ -5,10 +5,11 @@ mod journeys;
 mod people;
 mod tls;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 use dagpass_core::fakes::FakeClock;
+use dagpass_core::profile::Scopes;
 use dagpass_core::request::Target;
 use dagpass_core::session::StoredSession;
 use dagpass_core::token::{AuthorizationCode, DeviceCode};
@@ -56,13 +57,13 @@ impl Stage {
         let callback = self.sandbox.authorize_as(user, &url).unwrap();
         let code = AuthorizationCode::new(callback_member(&callback, "code").unwrap());
         let grant = Grant::AuthorizationCode { code: &code, request: &request };
-        self.ping.redeem(&self.profile, grant).await
+        self.redeem(grant).await
     }
 
     async fn poll(&self, code: &DeviceCode, pkce: bool) -> Result<TokenSet, TokenFailure> {
         let verifier = Self::request().verifier;
         let grant = Grant::DeviceCode { code, verifier: pkce.then_some(&verifier) };
-        self.ping.redeem(&self.profile, grant).await
+        self.redeem(grant).await
     }
 
     async fn device(&self, user: &str) -> Result<TokenSet, TokenFailure> {
@@ -70,6 +71,12 @@ impl Stage {
         let device = self.ping.device(&self.profile, Some(&verifier)).await?;
         self.sandbox.approve_device(&device.user_code, user).unwrap();
         self.poll(&device.device_code, device.pkce).await
+    }
+
+    /// Received, and judged.
+    async fn redeem(&self, grant: Grant<'_>) -> Result<TokenSet, TokenFailure> {
+        let received = self.ping.redeem(&self.profile, grant).await?;
+        self.ping.judge(&self.profile, grant, received).await
     }
 
     fn session(&self, set: &TokenSet) -> StoredSession {
@@ -82,6 +89,7 @@ impl Stage {
             refresh_expires_at: None,
             signed_in_at: set.received_at,
             generation: 1,
+            ended: None,
         }
     }
 
@@ -95,8 +103,8 @@ impl Stage {
         target: &Target,
     ) -> Result<TokenSet, TokenFailure> {
         let token = session.refresh_token.as_ref().unwrap();
-        let grant = Grant::RefreshToken { token, target, session };
-        self.ping.redeem(&self.profile, grant).await
+        let grant = Grant::RefreshToken { token, target, session, first: false };
+        self.redeem(grant).await
     }
 
     /// Fails where `text` holds anything the sandbox or the flow handed out.

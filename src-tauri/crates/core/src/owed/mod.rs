@@ -2,61 +2,23 @@
 //! request has left, for a day at most, across restarts; one that left is never repeated, because
 //! PingFederate counts stale revocations towards locking the client out, for everybody.
 
+mod note;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use crate::answers::{Revocation, RevokedFor, StoreFailure, TokenFailure};
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::error::Refusal;
-use crate::ports::{Revocation, StoreFailure, TokenFailure};
 use crate::profile::Profile;
 use crate::refresh::own_voice;
 use crate::request::SessionKey;
 use crate::session::StoredSession;
-use crate::slot::Slot;
 use crate::time::Timestamp;
 use crate::token::RefreshToken;
 
-/// For how long is a revocation tried?
-pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long after a failure is the first next try? It doubles from there.
-const FIRST_REST: Duration = Duration::from_secs(5);
-/// How long do two tries lie apart at most? That makes about 33 in a day.
-const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
-
-/// One refresh token that is still to be revoked. The token itself is in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwedRevocation {
-    /// The token's fingerprint, short: names it in the store and on the ledger.
-    pub id: String,
-    pub session: SessionKey,
-    /// When the person signed out.
-    pub since: Timestamp,
-    pub attempts: u32,
-    pub retry_at: Timestamp,
-    /// A request is leaving, or has left: after a crash nobody knows which.
-    pub sent: bool,
-}
-
-impl OwedRevocation {
-    pub fn forget_at(&self) -> Timestamp {
-        self.since.plus(KEPT_FOR)
-    }
-
-    /// A rest is never longer than it was set, whatever became of the clock since.
-    fn is_due(&self, now: Timestamp) -> bool {
-        now >= self.retry_at || now.until(self.retry_at) > LONGEST_REST.mul_f64(1.25)
-    }
-
-    /// The connection never opened: later, and later each time.
-    fn put_off(&mut self, now: Timestamp, chance: f64) {
-        let rest = FIRST_REST.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_REST);
-        self.attempts += 1;
-        self.retry_at = now.plus(rest.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 4.0));
-        self.sent = false;
-    }
-}
+pub use note::{KEPT_FOR, OwedRevocation};
 
 /// What the broker knows of them; `None` until the store was asked.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +37,7 @@ pub(crate) enum Debt {
     /// In the store, so that it outlives us.
     Kept(OwedRevocation, RefreshToken, OnItsWay),
     /// The store takes nothing: it is asked now or never.
-    NotKept(RefreshToken),
+    NotKept(RefreshToken, RevokedFor),
 }
 
 /// No pass looks at it meanwhile.
@@ -168,13 +130,29 @@ impl Broker {
     }
 
     /// Of a session that ends: keeps its token before its own record is forgotten.
-    pub(crate) async fn owe_to(&self, slot: &Slot, stored: &StoredSession) -> Debt {
+    pub(crate) async fn owe_to(
+        &self,
+        key: &SessionKey,
+        stored: &StoredSession,
+        why: RevokedFor,
+    ) -> Debt {
         let Some(token) = stored.refresh_token.clone() else { return Debt::None };
         let on_its_way = self.debts.take(token.fingerprint().short());
-        match self.owe(&slot.key, stored, &token).await {
+        match self.owe((key, why), stored, &token).await {
             Ok(owed) => Debt::Kept(owed, token, on_its_way),
-            Err(_) => Debt::NotKept(token),
+            Err(_) => Debt::NotKept(token, why),
         }
+    }
+
+    /// What nobody keeps any more is revoked by whoever's client it is of.
+    pub(crate) async fn give_up(&self, key: &SessionKey, stored: StoredSession, why: RevokedFor) {
+        let debt = self.owe_to(key, &stored, why).await;
+        let client = self.client_of(key, &stored);
+        let own = self.clone();
+        self.ports.spawn.spawn(Box::pin(async move {
+            // What it came to is on the record.
+            own.revoke(&client, debt).await;
+        }));
     }
 
     /// At once, and once. What never left stays owed, and is paid when Ping can be reached.
@@ -183,8 +161,8 @@ impl Broker {
             Debt::None => return Revocation::Unsupported,
             Debt::Kept(owed, token, on_its_way) => (owed, token, on_its_way),
             // Nobody will remember it: this is the only try.
-            Debt::NotKept(token) => {
-                return match self.ports.server.revoke(profile, &token).await {
+            Debt::NotKept(token, why) => {
+                return match self.ports.server.revoke(profile, &token, why).await {
                     Ok(Revocation::Pending) | Err(_) => Revocation::Unconfirmed,
                     Ok(answer) => answer,
                 };
@@ -195,7 +173,7 @@ impl Broker {
             return Revocation::Pending;
         }
         self.debts.put(owed.clone());
-        let answer = self.ports.server.revoke(profile, &token).await;
+        let answer = self.ports.server.revoke(profile, &token, owed.why).await;
         let said = match &answer {
             Ok(answer) => *answer,
             Err(_) => Revocation::Unconfirmed,
@@ -212,7 +190,7 @@ impl Broker {
 
     async fn owe(
         &self,
-        session: &SessionKey,
+        (session, why): (&SessionKey, RevokedFor),
         stored: &StoredSession,
         token: &RefreshToken,
     ) -> Result<OwedRevocation, StoreFailure> {
@@ -226,6 +204,7 @@ impl Broker {
             attempts: 0,
             retry_at: now,
             sent: false,
+            why,
         };
         let bare = StoredSession { identity: None, ..stored.clone() };
         self.ports.owed.keep(&owed, &bare).await?;
@@ -247,7 +226,7 @@ impl Broker {
         self.ports.owed.note(&owed).await?;
         self.debts.put(owed.clone());
         let profile = self.client_of(&owed.session, &stored);
-        match self.ports.server.revoke(&profile, &token).await {
+        match self.ports.server.revoke(&profile, &token, owed.why).await {
             Ok(Revocation::Pending) => self.later(owed, self.ports.clock.now()).await,
             answer => self.settle(&owed, answer).await,
         }
@@ -272,6 +251,10 @@ impl Broker {
             Ok(Revocation::Unsupported) => {
                 (Outcome::Ok, Some("this issuer revokes no tokens".to_owned()))
             }
+            Ok(Revocation::Withheld) => (
+                Outcome::Ok,
+                Some("not revoked: at this server that may end the newer sign-in too".to_owned()),
+            ),
             Ok(Revocation::Unconfirmed) => (
                 Outcome::Failed,
                 Some("Ping did not confirm it, and it is not repeated".to_owned()),
@@ -293,7 +276,7 @@ impl Broker {
 
     /// The client that the token belongs to; the config may no longer have it.
     pub(crate) fn client_of(&self, key: &SessionKey, stored: &StoredSession) -> Profile {
-        let configured = self.slot(key).map(|slot| slot.profile());
+        let configured = self.session_of(key).map(|session| session.profile());
         match configured {
             Ok(now) if now.issuer == stored.issuer && now.client_id == stored.client_id => {
                 Profile::clone(&now)
@@ -320,33 +303,5 @@ impl From<StoreFailure> for Refused {
 impl From<Refusal> for Refused {
     fn from(_refusal: Refusal) -> Self {
         Self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_of_no_connection_is_tried_some_thirty_times_and_ever_more_seldom() {
-        let start = Timestamp::from_secs(1_000_000);
-        let mut owed = OwedRevocation {
-            id: "x".into(),
-            session: SessionKey::of("prod"),
-            since: start,
-            attempts: 0,
-            retry_at: start,
-            sent: true,
-        };
-        let mut rests = Vec::new();
-        while owed.retry_at < owed.forget_at() {
-            let now = owed.retry_at;
-            owed.put_off(now, 0.0);
-            rests.push(now.until(owed.retry_at).as_secs());
-            assert!(!owed.sent, "nothing left");
-        }
-        assert_eq!(rests[..4], [5, 10, 20, 40]);
-        assert_eq!(rests.iter().max(), Some(&3600));
-        assert!((30..=36).contains(&rests.len()), "{}", rests.len());
     }
 }

@@ -3,53 +3,54 @@
 
 use std::time::Duration;
 
+use crate::answers::TokenFailure;
 use crate::error::{Refusal, Why};
 use crate::freshness;
-use crate::ports::TokenFailure;
+use crate::ports::RevokedFor;
 use crate::refresh::Refresh;
 use crate::refusals;
 use crate::rest::{REFUSED_FOR, Rest};
-use crate::session::{ActiveSession, EndReason, SessionState, Trouble, TroubleKind};
-use crate::slot::Landing;
+use crate::session::{EndReason, Fetched, SendTurn, Trouble, TroubleKind};
 
 impl Refresh {
     /// What it does to the session comes first: a full ledger must not have Ping asked again at once.
-    pub(crate) async fn fail(&self, active: ActiveSession, failure: TokenFailure) -> Landing {
-        let refusal = refusals::token(&self.slot.profile(), &failure);
-        let landing = self.failed(active, failure, refusal.clone()).await;
+    pub(super) async fn fail(&self, turn: Box<SendTurn>, failure: TokenFailure) -> Fetched {
+        let refusal = refusals::token(turn.profile(), &failure);
+        let fetched = self.failed(turn, failure, refusal.clone()).await;
         self.record_failure(&refusal)?;
-        landing
+        fetched
     }
 
     async fn failed(
         &self,
-        mut active: ActiveSession,
+        turn: Box<SendTurn>,
         failure: TokenFailure,
         refusal: Refusal,
-    ) -> Landing {
+    ) -> Fetched {
+        let ports = &self.broker.ports;
         match failure {
             TokenFailure::Rejected { error, description } => {
-                let why = match &active.unanswered {
+                let why = match turn.unanswered() {
                     Some(mark) => EndReason::LostInRotation { since: mark.since },
                     None => EndReason::Rejected { error, description },
                 };
-                self.end(why).await
+                self.end(turn, why).await
             }
             TokenFailure::SubjectChanged { now } => {
-                self.end(EndReason::SubjectChanged { now }).await
+                // What it brought is somebody else's: nobody uses it, and it does not stay alive.
+                let theirs = turn.stored().clone();
+                let ended = self.end(turn, EndReason::SubjectChanged { now }).await;
+                self.broker.give_up(&self.session.key, theirs, RevokedFor::Good).await;
+                ended
             }
             TokenFailure::Misconfigured { error, .. } if self.is_of_target(&error) => {
-                self.unmark().await;
+                turn.stands(ports).await;
                 self.rests_after(&refusal, |_| REFUSED_FOR);
                 Err(refusal)
             }
             TokenFailure::Unreachable { cause, retry_after, .. } => {
-                let kind = TroubleKind::Offline;
-                active.trouble = Some(self.trouble(&active, kind, cause, retry_after));
-                if active.unanswered.is_none() {
-                    self.unmark().await;
-                }
-                self.slot.held().state = SessionState::Active(Box::new(active));
+                let trouble = self.trouble(&turn, TroubleKind::Offline, cause, retry_after);
+                turn.rests(ports, trouble).await;
                 Err(refusal)
             }
             TokenFailure::Misconfigured { .. }
@@ -58,10 +59,8 @@ impl Refresh {
             | TokenFailure::ExpiredToken
             | TokenFailure::AccessDenied { .. } => {
                 let cause = refusal.cause.clone().unwrap_or_else(|| refusal.what.clone());
-                let kind = TroubleKind::Misconfigured;
-                active.trouble = Some(self.trouble(&active, kind, cause.into(), None));
-                self.unmark().await;
-                self.slot.held().state = SessionState::Active(Box::new(active));
+                let trouble = self.trouble(&turn, TroubleKind::Misconfigured, cause.into(), None);
+                turn.rests(ports, trouble).await;
                 Err(refusal)
             }
         }
@@ -78,15 +77,15 @@ impl Refresh {
 
     fn trouble(
         &self,
-        active: &ActiveSession,
+        turn: &SendTurn,
         kind: TroubleKind,
         cause: Why,
         retry_after: Option<Duration>,
     ) -> Trouble {
-        let now = self.ports.clock.now();
-        let before = active.trouble.as_ref();
+        let now = self.broker.ports.clock.now();
+        let before = turn.trouble();
         let attempts = before.map_or(1, |trouble| trouble.attempts + 1);
-        let rest = freshness::backoff(attempts, retry_after, self.ports.clock.chance());
+        let rest = freshness::backoff(attempts, retry_after, self.broker.ports.clock.chance());
         Trouble {
             kind,
             cause,
@@ -96,28 +95,12 @@ impl Refresh {
         }
     }
 
-    /// The session is over. The refresh token goes; a valid access token stays.
-    pub(crate) async fn end(&self, why: EndReason) -> Landing {
-        let refusal = refusals::ended(&self.slot.profile(), &why);
-        self.slot.end(why, self.ports.clock.now());
-        let forgotten = self.ports.store.forget(&self.slot.key).await;
-        self.unmark().await;
-        match forgotten {
+    async fn end(&self, turn: Box<SendTurn>, why: EndReason) -> Fetched {
+        let refusal = refusals::ended(turn.profile(), &why);
+        match turn.ends(&self.broker.ports, why).await {
             Ok(()) => Err(refusal),
             // It is dead at Ping: the record that stays behind is refused again after a restart.
             Err(failure) => Err(Refusal { cause: Some(failure.to_string()), ..refusal }),
         }
-    }
-
-    /// This target alone is left alone.
-    pub(crate) fn rests_after(&self, refusal: &Refusal, span: impl FnOnce(u32) -> Duration) {
-        let now = self.ports.clock.now();
-        self.slot.held().rests.failed(&self.target, refusal, now, span);
-    }
-
-    /// A ledger that takes nothing must not have a healthy Ping asked twice a second.
-    pub(crate) fn backs_off(&self, refusal: &Refusal) {
-        let chance = self.ports.clock.chance();
-        self.rests_after(refusal, |n| freshness::backoff(n, None, chance));
     }
 }

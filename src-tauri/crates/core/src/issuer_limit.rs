@@ -12,12 +12,12 @@ use crate::profile::Issuer;
 pub(crate) const AT_ONCE: usize = 8;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lanes(Arc<Mutex<HashMap<Issuer, Arc<Semaphore>>>>);
+pub(crate) struct IssuerLimits(Arc<Mutex<HashMap<Issuer, Arc<Semaphore>>>>);
 
-impl Lanes {
+impl IssuerLimits {
     pub(crate) fn of(&self, issuer: &Issuer) -> Arc<Semaphore> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(issuer.clone());
-        lane.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
+        let mut limits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = limits.entry(issuer.clone());
+        limit.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
     }
 }

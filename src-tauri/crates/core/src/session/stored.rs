@@ -1,11 +1,9 @@
-//! One sign-in: what is stored of it, and the states it can be in.
+//! What is stored of a sign-in, and how long it will last by what is known of it.
 
 use std::time::Duration;
 
-use crate::error::Why;
-use crate::ports::StoreFailure;
 use crate::profile::{Issuer, Profile, Scopes};
-use crate::rest::Rest;
+use crate::session::EndReason;
 use crate::time::Timestamp;
 use crate::token::{Fingerprint, Identity, RefreshToken};
 
@@ -18,12 +16,14 @@ pub struct StoredSession {
     pub identity: Option<Identity>,
     /// What the sign-in was granted.
     pub granted: Scopes,
-    /// `None` where the server gave none: the session ends with its access token.
+    /// `None` where the server gave none: the session ends with its access token. Also where it is over.
     pub refresh_token: Option<RefreshToken>,
     pub refresh_expires_at: Option<Timestamp>,
     pub signed_in_at: Timestamp,
     /// Counts the saves of this session: a stale writer loses.
     pub generation: u64,
+    /// It is over, and only who it was is kept: the next to sign in is compared with them.
+    pub ended: Option<EndReason>,
 }
 
 /// Left beside the store while a refresh token is on its way to the server. No secret in it.
@@ -36,109 +36,15 @@ pub struct InFlight {
     pub attempts: u32,
 }
 
-/// What a session is right now. No wildcard arm on this.
-#[derive(Clone, Debug)]
-pub enum SessionState {
-    /// The store has not been asked yet.
-    Unloaded,
-    /// The store would not say.
-    Unreadable(StoreFailure),
-    SignedOut,
-    Active(Box<ActiveSession>),
-    /// It ended; a valid access token may still be served.
-    Ended {
-        why: EndReason,
-        at: Timestamp,
-        /// How long it lasted, where its end was seen as it came.
-        lasted: Option<Duration>,
-    },
-}
-
-#[derive(Clone, Debug)]
-pub struct ActiveSession {
-    pub stored: StoredSession,
-    pub safety: Safety,
-    /// A refresh that was sent and not answered, from this run or an earlier one.
-    pub unanswered: Option<InFlight>,
-    pub trouble: Option<Trouble>,
-    /// When Ping last gave it a token; `None` where that was before this run of the agent.
-    pub answered_at: Option<Timestamp>,
-}
-
-/// How near to its end must a session have been seen alive for the end to say how long it lasts?
-/// A laptop that slept for a night learns in the morning that it ended, not when.
-const WATCHED: Duration = Duration::from_secs(3600);
-
-impl ActiveSession {
-    /// From the proof of identity until Ping's refusal `at`; `None` where nobody watched.
-    pub fn lasted(&self, at: Timestamp) -> Option<Duration> {
-        let seen = self.answered_at?;
-        (seen.until(at) <= WATCHED).then(|| self.stored.proven_at().until(at))
-    }
-}
-
-/// Where the newest refresh token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Safety {
-    Kept,
-    /// In the encrypted file, because the keychain would not take it.
-    Fallback,
-    /// In memory alone: a crash now loses it.
-    MemoryOnly,
-}
-
-/// Why the last refresh gave nothing, though the session stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    pub kind: TroubleKind,
-    pub cause: Why,
-    pub since: Timestamp,
-    /// Ping is left alone until this is over.
-    pub rest: Rest,
-    pub attempts: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TroubleKind {
-    /// The issuer cannot be reached: state `offline`.
-    Offline,
-    /// The issuer refuses for a reason a person must mend.
-    Misconfigured,
-}
-
-/// Why a session ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// The server refused the refresh token.
-    Rejected { error: String, description: String },
-    /// A rotation was sent, its answer never came, and the old token is dead.
-    LostInRotation { since: Timestamp },
-    /// The server never gave a refresh token, and the access token is over.
-    NoRefreshToken,
-    /// A refresh answered for somebody else.
-    SubjectChanged { now: String },
-}
-
-impl EndReason {
-    /// The clause that follows "you must sign in again:".
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::Rejected { error, description } if description.is_empty() => {
-                format!("Ping refused the refresh token ({error})")
-            }
-            Self::Rejected { error, description } => {
-                format!("Ping refused the refresh token ({error}: {description})")
-            }
-            Self::LostInRotation { .. } => {
-                "lost in rotation: Ping's answer to a refresh never arrived, and the refresh token it replaced is refused"
-                    .to_owned()
-            }
-            Self::NoRefreshToken => {
-                "Ping gave no refresh token at sign-in, and the access token has expired".to_owned()
-            }
-            Self::SubjectChanged { now } => {
-                format!("the last refresh was answered for another person (`{now}`)")
-            }
+impl StoredSession {
+    /// The refresh token is gone, and why; what is known of the person stays.
+    pub(crate) fn tombstone(&self, why: EndReason) -> Self {
+        Self {
+            refresh_token: None,
+            refresh_expires_at: None,
+            generation: self.generation + 1,
+            ended: Some(why),
+            ..self.clone()
         }
     }
 }
@@ -201,7 +107,7 @@ impl StoredSession {
         }
     }
 
-    fn proven_at(&self) -> Timestamp {
+    pub(super) fn proven_at(&self) -> Timestamp {
         self.identity.as_ref().and_then(|who| who.auth_time).unwrap_or(self.signed_in_at)
     }
 }
@@ -270,22 +176,5 @@ mod tests {
             let expected = end.map(|span| signed_in.plus(span));
             assert_eq!((horizon.at, horizon.source), (expected, source));
         }
-    }
-
-    #[test]
-    fn an_end_that_nobody_watched_says_nothing() {
-        let session = |answered_at: Option<i64>| ActiveSession {
-            stored: stored("rt"),
-            safety: Safety::Kept,
-            unanswered: None,
-            trouble: None,
-            answered_at: answered_at.map(Timestamp::from_secs),
-        };
-        let ended = stored("rt").signed_in_at.plus(Duration::from_secs(8 * HOUR));
-        let before = |secs: u64| Some(ended.minus(Duration::from_secs(secs)).as_secs());
-        let lasted = |seen| session(seen).lasted(ended).map(|span| span.as_secs() / HOUR);
-        assert_eq!(lasted(before(300)), Some(8));
-        assert_eq!(lasted(before(HOUR + 1)), None, "it slept");
-        assert_eq!(lasted(None), None, "the agent had been restarted");
     }
 }

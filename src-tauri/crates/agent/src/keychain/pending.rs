@@ -1,0 +1,152 @@
+//! Sign-ins that were received and not judged yet: a note each in the state folder, without a secret in
+//! it, and what was received where the sessions' own are, under an account of its own.
+
+use dagpass_core::pending::PendingSignIn;
+use dagpass_core::ports::{Pending, PendingSignIns, StoreFailure};
+use dagpass_core::request::SessionKey;
+use dagpass_core::sign_in::Claim;
+use serde::{Deserialize, Serialize};
+
+use super::files::AccountFiles;
+use super::{KeychainStore, off_runtime, session_of};
+
+/// Before the session's own account; no profile may have a name that begins so.
+const ACCOUNT: &str = "#pending/";
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    #[serde(default)]
+    fresh: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accept_subject: Option<String>,
+    #[serde(default)]
+    sent: bool,
+}
+
+impl Note {
+    fn of(pending: &PendingSignIn) -> Self {
+        Self {
+            fresh: pending.claim.fresh,
+            accept_subject: pending.claim.accept_subject.clone(),
+            sent: pending.sent,
+        }
+    }
+
+    fn write(&self, files: &AccountFiles, account: &str) -> Result<(), StoreFailure> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| StoreFailure::Unavailable(format!("{account}: {error}")))?;
+        files.write(account, &bytes)
+    }
+
+    fn read(files: &AccountFiles, account: &str) -> Result<Option<Self>, StoreFailure> {
+        let Some(bytes) = files.read(account)? else { return Ok(None) };
+        // What it claimed is not known any more: it is judged by the strictest, and as if it had left.
+        let strict = Self { fresh: true, accept_subject: None, sent: true };
+        Ok(Some(serde_json::from_slice(&bytes).unwrap_or(strict)))
+    }
+}
+
+impl PendingSignIns for KeychainStore {
+    fn list<'a>(&'a self) -> Pending<'a, Result<Vec<SessionKey>, StoreFailure>> {
+        let files = self.pending.clone();
+        Box::pin(off_runtime(move || {
+            let accounts = files.accounts()?;
+            Ok(accounts.iter().filter_map(|account| session_of(account)).collect())
+        }))
+    }
+
+    fn keep<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        pending: &'a PendingSignIn,
+    ) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async move {
+            // A note without what was received is found out; the other way round it never would be.
+            let (files, account, note) = (self.pending.clone(), key.account(), Note::of(pending));
+            off_runtime(move || note.write(&files, &account)).await?;
+            self.write(&hidden(key), &pending.stored).await.map(drop)
+        })
+    }
+
+    fn load<'a>(
+        &'a self,
+        key: &'a SessionKey,
+    ) -> Pending<'a, Result<Option<PendingSignIn>, StoreFailure>> {
+        Box::pin(async move {
+            let (files, account) = (self.pending.clone(), key.account());
+            let Some(note) = off_runtime(move || Note::read(&files, &account)).await? else {
+                return Ok(None);
+            };
+            let stored = match self.read(&hidden(key)).await {
+                Ok(Some(stored)) => stored,
+                // It never came to be written, or is of no use to anybody.
+                Ok(None) | Err(StoreFailure::Corrupt(_)) => {
+                    PendingSignIns::forget(self, key).await?;
+                    return Ok(None);
+                }
+                Err(failure) => return Err(failure),
+            };
+            let claim = Claim { fresh: note.fresh, accept_subject: note.accept_subject };
+            Ok(Some(PendingSignIn { stored, claim, sent: note.sent }))
+        })
+    }
+
+    fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
+        Box::pin(async move {
+            let (files, account) = (self.pending.clone(), key.account());
+            let (look, name) = (files.clone(), account.clone());
+            if off_runtime(move || look.read(&name)).await?.is_none() {
+                return Ok(());
+            }
+            self.remove(&hidden(key)).await?;
+            off_runtime(move || files.remove(&account)).await
+        })
+    }
+}
+
+fn hidden(key: &SessionKey) -> String {
+    format!("{ACCOUNT}{}", key.account())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{StoreChoice, fixture};
+    use super::*;
+    use crate::system;
+
+    #[tokio::test]
+    async fn what_was_received_comes_back_and_its_note_holds_no_secret() {
+        let world = tempfile::tempdir().unwrap();
+        let state = world.path().join("dagpass");
+        let key_file = world.path().join("key");
+        system::write_private(&key_file, &[7; 32]).unwrap();
+        let choice = StoreChoice::KeyFile { key_file };
+        let store = KeychainStore::open(choice.clone(), &state);
+        let key = SessionKey { connection: Some("lake".to_owned()), ..SessionKey::of("prod") };
+        let pending = PendingSignIn {
+            stored: fixture::session("canary-p1", 1),
+            claim: Claim { fresh: true, accept_subject: Some("u-2".to_owned()) },
+            sent: true,
+        };
+        store.keep(&key, &pending).await.unwrap();
+
+        let again = KeychainStore::open(choice, &state);
+        assert_eq!(again.list().await.unwrap(), std::slice::from_ref(&key));
+        let back = PendingSignIns::load(&again, &key).await.unwrap().unwrap();
+        assert_eq!((back.claim, back.sent), (pending.claim, true));
+        assert_eq!(back.stored.refresh_token.unwrap().expose(), "canary-p1");
+        let note = std::fs::read_to_string(state.join("pending/prod%2flake.json")).unwrap();
+        assert!(!note.contains("canary"), "{note}");
+        assert_eq!(again.sessions().await.unwrap(), [], "it is no session");
+
+        // A note that was damaged claims nothing, and one without what was received is none.
+        std::fs::write(state.join("pending/prod%2flake.json"), "{").unwrap();
+        let strict = PendingSignIns::load(&again, &key).await.unwrap().unwrap();
+        assert!(strict.claim.fresh && strict.claim.accept_subject.is_none() && strict.sent);
+        PendingSignIns::forget(&again, &key).await.unwrap();
+        assert_eq!(again.list().await.unwrap(), []);
+        std::fs::write(state.join("pending/dev.json"), "{}").unwrap();
+        assert!(PendingSignIns::load(&again, &SessionKey::of("dev")).await.unwrap().is_none());
+        assert_eq!(again.list().await.unwrap(), []);
+    }
+}

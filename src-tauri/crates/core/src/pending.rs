@@ -1,0 +1,191 @@
+//! What a sign-in received and nobody has judged yet. It is kept beside the session before anything slow
+//! or fallible stands in the way, and nothing is served from it. What a crash leaves of it is judged at
+//! the next start, by one refresh of its own.
+
+use crate::answers::TokenFailure;
+use crate::audit::{Event, Outcome, Record};
+use crate::broker::Broker;
+use crate::error::Refusal;
+use crate::freshness;
+use crate::ports::{Grant, RevokedFor};
+use crate::refresh::own_voice;
+use crate::refusals;
+use crate::request::{SessionKey, Target};
+use crate::rest::Rest;
+use crate::session::{EndReason, Session, SessionState, StoredSession};
+use crate::sign_in::Claim;
+use crate::token::{RefreshToken, TokenSet};
+
+/// As it is kept.
+#[derive(Clone, Debug)]
+pub struct PendingSignIn {
+    /// Without an identity: who it is has still to be found out.
+    pub stored: StoredSession,
+    pub claim: Claim,
+    /// Its refresh token is leaving, or has left: after a crash nobody knows which.
+    pub sent: bool,
+}
+
+/// What became of one that an earlier life of the agent left.
+enum Judged {
+    Promoted,
+    /// It is not believed, or somebody else's, or nobody can know whether it is still good.
+    Void(String),
+    /// Ping, or the store, could not be asked.
+    Later,
+}
+
+impl Broker {
+    /// At the agent's start: looks for what an earlier life left, and opens no keychain where there is
+    /// nothing.
+    pub async fn judge_pending_sign_ins(&self) {
+        let Ok(keys) = self.ports.pending.list().await else { return };
+        for key in keys {
+            if let Ok(session) = self.session_of(&key) {
+                self.load(&session).await;
+            }
+        }
+    }
+
+    /// One pass for one session. It is put off where nobody can be asked.
+    pub(crate) async fn judge_pending(&self, session: &Session) {
+        let alone = session.alone().await;
+        // What a sign-in under way keeps is its own to judge.
+        if session.is_concluding() {
+            return;
+        }
+        let key = &session.key;
+        let judged = match self.ports.pending.load(key).await {
+            Ok(None) => return session.put_off_pending(None),
+            Ok(Some(pending)) => self.judge_one(session, pending).await,
+            Err(_) => Judged::Later,
+        };
+        drop(alone);
+        match judged {
+            Judged::Promoted => session.put_off_pending(None),
+            Judged::Later => {
+                let wait = freshness::backoff(5, None, self.ports.clock.chance());
+                session.put_off_pending(Some(Rest::new(self.ports.clock.now(), wait)));
+            }
+            Judged::Void(cause) => {
+                session.put_off_pending(None);
+                self.tell_of_void(session, &cause);
+            }
+        }
+    }
+
+    async fn judge_one(&self, session: &Session, mut pending: PendingSignIn) -> Judged {
+        let (key, profile) = (&session.key, session.profile());
+        let Some(token) = pending.stored.refresh_token.clone() else {
+            return self.void(key, None, "it had no refresh token").await;
+        };
+        let last = session.state().last().map(|last| last.signed_in_at);
+        if last.is_some_and(|last| last >= pending.stored.signed_in_at) {
+            // It took its place, and only this was not forgotten.
+            return match self.ports.pending.forget(key).await {
+                Ok(()) => Judged::Promoted,
+                Err(_) => Judged::Later,
+            };
+        }
+        if !pending.stored.is_of(&profile) {
+            let cause = "the config names another client since";
+            return self.void(key, Some(pending.stored), cause).await;
+        }
+        if pending.sent {
+            let cause = "the agent ended while it was being checked, so its token may be spent";
+            return self.void(key, None, cause).await;
+        }
+        pending.sent = true;
+        if self.ports.pending.keep(key, &pending).await.is_err() {
+            return Judged::Later;
+        }
+        let target = Target::default();
+        let before = pending.stored.clone();
+        let grant =
+            Grant::RefreshToken { token: &token, target: &target, session: &before, first: true };
+        let received = match self.ports.server.redeem(&profile, grant).await {
+            Ok(received) => received,
+            Err(TokenFailure::Unreachable { sent: false, .. }) => {
+                pending.sent = false;
+                return match self.ports.pending.keep(key, &pending).await {
+                    Ok(()) | Err(_) => Judged::Later,
+                };
+            }
+            Err(failure) => return self.void(key, None, &failure.to_string()).await,
+        };
+        pending.sent = false;
+        if let Some(new) = &received.set.refresh_token {
+            pending.stored.refresh_token = Some(RefreshToken::new(new.expose()));
+        }
+        // Where it is not kept, memory has it until it is judged.
+        match self.ports.pending.keep(key, &pending).await {
+            Ok(()) | Err(_) => {}
+        }
+        let judged = self.ports.server.judge(&profile, grant, received).await;
+        let set = match judged {
+            Ok(TokenSet { disbelieved: Some(cause), .. }) => {
+                return self.void(key, Some(pending.stored), &cause).await;
+            }
+            Ok(set) => set,
+            Err(failure) => {
+                return self.void(key, Some(pending.stored), &failure.to_string()).await;
+            }
+        };
+        match self.promote(session, pending.stored.clone(), set, &pending.claim, &own_voice()).await
+        {
+            Ok(()) => Judged::Promoted,
+            Err(refusal) => {
+                let cause = refusal.cause.unwrap_or(refusal.what);
+                self.void(key, Some(pending.stored), &cause).await
+            }
+        }
+    }
+
+    /// `alive`: what may still be good at Ping is revoked there.
+    async fn void(&self, key: &SessionKey, alive: Option<StoredSession>, cause: &str) -> Judged {
+        if let Some(stored) = alive {
+            self.give_up(key, stored, RevokedFor::Good).await;
+        }
+        match self.ports.pending.forget(key).await {
+            Ok(()) => Judged::Void(cause.to_owned()),
+            // Found again at the next start, and void again.
+            Err(failure) => Judged::Void(format!("{cause}; {failure}")),
+        }
+    }
+
+    /// Whoever asks next hears why nobody is signed in, unless an older session stands.
+    fn tell_of_void(&self, session: &Session, cause: &str) {
+        let why = EndReason::BrokeOff { cause: cause.to_owned() };
+        match session.state() {
+            SessionState::SignedOut | SessionState::Ended { .. } => {
+                session.end(why, self.ports.clock.now());
+            }
+            SessionState::Unloaded
+            | SessionState::Unreadable(_)
+            | SessionState::Active(_)
+            | SessionState::Fixed(_) => {}
+        }
+        let caller = own_voice();
+        let mut record = Record::new(Event::SignIn, Outcome::Failed, &caller);
+        record.session = Some(&session.key);
+        record.reason = Some(cause);
+        match self.record(&record) {
+            // Nothing leaves by it, so there is nothing to hold back where this cannot be written.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// Of a sign-in that nobody keeps: what it received goes as well.
+    pub(crate) async fn drop_pending(&self, session: &Session) -> Result<(), Refusal> {
+        let key = &session.key;
+        let failed = |failure| refusals::store(&session.profile(), &failure);
+        if let Some(pending) = self.ports.pending.load(key).await.map_err(failed)? {
+            if !pending.sent {
+                self.give_up(key, pending.stored, RevokedFor::Good).await;
+            }
+            self.ports.pending.forget(key).await.map_err(failed)?;
+        }
+        session.put_off_pending(None);
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! RFC 8693: a token for another audience, with the profile's own token as subject token. Decides
+//! which token is handed in; no refresh token is sent.
+
+use crate::freshness;
+use crate::ports::Grant;
+use crate::refresh::Refresh;
+use crate::refusals;
+use crate::request::Target;
+use crate::session::Fetched;
+
+impl Refresh {
+    pub(super) async fn exchange(&self) -> Fetched {
+        let ports = &self.broker.ports;
+        let profile = &self.session.profile();
+        let (_, epoch) = self.session.standing()?;
+        let base = self.base_token().await?;
+        let grant =
+            Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
+        let limit = self.broker.limits.of(&profile.issuer).acquire_owned().await;
+        let answer = ports.server.redeem(profile, grant).await;
+        drop(limit);
+        let judged = match answer {
+            Ok(received) => ports.server.judge(profile, grant, received).await,
+            Err(failure) => Err(failure),
+        };
+        let set = match judged {
+            Ok(set) => set,
+            Err(failure) => {
+                let refusal = refusals::token(profile, &failure);
+                let (retry_after, chance) = (failure.retry_after(), ports.clock.chance());
+                self.rests_after(&refusal, |n| freshness::backoff(n, retry_after, chance));
+                self.record_failure(&refusal)?;
+                return Err(refusal);
+            }
+        };
+        // No turn was held meanwhile, and the token is that of whoever was signed in then.
+        let (stored, now) = self.session.standing()?;
+        if now != epoch {
+            return Err(refusals::signed_out(profile));
+        }
+        let token = self.dress(set);
+        self.publish(&stored, epoch, token)
+    }
+
+    async fn base_token(&self) -> Fetched {
+        let now = self.broker.ports.clock.now();
+        let held = self.session.token(&Target::default()).filter(|token| token.valid_at(now));
+        match held {
+            Some(token) if now < token.refresh_at => Ok(token),
+            held => match (self.of_base().once().arrival().await, held) {
+                // A session that cannot be renewed has this one until it ends.
+                (Err(_), Some(token)) if token.valid_at(self.broker.ports.clock.now()) => Ok(token),
+                (fetched, _) => fetched,
+            },
+        }
+    }
+}

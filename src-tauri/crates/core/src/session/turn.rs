@@ -1,0 +1,260 @@
+//! The right to present a session's refresh token. One holder at a time; whoever waited for it is judged
+//! anew when it comes, because what happened meanwhile may have answered him. A turn ends by what its
+//! answer did to the session.
+
+use std::sync::Arc;
+
+use crate::answers::{StoreFailure, TokenFailure};
+use crate::cache::Cached;
+use crate::error::Refusal;
+use crate::freshness::{self, Verdict};
+use crate::ports::{Grant, Ports, Received, Saved};
+use crate::profile::Profile;
+use crate::refusals;
+use crate::request::Target;
+use crate::session::{
+    ActiveSession, Alone, Cause, EndReason, Epoch, InFlight, Safety, Session, SessionState,
+    StoredSession, Trouble,
+};
+use crate::token::{Fingerprint, Identity, RefreshToken, TokenSet};
+
+/// What somebody wants a turn for.
+pub(crate) struct Want<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) cause: Cause,
+    /// The token there was when he began to wait: another one since then is the answer.
+    pub(crate) before: Option<Fingerprint>,
+}
+
+/// What became of somebody's wait for a turn.
+pub(crate) enum Turn {
+    Yours(Box<SendTurn>),
+    /// What was wanted came meanwhile.
+    Renewed(Cached),
+    /// The session is over, or rests: that answers the whole queue.
+    Refused(Refusal),
+}
+
+/// Nobody else has one.
+pub(crate) struct SendTurn {
+    session: Arc<Session>,
+    profile: Arc<Profile>,
+    epoch: Epoch,
+    active: ActiveSession,
+    token: RefreshToken,
+    _alone: Alone,
+}
+
+impl Session {
+    pub(crate) async fn send_turn(self: &Arc<Self>, ports: &Ports, want: Want<'_>) -> Turn {
+        let alone = self.alone().await;
+        let now = ports.clock.now();
+        let held = self.held();
+        let renewed = held.tokens.get(want.target).filter(|token| {
+            let is_another = want.before.as_ref() != Some(&token.fingerprint);
+            let margin = held.profile.refresh_margin;
+            is_another && freshness::judge(token, now, margin, None) == Verdict::Serve
+        });
+        if let Some(token) = renewed {
+            return Turn::Renewed(token.clone());
+        }
+        let active = match &held.state {
+            SessionState::Active(active) => active,
+            SessionState::Fixed(_) => {
+                return Turn::Refused(refusals::no_refresh_token(&held.profile));
+            }
+            SessionState::Unloaded
+            | SessionState::Unreadable(_)
+            | SessionState::SignedOut
+            | SessionState::Ended { .. } => return Turn::Refused(held.not_signed_in()),
+        };
+        if let Some(trouble) = active.resting(now) {
+            return Turn::Refused(refusals::trouble(&held.profile, trouble));
+        }
+        // Sent once without an answer: not sent again while what there is still serves.
+        let serves = held.tokens.get(want.target).filter(|token| token.valid_at(now));
+        if active.unanswered.is_some()
+            && want.cause != Cause::Expiry
+            && let Some(token) = serves
+        {
+            return Turn::Renewed(token.clone());
+        }
+        let Some(token) = active.stored.refresh_token.clone() else {
+            return Turn::Refused(refusals::no_refresh_token(&held.profile));
+        };
+        Turn::Yours(Box::new(SendTurn {
+            session: self.clone(),
+            profile: held.profile.clone(),
+            epoch: Epoch(held.epoch),
+            active: ActiveSession::clone(active),
+            token,
+            _alone: alone,
+        }))
+    }
+}
+
+impl SendTurn {
+    pub(crate) fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) fn stored(&self) -> &StoredSession {
+        &self.active.stored
+    }
+
+    pub(crate) fn unanswered(&self) -> Option<&InFlight> {
+        self.active.unanswered.as_ref()
+    }
+
+    pub(crate) fn trouble(&self) -> Option<&Trouble> {
+        self.active.trouble.as_ref()
+    }
+
+    /// Writes the in-flight mark, then asks Ping. Nothing else presents a session's refresh token.
+    pub(crate) async fn present(
+        &mut self,
+        ports: &Ports,
+        target: &Target,
+    ) -> Result<Result<Received, TokenFailure>, Refusal> {
+        let before = self.active.unanswered.as_ref();
+        let mark = InFlight {
+            refresh_token: self.token.fingerprint(),
+            since: before.map_or(ports.clock.now(), |mark| mark.since),
+            attempts: before.map_or(1, |mark| mark.attempts + 1),
+        };
+        let marked = ports.store.mark(&self.session.key, Some(&mark)).await;
+        marked.map_err(|failure| refusals::store(&self.profile, &failure))?;
+        let answer = ports.server.redeem(&self.profile, self.grant(target)).await;
+        if let Err(TokenFailure::Unreachable { sent: true, .. }) = &answer {
+            self.active.unanswered = Some(mark);
+        }
+        Ok(answer)
+    }
+
+    fn grant<'a>(&'a self, target: &'a Target) -> Grant<'a> {
+        let session = &self.active.stored;
+        Grant::RefreshToken { token: &self.token, target, session, first: false }
+    }
+
+    /// What a 200 brought is saved before anything in it is judged: what was sent may be dead.
+    pub(crate) async fn keep(&mut self, ports: &Ports, set: &TokenSet) {
+        self.active.unanswered = None;
+        self.active.answered_at = Some(set.received_at);
+        let stored = &mut self.active.stored;
+        if set.refresh_expires_at.is_some() {
+            stored.refresh_expires_at = set.refresh_expires_at;
+        }
+        let new = set.refresh_token.as_ref();
+        let new = new.filter(|new| new.expose() != self.token.expose());
+        if let Some(new) = new {
+            self.token = new.clone();
+            stored.refresh_token = Some(new.clone());
+            self.save(ports).await;
+        }
+        self.settle();
+    }
+
+    /// Who it is, and whether to believe it.
+    pub(crate) async fn judge(
+        &self,
+        ports: &Ports,
+        target: &Target,
+        received: Received,
+    ) -> Result<TokenSet, TokenFailure> {
+        let set = ports.server.judge(&self.profile, self.grant(target), received).await?;
+        let before = self.active.stored.identity.as_ref();
+        match (before, &set.identity) {
+            (Some(before), Some(now)) if before.subject != now.subject => {
+                Err(TokenFailure::SubjectChanged { now: now.subject.sub.clone() })
+            }
+            _ => Ok(set),
+        }
+    }
+
+    /// Another writer may have rotated: then its token is the one to present.
+    pub(crate) async fn takes_newer(&mut self, ports: &Ports) -> bool {
+        let Ok(loaded) = ports.store.load(&self.session.key).await else { return false };
+        let Some(stored) = loaded.session else { return false };
+        let Some(token) = stored.refresh_token.clone() else { return false };
+        if token.fingerprint() == self.token.fingerprint() {
+            return false;
+        }
+        self.token = token;
+        self.active = ActiveSession::new(stored);
+        true
+    }
+
+    /// Ping answered, and it is believed.
+    pub(crate) async fn answered(mut self: Box<Self>, ports: &Ports, identity: Option<Identity>) {
+        self.active.trouble = None;
+        let news = identity.filter(|who| self.active.stored.identity.as_ref() != Some(who));
+        if let Some(who) = news {
+            self.active.stored.identity = Some(who);
+            self.save(ports).await;
+        }
+        self.settle();
+        if self.active.safety != Safety::MemoryOnly {
+            self.unmark(ports).await;
+        }
+    }
+
+    /// The session stands, and Ping is left alone for a while.
+    pub(crate) async fn rests(mut self: Box<Self>, ports: &Ports, trouble: Trouble) {
+        self.active.trouble = Some(trouble);
+        self.settle();
+        if self.active.unanswered.is_none() {
+            self.unmark(ports).await;
+        }
+    }
+
+    /// The session stands as it did.
+    pub(crate) async fn stands(self: Box<Self>, ports: &Ports) {
+        self.settle();
+        self.unmark(ports).await;
+    }
+
+    /// The session is over. The refresh token goes, a valid access token stays, and so does the memory of
+    /// whose it was.
+    pub(crate) async fn ends(
+        self: Box<Self>,
+        ports: &Ports,
+        why: EndReason,
+    ) -> Result<(), StoreFailure> {
+        let tombstone = self.active.stored.tombstone(why.clone());
+        if self.session.epoch() == self.epoch {
+            self.session.end(why, ports.clock.now());
+        }
+        let kept = ports.store.save(&self.session.key, &tombstone).await;
+        self.unmark(ports).await;
+        kept.map(drop)
+    }
+
+    async fn save(&mut self, ports: &Ports) {
+        self.active.stored.generation += 1;
+        let saved = ports.store.save(&self.session.key, &self.active.stored).await;
+        self.active.safety = match saved {
+            Ok(Saved::Kept) => Safety::Kept,
+            Ok(Saved::Fallback) => Safety::Fallback,
+            Err(_) => Safety::MemoryOnly,
+        };
+    }
+
+    /// Nobody but the holder of the turn changes an active session, unless it is another one by now.
+    fn settle(&self) {
+        let mut held = self.session.held();
+        if held.epoch == self.epoch.0 {
+            held.state = SessionState::Active(Box::new(self.active.clone()));
+        }
+    }
+
+    /// A mark that stays behind costs one needless caution after a restart, never a session.
+    async fn unmark(&self, ports: &Ports) {
+        match ports.store.mark(&self.session.key, None).await {
+            Ok(()) | Err(_) => {}
+        }
+    }
+}

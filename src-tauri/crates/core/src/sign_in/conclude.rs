@@ -1,0 +1,246 @@
+//! From Ping's answer to a session, in three steps: what came is kept, judged, and takes its place. It
+//! goes to its end whatever becomes of whoever asked, because the code is spent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::oneshot;
+
+use crate::answers::TokenFailure;
+use crate::audit::{Event, Outcome, Record};
+use crate::broker::Broker;
+use crate::cache::Cached;
+use crate::error::{ErrorCode, Refusal};
+use crate::freshness;
+use crate::pending::PendingSignIn;
+use crate::ports::{Grant, Pending, Received, RevokedFor, Saved};
+use crate::profile::Profile;
+use crate::refusals;
+use crate::request::{Caller, SessionKey};
+use crate::session::{Safety, Session, SessionState, StoredSession};
+use crate::sign_in::{AuthorizationRequest, Claim};
+use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Identity, TokenSet};
+
+/// What a sign-in came to.
+#[derive(Clone, Debug)]
+pub(super) struct Concluded {
+    pub(super) who: Option<Identity>,
+    /// It can be renewed.
+    pub(super) lasts: bool,
+}
+
+/// Why a poll brought no session.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// Not yet, or never: the server's word, while nothing has been spent.
+    ByServer(TokenFailure),
+    Refused(Refusal),
+}
+
+/// All that a sign-in needs to be brought to its end.
+#[derive(Clone)]
+pub(super) struct Conclusion {
+    pub(super) broker: Broker,
+    pub(super) session: Arc<Session>,
+    pub(super) profile: Arc<Profile>,
+    pub(super) claim: Claim,
+    pub(super) caller: Caller,
+    /// One of the ways in has won: what another brings is given up.
+    pub(super) won: Arc<AtomicBool>,
+}
+
+impl Conclusion {
+    pub(super) async fn by_code(
+        &self,
+        code: AuthorizationCode,
+        request: AuthorizationRequest,
+    ) -> Result<Concluded, Refusal> {
+        let own = self.clone();
+        let ended = self.detached(Box::pin(async move {
+            own.redeem(Grant::AuthorizationCode { code: &code, request: &request }).await
+        }));
+        ended.await.map_err(|stopped| match stopped {
+            Stopped::ByServer(failure) => no_session(&self.profile, &failure),
+            Stopped::Refused(refusal) => refusal,
+        })
+    }
+
+    pub(super) async fn by_device(
+        &self,
+        code: DeviceCode,
+        verifier: Option<CodeVerifier>,
+    ) -> Result<Concluded, Stopped> {
+        let own = self.clone();
+        self.detached(Box::pin(async move {
+            own.redeem(Grant::DeviceCode { code: &code, verifier: verifier.as_ref() }).await
+        }))
+        .await
+    }
+
+    /// To its end, whatever becomes of the caller; where nobody waits any more, the record has it.
+    async fn detached(
+        &self,
+        work: Pending<'static, Result<Concluded, Stopped>>,
+    ) -> Result<Concluded, Stopped> {
+        let (tell, told) = oneshot::channel();
+        let own = self.clone();
+        self.broker.ports.spawn.spawn(Box::pin(async move {
+            if let Err(Err(Stopped::Refused(refusal))) = tell.send(work.await) {
+                own.record_failure(&refusal);
+            }
+            own.broker.alarm.ring();
+        }));
+        told.await.unwrap_or_else(|_gone| Err(Stopped::Refused(broke_off())))
+    }
+
+    async fn redeem(&self, grant: Grant<'_>) -> Result<Concluded, Stopped> {
+        let server = &self.broker.ports.server;
+        let received = server.redeem(&self.profile, grant).await.map_err(Stopped::ByServer)?;
+        self.conclude(grant, received).await.map_err(Stopped::Refused)
+    }
+
+    async fn conclude(&self, grant: Grant<'_>, received: Received) -> Result<Concluded, Refusal> {
+        let _concluding = self.session.concludes();
+        let (ports, key) = (&self.broker.ports, &self.session.key);
+        let stored = self.stored(&received.set);
+        let lasts = stored.refresh_token.is_some();
+        if lasts {
+            let claim = self.claim.clone();
+            let pending = PendingSignIn { stored: stored.clone(), claim, sent: false };
+            match ports.pending.keep(key, &pending).await {
+                // Where it is not kept, memory has it until it is judged.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let judged = ports.server.judge(&self.profile, grant, received).await;
+        let promoted = match judged {
+            Ok(set) => {
+                let who = set.identity.clone();
+                let _alone = self.session.alone().await;
+                self.promote(stored.clone(), set).await.map(|()| who)
+            }
+            Err(failure) => Err(no_session(&self.profile, &failure)),
+        };
+        match promoted {
+            Ok(who) => Ok(Concluded { who, lasts }),
+            Err(refusal) => {
+                self.broker.give_up(key, stored, RevokedFor::Good).await;
+                match ports.pending.forget(key).await {
+                    // Found at the next start, and judged the same.
+                    Ok(()) | Err(_) => Err(refusal),
+                }
+            }
+        }
+    }
+
+    async fn promote(&self, stored: StoredSession, set: TokenSet) -> Result<(), Refusal> {
+        if self.won.swap(true, Ordering::SeqCst) {
+            let what = "this sign-in was finished another way";
+            return Err(Refusal::new(ErrorCode::InteractionRequired, what));
+        }
+        let promoted =
+            self.broker.promote(&self.session, stored, set, &self.claim, &self.caller).await;
+        // Another way may still bring the right person.
+        promoted.inspect_err(|_| self.won.store(false, Ordering::SeqCst))
+    }
+
+    fn stored(&self, set: &TokenSet) -> StoredSession {
+        StoredSession {
+            issuer: self.profile.issuer.clone(),
+            client_id: self.profile.client_id.clone(),
+            identity: None,
+            granted: set.scope.clone().unwrap_or_else(|| self.profile.scopes.clone()),
+            refresh_token: set.refresh_token.clone(),
+            refresh_expires_at: set.refresh_expires_at,
+            signed_in_at: set.received_at,
+            generation: 1,
+            ended: None,
+        }
+    }
+
+    fn record_failure(&self, refusal: &Refusal) {
+        let mut record = Record::new(Event::SignIn, Outcome::Failed, &self.caller);
+        record.session = Some(&self.session.key);
+        record.error = Some(refusal.code.as_str());
+        record.reason = refusal.cause.as_deref();
+        match self.broker.record(&record) {
+            // Nothing leaves by it, so there is nothing to hold back where this cannot be written.
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+impl Broker {
+    /// Somebody signed in, and is believed: on the record, saved, and then the session. Whoever calls is
+    /// alone with it.
+    pub(crate) async fn promote(
+        &self,
+        session: &Session,
+        mut stored: StoredSession,
+        set: TokenSet,
+        claim: &Claim,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
+        let (ports, key, profile) = (&self.ports, &session.key, session.profile());
+        let last = session.state().last().cloned();
+        claim.holds(&profile, last.as_ref(), set.identity.as_ref())?;
+        stored.identity.clone_from(&set.identity);
+        stored.generation = last.map_or(1, |before| before.generation + 1);
+        let mut record = Record::new(Event::SignIn, Outcome::Ok, caller);
+        record.session = Some(key);
+        record.subject = stored.identity.as_ref().map(|who| &who.subject);
+        record.scopes = Some(&stored.granted);
+        self.record(&record)?;
+        let safety = match ports.store.save(key, &stored).await {
+            Ok(Saved::Kept) => Safety::Kept,
+            Ok(Saved::Fallback) => Safety::Fallback,
+            // Asked before the browser opened; what fails since then is retried, and told.
+            Err(_) => Safety::MemoryOnly,
+        };
+        let due = freshness::refresh_at(
+            set.received_at,
+            set.expires_at,
+            profile.refresh_margin,
+            ports.clock.chance(),
+        );
+        let span = (set.received_at, set.expires_at);
+        let state = SessionState::signed_in(stored, safety, span);
+        let before = session.sign_in(state, Cached::new(set, due));
+        match ports.store.mark(key, None).await {
+            // About a token that was replaced, whether it goes or not.
+            Ok(()) | Err(_) => {}
+        }
+        match ports.pending.forget(key).await {
+            // Found at the next start: its token is the session's own, or was replaced by it.
+            Ok(()) | Err(_) => {}
+        }
+        if let Some(replaced) = before.stored().filter(|old| old.refresh_token.is_some()) {
+            self.give_up_later(key, replaced.clone());
+        }
+        Ok(())
+    }
+
+    fn give_up_later(&self, key: &SessionKey, replaced: StoredSession) {
+        let (own, key) = (self.clone(), key.clone());
+        self.ports.spawn.spawn(Box::pin(async move {
+            own.give_up(&key, replaced, RevokedFor::Another).await;
+        }));
+    }
+}
+
+/// While signing in nothing has ended: it says what Ping said.
+pub(super) fn no_session(profile: &Profile, failure: &TokenFailure) -> Refusal {
+    match failure {
+        TokenFailure::Rejected { error, description } => {
+            Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
+                .because(format!("{error}: {description}"))
+                .hint(format!("run `{}`", profile.login()))
+        }
+        other => refusals::token(profile, other),
+    }
+}
+
+fn broke_off() -> Refusal {
+    Refusal::new(ErrorCode::ServerError, "the sign-in broke off")
+        .hint("run `dagpass status` to see what it came to")
+}
