@@ -19,7 +19,7 @@ use dagpass_core::token::{CodeVerifier, RefreshToken, TokenSet};
 
 use super::{Deployments, Looked, Scene, examine};
 use crate::callback::LoopbackCallbacks;
-use crate::config::{Deployment, parse};
+use crate::config::{AirflowConfig, parse};
 use crate::keychain::{Health, HealthState};
 use crate::proxy::Proxies;
 
@@ -168,8 +168,8 @@ fn unreachable(cause: &str) -> TokenFailure {
 struct NoAirflow;
 
 impl Deployments for NoAirflow {
-    fn look<'a>(&'a self, deployment: &'a Deployment) -> Pending<'a, Looked> {
-        panic!("nobody configured `{}`", deployment.name)
+    fn look<'a>(&'a self, airflow: &'a AirflowConfig) -> Pending<'a, Looked> {
+        panic!("nobody configured `{}`", airflow.deployment.name)
     }
 }
 

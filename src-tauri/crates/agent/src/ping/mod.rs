@@ -1,26 +1,19 @@
 //! Ping, or any OpenID provider, behind [`AuthorizationServer`]. Decides what an answer means;
 //! never whether a session ends, what is kept, or what a person is asked.
 
-pub(crate) mod answer;
+mod answer;
 mod authorize;
-pub(crate) mod ca_file;
-mod chain;
-mod crypto;
 mod device;
 mod discovery;
-pub(crate) mod failure;
+mod form;
 mod groups;
 mod handed_out;
-pub(crate) mod http;
-mod http_date;
-pub(crate) mod id_token;
+mod id_token;
 mod identity;
 mod jwks;
-pub(crate) mod lifetime;
-mod refused;
+mod metadata;
 mod revoke;
-mod tls;
-pub(crate) mod token_endpoint;
+mod token_endpoint;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,15 +26,16 @@ use dagpass_core::token::{AccessToken, CodeVerifier, Identity, RefreshToken, Tok
 use oauth2::TokenResponse as _;
 use oauth2::basic::BasicTokenType;
 
-pub use crypto::install_crypto;
-use discovery::{Documents, Endpoint, FRESH, FRESH_FOR_SIGN_IN, ProviderMetadata, document_url};
-use failure::before_sending;
+use discovery::{Documents, FRESH, FRESH_FOR_SIGN_IN, document_url};
 #[cfg(test)]
 pub(crate) use groups::groups;
-use http::Http;
 use identity::Finder;
 use jwks::Keys;
-use token_endpoint::{Exchange, Received};
+use metadata::{Endpoint, ProviderMetadata};
+use token_endpoint::{AccessTokenRequest, Received};
+
+use crate::http::{Http, before_sending};
+use crate::token::{claims, lifetime};
 
 /// One for the whole agent: profiles of the same issuer share what was discovered.
 pub struct Ping {
@@ -103,7 +97,8 @@ impl AuthorizationServer for Ping {
             if signs_in {
                 self.keys_at_hand(profile, &metadata).await?;
             }
-            let received = Exchange::new(&self.http, profile, &grant).run(url, grant).await?;
+            let received =
+                AccessTokenRequest::new(&self.http, profile, &grant).run(url, grant).await?;
             let unwanted = received.tokens.refresh_token().cloned();
             let judged = self.judge(profile, &metadata, grant, received).await;
             if let (true, Err(_), Some(token)) = (signs_in, &judged, unwanted) {
@@ -226,11 +221,11 @@ impl Ping {
             }
             (found, _) => (found?, None),
         };
-        let claims = id_token::hint(&access_token);
-        let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
+        let claims = claims::hint(&access_token);
+        let exp = claims.as_ref().and_then(|claims| claims::instant(claims, "exp"));
         let (expires_at, expiry_source) =
             lifetime::end(arrival.at, tokens.expires_in(), exp, arrival.clock_skew);
-        let audience = claims.as_ref().map(id_token::audiences);
+        let audience = claims.as_ref().map(claims::audiences);
         let scope = tokens.scopes().map(|scopes| scopes.iter().map(|one| one.as_str()).collect());
         Ok(TokenSet {
             token_type: token_type(tokens.token_type()),

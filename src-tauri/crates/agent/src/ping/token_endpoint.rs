@@ -22,9 +22,10 @@ use oauth2::{
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::answer::{Answer, Asked, text};
-use super::failure::{misconfigured, no_answer, without};
-use super::http::{Http, secrets_of};
+use super::answer::Asked;
+use super::form::{form, is_ours, secrets_of};
+use crate::http::{Answer, Http, misconfigured, no_answer, text, without};
+use crate::token::lifetime::seconds;
 
 type Client = oauth2::Client<
     BasicErrorResponse,
@@ -57,15 +58,15 @@ pub(super) struct Arrival {
     pub refresh_expires_in: Option<u64>,
 }
 
-/// One token request.
-pub(super) struct Exchange<'a> {
+/// One request to the token endpoint (RFC 6749 §4.1.3).
+pub(super) struct AccessTokenRequest<'a> {
     http: &'a Http,
     profile: &'a Profile,
     asked: Asked,
     arrival: OnceLock<Arrival>,
 }
 
-impl<'a> Exchange<'a> {
+impl<'a> AccessTokenRequest<'a> {
     pub(super) fn new(http: &'a Http, profile: &'a Profile, grant: &Grant<'_>) -> Self {
         let asked = match grant {
             Grant::RefreshToken { .. } => Asked::RefreshToken,
@@ -149,7 +150,7 @@ impl<'a> Exchange<'a> {
 }
 
 /// The crate's way to the network is ours: its errors, limits and proxies.
-impl<'c> AsyncHttpClient<'c> for Exchange<'_> {
+impl<'c> AsyncHttpClient<'c> for AccessTokenRequest<'_> {
     type Error = TokenFailure;
     type Future = Pending<'c, Result<HttpResponse, TokenFailure>>;
 
@@ -213,18 +214,6 @@ fn filled(text: &str) -> bool {
     !text.trim().is_empty()
 }
 
-/// A whole number of seconds, from a number or its text; negative says nothing.
-pub(crate) fn seconds(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) => number.as_u64().or_else(|| {
-            let span = std::time::Duration::try_from_secs_f64(number.as_f64()?).ok()?;
-            Some(span.as_secs())
-        }),
-        Value::String(text) => text.trim().parse().ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
 /// The grants that stand in RFCs of their own.
 fn extension_form(profile: &Profile, grant: &Grant<'_>) -> Vec<(String, String)> {
     const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -265,42 +254,6 @@ fn params(profile: &Profile, target: Option<&Target>) -> BTreeMap<String, String
     }
     params.retain(|name, _| !is_ours(name));
     params
-}
-
-/// Parameters that the protocol sets: an extra one of the same name would make two of it.
-pub(super) fn is_ours(name: &str) -> bool {
-    const OURS: [&str; 16] = [
-        "client_id",
-        "client_secret",
-        "code",
-        "code_challenge",
-        "code_challenge_method",
-        "code_verifier",
-        "device_code",
-        "grant_type",
-        "nonce",
-        "redirect_uri",
-        "refresh_token",
-        "response_type",
-        "scope",
-        "state",
-        "subject_token",
-        "subject_token_type",
-    ];
-    OURS.contains(&name)
-}
-
-/// A form, as every endpoint of RFC 6749 takes it.
-pub(super) fn form<K: AsRef<str>, V: AsRef<str>>(
-    url: &Url,
-    fields: &[(K, V)],
-) -> Result<HttpRequest, TokenFailure> {
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    oauth2::http::Request::post(url.as_str())
-        .header("accept", "application/json")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(body.into_bytes())
-        .map_err(|error| misconfigured("invalid_request", error.to_string()))
 }
 
 /// JSON, a success, and no token in it: somebody else answered.
