@@ -9,6 +9,8 @@ mod clone;
 mod fences;
 #[path = "architecture/places.rs"]
 mod places;
+#[path = "architecture/rooms.rs"]
+mod rooms;
 #[path = "architecture/runners.rs"]
 mod runners;
 #[path = "architecture/texts.rs"]
@@ -21,6 +23,11 @@ fn every_crate_keeps_its_fences() {
     let clone = Clone::read();
     assert!(clone.crates.len() >= 7, "{} crates: metadata was not read", clone.crates.len());
     assert_eq!(fences::broken(&clone.crates), [] as [String; 0]);
+}
+
+#[test]
+fn every_room_of_the_agent_takes_from_those_below_it() {
+    assert_eq!(rooms::faults(&Clone::read().files), [] as [String; 0]);
 }
 
 #[test]

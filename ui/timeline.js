@@ -1,13 +1,13 @@
-// The picture of a span of time: a lane a connection, a mark a record, hours below. It is a slider: the
+// The picture of a span of time: a track a connection, a mark a record, hours below. It is a slider: the
 // arrows walk the marks and say each; dragging, or Shift and the arrows, selects a time.
 import { fill, h, svg } from './dom.js';
 import { clock, day, now } from './time.js';
 
-const LANES = 6;
-const LANE = 24;
+const TRACKS = 6;
+const TRACK = 24;
 const AXIS = 22;
 const TOP = 6;
-export const HEIGHT = TOP + LANES * LANE + AXIS;
+export const HEIGHT = TOP + TRACKS * TRACK + AXIS;
 /** How near must a pointer be to a mark, in pixels? */
 const NEAR = 9;
 /** From how many pixels on is a press a drag? */
@@ -15,27 +15,27 @@ const DRAG = 4;
 const STEPS = [300, 600, 900, 1800, 3600, 7200, 10_800, 21_600];
 const ROOM = 62;
 
-/** items: {lane, kind, at, words, item}. */
+/** items: {track, kind, at, words, item}. */
 export function timeline({ open, selected }) {
   const picture = svg('svg', { class: 'timeline-picture', 'aria-hidden': 'true', height: HEIGHT });
   const tip = h('div', { class: 'tip', hidden: true, 'aria-hidden': 'true' });
   const node = h('div', { class: 'timeline', role: 'slider', tabindex: '0', 'aria-label': 'Timeline of the records', 'aria-orientation': 'horizontal', 'aria-valuemin': '0', 'aria-valuenow': '0' }, picture, tip);
-  let model = { items: [], lanes: [], from: 0, to: 0 };
+  let model = { items: [], tracks: [], from: 0, to: 0 };
   let cursor = -1;
   let brush = null;
   let anchor = null;
   const gutter = () => (node.clientWidth < 560 ? 100 : 152);
   const x = (at) => gutter() + ((at - model.from) / (model.to - model.from)) * (node.clientWidth - gutter() - 8);
   const time = (px) => model.from + ((px - gutter()) / (node.clientWidth - gutter() - 8)) * (model.to - model.from);
-  const laneY = (lane) => TOP + model.lanes.indexOf(lane) * laneHeight() + laneHeight() / 2;
-  const laneHeight = () => (LANES * LANE) / Math.max(model.lanes.length, 4);
+  const trackY = (track) => TOP + model.tracks.indexOf(track) * trackHeight() + trackHeight() / 2;
+  const trackHeight = () => (TRACKS * TRACK) / Math.max(model.tracks.length, 4);
 
   function draw() {
     const width = node.clientWidth;
     if (!width || !model.to) return;
     picture.setAttribute('width', width);
     picture.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
-    fill(picture, axis(width), model.lanes.map(laneOf(width)), brush && brushed(), marks(), cursor >= 0 && cursorLine());
+    fill(picture, axis(width), model.tracks.map(trackOf(width)), brush && brushed(), marks(), cursor >= 0 && cursorLine());
     speak();
   }
 
@@ -53,11 +53,11 @@ export function timeline({ open, selected }) {
     return lines;
   }
 
-  const laneOf = (width) => (lane) => {
-    const y = laneY(lane);
+  const trackOf = (width) => (track) => {
+    const y = trackY(track);
     const most = Math.floor((gutter() - 12) / 6.6);
-    const text = lane.length > most ? `${lane.slice(0, most - 1)}…` : lane;
-    return [svg('line', { class: 'lane', x1: gutter(), x2: width, y1: y, y2: y }), svg('text', { class: 'lane-name', x: 0, y: y + 4 }, text)];
+    const text = track.length > most ? `${track.slice(0, most - 1)}…` : track;
+    return [svg('line', { class: 'track', x1: gutter(), x2: width, y1: y, y2: y }), svg('text', { class: 'track-name', x: 0, y: y + 4 }, text)];
   };
 
   /** Marks of one kind on one pixel are one mark. */
@@ -65,18 +65,18 @@ export function timeline({ open, selected }) {
     const drawn = new Set();
     const order = { cache: 0, other: 1, refresh: 2, exchange: 3, 'sign-in': 4, failed: 5, denied: 6 };
     return model.items.filter(({ at }) => at >= model.from && at <= model.to).sort((a, b) => (order[a.kind] ?? 1) - (order[b.kind] ?? 1)).map((one) => {
-      const place = `${one.lane} ${one.kind} ${Math.round(x(one.at) / 2)}`;
+      const place = `${one.track} ${one.kind} ${Math.round(x(one.at) / 2)}`;
       if (drawn.has(place)) return null;
       drawn.add(place);
       const dim = brush && (one.at < brush[0] || one.at > brush[1]);
-      return shape(one.kind, Math.round(x(one.at) * 2) / 2, laneY(one.lane), dim);
+      return shape(one.kind, Math.round(x(one.at) * 2) / 2, trackY(one.track), dim);
     });
   }
 
-  const brushed = () => svg('rect', { class: 'brush', x: x(brush[0]), width: Math.max(1, x(brush[1]) - x(brush[0])), y: TOP - 4, height: LANES * LANE + 6, rx: 3 });
+  const brushed = () => svg('rect', { class: 'brush', x: x(brush[0]), width: Math.max(1, x(brush[1]) - x(brush[0])), y: TOP - 4, height: TRACKS * TRACK + 6, rx: 3 });
   const cursorLine = () => {
     const px = x(model.items[cursor].at);
-    return [svg('line', { class: 'cursor', x1: px, x2: px, y1: TOP - 4, y2: HEIGHT - AXIS + 2 }), svg('circle', { class: 'cursor-ring', cx: px, cy: laneY(model.items[cursor].lane), r: 8 })];
+    return [svg('line', { class: 'cursor', x1: px, x2: px, y1: TOP - 4, y2: HEIGHT - AXIS + 2 }), svg('circle', { class: 'cursor-ring', cx: px, cy: trackY(model.items[cursor].track), r: 8 })];
   };
 
   function speak() {
@@ -92,7 +92,7 @@ export function timeline({ open, selected }) {
     fill(tip, h('strong', {}, one.words[0]), one.words.slice(1).filter(Boolean).map((word) => h('span', {}, word)));
     const px = x(one.at);
     const width = tip.offsetWidth;
-    const y = laneY(one.lane);
+    const y = trackY(one.track);
     const leftEdge = Math.max(0, Math.min(node.clientWidth - width, px + 14 + width > node.clientWidth ? px - width - 14 : px + 14));
     tip.style.setProperty('transform', `translate(${Math.round(leftEdge)}px, ${Math.round(Math.max(0, Math.min(HEIGHT - tip.offsetHeight, y - tip.offsetHeight / 2)))}px)`);
   }
@@ -101,7 +101,7 @@ export function timeline({ open, selected }) {
     let best = -1;
     let least = NEAR;
     model.items.forEach((one, index) => {
-      const far = Math.hypot(x(one.at) - px, (laneY(one.lane) - y) * 0.8);
+      const far = Math.hypot(x(one.at) - px, (trackY(one.track) - y) * 0.8);
       if (far < least) [best, least] = [index, far];
     });
     return best;
@@ -180,10 +180,10 @@ export function timeline({ open, selected }) {
 
   return {
     node,
-    show: (items, lanes, span) => {
+    show: (items, tracks, span) => {
       const held = model.items[cursor]?.item;
       const to = now();
-      model = { items: [...items].sort((a, b) => a.at - b.at), lanes, from: to - span, to: to + span / 200 };
+      model = { items: [...items].sort((a, b) => a.at - b.at), tracks, from: to - span, to: to + span / 200 };
       cursor = held ? model.items.findIndex((one) => one.item === held) : -1;
       draw();
     },

@@ -202,7 +202,7 @@ describe('activity', () => {
     await page.getByRole('combobox', { name: 'DAG' }).selectOption('etl_daily');
     const fewer = await rows();
     assert.ok(all > some && some > fewer && fewer > 0, `${all} > ${some} > ${fewer} > 0`);
-    assert.equal(await page.locator('.lane-name').count(), 1);
+    assert.equal(await page.locator('.track-name').count(), 1);
     await page.getByRole('button', { name: 'Clear the filters' }).click();
     assert.equal(await rows(), all);
     await page.getByRole('combobox', { name: 'Outcome' }).selectOption('denied');

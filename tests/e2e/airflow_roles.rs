@@ -98,9 +98,13 @@ fn drift_is_told_by_group_and_in_sync_only_after_a_comparison() {
 
     check(3);
     let unasked = doctor(&scene);
-    assert!(unasked[0].starts_with("ok") && unasked[0].contains("exchange"), "{unasked:?}");
+    assert!(unasked[0].starts_with("ok") && unasked[0].contains("jwt-bearer"), "{unasked:?}");
     assert!(unasked[1].starts_with("skipped"), "{unasked:?}");
-    assert_eq!(deployment.assertions().len(), 0, "doctor buys nothing for somebody who is away");
+    assert_eq!(
+        deployment.assertions().len(),
+        0,
+        "doctor asks for no token on behalf of somebody who is away"
+    );
 
     scene.sign_in();
     let untold = check(1);

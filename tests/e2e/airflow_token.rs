@@ -1,5 +1,5 @@
-//! Facts: an Airflow deployment's JWT costs one exchange for however many ask, is the same bytes until
-//! its end nears, outlives a deployment that fails, and is on the ledger with what it was bought with.
+//! Facts: an Airflow deployment's JWT costs one grant for however many ask, is the same bytes until
+//! its end nears, outlives a deployment that fails, and is on the ledger with what was handed in for it.
 
 use std::fs;
 use std::time::Instant;
@@ -28,7 +28,7 @@ fn refuse(deployment: &Deployment, status: u16, body: &Value) {
 }
 
 #[test]
-fn a_hundred_callers_cost_one_exchange_and_each_issue_is_on_the_ledger() {
+fn a_hundred_callers_cost_one_grant_and_each_issue_is_on_the_ledger() {
     let deployment = Deployment::start(600);
     let scene = scene(&deployment);
     let ping = scene.token();
@@ -72,7 +72,7 @@ fn a_hundred_callers_cost_one_exchange_and_each_issue_is_on_the_ledger() {
 }
 
 #[test]
-fn a_jwt_that_was_refused_or_is_over_is_bought_anew_and_a_failing_server_costs_nothing() {
+fn a_jwt_that_was_refused_or_is_over_is_asked_for_anew_and_a_failing_server_costs_nothing() {
     let deployment = Deployment::start(4);
     let scene = scene(&deployment);
     let ask = |ask: &Value| {

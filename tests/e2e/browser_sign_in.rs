@@ -18,8 +18,8 @@ fn a_browser_sign_in_ends_on_our_page(world: World, setting: Setting<'_>, more: 
     let token = scene.world.token(&[]).expect("signed in");
     assert_eq!(scene.idp.call_api(&token), 200);
 
-    let exchange = &scene.idp.wait(1, "endpoint=token&grant=authorization_code")[0];
-    assert_eq!(exchange["pkce"], true);
+    let redeemed = &scene.idp.wait(1, "endpoint=token&grant=authorization_code")[0];
+    assert_eq!(redeemed["pkce"], true);
     the_page_is_ours(&scene.world, &scene.idp);
     scene.close();
 }

@@ -94,7 +94,7 @@ impl Deployment {
         });
     }
 
-    /// Tells the world's scan every token it sold or was sent.
+    /// Tells the world's scan every token it gave or was sent.
     pub(crate) fn give_secrets(&self, world: &World) {
         for (number, assertion) in self.assertions().iter().enumerate() {
             world.secret("assertion", assertion);
@@ -110,7 +110,7 @@ impl Drop for Deployment {
     }
 }
 
-/// The n-th that it sells.
+/// The n-th that it gives.
 pub(crate) fn jwt(number: usize) -> String {
     format!("e30.airflow-jwt-canary-{number:04}.c2lnbmVk")
 }

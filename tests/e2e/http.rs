@@ -47,7 +47,7 @@ pub(crate) fn with_headers(
     let stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     let path = if path.is_empty() { "/" } else { path };
-    exchange(stream, host, Call { method, path, headers, body })
+    converse(stream, host, Call { method, path, headers, body })
 }
 
 /// The agent's socket, with the header its guard asks for.
@@ -65,10 +65,10 @@ pub(crate) fn on_socket_with(
 ) -> io::Result<Reply> {
     let stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    exchange(stream, "localhost", Call { method, path, headers, body })
+    converse(stream, "localhost", Call { method, path, headers, body })
 }
 
-fn exchange(mut stream: impl Read + Write, host: &str, call: Call<'_>) -> io::Result<Reply> {
+fn converse(mut stream: impl Read + Write, host: &str, call: Call<'_>) -> io::Result<Reply> {
     let mut text = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", call.method, call.path);
     for (name, value) in call.headers {
         text.push_str(&format!("{name}: {value}\r\n"));

@@ -115,8 +115,10 @@ async fn an_id_token_that_is_not_the_issuers_signs_nobody_in() {
         let searched = !matches!(sign_with, SignWith::None | SignWith::Hs256);
         let readings = stage.at_endpoint(Endpoint::Jwks).len();
         assert_eq!(readings, 1 + usize::from(searched), "{sign_with:?}: one search for a key");
+        // What came with it is given back, or what it took the place of.
+        stage.landed().await;
         let revoked = stage.at_endpoint(Endpoint::Revoke).len();
-        assert_eq!(revoked, usize::from(!good), "{sign_with:?}: what came with it is given back");
+        assert_eq!(revoked, 1, "{sign_with:?}");
         // Whoever was signed in before still is.
         stage.sandbox.quirks(|quirks| quirks.sign_with = SignWith::Key);
         stage.lives_on().await;

@@ -24,7 +24,11 @@ async fn a_refresh_token_dies_with_pings_session_and_the_access_token_serves_to_
         assert_eq!(refusal.hint.as_deref(), Some("run `dagpass login prod`"));
     }
     assert_eq!(stage.sandbox.refreshes(), 1, "a dead token is presented once");
-    assert!(stage.stored().is_none(), "and forgotten");
+    let left = stage.stored().unwrap();
+    assert!(
+        left.refresh_token.is_none() && left.identity.is_some(),
+        "and forgotten, whose it was not"
+    );
     stage.device("alice").await.unwrap();
     stage.lives_on().await;
 }

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dagpass_agent::ping::{Ping, install_crypto};
+use dagpass_agent::http::install_crypto;
+use dagpass_agent::ping::Ping;
 use dagpass_core::broker::{Broker, Issued};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::fakes::{self, FakeAirflow, FakeClock, FakeStore, FakeWitness};

@@ -14,7 +14,7 @@ import { openRecord } from './activity/sheet.js';
 /** How many records are asked for at once? The route's most is 5000. */
 const MOST = 2000;
 const SPANS = [['1 h', 3600], ['6 h', 21_600], ['24 h', 86_400]];
-const LANES = 6;
+const TRACKS = 6;
 /** How often does the picture move on by itself? */
 const MOVES_MS = 20_000;
 
@@ -67,8 +67,8 @@ export function mount(section) {
     const kept = records.filter((record) => inSpan(record) && filter.keeps(record, { time: false }));
     shown = kept.filter((record) => filter.keeps(record));
     filter.offer(records.filter(inSpan));
-    const lanes = lanesOf(kept);
-    picture.show(kept.map((record) => markOf(record, lanes)), lanes, span);
+    const tracks = tracksOf(kept);
+    picture.show(kept.map((record) => markOf(record, tracks)), tracks, span);
     redraw(legend, tallies(shown), () => legendOf(shown));
     fill(told, prose(toldOf()));
     list.show(shown, { keep });
@@ -143,18 +143,18 @@ export function mount(section) {
 }
 
 /** The busiest; what is over shares one. */
-function lanesOf(records) {
+function tracksOf(records) {
   const sizes = new Map();
   for (const record of records) sizes.set(targetOf(record), (sizes.get(targetOf(record)) ?? 0) + 1);
   const names = [...sizes.keys()].sort((a, b) => sizes.get(b) - sizes.get(a) || a.localeCompare(b));
-  return names.length > LANES ? [...names.slice(0, LANES - 1), 'others'] : names;
+  return names.length > TRACKS ? [...names.slice(0, TRACKS - 1), 'others'] : names;
 }
 
-function markOf(record, lanes) {
-  const lane = lanes.includes(targetOf(record)) ? targetOf(record) : 'others';
+function markOf(record, tracks) {
+  const track = tracks.includes(targetOf(record)) ? targetOf(record) : 'others';
   const kind = kindOf(record);
   const asker = [dagOf(record), taskOf(record)].filter(Boolean).join(' · ');
-  return { lane, kind: kind === 'run' ? 'other' : kind, at: timeOf(record), item: record, words: [`${clock(timeOf(record))} ${titleOf(record)}`, targetOf(record), asker, processOf(record)] };
+  return { track, kind: kind === 'run' ? 'other' : kind, at: timeOf(record), item: record, words: [`${clock(timeOf(record))} ${titleOf(record)}`, targetOf(record), asker, processOf(record)] };
 }
 
 const tallies = (records) => Object.keys(KINDS).map((kind) => [kind, records.filter((record) => kindOf(record) === kind).length]);

@@ -36,9 +36,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "roles_file": _option(
         "Path of airflow-roles.json, relative to AIRFLOW_HOME. Required.", example="airflow-roles.json"
     ),
-    "accept": _option("`exchange`, `direct`, or both.", default="exchange"),
+    "accept": _option(
+        "`exchange` (the jwt-bearer grant at /auth/token), `direct`, or both.", default="exchange"
+    ),
     "assertion": _option(
-        "Which tokens may be exchanged: `access_token`, `id_token`, or both.",
+        "Which tokens may be handed in: `access_token`, `id_token`, or both.",
         default="access_token, id_token",
     ),
     "algorithms": _option("Signature algorithms, from RS*, PS* and ES*; empty: all nine."),
@@ -50,7 +52,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     ),
     "username_claim": _option("The claim that names the Airflow user.", default="sub"),
     "exchange_audience": _option(
-        "A token for this audience was minted for the exchange and counts once; empty: [api] base_url"
+        "A token for this audience was minted for the jwt-bearer grant and counts once; empty: [api] base_url"
         " with /auth/token and /auth/token/cli."
     ),
     "introspect": _option("Ask Ping about tokens that are no JWT (RFC 7662).", default="False"),

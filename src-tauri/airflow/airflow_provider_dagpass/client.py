@@ -66,7 +66,7 @@ class Agent:
         if not lock.acquire(timeout=deadline.left()):
             raise _slow(seconds)
         try:
-            status, payload = self._exchange(path, body, deadline)
+            status, payload = self._asked(path, body, deadline)
         except TimeoutError:
             raise _slow(seconds) from None
         except (OSError, http.client.HTTPException) as error:
@@ -75,7 +75,7 @@ class Agent:
             lock.release()
         return _read(status, payload)
 
-    def _exchange(self, path: str, body: bytes, deadline: transport.Deadline) -> tuple[int, bytes]:
+    def _asked(self, path: str, body: bytes, deadline: transport.Deadline) -> tuple[int, bytes]:
         try:
             paths = place.agent_sockets()
         except place.PlaceError as error:

@@ -240,12 +240,12 @@ class ApiServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(timeout=5)
 
-    def exchange(self, assertion: str, path: str = "/auth/token") -> httpx.Response:
+    def grant(self, assertion: str, path: str = "/auth/token") -> httpx.Response:
         ask = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
         return httpx.post(f"{self.url}{path}", json=ask, timeout=30)
 
     def jwt(self, assertion: str) -> str:
-        reply = self.exchange(assertion)
+        reply = self.grant(assertion)
         assert reply.status_code == 201, reply.text
         return str(reply.json()["access_token"])
 

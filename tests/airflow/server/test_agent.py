@@ -1,4 +1,4 @@
-"""The whole way with the real agent: sign in, exchange, exchange again after the end, log out."""
+"""The whole way with the real agent: sign in, get a JWT, and another after its end, log out."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_one_sign_in_opens_airflow_until_logout(laptop: Laptop, server: stage.Ap
     bearer = jwt(laptop)
     assert (server.read(bearer), server.trigger(bearer)) == (200, 200)
     assert jwt(laptop, f"{server.url}/") == bearer
-    (exchange,) = laptop.ledger("exchange")
-    assert exchange["deployment"] == "prod"
+    (granted,) = laptop.ledger("exchange")
+    assert granted["deployment"] == "prod"
 
     told = laptop.dagpass("logout").stderr
     assert "Airflow prod: its token is revoked" in told
     assert server.read(bearer) == 403
     (revoked,) = (line for line in laptop.ledger("revocation") if line.get("deployment"))
-    assert (revoked["reason"], revoked["fingerprint"]) == ("confirmed", exchange["fingerprint"])
+    assert (revoked["reason"], revoked["fingerprint"]) == ("confirmed", granted["fingerprint"])
     assert laptop.dagpass("token", "--airflow", "prod").returncode == 3
 
 
@@ -144,7 +144,7 @@ def test_airflowctl_has_a_token_of_the_agent_by_its_keyring_until_logout(
         provider.control("ttl", {"access": 900})
 
 
-def test_an_exchange_by_the_agent_takes_milliseconds(laptop: Laptop) -> None:
+def test_a_grant_through_the_agent_takes_milliseconds(laptop: Laptop) -> None:
     laptop.sign_in("alice")
     took = []
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(laptop.socket)), timeout=30) as client:
@@ -159,4 +159,4 @@ def test_an_exchange_by_the_agent_takes_milliseconds(laptop: Laptop) -> None:
             assert stage.digest(reply.raise_for_status().json()["access_token"]) != refused
     took.sort()
     p50, worst = took[ROUNDS // 2], took[-1]
-    print(f"\nexchange by the agent: p50 {p50 * 1000:.1f} ms, worst {worst * 1000:.1f} ms of {ROUNDS}")
+    print(f"\ngrant through the agent: p50 {p50 * 1000:.1f} ms, worst {worst * 1000:.1f} ms of {ROUNDS}")

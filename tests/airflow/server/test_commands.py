@@ -79,7 +79,7 @@ def test_a_missing_setting_stops_the_api_server_by_its_name(
         broken.close()
 
 
-def test_airflowctl_works_with_the_exchanged_token_and_with_ping_s_own(
+def test_airflowctl_works_with_the_deployment_s_token_and_with_ping_s_own(
     provider: stage.Provider, server: stage.ApiServer, tmp_path: Path
 ) -> None:
     access_token = provider.sign_in("alice")["access_token"]

@@ -1,4 +1,4 @@
-"""`airflowctl` itself, its keyring and a real API server; the agent is a stand-in that exchanges as the
+"""`airflowctl` itself, its keyring and a real API server; the agent is a stand-in that gets JWTs as the
 real one does, and can be told to misbehave.
 """
 

@@ -88,22 +88,22 @@ REFUSED: dict[str, tuple[Make, int, str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_an_assertion_with_one_fault_is_refused(name: str, server: stage.ApiServer, mint: stage.Mint) -> None:
     make, status, error = REFUSED[name]
-    assert server.exchange(mint.token()).status_code == 201
-    reply = server.exchange(make(mint))
+    assert server.grant(mint.token()).status_code == 201
+    reply = server.grant(make(mint))
     assert (reply.status_code, reply.json()["error"]) == (status, error)
     assert reply.json().keys() == {"error", "error_description"}
     assert "access_token" not in reply.text
 
 
 def test_an_old_sign_in_is_told_how_young_it_must_be(server: stage.ApiServer, mint: stage.Mint) -> None:
-    reply = server.exchange(mint.token(auth_time=int(time.time()) - DAY))
+    reply = server.grant(mint.token(auth_time=int(time.time()) - DAY))
     told = reply.headers["www-authenticate"]
     assert told == 'Bearer error="insufficient_user_authentication", max_age=43200'
 
 
 def test_a_name_in_other_letters_is_another_person(server: stage.ApiServer, mint: stage.Mint) -> None:
     server.jwt(mint.token(sub="frank"))
-    reply = server.exchange(mint.token(sub="FRANK"))
+    reply = server.grant(mint.token(sub="FRANK"))
     assert (reply.status_code, reply.json()["error"]) == (403, "access_denied")
 
 
@@ -115,7 +115,7 @@ def test_a_deactivated_account_stays_out_with_the_best_of_groups(
     with sqlite3.connect(server.home / "airflow.db", timeout=20) as database:
         changed = database.execute("update ab_user set active = 0 where username = 'grace'")
         assert changed.rowcount == 1
-    reply = server.exchange(mint.token(sub="grace"))
+    reply = server.grant(mint.token(sub="grace"))
     assert (reply.status_code, reply.json()["error"]) == (403, "access_denied")
     assert "deactivated" in reply.json()["error_description"]
 
@@ -124,13 +124,13 @@ def one_time(server: stage.ApiServer, mint: stage.Mint, **changed: Any) -> str:
     return mint.token(typ="JWT", aud=f"{server.url}/auth/token", **changed)
 
 
-def test_an_assertion_minted_for_the_exchange_counts_once(server: stage.ApiServer, mint: stage.Mint) -> None:
+def test_an_assertion_minted_for_the_grant_counts_once(server: stage.ApiServer, mint: stage.Mint) -> None:
     assertion = one_time(server, mint)
-    assert server.exchange(assertion).status_code == 201
-    again = server.exchange(assertion, "/auth/token/cli")
+    assert server.grant(assertion).status_code == 201
+    again = server.grant(assertion, "/auth/token/cli")
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
     assert "jti" in again.json()["error_description"]
-    without = server.exchange(one_time(server, mint, jti=None))
+    without = server.grant(one_time(server, mint, jti=None))
     assert (without.status_code, without.json()["error"]) == (400, "invalid_grant")
 
 
@@ -138,7 +138,7 @@ def test_of_many_at_once_an_assertion_lets_one_in(server: stage.ApiServer, mint:
     server.jwt(mint.token())
     assertion = one_time(server, mint)
     with ThreadPoolExecutor(8) as pool:
-        statuses = [reply.status_code for reply in pool.map(server.exchange, [assertion] * 8)]
+        statuses = [reply.status_code for reply in pool.map(server.grant, [assertion] * 8)]
     assert sorted(statuses) == [201] + [400] * 7
 
 
@@ -162,10 +162,10 @@ def test_a_key_that_rolled_over_is_found_and_an_invented_one_is_asked_for_once_a
 ) -> None:
     server.jwt(mint.token())
     fetched = front.fetched
-    assert server.exchange(mint.token(key=front.publish(stage.Key("rolled")))).status_code == 201
+    assert server.grant(mint.token(key=front.publish(stage.Key("rolled")))).status_code == 201
     assert front.fetched == fetched + 1
     unknown = stage.Key("unknown")
-    assert [server.exchange(mint.token(key=unknown)).status_code for _ in range(5)] == [400] * 5
+    assert [server.grant(mint.token(key=unknown)).status_code for _ in range(5)] == [400] * 5
     assert front.fetched == fetched + 1
 
 
@@ -179,7 +179,7 @@ def test_a_reference_token_is_good_while_ping_says_so(
     ends = jwt.decode(minted, options={"verify_signature": False})["exp"]
     assert ends <= int(time.time()) + 900
     provider.revoke(token)
-    reply = server.exchange(token)
+    reply = server.grant(token)
     assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
 
 

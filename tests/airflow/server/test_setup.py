@@ -106,7 +106,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     deployment.close()
 
 
-def test_a_token_is_exchanged_and_the_roles_are_those_of_the_file(deployment: Deployment) -> None:
+def test_a_token_is_taken_and_the_roles_are_those_of_the_file(deployment: Deployment) -> None:
     bearer = deployment.server.jwt(deployment.provider.sign_in("alice")["access_token"])
     told = deployment.server.get("/auth/dagpass/roles", bearer).json()
     assert told["roles"] == stage.ROLES["roles"]

@@ -46,7 +46,7 @@ def test_a_person_without_a_mapped_group_does_not_come_in(server: stage.ApiServe
     assert (report["read"], report["me"]) == (401, None)
 
 
-def test_a_web_login_without_groups_takes_the_roles_of_an_earlier_exchange(
+def test_a_web_login_without_groups_takes_the_roles_of_an_earlier_grant(
     server: stage.ApiServer, mint: stage.Mint, tmp_path: Path
 ) -> None:
     earlier = server.jwt(mint.token(sub="heidi"))

@@ -7,7 +7,7 @@ import { plain } from '../../words.js';
 export const KINDS = {
   cache: ['From cache', 'cache', 'Cache'],
   refresh: ['Refreshed', 'refresh', 'Refresh'],
-  exchange: ['Exchanged', 'exchange', 'Exchange'],
+  exchange: ['By a grant', 'exchange', 'Grant'],
   denied: ['Denied', 'denied', 'Denied'],
   failed: ['Failed', 'failed', 'Failed'],
   'sign-in': ['Sign-in', 'sign-in', 'Sign-in'],
@@ -24,13 +24,16 @@ export function kindOf(record) {
   return record.event === 'run' ? 'run' : 'other';
 }
 
+/** The ledger has one word for what a deployment gives (RFC 7523) and for an exchange at Ping (RFC 8693). */
+export const broughtBy = (record) => (record.deployment ? 'a JWT bearer grant' : 'an exchange');
+
 export function titleOf(record) {
   const { event, outcome, run } = record;
   if (run) return `${plain(run.kind)} ${run.state}`;
   const ok = {
-    issue: { cache: 'Served from cache', refresh: 'Served after a refresh', exchange: 'Served after an exchange' }[record.served] ?? 'Token served',
+    issue: { cache: 'Served from cache', refresh: 'Served after a refresh', exchange: `Served after ${broughtBy(record)}` }[record.served] ?? 'Token served',
     refresh: 'Refreshed ahead of need',
-    exchange: 'Bought an Airflow token',
+    exchange: 'Airflow gave its token',
     'sign-in': 'Signed in',
     'sign-out': 'Signed out',
     revocation: 'Revoked at Ping',
@@ -43,7 +46,7 @@ export function titleOf(record) {
     'config-change': 'Config changed on disk',
   }[event];
   const not = {
-    issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'Exchange', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',
+    issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'JWT bearer grant', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',
   }[event] ?? plain(event);
   if (outcome === 'ok') return times(ok ?? plain(event), record);
   if (event === 'ledger-lost') return 'Record before this lost';

@@ -5,7 +5,7 @@ import { icon } from '../../icons.js';
 import { openSheet } from '../../sheet.js';
 import { rough, stamp } from '../../time.js';
 import { plain } from '../../words.js';
-import { profileOf, timeOf, titleOf } from './record.js';
+import { broughtBy, profileOf, timeOf, titleOf } from './record.js';
 
 /** `neighbour(seq, step)` gives the record before or after in the list. */
 export function openRecord(record, neighbour) {
@@ -48,7 +48,7 @@ function bodyOf(record) {
       ['Scopes', tags(record.scopes)],
       ['Audience', typeof record.audience === 'string' ? record.audience : tags(record.audience) ?? (record.fingerprint ? 'not visible' : null)],
       ['Token', record.fingerprint && [h('code', {}, record.fingerprint), h('span', { class: 'soft' }, ' SHA-256, its first digits')]],
-      ['Bought with', record.assertion && h('code', {}, record.assertion)],
+      ['Handed in', record.assertion && h('code', {}, record.assertion)],
       ['Ends', record.expires_at && ends(record)],
     ]),
     group('Asked by', [
@@ -79,7 +79,7 @@ function group(title, facts) {
   return told.length > 0 && h('section', { class: 'record-part' }, h('h3', {}, title), h('dl', { class: 'facts' }, told.map(([key, value]) => [h('dt', {}, key), h('dd', {}, value)])));
 }
 
-const outcome = ({ outcome: word, served }) => ({ ok: { cache: 'ok, from the cache', refresh: 'ok, after a refresh', exchange: 'ok, after an exchange' }[served] ?? 'ok' }[word] ?? word);
+const outcome = (record) => ({ ok: { cache: 'ok, from the cache', refresh: 'ok, after a refresh', exchange: `ok, after ${broughtBy(record)}` }[record.served] ?? 'ok' }[record.outcome] ?? record.outcome);
 const tags = (words) => (words?.length ? h('div', { class: 'tags' }, words.map((word) => h('span', { class: 'tag', title: word }, word))) : null);
 const ends = (record) => {
   const end = record.expires_at / 1000;

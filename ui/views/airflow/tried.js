@@ -9,7 +9,7 @@ import { now, rough } from '../../time.js';
 import { upper } from '../../words.js';
 import { signing } from '../sessions/signing.js';
 
-const SERVED = { cache: 'from the cache', refresh: 'after a refresh', exchange: 'after an exchange' };
+const SERVED = { cache: 'from the cache', refresh: 'after a refresh' };
 
 /** `own` is {profile, connection} of a connection that has a sign-in of its own. */
 export function tried(what, name, own) {
@@ -18,7 +18,7 @@ export function tried(what, name, own) {
   const attempt = async () => {
     try {
       const reply = await ask('try_it', { what });
-      fill(outcome, reply.ok ? told(reply) : refused(reply.error ?? { error_description: 'no token' }, reply.took_ms));
+      fill(outcome, reply.ok ? told(reply, what) : refused(reply.error ?? { error_description: 'no token' }, reply.took_ms));
     } catch (refusal) {
       fill(outcome, refused(refusal));
     }
@@ -39,7 +39,8 @@ export function tried(what, name, own) {
   return { button: working('Try it', attempt, { glyph: 'bolt', action: 'try', 'aria-label': `Try ${name}` }), outcome };
 }
 
-function told(reply) {
+function told(reply, what) {
+  const served = { ...SERVED, exchange: what.airflow ? 'after a JWT bearer grant' : 'after an exchange' }[reply.served];
   const audience = Array.isArray(reply.audience) ? reply.audience.join(', ') : reply.audience;
   const facts = [
     ['Ends', reply.expires_at && `in ${rough(reply.expires_at - now())}`],
@@ -50,7 +51,7 @@ function told(reply) {
   return h(
     'div',
     { class: 'outcome-box good' },
-    h('p', {}, h('span', { class: 'tone' }, icon('check')), h('strong', {}, `Token ${SERVED[reply.served] ?? 'served'}`), h('span', { class: 'soft figures' }, `${reply.took_ms} ms`)),
+    h('p', {}, h('span', { class: 'tone' }, icon('check')), h('strong', {}, `Token ${served ?? 'served'}`), h('span', { class: 'soft figures' }, `${reply.took_ms} ms`)),
     h('dl', { class: 'outcome-facts' }, facts.map(([key, value]) => h('div', {}, h('dt', {}, key), h('dd', {}, value)))),
   );
 }

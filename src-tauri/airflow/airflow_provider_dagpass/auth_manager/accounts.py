@@ -1,7 +1,7 @@
 """A person from Ping in FAB's tables: made, kept in step with the roles file, or stripped.
 
 Decides what an account may keep. The roles file is the only source: a role, or a FAB group, that
-an admin added by hand to such an account is gone with the next exchange. Whether an account is
+an admin added by hand to such an account is gone with the next grant. Whether an account is
 active stays the admin's own switch.
 """
 
@@ -62,7 +62,7 @@ def _register(tables: Any, person: Person, roles: list[Any]) -> Any:
     try:
         return tables.add_user(username=person.username, email=email, role=roles, password=password, **names)
     except FABException:
-        # Two first exchanges of one person: the other one made it.
+        # Two first grants to one person: the other one made it.
         account = _find(tables, person.username)
         if account is None:
             raise Failed("your account could not be made") from None

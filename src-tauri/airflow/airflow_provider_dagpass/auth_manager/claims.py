@@ -26,7 +26,7 @@ _PLAIN_TYPES = ("", "jwt", "application/jwt")
 class Kind(Enum):
     ACCESS_TOKEN = "access_token"
     ID_TOKEN = "id_token"
-    #: Minted for the exchange: counts once.
+    #: Minted for the jwt-bearer grant: counts once.
     ONE_TIME = "one_time"
     #: Opaque to all but Ping, which told us its claims.
     REFERENCE = "reference"
@@ -55,7 +55,7 @@ def of_jwt(header: Claims, claims: Claims, settings: Settings, now: float) -> As
     elif kind is Kind.ACCESS_TOKEN:
         _audience(claims, settings.audience)
     elif not isinstance(claims.get("jti"), str) or not claims["jti"]:
-        raise InvalidGrant("an assertion for the exchange needs a `jti`")
+        raise InvalidGrant("an assertion minted for this grant needs a `jti`")
     return _person_s(kind, claims, settings, now)
 
 

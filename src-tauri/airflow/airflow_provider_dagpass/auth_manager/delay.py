@@ -12,9 +12,9 @@ Seconds = int | None
 def removed_group_bites_within(settings: Settings, conf: Any) -> dict[str, Seconds]:
     """Seconds, at the most, by the way in; ``None`` where no setting of ours ends it.
 
-    ``api``: groups as of the last sign-in at Ping are exchanged until `max_auth_age`, and the JWT
-    of the last exchange lives on. A Ping that sends today's groups with every refresh, and any
-    exchange or web login without a group, bite sooner.
+    ``api``: groups as of the last sign-in at Ping are taken until `max_auth_age`, and the JWT
+    of the last grant lives on. A Ping that sends today's groups with every refresh, and any
+    grant or web login without a group, bite sooner.
     """
     cached = _number(conf, "fab", "cache_ttl", 30)
     api: Seconds = None

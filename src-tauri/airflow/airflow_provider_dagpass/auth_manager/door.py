@@ -33,7 +33,7 @@ Send = Callable[[Message], Awaitable[None]]
 class Desk(Protocol):
     """Who answers behind the door."""
 
-    async def exchanged(self, assertion: str, *, cli: bool) -> dict[str, Any]: ...
+    async def granted(self, assertion: str, *, cli: bool) -> dict[str, Any]: ...
 
     async def roles_for(self, bearer: str) -> dict[str, Any]: ...
 
@@ -49,16 +49,16 @@ class Door:
         if wanted in ("POST /token", "POST /token/cli"):
             receive, ask = await _read(scope, receive)
             if ask.get("grant_type") == GRANT:
-                reply = await _answered(201, self._exchange(ask, cli=wanted.endswith("/cli")))
+                reply = await _answered(201, self._grant(ask, cli=wanted.endswith("/cli")))
         elif wanted == "GET /dagpass/roles":
             reply = await _answered(200, self._roles(_header(scope, b"authorization")))
         await reply(scope, receive, send)
 
-    async def _exchange(self, ask: dict[str, Any], *, cli: bool) -> dict[str, Any]:
+    async def _grant(self, ask: dict[str, Any], *, cli: bool) -> dict[str, Any]:
         assertion = ask.get("assertion")
         if not isinstance(assertion, str) or not assertion:
             raise InvalidRequest("`assertion` is missing")
-        return await self._desk.exchanged(assertion, cli=cli)
+        return await self._desk.granted(assertion, cli=cli)
 
     async def _roles(self, authorization: str) -> dict[str, Any]:
         scheme, _, bearer = authorization.partition(" ")

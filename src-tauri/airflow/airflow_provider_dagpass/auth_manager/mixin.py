@@ -1,4 +1,4 @@
-"""Ping over any auth manager: the exchange at `/auth/token`, and Ping's bearer where that is chosen.
+"""Ping over any auth manager: the jwt-bearer grant at `/auth/token`, and Ping's bearer where that is chosen.
 
 Decides how long an Airflow JWT lives and what a bearer is. What a person may do stays the auth
 manager's own: it says by four small methods how a person from Ping becomes one of its users.
@@ -61,7 +61,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
         raise NotImplementedError
 
     def dismiss(self, person: Person) -> AccessDenied:
-        """Takes from the person what an earlier exchange gave; gives the refusal to raise."""
+        """Takes from the person what an earlier grant gave; gives the refusal to raise."""
         return AccessDenied("none of your groups has a role in this Airflow")
 
     def names_of(self, user: Any) -> tuple[str, list[str]]:
@@ -117,16 +117,16 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
 
     # What the door asks for.
 
-    async def exchanged(self, assertion: str, *, cli: bool) -> dict[str, Any]:
+    async def granted(self, assertion: str, *, cli: bool) -> dict[str, Any]:
         """The answer of the jwt-bearer grant (RFC 7523)."""
         if "exchange" not in self.ping.settings.accept:
             raise UnsupportedGrant("this Airflow takes Ping's token as the bearer itself")
         try:
-            subject, token, left = await run_in_threadpool(self._exchange, assertion, cli)
+            subject, token, left = await run_in_threadpool(self._grant, assertion, cli)
         except Refusal as refusal:
             if isinstance(refusal, AccessDenied) and refusal.subject:
                 self.forget(refusal.subject)
-            log.warning("exchange refused: %s", refusal)
+            log.warning("jwt-bearer grant refused: %s", refusal)
             raise
         self.forget(subject)
         return {"access_token": token, "token_type": "Bearer", "expires_in": left}
@@ -153,7 +153,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
     def delay(self) -> dict[str, int | None]:
         return removed_group_bites_within(self.ping.settings, conf)
 
-    def _exchange(self, token: str, cli: bool) -> tuple[str, str, int]:
+    def _grant(self, token: str, cli: bool) -> tuple[str, str, int]:
         assertion = self.ping.check(token)
         ends = min(assertion.expires, int(time.time()) + _longest(cli))
         if ends <= time.time():
@@ -164,7 +164,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
             minted, left = self._mint(user, ends)
             subject = str(self.serialize_user(user)["sub"])
         log.info(
-            "exchange: %s (%s by %s) for %d s: %s",
+            "jwt-bearer grant: %s (%s by %s) for %d s: %s",
             *(person.username, assertion.kind.value, assertion.client, left, ", ".join(person.roles)),
         )
         return subject, minted, left

@@ -71,7 +71,7 @@ class Ping:
         return checks.of_jwt(header, told, self.settings, time.time())
 
     def use_up(self, assertion: Assertion) -> None:
-        """An assertion minted for the exchange counts once; any other until it expires."""
+        """An assertion minted for the jwt-bearer grant counts once; any other until it expires."""
         if assertion.kind is not Kind.ONE_TIME:
             return
         until = assertion.expires + self.settings.leeway

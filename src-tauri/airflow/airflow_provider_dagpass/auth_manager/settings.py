@@ -17,7 +17,7 @@ SECTION = "dagpass_auth"
 ALGORITHMS = tuple(f"{family}{size}" for family in ("RS", "PS", "ES") for size in (256, 384, 512))
 #: Which tokens count as an assertion?
 ASSERTIONS = ("access_token", "id_token")
-#: How may Ping's token be used: exchanged at `/auth/token`, or sent as the bearer itself?
+#: How may Ping's token be used: handed in at `/auth/token` (jwt-bearer), or sent as the bearer itself?
 WAYS = ("exchange", "direct")
 #: How far may the clocks of Ping and Airflow be apart, in seconds?
 LEEWAY = 30
@@ -55,7 +55,7 @@ class Settings:
     #: Does a token that does not say when the person signed in count?
     accept_absent_auth_time: bool
     username_claim: str
-    #: A token for this audience was minted for the exchange (RFC 7523 §3): it counts once.
+    #: A token for this audience was minted for the jwt-bearer grant (RFC 7523 §3): it counts once.
     exchange_audience: tuple[str, ...]
     introspect: bool
     introspection_without_audience: bool

@@ -1,6 +1,6 @@
 """The web login by FAB's OAuth, for ``webserver_config.py``: Ping's claim names, and the way out.
 
-Decides who may come in by the same claims, roles file and sign-in age as the exchange. PKCE, state,
+Decides who may come in by the same claims, roles file and sign-in age as the jwt-bearer grant. PKCE, state,
 nonce and the ID token's signature are authlib's.
 """
 

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use self::opener::Wish;
-use crate::ping::failure::plain;
+use crate::http::plain;
 
 /// The argument that makes this program the child that opens the browser.
 pub const OPEN_BROWSER: &str = "open-browser";

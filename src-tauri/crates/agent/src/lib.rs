@@ -1,22 +1,25 @@
 //! The daemon: sign-in, keychain, refresh and the local endpoint. The only crate that may name
 //! oauth2, reqwest, keyring and webbrowser.
 //!
-//! 1. [`run`]: the program; `start.rs` wires the adapters to the core and serves until told to stop
-//! 2. [`config`]: what is wanted
+//! 1. [`run`]: the program; `start.rs` serves until told to stop, `wiring.rs` sets the adapters behind the core
+//! 2. [`config`]: what is wanted; `adopt.rs` hands it on
 //! 3. `local_api`: who may ask, and what is answered
-//! 4. [`ping`]: the authorization server; [`callback`] and [`browser`]: the person's way to it
+//! 4. [`ping`]: the authorization server; `airflow`: deployments; both ask by [`http`] and read by `token`;
+//!    [`callback`] and [`browser`]: the person's way to sign in
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
 //! 7. `witness`, `ledger`, `scheduler`, `power`, [`instance`], `loopback`, [`system`]: the record, the
 //!    clockwork, the machine's sleep, the floor
 //! 8. `tray`: the icon, where there is a desktop
 
+mod adopt;
 mod airflow;
 pub mod browser;
 pub mod callback;
 mod clock;
 pub mod config;
 pub mod doctor;
+pub mod http;
 pub mod instance;
 pub mod keychain;
 mod ledger;
@@ -33,7 +36,9 @@ pub mod system;
 mod task_runs;
 mod tasks;
 mod telemetry;
+mod token;
 mod tray;
+mod wiring;
 mod witness;
 
 pub use program::run;

@@ -9,6 +9,7 @@ use dagpass_client::login_item;
 use dagpass_client::wire::ConfigReply;
 
 use crate::config::ConfigFile;
+use crate::telemetry::complain;
 use crate::{browser, config, start};
 
 const USAGE: &str = "\
@@ -63,9 +64,4 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-/// To stderr. Where that is closed nobody is left to tell.
-pub(crate) fn complain(text: &str) {
-    drop(io::stderr().write_all(text.as_bytes()));
 }

@@ -1,6 +1,6 @@
-//! From nothing to serving: lock, socket, ledger, store, broker, doors, clockwork. And back.
+//! From nothing to serving: runtime, lock, socket, ledger, store, doors, clockwork. And back. Who works
+//! with whom is `wiring.rs`.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -11,32 +11,26 @@ use std::time::Duration;
 use dagpass_client::folders::Folders;
 use dagpass_client::instance::RECORD;
 use dagpass_client::owner::{self, ForeignHome};
-use dagpass_client::wire::ConnectionIds;
 use dagpass_client::{descriptors, place};
 use dagpass_core::audit::Event;
-use dagpass_core::broker::Broker;
-use dagpass_core::ports::{Clock, Ports, StoreFailure};
-use dagpass_core::sign_in::SignInPorts;
+use dagpass_core::ports::{Clock, StoreFailure};
 
-use crate::airflow::Airflow;
-use crate::browser::SystemBrowser;
-use crate::callback::LoopbackCallbacks;
+use crate::adopt::known_ids;
 use crate::clock::WallClock;
 use crate::config::ConfigFile;
+use crate::http::install_crypto;
 use crate::instance::{Instance, Refused};
 use crate::keychain::KeychainStore;
 use crate::ledger::Ledger;
-use crate::local_api::{About, Api, Loopback, Parts, random, serve};
+use crate::local_api::{About, Loopback, serve};
 use crate::loopback::NotBound;
-use crate::ping::{Ping, install_crypto};
 use crate::power::Power;
-use crate::program::complain;
 use crate::scheduler::Scheduler;
 use crate::system;
 use crate::task_runs::TaskRuns;
-use crate::tasks::Tasks;
-use crate::telemetry;
+use crate::telemetry::{self, complain};
 use crate::tray::{self, Stands};
+use crate::wiring::wire;
 use crate::witness::Observer;
 
 /// How long may the desktop take to give the icon back once serving has ended?
@@ -224,98 +218,8 @@ fn farewell(left: usize) -> String {
     }
 }
 
-fn wire(
-    clock: &Arc<dyn Clock>,
-    config: &Arc<ConfigFile>,
-    witness: &Arc<Observer>,
-    store: Arc<KeychainStore>,
-    about: About,
-) -> Api {
-    let ping = Arc::new(Ping::new(clock.clone()));
-    let airflow = Arc::new(Airflow::new(clock.clone()));
-    let tasks = Tasks::default();
-    let broker = Broker::new(Ports {
-        clock: clock.clone(),
-        server: ping.clone(),
-        airflow: airflow.clone(),
-        store: store.clone(),
-        owed: store.clone(),
-        pending: store.clone(),
-        witness: witness.clone(),
-        spawn: Arc::new(tasks.clone()),
-    });
-    let sign_in = SignInPorts {
-        clock: clock.clone(),
-        server: ping.clone(),
-        store: store.clone(),
-        browser: Arc::new(SystemBrowser::default()),
-        callbacks: Arc::new(LoopbackCallbacks::default()),
-        random,
-    };
-    let config = config.clone();
-    let (ledger, task_runs) = (witness.ledger.clone(), witness.runs.clone());
-    let witness = witness.clone();
-    let parts =
-        Parts { broker, config, ping, airflow, store, sign_in, witness, ledger, task_runs, tasks };
-    Api::new(parts, about)
-}
-
-/// The conn_ids that an earlier life of the agent answered for; `None` where there was none.
-fn known_ids(connections_file: &Path) -> Option<BTreeSet<String>> {
-    let bytes = match std::fs::read(connections_file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        read => read.map_err(|error| error.to_string()),
-    };
-    let ids = bytes.and_then(|bytes| {
-        serde_json::from_slice::<ConnectionIds>(&bytes).map_err(|error| error.to_string())
-    });
-    match ids {
-        Ok(ids) => Some(ids.connections.into_iter().collect()),
-        Err(error) => {
-            tracing::warn!(error, "connections.json cannot be read");
-            None
-        }
-    }
-}
-
 fn tidy(endpoint: &Path) {
     if let Err(error) = std::fs::remove_file(endpoint) {
         tracing::warn!(%error, "endpoint file not removed");
-    }
-}
-
-impl Api {
-    /// Hands the config in force to the store and the broker, and writes the ids that outlive us. One
-    /// that never was in force changes nothing, on disk least of all.
-    pub(crate) fn adopt_config(&self) {
-        self.say_config();
-        let Some(ids) = self.config.ids() else { return };
-        self.store.reconsider(self.config.store().as_ref());
-        let config = self.config.current();
-        let sessions = config.sessions();
-        let with_profile = |key| config.session(&key).map(|profile| (key, profile));
-        self.broker.configure(sessions.into_iter().filter_map(with_profile));
-        let ids = ConnectionIds { version: 1, connections: ids };
-        self.containers.tell_connections(&config);
-        let text = serde_json::to_vec(&ids).unwrap_or_default();
-        if let Err(error) = system::settle_private(&self.about.connections_file, &text) {
-            tracing::error!(%error, "connections.json not written");
-        }
-        self.changed();
-    }
-
-    /// What is wrong with it, in the log and to whoever follows the status.
-    pub(crate) fn say_config(&self) {
-        for problem in self.config.problems() {
-            tracing::error!(line = problem.line, key = problem.key, problem.message, "config");
-        }
-        let (wanted, port) = (self.config.current().endpoint_port, self.about.tcp_port);
-        if wanted != 0 && wanted != port {
-            tracing::warn!(wanted, port, "another TCP port is taken at the next start");
-        }
-        if let Some((here, asked)) = self.store.disagreement() {
-            tracing::error!(here, command = asked.command(), "the config asks for another store");
-        }
-        self.changed();
     }
 }

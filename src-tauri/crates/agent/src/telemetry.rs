@@ -1,4 +1,7 @@
-//! Logs: JSON lines on stderr, level by `$DAGPASS_LOG`. Fields, not prose; routes, never bodies.
+//! Logs: JSON lines on stderr, level by `$DAGPASS_LOG`. Fields, not prose; routes, never bodies. And the
+//! sentence for a person where the program itself cannot go on.
+
+use std::io::{self, Write as _};
 
 use tracing_subscriber::EnvFilter;
 
@@ -13,9 +16,14 @@ pub(crate) fn start() {
     let started = tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(DEFAULT)))
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .try_init();
     if unreadable && started.is_ok() {
         tracing::warn!(variable = "DAGPASS_LOG", "not a log filter; using the default");
     }
+}
+
+/// To stderr. Where that is closed nobody is left to tell.
+pub(crate) fn complain(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
 }

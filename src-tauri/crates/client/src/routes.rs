@@ -83,7 +83,7 @@ impl Agent {
         let body = json(&LoginItemAsk { enabled })?;
         let (body, limit) = (Some(body.as_slice()), Limit::Whole(LIMIT));
         let call = Call { method: "PUT", path: "/v1/agent/login-item", body, limit };
-        read(&self.exchange(&call)?)
+        read(&self.answer(&call)?)
     }
 
     pub fn doctor(&self, ask: &DoctorAsk) -> Result<Vec<Finding>, ClientError> {
@@ -135,7 +135,7 @@ impl Agent {
         }
         let path = format!("{route}{id}");
         let call = Call { method: "DELETE", path: &path, body: None, limit: Limit::Whole(LIMIT) };
-        self.exchange(&call).map(drop)
+        self.answer(&call).map(drop)
     }
 
     pub fn open_container(&self, ask: &ContainerAsk) -> Result<Container, ClientError> {
@@ -164,7 +164,7 @@ impl Agent {
         let body = json(&ConfigReply { text: text.to_owned(), ..ConfigReply::default() })?;
         let body = Some(body.as_slice());
         let call = Call { method: "PUT", path: "/v1/config", body, limit: Limit::Whole(LIMIT) };
-        self.exchange(&call).map(drop)
+        self.answer(&call).map(drop)
     }
 
     /// Changes some keys; one with problems is refused and what was there stays.
@@ -199,12 +199,7 @@ impl Agent {
     }
 
     fn get<R: DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<R, ClientError> {
-        read(&self.exchange(&Call {
-            method: "GET",
-            path,
-            body: None,
-            limit: Limit::Whole(limit),
-        })?)
+        read(&self.answer(&Call { method: "GET", path, body: None, limit: Limit::Whole(limit) })?)
     }
 
     fn post<B: Serialize, R: DeserializeOwned>(
@@ -215,16 +210,16 @@ impl Agent {
     ) -> Result<R, ClientError> {
         let body = json(body)?;
         let body = Some(body.as_slice());
-        read(&self.exchange(&Call { method: "POST", path, body, limit: Limit::Whole(limit) })?)
+        read(&self.answer(&Call { method: "POST", path, body, limit: Limit::Whole(limit) })?)
     }
 
     fn post_no_answer<B: Serialize>(&self, path: &str, body: &B) -> Result<(), ClientError> {
         let body = json(body)?;
         let body = Some(body.as_slice());
-        self.exchange(&Call { method: "POST", path, body, limit: Limit::Whole(LIMIT) }).map(drop)
+        self.answer(&Call { method: "POST", path, body, limit: Limit::Whole(LIMIT) }).map(drop)
     }
 
-    fn exchange(&self, call: &Call<'_>) -> Result<Bytes, ClientError> {
+    fn answer(&self, call: &Call<'_>) -> Result<Bytes, ClientError> {
         let seconds = call.limit.seconds();
         let timed_out = |error| match error {
             ClientError::Io(io) if is_timeout(&io) => ClientError::TimedOut { seconds },

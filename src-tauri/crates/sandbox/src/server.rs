@@ -43,7 +43,7 @@ pub(crate) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
 }
 
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
-    let service = service_fn(|request| exchange(request, Arc::clone(&shared)));
+    let service = service_fn(|request| serve(request, Arc::clone(&shared)));
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "connection ended");
@@ -51,7 +51,7 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Sha
 }
 
 /// An error drops the connection without an answer.
-async fn exchange(
+async fn serve(
     request: Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<Response<Out>, io::Error> {

@@ -1,4 +1,4 @@
-//! What a deployment's answer to the exchange means. Lenient in how a refusal is dressed (RFC 6749
+//! What a deployment's answer to the jwt-bearer grant means. Lenient in how a refusal is dressed (RFC 6749
 //! §5.2 at top level, in FastAPI's `detail`, or as its text), strict in what is a success: JSON with
 //! a token in it. Whatever a portal or proxy said is silence.
 
@@ -11,32 +11,31 @@ use dagpass_core::token::Assertion;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::ping::answer::{Answer, text};
-use crate::ping::failure::plain;
-use crate::ping::token_endpoint::seconds;
+use crate::http::{Answer, plain, text};
+use crate::token::lifetime::seconds;
 
 /// What FAB says where its `/auth/token` knows passwords alone.
 const PASSWORDS_ONLY: &str = "username and password must be provided";
 
 /// A JWT, and how long it lives where the server says so.
-pub(super) struct Sold {
+pub(super) struct Granted {
     pub access_token: Zeroizing<String>,
     pub expires_in: Option<u64>,
 }
 
-impl std::fmt::Debug for Sold {
+impl std::fmt::Debug for Granted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sold").field("expires_in", &self.expires_in).finish_non_exhaustive()
+        f.debug_struct("Granted").field("expires_in", &self.expires_in).finish_non_exhaustive()
     }
 }
 
-pub(super) fn sold(answer: &Answer) -> Result<Sold, JwtBearerFailure> {
+pub(super) fn granted(answer: &Answer) -> Result<Granted, JwtBearerFailure> {
     let Some(object) = answer.object() else { return Err(without_json(answer)) };
     if (200..300).contains(&answer.status) {
         // A token that could end its line or its header is none.
         let sound = |token: &&str| token.bytes().all(|byte| byte.is_ascii_graphic());
         return match text(&object, "access_token").filter(sound) {
-            Some(token) => Ok(Sold {
+            Some(token) => Ok(Granted {
                 access_token: Zeroizing::new(token.to_owned()),
                 expires_in: object.get("expires_in").and_then(seconds),
             }),
@@ -90,8 +89,8 @@ fn refused(answer: &Answer, error: String, description: String) -> JwtBearerFail
         },
         ("access_denied", _) => JwtBearerFailure::AccessDenied { description },
         ("invalid_grant", _) => JwtBearerFailure::Rejected { error, description },
-        ("unsupported_grant_type", _) | ("", 404 | 405 | 422) => no_exchange(answer),
-        ("", 400) if description.to_lowercase().contains(PASSWORDS_ONLY) => no_exchange(answer),
+        ("unsupported_grant_type", _) | ("", 404 | 405 | 422) => no_such_grant(answer),
+        ("", 400) if description.to_lowercase().contains(PASSWORDS_ONLY) => no_such_grant(answer),
         ("temporarily_unavailable" | "server_error", _) | (_, 408 | 429 | 500..=599) => {
             silence(answer, &format!("{error} {description}"))
         }
@@ -112,7 +111,7 @@ fn parameter(challenge: &str, name: &str) -> Option<String> {
     })
 }
 
-fn no_exchange(answer: &Answer) -> JwtBearerFailure {
+fn no_such_grant(answer: &Answer) -> JwtBearerFailure {
     let cause = format!("{} answered HTTP {} at its /auth/token", answer.from, answer.status);
     JwtBearerFailure::NoSuchGrant { cause }
 }
@@ -120,7 +119,7 @@ fn no_exchange(answer: &Answer) -> JwtBearerFailure {
 /// A page for people at 404 is a server without the route; anywhere else it is somebody between.
 fn without_json(answer: &Answer) -> JwtBearerFailure {
     match answer.status {
-        404 | 405 => no_exchange(answer),
+        404 | 405 => no_such_grant(answer),
         300..400 => {
             silence(answer, "a redirect, which is not followed (portal, or http for https?)")
         }

@@ -18,7 +18,7 @@ use dagpass_core::session::SessionState;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Fingerprint;
 
-use crate::config::{Config, Deployment};
+use crate::config::{AirflowConfig, Config};
 use crate::keychain::ForeignItems;
 
 /// How long is an item left alone that could not be written, or removed?
@@ -67,12 +67,12 @@ impl ItemKeeper {
     pub(crate) async fn tend(&self, broker: &Broker, config: &Config, now: Timestamp) {
         let Ok(_turn) = self.turn.try_lock() else { return };
         let mut wanted = BTreeSet::new();
-        for deployment in config.airflow.values() {
-            let Some(env) = &deployment.keychain_item else { continue };
+        for airflow in config.airflow.values() {
+            let Some(env) = &airflow.keychain_item else { continue };
             wanted.insert(env.clone());
-            match self.step(env, deployment, broker, now) {
+            match self.step(env, airflow, broker, now) {
                 Step::Nothing => {}
-                Step::Ask => self.renew(env, deployment, broker, now).await,
+                Step::Ask => self.renew(env, airflow, broker, now).await,
                 Step::Remove => self.remove(env, now).await,
             }
         }
@@ -89,8 +89,8 @@ impl ItemKeeper {
     /// At a sign-out: the profile's items go, whoever wrote them.
     pub(crate) async fn forget(&self, config: &Config, profile: &ProfileName, now: Timestamp) {
         let _turn = self.turn.lock().await;
-        for deployment in config.airflow.values().filter(|one| one.profile == *profile) {
-            if let Some(env) = &deployment.keychain_item {
+        for airflow in config.airflow.values().filter(|one| one.profile == *profile) {
+            if let Some(env) = &airflow.keychain_item {
                 self.remove(env, now).await;
             }
         }
@@ -101,17 +101,17 @@ impl ItemKeeper {
         self.kept().get(env)?.trouble.clone()
     }
 
-    fn step(&self, env: &str, deployment: &Deployment, broker: &Broker, now: Timestamp) -> Step {
-        let view = broker.deployment(&deployment.session(), &deployment.target());
-        let session = broker.session(&deployment.session());
+    fn step(&self, env: &str, airflow: &AirflowConfig, broker: &Broker, now: Timestamp) -> Step {
+        let view = broker.deployment(&airflow.session(), &airflow.target());
+        let session = broker.session(&airflow.session());
         let (Ok(view), Ok(session)) = (view, session) else { return Step::Nothing };
         let kept = self.kept();
         let nothing = Kept::default();
         decide(kept.get(env).unwrap_or(&nothing), &session.state, &view, now)
     }
 
-    async fn renew(&self, env: &str, deployment: &Deployment, broker: &Broker, now: Timestamp) {
-        let outcome = self.write(env, deployment, broker).await;
+    async fn renew(&self, env: &str, airflow: &AirflowConfig, broker: &Broker, now: Timestamp) {
+        let outcome = self.write(env, airflow, broker).await;
         let mut table = self.kept();
         let kept = table.entry(env.to_owned()).or_default();
         match outcome {
@@ -135,12 +135,12 @@ impl ItemKeeper {
     async fn write(
         &self,
         env: &str,
-        deployment: &Deployment,
+        airflow: &AirflowConfig,
         broker: &Broker,
     ) -> Result<(Fingerprint, Duration), String> {
         let request = TokenRequest {
-            deployment: Some(deployment.name.clone()),
-            ..TokenRequest::new(deployment.session(), deployment.target())
+            deployment: Some(airflow.deployment.name.clone()),
+            ..TokenRequest::new(airflow.session(), airflow.target())
         };
         let context = BTreeMap::from([("keychain_item".to_owned(), account(env))]);
         let caller = Caller { transport: Transport::Agent, context, ..Caller::default() };

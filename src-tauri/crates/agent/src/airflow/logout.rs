@@ -6,9 +6,8 @@ use dagpass_core::ports::{Revocation, TokenFailure};
 use dagpass_core::profile::Profile;
 use dagpass_core::token::AccessToken;
 
-use super::exchange::endpoint;
-use crate::ping::answer::{Answer, text};
-use crate::ping::http::Http;
+use super::jwt_bearer::endpoint;
+use crate::http::{Answer, Http, text};
 
 const LOGOUT: &str = "/api/v2/auth/logout";
 /// A route that asks who calls: the cheapest of the public ones.

@@ -2,8 +2,8 @@
 //! keychain item for `airflowctl`. Decides what its answers mean; the broker decides when it is asked.
 
 mod answer;
-mod exchange;
 mod item;
+mod jwt_bearer;
 mod logout;
 mod look;
 #[cfg(test)]
@@ -17,13 +17,14 @@ use dagpass_core::ports::{AirflowServer, Clock, Pending, Revocation};
 use dagpass_core::profile::Profile;
 use dagpass_core::token::{AccessToken, Assertion, TokenSet};
 
-use crate::ping::http::Http;
+use crate::http::Http;
 
 pub(crate) use item::ItemKeeper;
+pub use look::Reach;
 
-/// How long may an exchange take? Less than a caller waits for the agent, so that he hears which
+/// How long may a deployment take to answer? Less than a caller waits for the agent, so that he hears which
 /// server is away.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// One for the whole agent.
 pub(crate) struct Airflow {
@@ -50,11 +51,11 @@ impl AirflowServer for Airflow {
         assertion: &'a Assertion,
     ) -> Pending<'a, Result<TokenSet, JwtBearerFailure>> {
         Box::pin(async move {
-            let bought = exchange::exchange(&self.http, profile, deployment, assertion);
-            match tokio::time::timeout(EXCHANGE_TIMEOUT, bought).await {
+            let granted = jwt_bearer::request(&self.http, profile, deployment, assertion);
+            match tokio::time::timeout(ANSWER_TIMEOUT, granted).await {
                 Ok(outcome) => outcome,
                 Err(_elapsed) => Err(JwtBearerFailure::Unreachable {
-                    cause: format!("no answer within {} s", EXCHANGE_TIMEOUT.as_secs()).into(),
+                    cause: format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()).into(),
                     retry_after: None,
                 }),
             }

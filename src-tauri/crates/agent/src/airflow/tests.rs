@@ -14,7 +14,7 @@ use dagpass_core::token::{AccessToken, Assertion, ExpirySource, TokenSet};
 use zeroize::Zeroizing;
 
 use super::Airflow;
-use crate::ping::answer::Answer;
+use crate::http::Answer;
 
 const NOW: i64 = 1_000_000;
 /// Claims `{"aud":"apache-airflow","exp":1000900}`.
@@ -79,7 +79,7 @@ impl Server {
         }
     }
 
-    async fn buy(&self, assertion: &str) -> Result<TokenSet, JwtBearerFailure> {
+    async fn grant(&self, assertion: &str) -> Result<TokenSet, JwtBearerFailure> {
         let assertion = Assertion::new(assertion);
         self.airflow.jwt_bearer(&self.profile, &self.deployment, &assertion).await
     }
@@ -106,12 +106,12 @@ fn request(stream: &mut std::net::TcpStream) -> String {
     }
 }
 
-async fn bought(answer: String, assertion: &str) -> Result<TokenSet, JwtBearerFailure> {
-    Server::giving(vec![answer]).buy(assertion).await
+async fn granted(answer: String, assertion: &str) -> Result<TokenSet, JwtBearerFailure> {
+    Server::giving(vec![answer]).grant(assertion).await
 }
 
 #[tokio::test]
-async fn a_look_tells_the_exchange_from_passwords_and_from_silence() {
+async fn a_look_tells_the_grant_from_passwords_and_from_silence() {
     let fab = r#"{"detail":"Username and password must be provided"}"#;
     let table = [
         (
@@ -119,13 +119,13 @@ async fn a_look_tells_the_exchange_from_passwords_and_from_silence() {
                 400,
                 r#"{"error":"invalid_request","error_description":"`assertion` is missing"}"#,
             ),
-            "Exchange",
+            "JwtBearer",
         ),
-        (json(400, r#"{"error":"unsupported_grant_type"}"#), "NoSuchGrant"),
-        (json(400, fab), "NoSuchGrant"),
-        (json(422, r#"{"detail":[]}"#), "NoSuchGrant"),
-        (json(404, r#"{"detail":"Not Found"}"#), "NoSuchGrant"),
-        (json(201, &format!(r#"{{"access_token":"{JWT}"}}"#)), "NoSuchGrant"),
+        (json(400, r#"{"error":"unsupported_grant_type"}"#), "NoJwtBearer"),
+        (json(400, fab), "NoJwtBearer"),
+        (json(422, r#"{"detail":[]}"#), "NoJwtBearer"),
+        (json(404, r#"{"detail":"Not Found"}"#), "NoJwtBearer"),
+        (json(201, &format!(r#"{{"access_token":"{JWT}"}}"#)), "NoJwtBearer"),
         (json(503, "{}"), "Away"),
         (reply(302, "Location: /login\r\n", ""), "Away"),
         (reply(200, "Content-Type: text/html\r\n", "<html>"), "Away"),
@@ -142,7 +142,7 @@ async fn a_look_tells_the_exchange_from_passwords_and_from_silence() {
 #[tokio::test]
 async fn the_jwt_bearer_grant_goes_to_auth_token_as_json() {
     let server = Server::giving(vec![json(201, &format!(r#"{{"access_token":"{JWT}"}}"#))]);
-    let set = server.buy(PING).await.unwrap();
+    let set = server.grant(PING).await.unwrap();
     let sent = server.heard.recv().unwrap();
     assert!(sent.starts_with("POST /af/auth/token HTTP/1.1\r\n"), "{sent}");
     let (head, body) = sent.split_once("\r\n\r\n").unwrap();
@@ -166,7 +166,7 @@ async fn a_jwt_ends_when_answer_claim_or_assertion_say_so() {
         (told("", "opaque"), PING, 300, ExpirySource::Assumed),
         (told("", "opaque"), "opaque-too", 3600, ExpirySource::Assumed),
     ] {
-        let set = bought(answer.clone(), assertion).await.unwrap();
+        let set = granted(answer.clone(), assertion).await.unwrap();
         let got = (set.expires_at.as_secs() - NOW, set.expiry_source);
         assert_eq!(got, (end, source), "{answer}");
     }
@@ -175,10 +175,10 @@ async fn a_jwt_ends_when_answer_claim_or_assertion_say_so() {
 /// The failure in one word.
 fn kind(outcome: &Result<TokenSet, JwtBearerFailure>) -> &'static str {
     match outcome {
-        Ok(_) => "sold",
+        Ok(_) => "granted",
         Err(JwtBearerFailure::Unreachable { .. }) => "unreachable",
         Err(JwtBearerFailure::NoIdToken) => "no id token",
-        Err(JwtBearerFailure::NoSuchGrant { .. }) => "no exchange",
+        Err(JwtBearerFailure::NoSuchGrant { .. }) => "no such grant",
         Err(JwtBearerFailure::SignInTooOld { max_age: Some(_), .. }) => "too old, with age",
         Err(JwtBearerFailure::SignInTooOld { max_age: None, .. }) => "too old",
         Err(JwtBearerFailure::AccessDenied { .. }) => "denied",
@@ -207,12 +207,12 @@ async fn a_refusal_is_read_however_it_is_dressed() {
         (reply(401, &challenge, &plain(STEP_UP)), "too old, with age"),
         (reply(401, &challenge, "{}"), "too old, with age"),
         (json(400, &plain("invalid_request")), "misconfigured"),
-        (json(400, &plain("unsupported_grant_type")), "no exchange"),
-        (json(400, &spoken("Username and password must be provided")), "no exchange"),
-        (json(422, r#"{"detail":[{"loc":["body","username"],"msg":"missing"}]}"#), "no exchange"),
-        (json(404, &spoken("Not Found")), "no exchange"),
-        (json(405, &spoken("Method Not Allowed")), "no exchange"),
-        (page(404), "no exchange"),
+        (json(400, &plain("unsupported_grant_type")), "no such grant"),
+        (json(400, &spoken("Username and password must be provided")), "no such grant"),
+        (json(422, r#"{"detail":[{"loc":["body","username"],"msg":"missing"}]}"#), "no such grant"),
+        (json(404, &spoken("Not Found")), "no such grant"),
+        (json(405, &spoken("Method Not Allowed")), "no such grant"),
+        (page(404), "no such grant"),
         (json(401, &spoken("Invalid credentials")), "misconfigured"),
         (json(500, &spoken("Internal Server Error")), "unreachable"),
         (json(503, &plain("temporarily_unavailable")), "unreachable"),
@@ -227,7 +227,7 @@ async fn a_refusal_is_read_however_it_is_dressed() {
         (json(201, r#"{"access_token":"half"#), "unreachable"),
         (String::new(), "unreachable"),
     ] {
-        let outcome = bought(answer.clone(), PING).await;
+        let outcome = granted(answer.clone(), PING).await;
         assert_eq!(kind(&outcome), expected, "{answer}\n{outcome:?}");
     }
 }
@@ -235,7 +235,7 @@ async fn a_refusal_is_read_however_it_is_dressed() {
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
     let endless = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(70 * 1024));
-    assert_eq!(kind(&bought(json(201, &endless), PING).await), "unreachable");
+    assert_eq!(kind(&granted(json(201, &endless), PING).await), "unreachable");
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn what_was_sent_is_never_repeated() {
         format!(r#"{{"error":"invalid_grant","error_description":"bad {PING}"}}"#),
         format!(r#"{{"detail":"no {PING} please"}}"#),
     ] {
-        let failure = bought(json(400, &body), PING).await.unwrap_err();
+        let failure = granted(json(400, &body), PING).await.unwrap_err();
         let said = format!("{failure} {failure:?}");
         assert!(said.contains("[removed]") && !said.contains(PING), "{said}");
     }

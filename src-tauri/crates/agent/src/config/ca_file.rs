@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use dagpass_client::wire::ConfigProblem;
 
 use super::Config;
-use crate::ping::ca_file;
+use crate::http::tls::ca_file;
 
 /// One such key as it stands in the config.
 #[derive(Clone, Debug, PartialEq, Eq)]

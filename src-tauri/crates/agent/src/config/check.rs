@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dagpass_client::wire::ConfigProblem;
-use dagpass_core::deployment::AssertionKind;
+use dagpass_core::deployment::{AssertionKind, Deployment};
 use dagpass_core::profile::{Profile, ProfileName};
 
 use super::raw::{
@@ -16,7 +16,7 @@ use super::section::{At, Place, Problems, document};
 use super::shared_client::{self, Client};
 use super::words::nearest;
 use super::{
-    CaFileKey, Condition, Config, Deployment, DeploymentToken, Notifications, RolesFileKey,
+    AirflowConfig, CaFileKey, Condition, Config, DeploymentToken, Notifications, RolesFileKey,
     StoreChoice,
 };
 
@@ -77,8 +77,8 @@ impl Check<'_> {
         let mut airflow = BTreeMap::new();
         for (name, table) in raw.airflow {
             self.name(&name, &table.place);
-            if let Some(deployment) = self.deployment(&name, table, &known) {
-                airflow.insert(name, deployment);
+            if let Some(one) = self.airflow(&name, table, &known) {
+                airflow.insert(name, one);
             }
         }
         let profiles = told_when(known.profiles, airflow.values());
@@ -152,13 +152,13 @@ impl Check<'_> {
         }
     }
 
-    fn deployment(&mut self, name: &str, at: At<RawAirflow>, known: &Known) -> Option<Deployment> {
+    fn airflow(&mut self, name: &str, at: At<RawAirflow>, known: &Known) -> Option<AirflowConfig> {
         let profile = self.profile_of(at.value.profile.as_ref(), &at.place, known);
         let url = self.required(at.value.url, &at.place, "url")?;
         self.secure(&url.place, &url.value);
         let roles_file = self.roles_file(at.value.roles_file);
         let token = match at.value.token.map(|token| token.value) {
-            None | Some(RawAirflowToken::Exchange) => DeploymentToken::Exchange,
+            None | Some(RawAirflowToken::JwtBearer) => DeploymentToken::JwtBearer,
             Some(RawAirflowToken::Direct) => DeploymentToken::Direct,
         };
         if let (DeploymentToken::Direct, Some(assertion)) = (token, &at.value.assertion) {
@@ -166,18 +166,15 @@ impl Check<'_> {
             self.problems.add(&assertion.place, message);
         }
         let keychain_item = self.keychain_item(at.value.keychain_item);
-        Some(Deployment {
+        let deployment = Deployment {
             name: name.to_owned(),
             url: url.value.trim_end_matches('/').to_owned(),
-            profile: profile?,
-            token,
             assertion: match at.value.assertion.map(|assertion| assertion.value) {
                 None | Some(RawAssertion::AccessToken) => AssertionKind::AccessToken,
                 Some(RawAssertion::IdToken) => AssertionKind::IdToken,
             },
-            keychain_item,
-            roles_file,
-        })
+        };
+        Some(AirflowConfig { deployment, profile: profile?, token, keychain_item, roles_file })
     }
 
     /// `airflowctl` makes an account and a file name of it. Two deployments cannot share one.
@@ -242,10 +239,10 @@ const TOLD_SIGN_IN: Duration = Duration::from_secs(12 * 60 * 60);
 /// §2), and a deployment that takes one wants to know.
 fn told_when<'a>(
     mut profiles: BTreeMap<ProfileName, Arc<Profile>>,
-    deployments: impl Iterator<Item = &'a Deployment>,
+    deployments: impl Iterator<Item = &'a AirflowConfig>,
 ) -> BTreeMap<ProfileName, Arc<Profile>> {
-    for deployment in deployments.filter(|one| one.assertion == AssertionKind::IdToken) {
-        if let Some(profile) = profiles.get_mut(&deployment.profile) {
+    for airflow in deployments.filter(|one| one.deployment.assertion == AssertionKind::IdToken) {
+        if let Some(profile) = profiles.get_mut(&airflow.profile) {
             Arc::make_mut(profile).max_age.get_or_insert(TOLD_SIGN_IN);
         }
     }

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dagpass_client::wire::{ConfigProblem, ConnectionShown};
-use dagpass_core::deployment::AssertionKind;
+use dagpass_core::deployment::Deployment;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::Resource;
 use dagpass_core::profile::{Network, Profile, ProfileName};
@@ -50,7 +50,7 @@ pub struct Config {
     /// The one named, or the only one there is.
     pub default_profile: Option<ProfileName>,
     pub profiles: BTreeMap<ProfileName, Arc<Profile>>,
-    pub airflow: BTreeMap<String, Deployment>,
+    pub airflow: BTreeMap<String, AirflowConfig>,
     /// 0 is any free port.
     pub endpoint_port: u16,
     pub store: StoreChoice,
@@ -101,32 +101,24 @@ impl StoreChoice {
     }
 }
 
-/// An Airflow deployment.
+/// `[airflow.NAME]`: a deployment, and what we do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deployment {
-    pub name: String,
-    /// Without a slash at the end.
-    pub url: String,
+pub struct AirflowConfig {
+    pub deployment: Deployment,
     pub profile: ProfileName,
     pub token: DeploymentToken,
     pub roles_file: Option<RolesFileKey>,
-    /// With `token = "exchange"`: what is handed in.
-    pub assertion: AssertionKind,
     /// The environment of `airflowctl` whose keychain item the agent writes.
     pub keychain_item: Option<String>,
 }
 
-impl Deployment {
-    /// The token that this deployment takes, as the broker names it.
+impl AirflowConfig {
+    /// The token that the deployment takes, as the broker names it.
     pub fn target(&self) -> Target {
         match self.token {
             DeploymentToken::Direct => Target::default(),
-            DeploymentToken::Exchange => Target {
-                obtain: Obtain::JwtBearer(Box::new(dagpass_core::deployment::Deployment {
-                    name: self.name.clone(),
-                    url: self.url.clone(),
-                    assertion: self.assertion,
-                })),
+            DeploymentToken::JwtBearer => Target {
+                obtain: Obtain::JwtBearer(Box::new(self.deployment.clone())),
                 ..Target::default()
             },
         }
@@ -141,8 +133,8 @@ impl Deployment {
 /// What Airflow is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentToken {
-    /// Ping's token buys Airflow's own JWT at `/auth/token`.
-    Exchange,
+    /// Airflow's own JWT, which `/auth/token` gives for Ping's token (RFC 7523 §2.1).
+    JwtBearer,
     Direct,
 }
 
@@ -216,13 +208,14 @@ impl Config {
     }
 
     /// The deployment of that name, or at that URL. Several at one URL are an error that names them.
-    pub fn deployment(&self, wanted: &str) -> Result<&Deployment, Refusal> {
+    pub fn deployment(&self, wanted: &str) -> Result<&AirflowConfig, Refusal> {
         if let Some(named) = self.airflow.get(wanted) {
             return Ok(named);
         }
         let place = words::place(wanted);
-        let there = |one: &&Deployment| place.is_some() && words::place(&one.url) == place;
-        let found: Vec<&Deployment> = self.airflow.values().filter(there).collect();
+        let there =
+            |one: &&AirflowConfig| place.is_some() && words::place(&one.deployment.url) == place;
+        let found: Vec<&AirflowConfig> = self.airflow.values().filter(there).collect();
         match found.as_slice() {
             [only] => Ok(only),
             [] => {
@@ -239,7 +232,8 @@ impl Config {
                 Err(Refusal::new(ErrorCode::NotFound, what).hint(hint))
             }
             several => {
-                let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
+                let names: Vec<&str> =
+                    several.iter().map(|one| one.deployment.name.as_str()).collect();
                 let what = format!("several deployments are at {wanted}: {}", names.join(", "));
                 Err(Refusal::new(ErrorCode::InvalidRequest, what).hint("name one of them"))
             }

@@ -266,8 +266,9 @@ pub(super) enum RawAssertion {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawAirflowToken {
-    /// Ping's token buys Airflow's own.
-    Exchange,
+    /// Airflow gives its own token for Ping's (RFC 7523).
+    #[serde(rename = "exchange")]
+    JwtBearer,
     /// Airflow takes Ping's token itself.
     Direct,
 }

@@ -45,7 +45,7 @@ impl RolesFileKey {
 impl Config {
     /// What is wrong with the role files of the deployments.
     pub(super) fn roles_file_problems(&self, config: &Path) -> Vec<ConfigProblem> {
-        let keys = self.airflow.values().filter_map(|deployment| deployment.roles_file.as_ref());
+        let keys = self.airflow.values().filter_map(|airflow| airflow.roles_file.as_ref());
         keys.filter_map(|key| key.read(config).err()).collect()
     }
 }

@@ -1,12 +1,13 @@
-//! Airflow's deployments: is each there, does it sell its own token for Ping's, is its roles file right, and
+//! Airflow's deployments: is each there, does it give its own token for Ping's, is its roles file right, and
 //! does the server map the same.
 
 use dagpass_client::wire::{ConfigProblem, Finding};
-use dagpass_core::error::Why;
+use dagpass_core::deployment::Deployment;
 
 use super::issuer::all;
 use super::{Scene, config_finding, count, hint, ok, problem, skipped, warning};
-use crate::config::{Deployment, DeploymentToken};
+use crate::airflow::Reach;
+use crate::config::{AirflowConfig, DeploymentToken};
 
 /// What was seen of one deployment.
 #[derive(Debug)]
@@ -14,15 +15,6 @@ pub struct Looked {
     pub reach: Reach,
     /// `None` where it has no roles file.
     pub roles: Option<Roles>,
-}
-
-#[derive(Debug)]
-pub enum Reach {
-    /// It answers, and knows the exchange.
-    Exchange,
-    /// It answers, and does not.
-    NoSuchGrant(String),
-    Away(Why),
 }
 
 #[derive(Debug)]
@@ -43,29 +35,29 @@ pub enum Server {
 }
 
 pub(super) async fn deployments(scene: &Scene<'_>) -> Vec<Finding> {
-    let asked = scene.config.airflow.values().map(|deployment| {
-        Box::pin(async move { findings(deployment, &scene.deployments.look(deployment).await) })
+    let asked = scene.config.airflow.values().map(|airflow| {
+        Box::pin(async move { findings(airflow, &scene.deployments.look(airflow).await) })
     });
     all(asked.collect()).await.into_iter().flatten().collect()
 }
 
-fn findings(deployment: &Deployment, looked: &Looked) -> Vec<Finding> {
-    let mut findings = vec![reach(deployment, &looked.reach)];
+fn findings(airflow: &AirflowConfig, looked: &Looked) -> Vec<Finding> {
+    let mut findings = vec![reach(airflow, &looked.reach)];
     match &looked.roles {
         None => {}
         Some(Roles::Wrong(wrong)) => {
             findings.push(Finding { check: CHECK.to_owned(), ..config_finding("problem", wrong) });
         }
-        Some(Roles::Right(groups, server)) => findings.push(roles(deployment, *groups, server)),
+        Some(Roles::Right(groups, server)) => findings.push(roles(airflow, *groups, server)),
     }
     findings
 }
 
 const CHECK: &str = "airflow";
 
-fn reach(deployment: &Deployment, reach: &Reach) -> Finding {
-    let Deployment { name, url, .. } = deployment;
-    match (reach, deployment.token) {
+fn reach(airflow: &AirflowConfig, reach: &Reach) -> Finding {
+    let Deployment { name, url, .. } = &airflow.deployment;
+    match (reach, airflow.token) {
         (Reach::Away(cause), _) => hint(
             problem(CHECK, None, format!("`{name}`: {url} cannot be reached: {cause}")),
             cause.remedy.clone().unwrap_or_else(|| {
@@ -74,14 +66,16 @@ fn reach(deployment: &Deployment, reach: &Reach) -> Finding {
                 )
             }),
         ),
-        (Reach::Exchange, DeploymentToken::Exchange) => {
-            ok(CHECK, None, format!("`{name}`: {url} takes Ping's token in exchange for its own"))
-        }
-        (Reach::Exchange | Reach::NoSuchGrant(_), DeploymentToken::Direct) => {
+        (Reach::JwtBearer, DeploymentToken::JwtBearer) => ok(
+            CHECK,
+            None,
+            format!("`{name}`: {url} gives its own token for Ping's, by the jwt-bearer grant"),
+        ),
+        (Reach::JwtBearer | Reach::NoJwtBearer(_), DeploymentToken::Direct) => {
             ok(CHECK, None, format!("`{name}`: {url} answers"))
         }
-        (Reach::NoSuchGrant(cause), DeploymentToken::Exchange) => hint(
-            problem(CHECK, None, format!("`{name}`: {url} sells no token for Ping's: {cause}")),
+        (Reach::NoJwtBearer(cause), DeploymentToken::JwtBearer) => hint(
+            problem(CHECK, None, format!("`{name}`: {url} gives no token for Ping's: {cause}")),
             format!(
                 "set it up there (`dagpass airflow setup --server`), or `token = \"direct\"` in `[airflow.{name}]`"
             ),
@@ -89,8 +83,8 @@ fn reach(deployment: &Deployment, reach: &Reach) -> Finding {
     }
 }
 
-fn roles(deployment: &Deployment, groups: usize, server: &Server) -> Finding {
-    let name = &deployment.name;
+fn roles(airflow: &AirflowConfig, groups: usize, server: &Server) -> Finding {
+    let name = &airflow.deployment.name;
     let file = format!("`{name}`: its roles file maps {}", count(groups, "group"));
     match server {
         Server::Unasked => skipped(
@@ -98,7 +92,7 @@ fn roles(deployment: &Deployment, groups: usize, server: &Server) -> Finding {
             None,
             format!(
                 "{file}; the server was not asked: profile `{}` is not signed in",
-                deployment.profile
+                airflow.profile
             ),
         ),
         Server::InSync => ok(CHECK, None, format!("{file}, as the server does")),
@@ -122,13 +116,13 @@ mod tests {
     use super::*;
     use dagpass_core::profile::ProfileName;
 
-    fn deployment(token: DeploymentToken) -> Deployment {
+    fn deployment(token: DeploymentToken) -> AirflowConfig {
         let config = crate::config::parse(
             "[profile.p]\nissuer = \"https://i\"\nclient-id = \"c\"\nscopes = [\"openid\"]\n\
              [airflow.prod]\nurl = \"https://af.example\"\n",
             std::path::Path::new("config.toml"),
         );
-        Deployment {
+        AirflowConfig {
             token,
             profile: ProfileName::new("p"),
             ..config.unwrap().airflow["prod"].clone()
@@ -148,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_without_the_exchange_is_a_problem_only_where_it_is_wanted() {
-        let no = || Reach::NoSuchGrant("HTTP 404".into());
+    fn a_deployment_without_the_grant_is_a_problem_only_where_it_is_wanted() {
+        let no = || Reach::NoJwtBearer("HTTP 404".into());
         let table = [
-            (DeploymentToken::Exchange, Reach::Exchange, "ok", "in exchange"),
-            (DeploymentToken::Exchange, no(), "problem", "setup --server"),
+            (DeploymentToken::JwtBearer, Reach::JwtBearer, "ok", "jwt-bearer"),
+            (DeploymentToken::JwtBearer, no(), "problem", "setup --server"),
             (DeploymentToken::Direct, no(), "ok", "answers"),
             (DeploymentToken::Direct, Reach::Away("refused".into()), "problem", "refused"),
-            (DeploymentToken::Exchange, Reach::Away("refused".into()), "problem", "refused"),
+            (DeploymentToken::JwtBearer, Reach::Away("refused".into()), "problem", "refused"),
         ];
         for (token, reach, verdict, says) in table {
             let shown = format!("{token:?} {reach:?}");
@@ -177,7 +171,7 @@ mod tests {
             let shown = format!("{server:?}");
             let in_sync = matches!(server, Server::InSync);
             let found =
-                seen(DeploymentToken::Exchange, Reach::Exchange, Some(Roles::Right(2, server)));
+                seen(DeploymentToken::JwtBearer, Reach::JwtBearer, Some(Roles::Right(2, server)));
             assert_eq!((found.len(), found[1].0.as_str()), (2, verdict), "{shown}");
             assert!(found[1].1.contains(says), "{shown}: {found:?}");
             assert_eq!(found[1].1.contains("as the server does"), in_sync, "{shown}");
@@ -194,7 +188,7 @@ mod tests {
             message: "`b` gives no role".into(),
             hint: None,
         };
-        let found = seen(DeploymentToken::Direct, Reach::Exchange, Some(Roles::Wrong(wrong)));
+        let found = seen(DeploymentToken::Direct, Reach::JwtBearer, Some(Roles::Wrong(wrong)));
         assert_eq!(found[1].0, "problem");
         assert!(found[1].1.contains("/etc/prod-roles.json:3:5"), "{found:?}");
     }

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use super::{Scene, count, hint, ok, problem, skipped, warning};
 use crate::config::{Config, StoreChoice};
+use crate::http::tls::ca_file;
 use crate::keychain::{Health, HealthState};
-use crate::ping::ca_file;
 
 /// How long may the keychain take? It has a deadline of its own within.
 const KEYCHAIN_DEADLINE: Duration = Duration::from_secs(20);

@@ -15,11 +15,12 @@ use std::path::Path;
 use dagpass_client::wire::{ConfigProblem, Container, Finding};
 use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
-use crate::config::{Condition, Config, Deployment};
+use crate::config::{AirflowConfig, Condition, Config};
 use crate::keychain::Health;
 use crate::proxy::Proxies;
 
-pub use airflow::{Looked, Reach, Roles, Server};
+pub use crate::airflow::Reach;
+pub use airflow::{Looked, Roles, Server};
 pub use ledger::Ledger;
 
 /// What is examined.
@@ -50,7 +51,7 @@ pub struct Scene<'a> {
 
 /// Looks at an Airflow deployment.
 pub trait Deployments: Sync {
-    fn look<'a>(&'a self, deployment: &'a Deployment) -> Pending<'a, Looked>;
+    fn look<'a>(&'a self, airflow: &'a AirflowConfig) -> Pending<'a, Looked>;
 }
 
 /// Every finding, the good ones too, in the order in which things depend on each other.

@@ -18,7 +18,7 @@ use dagpass_core::token::CodeVerifier;
 
 use super::{Deployments, Looked, Scene, examine};
 use crate::callback::LoopbackCallbacks;
-use crate::config::{Deployment, parse};
+use crate::config::{AirflowConfig, parse};
 use crate::keychain::{Health, HealthState};
 use crate::proxy::Proxies;
 
@@ -151,8 +151,8 @@ fn unreachable(cause: &str) -> TokenFailure {
 struct NoAirflow;
 
 impl Deployments for NoAirflow {
-    fn look<'a>(&'a self, deployment: &'a Deployment) -> Pending<'a, Looked> {
-        panic!("nobody configured `{}`", deployment.name)
+    fn look<'a>(&'a self, airflow: &'a AirflowConfig) -> Pending<'a, Looked> {
+        panic!("nobody configured `{}`", airflow.deployment.name)
     }
 }
 

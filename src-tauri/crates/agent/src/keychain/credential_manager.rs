@@ -1,5 +1,7 @@
 //! The store over the real Credential Manager of the user (Wine's in the checks).
 
+use dagpass_core::ports::RefreshTokenStore as _;
+
 use super::fixture::session;
 use super::*;
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use dagpass_core::ports::RefreshTokenStore as _;
 use rustix::process::{Pid, Signal, kill_process};
 use secret_service::EncryptionType;
 use secret_service::blocking::SecretService;

@@ -2,7 +2,7 @@
 //! Never plaintext, never a silent change of place, never a call without a deadline.
 //!
 //! 1. [`which_store`]: which one is opened; [`choice`]: how that is remembered; [`moving`]: how it changes
-//! 2. [`standing`]: the one that is open
+//! 2. [`standing`]: the one that is open; [`health`]: what is said of it; [`port`]: what the core asks of it
 //! 3. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 4. [`sealed`]: in the encrypted file alone
 //! 5. [`thread`], [`asking`], [`provider`]: how the keychain is asked
@@ -16,12 +16,14 @@ mod files;
 mod foreign;
 #[cfg(target_os = "linux")]
 mod freedesktop;
+mod health;
 mod kept;
 mod mark;
 mod moving;
 mod newest;
 mod owed;
 mod pending;
+mod port;
 mod provider;
 mod record;
 mod sealed;
@@ -61,9 +63,9 @@ mod stage;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dagpass_core::ports::{Loaded, Pending, RefreshTokenStore, Saved, StoreFailure};
+use dagpass_core::ports::{Saved, StoreFailure};
 use dagpass_core::request::SessionKey;
-use dagpass_core::session::{InFlight, StoredSession};
+use dagpass_core::session::StoredSession;
 use dagpass_core::token::Secret;
 
 use crate::config;
@@ -71,6 +73,7 @@ use crate::config;
 pub(crate) use foreign::ForeignItems;
 
 pub use choice::{PassphraseLock, StoreChoice};
+pub use health::{Health, HealthState};
 pub use moving::{MoveFailure, Moved, Wanted};
 
 use choice::Remembered;
@@ -88,52 +91,6 @@ pub struct KeychainStore {
     marks: AccountFiles,
     notes: owed::Notes,
     pending: AccountFiles,
-}
-
-/// What `status` says of the store: as the last call left it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
-    /// `secret-service`, `keychain`, `credential-manager`, `passphrase-file`, `key-file`.
-    pub kind: &'static str,
-    pub state: HealthState,
-    pub detail: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HealthState {
-    /// Nothing has been stored or looked for since the agent started.
-    Unasked,
-    Ok,
-    Locked,
-    Unavailable,
-    /// It serves, but a record lies in its second place or cannot be read.
-    Degraded,
-    /// The config asks for another one: the records are here until they are moved.
-    Changed,
-}
-
-impl HealthState {
-    /// The wire's word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unasked => "unasked",
-            Self::Ok => "ok",
-            Self::Locked => "locked",
-            Self::Unavailable => "unavailable",
-            Self::Degraded => "degraded",
-            Self::Changed => "changed",
-        }
-    }
-
-    fn after(failure: &StoreFailure) -> Self {
-        match failure {
-            StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_) => Self::Locked,
-            StoreFailure::Unavailable(_)
-            | StoreFailure::OutOfReach(_)
-            | StoreFailure::TimedOut(_) => Self::Unavailable,
-            StoreFailure::Corrupt(_) => Self::Degraded,
-        }
-    }
 }
 
 impl KeychainStore {
@@ -289,7 +246,7 @@ impl KeychainStore {
         }
     }
 
-    /// As the last call left it; [`RefreshTokenStore::readiness`] asks anew.
+    /// As the last call left it; `readiness` asks anew.
     pub fn health(&self) -> Health {
         let Standing { chosen, backing } = self.now();
         let health = backing.health();
@@ -322,57 +279,6 @@ fn session_of(account: &str) -> Option<SessionKey> {
 impl std::fmt::Debug for KeychainStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeychainStore").field("kind", &self.health().kind).finish_non_exhaustive()
-    }
-}
-
-impl RefreshTokenStore for KeychainStore {
-    fn load<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<Loaded, StoreFailure>> {
-        Box::pin(async move {
-            let account = key.account();
-            let session = self.read(&account).await?;
-            let marks = self.marks.clone();
-            let in_flight = off_runtime(move || mark::read(&marks, &account)).await?;
-            Ok(Loaded { session, in_flight })
-        })
-    }
-
-    fn save<'a>(
-        &'a self,
-        key: &'a SessionKey,
-        session: &'a StoredSession,
-    ) -> Pending<'a, Result<Saved, StoreFailure>> {
-        Box::pin(async move { self.write(&key.account(), session).await })
-    }
-
-    fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
-        Box::pin(async move {
-            let account = key.account();
-            self.remove(&account).await?;
-            let marks = self.marks.clone();
-            off_runtime(move || mark::write(&marks, &account, None)).await
-        })
-    }
-
-    fn mark<'a>(
-        &'a self,
-        key: &'a SessionKey,
-        mark: Option<&'a InFlight>,
-    ) -> Pending<'a, Result<(), StoreFailure>> {
-        let (marks, account, mark) = (self.marks.clone(), key.account(), mark.cloned());
-        Box::pin(off_runtime(move || mark::write(&marks, &account, mark.as_ref())))
-    }
-
-    fn readiness<'a>(&'a self) -> Pending<'a, Result<(), StoreFailure>> {
-        Box::pin(async move {
-            let _still = self.turn.read().await;
-            let Standing { chosen, backing } = self.now();
-            if chosen.memory == Memory::Nothing {
-                // Looked at, and no key made in it.
-                return backing.accounts().await.map(drop);
-            }
-            backing.readiness().await?;
-            self.remember().await
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dagpass_core::ports::RefreshTokenStore as _;
 use dagpass_core::time::Timestamp;
 
 use super::fixture::{Keychain, Mood, session};

@@ -1,7 +1,7 @@
 //! What the released agent has written is read, and what is written now it can read: the bytes of
 //! `tests/cases/released/keychain` are its own.
 
-use dagpass_core::ports::OwedRevocations;
+use dagpass_core::ports::{OwedRevocations, RefreshTokenStore as _};
 use dagpass_core::token::Fingerprint;
 
 use super::fixture::{Keychain, session};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dagpass_core::owed::OwedRevocation;
-use dagpass_core::ports::OwedRevocations;
+use dagpass_core::ports::{OwedRevocations, RefreshTokenStore as _};
 use serde_json::Value;
 
 use super::fixture::{Keychain, session};

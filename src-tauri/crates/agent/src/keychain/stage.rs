@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use dagpass_core::ports::RefreshTokenStore as _;
+
 use super::*;
 
 /// Set in the child only: the folder of its private world.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dagpass_core::ports::RefreshTokenStore as _;
+use dagpass_core::session::InFlight;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Fingerprint;
 

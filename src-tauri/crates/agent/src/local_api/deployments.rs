@@ -5,29 +5,26 @@ use dagpass_client::wire::{DeploymentSignedOut, DeploymentStatus};
 use dagpass_core::deployment::LoggedOut;
 
 use super::Api;
-use crate::config::{Deployment, DeploymentToken};
+use crate::config::{AirflowConfig, DeploymentToken};
 
-pub(super) fn status(api: &Api, shown: impl Fn(&Deployment) -> bool) -> Vec<DeploymentStatus> {
+pub(super) fn status(api: &Api, shown: impl Fn(&AirflowConfig) -> bool) -> Vec<DeploymentStatus> {
     let config = api.config.current();
-    let all = config.airflow.values().filter(|deployment| shown(deployment));
-    all.map(|deployment| one(api, deployment)).collect()
+    let all = config.airflow.values().filter(|airflow| shown(airflow));
+    all.map(|airflow| one(api, airflow)).collect()
 }
 
-fn one(api: &Api, deployment: &Deployment) -> DeploymentStatus {
-    let exchanged = deployment.token == DeploymentToken::Exchange;
-    let view = api.broker.deployment(&deployment.session(), &deployment.target());
+fn one(api: &Api, airflow: &AirflowConfig) -> DeploymentStatus {
+    let own_jwt = airflow.token == DeploymentToken::JwtBearer;
+    let view = api.broker.deployment(&airflow.session(), &airflow.target());
     let view = view.unwrap_or_default();
     DeploymentStatus {
-        name: deployment.name.clone(),
-        url: deployment.url.clone(),
-        profile: deployment.profile.to_string(),
-        token: if exchanged { "exchange" } else { "direct" }.to_owned(),
+        name: airflow.deployment.name.clone(),
+        url: airflow.deployment.url.clone(),
+        profile: airflow.profile.to_string(),
+        token: if own_jwt { "exchange" } else { "direct" }.to_owned(),
         expires_at: view.token.map(|token| token.expires_at.as_secs()),
-        keychain_item: deployment.keychain_item.clone(),
-        keychain_trouble: deployment
-            .keychain_item
-            .as_deref()
-            .and_then(|env| api.items.trouble(env)),
+        keychain_item: airflow.keychain_item.clone(),
+        keychain_trouble: airflow.keychain_item.as_deref().and_then(|env| api.items.trouble(env)),
         reason: view.refusal.map(|refusal| refusal.to_string()),
     }
 }

@@ -6,17 +6,17 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::Pending;
 
 use super::{Api, Asked, tokens};
-use crate::config::Deployment;
+use crate::config::AirflowConfig;
 use crate::doctor::{Deployments, Looked, Reach, Roles, Server};
 use crate::roles::{RolesFile, ServerRoles, Untold, compare};
 
 pub(super) async fn check(
     api: &Api,
     asked: &Asked,
-    deployment: &Deployment,
+    airflow: &AirflowConfig,
     here: &RolesFile,
 ) -> Result<RolesCheck, Refusal> {
-    let there = mapping(api, asked, deployment).await?;
+    let there = mapping(api, asked, airflow).await?;
     let drift = compare(here, &there.mapping);
     Ok(RolesCheck {
         in_sync: drift.in_sync(),
@@ -34,26 +34,27 @@ pub(super) async fn check(
 async fn mapping(
     api: &Api,
     asked: &Asked,
-    deployment: &Deployment,
+    airflow: &AirflowConfig,
 ) -> Result<ServerRoles, Refusal> {
-    let profile = api.config.current().profile(Some(deployment.profile.as_str()))?.clone();
-    let mut ask = TokenAsk { airflow: Some(deployment.name.clone()), ..TokenAsk::default() };
+    let profile = api.config.current().profile(Some(airflow.profile.as_str()))?.clone();
+    let mut ask =
+        TokenAsk { airflow: Some(airflow.deployment.name.clone()), ..TokenAsk::default() };
     loop {
         let issued = tokens::issue(api, asked, ask.clone()).await?;
         let token = issued.access_token();
-        match api.airflow.roles(&profile.network, &deployment.url, token).await {
+        match api.airflow.roles(&profile.network, &airflow.deployment.url, token).await {
             Ok(mapping) => return Ok(mapping),
             // Revoked, or the server has other keys since: once more with a new one.
             Err(Untold::TokenRefused) if ask.rejected.is_none() => {
                 ask.rejected = Some(token.fingerprint().as_str().to_owned());
             }
-            Err(untold) => return Err(refusal(deployment, &untold)),
+            Err(untold) => return Err(refusal(airflow, &untold)),
         }
     }
 }
 
-fn refusal(deployment: &Deployment, untold: &Untold) -> Refusal {
-    let name = &deployment.name;
+fn refusal(airflow: &AirflowConfig, untold: &Untold) -> Refusal {
+    let name = &airflow.deployment.name;
     let (code, hint) = match untold {
         Untold::NoRoute { .. } => (
             ErrorCode::InvalidTarget,
@@ -73,7 +74,7 @@ fn refusal(deployment: &Deployment, untold: &Untold) -> Refusal {
         ),
     };
     let what = format!("cannot tell what Airflow deployment `{name}` maps");
-    Refusal::new(code, what).because(format!("{}: {untold}", deployment.url)).hint(hint)
+    Refusal::new(code, what).because(format!("{}: {untold}", airflow.deployment.url)).hint(hint)
 }
 
 /// For `doctor`: looks at each deployment, with a token only where somebody is signed in.
@@ -83,18 +84,20 @@ pub(super) struct Look<'a> {
 }
 
 impl Deployments for Look<'_> {
-    fn look<'a>(&'a self, deployment: &'a Deployment) -> Pending<'a, Looked> {
+    fn look<'a>(&'a self, airflow: &'a AirflowConfig) -> Pending<'a, Looked> {
         Box::pin(async move {
-            let reach = match self.api.config.current().profile(Some(deployment.profile.as_str())) {
-                Ok(profile) => self.api.airflow.reach(&profile.network, &deployment.url).await,
+            let reach = match self.api.config.current().profile(Some(airflow.profile.as_str())) {
+                Ok(profile) => {
+                    self.api.airflow.reach(&profile.network, &airflow.deployment.url).await
+                }
                 Err(refusal) => Reach::Away(refusal.to_string().into()),
             };
-            let roles = match &deployment.roles_file {
+            let roles = match &airflow.roles_file {
                 None => None,
                 Some(key) => Some(match key.read(self.api.config.path()) {
                     Err(wrong) => Roles::Wrong(wrong),
                     Ok(file) => {
-                        let server = self.server(deployment, &file, &reach).await;
+                        let server = self.server(airflow, &file, &reach).await;
                         Roles::Right(file.roles.len(), server)
                     }
                 }),
@@ -105,16 +108,16 @@ impl Deployments for Look<'_> {
 }
 
 impl Look<'_> {
-    async fn server(&self, deployment: &Deployment, file: &RolesFile, reach: &Reach) -> Server {
+    async fn server(&self, airflow: &AirflowConfig, file: &RolesFile, reach: &Reach) -> Server {
         if let Reach::Away(cause) = reach {
             return Server::CannotTell(cause.text.clone());
         }
-        let session = self.api.broker.session(&deployment.session());
+        let session = self.api.broker.session(&airflow.session());
         let signed_in = session.is_ok_and(|view| view.state.stored().is_some());
         if !signed_in {
             return Server::Unasked;
         }
-        match check(self.api, self.asked, deployment, file).await {
+        match check(self.api, self.asked, airflow, file).await {
             Ok(check) if check.in_sync => Server::InSync,
             Ok(_) => Server::Differs,
             Err(refusal) => Server::CannotTell(refusal.cause.unwrap_or(refusal.what)),

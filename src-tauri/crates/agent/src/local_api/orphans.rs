@@ -8,7 +8,8 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::{RefreshTokenStore, StoreFailure};
 use dagpass_core::request::{Caller, SessionKey};
 
-use super::{Api, sign_in};
+use super::Api;
+use super::ended::{self, NOT_SIGNED_IN, UNCONFIRMED, broke_off};
 
 /// The one named, the only one, or all.
 pub(super) async fn sign_out(
@@ -54,17 +55,17 @@ async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
 async fn end(api: &Arc<Api>, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
     let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
     let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
-    ended.await.unwrap_or_else(|| Err(sign_in::broke_off()))
+    ended.await.unwrap_or_else(|| Err(broke_off()))
 }
 
 async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
     let revocation = match api.store.load(key).await.map(|loaded| loaded.session) {
-        Ok(Some(stored)) => sign_in::word(api.broker.sign_out_unknown(key, &stored, caller).await?),
-        Ok(None) => sign_in::NOT_SIGNED_IN,
+        Ok(Some(stored)) => ended::word(api.broker.sign_out_unknown(key, &stored, caller).await?),
+        Ok(None) => NOT_SIGNED_IN,
         // What cannot be read cannot be revoked either; it still goes.
         Err(StoreFailure::Corrupt(_)) => {
             api.store.forget(key).await.map_err(|failure| refusal(&failure))?;
-            sign_in::UNCONFIRMED
+            UNCONFIRMED
         }
         Err(failure) => return Err(refusal(&failure)),
     };

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use dagpass_client::wire::PurgeReply;
 use dagpass_core::error::Refusal;
 
+use super::ended::{NOT_SIGNED_IN, PENDING, UNCONFIRMED};
 use super::reply::{self, Reply};
-use super::{Api, Asked, orphans, sign_in};
+use super::{Api, Asked, orphans, sign_out};
 
 pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let keys = api.config.current().sessions();
@@ -16,8 +17,8 @@ pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusa
         records.extend(profiles.iter().map(|ended| ended.profile.clone()));
     }
     for key in &keys {
-        let ended = sign_in::end(api, key, asked.caller()).await?;
-        if ended.revocation != sign_in::NOT_SIGNED_IN {
+        let ended = sign_out::end(api, key, asked.caller()).await?;
+        if ended.revocation != NOT_SIGNED_IN {
             records.push(ended.profile.clone());
         }
         profiles.push(ended);
@@ -26,8 +27,8 @@ pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusa
     records.extend(others);
     for profile in &mut profiles {
         // Its token went with the records: nobody is left to revoke it later.
-        if profile.revocation == sign_in::PENDING {
-            sign_in::UNCONFIRMED.clone_into(&mut profile.revocation);
+        if profile.revocation == PENDING {
+            UNCONFIRMED.clone_into(&mut profile.revocation);
         }
     }
     Ok(reply::json(&PurgeReply { profiles, records }))

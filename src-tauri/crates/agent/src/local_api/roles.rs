@@ -9,25 +9,25 @@ use dagpass_core::session::SessionState;
 use super::reply::{self, Reply};
 use super::status::source;
 use super::{Api, Asked, drift, store_use};
-use crate::config::{Config, Deployment};
+use crate::config::{AirflowConfig, Config};
 use crate::roles::RolesFile;
 
 pub(super) async fn roles(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: RolesAsk = asked.parse()?;
     let config = api.config.current();
-    let deployment = deployment(&config, ask.airflow.as_deref())?;
-    let (path, file) = file(api, deployment)?;
+    let airflow = deployment(&config, ask.airflow.as_deref())?;
+    let (path, file) = file(api, airflow)?;
     let person = match ask.groups {
         Some(groups) => given(&file, groups),
-        None => signed_in(api, deployment, &file).await?,
+        None => signed_in(api, airflow, &file).await?,
     };
     let check = match ask.check {
-        true => Some(drift::check(api, asked, deployment, &file).await?),
+        true => Some(drift::check(api, asked, airflow, &file).await?),
         false => None,
     };
     Ok(reply::json(&RolesReply {
-        airflow: deployment.name.clone(),
-        url: deployment.url.clone(),
+        airflow: airflow.deployment.name.clone(),
+        url: airflow.deployment.url.clone(),
         file: path,
         claim: file.claim.clone(),
         digest: file.digest(),
@@ -37,7 +37,7 @@ pub(super) async fn roles(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     }))
 }
 
-fn deployment<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Deployment, Refusal> {
+fn deployment<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c AirflowConfig, Refusal> {
     if let Some(named) = named {
         return config.deployment(named);
     }
@@ -47,16 +47,17 @@ fn deployment<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Deploym
         [] => Err(Refusal::new(ErrorCode::NotFound, "no deployment has a roles file")
             .hint("add `roles-file = \"airflow-roles.json\"` to its `[airflow.NAME]`")),
         several => {
-            let names: Vec<String> = several.iter().map(|one| format!("`{}`", one.name)).collect();
+            let names: Vec<String> =
+                several.iter().map(|one| format!("`{}`", one.deployment.name)).collect();
             let what = format!("which deployment? there are {}", names.join(", "));
             Err(Refusal::new(ErrorCode::InvalidRequest, what).hint("name one"))
         }
     }
 }
 
-fn file(api: &Api, deployment: &Deployment) -> Result<(String, RolesFile), Refusal> {
-    let name = &deployment.name;
-    let Some(key) = &deployment.roles_file else {
+fn file(api: &Api, airflow: &AirflowConfig) -> Result<(String, RolesFile), Refusal> {
+    let name = &airflow.deployment.name;
+    let Some(key) = &airflow.roles_file else {
         let what = format!("Airflow deployment `{name}` has no roles file");
         let hint = format!("add `roles-file = \"airflow-roles.json\"` to `[airflow.{name}]`");
         return Err(Refusal::new(ErrorCode::NotFound, what).hint(hint));
@@ -92,11 +93,11 @@ fn given(file: &RolesFile, groups: Vec<String>) -> PersonRoles {
 /// By what the session knows of its person: as of the sign-in, or of the last refresh that told.
 async fn signed_in(
     api: &Api,
-    deployment: &Deployment,
+    airflow: &AirflowConfig,
     file: &RolesFile,
 ) -> Result<PersonRoles, Refusal> {
     store_use::agrees(api)?;
-    let key = deployment.session();
+    let key = airflow.session();
     if matches!(api.broker.session(&key)?.state, SessionState::Unloaded) {
         api.broker.load_session(&key).await?;
     }
@@ -108,7 +109,7 @@ async fn signed_in(
         SessionState::Unreadable(failure) => return Err(refusals::store(&view.profile, failure)),
         SessionState::Unloaded | SessionState::SignedOut => {
             return Err(refusals::signed_out(&view.profile)
-                .hint(format!("{}, or give groups: `--group G`", login(&deployment.profile))));
+                .hint(format!("{}, or give groups: `--group G`", login(&airflow.profile))));
         }
     };
     let Some(identity) = &stored.identity else {

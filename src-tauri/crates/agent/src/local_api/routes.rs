@@ -16,8 +16,8 @@ use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, config, containers, drift, events, login_item, preview, purge, relay,
-    roles, run_events, runs, sign_in, status, store_use, tokens, try_it,
+    Api, Asked, activity, config, containers, drift, events, login_item, pasted, preview, purge,
+    relay, roles, run_events, runs, sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -158,8 +158,8 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::PreviewConfig => preview::preview(api, asked).await,
         Action::Discover => discover(api, asked).await,
         Action::SignIn => sign_in::start(api, asked),
-        Action::FinishSignIn => sign_in::pasted(api, asked).await,
-        Action::SignOut => sign_in::sign_out(api, asked).await,
+        Action::FinishSignIn => pasted::pasted(api, asked).await,
+        Action::SignOut => sign_out::sign_out(api, asked).await,
         Action::Purge => purge::purge(api, asked).await,
         Action::BeginRun => runs::grant(api, asked),
         Action::EndRun => runs::end(api, asked),

@@ -1,31 +1,24 @@
-//! `POST /v1/sign-in`, its pasted callback, and `POST /v1/sign-out`. One sign-in at a time an issuer;
-//! the stream's end is the sign-in's end.
+//! `POST /v1/sign-in`: one sign-in at a time an issuer, told step by step; the stream's end is the
+//! sign-in's end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::body::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use dagpass_client::wire::{
-    DESKTOP_VARIABLES, PastedCallback, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, SignedOut,
-};
+use dagpass_client::wire::{DESKTOP_VARIABLES, SignInAsk, SignInEvent};
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::ports::{RefreshTokenStore, Revocation};
+use dagpass_core::ports::RefreshTokenStore;
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::{Flow, Issuer, Profile};
 use dagpass_core::refusals;
 use dagpass_core::request::{Caller, SessionKey, Transport};
-use dagpass_core::sign_in::{Arrival, Claim, Desktop, Progress, SignInOptions, Step, Verdict};
+use dagpass_core::sign_in::{Arrival, Claim, Desktop, Progress, SignInOptions, Step};
 
 use super::reply::{self, Reply};
-use super::{Api, Asked, deployments, orphans, status, store_use};
-use crate::callback;
-
-pub(super) const NOT_SIGNED_IN: &str = "not_signed_in";
-pub(super) const PENDING: &str = Revocation::Pending.as_str();
-pub(super) const UNCONFIRMED: &str = Revocation::Unconfirmed.as_str();
+use super::{Api, Asked, status, store_use};
 
 /// Sign-ins under way, by issuer, each with the way a pasted callback reaches it.
 #[derive(Debug, Default)]
@@ -34,6 +27,11 @@ pub(super) struct SignIns(Mutex<HashMap<Issuer, mpsc::Sender<Arrival>>>);
 impl SignIns {
     pub(super) fn under_way(&self, issuer: &Issuer) -> bool {
         self.table().contains_key(issuer)
+    }
+
+    /// The way by which a pasted callback reaches the sign-in at `issuer`.
+    pub(super) fn way_to(&self, issuer: &Issuer) -> Option<mpsc::Sender<Arrival>> {
+        self.table().get(issuer).cloned()
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<Issuer, mpsc::Sender<Arrival>>> {
@@ -237,105 +235,6 @@ fn line(event: &SignInEvent) -> Bytes {
     let mut text = serde_json::to_vec(event).unwrap_or_default();
     text.push(b'\n');
     Bytes::from(text)
-}
-
-pub(super) async fn pasted(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
-    let pasted: PastedCallback = asked.parse()?;
-    let issuer = api.config.current().profile(Some(&pasted.profile))?.issuer.clone();
-    let way = api.sign_ins.table().get(&issuer).cloned();
-    let Some(way) = way else {
-        return Err(Refusal::new(ErrorCode::InvalidRequest, "no sign-in is under way")
-            .hint(format!("run `dagpass login {} --no-open`", pasted.profile)));
-    };
-    let not_one = || {
-        Refusal::new(ErrorCode::InvalidRequest, "that is not the callback URL of this sign-in")
-            .hint("copy the whole address from the browser's address bar")
-    };
-    let answer = callback::pasted(&pasted.url).ok_or_else(not_one)?;
-    let (verdict, judged) = oneshot::channel();
-    way.send(Arrival { answer, verdict }).await.map_err(|_gone| not_one())?;
-    match judged.await {
-        Ok(Verdict::SignedIn { .. }) => Ok(reply::json(&serde_json::json!({ "signed_in": true }))),
-        Ok(Verdict::Failed { code: _, description }) => {
-            Err(Refusal::new(ErrorCode::AccessDenied, "the sign-in failed").because(description))
-        }
-        Ok(Verdict::NotThisFlow) | Err(_) => Err(not_one()),
-    }
-}
-
-pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
-    let ask: SignOutAsk = asked.parse()?;
-    if !api.config.is_known() {
-        let profiles = orphans::sign_out(api, &ask, asked.caller()).await?;
-        return Ok(reply::json(&SignOutReply { profiles }));
-    }
-    let config = api.config.current();
-    let keys = if ask.all {
-        config.sessions()
-    } else {
-        let profile = config.profile(ask.profile.as_deref())?;
-        vec![SessionKey { profile: profile.name.clone(), connection: None }]
-    };
-    let mut reply = SignOutReply::default();
-    for key in keys {
-        let signed_out = end(api, &key, asked.caller()).await?;
-        let end_session_url = match (ask.sso, config.session(&key)) {
-            (true, Some(profile)) => end_session_url(api, &profile).await,
-            _ => None,
-        };
-        reply.profiles.push(SignedOut { end_session_url, ..signed_out });
-    }
-    Ok(reply::json(&reply))
-}
-
-/// Ends one session, here and, where it can be told, at Ping. To the end, also where whoever asked for it
-/// goes away: what was begun is never half a sign-out.
-pub(super) async fn end(
-    api: &Arc<Api>,
-    key: &SessionKey,
-    caller: &Caller,
-) -> Result<SignedOut, Refusal> {
-    let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
-    let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
-    ended.await.unwrap_or_else(|| Err(broke_off()))
-}
-
-pub(super) fn broke_off() -> Refusal {
-    Refusal::new(ErrorCode::ServerError, "the sign-out broke off")
-        .hint("run `dagpass status` to see what it came to")
-}
-
-async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
-    let ended = api.broker.sign_out(key, caller).await;
-    // After the session: what is bought meanwhile finds nobody signed in, and is given back.
-    let deployments = api.broker.log_out(key, caller).await?;
-    if key.connection.is_none() {
-        let now = api.clock.now();
-        api.items.forget(&api.config.current(), &key.profile, now).await;
-    }
-    Ok(SignedOut {
-        profile: key.account(),
-        revocation: word(ended?).to_owned(),
-        end_session_url: None,
-        deployments: deployments::signed_out(deployments),
-    })
-}
-
-async fn end_session_url(api: &Api, profile: &Profile) -> Option<String> {
-    match api.ping.end_session_url(profile).await {
-        Ok(url) => url,
-        Err(failure) => {
-            tracing::warn!(%failure, "the end-session address is not known");
-            None
-        }
-    }
-}
-
-pub(super) fn word(revocation: Option<Revocation>) -> &'static str {
-    match revocation {
-        None => NOT_SIGNED_IN,
-        Some(revocation) => revocation.as_str(),
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 
 use super::{Api, deployments};
-use crate::config::{Condition, Config, Deployment};
+use crate::config::{AirflowConfig, Condition, Config};
 
 /// As much of it as the caller may ask for.
 pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
@@ -46,7 +46,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             started_by_login: api.about.started_by_login,
         },
         profiles,
-        deployments: deployments::status(api, |deployment| shown.deployment(deployment)),
+        deployments: deployments::status(api, |airflow| shown.deployment(airflow)),
         revocations: owed(api, |key| shown.session(key)).await,
         containers: match principal.may(Action::ShowDoors) {
             true => api.containers.shown(),
@@ -70,10 +70,10 @@ impl Shown<'_> {
         self.sees(&whole) || resting.any(|resource| self.sees(&resource))
     }
 
-    fn deployment(&self, deployment: &Deployment) -> bool {
+    fn deployment(&self, airflow: &AirflowConfig) -> bool {
         self.sees(&Resource {
-            profile: Some(&deployment.profile),
-            deployment: Some(&deployment.name),
+            profile: Some(&airflow.profile),
+            deployment: Some(&airflow.deployment.name),
             ..Resource::default()
         })
     }

@@ -159,20 +159,20 @@ fn wanted(config: &Config, ask: &TokenAsk, env: Option<&str>) -> Result<Wanted, 
         });
     }
     if let Some(wanted) = &ask.airflow {
-        let deployment = config.deployment(wanted)?;
+        let airflow = config.deployment(wanted)?;
         let narrowed = ask.scopes.is_some() || ask.resource.is_some();
-        if narrowed && deployment.token == DeploymentToken::Exchange {
+        if narrowed && airflow.token == DeploymentToken::JwtBearer {
             let what = "a deployment's own token has neither scopes nor a resource";
             return Err(Refusal::new(ErrorCode::InvalidRequest, what));
         }
-        let profile = config.profile(Some(deployment.profile.as_str()))?;
+        let profile = config.profile(Some(airflow.profile.as_str()))?;
         return Ok(Wanted {
-            name: format!("the deployment `{}`", deployment.name),
-            session: deployment.session(),
-            target: deployment.target(),
+            name: format!("the deployment `{}`", airflow.deployment.name),
+            session: airflow.session(),
+            target: airflow.target(),
             scopes: Some(profile.scopes.clone()),
             env: None,
-            deployment: Some(deployment.name.clone()),
+            deployment: Some(airflow.deployment.name.clone()),
         });
     }
     let profile = config.profile(ask.profile.as_deref())?;

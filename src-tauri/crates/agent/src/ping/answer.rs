@@ -1,19 +1,11 @@
-//! What an HTTP answer means. Decides by the JSON `error` first, whatever the HTTP status, and
+//! What an authorization server's answer means. Decides by the JSON `error` first, whatever the HTTP status, and
 //! takes everything that is not a statement of the authorization server (portal, proxy, half a
 //! body) for silence: silence never ends a session.
 
-use std::time::Duration;
-
 use dagpass_core::ports::TokenFailure;
-use dagpass_core::time::Timestamp;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
-use super::failure::{misconfigured, no_answer, plain};
-use super::http_date;
-
-/// How long may a server send us away? Longer wishes are cut to this.
-pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+use crate::http::{Answer, misconfigured, no_answer, plain};
 
 /// What the request was about: the same words mean different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,33 +13,6 @@ pub(super) enum Asked {
     RefreshToken,
     DeviceCode,
     Other,
-}
-
-/// An answer as it arrived.
-pub(crate) struct Answer {
-    /// Host and port: what a person may know of where it came from.
-    pub from: String,
-    pub status: u16,
-    pub content_type: String,
-    pub body: Zeroizing<Vec<u8>>,
-    pub retry_after: Option<Duration>,
-    /// Ping's name for this exchange, for its support.
-    pub correlation: Option<String>,
-    /// `WWW-Authenticate` (RFC 6750 §3).
-    pub challenge: Option<String>,
-    pub received_at: Timestamp,
-    /// Clock of the server less ours, seconds.
-    pub clock_skew: Option<i64>,
-}
-
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer")
-            .field("from", &self.from)
-            .field("status", &self.status)
-            .field("content_type", &self.content_type)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Answer {
@@ -65,15 +30,6 @@ impl Answer {
             return Err(self.platform(word("code"), word("message")));
         }
         Err(self.silence())
-    }
-
-    /// A body that a person, a browser or a proxy was meant to read is never JSON to us.
-    pub(crate) fn object(&self) -> Option<Map<String, Value>> {
-        let for_people = self.content_type.to_ascii_lowercase().contains("html");
-        if for_people || (300..400).contains(&self.status) {
-            return None;
-        }
-        serde_json::from_slice(&self.body).ok()
     }
 
     /// RFC 6749 §5.2, RFC 8628 §3.5, and the words PingAM uses instead.
@@ -149,31 +105,6 @@ impl Answer {
 fn names_a_dead_token(description: &str) -> bool {
     let words = description.to_ascii_lowercase().replace(['_', ' '], "");
     words.contains("refreshtoken") && words.contains("doesnotexist")
-}
-
-/// `Retry-After` (RFC 9110 §10.2.3): seconds or a date, capped; `None` where it says nothing usable.
-pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let seconds = text.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
-    }
-    let at = http_date::parse(text)?;
-    (at > now).then(|| now.until(at).min(LONGEST_RETRY_AFTER))
-}
-
-/// Reads the fields a person could be asked to look up. A blank one is none.
-pub(crate) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    object.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
-}
-
-/// A field without which the answer is of no use.
-pub(super) fn required<'a>(
-    object: &'a Map<String, Value>,
-    name: &str,
-) -> Result<&'a str, TokenFailure> {
-    text(object, name)
-        .ok_or_else(|| misconfigured("server_error", format!("the answer has no `{name}`")))
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use dagpass_core::token::CodeVerifier;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::answer::{Asked, required};
-use super::discovery::{Endpoint, ProviderMetadata};
-use super::http::Http;
-use super::token_endpoint::{form, is_ours};
+use super::answer::Asked;
+use super::form::{form, is_ours};
+use super::metadata::{Endpoint, ProviderMetadata};
+use crate::http::{Http, required};
 
 pub(super) async fn authorize(
     http: &Http,

@@ -10,12 +10,12 @@ use dagpass_core::token::{CodeVerifier, DeviceCode};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::answer::{Answer, Asked, required, text};
+use super::answer::Asked;
 use super::authorize::s256;
-use super::failure::{misconfigured, plain};
-use super::http::Http;
-use super::token_endpoint::{form, is_ours, seconds};
+use super::form::{form, is_ours};
+use crate::http::{Answer, Http, misconfigured, plain, required, text};
 use crate::proxy::is_loopback;
+use crate::token::lifetime::seconds;
 
 /// RFC 8628 §3.2, where the server names none.
 const INTERVAL: u64 = 5;

@@ -1,21 +1,16 @@
-//! What the issuer says of itself (OIDC Discovery §3), with the profile's overrides on top. Fields
-//! may be missing; the issuer may not differ by a byte; endpoints are https, or loopback.
+//! Where the issuer's document lies and for how long one reading is believed (OIDC Discovery §4). The issuer
+//! that it names may not differ by a byte. What stands in it is `metadata.rs`.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dagpass_core::ports::TokenFailure;
-use dagpass_core::profile::{EndpointOverrides, Network, Profile};
-use dagpass_core::sign_in::Offers;
+use dagpass_core::profile::{Network, Profile};
 use dagpass_core::time::Timestamp;
-use serde_json::{Map, Value};
-use url::Url;
 
-use super::answer::{Asked, text};
-use super::failure::misconfigured;
-use super::http::Http;
-use crate::proxy::is_loopback;
+use super::answer::Asked;
+use super::metadata::{ProviderMetadata, secure};
+use crate::http::{Http, misconfigured};
 
 /// For how long is a document believed before it is read again?
 pub(super) const FRESH: Duration = Duration::from_secs(3_600);
@@ -27,152 +22,6 @@ pub(super) const FRESH_FOR_SIGN_IN: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(60);
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Endpoint {
-    Authorization,
-    Token,
-    DeviceAuthorization,
-    PushedAuthorizationRequest,
-    Revocation,
-    Userinfo,
-    Jwks,
-    EndSession,
-}
-
-impl Endpoint {
-    const ALL: [Self; 8] = [
-        Self::Authorization,
-        Self::Token,
-        Self::DeviceAuthorization,
-        Self::PushedAuthorizationRequest,
-        Self::Revocation,
-        Self::Userinfo,
-        Self::Jwks,
-        Self::EndSession,
-    ];
-
-    /// The document's word, and the one PingFederate uses beside it.
-    const fn fields(self) -> &'static [&'static str] {
-        match self {
-            Self::Authorization => &["authorization_endpoint"],
-            Self::Token => &["token_endpoint"],
-            Self::DeviceAuthorization => &["device_authorization_endpoint"],
-            Self::PushedAuthorizationRequest => &["pushed_authorization_request_endpoint"],
-            Self::Revocation => &["revocation_endpoint"],
-            Self::Userinfo => &["userinfo_endpoint"],
-            Self::Jwks => &["jwks_uri"],
-            Self::EndSession => &["end_session_endpoint", "ping_end_session_endpoint"],
-        }
-    }
-
-    /// The config's key under `endpoints`, and what it was given.
-    fn overridden(self, by: &EndpointOverrides) -> (&'static str, Option<&String>) {
-        match self {
-            Self::Authorization => ("authorization", by.authorization.as_ref()),
-            Self::Token => ("token", by.token.as_ref()),
-            Self::DeviceAuthorization => ("device-authorization", by.device_authorization.as_ref()),
-            Self::PushedAuthorizationRequest => {
-                ("pushed-authorization-request", by.pushed_authorization_request.as_ref())
-            }
-            Self::Revocation => ("revocation", by.revocation.as_ref()),
-            Self::Userinfo => ("userinfo", by.userinfo.as_ref()),
-            Self::Jwks => ("jwks", by.jwks.as_ref()),
-            Self::EndSession => ("end-session", by.end_session.as_ref()),
-        }
-    }
-}
-
-/// One reading of the document.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ProviderMetadata {
-    pub issuer: String,
-    endpoints: BTreeMap<Endpoint, String>,
-    pub requires_par: bool,
-    iss_in_callback: bool,
-    scopes_supported: Vec<String>,
-    grant_types: Option<Vec<String>>,
-    response_types: Option<Vec<String>>,
-    challenge_methods: Option<Vec<String>>,
-    pub clock_skew: Option<i64>,
-}
-
-impl ProviderMetadata {
-    fn read(object: &Map<String, Value>, clock_skew: Option<i64>) -> Self {
-        let said = |name: &str| object.get(name).and_then(Value::as_bool).unwrap_or(false);
-        let endpoint = |endpoint: Endpoint| {
-            let mut fields = endpoint.fields().iter();
-            let url = fields.find_map(|field| text(object, field))?;
-            Some((endpoint, url.to_owned()))
-        };
-        Self {
-            issuer: text(object, "issuer").unwrap_or_default().to_owned(),
-            endpoints: Endpoint::ALL.into_iter().filter_map(endpoint).collect(),
-            requires_par: said("require_pushed_authorization_requests"),
-            iss_in_callback: said("authorization_response_iss_parameter_supported"),
-            scopes_supported: names(object, "scopes_supported").unwrap_or_default(),
-            grant_types: names(object, "grant_types_supported"),
-            response_types: names(object, "response_types_supported"),
-            challenge_methods: names(object, "code_challenge_methods_supported"),
-            clock_skew,
-        }
-    }
-
-    fn overridden(mut self, by: &EndpointOverrides) -> Self {
-        for endpoint in Endpoint::ALL {
-            if let (_, Some(url)) = endpoint.overridden(by) {
-                self.endpoints.insert(endpoint, url.clone());
-            }
-        }
-        self
-    }
-
-    /// `None` where the server has no such endpoint; an insecure one is an error.
-    pub(super) fn endpoint(&self, endpoint: Endpoint) -> Result<Option<Url>, TokenFailure> {
-        self.endpoints.get(&endpoint).map(|url| secure(url, endpoint.fields()[0])).transpose()
-    }
-
-    pub(super) fn required(&self, endpoint: Endpoint) -> Result<Url, TokenFailure> {
-        self.endpoint(endpoint)?.ok_or_else(|| {
-            let field = endpoint.fields()[0];
-            let (key, _) = endpoint.overridden(&EndpointOverrides::default());
-            let what = format!("the discovery document names no `{field}`; set `endpoints.{key}`");
-            misconfigured("server_error", what)
-        })
-    }
-
-    /// RFC 9700 §2.1.1: never plain, never none.
-    pub(super) fn takes_s256(&self) -> Result<(), TokenFailure> {
-        match &self.challenge_methods {
-            Some(methods) if !methods.iter().any(|method| method == "S256") => Err(misconfigured(
-                "server_error",
-                "the server lists PKCE methods, and S256 is not among them",
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    pub(super) fn offers(&self) -> Offers {
-        let has = |endpoint| self.endpoints.contains_key(&endpoint);
-        let lists = |list: &Option<Vec<String>>, name: &str| {
-            list.as_ref().is_none_or(|names| names.iter().any(|listed| listed == name))
-        };
-        Offers {
-            authorization_code: has(Endpoint::Authorization)
-                && has(Endpoint::Token)
-                && lists(&self.response_types, "code")
-                && lists(&self.grant_types, "authorization_code"),
-            device_code: has(Endpoint::DeviceAuthorization) && has(Endpoint::Token),
-            iss_in_callback: self.iss_in_callback,
-            revocation: has(Endpoint::Revocation),
-            token_exchange: self.grant_types.is_some()
-                && lists(&self.grant_types, "urn:ietf:params:oauth:grant-type:token-exchange"),
-            issuer: self.issuer.clone(),
-            scopes_supported: self.scopes_supported.clone(),
-            clock_skew: self.clock_skew,
-        }
-    }
-}
 
 /// Reads a document where nothing is known yet; its issuer is whatever it names.
 pub(super) async fn look(
@@ -243,7 +92,7 @@ impl Documents {
             }
             // A server without a usable document can be described by hand.
             (Err(_), _) if overrides.token.is_some() && overrides.jwks.is_some() => {
-                ProviderMetadata { issuer: issuer.to_owned(), ..ProviderMetadata::default() }
+                ProviderMetadata::by_hand(issuer)
             }
             (Err(failure), _) => return Err(failure),
         };
@@ -289,30 +138,10 @@ fn same_issuer(metadata: ProviderMetadata, issuer: &str) -> Result<ProviderMetad
     Err(misconfigured("server_error", what))
 }
 
-pub(super) fn secure(url: &str, what: &str) -> Result<Url, TokenFailure> {
-    let parsed = Url::parse(url)
-        .map_err(|error| misconfigured("config_invalid", format!("{what} `{url}`: {error}")))?;
-    let safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
-    if !safe {
-        let why = format!("{what} `{url}` is not https");
-        return Err(misconfigured("config_invalid", why));
-    }
-    Ok(parsed)
-}
-
-fn names(object: &Map<String, Value>, field: &str) -> Option<Vec<String>> {
-    let items = object.get(field)?.as_array()?;
-    Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn metadata(value: &Value) -> ProviderMetadata {
-        ProviderMetadata::read(value.as_object().unwrap(), None)
-    }
 
     #[test]
     fn the_issuer_is_compared_byte_for_byte() {
@@ -323,7 +152,8 @@ mod tests {
             ("https://am.example.com:443/am/oauth2/alpha/", false),
             ("https://AM.example.com:443/am/oauth2/alpha", false),
         ] {
-            let read = metadata(&json!({ "issuer": named }));
+            let read = json!({ "issuer": named });
+            let read = ProviderMetadata::read(read.as_object().unwrap(), None);
             assert_eq!(same_issuer(read, issuer).is_ok(), same, "{named}");
         }
         assert_eq!(
@@ -331,49 +161,5 @@ mod tests {
             "https://am.example.com:443/am/oauth2/alpha/.well-known/openid-configuration"
         );
         assert_eq!(document_url("https://pf:9031/"), format!("https://pf:9031{WELL_KNOWN}"));
-    }
-
-    #[test]
-    fn an_endpoint_off_https_is_refused_and_loopback_is_not() {
-        for (url, fine) in [
-            ("https://a.example/token", true),
-            ("http://a.example/token", false),
-            ("http://127.0.0.1:9/token", true),
-            ("http://[::1]:9/token", true),
-            ("ftp://127.0.0.1/token", false),
-            ("/as/token", false),
-        ] {
-            let read = metadata(&json!({ "token_endpoint": url }));
-            assert_eq!(read.required(Endpoint::Token).is_ok(), fine, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_missing_field_is_not_fatal_and_an_override_fills_it() {
-        let read = metadata(&json!({"issuer": "https://pf", "scopes_supported": null}));
-        assert!(!read.offers().device_code);
-        let failure = read.required(Endpoint::DeviceAuthorization).unwrap_err();
-        assert!(failure.to_string().contains("endpoints.device-authorization"), "{failure}");
-        let overrides = EndpointOverrides {
-            token: Some("https://pf/as/token.oauth2".into()),
-            device_authorization: Some("https://pf/as/device_authz.oauth2".into()),
-            ..EndpointOverrides::default()
-        };
-        let read = read.overridden(&overrides);
-        assert!(read.offers().device_code);
-        let url = read.required(Endpoint::DeviceAuthorization).unwrap();
-        assert_eq!(url.as_str(), "https://pf/as/device_authz.oauth2");
-    }
-
-    #[test]
-    fn pkce_methods_without_s256_are_refused_and_silence_is_not() {
-        for (listed, fine) in [
-            (json!({}), true),
-            (json!({"code_challenge_methods_supported": ["plain", "S256"]}), true),
-            (json!({"code_challenge_methods_supported": ["plain"]}), false),
-            (json!({"code_challenge_methods_supported": []}), false),
-        ] {
-            assert_eq!(metadata(&listed).takes_s256().is_ok(), fine, "{listed}");
-        }
     }
 }

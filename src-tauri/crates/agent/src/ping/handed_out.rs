@@ -4,9 +4,8 @@
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::profile::Network;
 
-use super::discovery::secure;
-use super::failure::misconfigured;
-use super::http::Http;
+use super::metadata::secure;
+use crate::http::{Http, misconfigured};
 
 pub(super) async fn fetch(
     http: &Http,

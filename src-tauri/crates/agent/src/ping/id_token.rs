@@ -9,8 +9,10 @@ use dagpass_core::time::Timestamp;
 use dagpass_core::token::{AccessToken, IdToken};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use crate::token::claims::{Claims, audiences, instant};
 
 /// Signatures alone: never `none`, never a shared secret.
 const ALGORITHMS: [Algorithm; 8] = [
@@ -30,8 +32,6 @@ const LEEWAY: Duration = Duration::from_secs(60);
 /// How old may the proof of identity be where it was asked for anew? The browser flow stays open
 /// for ten minutes, and the code lives a little longer.
 const NEW_PROOF: Duration = Duration::from_secs(900);
-
-pub(crate) type Claims = Map<String, Value>;
 
 /// What the token must agree with.
 #[derive(Debug)]
@@ -158,17 +158,6 @@ fn audience(claims: &Claims, client_id: &str) -> Result<(), Flaw> {
     }
 }
 
-/// `aud`, one name or several.
-pub(crate) fn audiences(claims: &Claims) -> Vec<String> {
-    match claims.get("aud") {
-        Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(several)) => {
-            several.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 fn times(claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
     let (Some(expiry), Some(issued)) = (instant(claims, "exp"), instant(claims, "iat")) else {
         return invalid("has no exp or no iat");
@@ -212,32 +201,6 @@ fn half_hash(token: &AccessToken, algorithm: Algorithm) -> String {
         _ => Sha256::digest(bytes).to_vec(),
     };
     URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
-}
-
-/// An access token's claims as a hint; `None` where it is opaque.
-pub(crate) fn hint(token: &AccessToken) -> Option<Claims> {
-    claims(token.expose())
-}
-
-/// A JWT's claims, unverified.
-pub(crate) fn claims(jwt: &str) -> Option<Claims> {
-    let mut parts = jwt.split('.');
-    let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
-}
-
-/// Whole or broken seconds.
-pub(crate) fn instant(claims: &Claims, name: &str) -> Option<Timestamp> {
-    let value = claims.get(name)?;
-    if let Some(whole) = value.as_i64() {
-        return Some(Timestamp::from_secs(whole));
-    }
-    let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0)?;
-    let span = Duration::try_from_secs_f64(seconds).ok()?;
-    Some(Timestamp::from_secs(0).plus(span))
 }
 
 fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {

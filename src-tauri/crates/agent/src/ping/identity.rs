@@ -11,12 +11,12 @@ use dagpass_core::token::{AccessToken, IdToken, Identity, IdentitySource};
 use serde_json::Value;
 
 use super::answer::Asked;
-use super::discovery::{Endpoint, ProviderMetadata};
-use super::failure::misconfigured;
 use super::groups::groups;
-use super::http::Http;
-use super::id_token::{self, Claims, Expected, Flaw, Proof, hint, instant};
+use super::id_token::{self, Expected, Flaw, Proof};
 use super::jwks::{Keys, Place};
+use super::metadata::{Endpoint, ProviderMetadata};
+use crate::http::{Http, misconfigured};
+use crate::token::claims::{Claims, hint, instant};
 
 /// What it takes to find out.
 pub(super) struct Finder<'a> {

@@ -12,8 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::answer::Asked;
-use super::failure::misconfigured;
-use super::http::Http;
+use crate::http::{Http, misconfigured};
 
 /// For how long are keys used without asking again? A withdrawn key lives no longer.
 const FRESH: Duration = Duration::from_secs(3_600);

@@ -1,26 +1,20 @@
 //! Ping, or any OpenID provider, behind [`AuthorizationServer`]. Decides what an answer means;
 //! never whether a session ends, what is kept, or what a person is asked.
 
-pub(crate) mod answer;
+mod answer;
 mod authorize;
-pub(crate) mod ca_file;
-mod chain;
-mod crypto;
 mod device;
 mod discovery;
-pub(crate) mod failure;
+mod form;
 mod groups;
 mod handed_out;
-pub(crate) mod http;
-mod http_date;
-pub(crate) mod id_token;
+mod id_token;
 mod identity;
 mod jwks;
-pub(crate) mod lifetime;
-mod refused;
+mod metadata;
+mod received;
 mod revoke;
-mod tls;
-pub(crate) mod token_endpoint;
+mod token_endpoint;
 
 use std::sync::Arc;
 
@@ -33,15 +27,16 @@ use dagpass_core::profile::{Network, Profile};
 use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
 use dagpass_core::token::{CodeVerifier, Identity, RefreshToken, TokenSet};
 
-pub use crypto::install_crypto;
-use discovery::{Documents, Endpoint, FRESH, FRESH_FOR_SIGN_IN, ProviderMetadata, document_url};
-use failure::before_sending;
+use discovery::{Documents, FRESH, FRESH_FOR_SIGN_IN, document_url};
 #[cfg(test)]
 pub(crate) use groups::groups;
-use http::Http;
 use identity::Finder;
 use jwks::Keys;
-use token_endpoint::TokenRequest;
+use metadata::{Endpoint, ProviderMetadata};
+use token_endpoint::AccessTokenRequest;
+
+use crate::http::{Http, before_sending};
+use crate::token::lifetime;
 
 /// One for the whole agent: profiles of the same issuer share what was discovered.
 pub struct Ping {
@@ -103,7 +98,7 @@ impl AuthorizationServer for Ping {
             if matches!(grant, Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. }) {
                 self.keys_at_hand(profile, &metadata).await?;
             }
-            TokenRequest::new(&self.http, profile, &grant).run(url, grant).await
+            AccessTokenRequest::new(&self.http, profile, &grant).run(url, grant).await
         })
     }
 

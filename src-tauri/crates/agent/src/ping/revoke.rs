@@ -6,10 +6,9 @@ use dagpass_core::profile::Profile;
 use dagpass_core::token::RefreshToken;
 use url::Url;
 
-use super::answer::{Answer, Asked};
-use super::failure::without;
-use super::http::{Http, secrets_of};
-use super::token_endpoint::form;
+use super::answer::Asked;
+use super::form::{form, secrets_of};
+use crate::http::{Answer, Http, without};
 
 pub(super) async fn revoke(
     http: &Http,

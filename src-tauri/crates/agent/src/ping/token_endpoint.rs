@@ -5,29 +5,27 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use dagpass_core::ports::{Grant, Pending, Received, TokenFailure};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::Target;
-use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, IdToken, RefreshToken, TokenSet, is_token};
+use dagpass_core::token::is_token;
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-    BasicTokenResponse, BasicTokenType,
+    BasicTokenResponse,
 };
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
-    TokenResponse as _, TokenUrl,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, TokenUrl,
 };
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::answer::{Answer, Asked, text};
-use super::failure::{misconfigured, no_answer, without};
-use super::http::{Http, secrets_of};
-use super::{id_token, lifetime};
+use super::answer::Asked;
+use super::form::{form, is_ours, secrets_of};
+use super::received::{Arrival, arrival, received};
+use crate::http::{Http, misconfigured, no_answer, text, without};
+use crate::token::lifetime::seconds;
 
 type Client = oauth2::Client<
     BasicErrorResponse,
@@ -42,26 +40,15 @@ type Client = oauth2::Client<
     EndpointSet,
 >;
 
-/// What the crate's response type has no room for.
-#[derive(Debug)]
-struct Arrival {
-    at: Timestamp,
-    /// Clock of the server less ours, seconds.
-    clock_skew: Option<i64>,
-    id_token: Option<IdToken>,
-    /// Seconds, where the server tells.
-    refresh_expires_in: Option<u64>,
-}
-
-/// One token request.
-pub(super) struct TokenRequest<'a> {
+/// One request to the token endpoint (RFC 6749 §4.1.3).
+pub(super) struct AccessTokenRequest<'a> {
     http: &'a Http,
     profile: &'a Profile,
     asked: Asked,
     arrival: OnceLock<Arrival>,
 }
 
-impl<'a> TokenRequest<'a> {
+impl<'a> AccessTokenRequest<'a> {
     pub(super) fn new(http: &'a Http, profile: &'a Profile, grant: &Grant<'_>) -> Self {
         let asked = match grant {
             Grant::RefreshToken { .. } => Asked::RefreshToken,
@@ -144,48 +131,8 @@ impl<'a> TokenRequest<'a> {
     }
 }
 
-/// As it came: who it is for is not known yet.
-fn received(tokens: &BasicTokenResponse, arrival: Arrival) -> Received {
-    let access_token = AccessToken::new(tokens.access_token().secret().as_str());
-    let claims = id_token::hint(&access_token);
-    let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
-    let (expires_at, expiry_source) =
-        lifetime::end(arrival.at, tokens.expires_in(), exp, arrival.clock_skew);
-    let audience = claims.as_ref().map(id_token::audiences);
-    let scope = tokens.scopes().map(|scopes| scopes.iter().map(|one| one.as_str()).collect());
-    let refresh_life = arrival.refresh_expires_in.map(Duration::from_secs);
-    let set = TokenSet {
-        token_type: token_type(tokens.token_type()),
-        received_at: arrival.at,
-        expires_at,
-        expiry_source,
-        refresh_token: tokens
-            .refresh_token()
-            .map(|token| RefreshToken::new(token.secret().as_str())),
-        refresh_expires_at: refresh_life.map(|life| arrival.at.plus(life)),
-        scope: scope.filter(|scope: &Scopes| !scope.is_empty()),
-        id_token: None,
-        given_for: None,
-        identity: None,
-        audience: audience.filter(|audience| !audience.is_empty()),
-        disbelieved: None,
-        access_token,
-    };
-    Received { set, id_token: arrival.id_token, clock_skew: arrival.clock_skew }
-}
-
-/// The crate lower-cases what it does not know.
-fn token_type(kind: &BasicTokenType) -> String {
-    match kind {
-        BasicTokenType::Bearer => "Bearer".to_owned(),
-        BasicTokenType::Mac => "mac".to_owned(),
-        BasicTokenType::Extension(name) if name == "dpop" => "DPoP".to_owned(),
-        BasicTokenType::Extension(name) => name.clone(),
-    }
-}
-
 /// The crate's way to the network is ours: its errors, limits and proxies.
-impl<'c> AsyncHttpClient<'c> for TokenRequest<'_> {
+impl<'c> AsyncHttpClient<'c> for AccessTokenRequest<'_> {
     type Error = TokenFailure;
     type Future = Pending<'c, Result<HttpResponse, TokenFailure>>;
 
@@ -198,20 +145,6 @@ impl<'c> AsyncHttpClient<'c> for TokenRequest<'_> {
 fn subset(target: &Target) -> Vec<Scope> {
     let scopes = target.scopes.iter().flat_map(Scopes::iter);
     scopes.map(|scope| Scope::new(scope.to_owned())).collect()
-}
-
-fn arrival(answer: &Answer, document: &Map<String, Value>) -> Arrival {
-    let refresh_life =
-        ["refresh_expires_in", "refresh_token_expires_in"].into_iter().find_map(|name| {
-            // 0 is Keycloak's and PingAM's word for "does not end".
-            seconds(document.get(name)?).filter(|life| *life > 0)
-        });
-    Arrival {
-        at: answer.received_at,
-        clock_skew: answer.clock_skew,
-        id_token: text(document, "id_token").map(IdToken::new),
-        refresh_expires_in: refresh_life,
-    }
 }
 
 /// RFC 6749 §5.1, with what servers get wrong put right: `expires_in` as a string, a
@@ -247,18 +180,6 @@ fn standard_fields(mut document: Map<String, Value>) -> Map<String, Value> {
 
 fn filled(text: &str) -> bool {
     !text.trim().is_empty()
-}
-
-/// A whole number of seconds, from a number or its text; negative says nothing.
-pub(crate) fn seconds(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) => number.as_u64().or_else(|| {
-            let span = Duration::try_from_secs_f64(number.as_f64()?).ok()?;
-            Some(span.as_secs())
-        }),
-        Value::String(text) => text.trim().parse().ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 /// The grants that stand in RFCs of their own.
@@ -301,42 +222,6 @@ fn params(profile: &Profile, target: Option<&Target>) -> BTreeMap<String, String
     }
     params.retain(|name, _| !is_ours(name));
     params
-}
-
-/// Parameters that the protocol sets: an extra one of the same name would make two of it.
-pub(super) fn is_ours(name: &str) -> bool {
-    const OURS: [&str; 16] = [
-        "client_id",
-        "client_secret",
-        "code",
-        "code_challenge",
-        "code_challenge_method",
-        "code_verifier",
-        "device_code",
-        "grant_type",
-        "nonce",
-        "redirect_uri",
-        "refresh_token",
-        "response_type",
-        "scope",
-        "state",
-        "subject_token",
-        "subject_token_type",
-    ];
-    OURS.contains(&name)
-}
-
-/// A form, as every endpoint of RFC 6749 takes it.
-pub(super) fn form<K: AsRef<str>, V: AsRef<str>>(
-    url: &Url,
-    fields: &[(K, V)],
-) -> Result<HttpRequest, TokenFailure> {
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    oauth2::http::Request::post(url.as_str())
-        .header("accept", "application/json")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(body.into_bytes())
-        .map_err(|error| misconfigured("invalid_request", error.to_string()))
 }
 
 /// JSON, a success, and no token in it: somebody else answered.

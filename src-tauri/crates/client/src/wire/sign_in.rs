@@ -127,7 +127,7 @@ pub struct SignedOut {
     /// With `sso`: the URL that ends Ping's session, for the browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_session_url: Option<String>,
-    /// Every Airflow JWT that was bought with the session and might still live.
+    /// Every Airflow JWT that was given for the session and might still live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<DeploymentSignedOut>,
 }

@@ -25,7 +25,7 @@ pub struct DeploymentStatus {
     pub name: String,
     pub url: String,
     pub profile: String,
-    /// `exchange`: it sells its own JWT for Ping's token; `direct`: it takes Ping's.
+    /// `exchange`: it gives its own JWT for Ping's token (RFC 7523); `direct`: it takes Ping's.
     pub token: String,
     /// With `exchange`, where a JWT is held: its end, epoch seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct DeploymentStatus {
     /// Why that item is not as it should be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keychain_trouble: Option<String>,
-    /// Why the last exchange gave none.
+    /// Why the last grant gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -26,8 +26,8 @@ fn the_example_means_what_it_says() {
     assert_eq!(prod.refresh_margin, Profile::REFRESH_MARGIN);
     let airflow = &config.airflow["prod"];
     assert_eq!(
-        (airflow.url.as_str(), airflow.token),
-        ("https://airflow.corp.example", DeploymentToken::Exchange)
+        (airflow.deployment.url.as_str(), airflow.token),
+        ("https://airflow.corp.example", DeploymentToken::JwtBearer)
     );
     assert_eq!(config.connection_ids(), ["warehouse_api"]);
     assert_eq!(config.store, StoreChoice::Keychain);
@@ -214,7 +214,7 @@ fn a_deployment_is_found_by_its_name_or_by_where_its_url_leads() {
         ("four", None),
         ("", None),
     ] {
-        let got = config.deployment(wanted).ok().map(|one| one.name.as_str());
+        let got = config.deployment(wanted).ok().map(|one| one.deployment.name.as_str());
         assert_eq!(got, found, "{wanted}");
     }
     let several = config.deployment("http://127.0.0.1:8080").expect_err("two of them");
@@ -224,13 +224,13 @@ fn a_deployment_is_found_by_its_name_or_by_where_its_url_leads() {
 }
 
 #[test]
-fn a_deployment_takes_ping_s_token_or_sells_its_own() {
+fn a_deployment_takes_ping_s_token_or_gives_its_own() {
     let config = good(&format!("{PROD}{DEPLOYMENTS}"));
     let obtain = |name: &str| config.airflow[name].target().obtain;
-    let Obtain::JwtBearer(one) = obtain("one") else { panic!("one sells") };
+    let Obtain::JwtBearer(one) = obtain("one") else { panic!("one gives a JWT") };
     assert_eq!((one.name.as_str(), one.assertion), ("one", AssertionKind::IdToken));
     assert_eq!(one.url, "https://airflow.corp.example/team-a");
-    let Obtain::JwtBearer(three) = obtain("three") else { panic!("three sells") };
+    let Obtain::JwtBearer(three) = obtain("three") else { panic!("three gives a JWT") };
     assert_eq!(three.assertion, AssertionKind::AccessToken);
     assert_eq!(obtain("two"), Obtain::Narrow);
     assert_eq!(config.airflow["two"].session(), SessionKey::of("prod"));

@@ -2,9 +2,10 @@
 
 mod service;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use std::sync::Arc;
+use dagpass_core::ports::RefreshTokenStore as _;
 
 use super::fixture::session;
 use super::freedesktop::shown;

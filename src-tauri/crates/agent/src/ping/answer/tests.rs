@@ -1,3 +1,8 @@
+use std::time::Duration;
+
+use dagpass_core::time::Timestamp;
+use zeroize::Zeroizing;
+
 use super::*;
 
 fn answer(status: u16, content_type: &str, body: &str) -> Answer {
@@ -140,24 +145,4 @@ fn the_correlation_id_is_told_once() {
     told.body = Zeroizing::new(body.as_bytes().to_vec());
     let text = told.document(Asked::Other).unwrap_err().to_string();
     assert_eq!(text, "invalid_scope: no (Correlation ID: c-1)");
-}
-
-#[test]
-fn retry_after_is_read_and_capped() {
-    let now = Timestamp::from_secs(784_111_777);
-    let table = [
-        ("3", Some(3)),
-        (" 120 ", Some(120)),
-        ("999999", Some(300)),
-        ("99999999999999999999999999", Some(300)),
-        ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
-        ("Mon, 07 Nov 1994 08:50:07 GMT", Some(300)),
-        ("Sun, 06 Nov 1994 08:00:00 GMT", None),
-        ("-5", None),
-        ("soon", None),
-        ("", None),
-    ];
-    for (text, expected) in table {
-        assert_eq!(retry_after(text, now), expected.map(Duration::from_secs), "{text}");
-    }
 }

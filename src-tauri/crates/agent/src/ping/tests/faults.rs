@@ -116,6 +116,6 @@ async fn a_server_s_own_words_are_repeated_without_what_it_was_sent() {
         error: "invalid_scope".into(),
         description: format!("the token {secret} has no scope"),
     };
-    let told = failure::without(failure, &[secret.to_owned(), String::new()]);
+    let told = crate::http::without(failure, &[secret.to_owned(), String::new()]);
     assert_eq!(told.to_string(), "invalid_scope: the token [removed] has no scope");
 }

@@ -31,7 +31,7 @@ impl Stage {
     }
 
     fn with(family: Family, options: Options) -> Self {
-        install_crypto();
+        crate::http::install_crypto();
         let sandbox = Sandbox::start(family, options);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let clock = FakeClock::at(i64::try_from(now).unwrap());

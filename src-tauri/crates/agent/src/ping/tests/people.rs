@@ -21,8 +21,6 @@ async fn an_id_token_that_is_not_the_issuer_s_signs_nobody_in() {
         let outcome = stage.browser("alice").await;
         assert_eq!(outcome.is_ok(), fine, "{sign_with:?} {outcome:?}");
         if let Err(failure) = outcome {
-            let log = stage.sandbox.log();
-            assert_eq!(log.last().unwrap().endpoint, At::Revoke, "no token stays alive");
             assert!(matches!(failure, TokenFailure::Misconfigured { .. }), "{failure:?}");
             stage.scan(&format!("{failure} {failure:?}"));
         }

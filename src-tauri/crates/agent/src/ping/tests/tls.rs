@@ -68,7 +68,7 @@ async fn another_host_goes_through_the_profile_s_proxy_and_its_refusal_is_offlin
         stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").unwrap();
         String::from_utf8_lossy(&head[..read]).into_owned()
     });
-    install_crypto();
+    crate::http::install_crypto();
     let ping = Ping::new(FakeClock::at(1_000_000));
     let mut profile = Profile::new("prod", "https://ping.invalid/as", "desk");
     profile.network.proxy = Some(proxy);
@@ -80,7 +80,7 @@ async fn another_host_goes_through_the_profile_s_proxy_and_its_refusal_is_offlin
 
 #[tokio::test]
 async fn plain_http_is_for_loopback_alone() {
-    install_crypto();
+    crate::http::install_crypto();
     let ping = Ping::new(FakeClock::at(1_000_000));
     let profile = Profile::new("prod", "http://ping.example.com/as", "desk");
     let failure = ping.offers(&profile).await.unwrap_err();

@@ -1,7 +1,7 @@
 """Web login by Ping, for the API server of Airflow 3.3. Written by `dagpass airflow setup --server`.
 
 Holds no secret: issuer, client and secret are those of `[dagpass_auth]`, and which group is which
-role is `airflow-roles.json`, the file that the exchange at `/auth/token` reads too.
+role is `airflow-roles.json`, the file that the grant at `/auth/token` reads too.
 """
 
 from __future__ import annotations

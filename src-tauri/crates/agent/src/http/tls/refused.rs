@@ -8,7 +8,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription as Alert, CertificateError};
 
 use super::chain::{Chain, Reach};
-use super::failure::plain;
+use crate::http::plain;
 
 /// `host` is the name that was asked for.
 pub(super) fn certificate(

@@ -1,5 +1,5 @@
-//! The one way out to the network: a client a network setting, TLS always verified, no redirects,
-//! loopback never through a proxy. Decides nothing about an answer's meaning; [`super::answer`] does.
+//! The client: one a network setting, TLS always verified, no redirects, loopback never through a proxy.
+//! Decides nothing about an answer's meaning.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,23 +17,19 @@ use zeroize::Zeroizing;
 
 use super::answer::{Answer, retry_after};
 use super::failure::{misconfigured, no_answer, without};
-use super::{http_date, tls};
+use super::{date, tls};
 use crate::proxy::{Proxies, Way, way};
 
 /// How long may DNS, TCP and TLS take together?
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long may a whole exchange take?
+/// How long may a whole request take, answer included?
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How large may an answer be? A token response with 200 groups is a tenth of it.
 const LARGEST_BODY: usize = 64 * 1024;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("correlation-id");
-
-/// Form fields that must never be seen again, not even in a server's own words.
-const SECRET_FIELDS: [&str; 6] =
-    ["code", "code_verifier", "device_code", "refresh_token", "subject_token", "token"];
 
 pub(crate) struct Http {
     clock: Arc<dyn Clock>,
@@ -102,7 +98,7 @@ impl Http {
     ) -> Result<Answer, TokenFailure> {
         let received_at = self.clock.now();
         let header = |name: HeaderName| text(response.headers(), &name);
-        let server_time = http_date::parse(header(DATE));
+        let server_time = date::parse(header(DATE));
         let asked_to_wait = retry_after(header(RETRY_AFTER), server_time.unwrap_or(received_at));
         let correlation = Some(header(CORRELATION_ID).to_owned()).filter(|id| !id.is_empty());
         let challenge = Some(header(WWW_AUTHENTICATE).to_owned()).filter(|text| !text.is_empty());
@@ -189,16 +185,8 @@ fn unsent(cause: Why) -> TokenFailure {
     TokenFailure::Unreachable { cause, sent: false, retry_after: None }
 }
 
-/// What is sent as a form in `body`, of the fields that are secret.
-pub(super) fn secrets_of(body: &[u8]) -> Vec<String> {
-    url::form_urlencoded::parse(body)
-        .filter(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()))
-        .map(|(_, value)| value.into_owned())
-        .collect()
-}
-
 /// Host and port, as a person knows the server.
-pub(super) fn place(url: &Url) -> String {
+fn place(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -249,15 +237,4 @@ fn chain(error: &dyn Error) -> String {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_secret_fields_of_a_form_are_known() {
-        let body = b"grant_type=refresh_token&refresh_token=r%2B1&client_id=c&code_verifier=v";
-        assert_eq!(secrets_of(body), ["r+1", "v"]);
-    }
 }

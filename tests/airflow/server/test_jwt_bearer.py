@@ -28,7 +28,7 @@ def test_an_engineer_may_trigger_and_an_analyst_may_only_read(
 def test_a_person_without_a_mapped_group_is_refused(
     provider: stage.Provider, server: stage.ApiServer
 ) -> None:
-    reply = server.exchange(provider.sign_in("carol")["access_token"])
+    reply = server.grant(provider.sign_in("carol")["access_token"])
     assert reply.status_code == 403
     assert reply.json()["error"] == "access_denied"
     assert "groups" in reply.json()["error_description"]
@@ -44,7 +44,7 @@ def test_the_answer_is_an_oauth_token_response_and_nobody_may_keep_it(
 ) -> None:
     access_token = provider.sign_in("alice")["access_token"]
     for path in ("/auth/token", "/auth/token/cli"):
-        reply = server.exchange(access_token, path)
+        reply = server.grant(access_token, path)
         assert reply.status_code == 201
         assert reply.json().keys() == {"access_token", "token_type", "expires_in"}
         assert reply.headers["cache-control"] == "no-store"
@@ -68,14 +68,14 @@ def test_the_airflow_jwt_ends_with_the_assertion_or_after_an_hour(
     assert before + 3600 <= late <= int(time.time()) + 3600
 
 
-def test_an_access_token_is_exchanged_again_until_it_expires(
+def test_an_access_token_is_taken_again_until_it_expires(
     provider: stage.Provider, server: stage.ApiServer
 ) -> None:
     access_token = provider.sign_in("alice")["access_token"]
     assert told(server.jwt(access_token))["jti"] != told(server.jwt(access_token))["jti"]
 
 
-def test_roles_follow_the_groups_at_every_exchange(server: stage.ApiServer, mint: stage.Mint) -> None:
+def test_roles_follow_the_groups_at_every_grant(server: stage.ApiServer, mint: stage.Mint) -> None:
     def roles(*groups: str) -> list[str]:
         bearer = server.jwt(mint.token(sub="dora", groups=list(groups)))
         you: dict[str, list[str]] = server.get("/auth/dagpass/roles", bearer).json()["you"]
@@ -91,13 +91,13 @@ def test_a_person_whose_groups_are_gone_loses_what_an_earlier_jwt_allowed(
 ) -> None:
     earlier = server.jwt(mint.token(sub="erin"))
     assert server.trigger(earlier) == 200
-    assert server.exchange(mint.token(sub="erin", groups=[])).status_code == 403
+    assert server.grant(mint.token(sub="erin", groups=[])).status_code == 403
     assert server.trigger(earlier) == 403
     assert server.get("/auth/dagpass/roles", earlier).json()["you"] == {"username": "erin", "roles": []}
 
 
 def test_a_refused_stranger_leaves_no_account(server: stage.ApiServer, mint: stage.Mint) -> None:
-    assert server.exchange(mint.token(sub="mallory", groups=["nobody's"])).status_code == 403
+    assert server.grant(mint.token(sub="mallory", groups=["nobody's"])).status_code == 403
     admin = server.jwt(mint.token(sub="root", groups=["root"]))
     names = [user["username"] for user in server.get("/auth/fab/v1/users", admin).json()["users"]]
     assert "root" in names
@@ -148,10 +148,10 @@ def test_other_grants_meet_fab_unchanged(server: stage.ApiServer) -> None:
 def test_no_token_is_in_the_log(provider: stage.Provider, server: stage.ApiServer) -> None:
     access_token = provider.sign_in("alice")["access_token"]
     minted = server.jwt(access_token)
-    server.exchange(access_token[:-4] + "AAAA")
+    server.grant(access_token[:-4] + "AAAA")
     log = server.log()
-    assert "exchange: alice" in log
-    assert "exchange refused: invalid_grant" in log
+    assert "jwt-bearer grant: alice" in log
+    assert "jwt-bearer grant refused: invalid_grant" in log
     for secret in (access_token, minted, stage.WEB_CLIENT[1]):
         assert secret not in log
         assert secret.rpartition(".")[2] not in log

@@ -5,8 +5,9 @@ use std::time::Duration;
 use dagpass_core::freshness::ASSUMED_LIFETIME;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{ExpirySource, HeldIdToken, IdToken};
+use serde_json::Value;
 
-use super::id_token;
+use super::claims;
 
 /// From how far apart do we take two clocks for different? Below it, the difference is the network's.
 const CLOCKS_DIFFER: u64 = 30;
@@ -29,21 +30,33 @@ pub(crate) fn end(
 }
 
 /// An ID token with its own end; `None` where it names none.
-pub(super) fn of_id_token(
+pub(crate) fn of_id_token(
     token: IdToken,
     received_at: Timestamp,
     clock_skew: Option<i64>,
 ) -> Option<HeldIdToken> {
-    let claims = id_token::claims(token.expose())?;
-    let exp = id_token::instant(&claims, "exp")?;
+    let claims = claims::of(token.expose())?;
+    let exp = claims::instant(&claims, "exp")?;
     Some(HeldIdToken { token, expires_at: end(received_at, None, Some(exp), clock_skew).0 })
 }
 
 /// The server's time when the answer left, as far as it told.
-pub(super) fn server_now(received_at: Timestamp, clock_skew: Option<i64>) -> Timestamp {
+pub(crate) fn server_now(received_at: Timestamp, clock_skew: Option<i64>) -> Timestamp {
     match clock_skew {
         Some(ahead) if ahead.unsigned_abs() >= CLOCKS_DIFFER => shift(received_at, ahead),
         Some(_) | None => received_at,
+    }
+}
+
+/// A whole number of seconds, from a number or its text; negative says nothing.
+pub(crate) fn seconds(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64().or_else(|| {
+            let span = Duration::try_from_secs_f64(number.as_f64()?).ok()?;
+            Some(span.as_secs())
+        }),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -4,7 +4,7 @@
 use rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use super::failure::plain;
+use crate::http::plain;
 
 /// How many steps from the server's own certificate do we follow? No real chain is longer.
 const LONGEST: usize = 8;

@@ -9,9 +9,9 @@ use dagpass_core::token::{AccessToken, Assertion, ExpirySource, TokenSet};
 use serde::Serialize;
 use url::Url;
 
-use super::answer::{self, Sold};
-use crate::ping::http::Http;
-use crate::ping::{id_token, lifetime};
+use super::answer::{self, Granted};
+use crate::http::Http;
+use crate::token::{claims, lifetime};
 
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -21,7 +21,7 @@ struct Grant<'a> {
     assertion: &'a str,
 }
 
-pub(super) async fn exchange(
+pub(super) async fn request(
     http: &Http,
     profile: &Profile,
     deployment: &Deployment,
@@ -36,8 +36,9 @@ pub(super) async fn exchange(
         .body(body)
         .map_err(|error| answer::unsent(error.to_string()))?;
     let received = http.post(&profile.network, request).await.map_err(answer::unanswered)?;
-    let sold = answer::sold(&received).map_err(|failure| answer::without(failure, assertion))?;
-    Ok(token_set(sold, assertion, (received.received_at, received.clock_skew)))
+    let granted =
+        answer::granted(&received).map_err(|failure| answer::without(failure, assertion))?;
+    Ok(token_set(granted, assertion, (received.received_at, received.clock_skew)))
 }
 
 /// A route of the deployment, under whatever path it stands.
@@ -47,19 +48,19 @@ pub(super) fn endpoint(deployment: &Deployment, route: &str) -> Result<Url, Stri
 }
 
 fn token_set(
-    sold: Sold,
+    granted: Granted,
     assertion: &Assertion,
     (at, clock_skew): (Timestamp, Option<i64>),
 ) -> TokenSet {
-    let access_token = AccessToken::new(sold.access_token.as_str());
-    let claims = id_token::hint(&access_token);
-    let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
-    let life = sold.expires_in.map(Duration::from_secs);
+    let access_token = AccessToken::new(granted.access_token.as_str());
+    let claims = claims::hint(&access_token);
+    let exp = claims.as_ref().and_then(|claims| claims::instant(claims, "exp"));
+    let life = granted.expires_in.map(Duration::from_secs);
     let (mut expires_at, expiry_source) = lifetime::end(at, life, exp, clock_skew);
     if expiry_source == ExpirySource::Assumed {
         expires_at = assumed_end(assertion, (at, clock_skew));
     }
-    let audience = claims.as_ref().map(id_token::audiences);
+    let audience = claims.as_ref().map(claims::audiences);
     TokenSet {
         access_token,
         token_type: "Bearer".to_owned(),
@@ -77,11 +78,11 @@ fn token_set(
     }
 }
 
-/// Nothing tells: no longer than what it was bought with, and an hour at most.
+/// Nothing tells: no longer than the assertion, and an hour at most.
 fn assumed_end(assertion: &Assertion, (at, clock_skew): (Timestamp, Option<i64>)) -> Timestamp {
     let longest = at.plus(LONGEST_ASSUMED);
-    let claims = id_token::claims(assertion.expose());
-    let exp = claims.as_ref().and_then(|claims| id_token::instant(claims, "exp"));
+    let claims = claims::of(assertion.expose());
+    let exp = claims.as_ref().and_then(|claims| claims::instant(claims, "exp"));
     match exp {
         Some(_) => lifetime::end(at, Some(LONGEST_ASSUMED), exp, clock_skew).0,
         None => longest,

@@ -2,6 +2,10 @@
 //! system's; beside its refusal we keep what the server showed, so that a person reads what is wrong and
 //! who can mend it.
 
+pub(crate) mod ca_file;
+mod chain;
+mod refused;
+
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
@@ -15,9 +19,8 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, 
 use rustls_platform_verifier::Verifier;
 use url::Url;
 
-use super::ca_file;
-use super::chain::Chain;
-use super::refused::{certificate, handshake};
+use chain::Chain;
+use refused::{certificate, handshake};
 
 /// The TLS of every request.
 pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, Why> {

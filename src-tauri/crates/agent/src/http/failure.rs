@@ -8,17 +8,17 @@ use dagpass_core::ports::TokenFailure;
 /// How much of a server's own words do we repeat? Enough for a sentence and a correlation id.
 const LONGEST_TEXT: usize = 400;
 
-pub(super) fn misconfigured(error: &str, description: impl Into<String>) -> TokenFailure {
+pub(crate) fn misconfigured(error: &str, description: impl Into<String>) -> TokenFailure {
     TokenFailure::Misconfigured { error: error.to_owned(), description: description.into() }
 }
 
 /// An answer came, or may have come, that says nothing about the grant.
-pub(super) fn no_answer(cause: impl Into<Why>, retry_after: Option<Duration>) -> TokenFailure {
+pub(crate) fn no_answer(cause: impl Into<Why>, retry_after: Option<Duration>) -> TokenFailure {
     TokenFailure::Unreachable { cause: cause.into(), sent: true, retry_after }
 }
 
 /// A step before the request itself failed: whatever was sent, it was not the grant.
-pub(super) fn before_sending(failure: TokenFailure) -> TokenFailure {
+pub(crate) fn before_sending(failure: TokenFailure) -> TokenFailure {
     match failure {
         TokenFailure::Unreachable { cause, retry_after, .. } => {
             TokenFailure::Unreachable { cause, sent: false, retry_after }
@@ -40,7 +40,7 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Takes `secrets` out of every text of `failure`: some servers quote what they were sent.
-pub(super) fn without(failure: TokenFailure, secrets: &[String]) -> TokenFailure {
+pub(crate) fn without(failure: TokenFailure, secrets: &[String]) -> TokenFailure {
     let clean = |text: String| {
         let known = secrets.iter().filter(|secret| !secret.is_empty());
         known.fold(text, |text, secret| text.replace(secret.as_str(), "[removed]"))

@@ -1,0 +1,53 @@
+//! Which adapter stands behind which port of the core, and what the routes work with. Starts nothing.
+
+use std::sync::Arc;
+
+use dagpass_core::broker::Broker;
+use dagpass_core::ports::{Clock, Ports};
+use dagpass_core::sign_in::SignInPorts;
+
+use crate::airflow::Airflow;
+use crate::browser::SystemBrowser;
+use crate::callback::LoopbackCallbacks;
+use crate::config::ConfigFile;
+use crate::keychain::KeychainStore;
+use crate::local_api::{About, Api, Parts, random};
+use crate::ping::Ping;
+use crate::tasks::Tasks;
+use crate::witness::Observer;
+
+pub(crate) fn wire(
+    clock: &Arc<dyn Clock>,
+    config: &Arc<ConfigFile>,
+    witness: &Arc<Observer>,
+    store: Arc<KeychainStore>,
+    about: About,
+) -> Api {
+    let ping = Arc::new(Ping::new(clock.clone()));
+    let airflow = Arc::new(Airflow::new(clock.clone()));
+    let tasks = Tasks::default();
+    let broker = Broker::new(Ports {
+        clock: clock.clone(),
+        server: ping.clone(),
+        airflow: airflow.clone(),
+        store: store.clone(),
+        owed: store.clone(),
+        pending: store.clone(),
+        witness: witness.clone(),
+        spawn: Arc::new(tasks.clone()),
+    });
+    let sign_in = SignInPorts {
+        clock: clock.clone(),
+        server: ping.clone(),
+        store: store.clone(),
+        browser: Arc::new(SystemBrowser::default()),
+        callbacks: Arc::new(LoopbackCallbacks::default()),
+        random,
+    };
+    let config = config.clone();
+    let (ledger, task_runs) = (witness.ledger.clone(), witness.runs.clone());
+    let witness = witness.clone();
+    let parts =
+        Parts { broker, config, ping, airflow, store, sign_in, witness, ledger, task_runs, tasks };
+    Api::new(parts, about)
+}
