@@ -2,6 +2,7 @@
 //! locked, the server drops the line after it has rotated, the ledger is full.
 
 mod airflow;
+mod grants;
 mod store;
 mod values;
 
@@ -20,6 +21,8 @@ use crate::request::SessionKey;
 use crate::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
 use crate::time::Timestamp;
 use crate::token::{CodeVerifier, RefreshToken, TokenSet};
+
+use grants::Grants;
 
 pub use airflow::FakeAirflow;
 pub use store::FakeStore;
@@ -92,7 +95,7 @@ pub struct FakeServer {
     /// Answers that come instead, first in first out. `LoseAnswer` rotates and then says nothing.
     pub faults: Mutex<VecDeque<Fault>>,
     /// Held while a refresh is under way, so that a test can let it wait.
-    pub gate: tokio::sync::Mutex<()>,
+    pub gate: Arc<tokio::sync::Mutex<()>>,
     pub revoked: AtomicUsize,
     /// What revocations are answered, first in first out; then `Confirmed`.
     pub revocations: Mutex<VecDeque<Revocation>>,
@@ -115,7 +118,10 @@ pub struct FakeServer {
     /// A replaced refresh token is not revoked, as at PingFederate.
     pub withholds: Mutex<bool>,
     on_their_way: AtomicUsize,
-    valid: Mutex<Option<String>>,
+    /// Who signs in next, where that is another than [`Self::subject`].
+    pub signs_in: Mutex<String>,
+    grants: Mutex<Grants>,
+    /// Who the answers are about, unless a sign-in said so.
     pub subject: Mutex<String>,
 }
 
@@ -134,7 +140,7 @@ impl FakeServer {
             refreshes: AtomicUsize::new(0),
             presented: Mutex::default(),
             faults: Mutex::default(),
-            gate: tokio::sync::Mutex::default(),
+            gate: Arc::default(),
             revoked: AtomicUsize::new(0),
             revocations: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
@@ -148,7 +154,8 @@ impl FakeServer {
             revoked_tokens: Mutex::default(),
             withholds: Mutex::default(),
             on_their_way: AtomicUsize::new(0),
-            valid: Mutex::new(Some("rt-0".to_owned())),
+            signs_in: Mutex::default(),
+            grants: Mutex::new(Grants::of("rt-0")),
             subject: Mutex::new("alice".to_owned()),
         })
     }
@@ -161,27 +168,41 @@ impl FakeServer {
         lock(&self.faults).push_back(fault);
     }
 
+    /// Another life of the machine meets the same server.
+    pub fn take_over(&self, before: &Self) {
+        lock(&self.grants).clone_from(&lock(&before.grants));
+        lock(&self.subject).clone_from(&lock(&before.subject));
+    }
+
+    pub fn is_alive(&self, token: &str) -> bool {
+        lock(&self.grants).is_alive(token)
+    }
+
+    /// Refresh tokens that came once more after their answer had been received.
+    pub fn presented_again(&self) -> Vec<String> {
+        lock(&self.grants).again.clone()
+    }
+
     /// A new family of refresh tokens.
     fn begin(&self, name: &str) -> TokenSet {
         let first = format!("{name}-rt");
-        *lock(&self.valid) = Some(first.clone());
+        let who = lock(&self.signs_in).clone();
+        lock(&self.grants).begin(&first, (!who.is_empty()).then_some(who));
         let now = self.clock.now();
         let end = now.plus(*lock(&self.lifetime));
         token_set(&format!("{name}-at"), Some(&first), now, end)
     }
 
-    fn rotate(&self, presented: &str) -> Result<TokenSet, TokenFailure> {
-        let mut valid = lock(&self.valid);
-        if valid.as_deref() != Some(presented) {
-            *valid = None;
+    fn rotate(&self, presented: &str, answered: bool) -> Result<TokenSet, TokenFailure> {
+        let count = self.refreshes.load(Ordering::SeqCst) + 1;
+        let next = format!("rt-{count}");
+        if !lock(&self.grants).rotate(presented, &next, answered) {
             return Err(TokenFailure::Rejected {
                 error: "invalid_grant".into(),
                 description: "replayed".into(),
             });
         }
-        let count = self.refreshes.fetch_add(1, Ordering::SeqCst) + 1;
-        let next = format!("rt-{count}");
-        *valid = Some(next.clone());
+        self.refreshes.fetch_add(1, Ordering::SeqCst);
         let now = self.clock.now();
         let mut set =
             token_set(&format!("at-{count}"), Some(&next), now, now.plus(*lock(&self.lifetime)));
@@ -256,14 +277,14 @@ impl AuthorizationServer for FakeServer {
             }
             let fault = lock(&self.faults).pop_front();
             match fault {
-                None => self.rotate(&presented).map(received),
+                None => self.rotate(&presented, true).map(received),
                 Some(Fault::Answer(failure)) => Err(failure),
                 Some(Fault::AnotherSubject(sub)) => {
                     *lock(&self.subject) = sub;
-                    self.rotate(&presented).map(received)
+                    self.rotate(&presented, true).map(received)
                 }
                 Some(Fault::LoseAnswer) => {
-                    self.rotate(&presented)?;
+                    self.rotate(&presented, false)?;
                     Err(TokenFailure::Unreachable {
                         cause: "connection reset".into(),
                         sent: true,
@@ -286,7 +307,10 @@ impl AuthorizationServer for FakeServer {
                 return Err(failure);
             }
             let known = !matches!(grant, Grant::TokenExchange { .. });
-            let identity = known.then(|| identity(&lock(&self.subject)));
+            let token = received.set.refresh_token.as_ref();
+            let signed_in = token.and_then(|token| lock(&self.grants).who(token.expose()));
+            let who = signed_in.unwrap_or_else(|| lock(&self.subject).clone());
+            let identity = known.then(|| identity(&who));
             Ok(TokenSet { identity, ..received.set })
         })
     }
@@ -302,6 +326,7 @@ impl AuthorizationServer for FakeServer {
         }
         self.revoked.fetch_add(1, Ordering::SeqCst);
         lock(&self.revoked_tokens).push(token.expose().to_owned());
+        lock(&self.grants).end(token.expose());
         let answer = lock(&self.revocations).pop_front().unwrap_or(Revocation::Confirmed);
         Box::pin(async move {
             drop(self.gate.lock().await);

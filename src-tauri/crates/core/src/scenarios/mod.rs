@@ -2,8 +2,10 @@
 
 mod deployment;
 mod faults;
+mod model;
 mod owed;
 mod rests;
+mod sign_in;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
