@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::audit::{Event, Outcome, Record, Served};
 use crate::cache::{Cached, Shown};
 use crate::deployment::DeploymentView;
+use crate::endpoints::same_client;
 use crate::error::{ErrorCode, Refusal};
 use crate::lanes::Lanes;
 use crate::owed::Debts;
@@ -72,7 +73,7 @@ impl Broker {
         Self { ports, debts: Debts::default(), lanes: Lanes::default(), slots: Arc::default() }
     }
 
-    /// Takes the sessions a config has. A session whose client is the same keeps its state.
+    /// Takes the sessions a config has. A session whose client and hosts are the same keeps its state.
     pub fn configure(&self, sessions: impl IntoIterator<Item = (SessionKey, Arc<Profile>)>) {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *slots);
@@ -331,8 +332,4 @@ fn view(slot: &Slot) -> SessionView {
         state: held.state.clone(),
         token: held.cache.get(&Target::default()).map(Cached::shown),
     }
-}
-
-fn same_client(old: &Profile, new: &Profile) -> bool {
-    old.issuer == new.issuer && old.client_id == new.client_id && old.scopes == new.scopes
 }

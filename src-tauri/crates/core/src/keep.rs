@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::cache::Cached;
+use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::freshness;
 use crate::ports::{Revocation, Saved};
-use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Caller, SessionKey, Target};
 use crate::rest::Rest;
-use crate::session::{ActiveSession, InFlight, Safety, SessionState, StoredSession};
+use crate::session::{ActiveSession, EndReason, InFlight, Safety, SessionState, StoredSession};
 use crate::slot::{Cause, Slot};
 use crate::time::Timestamp;
 use crate::token::TokenSet;
@@ -41,20 +41,54 @@ impl Broker {
             Err(failure) => SessionState::Unreadable(failure),
             Ok(loaded) => match loaded.session {
                 None => SessionState::SignedOut,
-                Some(stored) if !ours(&stored, &slot.profile()) => SessionState::SignedOut,
-                Some(stored) => {
-                    let unanswered = loaded.in_flight.filter(|mark| is_about(mark, &stored));
-                    SessionState::Active(Box::new(ActiveSession {
-                        stored,
-                        safety: Safety::Kept,
-                        unanswered,
-                        trouble: None,
-                        answered_at: None,
-                    }))
-                }
+                Some(stored) => self.found(slot, stored, loaded.in_flight).await,
             },
         };
         slot.held().state = state;
+    }
+
+    async fn found(
+        &self,
+        slot: &Slot,
+        mut stored: StoredSession,
+        in_flight: Option<InFlight>,
+    ) -> SessionState {
+        let profile = slot.profile();
+        match endpoints::standing(&stored, &profile) {
+            Standing::Another => return SessionState::SignedOut,
+            Standing::Elsewhere(why) => return withheld(why, self.ports.clock.now()),
+            Standing::Ours => {}
+        }
+        if stored.endpoints.is_none() {
+            stored.endpoints = Some(endpoints::of(&profile));
+            // Where Ping does not rotate nothing else writes it down before the next sign-in.
+            match self.ports.store.save(&slot.key, &stored).await {
+                Ok(_) => {}
+                Err(failure) => drop(failure),
+            }
+        }
+        let unanswered = in_flight.filter(|mark| is_about(mark, &stored));
+        SessionState::Active(Box::new(ActiveSession {
+            stored,
+            safety: Safety::Kept,
+            unanswered,
+            trouble: None,
+            answered_at: None,
+        }))
+    }
+
+    /// The record of a session whose tokens the config would send elsewhere: the store alone has it.
+    async fn withheld(&self, slot: &Slot) -> Result<Option<StoredSession>, Refusal> {
+        let elsewhere = matches!(
+            &slot.held().state,
+            SessionState::Ended { why: EndReason::Elsewhere { .. }, .. }
+        );
+        if !elsewhere {
+            return Ok(None);
+        }
+        let loaded = self.ports.store.load(&slot.key).await;
+        let loaded = loaded.map_err(|failure| refusals::store(&slot.profile(), &failure))?;
+        Ok(loaded.session)
     }
 
     /// A sign-in succeeded: save first, then publish.
@@ -89,10 +123,25 @@ impl Broker {
             self.ports.clock.chance(),
         );
         let answered_at = Some(set.received_at);
+        let standing = endpoints::standing(&stored, &slot.profile());
         let mut held = slot.held();
         held.cache.clear();
         held.rests.clear();
         held.deployments.begin_anew();
+        // The config may have changed while the person signed in: it is not theirs that is sent on.
+        match standing {
+            Standing::Ours => {}
+            Standing::Elsewhere(why) => {
+                let refusal = refusals::ended(&slot.profile(), &why);
+                held.state = withheld(why, self.ports.clock.now());
+                return Err(refusal);
+            }
+            Standing::Another => {
+                held.state = SessionState::SignedOut;
+                return Err(refusals::signed_out(&slot.profile())
+                    .because("the config changed while you signed in"));
+            }
+        }
         held.cache.insert(Target::default(), Cached::new(set, due));
         held.state = SessionState::Active(Box::new(ActiveSession {
             stored,
@@ -108,10 +157,10 @@ impl Broker {
     pub async fn previous(&self, key: &SessionKey) -> Result<Option<StoredSession>, Refusal> {
         let slot = self.slot(key)?;
         self.load(&slot).await;
-        match &slot.held().state {
-            SessionState::Active(active) => Ok(Some(active.stored.clone())),
-            _ => Ok(None),
+        if let SessionState::Active(active) = &slot.held().state {
+            return Ok(Some(active.stored.clone()));
         }
+        self.withheld(&slot).await
     }
 
     /// Revokes the refresh token and forgets the session. `None` where nobody was signed in.
@@ -121,7 +170,17 @@ impl Broker {
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
         let slot = self.slot(key)?;
-        self.sign_out_of(&slot, caller).await
+        self.load(&slot).await;
+        let Some(stored) = self.withheld(&slot).await? else {
+            return self.sign_out_of(&slot, caller).await;
+        };
+        // It ends where it was made, not where the config would send it.
+        let made = Slot::after(&slot, Arc::new(self.client_of(key, &stored)));
+        let ended = self.sign_out_of(&made, caller).await;
+        let mut held = slot.held();
+        held.state = SessionState::Unloaded;
+        held.deployments.inherit(&mut made.held().deployments);
+        ended
     }
 
     /// As [`Self::sign_out`], of a session that no config in force names: by what its record says.
@@ -283,6 +342,6 @@ fn is_about(mark: &InFlight, stored: &StoredSession) -> bool {
     stored.refresh_token.as_ref().is_some_and(|token| token.fingerprint() == mark.refresh_token)
 }
 
-fn ours(stored: &StoredSession, profile: &Profile) -> bool {
-    stored.issuer == profile.issuer && stored.client_id == profile.client_id
+fn withheld(why: EndReason, at: Timestamp) -> SessionState {
+    SessionState::Ended { why, at, lasted: None }
 }

@@ -16,7 +16,8 @@
 //! 10. [`deployment`]: an Airflow deployment's own token, bought with the session's
 //! 11. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
 //!
-//! [`sign_in`] makes sessions; everything else keeps them. [`runs`] ties what was served to Airflow's
+//! [`sign_in`] makes sessions; everything else keeps them, and [`endpoints`] says where their tokens may
+//! go. [`runs`] ties what was served to Airflow's
 //! tasks, and compares a session's end with a DAG's past.
 
 pub mod audit;
@@ -24,6 +25,7 @@ pub mod broker;
 pub mod cache;
 pub mod deployment;
 pub mod effective;
+pub mod endpoints;
 pub mod error;
 mod failure;
 #[cfg(any(test, feature = "fakes"))]

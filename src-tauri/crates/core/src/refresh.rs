@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::audit::{Event, Outcome, Record};
 use crate::cache::Cached;
+use crate::endpoints::{Standing, standing};
 use crate::error::{ErrorCode, Refusal};
 use crate::freshness;
 use crate::ports::{Grant, Pending, Ports, Saved, TokenFailure};
@@ -212,6 +213,10 @@ impl Refresh {
     /// Before a session is declared over the store is read again: another writer may have rotated.
     async fn newer_in_store(&self, sent: &RefreshToken) -> Option<ActiveSession> {
         let stored = self.ports.store.load(&self.slot.key).await.ok()?.session?;
+        // By another config, perhaps: then it is not ours to send.
+        if standing(&stored, &self.slot.profile()) != Standing::Ours {
+            return None;
+        }
         let newer = stored.refresh_token.as_ref()?.fingerprint() != sent.fingerprint();
         newer.then_some(ActiveSession {
             stored,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::Why;
 use crate::ports::StoreFailure;
-use crate::profile::{Issuer, Profile, Scopes};
+use crate::profile::{EndpointOverrides, Issuer, Profile, Scopes};
 use crate::rest::Rest;
 use crate::time::Timestamp;
 use crate::token::{Fingerprint, Identity, RefreshToken};
@@ -14,6 +14,8 @@ use crate::token::{Fingerprint, Identity, RefreshToken};
 pub struct StoredSession {
     pub issuer: Issuer,
     pub client_id: String,
+    /// What the config named at the sign-in of where tokens go. `None` where nobody wrote it down.
+    pub endpoints: Option<EndpointOverrides>,
     /// `None` where the server would not say who signed in ("unknown").
     pub identity: Option<Identity>,
     /// What the sign-in was granted.
@@ -117,6 +119,9 @@ pub enum EndReason {
     NoRefreshToken,
     /// A refresh answered for somebody else.
     SubjectChanged { now: String },
+    /// The config would send its tokens to a host that the sign-in never knew. The record stays, and no
+    /// token of it leaves: mend the config, and it lives on.
+    Elsewhere { was: String, is: String },
 }
 
 impl EndReason {
@@ -138,6 +143,9 @@ impl EndReason {
             }
             Self::SubjectChanged { now } => {
                 format!("the last refresh was answered for another person (`{now}`)")
+            }
+            Self::Elsewhere { was, is } => {
+                format!("the config sends its token to another host (was {was}, is {is})")
             }
         }
     }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::audit::Record;
+use crate::endpoints::host;
 use crate::ports::{
     AuthorizationServer, Clock, Grant, Pending, Ports, Revocation, Spawn, TokenFailure, Witness,
     WitnessFailure,
@@ -94,6 +95,9 @@ pub struct FakeServer {
     /// Held while a refresh is under way, so that a test can let it wait.
     pub gate: tokio::sync::Mutex<()>,
     pub revoked: AtomicUsize,
+    /// The host that the config named for each refresh token that was sent, in order; empty where it
+    /// named none.
+    pub sent_to: Mutex<Vec<String>>,
     /// What revocations are answered, first in first out; then `Confirmed`.
     pub revocations: Mutex<VecDeque<Revocation>>,
     /// How many refreshes were on their way at once, at the most.
@@ -127,6 +131,7 @@ impl FakeServer {
             faults: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
             revoked: AtomicUsize::new(0),
+            sent_to: Mutex::default(),
             revocations: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
             exchanges: AtomicUsize::new(0),
@@ -145,6 +150,10 @@ impl FakeServer {
 
     pub fn fail_next(&self, fault: Fault) {
         lock(&self.faults).push_back(fault);
+    }
+
+    fn note_host(&self, named: Option<&String>) {
+        lock(&self.sent_to).push(named.map(|url| host(url)).unwrap_or_default());
     }
 
     fn rotate(&self, presented: &str) -> Result<TokenSet, TokenFailure> {
@@ -195,12 +204,15 @@ impl AuthorizationServer for FakeServer {
 
     fn redeem<'a>(
         &'a self,
-        _profile: &'a Profile,
+        profile: &'a Profile,
         grant: Grant<'a>,
     ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
         Box::pin(async move {
             let presented = match grant {
-                Grant::RefreshToken { token, .. } => token.expose().to_owned(),
+                Grant::RefreshToken { token, .. } => {
+                    self.note_host(profile.endpoints.token.as_ref());
+                    token.expose().to_owned()
+                }
                 Grant::TokenExchange { subject_token, .. } => {
                     let _open = self.gate.lock().await;
                     self.exchanges.fetch_add(1, Ordering::SeqCst);
@@ -243,10 +255,11 @@ impl AuthorizationServer for FakeServer {
 
     fn revoke<'a>(
         &'a self,
-        _profile: &'a Profile,
+        profile: &'a Profile,
         _token: &'a RefreshToken,
     ) -> Pending<'a, Result<Revocation, TokenFailure>> {
         self.revoked.fetch_add(1, Ordering::SeqCst);
+        self.note_host(profile.endpoints.revocation.as_ref());
         let answer = lock(&self.revocations).pop_front().unwrap_or(Revocation::Confirmed);
         Box::pin(async move {
             drop(self.gate.lock().await);

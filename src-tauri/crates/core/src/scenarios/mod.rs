@@ -1,6 +1,7 @@
 //! The traps of this trade, played through the broker with fakes that misbehave.
 
 mod deployment;
+mod endpoints;
 mod faults;
 mod owed;
 mod rests;

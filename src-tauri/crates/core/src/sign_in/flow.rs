@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, mpsc};
 
+use crate::endpoints;
 use crate::error::{ErrorCode, Refusal};
 use crate::ports::{
     AuthorizationServer, Browser, Callbacks, Clock, Grant, Pending, RefreshTokenStore, TokenFailure,
@@ -273,6 +274,7 @@ impl SignIn<'_> {
         let stored = StoredSession {
             issuer: self.profile.issuer.clone(),
             client_id: self.profile.client_id.clone(),
+            endpoints: Some(endpoints::of(self.profile)),
             identity: set.identity.clone(),
             granted: set.scope.clone().unwrap_or_else(|| self.profile.scopes.clone()),
             refresh_token: set.refresh_token.clone(),
