@@ -16,13 +16,14 @@ use dagpass_client::{descriptors, place};
 use dagpass_core::audit::Event;
 use dagpass_core::broker::Broker;
 use dagpass_core::ports::{Clock, Ports, StoreFailure};
+use dagpass_core::request::{Caller, Transport};
 use dagpass_core::sign_in::SignInPorts;
 
 use crate::airflow::Airflow;
 use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
 use crate::clock::WallClock;
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, TOLD_FILE};
 use crate::instance::{Instance, Refused};
 use crate::keychain::KeychainStore;
 use crate::ledger::Ledger;
@@ -157,6 +158,7 @@ async fn agent(
         tcp_port: loopback.port,
         endpoint_file: place::endpoint_file(&place)?,
         connections_file,
+        told_file: state.join(TOLD_FILE),
         containers_folder: state.join("containers"),
         descriptors,
     };
@@ -169,6 +171,7 @@ async fn agent(
         .map_err(|cause| NotStarted::File { path: folders.lock.join(RECORD), cause })?;
     tracing::info!(socket = name, port = loopback.port, "serving");
     witness.note(Event::AgentStart, &format!("version {}", env!("CARGO_PKG_VERSION")));
+    api.tell_own_config();
     if stands.send(Stands { socket: name, config: config.clone() }).is_err() {
         tracing::debug!("nobody waits for the socket");
     }
@@ -300,6 +303,21 @@ impl Api {
             tracing::error!(%error, "connections.json not written");
         }
         self.changed();
+    }
+
+    /// Of the file as it was found. `false` where a change is not on the record: it is owed then.
+    pub(crate) fn tell_own_config(&self) -> bool {
+        let told = match self.config.is_known() {
+            true => self.tell_config(
+                &self.config.current(),
+                &Caller { transport: Transport::Agent, ..Caller::default() },
+            ),
+            false => Ok(()),
+        };
+        if let Err(refusal) = &told {
+            tracing::error!(%refusal, "a change of the config is not on the record");
+        }
+        told.is_ok()
     }
 
     /// What is wrong with it, in the log and to whoever follows the status.
