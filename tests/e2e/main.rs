@@ -34,6 +34,8 @@ mod display;
 #[cfg(test)]
 mod ended;
 #[cfg(test)]
+mod endpoints;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod foreign_home;

@@ -43,7 +43,7 @@ export function titleOf(record) {
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
     'agent-start': 'Agent started',
     'agent-stop': 'Agent ended',
-    'config-change': 'Config changed on disk',
+    'config-change': record.session ? 'Tokens go another way' : 'Config changed on disk',
   }[event];
   const not = {
     issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'JWT bearer grant', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',

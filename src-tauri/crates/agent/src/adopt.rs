@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use dagpass_client::wire::ConnectionIds;
+use dagpass_core::request::{Caller, Transport};
 
 use crate::local_api::Api;
 use crate::system;
@@ -28,6 +29,21 @@ impl Api {
             tracing::error!(%error, "connections.json not written");
         }
         self.changed();
+    }
+
+    /// Of the file as it was found. `false` where a change is not on the record: it is owed then.
+    pub(crate) fn tell_own_config(&self) -> bool {
+        let told = match self.config.is_known() {
+            true => self.tell_config(
+                &self.config.current(),
+                &Caller { transport: Transport::Agent, ..Caller::default() },
+            ),
+            false => Ok(()),
+        };
+        if let Err(refusal) = &told {
+            tracing::error!(%refusal, "a change of the config is not on the record");
+        }
+        told.is_ok()
     }
 
     /// What is wrong with it, in the log and to whoever follows the status.

@@ -17,7 +17,7 @@ use dagpass_core::ports::{Clock, StoreFailure};
 
 use crate::adopt::known_ids;
 use crate::clock::WallClock;
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, TOLD_FILE};
 use crate::http::install_crypto;
 use crate::instance::{Instance, Refused};
 use crate::keychain::KeychainStore;
@@ -151,6 +151,7 @@ async fn agent(
         tcp_port: loopback.port,
         endpoint_file: place::endpoint_file(&place)?,
         connections_file,
+        told_file: state.join(TOLD_FILE),
         containers_folder: state.join("containers"),
         descriptors,
     };
@@ -163,6 +164,7 @@ async fn agent(
         .map_err(|cause| NotStarted::File { path: folders.lock.join(RECORD), cause })?;
     tracing::info!(socket = name, port = loopback.port, "serving");
     witness.note(Event::AgentStart, &format!("version {}", env!("CARGO_PKG_VERSION")));
+    api.tell_own_config();
     if stands.send(Stands { socket: name, config: config.clone() }).is_err() {
         tracing::debug!("nobody waits for the socket");
     }

@@ -151,7 +151,8 @@ pub enum Event {
     /// The agent serves from here on, or does not any more.
     AgentStart,
     AgentStop,
-    /// `config.toml` was changed by somebody else than the agent, and is in force.
+    /// `config.toml` was changed by somebody else than the agent, and is in force; of one profile: where its
+    /// tokens go, or by which way, is another from here on, whoever changed it.
     ConfigChange,
     /// The record before this line is gone, or the end of it: `seq` and `prev` go on where it ended.
     LedgerLost,

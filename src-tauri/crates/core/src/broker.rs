@@ -72,12 +72,13 @@ impl Broker {
 
     /// Takes the sessions a config has. A session stays the same one; its profile is another.
     pub fn configure(&self, sessions: impl IntoIterator<Item = (SessionKey, Arc<Profile>)>) {
+        let now = self.ports.clock.now();
         let mut known = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *known);
         for (key, profile) in sessions {
             let session = match before.remove(&key) {
                 Some(session) => {
-                    session.take_profile(profile);
+                    session.take_profile(profile, now);
                     session
                 }
                 None => Arc::new(Session::new(key.clone(), profile)),

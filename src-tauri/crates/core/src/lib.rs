@@ -17,8 +17,8 @@
 //! 10. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
 //!
 //! [`sign_in`] makes sessions, by way of [`pending`]; `sign_out` ends them and leaves what is [`owed`];
-//! `clockwork` keeps them in between. [`runs`] ties what was served to Airflow's
-//! tasks, and compares a session's end with a DAG's past.
+//! `clockwork` keeps them in between; [`endpoints`] says where their tokens may go. [`runs`] ties what was
+//! served to Airflow's tasks, and compares a session's end with a DAG's past.
 
 pub mod answers;
 pub mod audit;
@@ -27,6 +27,7 @@ pub mod cache;
 mod clockwork;
 pub mod deployment;
 pub mod effective;
+pub mod endpoints;
 pub mod error;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;

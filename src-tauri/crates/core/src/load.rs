@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::broker::Broker;
+use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
+use crate::ports::Loaded;
 use crate::request::SessionKey;
 use crate::session::{Session, SessionState};
 
@@ -26,13 +28,9 @@ impl Broker {
             // What is under way writes what is read here, where the client changed meanwhile.
             let _alone = session.alone().await;
             let read = self.ports.store.load(&session.key).await;
-            let now = self.ports.clock.now();
             session.loaded(match read {
                 Err(failure) => SessionState::Unreadable(failure),
-                Ok(found) => {
-                    let profile = session.profile();
-                    SessionState::loaded(found.session, found.in_flight, &profile, now)
-                }
+                Ok(found) => self.found(session, found).await,
             });
         }
         if session.is_unknown() {
@@ -51,6 +49,22 @@ impl Broker {
                 Ok(()) | Err(_) => {}
             }
         }
+    }
+
+    async fn found(&self, session: &Session, found: Loaded) -> SessionState {
+        let (profile, now) = (session.profile(), self.ports.clock.now());
+        let mut stored = found.session;
+        let older = stored.as_mut().filter(|stored| stored.endpoints.is_none());
+        if let Some(older) = older
+            && endpoints::standing(older, &profile) == Standing::Ours
+        {
+            older.endpoints = Some(endpoints::of(&profile));
+            // Where Ping does not rotate nothing else writes it down before the next sign-in.
+            match self.ports.store.save(&session.key, older).await {
+                Ok(_) | Err(_) => {}
+            }
+        }
+        SessionState::loaded(stored, found.in_flight, &profile, now)
     }
 
     /// A store that could not be read may be readable now.

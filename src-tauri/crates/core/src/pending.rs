@@ -5,6 +5,7 @@
 use crate::answers::TokenFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
+use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::freshness;
 use crate::ports::{Grant, RevokedFor};
@@ -87,8 +88,8 @@ impl Broker {
                 Err(_) => Judged::Later,
             };
         }
-        if !pending.stored.is_of(&profile) {
-            let cause = "the config names another client since";
+        if endpoints::standing(&pending.stored, &profile) != Standing::Ours {
+            let cause = "the config names another client or other hosts since";
             return self.void(key, Some(pending.stored), cause).await;
         }
         if pending.sent {

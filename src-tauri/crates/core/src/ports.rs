@@ -166,6 +166,7 @@ pub trait RefreshTokenStore: Send + Sync {
         key: &'a SessionKey,
         session: &'a StoredSession,
     ) -> Pending<'a, Result<Saved, StoreFailure>>;
+    /// From then on [`Self::load`] does not give it back, also where the record cannot be removed now.
     fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>>;
     /// Writes (`Some`) or clears (`None`) the mark that a refresh token is on its way. No secret in it.
     fn mark<'a>(

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::answers::StoreFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::error::Refusal;
@@ -41,28 +42,32 @@ impl Broker {
         let key = &session.key;
         self.load(session).await;
         let _alone = session.alone().await;
+        // What cannot be read can neither be revoked nor forgotten, unless it is nothing.
+        if let SessionState::Unreadable(failure) = session.state()
+            && !matches!(failure, StoreFailure::Corrupt(_))
+        {
+            return Err(refusals::store(&session.profile(), &failure));
+        }
         let mut record = Record::new(Event::SignOut, Outcome::Ok, caller);
         record.session = Some(key);
         self.record(&record)?;
-        let before = session.sign_out();
+        let left = session.sign_out();
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.
-        let owed = match before.stored() {
-            Some(stored) => Some(self.owe_to(key, stored, RevokedFor::Good).await),
-            None => None,
-        };
+        let mut owed = Vec::new();
+        for stored in left.sessions {
+            let debt = self.owe_to(key, &stored, RevokedFor::Good).await;
+            // It ends where it was made, not where the config would send it.
+            owed.push((self.client_of(key, &stored), debt));
+        }
         let forgotten = self.ports.store.forget(key).await;
         let dropped = self.drop_pending(session).await;
-        let revocation = match owed {
-            Some(owed) => Some(self.revoke(&session.profile(), owed).await),
-            None => None,
-        };
+        let was_signed_in = left.was.stored().is_some();
+        let mut revocation = was_signed_in.then_some(Revocation::Unsupported);
+        for (client, debt) in owed {
+            revocation = Some(self.revoke(&client, debt).await);
+        }
         if let Err(failure) = forgotten {
-            // Nobody knows what the store still has: it is read when it can be.
-            let unread = matches!(before, SessionState::Unloaded | SessionState::Unreadable(_));
-            if unread {
-                session.loaded(SessionState::Unloaded);
-            }
             return Err(refusals::store(&session.profile(), &failure));
         }
         dropped.map(|()| revocation)

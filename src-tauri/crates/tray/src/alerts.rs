@@ -1,5 +1,6 @@
 //! When a person is told something that they did not ask for: that a sign-in is needed, once an issuer
-//! until it is answered, and that a session ends soon, once a session. A state machine over what the
+//! until it is answered, that a session ends soon, once a session, and that the config sends tokens another
+//! way, each time. A state machine over what the
 //! agent tells; reads no clock, shows nothing.
 
 use std::collections::{HashMap, HashSet};
@@ -32,6 +33,8 @@ pub struct Wishes {
 pub(crate) enum Seen<'a> {
     Status(&'a Status),
     Record(&'a Value),
+    /// The last records, newest first, where some may not have been seen as they came.
+    Past(&'a [Value]),
     Outlook(&'a OutlookReply),
     Answer(&'a Answer),
     /// Time passed.
@@ -71,6 +74,8 @@ pub(crate) struct Alerts {
     told: HashSet<(String, i64)>,
     /// The last end of each refresh token, and whether it ever moved: such a one is no end.
     refresh_ends: HashMap<(String, i64), (i64, bool)>,
+    /// The number of the last record that told of a changed config.
+    config_told: Option<u64>,
 }
 
 /// For a sign-in at one issuer.
@@ -87,6 +92,7 @@ impl Alerts {
         match seen {
             Seen::Status(status) => self.status(status, moment),
             Seen::Record(record) => self.record(record, moment),
+            Seen::Past(records) => self.past(records, moment),
             Seen::Outlook(reply) => self.outlook(reply, moment),
             Seen::Answer(answer) => {
                 self.answer(answer, moment.now);
@@ -149,11 +155,27 @@ impl Alerts {
                 let needed = matches!(text("/error"), Some("login_required"));
                 return needed.then(|| self.call(&profile, moment)).flatten().into_iter().collect();
             }
+            (Some("config-change"), _) => {
+                let seq = record["seq"].as_u64();
+                if seq.is_some() && seq <= self.config_told {
+                    return Vec::new();
+                }
+                self.config_told = seq.or(self.config_told);
+                return vec![Deed::Show(config_changed(profile, text("/reason")))];
+            }
             (Some("sign-out"), _) => drop(self.signed_out.insert(profile)),
             (Some("sign-in"), Some("ok")) => drop(self.signed_out.remove(&profile)),
             _ => {}
         }
         Vec::new()
+    }
+
+    /// An edit while the agent was off is on the record before anybody follows it.
+    fn past(&mut self, records: &[Value], moment: &Moment<'_>) -> Vec<Deed> {
+        let of_this_life = records.iter().take_while(|record| record["event"] != "agent-start");
+        let changes = of_this_life.filter(|record| record["event"] == "config-change");
+        let oldest_first: Vec<&Value> = changes.collect::<Vec<_>>().into_iter().rev().collect();
+        oldest_first.into_iter().flat_map(|record| self.record(record, moment)).collect()
     }
 
     fn run(&self, record: &Value) -> Vec<Deed> {
@@ -260,6 +282,14 @@ impl Alerts {
         let key = Key::Ends { profile: profile.to_owned() };
         Some(Deed::Show(Notice { key, title, text, choices: ways(profile) }))
     }
+}
+
+/// Shown whatever the config wants shown: it is the config that may have fallen into other hands.
+fn config_changed(profile: String, what: Option<&str>) -> Notice {
+    let title = format!("The config of {profile} has changed");
+    let what = what.unwrap_or("it sends tokens another way");
+    let text = format!("{what}. If that was not you, do not sign in before you know who it was.");
+    Notice { key: Key::Config { profile }, title, text, choices: Vec::new() }
 }
 
 fn ways(profile: &str) -> Vec<Choice> {

@@ -208,3 +208,37 @@ fn what_is_not_wanted_is_not_shown() {
     assert_eq!(day.refused(1), NOTHING);
     assert_eq!(day.status(2, &[ending(Some(60), None)]), NOTHING);
 }
+
+#[test]
+fn a_config_that_sends_tokens_another_way_is_told_whatever_it_wants_told() {
+    let change = |profile: &str| {
+        json!({ "event": "config-change", "outcome": "ok", "session": {"profile": profile},
+                "reason": "proxy is http://p:1 (was none)", "caller": {} })
+    };
+    let mut day = Day::new(Wishes { sign_in: false, session_end: false });
+    day.status(0, &[profile("prod", "signed_in")]);
+    for at in 1..3 {
+        assert_eq!(day.record(at, change("prod")), ["The config of prod has changed"]);
+    }
+    assert_eq!(day.record(4, change("dev")), ["The config of dev has changed"]);
+    let file = json!({ "event": "config-change", "outcome": "ok", "reason": "/c/config.toml",
+                       "caller": {} });
+    assert_eq!(day.record(5, file), NOTHING, "nothing of it moves a token");
+    let numbered = |seq: u64, event: &str| {
+        json!({ "seq": seq, "event": event, "outcome": "ok", "session": {"profile": "prod"},
+                "reason": "x", "caller": {} })
+    };
+    let past = [
+        numbered(9, "config-change"),
+        numbered(8, "issue"),
+        numbered(7, "config-change"),
+        numbered(6, "agent-start"),
+        numbered(5, "config-change"),
+    ];
+    let shown = day.see(6, Seen::Past(&past));
+    assert_eq!(shown.len(), 2, "while the agent was off: {shown:?}");
+    assert_eq!(day.see(7, Seen::Past(&past)), NOTHING, "once");
+    assert_eq!(day.record(8, numbered(10, "config-change")).len(), 1);
+    let notice = config_changed("prod".to_owned(), change("prod")["reason"].as_str());
+    assert!(notice.text.starts_with("proxy is http://p:1 (was none). If"), "{}", notice.text);
+}

@@ -160,11 +160,14 @@ impl Feed {
         false
     }
 
-    /// What was asked for before we followed.
+    /// What came before we followed.
     fn look_back(&mut self) {
         let ask = ActivityAsk { limit: Some(LOOKED_THROUGH), ..ActivityAsk::default() };
         match self.deeds.agent.activity(&ask) {
-            Ok(reply) => self.requests = Requests::of(&reply.records),
+            Ok(reply) => {
+                self.alert(Seen::Past(&reply.records));
+                self.requests = Requests::of(&reply.records);
+            }
             Err(error) => tracing::debug!(%error, "the last requests are not known"),
         }
     }

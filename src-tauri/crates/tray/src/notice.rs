@@ -10,6 +10,8 @@ pub(crate) enum Key {
     SignIn { issuer: String },
     /// A session ends soon.
     Ends { profile: String },
+    /// Its tokens go elsewhere, or by another way.
+    Config { profile: String },
     /// What to type on another device.
     Code { profile: String },
     /// The answer to a click.

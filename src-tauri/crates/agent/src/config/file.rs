@@ -142,6 +142,11 @@ impl ConfigFile {
         }
     }
 
+    /// What such a text would bring into force.
+    pub fn check(&self, text: &str) -> Result<Config, WriteFailure> {
+        parse(text, &self.path).map_err(WriteFailure::Problems)
+    }
+
     /// Replaces the file, checked first and whole or not at all. A link stays a link.
     pub fn write(&self, text: &str) -> Result<(), WriteFailure> {
         self.put(&mut self.lock(), text)
@@ -170,7 +175,7 @@ impl ConfigFile {
     }
 
     fn put(&self, state: &mut State, text: &str) -> Result<(), WriteFailure> {
-        let config = parse(text, &self.path).map_err(WriteFailure::Problems)?;
+        let config = self.check(text)?;
         replace(&self.path, text).map_err(|error| owner::named(&self.path, error))?;
         state.stamp = stamp(&self.path);
         state.take(config, text.to_owned());

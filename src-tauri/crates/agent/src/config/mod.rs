@@ -2,7 +2,8 @@
 //! need not ask again. Never reads the environment or the network.
 //!
 //! `raw` is what was typed, `check` turns it into this or into a list of all that is wrong with it,
-//! `file` keeps the last good one.
+//! `file` keeps the last good one. `ways` says what changed of where tokens go, `told` what was put on the
+//! record of that.
 
 mod ca_file;
 mod check;
@@ -21,6 +22,8 @@ mod section;
 mod shared_client;
 #[cfg(test)]
 mod tests;
+mod told;
+mod ways;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +46,8 @@ pub use file::{ConfigFile, Looked, WriteFailure, check_file};
 pub use handed_out::preview;
 pub use roles_file::RolesFileKey;
 pub use schema::json_schema;
+pub use told::{FILE as TOLD_FILE, Told};
+pub use ways::Change;
 
 /// A config that is true.
 #[derive(Clone, Debug, Default)]

@@ -185,7 +185,8 @@ pub(super) enum RawDevicePkce {
     Off,
 }
 
-/// Endpoints that stand in for what discovery says.
+/// Endpoints that stand in for what discovery says. A host that the sign-in did not know, and that is not
+/// the issuer's, asks for a new sign-in.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawEndpoints {

@@ -24,6 +24,7 @@ pub(super) fn session(token: &str, generation: u64) -> StoredSession {
     StoredSession {
         issuer: Issuer::new("https://idp.test:443/as"),
         client_id: "client".to_owned(),
+        endpoints: None,
         identity: Some(Identity {
             subject: Subject { iss: "https://idp.test:443/as".to_owned(), sub: "u-1".to_owned() },
             name: Some("Ada".to_owned()),

@@ -91,6 +91,8 @@ pub struct KeychainStore {
     marks: AccountFiles,
     notes: owed::Notes,
     pending: AccountFiles,
+    /// Accounts whose records could not be removed when they were to be.
+    forgotten: AccountFiles,
 }
 
 impl KeychainStore {
@@ -126,6 +128,7 @@ impl KeychainStore {
             marks: AccountFiles::new(state, "in-flight", ".json"),
             notes: owed::Notes::new(state),
             pending: AccountFiles::new(state, "pending", ".json"),
+            forgotten: AccountFiles::new(state, "forgotten", ""),
         }
     }
 

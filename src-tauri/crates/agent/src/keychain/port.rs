@@ -8,10 +8,29 @@ use super::standing::Standing;
 use super::which_store::Memory;
 use super::{KeychainStore, mark, off_runtime};
 
+impl KeychainStore {
+    /// Was the record to be forgotten, and could not be removed? Then it is now, where that can be done,
+    /// and is given to nobody where it cannot.
+    async fn is_forgotten(&self, account: &str) -> Result<bool, StoreFailure> {
+        let (forgotten, name) = (self.forgotten.clone(), account.to_owned());
+        if off_runtime(move || forgotten.read(&name)).await?.is_none() {
+            return Ok(false);
+        }
+        if self.remove(account).await.is_ok() {
+            let (forgotten, name) = (self.forgotten.clone(), account.to_owned());
+            off_runtime(move || forgotten.remove(&name)).await?;
+        }
+        Ok(true)
+    }
+}
+
 impl RefreshTokenStore for KeychainStore {
     fn load<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<Loaded, StoreFailure>> {
         Box::pin(async move {
             let account = key.account();
+            if self.is_forgotten(&account).await? {
+                return Ok(Loaded { session: None, in_flight: None });
+            }
             let session = self.read(&account).await?;
             let marks = self.marks.clone();
             let in_flight = off_runtime(move || mark::read(&marks, &account)).await?;
@@ -24,15 +43,27 @@ impl RefreshTokenStore for KeychainStore {
         key: &'a SessionKey,
         session: &'a StoredSession,
     ) -> Pending<'a, Result<Saved, StoreFailure>> {
-        Box::pin(async move { self.write(&key.account(), session).await })
+        Box::pin(async move {
+            let account = key.account();
+            let saved = self.write(&account, session).await?;
+            let forgotten = self.forgotten.clone();
+            off_runtime(move || forgotten.remove(&account)).await?;
+            Ok(saved)
+        })
     }
 
     fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
             let account = key.account();
+            let (forgotten, name) = (self.forgotten.clone(), account.clone());
+            off_runtime(move || forgotten.write(&name, b"")).await?;
             self.remove(&account).await?;
-            let marks = self.marks.clone();
-            off_runtime(move || mark::write(&marks, &account, None)).await
+            let (forgotten, marks) = (self.forgotten.clone(), self.marks.clone());
+            off_runtime(move || {
+                forgotten.remove(&account)?;
+                mark::write(&marks, &account, None)
+            })
+            .await
         })
     }
 

@@ -2,7 +2,7 @@
 //! out of its type; never in a log, an error or a `Debug`.
 
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::profile::{Issuer, Scopes, Subject};
+use dagpass_core::profile::{EndpointOverrides, Issuer, Scopes, Subject};
 use dagpass_core::session::{EndReason, StoredSession};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{Identity, IdentitySource, RefreshToken, is_token};
@@ -20,6 +20,7 @@ pub(super) fn encode(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, Stor
         version: VERSION,
         issuer: session.issuer.clone(),
         client_id: session.client_id.clone(),
+        endpoints: session.endpoints.as_ref().map(StoredEndpoints::of),
         identity: session.identity.as_ref().map(StoredIdentity::of),
         granted: session.granted.clone(),
         refresh_token: session.refresh_token.as_ref().map(|token| token.expose().to_owned().into()),
@@ -49,6 +50,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<StoredSession, StoreFailure> {
     Ok(StoredSession {
         issuer: record.issuer,
         client_id: record.client_id,
+        endpoints: record.endpoints.map(EndpointOverrides::from),
         identity: record.identity.map(Identity::from),
         granted: record.granted,
         refresh_token: record.refresh_token.map(|token| RefreshToken::new(token.as_str())),
@@ -106,6 +108,9 @@ struct Record {
     version: u32,
     issuer: Issuer,
     client_id: String,
+    /// What the config named of where tokens go. No record of 0.1.0 has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoints: Option<StoredEndpoints>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<StoredIdentity>,
     granted: Scopes,
@@ -128,6 +133,7 @@ enum StoredEnd {
     NoRefreshToken,
     SubjectChanged { now: String },
     BrokeOff { cause: String },
+    Elsewhere { was: String, is: String },
 }
 
 impl StoredEnd {
@@ -138,6 +144,7 @@ impl StoredEnd {
             EndReason::NoRefreshToken => Self::NoRefreshToken,
             EndReason::SubjectChanged { now } => Self::SubjectChanged { now },
             EndReason::BrokeOff { cause } => Self::BrokeOff { cause },
+            EndReason::Elsewhere { was, is } => Self::Elsewhere { was, is },
         }
     }
 }
@@ -150,6 +157,50 @@ impl From<StoredEnd> for EndReason {
             StoredEnd::NoRefreshToken => Self::NoRefreshToken,
             StoredEnd::SubjectChanged { now } => Self::SubjectChanged { now },
             StoredEnd::BrokeOff { cause } => Self::BrokeOff { cause },
+            StoredEnd::Elsewhere { was, is } => Self::Elsewhere { was, is },
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEndpoints {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discovery: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_authorization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pushed_authorization_request: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    userinfo: Option<String>,
+}
+
+impl StoredEndpoints {
+    fn of(named: &EndpointOverrides) -> Self {
+        Self {
+            discovery: named.discovery.clone(),
+            token: named.token.clone(),
+            device_authorization: named.device_authorization.clone(),
+            pushed_authorization_request: named.pushed_authorization_request.clone(),
+            revocation: named.revocation.clone(),
+            userinfo: named.userinfo.clone(),
+        }
+    }
+}
+
+impl From<StoredEndpoints> for EndpointOverrides {
+    fn from(stored: StoredEndpoints) -> Self {
+        Self {
+            discovery: stored.discovery,
+            token: stored.token,
+            device_authorization: stored.device_authorization,
+            pushed_authorization_request: stored.pushed_authorization_request,
+            revocation: stored.revocation,
+            userinfo: stored.userinfo,
+            ..Self::default()
         }
     }
 }
@@ -228,7 +279,20 @@ mod tests {
             ended: Some(EndReason::LostInRotation { since: Timestamp::from_secs(7) }),
             ..bare.clone()
         };
-        for session in [whole, bare, ended] {
+        let url = |path: &str| Some(format!("https://gw.test/{path}"));
+        let named = EndpointOverrides {
+            discovery: url("doc"),
+            token: url("token"),
+            device_authorization: url("device"),
+            pushed_authorization_request: url("par"),
+            revocation: url("revoke"),
+            userinfo: url("userinfo"),
+            ..EndpointOverrides::default()
+        };
+        let one = EndpointOverrides { token: url("token"), ..EndpointOverrides::default() };
+        let with = |named| StoredSession { endpoints: Some(named), ..whole.clone() };
+        let made_with = [with(named), with(one), with(EndpointOverrides::default())];
+        for session in [whole, bare, ended].into_iter().chain(made_with) {
             let back = decode(&encode(&session).unwrap()).unwrap();
             assert_eq!(format!("{back:?}"), format!("{session:?}"));
             let token = |one: &StoredSession| {
@@ -281,6 +345,23 @@ mod tests {
             assert!(text.contains(why), "{bad}: {text}");
             assert!(!text.contains("canary"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_record_of_before_says_nothing_of_hosts_and_one_that_names_none_says_so() {
+        let before = super::super::fixture::session("tok-1", 7);
+        let free =
+            StoredSession { endpoints: Some(EndpointOverrides::default()), ..before.clone() };
+        let written = |session: &StoredSession| -> serde_json::Value {
+            serde_json::from_slice(&encode(session).unwrap()).unwrap()
+        };
+        assert_eq!(written(&before).get("endpoints"), None, "the released agent's own bytes");
+        assert_eq!(written(&free)["endpoints"], serde_json::json!({}));
+        // Of a newer agent's record: what it names beside these is not for this one to judge.
+        let mut newer = written(&free);
+        newer["endpoints"] = serde_json::json!({ "token": "https://gw.test/t", "another": "x" });
+        let read = decode(newer.to_string().as_bytes()).unwrap().endpoints.unwrap();
+        assert_eq!(read.token.as_deref(), Some("https://gw.test/t"));
     }
 
     #[test]

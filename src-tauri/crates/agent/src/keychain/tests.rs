@@ -63,6 +63,27 @@ async fn a_session_is_there_after_a_restart_and_gone_after_forget() {
 }
 
 #[tokio::test]
+async fn what_was_to_be_forgotten_is_given_to_nobody_though_the_keychain_still_has_it() {
+    let world = World::new();
+    let agent = world.agent();
+    agent.save(&key(), &session("t1", 1)).await.unwrap();
+    world.keychain.becomes(Mood::Locked);
+    agent.forget(&key()).await.unwrap_err();
+    assert_eq!(token(&agent).await, Ok(None), "locked still");
+    world.keychain.becomes(Mood::Well);
+    assert!(world.keychain.item("prod").is_some());
+    assert_eq!(token(&world.agent()).await, Ok(None), "nor to the next agent");
+    assert!(world.keychain.item("prod").is_none(), "and it is gone once it can go");
+
+    // A sign-in after that is there.
+    world.keychain.becomes(Mood::Locked);
+    agent.forget(&key()).await.unwrap_err();
+    world.keychain.becomes(Mood::Well);
+    agent.save(&key(), &session("t2", 2)).await.unwrap();
+    assert_eq!(token(&world.agent()).await, Ok(Some("t2".to_owned())));
+}
+
+#[tokio::test]
 async fn a_keychain_that_will_not_take_a_rotated_token_does_not_lose_it() {
     for mood in [Mood::Locked, Mood::Absent, Mood::Hung] {
         let world = World::new();

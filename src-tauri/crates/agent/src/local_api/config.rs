@@ -1,27 +1,69 @@
 //! `PUT /v1/config` and `POST /v1/config/edit`: the whole text or some keys of it, taken or refused
-//! whole.
+//! whole; what it changes of where tokens go is told first.
 
 use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
+use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::request::{Caller, SessionKey};
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
-use crate::config::{WriteFailure, Wrong};
+use crate::config::{Config, WriteFailure, Wrong};
 
 pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let new: ConfigReply = asked.parse()?;
-    api.config.write(&new.text).map_err(|failure| refusal(&failure))?;
-    api.adopt_config();
+    let config = api.config.check(&new.text).map_err(|failure| refusal(&failure))?;
+    api.tell_config(&config, asked.caller())?;
+    let written = api.config.write(&new.text);
+    in_force(api);
+    written.map_err(|failure| refusal(&failure))?;
     Ok(reply::json(&api.config.reply()))
 }
 
 pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let edit: ConfigEdit = asked.parse()?;
-    let edited = api.config.edit(&edit).map_err(|failure| refusal(&failure))?;
     if !edit.dry_run {
+        let shown = api.config.edit(&ConfigEdit { dry_run: true, ..edit.clone() });
+        let shown = shown.map_err(|failure| refusal(&failure))?;
+        let config = api.config.check(&shown.text).map_err(|failure| refusal(&failure))?;
+        api.tell_config(&config, asked.caller())?;
+    }
+    let edited = api.config.edit(&edit);
+    if !edit.dry_run {
+        in_force(api);
+    }
+    Ok(reply::json(&edited.map_err(|failure| refusal(&failure))?))
+}
+
+/// What came to be otherwise than it was told (a full disk, somebody else's edit in between) is told as it
+/// is.
+fn in_force(api: &Api) {
+    if api.tell_own_config() {
         api.adopt_config();
     }
-    Ok(reply::json(&edited))
+}
+
+impl Api {
+    /// What such a config changes of where tokens go, and by which way, is on the record before it is in
+    /// force. The tray reads it there.
+    pub(crate) fn tell_config(&self, config: &Config, caller: &Caller) -> Result<(), Refusal> {
+        self.told.tell(config, |change| {
+            let (session, what) = (SessionKey::of(&change.profile), change.to_string());
+            let mut record = Record::new(Event::ConfigChange, Outcome::Ok, caller);
+            record.session = Some(&session);
+            record.reason = Some(&what);
+            self.witness.record(&record).map_err(|failure| not_recorded(&failure.0))
+        })
+    }
+}
+
+fn not_recorded(cause: &str) -> Refusal {
+    Refusal::new(
+        ErrorCode::NotRecorded,
+        "the config's change cannot be recorded, so it is not taken",
+    )
+    .because(cause)
+    .hint("run `dagpass doctor`")
 }
 
 pub(super) fn refusal(failure: &WriteFailure) -> Refusal {

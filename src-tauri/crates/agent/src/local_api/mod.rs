@@ -63,7 +63,7 @@ pub(crate) use run_events::tell_of_dropped;
 pub(crate) use server::{Loopback, serve};
 
 use crate::airflow::{Airflow, ItemKeeper};
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, Told};
 use crate::keychain::KeychainStore;
 use crate::ledger::Ledger;
 use crate::ping::Ping;
@@ -84,6 +84,7 @@ const ANSWERED: Duration = Duration::from_millis(500);
 pub(crate) struct Api {
     pub(crate) broker: Broker,
     pub(crate) config: Arc<ConfigFile>,
+    pub(crate) told: Told,
     pub(crate) ping: Arc<Ping>,
     pub(crate) airflow: Arc<Airflow>,
     pub(crate) store: Arc<KeychainStore>,
@@ -124,6 +125,7 @@ pub(crate) struct About {
     pub(crate) endpoint_file: PathBuf,
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
+    pub(crate) told_file: PathBuf,
     pub(crate) containers_folder: PathBuf,
     /// How many files may be open; `None` where the system has no limit.
     pub(crate) descriptors: Option<u64>,
@@ -158,6 +160,7 @@ impl Api {
             task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),
+            told: Told::open(about.told_file.clone()),
             items: ItemKeeper::new(),
             about,
             stop: Arc::default(),

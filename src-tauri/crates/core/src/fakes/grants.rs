@@ -7,7 +7,7 @@ pub(super) struct Grants {
     families: Vec<Family>,
     family_of: HashMap<String, usize>,
     /// Whose answers were received.
-    answered: Vec<String>,
+    pub(super) answered: Vec<String>,
     pub(super) again: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
 //! The store in memory. Refuses writes, or everything, while told to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use super::lock;
@@ -19,6 +19,8 @@ pub struct FakeStore {
     pub marks: Mutex<HashMap<SessionKey, InFlight>>,
     pub owed: Mutex<Vec<(OwedRevocation, Option<StoredSession>)>>,
     pub pending: Mutex<HashMap<SessionKey, PendingSignIn>>,
+    /// What was to be forgotten while nothing could be written: it is not given back.
+    pub forgotten: Mutex<HashSet<SessionKey>>,
     pub fail_loads: Mutex<Option<StoreFailure>>,
     pub fail_saves: Mutex<Option<StoreFailure>>,
     pub fail_all: Mutex<Option<StoreFailure>>,
@@ -41,6 +43,9 @@ impl RefreshTokenStore for FakeStore {
                 return Err(failure);
             }
             lock(&self.log).push("load".into());
+            if lock(&self.forgotten).remove(key) {
+                lock(&self.records).remove(key);
+            }
             Ok(Loaded {
                 session: lock(&self.records).get(key).cloned(),
                 in_flight: lock(&self.marks).get(key).cloned(),
@@ -60,6 +65,7 @@ impl RefreshTokenStore for FakeStore {
                 return Err(failure);
             }
             lock(&self.log).push(format!("save {}", session.generation));
+            lock(&self.forgotten).remove(key);
             lock(&self.records).insert(key.clone(), session.clone());
             Ok(Saved::Kept)
         })
@@ -67,8 +73,10 @@ impl RefreshTokenStore for FakeStore {
 
     fn forget<'a>(&'a self, key: &'a SessionKey) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async {
+            lock(&self.forgotten).insert(key.clone());
             self.check()?;
             lock(&self.log).push("forget".into());
+            lock(&self.forgotten).remove(key);
             lock(&self.records).remove(key);
             Ok(())
         })

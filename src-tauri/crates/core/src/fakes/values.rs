@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::broker::{Broker, Issued};
+use crate::endpoints;
 use crate::error::Refusal;
 use crate::policy::Action;
 use crate::principal::{Kind, Principal};
@@ -49,6 +50,7 @@ pub fn identity(sub: &str) -> Identity {
 pub fn stored(refresh_token: &str) -> StoredSession {
     let profile = profile();
     StoredSession {
+        endpoints: Some(endpoints::of(&profile)),
         issuer: profile.issuer,
         client_id: profile.client_id,
         identity: Some(identity("alice")),

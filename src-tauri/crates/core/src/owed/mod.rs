@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::answers::{Revocation, RevokedFor, StoreFailure, TokenFailure};
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
+use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::profile::Profile;
 use crate::refresh::own_voice;
@@ -274,14 +275,19 @@ impl Broker {
         Ok(())
     }
 
-    /// The client that the token belongs to; the config may no longer have it.
+    /// The client that the token belongs to, at the hosts that it was made with; the config may no longer
+    /// have it, or send it elsewhere.
     pub(crate) fn client_of(&self, key: &SessionKey, stored: &StoredSession) -> Profile {
-        let configured = self.session_of(key).map(|session| session.profile());
+        let configured = self.session_of(key).ok().map(|session| session.profile());
+        let configured = configured.map(|now| (endpoints::standing(stored, &now), now));
         match configured {
-            Ok(now) if now.issuer == stored.issuer && now.client_id == stored.client_id => {
-                Profile::clone(&now)
+            Some((Standing::Ours, now)) => Profile::clone(&now),
+            Some((Standing::Elsewhere(_), now)) => endpoints::as_made(stored, &now),
+            Some((Standing::Another, _)) | None => {
+                let client = (stored.issuer.as_str(), stored.client_id.as_str());
+                let bare = Profile::new(key.profile.as_str(), client.0, client.1);
+                endpoints::as_made(stored, &bare)
             }
-            _ => Profile::new(key.profile.as_str(), stored.issuer.as_str(), &stored.client_id),
         }
     }
 }

@@ -38,8 +38,7 @@ impl Refresh {
         if now != epoch {
             return Err(refusals::signed_out(profile));
         }
-        let token = self.dress(set);
-        self.publish(&stored, epoch, token)
+        self.publish(&stored, epoch, self.dress(set))
     }
 
     async fn base_token(&self) -> Fetched {

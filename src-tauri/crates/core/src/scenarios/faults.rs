@@ -87,6 +87,7 @@ async fn the_loser_of_a_race_takes_the_winner_s_token_from_the_store() {
     // Another process rotated rt-0 and saved what it got.
     let mut newer = stored("rt-0");
     newer.refresh_token = Some(crate::token::RefreshToken::new("rt-other"));
+    newer.generation += 1;
     world.store.records.lock().unwrap().insert(SessionKey::of("prod"), newer);
     let refusal = token(&broker, &ask("prod")).await.unwrap_err();
     assert_eq!(world.presented(), ["rt-0", "rt-other"]);

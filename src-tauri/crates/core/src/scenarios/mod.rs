@@ -1,6 +1,8 @@
 //! The traps of this trade, played through the broker with fakes that misbehave.
 
 mod deployment;
+mod endpoints;
+mod exchange;
 mod faults;
 mod model;
 mod owed;
@@ -15,9 +17,9 @@ use crate::broker::Broker;
 use crate::error::Refusal;
 use crate::fakes::{Fault, World, ask, profile, rejected, serve as token};
 use crate::issuer_limit::AT_ONCE;
-use crate::ports::{Clock, TokenFailure};
+use crate::ports::TokenFailure;
 use crate::profile::{Profile, ProfileName, Scopes};
-use crate::request::{Caller, Obtain, Purpose, SessionKey, Target, TokenRequest};
+use crate::request::{Caller, Purpose, SessionKey, Target, TokenRequest};
 use crate::session::{EndReason, Safety, SessionState, StoredSession};
 use crate::sign_in::Claim;
 use crate::token::TokenSet;
@@ -310,43 +312,6 @@ async fn clock_jumps_both_ways_cost_one_refresh_each() {
         assert_eq!(bytes(&broker).await, "at-2");
         assert_eq!(world.server.refreshes(), 2, "jump {jump}");
     }
-}
-
-#[tokio::test]
-async fn an_exchange_spends_no_refresh_token_of_its_own() {
-    let world = World::signed_in();
-    let broker = broker(&world);
-    bytes(&broker).await;
-    let target = Target { obtain: Obtain::Exchange, ..Target::default() };
-    let issued = token(&broker, &TokenRequest { target, ..ask("prod") }).await.unwrap();
-    assert_eq!(issued.access_token().expose(), "exchanged-at-1");
-    assert_eq!(world.presented().len(), 1);
-}
-
-#[tokio::test]
-async fn an_exchange_that_outlasts_its_sign_in_gives_its_token_to_nobody() {
-    let world = World::signed_in();
-    let broker = broker(&world);
-    bytes(&broker).await;
-    let shut = world.server.gate.lock().await;
-    let target = Target { obtain: Obtain::Exchange, ..Target::default() };
-    let request = TokenRequest { target, ..ask("prod") };
-    let asked = tokio::spawn({
-        let (broker, request) = (broker.clone(), request.clone());
-        async move { token(&broker, &request).await.map(drop) }
-    });
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    world.clock.jump(1);
-    let (now, mut anew) = (world.clock.now(), crate::fakes::stored("rt-other"));
-    anew.signed_in_at = now;
-    let set = crate::fakes::token_set("at-other", None, now, now.plus(Duration::from_secs(3600)));
-    sign_in(&broker, anew, set).await.unwrap();
-    drop(shut);
-    assert!(asked.await.unwrap().is_err());
-    let issued = token(&broker, &request).await.unwrap();
-    assert_eq!(issued.access_token().expose(), "exchanged-at-other");
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ impl Session {
     pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let held = self.held();
         let renewal = held.renewals(now).map(|(_, at)| at).min();
-        let save = held.state.unsaved().map(|_| held.unkept.map_or(now, |(rest, _)| rest.end()));
+        let save = held.unsaved().map(|_| held.unkept.map_or(now, |(rest, _)| rest.end()));
         let pending = held.pending.map(Rest::end);
         let end = match &held.state {
             SessionState::Fixed(fixed) => Some(fixed.until),

@@ -8,15 +8,16 @@
 //! 4. [`turn`]: the right to present the refresh token, judged anew when it comes
 //! 5. [`flights`]: who waits for what is on its way
 //! 6. [`due`]: what the clockwork has to do, and when next
+//! 7. [`held`]: what all of these look at
 
 mod due;
 mod flights;
+mod held;
 mod plan;
 mod state;
 mod stored;
 mod turn;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,19 +25,22 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::cache::{Cached, Shown};
 use crate::deployment::{DeploymentView, Deployments};
+use crate::endpoints::same_client;
 use crate::error::Refusal;
 use crate::profile::Profile;
 use crate::request::{SessionKey, Target};
-use crate::rest::{Rest, Rests};
+use crate::rest::Rest;
 use crate::time::Timestamp;
-use crate::typed::Typed;
 
 pub use state::{
     ActiveSession, EndReason, FixedSession, Safety, SessionState, Trouble, TroubleKind,
 };
 pub use stored::{Horizon, HorizonSource, InFlight, REMEMBERED_ENDS, StoredSession, learned};
 
+use held::Held;
+
 pub(crate) use flights::{Boarding, Fetched, Flight};
+pub(crate) use held::Left;
 pub(crate) use plan::{Cause, Plan};
 pub(crate) use turn::{SendTurn, Turn, Want};
 
@@ -52,28 +56,6 @@ pub(crate) struct Session {
 /// Which sign-in, under which client: what was begun under another one is told to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
-
-struct Held {
-    profile: Arc<Profile>,
-    state: SessionState,
-    epoch: u64,
-    tokens: HashMap<Target, Cached>,
-    flights: HashMap<Target, Flight>,
-    used: HashMap<Target, Timestamp>,
-    /// What was refused a moment ago, or an hour.
-    rests: Rests,
-    deployments: Deployments,
-    /// Targets that no config names.
-    typed: Typed,
-    /// How long a store that would not keep the record is left alone, and how often it would not.
-    unkept: Option<(Rest, u32)>,
-    /// A sign-in that an earlier life of the agent received and did not judge: when to try it next.
-    pending: Option<Rest>,
-    /// Sign-ins that were received and are being judged.
-    concluding: usize,
-    /// Proactive refreshes wait until then: a fleet that wakes together is spread.
-    spread_until: Option<Timestamp>,
-}
 
 /// One session as `status` shows it.
 #[derive(Clone, Debug)]
@@ -101,21 +83,7 @@ impl Session {
     pub(crate) fn new(key: SessionKey, profile: Arc<Profile>) -> Self {
         Self {
             key,
-            held: Mutex::new(Held {
-                profile,
-                state: SessionState::Unloaded,
-                epoch: 0,
-                tokens: HashMap::new(),
-                flights: HashMap::new(),
-                used: HashMap::new(),
-                rests: Rests::default(),
-                deployments: Deployments::default(),
-                typed: Typed::default(),
-                unkept: None,
-                pending: None,
-                concluding: 0,
-                spread_until: None,
-            }),
+            held: Mutex::new(Held::new(profile)),
             alone: Arc::default(),
             loading: tokio::sync::Mutex::new(()),
         }
@@ -143,21 +111,18 @@ impl Session {
     }
 
     /// The config has another profile for it. What was refused may be granted now, so nothing rests any
-    /// more but what Ping asked for. Another client is another sign-in: it is read anew.
-    pub(crate) fn take_profile(&self, profile: Arc<Profile>) {
+    /// more but what Ping asked for. Under another client, or other hosts, whoever is signed in steps
+    /// aside until the config names theirs again.
+    pub(crate) fn take_profile(&self, profile: Arc<Profile>, now: Timestamp) {
         let mut held = self.held();
         held.rests.clear();
         held.forget_refusals();
-        if same_client(&held.profile, &profile) {
+        let before = std::mem::replace(&mut held.profile, profile);
+        if same_client(&before, &held.profile) {
             held.become_(SessionState::reconfigured);
         } else {
-            held.begin_anew(SessionState::Unloaded);
+            held.change_client(now);
         }
-        held.profile = profile;
-    }
-
-    pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.held().epoch)
     }
 
     pub(crate) fn state(&self) -> SessionState {
@@ -188,16 +153,23 @@ impl Session {
     }
 
     /// Another sign-in takes the place of what was, which is given back.
-    pub(crate) fn sign_in(&self, state: SessionState, token: Cached) -> SessionState {
+    pub(crate) fn sign_in(&self, state: SessionState, token: Cached) -> Left {
         let mut held = self.held();
-        let before = held.begin_anew(state);
+        let left = held.leave(state);
         held.tokens.insert(Target::default(), token);
-        before
+        left
     }
 
     /// What it was; its tokens are gone.
-    pub(crate) fn sign_out(&self) -> SessionState {
-        self.held().begin_anew(SessionState::SignedOut)
+    pub(crate) fn sign_out(&self) -> Left {
+        self.held().leave(SessionState::SignedOut)
+    }
+
+    /// Above every record of before, so that a new one counts as the newest.
+    pub(crate) fn next_generation(&self) -> u64 {
+        let held = self.held();
+        let known = [Some(&held.state), held.aside.as_ref()].into_iter().flatten();
+        known.filter_map(SessionState::last).map(|last| last.generation + 1).max().unwrap_or(1)
     }
 
     pub(crate) fn end(&self, why: EndReason, at: Timestamp) {
@@ -213,7 +185,7 @@ impl Session {
     pub(crate) fn unsaved(&self, now: Timestamp) -> Option<StoredSession> {
         let held = self.held();
         let rests = held.unkept.is_some_and(|(rest, _)| !rest.is_over(now));
-        held.state.unsaved().filter(|_| !rests).cloned()
+        held.unsaved().filter(|_| !rests).cloned()
     }
 
     /// `wait` gives the rest after the n-th failure in a row.
@@ -230,6 +202,7 @@ impl Session {
             (safety != Some(Safety::Kept)).then(|| (Rest::new(now, wait(failures)), failures));
         if let Some(safety) = safety {
             held.become_(|state| state.kept(generation, safety));
+            held.aside = held.aside.take().map(|state| state.kept(generation, safety));
         }
     }
 
@@ -315,52 +288,8 @@ impl Session {
     }
 }
 
-impl Held {
-    /// The one way from one state to the next.
-    fn become_(&mut self, next: impl FnOnce(SessionState) -> SessionState) {
-        let state = std::mem::replace(&mut self.state, SessionState::Unloaded);
-        self.state = next(state);
-    }
-
-    fn end_what_ran_out(&mut self, now: Timestamp) {
-        if matches!(&self.state, SessionState::Fixed(fixed) if now >= fixed.until) {
-            self.become_(|state| state.ended(EndReason::NoRefreshToken, now));
-        }
-    }
-
-    /// Somebody signed in or out, or it is another client now: nothing of before is served, and what is
-    /// on its way comes to nothing. The deployments' JWTs stay listed, so that they can be taken back.
-    fn begin_anew(&mut self, state: SessionState) -> SessionState {
-        self.epoch += 1;
-        self.tokens.clear();
-        self.used.clear();
-        self.rests.clear();
-        self.deployments.begin_anew();
-        self.unkept = None;
-        std::mem::replace(&mut self.state, state)
-    }
-
-    fn forget_refusals(&mut self) {
-        self.tokens.values_mut().for_each(|token| token.refused = None);
-    }
-
-    fn forget(&mut self, target: &Target) {
-        self.tokens.remove(target);
-        self.used.remove(target);
-        self.rests.answered(target);
-    }
-
-    fn not_signed_in(&self) -> Refusal {
-        self.state.refusal(&self.profile)
-    }
-}
-
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("key", &self.key).finish_non_exhaustive()
     }
-}
-
-fn same_client(old: &Profile, new: &Profile) -> bool {
-    old.issuer == new.issuer && old.client_id == new.client_id
 }

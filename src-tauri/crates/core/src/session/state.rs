@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::answers::StoreFailure;
+use crate::endpoints::{self, Standing};
 use crate::error::Why;
 use crate::profile::Profile;
 use crate::rest::Rest;
@@ -116,6 +117,9 @@ pub enum EndReason {
     SubjectChanged { now: String },
     /// A sign-in was received, and the agent ended before it was judged.
     BrokeOff { cause: String },
+    /// The config would send its tokens to a host that the sign-in never knew. The record stays, and no
+    /// token of it leaves: mend the config, and it lives on.
+    Elsewhere { was: String, is: String },
 }
 
 impl EndReason {
@@ -141,6 +145,9 @@ impl EndReason {
             Self::BrokeOff { cause } => {
                 format!("the last sign-in broke off before it was checked: {cause}")
             }
+            Self::Elsewhere { was, is } => {
+                format!("the config sends its token to another host (was {was}, is {is})")
+            }
         }
     }
 }
@@ -154,9 +161,12 @@ impl SessionState {
         profile: &Profile,
         now: Timestamp,
     ) -> Self {
-        let Some(stored) = found.filter(|stored| stored.is_of(profile)) else {
-            return Self::SignedOut;
-        };
+        let Some(stored) = found else { return Self::SignedOut };
+        match endpoints::standing(&stored, profile) {
+            Standing::Ours => {}
+            Standing::Another => return Self::SignedOut,
+            Standing::Elsewhere(why) => return Self::withheld(why, stored, now),
+        }
         if let Some(why) = stored.ended.clone() {
             return Self::Ended { why, at: now, lasted: None, last: Some(Box::new(stored)) };
         }
@@ -167,6 +177,11 @@ impl SessionState {
         };
         let unanswered = mark.filter(|mark| token.fingerprint() == mark.refresh_token);
         Self::Active(Box::new(ActiveSession { unanswered, ..ActiveSession::new(stored) }))
+    }
+
+    /// The config would send its tokens elsewhere: nothing of it leaves, and nothing of it is lost.
+    pub(crate) fn withheld(why: EndReason, stored: StoredSession, at: Timestamp) -> Self {
+        Self::Ended { why, at, lasted: None, last: Some(Box::new(stored)) }
     }
 
     /// A sign-in was judged and saved.
@@ -256,6 +271,11 @@ impl SessionState {
         }
     }
 
+    /// Whose refresh token may still be good.
+    pub(crate) fn holds(&self) -> Option<&StoredSession> {
+        self.last().filter(|stored| stored.refresh_token.is_some())
+    }
+
     /// Who is signed in, or was when it ended: the next to sign in is compared with them.
     pub(crate) fn last(&self) -> Option<&StoredSession> {
         match self {
@@ -270,13 +290,6 @@ impl SessionState {
 
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.stored()?.identity.as_ref()
-    }
-}
-
-impl StoredSession {
-    /// Is it a sign-in of this client?
-    pub(crate) fn is_of(&self, profile: &Profile) -> bool {
-        self.issuer == profile.issuer && self.client_id == profile.client_id
     }
 }
 

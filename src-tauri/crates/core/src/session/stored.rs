@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::profile::{Issuer, Profile, Scopes};
+use crate::profile::{EndpointOverrides, Issuer, Profile, Scopes};
 use crate::session::EndReason;
 use crate::time::Timestamp;
 use crate::token::{Fingerprint, Identity, RefreshToken};
@@ -12,6 +12,8 @@ use crate::token::{Fingerprint, Identity, RefreshToken};
 pub struct StoredSession {
     pub issuer: Issuer,
     pub client_id: String,
+    /// What the config named at the sign-in of where tokens go. `None` where nobody wrote it down.
+    pub endpoints: Option<EndpointOverrides>,
     /// `None` where the server would not say who signed in ("unknown").
     pub identity: Option<Identity>,
     /// What the sign-in was granted.
@@ -37,6 +39,13 @@ pub struct InFlight {
 }
 
 impl StoredSession {
+    /// Are both records of the same sign-in?
+    pub(crate) fn is_sign_in(&self, other: &Self) -> bool {
+        self.signed_in_at == other.signed_in_at
+            && self.issuer == other.issuer
+            && self.client_id == other.client_id
+    }
+
     /// The refresh token is gone, and why; what is known of the person stays.
     pub(crate) fn tombstone(&self, why: EndReason) -> Self {
         Self {

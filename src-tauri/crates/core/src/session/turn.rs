@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::answers::{StoreFailure, TokenFailure};
 use crate::cache::Cached;
+use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::freshness::{self, Verdict};
 use crate::ports::{Grant, Ports, Received, Saved};
@@ -13,7 +14,7 @@ use crate::profile::Profile;
 use crate::refusals;
 use crate::request::Target;
 use crate::session::{
-    ActiveSession, Alone, Cause, EndReason, Epoch, InFlight, Safety, Session, SessionState,
+    ActiveSession, Alone, Cause, EndReason, Epoch, Held, InFlight, Safety, Session, SessionState,
     StoredSession, Trouble,
 };
 use crate::token::{Fingerprint, Identity, RefreshToken, TokenSet};
@@ -180,7 +181,10 @@ impl SendTurn {
         let Ok(loaded) = ports.store.load(&self.session.key).await else { return false };
         let Some(stored) = loaded.session else { return false };
         let Some(token) = stored.refresh_token.clone() else { return false };
-        if token.fingerprint() == self.token.fingerprint() {
+        let ours = endpoints::standing(&stored, &self.profile) == Standing::Ours;
+        // Where our own newest could not be saved, what lies there is older, and spent.
+        let newer = stored.generation > self.active.stored.generation;
+        if !ours || !newer {
             return false;
         }
         self.token = token;
@@ -225,8 +229,13 @@ impl SendTurn {
         why: EndReason,
     ) -> Result<(), StoreFailure> {
         let tombstone = self.active.stored.tombstone(why.clone());
-        if self.session.epoch() == self.epoch {
-            self.session.end(why, ports.clock.now());
+        {
+            let mut held = self.session.held();
+            let now = ports.clock.now();
+            if let Some(place) = self.place(&mut held) {
+                let state = std::mem::replace(place, SessionState::Unloaded);
+                *place = state.ended(why, now);
+            }
         }
         let kept = ports.store.save(&self.session.key, &tombstone).await;
         self.unmark(ports).await;
@@ -243,12 +252,24 @@ impl SendTurn {
         };
     }
 
-    /// Nobody but the holder of the turn changes an active session, unless it is another one by now.
+    /// Nobody but the holder of the turn changes an active session. Where the config changed meanwhile, it
+    /// may stand aside, or have come back.
     fn settle(&self) {
         let mut held = self.session.held();
-        if held.epoch == self.epoch.0 {
-            held.state = SessionState::Active(Box::new(self.active.clone()));
+        if let Some(place) = self.place(&mut held) {
+            *place = SessionState::Active(Box::new(self.active.clone()));
         }
+    }
+
+    /// Where this sign-in is now.
+    fn place<'a>(&self, held: &'a mut Held) -> Option<&'a mut SessionState> {
+        let is_mine = |state: &SessionState| {
+            state.stored().is_some_and(|stored| stored.is_sign_in(&self.active.stored))
+        };
+        if is_mine(&held.state) {
+            return Some(&mut held.state);
+        }
+        held.aside.as_mut().filter(|aside| is_mine(aside))
     }
 
     /// A mark that stays behind costs one needless caution after a restart, never a session.

@@ -1,5 +1,6 @@
 //! Is it who it was, and did they prove it anew where that was asked?
 
+use crate::endpoints::{self, Standing};
 use crate::error::{ErrorCode, Refusal};
 use crate::profile::Profile;
 use crate::session::StoredSession;
@@ -21,7 +22,7 @@ impl Claim {
         last: Option<&StoredSession>,
         now: Option<&Identity>,
     ) -> Result<(), Refusal> {
-        let last = last.filter(|session| session.is_of(profile));
+        let last = last.filter(|last| endpoints::standing(last, profile) != Standing::Another);
         let before = last.and_then(|session| session.identity.as_ref());
         let (Some(before), Some(now)) = (before, now) else { return Ok(()) };
         let same = before.subject == now.subject;

@@ -10,6 +10,7 @@ use crate::answers::TokenFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::cache::Cached;
+use crate::endpoints::{self, Standing};
 use crate::error::{ErrorCode, Refusal};
 use crate::freshness;
 use crate::pending::PendingSignIn;
@@ -148,6 +149,7 @@ impl Conclusion {
         StoredSession {
             issuer: self.profile.issuer.clone(),
             client_id: self.profile.client_id.clone(),
+            endpoints: Some(endpoints::of(&self.profile)),
             identity: None,
             granted: set.scope.clone().unwrap_or_else(|| self.profile.scopes.clone()),
             refresh_token: set.refresh_token.clone(),
@@ -183,9 +185,15 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let (ports, key, profile) = (&self.ports, &session.key, session.profile());
         let last = session.state().last().cloned();
+        if endpoints::standing(&stored, &profile) != Standing::Ours {
+            // It is not theirs that is sent on.
+            return Err(
+                refusals::signed_out(&profile).because("the config changed while you signed in")
+            );
+        }
         claim.holds(&profile, last.as_ref(), set.identity.as_ref())?;
         stored.identity.clone_from(&set.identity);
-        stored.generation = last.map_or(1, |before| before.generation + 1);
+        stored.generation = session.next_generation();
         let mut record = Record::new(Event::SignIn, Outcome::Ok, caller);
         record.session = Some(key);
         record.subject = stored.identity.as_ref().map(|who| &who.subject);
@@ -205,7 +213,7 @@ impl Broker {
         );
         let span = (set.received_at, set.expires_at);
         let state = SessionState::signed_in(stored, safety, span);
-        let before = session.sign_in(state, Cached::new(set, due));
+        let left = session.sign_in(state, Cached::new(set, due));
         match ports.store.mark(key, None).await {
             // About a token that was replaced, whether it goes or not.
             Ok(()) | Err(_) => {}
@@ -214,9 +222,7 @@ impl Broker {
             // Found at the next start: its token is the session's own, or was replaced by it.
             Ok(()) | Err(_) => {}
         }
-        if let Some(replaced) = before.stored().filter(|old| old.refresh_token.is_some()) {
-            self.give_up_later(key, replaced.clone());
-        }
+        left.sessions.into_iter().for_each(|replaced| self.give_up_later(key, replaced));
         Ok(())
     }
 

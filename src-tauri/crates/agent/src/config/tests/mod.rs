@@ -3,7 +3,9 @@
 mod bad;
 mod file;
 mod good;
+mod hosts;
 mod schema;
+mod ways;
 
 use std::path::Path;
 

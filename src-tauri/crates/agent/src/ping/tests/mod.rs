@@ -83,6 +83,7 @@ impl Stage {
         StoredSession {
             issuer: self.profile.issuer.clone(),
             client_id: self.profile.client_id.clone(),
+            endpoints: None,
             identity: set.identity.clone(),
             granted: self.profile.scopes.clone(),
             refresh_token: set.refresh_token.clone(),

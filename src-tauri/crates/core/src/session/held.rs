@@ -1,0 +1,146 @@
+//! What is held of a session, and the few ways in which it changes as a whole. Its fields are this room's
+//! own: from outside it is the session that is asked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::cache::Cached;
+use crate::deployment::Deployments;
+use crate::endpoints::{self, Standing};
+use crate::error::Refusal;
+use crate::profile::Profile;
+use crate::request::Target;
+use crate::rest::{Rest, Rests};
+use crate::session::{EndReason, Flight, SessionState, StoredSession};
+use crate::time::Timestamp;
+use crate::typed::Typed;
+
+pub(super) struct Held {
+    pub(super) profile: Arc<Profile>,
+    pub(super) state: SessionState,
+    /// Who is signed in where the config names another client just now, or sends their tokens elsewhere:
+    /// memory may be all that has their newest refresh token.
+    pub(super) aside: Option<SessionState>,
+    pub(super) epoch: u64,
+    pub(super) tokens: HashMap<Target, Cached>,
+    pub(super) flights: HashMap<Target, Flight>,
+    pub(super) used: HashMap<Target, Timestamp>,
+    /// What was refused a moment ago, or an hour.
+    pub(super) rests: Rests,
+    pub(super) deployments: Deployments,
+    /// Targets that no config names.
+    pub(super) typed: Typed,
+    /// How long a store that would not keep the record is left alone, and how often it would not.
+    pub(super) unkept: Option<(Rest, u32)>,
+    /// A sign-in that an earlier life of the agent received and did not judge: when to try it next.
+    pub(super) pending: Option<Rest>,
+    /// Sign-ins that were received and are being judged.
+    pub(super) concluding: usize,
+    /// Proactive refreshes wait until then: a fleet that wakes together is spread.
+    pub(super) spread_until: Option<Timestamp>,
+}
+
+/// What a sign-in or a sign-out leaves behind.
+pub(crate) struct Left {
+    pub(crate) was: SessionState,
+    /// Whose refresh tokens may still be good.
+    pub(crate) sessions: Vec<StoredSession>,
+}
+
+impl Held {
+    pub(super) fn new(profile: Arc<Profile>) -> Self {
+        Self {
+            profile,
+            state: SessionState::Unloaded,
+            aside: None,
+            epoch: 0,
+            tokens: HashMap::new(),
+            flights: HashMap::new(),
+            used: HashMap::new(),
+            rests: Rests::default(),
+            deployments: Deployments::default(),
+            typed: Typed::default(),
+            unkept: None,
+            pending: None,
+            concluding: 0,
+            spread_until: None,
+        }
+    }
+
+    pub(super) fn leave(&mut self, state: SessionState) -> Left {
+        let aside = self.aside.take();
+        let was = self.begin_anew(state);
+        // Of one sign-in, what stood aside is the newer.
+        let newer = aside.as_ref().and_then(SessionState::holds).cloned();
+        let own =
+            was.holds().filter(|own| newer.as_ref().is_none_or(|newer| !newer.is_sign_in(own)));
+        let sessions = own.cloned().into_iter().chain(newer).collect();
+        Left { was, sessions }
+    }
+
+    pub(super) fn change_client(&mut self, now: Timestamp) {
+        let before = self.begin_anew(SessionState::Unloaded);
+        if before.stored().is_some() {
+            self.aside = Some(before);
+        }
+        let Some(stored) = self.aside.as_ref().and_then(SessionState::stored) else { return };
+        match endpoints::standing(stored, &self.profile) {
+            Standing::Another => {}
+            Standing::Elsewhere(why) => {
+                self.state = SessionState::withheld(why, stored.clone(), now);
+            }
+            Standing::Ours => {
+                self.state = self.aside.take().unwrap_or(SessionState::Unloaded);
+                // Its token went with the others.
+                if matches!(self.state, SessionState::Fixed(_)) {
+                    self.become_(|state| state.ended(EndReason::NoRefreshToken, now));
+                }
+            }
+        }
+    }
+
+    /// What memory or the fallback alone holds, also of who stands aside.
+    pub(super) fn unsaved(&self) -> Option<&StoredSession> {
+        let own = self.state.unsaved();
+        let aside = self.aside.as_ref().filter(|_| self.state.stored().is_none());
+        own.or_else(|| aside.and_then(SessionState::unsaved))
+    }
+
+    /// The one way from one state to the next.
+    pub(super) fn become_(&mut self, next: impl FnOnce(SessionState) -> SessionState) {
+        let state = std::mem::replace(&mut self.state, SessionState::Unloaded);
+        self.state = next(state);
+    }
+
+    pub(super) fn end_what_ran_out(&mut self, now: Timestamp) {
+        if matches!(&self.state, SessionState::Fixed(fixed) if now >= fixed.until) {
+            self.become_(|state| state.ended(EndReason::NoRefreshToken, now));
+        }
+    }
+
+    /// Somebody signed in or out, or it is another client now: nothing of before is served, and what is
+    /// on its way comes to nothing. The deployments' JWTs stay listed, so that they can be taken back.
+    pub(super) fn begin_anew(&mut self, state: SessionState) -> SessionState {
+        self.epoch += 1;
+        self.tokens.clear();
+        self.used.clear();
+        self.rests.clear();
+        self.deployments.begin_anew();
+        self.unkept = None;
+        std::mem::replace(&mut self.state, state)
+    }
+
+    pub(super) fn forget_refusals(&mut self) {
+        self.tokens.values_mut().for_each(|token| token.refused = None);
+    }
+
+    pub(super) fn forget(&mut self, target: &Target) {
+        self.tokens.remove(target);
+        self.used.remove(target);
+        self.rests.answered(target);
+    }
+
+    pub(super) fn not_signed_in(&self) -> Refusal {
+        self.state.refusal(&self.profile)
+    }
+}
