@@ -6,7 +6,7 @@ use std::ffi::{OsString, c_void};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use libc::{PROC_PIDPATHINFO_MAXSIZE, PROC_PIDTBSDINFO, SZOMB, proc_bsdinfo};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -72,6 +72,21 @@ pub(super) type Image = PathBuf;
 
 pub(super) fn image(pid: u32) -> Option<Image> {
     executable(pid)
+}
+
+/// Nothing opens a socket's file to watch it: it is looked at, seldom enough to let the machine idle.
+#[derive(Debug)]
+pub(super) struct PlaceWatch;
+
+impl PlaceWatch {
+    pub(super) fn of(_place: &Path) -> Self {
+        Self
+    }
+
+    /// Returns when something may have become of it.
+    pub(super) async fn changed(&self) {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    }
 }
 
 /// Returns when this very process has ended; at once where it already has.
