@@ -21,9 +21,8 @@ use crate::ping::http::Http;
 
 pub(crate) use item::ItemKeeper;
 
-/// How long may an exchange take? Less than a caller waits for the agent, so that he hears which
-/// server is away.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long may an exchange take? Less than a caller is kept, so that he hears which server is away.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// One for the whole agent.
 pub(crate) struct Airflow {

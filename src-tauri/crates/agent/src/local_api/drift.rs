@@ -6,7 +6,7 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::Pending;
 use dagpass_core::session::SessionState;
 
-use super::{Api, Asked, tokens};
+use super::{Api, Asked, patience, tokens};
 use crate::config::Deployment;
 use crate::doctor::{Deployments, Looked, Reach, Roles, Server};
 use crate::roles::{RolesFile, ServerRoles, Untold, compare};
@@ -40,7 +40,8 @@ async fn mapping(
     let profile = api.config.current().profile(Some(deployment.profile.as_str()))?.clone();
     let mut ask = TokenAsk { airflow: Some(deployment.name.clone()), ..TokenAsk::default() };
     loop {
-        let issued = tokens::issue(api, asked, ask.clone()).await?;
+        let issued = tokens::issue(api, asked, ask.clone());
+        let issued = patience::token(api, asked, issued).await?;
         let token = issued.access_token();
         match api.airflow.roles(&profile.network, &deployment.url, token).await {
             Ok(mapping) => return Ok(mapping),

@@ -15,6 +15,7 @@ mod events;
 mod guard;
 mod login_item;
 mod orphans;
+mod patience;
 mod preview;
 mod purge;
 mod relay;
@@ -35,7 +36,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
@@ -71,6 +72,7 @@ use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use door::Visit;
 use events::Streams;
+use patience::Awaited;
 use sign_in::SignIns;
 use turned_away::TurnedAway;
 
@@ -248,6 +250,8 @@ struct Asked {
     visit: Arc<Visit>,
     /// Its handler's decision is on the record.
     judged: AtomicBool,
+    /// The token that its handler waits for.
+    awaits: OnceLock<Awaited>,
 }
 
 impl Asked {

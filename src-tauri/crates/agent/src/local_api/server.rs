@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Either, Limited};
@@ -263,6 +263,7 @@ async fn answer(
         principal,
         visit: visit.clone(),
         judged: false.into(),
+        awaits: OnceLock::new(),
     };
     routes::route(api, asked, action).await
 }
