@@ -89,6 +89,36 @@ fn after_it_rotated_the_refresh_token() {
 }
 
 #[test]
+fn the_status_is_told_though_a_session_of_another_config_waits_for_what_is_on_its_way() {
+    let scene = Scene::configured(Setting::of(Family::PingOne), CONNECTIONS);
+    scene.sign_in();
+    let hold = json!({ "endpoint": "token", "grant": "refresh_token", "kind": "hold-before" });
+    scene.idp.fault(&hold);
+    let (ask, socket) = (scene.rejecting().to_string(), scene.world.socket());
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| http::on_socket(&socket, "POST", "/v1/token", &ask));
+        scene.idp.wait(1, "endpoint=token&grant=refresh_token&state=held");
+        let fewer = scene.idp.config(CONNECTIONS).replace("\"reports:read\"", "\"email\"");
+        scene.world.configure(&fewer);
+        until("the change of the config on the record", || {
+            let ledger = std::fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
+            ledger.contains("\"config-change\"").then_some(())
+        });
+        let status = scene.world.cli(&["status", "--json"]).expect(0);
+        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        assert_ne!(status["profiles"][0]["state"], "signed_out", "{status}");
+        scene.idp.release();
+        drop(asking.join().unwrap());
+    });
+    until("the session as it is", || {
+        let status = scene.world.api("GET", "/v1/status", &Value::Null).json();
+        (status["profiles"][0]["state"] == "signed_in").then_some(())
+    });
+    assert_none_twice(&scene.idp.refreshes());
+    scene.close();
+}
+
+#[test]
 fn at_a_revocation_the_person_is_signed_out_and_hears_that_it_is_not_confirmed() {
     let scene = Scene::signed_in(Setting::of(Family::PingFederate));
     scene.idp.fault(&json!({ "endpoint": "revocation", "kind": "hold-before" }));

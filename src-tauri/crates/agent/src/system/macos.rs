@@ -7,12 +7,16 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use libc::{PROC_PIDPATHINFO_MAXSIZE, PROC_PIDTBSDINFO, SZOMB, proc_bsdinfo};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// `sun_path`, its closing zero included (unix(4)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 104;
+
+/// How often is it looked at whether a socket's file is still there?
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Keeps secrets out of core dumps. Debuggers need the user's consent already.
 pub fn harden() -> io::Result<()> {
@@ -74,7 +78,7 @@ pub(super) fn image(pid: u32) -> Option<Image> {
     executable(pid)
 }
 
-/// Nothing opens a socket's file to watch it: it is looked at, seldom enough to let the machine idle.
+/// Not watched here, where nothing opens a socket's file: looked at, seldom enough to let the machine idle.
 #[derive(Debug)]
 pub(super) struct PlaceWatch;
 
@@ -85,7 +89,7 @@ impl PlaceWatch {
 
     /// Returns when something may have become of it.
     pub(super) async fn changed(&self) {
-        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        tokio::time::sleep(LOOK).await;
     }
 }
 
