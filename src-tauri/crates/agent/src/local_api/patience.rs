@@ -35,8 +35,12 @@ enum Meanwhile {
     Token,
     SignIn,
     Deed,
-    /// It was only looked at.
+    /// Of the keychain's, whose prompt may be open.
+    Move,
+    /// Ping alone was looked at.
     Nothing,
+    /// As were a deployment, the keychain, or whoever hands a config out.
+    Checks,
 }
 
 /// The handler's answer, or the word that Ping keeps it.
@@ -90,10 +94,10 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         Action::FinishSignIn => Some((SHORT, Meanwhile::SignIn)),
         // A record is read when what may rewrite it has landed.
         Action::ShowStatus | Action::AskOutlook => Some((SHORT, Meanwhile::Nothing)),
-        Action::Roles | Action::Examine | Action::Discover | Action::PreviewConfig => {
-            Some((LONG, Meanwhile::Nothing))
-        }
-        Action::SignOut | Action::Purge | Action::UseStore => Some((LONG, Meanwhile::Deed)),
+        Action::Discover => Some((LONG, Meanwhile::Nothing)),
+        Action::Roles | Action::Examine | Action::PreviewConfig => Some((LONG, Meanwhile::Checks)),
+        Action::SignOut | Action::Purge => Some((LONG, Meanwhile::Deed)),
+        Action::UseStore => Some((LONG, Meanwhile::Move)),
         Action::ShowConnections
         | Action::FollowEvents
         | Action::ShowActivity
@@ -119,26 +123,33 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
 }
 
 fn late(limit: Duration, meanwhile: Meanwhile, request: Option<&TokenRequest>) -> Refusal {
-    let what = match request.map(|request| &request.target.obtain) {
+    let what = match (meanwhile, request.map(|request| &request.target.obtain)) {
+        (Meanwhile::Move, _) => "the store is still being changed".to_owned(),
+        (Meanwhile::Checks, _) => "one of those that were asked does not answer".to_owned(),
         // Either may be the one that is silent.
-        Some(Obtain::JwtBearer(deployment)) => {
+        (_, Some(Obtain::JwtBearer(deployment))) => {
             format!("Ping or Airflow deployment `{}` does not answer", deployment.name)
         }
-        Some(Obtain::Narrow | Obtain::SignIn | Obtain::Exchange) | None => SILENT.to_owned(),
+        (_, Some(Obtain::Narrow | Obtain::SignIn | Obtain::Exchange) | None) => SILENT.to_owned(),
     };
     let waited = format!("no answer within {} s", limit.as_secs());
     Refusal::new(ErrorCode::TemporarilyUnavailable, what)
         .because(match meanwhile {
             Meanwhile::Token => format!("{waited}; it is still awaited, for the next who asks"),
             Meanwhile::SignIn => format!("{waited}; the sign-in goes on where it was started"),
-            Meanwhile::Deed => format!("{waited}; what was begun goes on by itself"),
-            Meanwhile::Nothing => waited,
+            Meanwhile::Deed | Meanwhile::Move => {
+                format!("{waited}; what was begun goes on by itself")
+            }
+            Meanwhile::Nothing | Meanwhile::Checks => waited,
         })
         .hint(match meanwhile {
             Meanwhile::Token => "try again in a moment; `dagpass doctor` looks at the way to Ping",
             Meanwhile::SignIn => "wait for it there, or press Ctrl-C there and sign in again",
             Meanwhile::Deed => "run `dagpass status` to see what it came to",
-            Meanwhile::Nothing => "check the network or VPN, then try again",
+            Meanwhile::Move => {
+                "look for a prompt of the keychain's; `dagpass status` tells the rest"
+            }
+            Meanwhile::Nothing | Meanwhile::Checks => "check the network or VPN, then try again",
         })
 }
 
@@ -172,7 +183,8 @@ mod tests {
         for (limit, meanwhile) in kept {
             let refusal = late(limit, meanwhile, None);
             assert_eq!(refusal.code, ErrorCode::TemporarilyUnavailable, "{meanwhile:?}");
-            assert_eq!(refusal.what, SILENT);
+            let others = matches!(meanwhile, Meanwhile::Move | Meanwhile::Checks);
+            assert_eq!(refusal.what == SILENT, !others, "{meanwhile:?}");
             let said = format!("{refusal:?}");
             assert!(!said.contains("restart") && !said.contains("agent stop"), "{said}");
         }
