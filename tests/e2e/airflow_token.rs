@@ -105,7 +105,7 @@ fn each_refusal_names_its_fault_and_the_way_out() {
         (oauth(400, "invalid_grant"), 1, "refuses the token that Ping gave"),
         (oauth(404, ""), 1, "dagpass airflow setup --server"),
         (html(), 6, "cannot be reached"),
-        (Fault::Hang, 6, "no answer within 8 s"),
+        (Fault::Hang, 6, "no answer within 7 s"),
     ] {
         let deployment = Deployment::start(600);
         let scene = scene(&deployment);

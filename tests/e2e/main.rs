@@ -86,6 +86,8 @@ mod passphrase_store;
 #[cfg(test)]
 mod pasted_callback;
 #[cfg(test)]
+mod ping_hangs;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod purge;

@@ -10,6 +10,7 @@ use serde_json::json;
 use zbus::blocking::{Connection, connection};
 use zbus::zvariant::OwnedFd;
 
+use crate::http;
 use crate::idp::{Family, Setting, assert_none_twice};
 use crate::scene::Scene;
 use crate::wait::until;
@@ -17,6 +18,16 @@ use crate::world::{Bus, World};
 
 const PATH: &str = "/org/freedesktop/login1";
 const MANAGER: &str = "org.freedesktop.login1.Manager";
+
+const NARROWED: &str = r#"{"connection": "lake_api"}"#;
+const CONNECTION: &str = r#"
+[connection.lake_api]
+profile = "prod"
+conn-type = "http"
+host = "https://lake.corp.example"
+scopes = ["lake:read"]
+token-in = "password"
+"#;
 
 /// Our ends of the inhibitors: one is let go of when ours reads its end.
 type Held = Arc<Mutex<Vec<(String, UnixStream)>>>;
@@ -107,6 +118,75 @@ fn a_machine_that_sleeps_and_wakes_has_its_record_and_a_fresh_token() {
     assert_ne!(after, before);
     assert_eq!(scene.idp.call_api(&after), 200);
     assert_none_twice(&scene.idp.calls("endpoint=token&grant=refresh_token"));
+    scene.close();
+}
+
+#[test]
+fn what_is_on_its_way_lands_before_the_machine_sleeps_and_nothing_begins_until_it_woke() {
+    let world = World::new();
+    let login1 = Login1::start(&world);
+    let scene = Scene::in_world(world, Setting::of(Family::PingOne), CONNECTION);
+    scene.world.start_agent();
+    login1.taken(1);
+    scene.sign_in();
+    scene
+        .idp
+        .fault(&json!({ "endpoint": "token", "grant": "refresh_token", "kind": "hold-after" }));
+    let (socket, ask) = (scene.world.socket(), scene.rejecting().to_string());
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| http::on_socket(&socket, "POST", "/v1/token", &ask).unwrap());
+        scene.idp.wait(1, "endpoint=token&grant=refresh_token&state=held");
+        login1.tell("PrepareForSleep", true);
+        until("the word of it", || scene.world.agent_said().contains("Sleeps").then_some(()));
+        let second =
+            scope.spawn(|| http::on_socket(&socket, "POST", "/v1/token", NARROWED).unwrap());
+        until("the next to ask", || {
+            let ledger = std::fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
+            ledger.contains("\"lake_api\"").then_some(())
+        });
+        scene.idp.release();
+        assert_eq!(first.join().unwrap().status, 200);
+        login1.let_go(0);
+        let said = scene.world.agent_said();
+        assert!(!said.contains("Ping still owes an answer"), "{said}");
+        // Saved before it let go: what comes after a crash in the night goes on from there.
+        assert_eq!(scene.idp.refreshes().len(), 1, "nothing new began");
+        login1.tell("PrepareForSleep", false);
+        login1.taken(2);
+        assert_eq!(second.join().unwrap().status, 200);
+    });
+    assert_eq!(scene.idp.refreshes().len(), 2);
+    assert_none_twice(&scene.idp.refreshes());
+    scene.close();
+}
+
+#[test]
+fn ping_s_silence_keeps_no_machine_awake() {
+    let world = World::new();
+    let login1 = Login1::start(&world);
+    let scene = Scene::in_world(world, Setting::of(Family::PingFederate), "");
+    scene.world.start_agent();
+    login1.taken(1);
+    scene.sign_in();
+    scene
+        .idp
+        .fault(&json!({ "endpoint": "token", "grant": "refresh_token", "kind": "hold-before" }));
+    let (socket, ask) = (scene.world.socket(), scene.rejecting().to_string());
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| http::on_socket(&socket, "POST", "/v1/token", &ask));
+        scene.idp.wait(1, "endpoint=token&grant=refresh_token&state=held");
+        login1.tell("PrepareForSleep", true);
+        login1.let_go(0);
+        let said = scene.world.agent_said();
+        assert!(said.contains("the machine sleeps while Ping still owes an answer"), "{said}");
+        login1.tell("PrepareForSleep", false);
+        scene.idp.release();
+        // Whether this one had still the patience is not what is asked here.
+        drop(asking.join().unwrap());
+    });
+    scene.idp.wait(1, "endpoint=token&grant=refresh_token&state=done");
+    assert_eq!(scene.idp.call_api(&scene.token()), 200);
+    assert_none_twice(&scene.idp.refreshes());
     scene.close();
 }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import threading
 from typing import Any
 
 from airflow_provider_dagpass import place, transport
@@ -18,16 +17,21 @@ from airflow_provider_dagpass.errors import AgentAway, DagpassError
 __all__ = ["AGENT", "Agent", "AgentAway", "DagpassError"]
 
 #: How long may one question take in all, with connecting and asking again? Airflow sets no limit
-#: of its own, and a lookup is synchronous.
+#: of its own, and a lookup is synchronous. Longer than the agent waits for Ping before it answers.
 TOTAL_SECONDS = 10.0
 #: And one that tells of a run, which no task may wait for?
 EVENT_SECONDS = 1.0
+#: How many connections are kept for threads that ask at the same time?
+KEPT = 8
 
 
 class Agent:
-    """The agent, over one kept connection a process."""
+    """The agent, over connections that are kept: one, unless several threads ask at once.
 
-    _kept: transport.Wire | None
+    None waits for another's answer, which may take as long as a question may in all.
+    """
+
+    _idle: list[transport.Wire]
 
     def __init__(self) -> None:
         self._forget()
@@ -62,17 +66,12 @@ class Agent:
         deadline = transport.Deadline(seconds)
         if self._pid != os.getpid():
             self._forget()
-        lock = self._lock
-        if not lock.acquire(timeout=deadline.left()):
-            raise _slow(seconds)
         try:
             status, payload = self._asked(path, body, deadline)
         except TimeoutError:
             raise _slow(seconds) from None
         except (OSError, http.client.HTTPException) as error:
             raise _unusable(type(error).__name__) from None
-        finally:
-            lock.release()
         return _read(status, payload)
 
     def _asked(self, path: str, body: bytes, deadline: transport.Deadline) -> tuple[int, bytes]:
@@ -80,7 +79,7 @@ class Agent:
             paths = place.agent_sockets()
         except place.PlaceError as error:
             raise AgentAway(str(error)) from None
-        kept, self._kept = self._kept, None
+        kept = self._taken()
         if kept is not None and kept.socket_path in paths:
             try:
                 return self._send(kept, path, body, deadline)
@@ -105,20 +104,26 @@ class Agent:
         except BaseException:
             wire.close()
             raise
-        if response.will_close:
+        if response.will_close or len(self._idle) >= KEPT:
             wire.close()
         else:
-            self._kept = wire
+            self._idle.append(wire)
         return response.status, payload
 
+    def _taken(self) -> transport.Wire | None:
+        # One step, which no other thread can divide.
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
     def _forget(self) -> None:
-        # The parent goes on using its connection: ours is dropped, unread and unwritten.
+        # The parent goes on using its connections: ours are dropped, unread and unwritten.
         self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._kept = None
+        self._idle = []
 
 
-#: The process's one connection to the agent.
+#: The process's way to the agent.
 AGENT = Agent()
 os.register_at_fork(after_in_child=AGENT._forget)
 

@@ -37,7 +37,7 @@ pub(crate) struct Power {
     pub(crate) woke: Arc<Notify>,
     /// Told when the machine goes down.
     pub(crate) stop: Arc<Notify>,
-    /// What is on its way lands before the machine sleeps, as far as that waits.
+    /// What is on its way lands before the machine sleeps, as far as that waits; nothing new begins.
     pub(crate) tasks: Tasks,
     pub(crate) runtime: Handle,
 }
@@ -53,13 +53,17 @@ impl Power {
         tracing::info!(?told, "the system says");
         match told {
             Told::Sleeps { within } => {
+                self.tasks.rest();
                 let left = self.runtime.block_on(self.tasks.drained(within));
                 if left > 0 {
                     tracing::warn!(left, "the machine sleeps while Ping still owes an answer");
                 }
                 self.keep();
             }
-            Told::Woke => self.woke.notify_one(),
+            Told::Woke => {
+                self.tasks.go_on();
+                self.woke.notify_one();
+            }
             Told::ShutsDown => {
                 self.keep();
                 self.stop.notify_one();

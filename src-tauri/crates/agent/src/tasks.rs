@@ -1,68 +1,112 @@
 //! Work that outlives whoever asked for it, counted: flights to Ping, sign-outs, what is owed. The agent
-//! ends when it has landed, or says how much had not.
+//! ends, and the machine sleeps, when it has landed, or it is said how much had not. What would begin while
+//! the machine goes to sleep waits until it woke: an answer that comes while it sleeps is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use dagpass_core::ports::{Pending, Spawn};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long, awake, does what would begin wait for the word that the machine woke? It may have been missed,
+/// and no machine takes as long to fall asleep.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// One set for the whole agent; clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct Tasks(Arc<watch::Sender<usize>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tasks(Arc<watch::Sender<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    under_way: usize,
+    /// The machine goes to sleep.
+    resting: bool,
+}
 
 /// Counted for as long as it lives, however its task ends.
-struct Counted(Arc<watch::Sender<usize>>);
+struct Counted(Tasks);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.send_modify(|under_way| *under_way -= 1);
-    }
-}
-
-impl Default for Tasks {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
+        self.0.0.send_modify(|state| state.under_way -= 1);
     }
 }
 
 impl Tasks {
-    /// To its end, whatever becomes of the caller. `None` where it broke off: the agent is gone.
-    pub(crate) async fn detached<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
-        let counted = self.counted();
-        let task = tokio::spawn(async move {
-            let _counted = counted;
-            work.await
-        });
-        task.await.ok()
+    /// Begins it at once, and to its end, whatever becomes of the caller. `None` where it broke off: the
+    /// agent is gone.
+    pub(crate) fn detached<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let task = self.begin(work);
+        async move { task.await.ok() }
+    }
+
+    /// The machine goes to sleep: nothing begins until it woke.
+    pub(crate) fn rest(&self) {
+        self.0.send_modify(|state| state.resting = true);
+    }
+
+    /// It woke, or did not sleep after all.
+    pub(crate) fn go_on(&self) {
+        self.0.send_modify(|state| state.resting = false);
     }
 
     /// Waits until nothing is under way, and no longer than that; how much was left.
     pub(crate) async fn drained(&self, limit: Duration) -> usize {
         let mut under_way = self.0.subscribe();
-        let landed = under_way.wait_for(|count| *count == 0);
+        let landed = under_way.wait_for(|state| state.under_way == 0);
         match tokio::time::timeout(limit, landed).await {
             Ok(_) => 0,
-            Err(_) => *self.0.borrow(),
+            Err(_) => self.0.borrow().under_way,
         }
     }
 
-    fn counted(&self) -> Counted {
-        self.0.send_modify(|under_way| *under_way += 1);
-        Counted(self.0.clone())
+    fn begin<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        // Whoever drains next sees it already.
+        let (counted, tasks) = (self.counted(), self.clone());
+        tokio::spawn(async move {
+            let _counted = match counted {
+                Some(counted) => counted,
+                None => tasks.counted_awake().await,
+            };
+            work.await
+        })
+    }
+
+    /// `None` while the machine goes to sleep.
+    fn counted(&self) -> Option<Counted> {
+        let counted = self.0.send_if_modified(|state| {
+            state.under_way += usize::from(!state.resting);
+            !state.resting
+        });
+        counted.then(|| Counted(self.clone()))
+    }
+
+    async fn counted_awake(self) -> Counted {
+        loop {
+            if let Some(counted) = self.counted() {
+                return counted;
+            }
+            let mut state = self.0.subscribe();
+            let woke = state.wait_for(|state| !state.resting);
+            // The timer stands still while the machine sleeps.
+            if tokio::time::timeout(LONGEST_REST, woke).await.is_err() {
+                self.go_on();
+            }
+        }
     }
 }
 
 impl Spawn for Tasks {
     fn spawn(&self, work: Pending<'static, ()>) {
-        let counted = self.counted();
-        drop(tokio::spawn(async move {
-            let _counted = counted;
-            work.await;
-        }));
+        drop(self.begin(work));
     }
 }
 
@@ -84,6 +128,26 @@ mod tests {
         });
         end.send(()).unwrap();
         assert_eq!(waiting.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_would_begin_while_the_machine_goes_to_sleep_waits_until_it_woke() {
+        let tasks = Tasks::default();
+        let (land, landed) = oneshot::channel::<()>();
+        tasks.spawn(Box::pin(async move { drop(landed.await) }));
+        tasks.rest();
+        let (tell, mut told) = oneshot::channel();
+        let second = tasks.detached(async move { tell.send(()) });
+        tokio::task::yield_now().await;
+        // What is under way is waited for, and what waits for the morning is not.
+        assert_eq!(tasks.drained(Duration::from_millis(5)).await, 1);
+        land.send(()).unwrap();
+        assert_eq!(tasks.drained(Duration::from_secs(60)).await, 0);
+        told.try_recv().unwrap_err();
+        tasks.go_on();
+        assert_eq!(second.await, Some(Ok(())));
+        told.try_recv().unwrap();
+        assert_eq!(tasks.drained(Duration::ZERO).await, 0);
     }
 
     #[tokio::test]

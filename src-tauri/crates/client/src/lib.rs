@@ -28,4 +28,4 @@ mod system;
 
 pub use endpoint::Agent;
 pub use error::ClientError;
-pub use routes::{Events, SignIn, Within};
+pub use routes::{Events, LIMIT, SLOW_LIMIT, SignIn, Within};

@@ -18,10 +18,11 @@ use crate::wire::{
     StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
 };
 
-/// How long may a normal call take, from connecting to the last byte?
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
+/// that Ping does not.
+pub const LIMIT: Duration = Duration::from_secs(10);
 /// And one that talks to Ping, perhaps through a slow proxy, and to every profile in turn?
-const SLOW_LIMIT: Duration = Duration::from_secs(60);
+pub const SLOW_LIMIT: Duration = Duration::from_secs(60);
 /// How long may the stream of events be silent? Its heart beats every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(40);
 

@@ -22,9 +22,9 @@ use crate::http::Http;
 pub(crate) use item::ItemKeeper;
 pub use look::Reach;
 
-/// How long may a deployment take to answer? Less than a caller waits for the agent, so that he hears which
-/// server is away.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long may a deployment take to answer? Less than a caller is kept, so that he hears which server is
+/// away.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// One for the whole agent.
 pub(crate) struct Airflow {

@@ -5,7 +5,7 @@ use dagpass_client::wire::{HereAndThere, RolesCheck, TokenAsk};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::Pending;
 
-use super::{Api, Asked, tokens};
+use super::{Api, Asked, patience, tokens};
 use crate::config::AirflowConfig;
 use crate::doctor::{Deployments, Looked, Reach, Roles, Server};
 use crate::roles::{RolesFile, ServerRoles, Untold, compare};
@@ -40,7 +40,8 @@ async fn mapping(
     let mut ask =
         TokenAsk { airflow: Some(airflow.deployment.name.clone()), ..TokenAsk::default() };
     loop {
-        let issued = tokens::issue(api, asked, ask.clone()).await?;
+        let issued = tokens::issue(api, asked, ask.clone());
+        let issued = patience::token(api, asked, issued).await?;
         let token = issued.access_token();
         match api.airflow.roles(&profile.network, &airflow.deployment.url, token).await {
             Ok(mapping) => return Ok(mapping),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use dagpass_client::ledger::without_prev;
-use dagpass_client::wire::AgentEvent;
+use dagpass_client::wire::{AgentEvent, Status};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::Principal;
 
@@ -19,9 +19,9 @@ use super::{Api, status};
 
 /// How often may the status be told?
 const AT_MOST: Duration = Duration::from_millis(250);
-/// How often is it looked at where nothing says that it changed? A keychain is unlocked unseen.
+/// How often is it looked at while a keychain is in the way? That is opened unseen.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long is the stream silent at most?
+/// How long is the stream silent at most? The status is looked at as often: some of it changes by time alone.
 const BEAT: Duration = Duration::from_secs(15);
 /// How many lines wait for a slow reader before its records are missed?
 const WAITING: usize = 16;
@@ -69,8 +69,7 @@ async fn tell_all(api: &Api, principal: &Principal, tell: &mpsc::Sender<Bytes>) 
     let mut shown = Vec::new();
     let mut look_at = Instant::now();
     let mut stale = true;
-    let (mut look, mut beat) = (interval(LOOK), interval(BEAT));
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut in_the_way, mut beat) = (false, interval(BEAT));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // An interval's first tick is at once.
     beat.tick().await;
@@ -80,6 +79,7 @@ async fn tell_all(api: &Api, principal: &Principal, tell: &mpsc::Sender<Bytes>) 
                 stale = false;
                 look_at = Instant::now() + AT_MOST;
                 let status = Box::new(status::status(api, principal).await);
+                in_the_way = is_in_the_way(&status);
                 let line = json(&AgentEvent::Status { status });
                 if line == shown {
                     continue;
@@ -108,17 +108,27 @@ async fn tell_all(api: &Api, principal: &Principal, tell: &mpsc::Sender<Bytes>) 
                 }
                 Err(_ending) => return,
             },
-            _ = look.tick() => {
+            () = sleep(LOOK), if in_the_way && !stale => {
                 stale = true;
                 continue;
             }
-            _ = beat.tick() => json(&AgentEvent::Beat),
+            _ = beat.tick() => {
+                stale = true;
+                json(&AgentEvent::Beat)
+            }
             () = tell.closed() => return,
         };
         if tell.send(Bytes::from(line)).await.is_err() {
             return;
         }
     }
+}
+
+/// Does a session or the store wait for a keychain?
+fn is_in_the_way(status: &Status) -> bool {
+    let waits = |state: &str| state.starts_with("keychain_") || state == "degraded";
+    !matches!(&*status.agent.store_state, "ok" | "unasked" | "changed")
+        || status.profiles.iter().any(|profile| waits(&profile.state))
 }
 
 fn json(event: &AgentEvent) -> Vec<u8> {

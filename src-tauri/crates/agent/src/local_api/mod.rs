@@ -17,6 +17,7 @@ mod guard;
 mod login_item;
 mod orphans;
 mod pasted;
+mod patience;
 mod preview;
 mod purge;
 mod relay;
@@ -38,7 +39,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
@@ -74,6 +75,7 @@ use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use door::Visit;
 use events::Streams;
+use patience::Awaited;
 use sign_in::SignIns;
 use turned_away::TurnedAway;
 
@@ -254,6 +256,8 @@ struct Asked {
     visit: Arc<Visit>,
     /// Its handler's decision is on the record.
     judged: AtomicBool,
+    /// The token that its handler waits for.
+    awaits: OnceLock<Awaited>,
 }
 
 impl Asked {

@@ -40,9 +40,10 @@ pub(super) async fn sign_out(
 }
 
 pub(super) async fn all(api: &Arc<Api>, caller: &Caller) -> Result<Vec<SignedOut>, Refusal> {
+    let ends: Vec<_> = kept(api).await?.iter().map(|key| end(api, key, caller)).collect();
     let mut ended = Vec::new();
-    for key in kept(api).await? {
-        ended.push(end(api, &key, caller).await?);
+    for end in ends {
+        ended.push(end.await?);
     }
     Ok(ended)
 }
@@ -51,11 +52,15 @@ async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
     api.store.sessions().await.map_err(|failure| refusal(&failure))
 }
 
-/// To the end, whatever becomes of whoever asked for it.
-async fn end(api: &Arc<Api>, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
+/// Begun at once, and to the end, whatever becomes of whoever asked for it.
+fn end(
+    api: &Arc<Api>,
+    key: &SessionKey,
+    caller: &Caller,
+) -> impl Future<Output = Result<SignedOut, Refusal>> + use<> {
     let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
     let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
-    ended.await.unwrap_or_else(|| Err(broke_off()))
+    async move { ended.await.unwrap_or_else(|| Err(broke_off())) }
 }
 
 async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {

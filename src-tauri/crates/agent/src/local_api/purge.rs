@@ -16,8 +16,9 @@ pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusa
         profiles = orphans::all(api, asked.caller()).await?;
         records.extend(profiles.iter().map(|ended| ended.profile.clone()));
     }
-    for key in &keys {
-        let ended = sign_out::end(api, key, asked.caller()).await?;
+    let ends: Vec<_> = keys.iter().map(|key| sign_out::end(api, key, asked.caller())).collect();
+    for end in ends {
+        let ended = end.await?;
         if ended.revocation != NOT_SIGNED_IN {
             records.push(ended.profile.clone());
         }

@@ -16,8 +16,8 @@ use dagpass_core::token::Secret;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, config, containers, drift, events, login_item, pasted, preview, purge,
-    relay, roles, run_events, runs, sign_in, sign_out, status, store_use, tokens, try_it,
+    Api, Asked, activity, config, containers, drift, events, login_item, pasted, patience, preview,
+    purge, relay, roles, run_events, runs, sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -95,7 +95,7 @@ pub(super) async fn route(api: &Arc<Api>, asked: Asked, action: Action) -> Reply
     let admitted = begin(api, action).and_then(|()| admit(api, &asked.principal, action));
     let permitted = admitted.is_ok();
     let answered = match admitted {
-        Ok(()) => answer(api, &asked, action).await,
+        Ok(()) => patience::kept(api, &asked, action, answer(api, &asked, action)).await,
         Err(refusal) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| {

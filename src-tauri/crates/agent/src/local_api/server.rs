@@ -4,8 +4,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Either, Limited};
@@ -38,8 +39,6 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 const BODY_LIMIT: usize = 16 * 1024;
 /// A config is longer than a token request, and comes from its owner alone.
 const CONFIG_LIMIT: usize = 256 * 1024;
-/// How often is it asked whether the socket's file is still there, while nobody connects?
-pub(super) const LOOK: Duration = Duration::from_secs(2);
 
 const ANOTHER_USER: &str = "the peer is another user";
 
@@ -73,25 +72,32 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
         tokio::spawn(serve_tcp(api.clone(), listener, port));
     }
     let mut local = local;
+    let mut lost = pin!(local.lost());
     let mut breath = Breath::default();
     loop {
         let accepted = async {
             let seat = api.seats.take(&api.crowd).await;
             local.accept().await.map(|(stream, peer)| (stream, peer, seat))
         };
-        match tokio::time::timeout(LOOK, accepted).await {
-            Ok(Ok((stream, peer, seat))) => {
+        let accepted = tokio::select! {
+            accepted = accepted => Some(accepted),
+            () = &mut lost => None,
+        };
+        match accepted {
+            Some(Ok((stream, peer, seat))) => {
                 breath.well(SOCKET);
                 take_local(&api, stream, (peer, seat));
             }
-            Ok(Err(error)) => breath.after(SOCKET, &error).await,
-            Err(_quiet) if local.is_reachable() => {}
-            Err(_quiet) => match api.stand_again() {
-                Ok(again) => local = again,
-                Err(error) => {
-                    tracing::error!(%error, "the socket vanished and cannot be made again")
+            Some(Err(error)) => breath.after(SOCKET, &error).await,
+            None => {
+                match api.stand_again() {
+                    Ok(again) => local = again,
+                    Err(error) => {
+                        tracing::error!(%error, "the socket vanished and cannot be made again")
+                    }
                 }
-            },
+                lost.set(local.lost());
+            }
         }
     }
 }
@@ -257,6 +263,7 @@ async fn answer(
         principal,
         visit: visit.clone(),
         judged: false.into(),
+        awaits: OnceLock::new(),
     };
     routes::route(api, asked, action).await
 }

@@ -7,10 +7,12 @@ use dagpass_client::wire::{SignOutAsk, SignOutReply, SignedOut};
 use dagpass_core::error::Refusal;
 use dagpass_core::profile::Profile;
 use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::session::SessionState;
+use tokio::time::{Instant, timeout_at};
 
-use super::ended::{broke_off, word};
+use super::ended::{UNCONFIRMED, broke_off, word};
 use super::reply::{self, Reply};
-use super::{Api, Asked, deployments, orphans};
+use super::{Api, Asked, deployments, orphans, patience};
 
 pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignOutAsk = asked.parse()?;
@@ -25,11 +27,16 @@ pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Ref
         let profile = config.profile(ask.profile.as_deref())?;
         vec![SessionKey { profile: profile.name.clone(), connection: None }]
     };
+    let ends: Vec<_> = keys.iter().map(|key| end(api, key, asked.caller())).collect();
+    let until = Instant::now() + patience::SHORT;
     let mut reply = SignOutReply::default();
-    for key in keys {
-        let signed_out = end(api, &key, asked.caller()).await?;
-        let end_session_url = match (ask.sso, config.session(&key)) {
-            (true, Some(profile)) => end_session_url(api, &profile).await,
+    for (key, end) in keys.iter().zip(ends) {
+        let signed_out = match timeout_at(until, end).await {
+            Ok(ended) => ended?,
+            Err(_elapsed) => so_far(api, key)?,
+        };
+        let end_session_url = match (ask.sso, config.session(key)) {
+            (true, Some(profile)) => end_session_url(api, &profile, until).await,
             _ => None,
         };
         reply.profiles.push(SignedOut { end_session_url, ..signed_out });
@@ -37,16 +44,30 @@ pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Ref
     Ok(reply::json(&reply))
 }
 
-/// Ends one session, here and, where it can be told, at Ping. To the end, also where whoever asked for it
-/// goes away: what was begun is never half a sign-out.
-pub(super) async fn end(
+/// Ends one session, here and, where it can be told, at Ping. Begun at once, and to the end, also where
+/// whoever asked for it goes away: what was begun is never half a sign-out.
+pub(super) fn end(
     api: &Arc<Api>,
     key: &SessionKey,
     caller: &Caller,
-) -> Result<SignedOut, Refusal> {
+) -> impl Future<Output = Result<SignedOut, Refusal>> + use<> {
     let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
     let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
-    ended.await.unwrap_or_else(|| Err(broke_off()))
+    async move { ended.await.unwrap_or_else(|| Err(broke_off())) }
+}
+
+/// Ping keeps a sign-out, which goes on. It is one here already, unless it waits behind a refresh.
+fn so_far(api: &Api, key: &SessionKey) -> Result<SignedOut, Refusal> {
+    let view = api.broker.session(key)?;
+    if !matches!(view.state, SessionState::SignedOut) {
+        return Err(patience::of_a_deed());
+    }
+    Ok(SignedOut {
+        profile: key.account(),
+        revocation: UNCONFIRMED.to_owned(),
+        end_session_url: None,
+        deployments: Vec::new(),
+    })
 }
 
 async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
@@ -65,12 +86,10 @@ async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut
     })
 }
 
-async fn end_session_url(api: &Api, profile: &Profile) -> Option<String> {
-    match api.ping.end_session_url(profile).await {
-        Ok(url) => url,
-        Err(failure) => {
-            tracing::warn!(%failure, "the end-session address is not known");
-            None
-        }
-    }
+async fn end_session_url(api: &Api, profile: &Profile, until: Instant) -> Option<String> {
+    let found = timeout_at(until, api.ping.end_session_url(profile)).await.ok()?;
+    found.unwrap_or_else(|failure| {
+        tracing::warn!(%failure, "the end-session address is not known");
+        None
+    })
 }

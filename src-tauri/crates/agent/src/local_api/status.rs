@@ -1,5 +1,7 @@
 //! `GET /v1/status`: what is held, in words a person and a tray can read.
 
+use std::time::Duration;
+
 use dagpass_client::wire::{
     AgentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status, Who,
 };
@@ -12,6 +14,7 @@ use dagpass_core::session::{
     Horizon, HorizonSource, Safety, SessionState, StoredSession, TroubleKind,
 };
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Api, deployments};
 use crate::config::{AirflowConfig, Condition, Config};
@@ -95,6 +98,10 @@ fn condition(api: &Api) -> (&'static str, Option<String>) {
     }
 }
 
+/// How long are sessions read that were not read yet? One is read when what may rewrite it has landed,
+/// and whoever follows the status is told of the others meanwhile.
+const LOADING: Duration = Duration::from_secs(6);
+
 /// Reads those that were not read yet: all at once, because each may wait for a keychain.
 async fn loaded(api: &Api, views: Vec<SessionView>) -> Vec<SessionView> {
     let mut reading = tokio::task::JoinSet::new();
@@ -102,7 +109,8 @@ async fn loaded(api: &Api, views: Vec<SessionView>) -> Vec<SessionView> {
         let (broker, key) = (api.broker.clone(), view.key.clone());
         reading.spawn(async move { broker.load_session(&key).await });
     }
-    while let Some(read) = reading.join_next().await {
+    let until = Instant::now() + LOADING;
+    while let Ok(Some(read)) = timeout_at(until, reading.join_next()).await {
         if let Ok(Err(refusal)) = read {
             tracing::debug!(%refusal, "session not loaded");
         }
@@ -152,7 +160,10 @@ pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
 
 fn state(state: &SessionState) -> (&'static str, Option<String>) {
     match state {
-        SessionState::Unloaded | SessionState::SignedOut => ("signed_out", None),
+        SessionState::Unloaded => {
+            ("offline", Some("it is read once Ping has answered what it was asked".to_owned()))
+        }
+        SessionState::SignedOut => ("signed_out", None),
         SessionState::Unreadable(StoreFailure::Locked(detail)) => {
             ("keychain_locked", Some(detail.clone()))
         }

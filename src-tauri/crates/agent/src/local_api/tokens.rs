@@ -13,6 +13,7 @@ use dagpass_core::request::{Purpose, SessionKey, Target, TokenRequest};
 use dagpass_core::token::Fingerprint;
 use zeroize::Zeroizing;
 
+use super::patience::Awaited;
 use super::reply::{self, Reply};
 use super::{Api, Asked, store_use};
 use crate::config::{Config, DeploymentToken, Lookup};
@@ -27,8 +28,21 @@ pub(super) async fn issue(api: &Api, asked: &Asked, ask: TokenAsk) -> Result<Iss
     running(api)?;
     let principal = asked.declaring(ask.context.clone());
     let request = request(&api.config.current(), &principal, (Action::Token, &ask))?;
-    let permit = asked.permit(api, &principal, (Action::Token, request))?;
-    api.broker.token(permit, &principal).await
+    obtain(api, asked, &principal, (Action::Token, request)).await
+}
+
+/// Judges it and waits for it; whoever cuts the wait short knows what for.
+pub(super) async fn obtain(
+    api: &Api,
+    asked: &Asked,
+    principal: &Principal,
+    (action, request): (Action, TokenRequest),
+) -> Result<Issued, Refusal> {
+    let caller = principal.caller.clone();
+    // Asked a second time, after a token that was refused, it is the same.
+    asked.awaits.get_or_init(|| Awaited { request: request.clone(), caller });
+    let permit = asked.permit(api, principal, (action, request))?;
+    api.broker.token(permit, principal).await
 }
 
 pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
@@ -54,8 +68,7 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
         purpose: purpose(&ask.context),
         ..TokenRequest::new(connection.session.clone(), connection.target.clone())
     };
-    let permit = asked.permit(api, &principal, (Action::Connection, request))?;
-    let issued = api.broker.token(permit, &principal).await?;
+    let issued = obtain(api, asked, &principal, (Action::Connection, request)).await?;
     Ok(reply::json(&connection.render(issued.access_token())))
 }
 

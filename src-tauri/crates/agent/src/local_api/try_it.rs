@@ -49,8 +49,7 @@ async fn obtain(api: &Api, asked: &Asked, ask: TryAsk) -> Result<(Issued, Scopes
     let ask = TokenAsk { profile, connection, env, airflow, context, ..TokenAsk::default() };
     let principal = asked.declaring(ask.context.clone());
     let request = tokens::request(&api.config.current(), &principal, (Action::Try, &ask))?;
-    let permit = asked.permit(api, &principal, (Action::Try, request.clone()))?;
-    let issued = api.broker.token(permit, &principal).await?;
+    let issued = tokens::obtain(api, asked, &principal, (Action::Try, request.clone())).await?;
     let scopes = issued.set.scope.clone().or_else(|| granted(api, &request));
     Ok((issued, scopes.unwrap_or_default()))
 }

@@ -41,8 +41,10 @@ fn listen(hear: impl Fn(Told)) -> zbus::Result<()> {
     // Before the inhibitor: no signal falls between.
     let signals = MessageIterator::for_match_rule(rule, &bus, Some(WAITING))?;
     let mut held = Some(inhibitor(&bus)?);
+    // Asked while there is time: the delay runs from the signal on.
+    let mut within = patience(&bus);
     for signal in signals {
-        let Some(told) = told(&signal?, &bus) else { continue };
+        let Some(told) = told(&signal?, within) else { continue };
         hear(told);
         match told {
             // Letting go of it is what says that we are ready.
@@ -52,7 +54,10 @@ fn listen(hear: impl Fn(Told)) -> zbus::Result<()> {
             }
             // Our own end lets go of it.
             Told::ShutsDown => {}
-            Told::Woke if held.is_none() => held = Some(inhibitor(&bus)?),
+            Told::Woke if held.is_none() => {
+                held = Some(inhibitor(&bus)?);
+                within = patience(&bus);
+            }
             Told::Woke => {}
         }
     }
@@ -71,17 +76,41 @@ fn patience(bus: &Connection) -> Duration {
     let reply =
         bus.call_method(Some(NAME), PATH, Some("org.freedesktop.DBus.Properties"), "Get", &asked);
     let value = reply.and_then(|reply| reply.body().deserialize::<zbus::zvariant::OwnedValue>());
-    let micros = value.ok().and_then(|value| u64::try_from(value).ok());
-    micros.map_or(USUAL_DELAY, Duration::from_micros).saturating_sub(TO_LET_GO)
+    to_land(value.ok().and_then(|value| u64::try_from(value).ok()))
 }
 
-fn told(signal: &zbus::Message, bus: &Connection) -> Option<Told> {
+/// Of the microseconds that it waits, where it says.
+fn to_land(delay: Option<u64>) -> Duration {
+    delay.map_or(USUAL_DELAY, Duration::from_micros).saturating_sub(TO_LET_GO)
+}
+
+fn told(signal: &zbus::Message, within: Duration) -> Option<Told> {
     let begins: bool = signal.body().deserialize().ok()?;
     match (signal.header().member()?.as_str(), begins) {
-        ("PrepareForSleep", true) => Some(Told::Sleeps { within: patience(bus) }),
+        ("PrepareForSleep", true) => Some(Told::Sleeps { within }),
         ("PrepareForSleep", false) => Some(Told::Woke),
         ("PrepareForShutdown", true) => Some(Told::ShutsDown),
         // Called off: what was kept is kept, and the end is under way.
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_second_of_what_it_waits_is_kept_for_the_record() {
+        for (delay, left) in [
+            (None, 4_500),
+            (Some(5_000_000), 4_500),
+            (Some(30_000_000), 29_500),
+            (Some(500_000), 0),
+            (Some(0), 0),
+            (Some(u64::MAX), u64::MAX / 1_000 - 500),
+        ] {
+            let left = Duration::from_millis(left);
+            assert_eq!(to_land(delay).as_millis(), left.as_millis(), "{delay:?}");
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Linux: processes by `/proc` and pidfd; `linux/tcp.rs` for who is at the other end of TCP. Asks nothing
-//! that needs a privilege.
+//! Linux: processes by `/proc` and pidfd; `linux/tcp.rs` for who is at the other end of TCP,
+//! `linux/place.rs` for what becomes of a socket's file. Asks nothing that needs a privilege.
 
 mod sock_diag;
 mod tcp;
@@ -7,6 +7,7 @@ mod tcp;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use rustix::process::{
@@ -17,8 +18,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 mod pin;
+mod place;
 pub use pin::Watched;
 pub(super) use pin::{Image, image};
+pub(super) use place::PlaceWatch;
 pub use tcp::{listener_holder, tcp_peer_uid};
 
 /// `sun_path`, its closing zero included (unix(7)).
@@ -76,9 +79,13 @@ pub async fn ended(pid: u32, started_at: Option<u64>) {
 }
 
 /// `None` where the process is gone, or descriptors are short.
-fn watch(pid: u32) -> Option<AsyncFd<std::os::fd::OwnedFd>> {
+fn watch(pid: u32) -> Option<AsyncFd<OwnedFd>> {
     let known = Pid::from_raw(i32::try_from(pid).ok()?)?;
-    let descriptor = pidfd_open(known, PidfdFlags::empty()).ok()?;
+    readable(pidfd_open(known, PidfdFlags::empty()).ok()?)
+}
+
+/// To be told when it can be read. Call it inside a runtime.
+fn readable(descriptor: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
     #[expect(unsafe_code, reason = "tokio cannot check that a descriptor stays open")]
     // SAFETY: the descriptor is owned by what is made here, and closed only with it.
     unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.ok()

@@ -6,13 +6,17 @@ use std::ffi::{OsString, c_void};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use libc::{PROC_PIDPATHINFO_MAXSIZE, PROC_PIDTBSDINFO, SZOMB, proc_bsdinfo};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// `sun_path`, its closing zero included (unix(4)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 104;
+
+/// How often is it looked at whether a socket's file is still there?
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Keeps secrets out of core dumps. Debuggers need the user's consent already.
 pub fn harden() -> io::Result<()> {
@@ -72,6 +76,21 @@ pub(super) type Image = PathBuf;
 
 pub(super) fn image(pid: u32) -> Option<Image> {
     executable(pid)
+}
+
+/// Not watched here, where nothing opens a socket's file: looked at, seldom enough to let the machine idle.
+#[derive(Debug)]
+pub(super) struct PlaceWatch;
+
+impl PlaceWatch {
+    pub(super) fn of(_place: &Path) -> Self {
+        Self
+    }
+
+    /// Returns when something may have become of it.
+    pub(super) async fn changed(&self) {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Returns when this very process has ended; at once where it already has.

@@ -66,6 +66,40 @@ async fn a_socket_made_anew_by_another_is_neither_ours_nor_removed() {
 }
 
 #[tokio::test]
+async fn whatever_takes_a_sockets_place_away_is_told() {
+    type Deed = fn(&Path, &Path);
+    let world = private_world();
+    let deeds: [Deed; 5] = [
+        |place, _| fs::remove_file(place).unwrap(),
+        |place, aside| fs::rename(place, aside).unwrap(),
+        |place, aside| {
+            fs::write(aside, "another").unwrap();
+            fs::rename(aside, place).unwrap();
+        },
+        |place, _| fs::remove_dir_all(place.parent().unwrap()).unwrap(),
+        |place, aside| fs::rename(place.parent().unwrap(), aside).unwrap(),
+    ];
+    let mut told = Vec::new();
+    for (number, deed) in deeds.into_iter().enumerate() {
+        let folder = world.path().join(number.to_string());
+        let place = folder.join("dagpass/agent.sock");
+        let listener = LocalListener::bind(&place).unwrap();
+        let lost = tokio::spawn(listener.lost());
+        // It waits by now, and what leaves the socket where it is does not end that.
+        tokio::task::yield_now().await;
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o600)).unwrap();
+        tokio::task::yield_now().await;
+        deed(&place, &folder.join("aside"));
+        told.push((listener, lost));
+    }
+    for (listener, lost) in told {
+        // Long before it would be looked at anyway.
+        tokio::time::timeout(Duration::from_secs(30), lost).await.unwrap().unwrap();
+        assert!(!listener.is_reachable());
+    }
+}
+
+#[tokio::test]
 async fn only_a_dead_socket_of_ours_is_replaced() {
     let world = private_world();
     let dead = world.path().join("dead.sock");

@@ -6,17 +6,22 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub use dagpass_client::bind::private_dir;
 use dagpass_client::bind::{clear_stale, dir_with_mode};
 use dagpass_client::owner;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::time::{Instant, sleep_until};
 
-use super::process::{SOCKET_PATH_LIMIT, Watched};
+use super::process::{PlaceWatch, SOCKET_PATH_LIMIT, Watched};
 use super::{FileMark, Lasting, Peer};
 
 /// How many callers may wait to be accepted?
 const BACKLOG: u32 = 1024;
+/// How soon after it was bound is a socket given up for lost? Whoever takes it away again and again (a
+/// container may) keeps nobody busy.
+const SPACING: Duration = Duration::from_secs(2);
 
 /// Our end of one connection.
 pub type LocalStream = UnixStream;
@@ -77,9 +82,24 @@ impl LocalListener {
         Ok((stream, Peer { watched, ..Peer::of(Some(seen.uid()), pid) }))
     }
 
-    /// Is the file still ours? A cleaner of temporary folders may take it; then bind again.
-    pub fn is_reachable(&self) -> bool {
-        identity(&self.place).is_ok_and(|now| now == self.made)
+    /// Is the file still ours?
+    pub(super) fn is_reachable(&self) -> bool {
+        is_at(&self.place, self.made)
+    }
+
+    /// Returns once the file is not ours any more: a cleaner of temporary folders may take it; then bind
+    /// again. Call it inside a runtime.
+    pub fn lost(&self) -> impl Future<Output = ()> + use<> {
+        let (place, made) = (self.place.clone(), self.made);
+        // Before the first look, so that nothing falls between.
+        let watch = PlaceWatch::of(&place);
+        let soonest = Instant::now() + SPACING;
+        async move {
+            while is_at(&place, made) {
+                watch.changed().await;
+            }
+            sleep_until(soonest).await;
+        }
     }
 }
 
@@ -223,6 +243,10 @@ fn check_length(place: &Path) -> io::Result<()> {
     }
     let most = SOCKET_PATH_LIMIT - 1;
     Err(refused(place, &format!("is {length} bytes long; a socket's path may have {most}")))
+}
+
+fn is_at(place: &Path, made: (u64, u64)) -> bool {
+    identity(place).is_ok_and(|now| now == made)
 }
 
 fn identity(place: &Path) -> io::Result<(u64, u64)> {

@@ -82,9 +82,9 @@ impl LocalListener {
         Ok((stream, Peer::of(None, pid)))
     }
 
-    /// A pipe's name lives as long as its listener.
-    pub fn is_reachable(&self) -> bool {
-        true
+    /// Never: a pipe's name lives as long as its listener.
+    pub fn lost(&self) -> impl Future<Output = ()> + use<> {
+        std::future::pending()
     }
 }
 

@@ -8,7 +8,7 @@ use dagpass_client::wire::{self, PastedCallback, SignInAsk, SignInEvent};
 
 use super::status::person;
 use super::whoami::pick;
-use crate::exit::Failure;
+use crate::exit::{Failure, UNREACHABLE};
 use crate::world::World;
 use crate::{duration, output, time};
 
@@ -167,6 +167,10 @@ fn take_paste(agent: Agent, profile: Option<String>) {
             }
             match send_paste(&agent, profile.as_deref(), url) {
                 Ok(()) => return,
+                // It was taken; the stream tells how it ends.
+                Err(failure) if failure.exit == UNREACHABLE => {
+                    return output::say(&format!("{} yet", failure.reply.error_description));
+                }
                 Err(failure) => {
                     output::say(&format!("not taken: {}", failure.reply.error_description))
                 }

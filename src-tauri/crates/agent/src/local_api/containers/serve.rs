@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +18,7 @@ use crate::local_api::accept::{self, Breath, Seat};
 use crate::local_api::crowd::Guest;
 use crate::local_api::door::{self, OUR_TRANSPORT, Visit};
 use crate::local_api::guard::Door;
-use crate::local_api::server::{self, LOOK};
+use crate::local_api::server;
 use crate::local_api::turned_away::Knock;
 use crate::system::{self, LocalListener, LocalStream, Peer};
 
@@ -79,6 +80,7 @@ impl Way {
     async fn serve_socket(self, mut socket: LocalListener) {
         let mut ended = self.ended.clone();
         let mut breath = Breath::default();
+        let mut lost = pin!(socket.lost());
         loop {
             let accepted = async {
                 let seat = self.seat().await;
@@ -87,20 +89,23 @@ impl Way {
             let accepted = tokio::select! {
                 biased;
                 () = door::over(&mut ended) => return,
-                accepted = tokio::time::timeout(LOOK, accepted) => accepted,
+                accepted = accepted => Some(accepted),
+                () = &mut lost => None,
             };
             match accepted {
-                Ok(Ok((stream, peer, seat))) => {
+                Some(Ok((stream, peer, seat))) => {
                     breath.well(&self.gate.id);
                     self.take_local(stream, (peer, seat));
                 }
-                Ok(Err(error)) => breath.after(&self.gate.id, &error).await,
-                Err(_quiet) if socket.is_reachable() => {}
-                Err(_quiet) => match super::stand_by(&self.api, &self.gate) {
-                    Ok(Some(again)) => socket = again,
-                    Ok(None) => return,
-                    Err(error) => self.gate.complain(Some(error.to_string())),
-                },
+                Some(Err(error)) => breath.after(&self.gate.id, &error).await,
+                None => {
+                    match super::stand_by(&self.api, &self.gate) {
+                        Ok(Some(again)) => socket = again,
+                        Ok(None) => return,
+                        Err(error) => self.gate.complain(Some(error.to_string())),
+                    }
+                    lost.set(socket.lost());
+                }
             }
         }
     }
