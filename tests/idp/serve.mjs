@@ -31,6 +31,7 @@ export function recordedAndFaulty({ library, routes, record, faults, rig }) {
       // A call is done once its answer is on the wire, or never will be.
       if (!(await faults.after(fault, call, req, res))) return done();
       res.once('finish', done);
+      res.once('close', () => record.finish(call, 0));
       return send();
     });
     const run = () => library(req, res);
