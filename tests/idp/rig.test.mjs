@@ -109,6 +109,8 @@ test('a call held before processing leaves the token good when its client goes',
   gone.abort();
   await assert.rejects(call);
   assert.equal((await rig.refresh(first.refresh_token)).status, 200);
+  const { calls } = await rig.control('wait?endpoint=token&grant=refresh_token&state=done');
+  assert.deepEqual(calls.map((call) => [call.served, call.status]), [[false, 0], [true, 200]]);
 }));
 
 test('a portal, a 503 and a skewed clock are there on command', on('pingam', {}, async (rig) => {
