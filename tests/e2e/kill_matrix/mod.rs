@@ -16,23 +16,21 @@ use cell::play_row;
 use provider::Ground;
 use steps::Step;
 use verdict::Must;
-use verdict::Must::{
-    AsRedeemed, KeptOrLost as KeptLost, KeptOrRevoked as Apart, Lost, Nobody, Works,
-};
+use verdict::Must::{AsRedeemed, KeptOrLost, KeptOrRevoked, Lost, Nobody, Works};
 
 /// In the order of [`Blow::ALL`]: SIGKILL, SIGTERM, `dagpass agent restart`, suspend, hang-up, a config
 /// change that leaves the client what it is, one of its scopes, one to another client and back.
 #[rustfmt::skip]
 const MATRIX: [(Step, [Must; 8]); 15] = [
-    (Step::BrowserAway,      [Nobody,     AsRedeemed, AsRedeemed, Works,      Nobody,     Works,      Works,      Apart]),
-    (Step::RedeemBefore,     [Nobody,     Works,      Works,      Works,      Works,      Works,      Works,      Apart]),
-    (Step::RedeemAfter,      [Lost,       Works,      Works,      Works,      Works,      Works,      Works,      Apart]),
-    (Step::KeySets,          [AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, Apart]),
-    (Step::SignInSave,       [KeptLost,   Works,      Works,      Works,      Works,      Works,      Works,      Apart]),
-    (Step::DevicePoll,       [Lost,       Works,      Works,      Works,      Works,      Works,      Works,      Apart]),
+    (Step::BrowserAway,      [Nobody,     AsRedeemed, AsRedeemed, Works,      Nobody,     Works,      Works,      KeptOrRevoked]),
+    (Step::RedeemBefore,     [Nobody,     Works,      Works,      Works,      Works,      Works,      Works,      KeptOrRevoked]),
+    (Step::RedeemAfter,      [Lost,       Works,      Works,      Works,      Works,      Works,      Works,      KeptOrRevoked]),
+    (Step::KeySets,          [AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, AsRedeemed, KeptOrRevoked]),
+    (Step::SignInSave,       [KeptOrLost, Works,      Works,      Works,      Works,      Works,      Works,      KeptOrRevoked]),
+    (Step::DevicePoll,       [Lost,       Works,      Works,      Works,      Works,      Works,      Works,      KeptOrRevoked]),
     (Step::RefreshBefore,    [Works,      Works,      Works,      Works,      Works,      Works,      Works,      Works]),
     (Step::RefreshAfter,     [Lost,       Works,      Works,      Works,      Works,      Works,      Works,      Works]),
-    (Step::RefreshSave,      [KeptLost,   Works,      Works,      Works,      Works,      Works,      Works,      Works]),
+    (Step::RefreshSave,      [KeptOrLost, Works,      Works,      Works,      Works,      Works,      Works,      Works]),
     (Step::Published,        [Works,      Works,      Works,      Works,      Works,      Works,      Works,      Works]),
     (Step::Exchange,         [Works,      Works,      Works,      Works,      Works,      Works,      Works,      Works]),
     (Step::JwtBearer,        [Works,      Works,      Works,      Works,      Works,      Works,      Works,      Works]),

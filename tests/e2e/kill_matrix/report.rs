@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::NOT_YET;
 use super::blows::Blow;
 use super::provider::Ground;
 use super::steps::Step;
@@ -19,6 +20,9 @@ pub(super) fn write(ground: Ground, step: Step, shown: &[&str]) {
     let mut text = String::new();
     for ground in [Ground::Independent, Ground::Sandbox] {
         table(&mut text, ground, &rows);
+    }
+    for (step, blow, missing) in NOT_YET {
+        writeln!(text, "not yet: {}, {}: {missing}", step.name(), blow.name()).unwrap();
     }
     fs::write(rows.parent().unwrap().with_file_name("kill-matrix.txt"), text).unwrap();
 }
