@@ -40,6 +40,27 @@ fn a_restart_keeps_the_session() {
 }
 
 #[test]
+fn an_agent_that_is_on_its_way_out_is_waited_for() {
+    let world = World::bare();
+    world.configure("[profile.prod]\nissuer = \"http://127.0.0.1:9/as\"\nclient-id = \"agent\"\n");
+    world.secret("nothing was handed out", "no-secret-in-this-world");
+    world.start_agent();
+    world.stop_agent();
+    // What is left of it: the lock, and nobody who answers.
+    let guard = fs::File::open(world.state().join("agent.guard")).unwrap();
+    guard.lock().unwrap();
+    let mut start = world.cli_start(&["agent", "start"]);
+    until("one that came too early", || {
+        let said = fs::read_to_string(world.state().join("agent.log")).ok()?;
+        said.contains("another agent").then_some(())
+    });
+    drop(guard);
+    world.keep("dagpass agent start", start.ended().expect(0));
+    world.cli(&["agent", "stop"]).expect(0);
+    world.close();
+}
+
+#[test]
 fn a_systemd_run_that_hangs_is_ended_and_the_agent_is_started_all_the_same() {
     let world = World::bare();
     world.configure("[profile.prod]\nissuer = \"http://127.0.0.1:9/as\"\nclient-id = \"agent\"\n");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,16 @@ struct Shared {
     roles: Mutex<Option<Value>>,
     /// What comes instead of an answer, until it is taken away.
     fault: Mutex<Option<Fault>>,
+    gate: Mutex<Gate>,
+    moved: Condvar,
     ended: AtomicBool,
+}
+
+/// Where requests wait before they are served.
+#[derive(Debug, Default)]
+struct Gate {
+    shut: bool,
+    waiting: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +57,8 @@ impl Deployment {
             revoked: Mutex::default(),
             roles: Mutex::default(),
             fault: Mutex::default(),
+            gate: Mutex::default(),
+            moved: Condvar::new(),
             ended: AtomicBool::new(false),
         });
         let served = shared.clone();
@@ -70,6 +81,22 @@ impl Deployment {
 
     pub(crate) fn fault(&self, fault: Option<Fault>) {
         *self.shared.fault.lock().unwrap() = fault;
+    }
+
+    /// Requests wait from here on, until [`Self::release`].
+    pub(crate) fn hold(&self) {
+        self.shared.gate.lock().unwrap().shut = true;
+    }
+
+    pub(crate) fn wait_held(&self) {
+        crate::wait::until("a request to the deployment", || {
+            (self.shared.gate.lock().unwrap().waiting > 0).then_some(())
+        });
+    }
+
+    pub(crate) fn release(&self) {
+        self.shared.gate.lock().unwrap().shut = false;
+        self.shared.moved.notify_all();
     }
 
     pub(crate) fn maps(&self, roles: Value) {
@@ -118,6 +145,7 @@ pub(crate) fn jwt(number: usize) -> String {
 impl Shared {
     fn serve(&self, mut stream: TcpStream) {
         let (line, bearer, body) = request(&stream);
+        self.pass_the_gate();
         let fault = self.fault.lock().unwrap().clone();
         let answer = match fault {
             Some(Fault::Answer(status, kind, body)) => answer(status, kind, &body),
@@ -131,6 +159,13 @@ impl Shared {
         };
         // A client that has gone away is a fact of the test, not of the server.
         drop(stream.write_all(answer.as_bytes()));
+    }
+
+    fn pass_the_gate(&self) {
+        let mut gate = self.gate.lock().unwrap();
+        gate.waiting += 1;
+        gate = self.moved.wait_while(gate, |gate| gate.shut).unwrap();
+        gate.waiting -= 1;
     }
 
     fn answer(&self, line: &str, bearer: &str, body: &Value) -> String {

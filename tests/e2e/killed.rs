@@ -1,5 +1,5 @@
-//! Fact: an agent killed at any step of a refresh leaves a session that works, or one that says
-//! why it does not.
+//! Fact: an agent killed as a refresh is answered, under a grace period or with a locked keychain leaves
+//! a session that works, or one that says why it does not. Each step by itself is `kill_matrix`'s.
 
 use std::time::Duration;
 
@@ -49,37 +49,6 @@ fn says_lost_in_rotation(refused: Ended) {
 }
 
 #[test]
-fn idle_it_works_after_a_restart() {
-    let scene = Scene::signed_in(Setting::of(Family::PingOne));
-    scene.world.kill_agent();
-    scene.world.start_agent();
-    let token = scene.token();
-    assert_eq!(scene.idp.call_api(&token), 200);
-    scene.close();
-}
-
-#[test]
-fn before_the_provider_acted_it_works_after_a_restart() {
-    let scene = at_a_refresh_that_meets("hold-before", "detect");
-    kill_while_held(&scene);
-    scene.world.start_agent();
-    let token = scene.token();
-    assert_eq!(scene.idp.call_api(&token), 200);
-    scene.close();
-}
-
-#[test]
-fn after_the_provider_rotated_it_says_lost_in_rotation() {
-    let scene = at_a_refresh_that_meets("hold-after", "detect");
-    kill_while_held(&scene);
-    scene.world.start_agent();
-    says_lost_in_rotation(scene.world.token(&[]).expect_err("the family is dead"));
-    scene.sign_in();
-    assert_eq!(scene.idp.call_api(&scene.token()), 200);
-    scene.close();
-}
-
-#[test]
 fn after_the_provider_rotated_with_grace_it_works_after_a_restart() {
     let scene = at_a_refresh_that_meets("hold-after", "grace");
     kill_while_held(&scene);
@@ -114,37 +83,6 @@ fn as_the_answer_arrives_it_works_or_says_why() {
         }
     }
     println!("killed as the answer arrived: {worked} worked, {lost} said why");
-    scene.close();
-}
-
-#[test]
-fn once_a_caller_has_the_token_it_works_after_a_restart() {
-    let scene = Scene::signed_in(Setting::of(Family::PingFederate));
-    for _ in 0..3 {
-        // What is published has been saved.
-        scene.refreshed();
-        scene.world.kill_agent();
-        scene.world.start_agent();
-        let token = scene.world.token(&[]).expect("saved before it was published");
-        assert_eq!(scene.idp.call_api(&token), 200);
-    }
-    assert_none_twice(&scene.idp.refreshes());
-    scene.close();
-}
-
-#[test]
-fn while_the_keychain_hangs_at_the_save_it_works_or_says_why() {
-    let mut scene = Scene::signed_in(Setting::of(Family::PingAm));
-    scene.world.bus().freeze();
-    kill_during_a_refresh(&scene, || {
-        scene.idp.wait(1, DONE);
-    });
-    scene.world.bus().thaw();
-    scene.world.start_agent();
-    match scene.world.token(&[]) {
-        Ok(token) => assert_eq!(scene.idp.call_api(&token), 200),
-        Err(refused) => says_lost_in_rotation(refused),
-    }
     scene.close();
 }
 

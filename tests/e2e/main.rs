@@ -52,11 +52,15 @@ mod keychain_records;
 #[cfg(test)]
 mod keychain_states;
 #[cfg(test)]
+mod kill_matrix;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_file;
+#[cfg(test)]
+mod login1;
 #[cfg(test)]
 mod login_item;
 #[cfg(test)]

@@ -8,15 +8,19 @@ use serde_json::json;
 
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
-use crate::world::Process;
+use crate::world::{Process, World};
+
+fn printed_url(scene: &Scene) -> (Process, String) {
+    printed_url_at(&scene.world, &scene.idp.issuer)
+}
 
 /// Starts the sign-in and gives the URL it prints.
-fn printed_url(scene: &Scene) -> (Process, String) {
-    let mut command = scene.world.command(env!("CARGO_BIN_EXE_dagpass"));
+pub(crate) fn printed_url_at(world: &World, issuer: &str) -> (Process, String) {
+    let mut command = world.command(env!("CARGO_BIN_EXE_dagpass"));
     command.args(["login", "--browser", "--no-open"]).stdin(Stdio::piped());
     let login = Process::spawn("dagpass login --no-open", &mut command);
     let url = login.stderr.wait_for("authorization URL", |text| {
-        let origin = scene.idp.issuer.split('/').take(3).collect::<Vec<_>>().join("/");
+        let origin = issuer.split('/').take(3).collect::<Vec<_>>().join("/");
         let word = text.split_whitespace().find(|word| word.starts_with(&origin))?;
         text.contains(&format!("{word}\n")).then(|| word.to_owned())
     });

@@ -2,22 +2,15 @@
 //! waking an expired token is had anew, once; the machine's shutdown, a hang-up and no login1 at all
 //! are taken as they come. A private system bus with a login1 of the test's own.
 
-use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex};
-
 use rustix::process::Signal;
 use serde_json::json;
-use zbus::blocking::{Connection, connection};
-use zbus::zvariant::OwnedFd;
 
 use crate::http;
 use crate::idp::{Family, Setting, assert_none_twice};
+use crate::login1::Login1;
 use crate::scene::Scene;
 use crate::wait::until;
-use crate::world::{Bus, World};
-
-const PATH: &str = "/org/freedesktop/login1";
-const MANAGER: &str = "org.freedesktop.login1.Manager";
+use crate::world::World;
 
 const NARROWED: &str = r#"{"connection": "lake_api"}"#;
 const CONNECTION: &str = r#"
@@ -28,63 +21,6 @@ host = "https://lake.corp.example"
 scopes = ["lake:read"]
 token-in = "password"
 "#;
-
-/// Our ends of the inhibitors: one is let go of when ours reads its end.
-type Held = Arc<Mutex<Vec<(String, UnixStream)>>>;
-
-#[derive(Debug)]
-struct Served(Held);
-
-#[zbus::interface(name = "org.freedesktop.login1.Manager")]
-impl Served {
-    fn inhibit(&self, what: String, who: String, _why: String, mode: String) -> OwnedFd {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        self.0.lock().unwrap().push((format!("{who}:{mode}:{what}"), ours));
-        std::os::fd::OwnedFd::from(theirs).into()
-    }
-}
-
-/// A login1 and the bus it is on.
-struct Login1 {
-    connection: Connection,
-    held: Held,
-    _bus: Bus,
-}
-
-impl Login1 {
-    fn start(world: &World) -> Self {
-        let bus = Bus::system(world.root());
-        let held = Held::default();
-        let connection = connection::Builder::address(bus.address.as_str())
-            .and_then(|bus| bus.serve_at(PATH, Served(Arc::clone(&held))))
-            .and_then(|bus| bus.name("org.freedesktop.login1"))
-            .and_then(connection::Builder::build)
-            .unwrap();
-        Self { connection, held, _bus: bus }
-    }
-
-    fn tell(&self, signal: &str, begins: bool) {
-        self.connection.emit_signal(None::<&str>, PATH, MANAGER, signal, &(begins,)).unwrap();
-    }
-
-    /// Waits until that many were ever taken.
-    fn taken(&self, count: usize) -> String {
-        until("the inhibitor", || {
-            let held = self.held.lock().unwrap();
-            (held.len() == count).then(|| held[count - 1].0.clone())
-        })
-    }
-
-    fn let_go(&self, number: usize) {
-        until("the agent to let go", || {
-            use std::io::Read;
-            let held = self.held.lock().unwrap();
-            let (_, ours) = &held[number];
-            matches!((&mut &*ours).read(&mut [0]), Ok(0)).then_some(())
-        });
-    }
-}
 
 #[test]
 fn a_machine_that_sleeps_and_wakes_has_its_record_and_a_fresh_token() {

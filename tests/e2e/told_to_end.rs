@@ -1,74 +1,17 @@
-//! Fact: an agent that is told to end begins nothing new, and what it has on its way to Ping lands, is
-//! saved and is answered; a sign-out goes on where whoever asked for it is gone.
+//! Fact: an agent that is told to end says what never landed and ends all the same; a sign-out goes on
+//! where whoever asked for it is gone. What lands in time is `kill_matrix`'s.
 
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::http;
-use crate::idp::{Family, Setting, assert_none_twice};
+use crate::idp::{Family, Setting};
 use crate::scene::Scene;
 use crate::wait::until;
 use crate::world::Process;
 
 const REFRESH: &str = "endpoint=token&grant=refresh_token";
-
-/// While the provider holds a refresh, the agent is told to end by `tell`; whoever asked is answered, and
-/// the next agent goes on with what was saved.
-fn ends_while_held(kind: &str, tell: impl FnOnce(&Scene)) {
-    let scene = Scene::signed_in(Setting::of(Family::PingOne));
-    scene.idp.fault(&json!({ "endpoint": "token", "grant": "refresh_token", "kind": kind }));
-    let ask = scene.rejecting().to_string();
-    let socket = scene.world.socket();
-    std::thread::scope(|scope| {
-        let asking = scope.spawn(|| http::on_socket(&socket, "POST", "/v1/token", &ask).unwrap());
-        scene.idp.wait(1, &format!("{REFRESH}&state=held"));
-        tell(&scene);
-        let begun = || {
-            let reply = http::on_socket(&socket, "POST", "/v1/token", "{}").ok()?;
-            (reply.status == 503).then_some(())
-        };
-        until("that nothing new begins", begun);
-        scene.idp.release();
-        let reply = asking.join().unwrap();
-        assert_eq!(reply.status, 200, "{kind}: {}", reply.body);
-    });
-    scene.world.forget_agent();
-    scene.world.start_agent();
-    let token = scene.token();
-    assert_eq!(scene.idp.call_api(&token), 200, "{kind}");
-    assert_none_twice(&scene.idp.refreshes());
-    let ledger = std::fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
-    let last = ledger.lines().rfind(|line| line.contains("\"agent-stop\"")).unwrap();
-    assert!(last.contains("nothing was under way any more"), "{last}");
-    scene.close();
-}
-
-fn by_signal(scene: &Scene) {
-    let pid = Pid::from_raw(i32::try_from(scene.world.agent_pid()).unwrap()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
-}
-
-fn by_route(scene: &Scene) {
-    let reply = scene.world.api("POST", "/v1/agent/stop", &json!({}));
-    assert_eq!(reply.status, 200, "{}", reply.body);
-}
-
-#[test]
-fn a_refresh_that_ping_has_not_begun_lands_before_the_agent_ends() {
-    ends_while_held("hold-before", by_signal);
-}
-
-#[test]
-fn a_refresh_whose_answer_is_on_its_way_is_saved_before_the_agent_ends() {
-    ends_while_held("hold-after", by_signal);
-}
-
-#[test]
-fn so_it_is_where_a_client_told_it_to_end() {
-    ends_while_held("hold-after", by_route);
-}
 
 #[test]
 fn what_never_lands_is_said_and_does_not_keep_the_agent_for_ever() {

@@ -3,6 +3,7 @@
 import './clock.mjs';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import Provider, { interactionPolicy } from 'oidc-provider';
+import { TOKEN_EXCHANGE, exchangesTokens } from './exchange.mjs';
 
 export const API = 'https://warehouse.corp.example';
 export const CLIENT = 'agent';
@@ -25,7 +26,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
         token_endpoint_auth_method: 'none',
         redirect_uris: ['http://127.0.0.1/callback'],
         response_types: ['code'],
-        grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+        grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code', TOKEN_EXCHANGE],
       },
       ...(web ? [webClient(web)] : []),
     ],
@@ -74,6 +75,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
       },
     },
   });
+  exchangesTokens(provider);
   provider.on('server_error', (_ctx, error) => process.stderr.write(`server_error ${error.stack}\n`));
   provider.use(looks({ prefix, routes, quirks }));
   return provider;

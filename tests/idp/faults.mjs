@@ -11,7 +11,8 @@ export class Faults {
     this.held = new Set();
   }
 
-  /** `{endpoint, grant?, kind, status?, headers?, body?, ms?, times?, skip?}` */
+  /** `{endpoint, grant?, kind, status?, headers?, body?, ms?, times?, skip?, only?}`; with `only`, an
+   * answer of another status goes out, and the fault waits for the next. */
   add(fault) {
     this.queue.push({ times: 1, skip: 0, ...fault });
   }
@@ -56,6 +57,11 @@ export class Faults {
 
   /** The library has answered; true where its answer may go out. */
   async after(fault, call, req, res) {
+    if (fault?.only && res.statusCode !== fault.only) {
+      this.queue.unshift({ ...fault, times: 1 });
+      call.fault = null;
+      return true;
+    }
     switch (fault?.kind) {
       case 'reset-after':
         req.socket.destroy();

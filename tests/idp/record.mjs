@@ -30,6 +30,7 @@ export class Record {
       presented: presented ? fingerprint(presented) : null,
       pkce: Boolean(form.code_verifier ?? form.code_challenge),
       state: 'arrived', // arrived | held | done
+      served: false, // the library has answered, whoever hears it
       fault: null,
       status: null,
       error: null,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { TOKEN_EXCHANGE } from './exchange.mjs';
 import { FAMILIES } from './families.mjs';
 import { start } from './provider.mjs';
 import { fingerprint } from './record.mjs';
@@ -73,6 +74,25 @@ for (const [rotation, again, successor] of [['drop', 400, 200], ['grace', 200, 2
   }));
 }
 
+test('an exchange gives another access token of less, and no refresh token', on('pingfederate', {}, async (rig) => {
+  const { body: first } = await rig.signIn();
+  const exchange = (subject_token, scope) =>
+    rig.post('token', { grant_type: TOKEN_EXCHANGE, subject_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', scope });
+  const { body } = await exchange(first.access_token, 'airflow');
+  assert.deepEqual([body.scope, body.token_type, 'refresh_token' in body], ['airflow', 'Bearer', false]);
+  assert.equal(await rig.api(body.access_token), 200);
+  assert.equal((await exchange('nobody', 'airflow')).body.error, 'invalid_grant');
+  assert.equal((await exchange(body.access_token, 'warehouse:read')).body.error, 'invalid_scope');
+}));
+
+test('a fault for one status alone waits for an answer that has it', on('pingone', {}, async (rig) => {
+  const device = await rig.post('device_authorization', { scope: SCOPE });
+  await rig.control('fault', { endpoint: 'token', kind: 'reset-after', only: 200 });
+  assert.equal((await rig.poll(device.body)).body.error, 'authorization_pending');
+  await rig.control('approve', { user_code: device.body.user_code });
+  await assert.rejects(rig.poll(device.body, 7_000));
+}));
+
 test('an answer lost after processing has rotated all the same', on('pingone', {}, async (rig) => {
   const { body: first } = await rig.signIn();
   await rig.control('fault', { endpoint: 'token', grant: 'refresh_token', kind: 'reset-after' });
@@ -89,6 +109,8 @@ test('a call held before processing leaves the token good when its client goes',
   gone.abort();
   await assert.rejects(call);
   assert.equal((await rig.refresh(first.refresh_token)).status, 200);
+  const { calls } = await rig.control('wait?endpoint=token&grant=refresh_token&state=done');
+  assert.deepEqual(calls.map((call) => [call.served, call.status]), [[false, 0], [true, 200]]);
 }));
 
 test('a portal, a 503 and a skewed clock are there on command', on('pingam', {}, async (rig) => {

@@ -20,11 +20,14 @@ export function recordedAndFaulty({ library, routes, record, faults, rig }) {
     const endpoint = endpoints.get(req.url.split('?')[0]) ?? 'other';
     if (req.method === 'POST') req.body = await bodyOf(req);
     const call = record.begin(endpoint, req.method, Object.fromEntries(new URLSearchParams(req.body ?? '')));
+    // A client that is gone hears nothing, whatever still comes of its call.
+    res.once('close', () => record.finish(call, 0));
     if (rig.skewMs) res.setHeader('date', httpDate(rig.skewMs));
     const fault = faults.take(call);
     if (await faults.before(fault, call, req, res)) return;
     afterwards(res, async (chunk, send) => {
       const reply = parsed(chunk);
+      call.served = true;
       const done = () => record.finish(call, res.statusCode, reply);
       record.handOut(reply);
       recordCode(record, res.getHeader('location'));

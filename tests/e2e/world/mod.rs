@@ -168,6 +168,14 @@ impl World {
         Process::spawn("dagpass-agent", command.arg("run"))
     }
 
+    pub(crate) fn signal_agent(&self, signal: Signal) {
+        self.agents.borrow().last().expect("an agent runs").signal(signal);
+    }
+
+    pub(crate) fn agent_is_over(&self) -> bool {
+        self.agents.borrow_mut().last_mut().expect("an agent ran").is_over()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill_agent(&self) {
         let mut agent = self.agents.borrow_mut().pop().expect("an agent runs");

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use dagpass_client::folders::Folders;
-use dagpass_client::instance::RECORD;
+use dagpass_client::instance::{RECORD, TAKEN};
 use dagpass_client::owner::{self, ForeignHome};
 use dagpass_client::{descriptors, place};
 use dagpass_core::audit::Event;
@@ -100,7 +100,12 @@ pub(crate) fn run(at_login: bool) -> ExitCode {
         }
         Err(error) => {
             complain(&format!("error: {error}\n"));
-            ExitCode::FAILURE
+            match error {
+                NotStarted::Instance(Refused::Taken(_) | Refused::TakenUnnamed) => {
+                    ExitCode::from(TAKEN)
+                }
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

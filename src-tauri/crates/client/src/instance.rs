@@ -9,6 +9,9 @@ use crate::{folders, system};
 /// The record's name, in the lock's folder.
 pub const RECORD: &str = "agent.lock";
 
+/// What an agent ends with where another one of this machine has the home, also one that is ending.
+pub const TAKEN: u8 = 3;
+
 /// Who runs, and where it listens: clients read it before they guess a place. What a reader does not
 /// know it ignores, and what a writer of another version does not say is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::endpoint::Agent;
 use crate::error::ClientError;
+use crate::instance::TAKEN;
 use crate::{limited, owner, place, system};
 
 /// How long may an agent take until its socket answers?
@@ -39,9 +40,16 @@ pub fn start(agent: &Agent) -> Result<(), ClientError> {
         }
     }
     let log = place::state_dir()?.join("agent.log");
-    let mut child = spawn(&program, &env, &log)?;
-    if wait(agent, Some(&mut child))? {
-        return Ok(());
+    let until = Instant::now() + START_LIMIT;
+    loop {
+        let mut child = spawn(&program, &env, &log)?;
+        if wait(agent, Some(&mut child))? {
+            return Ok(());
+        }
+        // Whoever has the lock and answers nobody is on its way out: the next one may take it.
+        if Instant::now() >= until || !lost(&mut child)? {
+            break;
+        }
     }
     let why = last_line(&log)
         .unwrap_or_else(|| format!("it did not listen within {} seconds", START_LIMIT.as_secs()));
@@ -117,6 +125,11 @@ fn wait(agent: &Agent, mut child: Option<&mut Child>) -> Result<bool, ClientErro
         }
         sleep(START_POLL);
     }
+}
+
+/// Did it end because another agent has the home?
+fn lost(child: &mut Child) -> Result<bool, ClientError> {
+    Ok(child.try_wait()?.is_some_and(|status| status.code() == Some(TAKEN.into())))
 }
 
 /// What an agent may know of the shell that happened to start it.

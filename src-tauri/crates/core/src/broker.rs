@@ -5,19 +5,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::alarm::Alarm;
 use crate::audit::{Event, Outcome, Record, Served};
 use crate::cache::Cached;
-use crate::clockwork::Alarm;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::issuer_limit::IssuerLimits;
-use crate::owed::Debts;
+use crate::owed::debts::Debts;
 use crate::policy::{self, About, Action, Denied, Permit, Resource};
 use crate::ports::{Pending, Ports};
 use crate::principal::Principal;
 use crate::profile::Profile;
 use crate::race::{First, first};
-use crate::refresh::Refresh;
 use crate::refusals::not_recorded;
 use crate::request::{Caller, Obtain, Reach, SessionKey, Target, TokenRequest};
 use crate::session::{Cause, Fetched, Flight, Plan, Session};
@@ -27,6 +26,9 @@ pub use crate::session::SessionView;
 
 /// How long does a caller wait for a new token while the old one is still valid?
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// And where the old one is not what he needs? Less than he is kept by the local API.
+const LONG_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Sessions and their tokens. The one place a token is handed out from.
 #[derive(Clone)]
@@ -174,15 +176,15 @@ impl Broker {
     /// takes so long that the caller's own patience would end first.
     async fn arrival(&self, flight: Flight, fallback: Option<Cached>, cause: Cause) -> Fetched {
         let Some(token) = fallback else { return flight.arrival().await };
+        let patience = match cause {
+            Cause::Expiry => PATIENCE,
+            Cause::MinTtl | Cause::Rejected => LONG_PATIENCE,
+        };
         let mut arrived: Pending<'_, Fetched> = Box::pin(flight.arrival());
-        let outcome = if cause == Cause::Expiry {
-            let mut over = self.ports.clock.sleep(PATIENCE);
-            match first(&mut arrived, &mut over).await {
-                First::Left(outcome) => outcome,
-                First::Right(()) => return Ok(token),
-            }
-        } else {
-            arrived.await
+        let mut over = self.ports.clock.sleep(patience);
+        let outcome = match first(&mut arrived, &mut over).await {
+            First::Left(outcome) => outcome,
+            First::Right(()) => return Ok(token),
         };
         match outcome {
             Err(_) if token.valid_at(self.ports.clock.now()) => Ok(token),
@@ -236,10 +238,6 @@ impl Broker {
     /// sign-in is one (`prompt=login`), whoever starts it.
     pub fn wants_new_proof(&self, key: &SessionKey) -> Result<bool, Refusal> {
         Ok(self.session_of(key)?.deployments(|held| held.wants_new_proof()))
-    }
-
-    pub(crate) fn refresh(&self, session: &Arc<Session>, target: &Target, cause: Cause) -> Refresh {
-        Refresh { broker: self.clone(), session: session.clone(), target: target.clone(), cause }
     }
 
     pub(crate) fn session_of(&self, key: &SessionKey) -> Result<Arc<Session>, Refusal> {

@@ -3,10 +3,7 @@
 //! something next, and whoever runs it sleeps until then or until the alarm rings.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-
-use tokio::sync::Notify;
 
 use crate::broker::Broker;
 use crate::freshness;
@@ -19,33 +16,6 @@ const WAKE_SPREAD: Duration = Duration::from_secs(60);
 
 /// How long are proactive refreshes put off where the store cannot be written?
 const STORE_REST: Duration = Duration::from_secs(5);
-
-/// Rings where something is due earlier than whoever sleeps knows.
-#[derive(Clone, Debug)]
-pub(crate) struct Alarm {
-    /// Until when they sleep, in milliseconds.
-    until: Arc<AtomicI64>,
-    bell: Arc<Notify>,
-}
-
-impl Default for Alarm {
-    fn default() -> Self {
-        Self { until: Arc::new(AtomicI64::new(i64::MAX)), bell: Arc::default() }
-    }
-}
-
-impl Alarm {
-    pub(crate) fn ring(&self) {
-        self.bell.notify_one();
-    }
-
-    /// Something is due then.
-    pub(crate) fn not_after(&self, due: Timestamp) {
-        if due.as_millis() < self.until.load(Ordering::Relaxed) {
-            self.ring();
-        }
-    }
-}
 
 impl Broker {
     /// Does what is due. `woke` spreads the refreshes of a machine that slept.
@@ -80,14 +50,13 @@ impl Broker {
     pub fn next_due(&self) -> Option<Timestamp> {
         let now = self.ports.clock.now();
         let next = self.all().iter().filter_map(|session| session.next_due(now)).min();
-        let until = next.map_or(i64::MAX, Timestamp::as_millis);
-        self.alarm.until.store(until, Ordering::Relaxed);
+        self.alarm.set(next);
         next
     }
 
     /// Returns where something may be due earlier than [`Self::next_due`] said.
     pub async fn alarmed(&self) {
-        self.alarm.bell.notified().await;
+        self.alarm.rung().await;
     }
 
     fn judge_pending_later(&self, session: &Arc<Session>) {

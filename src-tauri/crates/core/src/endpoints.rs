@@ -10,7 +10,8 @@
 use std::collections::BTreeSet;
 
 use crate::profile::{EndpointOverrides, Issuer, Profile};
-use crate::session::{EndReason, StoredSession};
+use crate::session::end::EndReason;
+use crate::session::stored::StoredSession;
 
 /// What a stored session is to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@
 //! `clockwork` keeps them in between; [`endpoints`] says where their tokens may go. [`runs`] ties what was
 //! served to Airflow's tasks, and compares a session's end with a DAG's past.
 
+mod alarm;
 pub mod answers;
 pub mod audit;
 pub mod broker;

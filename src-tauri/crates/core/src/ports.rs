@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::audit::Record;
 use crate::deployment::{Deployment, JwtBearerFailure};
-use crate::owed::OwedRevocation;
-use crate::pending::PendingSignIn;
+use crate::owed::note::OwedRevocation;
+use crate::pending::note::PendingSignIn;
 use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
 use crate::session::{InFlight, StoredSession};

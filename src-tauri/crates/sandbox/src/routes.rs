@@ -73,7 +73,8 @@ pub(crate) fn note_unserved(world: &mut World, call: &Call, kind: &Kind, status:
     let mut entry = Entry::new(world.now(), endpoint, call);
     entry.grant = call.param("grant_type").map(|grant| grants::short(&grant).to_owned());
     entry.client = call.param("client_id");
-    entry.refresh_token_fp = call.param("refresh_token").as_deref().map(fingerprint);
+    let presented = call.param("refresh_token").or_else(|| call.param("token"));
+    entry.refresh_token_fp = presented.as_deref().map(fingerprint);
     entry.fault = Some(kind.name());
     entry.status = status;
     world.log.push(entry);

@@ -284,6 +284,22 @@ fn tell(told: &mpsc::Sender<io::Result<()>>, what: io::Result<()>) {
     }
 }
 
+/// A request that waits at the gate, for as long as it does.
+struct Held<'a>(&'a Shared);
+
+impl<'a> Held<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.with(|world| world.held += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.with(|world| world.held -= 1);
+    }
+}
+
 async fn approve_all(shared: Arc<Shared>, sub: String) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -314,11 +330,10 @@ impl Shared {
         self.gate.subscribe()
     }
 
-    /// Waits at the gate.
+    /// Waits at the gate. A client that goes away meanwhile is held no more.
     pub(crate) async fn hold(&self, mut gate: watch::Receiver<u64>) {
-        self.with(|world| world.held += 1);
+        let _held = Held::begin(self);
         let released = gate.changed().await;
-        self.with(|world| world.held -= 1);
         if let Err(error) = released {
             tracing::debug!(%error, "the gate is gone");
         }

@@ -80,7 +80,11 @@ async fn serve(
     let gate = shared.gate();
     match kind {
         Kind::Delay { millis } => tokio::time::sleep(Duration::from_millis(millis)).await,
-        Kind::HoldBefore => shared.hold(gate.clone()).await,
+        Kind::HoldBefore => {
+            let unserved = Unserved { shared: &shared, call: &call, kind: &kind };
+            shared.hold(gate.clone()).await;
+            std::mem::forget(unserved);
+        }
         _ => {}
     }
     let mut reply = shared.with(|world| routes::serve(world, &call, Some(&kind)));
@@ -92,6 +96,19 @@ async fn serve(
         _ => {}
     }
     response(reply)
+}
+
+/// A held request whose client goes away before it is served: it came in, and stands in the log.
+struct Unserved<'a> {
+    shared: &'a Shared,
+    call: &'a Call,
+    kind: &'a Kind,
+}
+
+impl Drop for Unserved<'_> {
+    fn drop(&mut self) {
+        self.shared.with(|world| routes::note_unserved(world, self.call, self.kind, 0));
+    }
 }
 
 /// Counts a refresh until it is answered or its client is gone.

@@ -13,7 +13,7 @@ use crate::freshness::{self, FLOOR};
 use crate::refresh::{Refresh, own_voice};
 use crate::refusals as session_refusals;
 use crate::request::Target;
-use crate::session::{Cause, Epoch, Fetched, SessionState, Trouble};
+use crate::session::{Cause, Epoch, Fetched, SessionState, StoredSession, Trouble};
 use crate::time::Timestamp;
 use crate::token::{Assertion, TokenSet};
 
@@ -24,7 +24,7 @@ const SAME_END: Duration = Duration::from_secs(5);
 impl Refresh {
     pub(crate) async fn jwt_bearer(&self, deployment: &Deployment) -> Fetched {
         let base = self.base_for(deployment).await?;
-        let (_, epoch) = self.session.standing()?;
+        let standing = self.session.standing()?;
         let profile = self.session.profile();
         let now = self.broker.ports.clock.now();
         let Some(assertion) = assertion(&base, deployment.assertion, now) else {
@@ -33,7 +33,7 @@ impl Refresh {
         match self.broker.ports.airflow.jwt_bearer(&profile, deployment, &assertion).await {
             Ok(set) => {
                 let set = TokenSet { given_for: Some(assertion.fingerprint()), ..set };
-                self.take(deployment, set, epoch).await
+                self.take(deployment, set, standing).await
             }
             Err(failure) => self.refused(deployment, &failure),
         }
@@ -76,19 +76,23 @@ impl Refresh {
     }
 
     /// Listed as live first, so that a sign-out finds it; then recorded; then where callers find it.
-    async fn take(&self, deployment: &Deployment, set: TokenSet, epoch: Epoch) -> Fetched {
+    async fn take(
+        &self,
+        deployment: &Deployment,
+        set: TokenSet,
+        (stored, epoch): (StoredSession, Epoch),
+    ) -> Fetched {
         let token = self.dress(set);
         let now = self.broker.ports.clock.now();
         let lists = |held: &mut super::Deployments| held.given(deployment, &token, now);
-        if !self.session.holds_jwt(epoch, lists) {
+        if !self.session.holds_jwt(&stored, lists) {
             return self.give_back(deployment, token).await;
         }
-        let recorded = self.record_given(deployment, &token);
+        let recorded = self.record_given(deployment, &token, &stored);
         recorded.inspect_err(|refusal| self.backs_off(refusal))?;
-        if self.session.publish(epoch, &self.target, &token) {
-            return Ok(token);
-        }
-        Err(session_refusals::signed_out(&self.session.profile()))
+        // Where the config changed meanwhile, whoever asked before has it, and nobody after.
+        self.session.publish(epoch, &self.target, &token);
+        Ok(token)
     }
 
     /// The person signed out, or another signed in, while it was asked for: nobody gets it.
@@ -101,8 +105,12 @@ impl Refresh {
         Err(session_refusals::signed_out(&profile))
     }
 
-    fn record_given(&self, deployment: &Deployment, token: &Cached) -> Result<(), Refusal> {
-        let (stored, _) = self.session.standing()?;
+    fn record_given(
+        &self,
+        deployment: &Deployment,
+        token: &Cached,
+        stored: &StoredSession,
+    ) -> Result<(), Refusal> {
         let caller = own_voice();
         let mut record = Record::new(Event::Exchange, Outcome::Ok, &caller);
         record.session = Some(&self.session.key);

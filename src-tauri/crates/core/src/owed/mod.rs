@@ -2,16 +2,15 @@
 //! request has left, for a day at most, across restarts; one that left is never repeated, because
 //! PingFederate counts stale revocations towards locking the client out, for everybody.
 
-mod note;
-
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub(crate) mod debts;
+pub(crate) mod note;
 
 use crate::answers::{Revocation, RevokedFor, StoreFailure, TokenFailure};
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
+use crate::owed::debts::Debt;
 use crate::profile::Profile;
 use crate::refresh::own_voice;
 use crate::request::SessionKey;
@@ -20,70 +19,6 @@ use crate::time::Timestamp;
 use crate::token::RefreshToken;
 
 pub use note::{KEPT_FOR, OwedRevocation};
-
-/// What the broker knows of them; `None` until the store was asked.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Debts {
-    known: Arc<Mutex<Option<Vec<OwedRevocation>>>>,
-    /// One pass at a time.
-    turn: Arc<tokio::sync::Mutex<()>>,
-    /// Those that a sign-out pays by itself.
-    on_their_way: Arc<Mutex<HashSet<String>>>,
-}
-
-/// What a sign-out has still to revoke.
-pub(crate) enum Debt {
-    /// There is no refresh token.
-    None,
-    /// In the store, so that it outlives us.
-    Kept(OwedRevocation, RefreshToken, OnItsWay),
-    /// The store takes nothing: it is asked now or never.
-    NotKept(RefreshToken, RevokedFor),
-}
-
-/// No pass looks at it meanwhile.
-pub(crate) struct OnItsWay {
-    debts: Debts,
-    id: String,
-}
-
-impl Drop for OnItsWay {
-    fn drop(&mut self) {
-        self.debts.on_their_way().remove(&self.id);
-    }
-}
-
-impl Debts {
-    fn known(&self) -> MutexGuard<'_, Option<Vec<OwedRevocation>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn on_their_way(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.on_their_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, id: &str) -> OnItsWay {
-        self.on_their_way().insert(id.to_owned());
-        OnItsWay { debts: self.clone(), id: id.to_owned() }
-    }
-
-    fn is_on_its_way(&self, id: &str) -> bool {
-        self.on_their_way().contains(id)
-    }
-
-    fn put(&self, owed: OwedRevocation) {
-        let mut known = self.known();
-        let all = known.get_or_insert_default();
-        all.retain(|one| one.id != owed.id);
-        all.push(owed);
-    }
-
-    fn strike(&self, id: &str) {
-        if let Some(all) = self.known().as_mut() {
-            all.retain(|one| one.id != id);
-        }
-    }
-}
 
 impl Broker {
     /// What is owed, for `status`.

@@ -34,6 +34,12 @@ pub(crate) struct Refresh {
     pub(crate) cause: Cause,
 }
 
+impl Broker {
+    pub(crate) fn refresh(&self, session: &Arc<Session>, target: &Target, cause: Cause) -> Refresh {
+        Refresh { broker: self.clone(), session: session.clone(), target: target.clone(), cause }
+    }
+}
+
 impl Refresh {
     /// Joins the flight under way for this target, or starts one. A caller that hangs up never
     /// cancels a rotation already sent.

@@ -12,7 +12,7 @@ impl Refresh {
     pub(super) async fn exchange(&self) -> Fetched {
         let ports = &self.broker.ports;
         let profile = &self.session.profile();
-        let (_, epoch) = self.session.standing()?;
+        let (stored, epoch) = self.session.standing()?;
         let base = self.base_token().await?;
         let grant =
             Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
@@ -34,8 +34,7 @@ impl Refresh {
             }
         };
         // No turn was held meanwhile, and the token is that of whoever was signed in then.
-        let (stored, now) = self.session.standing()?;
-        if now != epoch {
+        if !self.session.is_still(&stored) {
             return Err(refusals::signed_out(profile));
         }
         self.publish(&stored, epoch, self.dress(set))

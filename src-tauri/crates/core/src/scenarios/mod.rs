@@ -1,5 +1,6 @@
 //! The traps of this trade, played through the broker with fakes that misbehave.
 
+mod clockwork;
 mod deployment;
 mod endpoints;
 mod exchange;
@@ -59,6 +60,13 @@ async fn sign_in(broker: &Broker, stored: StoredSession, set: TokenSet) -> Resul
     let _alone = session.alone().await;
     let set = TokenSet { identity: stored.identity.clone(), ..set };
     broker.promote(&session, stored, set, &Claim::default(), &Caller::default()).await
+}
+
+/// Whatever can go on goes on.
+async fn settle() {
+    for _ in 0..400 {
+        tokio::task::yield_now().await;
+    }
 }
 
 fn unreachable(sent: bool) -> TokenFailure {

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use tokio::task::JoinHandle;
 
-use super::sign_in::{settle, signing_in};
-use super::{narrowed, unreachable};
+use super::sign_in::signing_in;
+use super::{narrowed, settle, unreachable};
 use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
 use crate::fakes::{Fault, World, ask, profile, serve};

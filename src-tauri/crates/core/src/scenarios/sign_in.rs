@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{broker, bytes, ended, state};
+use super::{broker, bytes, ended, settle, state};
 use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
 use crate::fakes::{Fault, World, ask, serve as token};
@@ -86,12 +86,6 @@ fn record(world: &World) -> Option<String> {
 
 fn revoked(world: &World) -> Vec<String> {
     world.server.revoked_tokens.lock().unwrap().clone()
-}
-
-pub(super) async fn settle() {
-    for _ in 0..400 {
-        tokio::task::yield_now().await;
-    }
 }
 
 async fn until(what: impl Fn() -> bool) {

@@ -48,6 +48,13 @@ impl Session {
         [renewal, save, pending, end].into_iter().flatten().min().map(|at| at.max(now))
     }
 
+    /// How many tokens and uses are held.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> (usize, usize) {
+        let held = self.held();
+        (held.tokens.len(), held.used.len())
+    }
+
     /// What nobody asks for any more leaves the maps with its token.
     pub(crate) fn sweep(&self, now: Timestamp) {
         let held = &mut *self.held();

@@ -99,6 +99,11 @@ impl Held {
         }
     }
 
+    pub(super) fn is_still(&self, sign_in: &StoredSession) -> bool {
+        let known = [Some(&self.state), self.aside.as_ref()].into_iter().flatten();
+        known.filter_map(SessionState::stored).any(|stored| stored.is_sign_in(sign_in))
+    }
+
     /// What memory or the fallback alone holds, also of who stands aside.
     pub(super) fn unsaved(&self) -> Option<&StoredSession> {
         let own = self.state.unsaved();

@@ -3,7 +3,7 @@
 //! across an await.
 //!
 //! 1. [`state`]: what it can be, and how it becomes something else
-//! 2. [`stored`]: what of it is in the keychain
+//! 2. [`stored`]: what of it is in the keychain; [`end`]: why it is over
 //! 3. [`plan`]: what to do for one request, by what is held
 //! 4. [`turn`]: the right to present the refresh token, judged anew when it comes
 //! 5. [`flights`]: who waits for what is on its way
@@ -11,11 +11,12 @@
 //! 7. [`held`]: what all of these look at
 
 mod due;
+pub(crate) mod end;
 mod flights;
 mod held;
 mod plan;
 mod state;
-mod stored;
+pub(crate) mod stored;
 mod turn;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,9 +33,8 @@ use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::time::Timestamp;
 
-pub use state::{
-    ActiveSession, EndReason, FixedSession, Safety, SessionState, Trouble, TroubleKind,
-};
+pub use end::EndReason;
+pub use state::{ActiveSession, FixedSession, Safety, SessionState, Trouble, TroubleKind};
 pub use stored::{Horizon, HorizonSource, InFlight, REMEMBERED_ENDS, StoredSession, learned};
 
 use held::Held;
@@ -220,15 +220,13 @@ impl Session {
         self.held().pending = rest;
     }
 
-    /// What was begun under another sign-in is told to nobody: `false`.
-    pub(crate) fn publish(&self, epoch: Epoch, target: &Target, token: &Cached) -> bool {
+    /// Callers find it from here on, unless it was begun under another sign-in or client.
+    pub(crate) fn publish(&self, epoch: Epoch, target: &Target, token: &Cached) {
         let mut held = self.held();
-        if held.epoch != epoch.0 {
-            return false;
+        if held.epoch == epoch.0 {
+            held.rests.answered(target);
+            held.tokens.insert(target.clone(), token.clone());
         }
-        held.rests.answered(target);
-        held.tokens.insert(target.clone(), token.clone());
-        true
     }
 
     pub(crate) fn token(&self, target: &Target) -> Option<Cached> {
@@ -259,14 +257,23 @@ impl Session {
         of(&mut self.held().deployments)
     }
 
-    /// Lists a deployment's JWT, unless another sign-in came meanwhile.
-    pub(crate) fn holds_jwt(&self, epoch: Epoch, keep: impl FnOnce(&mut Deployments)) -> bool {
+    /// Is it still that sign-in's, also where it stands aside?
+    pub(crate) fn is_still(&self, sign_in: &StoredSession) -> bool {
+        self.held().is_still(sign_in)
+    }
+
+    /// Lists a deployment's JWT, unless another sign-in came meanwhile, or none is left.
+    pub(crate) fn holds_jwt(
+        &self,
+        sign_in: &StoredSession,
+        keep: impl FnOnce(&mut Deployments),
+    ) -> bool {
         let mut held = self.held();
-        let same = held.epoch == epoch.0 && held.state.stored().is_some();
-        if same {
+        let still = held.is_still(sign_in);
+        if still {
             keep(&mut held.deployments);
         }
-        same
+        still
     }
 
     pub(crate) fn deployment(&self, target: &Target, now: Timestamp) -> DeploymentView {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::profile::{EndpointOverrides, Issuer, Profile, Scopes};
-use crate::session::EndReason;
+use crate::session::end::EndReason;
 use crate::time::Timestamp;
 use crate::token::{Fingerprint, Identity, RefreshToken};
 

@@ -2,6 +2,8 @@
 //! or fallible stands in the way, and nothing is served from it. What a crash leaves of it is judged at
 //! the next start, by one refresh of its own.
 
+pub(crate) mod note;
+
 use crate::answers::TokenFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
@@ -14,18 +16,9 @@ use crate::refusals;
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::session::{EndReason, Session, SessionState, StoredSession};
-use crate::sign_in::Claim;
 use crate::token::{RefreshToken, TokenSet};
 
-/// As it is kept.
-#[derive(Clone, Debug)]
-pub struct PendingSignIn {
-    /// Without an identity: who it is has still to be found out.
-    pub stored: StoredSession,
-    pub claim: Claim,
-    /// Its refresh token is leaving, or has left: after a crash nobody knows which.
-    pub sent: bool,
-}
+pub use note::PendingSignIn;
 
 /// What became of one that an earlier life of the agent left.
 enum Judged {
