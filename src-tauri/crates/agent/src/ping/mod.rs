@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 use dagpass_core::ports::{
-    AuthorizationServer, Clock, Grant, Pending, Received, Revocation, RevokedFor, SignInServer,
-    TokenFailure,
+    AuthorizationServer, Clock, Grant, Pending, Received, Redeemed, Revocation, RevokedFor,
+    SignInServer, TokenFailure,
 };
 use dagpass_core::profile::{Network, Profile};
 use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
@@ -91,7 +91,7 @@ impl AuthorizationServer for Ping {
         &'a self,
         profile: &'a Profile,
         grant: Grant<'a>,
-    ) -> Pending<'a, Result<Received, TokenFailure>> {
+    ) -> Pending<'a, Result<Redeemed, TokenFailure>> {
         Box::pin(async move {
             let metadata = self.metadata(profile).await.map_err(before_sending)?;
             let url = metadata.required(Endpoint::Token)?;

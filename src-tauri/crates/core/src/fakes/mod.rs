@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::audit::Record;
 use crate::ports::{
-    AuthorizationServer, Clock, Grant, Pending, Ports, Received, Revocation, RevokedFor,
-    SignInServer, Spawn, TokenFailure, Witness, WitnessFailure,
+    AuthorizationServer, Clock, Grant, Pending, Ports, Received, Redeemed, Renewal, Revocation,
+    RevokedFor, SignInServer, Spawn, TokenFailure, Witness, WitnessFailure,
 };
 use crate::profile::Profile;
 use crate::request::SessionKey;
@@ -123,6 +123,8 @@ pub struct FakeServer {
 pub enum Fault {
     Answer(TokenFailure),
     LoseAnswer,
+    /// Rotates, and gives the refresh token alone.
+    NoAccessToken,
     AnotherSubject(String),
 }
 
@@ -221,7 +223,7 @@ impl AuthorizationServer for FakeServer {
         &'a self,
         _profile: &'a Profile,
         grant: Grant<'a>,
-    ) -> Pending<'a, Result<Received, TokenFailure>> {
+    ) -> Pending<'a, Result<Redeemed, TokenFailure>> {
         Box::pin(async move {
             let presented = match grant {
                 Grant::RefreshToken { token, .. } => token.expose().to_owned(),
@@ -262,6 +264,7 @@ impl AuthorizationServer for FakeServer {
                     *lock(&self.subject) = sub;
                     self.rotate(&presented).map(received)
                 }
+                Some(Fault::NoAccessToken) => self.rotate(&presented).map(renewal),
                 Some(Fault::LoseAnswer) => {
                     self.rotate(&presented)?;
                     Err(TokenFailure::Unreachable {
@@ -310,8 +313,19 @@ impl AuthorizationServer for FakeServer {
     }
 }
 
-fn received(set: TokenSet) -> Received {
-    Received { set, id_token: None, clock_skew: None }
+fn received(set: TokenSet) -> Redeemed {
+    Redeemed::Tokens(Received { set, id_token: None, clock_skew: None })
+}
+
+/// The refresh token of an answer alone.
+fn renewal(set: TokenSet) -> Redeemed {
+    let Some(refresh_token) = set.refresh_token.clone() else { return received(set) };
+    Redeemed::Renewal(Renewal {
+        refresh_token,
+        refresh_expires_at: set.refresh_expires_at,
+        received_at: set.received_at,
+        lacks: "no access token".to_owned(),
+    })
 }
 
 /// Counts what it is told, as JSON; is full when told to be.

@@ -1,9 +1,11 @@
 //! `Refresh::once`: one flight per (session, target), each detached from its callers. The order is the
 //! point: turn, mark, send, SAVE, judge, record, publish, wake.
 //!
-//! 1. [`failed`]: what a refresh that gave nothing does to its session
-//! 2. [`token_exchange`]: RFC 8693, for which no refresh token is sent
+//! 1. [`ask`]: one answer to judge, kept before anything else
+//! 2. [`failed`]: what a refresh that gave nothing does to its session
+//! 3. [`token_exchange`]: RFC 8693, for which no refresh token is sent
 
+mod ask;
 mod failed;
 mod token_exchange;
 
@@ -71,21 +73,10 @@ impl Refresh {
             Turn::Renewed(token) => return Ok(token),
             Turn::Refused(refusal) => return Err(refusal),
         };
-        let answer = {
-            let _limit = self.broker.limits.of(&turn.profile().issuer).acquire_owned().await;
-            match turn.present(ports, &self.target).await? {
-                // Before a session is declared over the store is read again.
-                Err(TokenFailure::Rejected { .. }) if turn.takes_newer(ports).await => {
-                    turn.present(ports, &self.target).await?
-                }
-                answer => answer,
-            }
-        };
-        let received = match answer {
+        let received = match self.ask(&mut turn).await? {
             Ok(received) => received,
             Err(failure) => return self.fail(turn, failure).await,
         };
-        turn.keep(ports, &received.set).await;
         match turn.judge(ports, &self.target, received).await {
             Ok(set) => self.settle(turn, set).await,
             Err(failure) => self.fail(turn, failure).await,

@@ -2,7 +2,7 @@
 //! which token is handed in; no refresh token is sent.
 
 use crate::freshness;
-use crate::ports::Grant;
+use crate::ports::{Grant, Redeemed};
 use crate::refresh::Refresh;
 use crate::refusals;
 use crate::request::Target;
@@ -20,7 +20,8 @@ impl Refresh {
         let answer = ports.server.redeem(profile, grant).await;
         drop(limit);
         let judged = match answer {
-            Ok(received) => ports.server.judge(profile, grant, received).await,
+            Ok(Redeemed::Tokens(received)) => ports.server.judge(profile, grant, received).await,
+            Ok(Redeemed::Renewal(alone)) => Err(alone.failure()),
             Err(failure) => Err(failure),
         };
         let set = match judged {

@@ -8,7 +8,7 @@ use crate::answers::{StoreFailure, TokenFailure};
 use crate::cache::Cached;
 use crate::error::Refusal;
 use crate::freshness::{self, Verdict};
-use crate::ports::{Grant, Ports, Received, Saved};
+use crate::ports::{Grant, Ports, Received, Redeemed, Saved};
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::Target;
@@ -119,7 +119,7 @@ impl SendTurn {
         &mut self,
         ports: &Ports,
         target: &Target,
-    ) -> Result<Result<Received, TokenFailure>, Refusal> {
+    ) -> Result<Result<Redeemed, TokenFailure>, Refusal> {
         let before = self.active.unanswered.as_ref();
         let mark = InFlight {
             refresh_token: self.token.fingerprint(),
@@ -141,14 +141,19 @@ impl SendTurn {
     }
 
     /// What a 200 brought is saved before anything in it is judged: what was sent may be dead.
-    pub(crate) async fn keep(&mut self, ports: &Ports, set: &TokenSet) {
+    pub(crate) async fn keep(&mut self, ports: &Ports, redeemed: &Redeemed) {
+        let (new, ends, received_at) = match redeemed {
+            Redeemed::Tokens(Received { set, .. }) => {
+                (set.refresh_token.as_ref(), set.refresh_expires_at, set.received_at)
+            }
+            Redeemed::Renewal(alone) => {
+                (Some(&alone.refresh_token), alone.refresh_expires_at, alone.received_at)
+            }
+        };
         self.active.unanswered = None;
-        self.active.answered_at = Some(set.received_at);
+        self.active.answered_at = Some(received_at);
         let stored = &mut self.active.stored;
-        if set.refresh_expires_at.is_some() {
-            stored.refresh_expires_at = set.refresh_expires_at;
-        }
-        let new = set.refresh_token.as_ref();
+        stored.refresh_expires_at = ends.or(stored.refresh_expires_at);
         let new = new.filter(|new| new.expose() != self.token.expose());
         if let Some(new) = new {
             self.token = new.clone();

@@ -2,11 +2,13 @@
 //!
 //! 1. [`plan`]: which ways are open, and when each begins
 //! 2. `flow`: the ways, until one of them has an answer to redeem; [`poll`]: the device grant's rhythm
-//! 3. `conclude`: what was received is kept, judged, and takes its place
+//! 3. `conclude`: what was received is kept, judged, and takes its place; `first_refresh`: where it is
+//!    not enough to judge by
 //! 4. `claim`: is it who it was?
 
 mod claim;
 mod conclude;
+mod first_refresh;
 mod flow;
 pub mod plan;
 pub mod poll;
