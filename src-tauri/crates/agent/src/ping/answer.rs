@@ -2,6 +2,7 @@
 //! takes everything that is not a statement of the authorization server (portal, proxy, half a
 //! body) for silence: silence never ends a session.
 
+use dagpass_core::error::Why;
 use dagpass_core::ports::TokenFailure;
 use serde_json::{Map, Value};
 
@@ -23,7 +24,7 @@ impl Answer {
         if !word("error").is_empty() {
             return Err(self.oauth(asked, word("error"), word("error_description")));
         }
-        if (200..300).contains(&self.status) {
+        if self.is_success() {
             return Ok(object);
         }
         if !word("code").is_empty() && !word("message").is_empty() {
@@ -56,9 +57,9 @@ impl Answer {
                 ),
             ),
             ("server_error" | "temporarily_unavailable", _) => {
-                no_answer(self.told(&error, &description), self.retry_after)
+                self.busy(self.told(&error, &description))
             }
-            _ if self.is_busy() => no_answer(self.told(&error, &description), self.retry_after),
+            _ if self.is_busy() => self.busy(self.told(&error, &description)),
             _ => TokenFailure::Misconfigured { error, description },
         }
     }
@@ -66,8 +67,10 @@ impl Answer {
     /// PingOne's platform shape `{id, code, message, details}`: the grant is not its subject.
     fn platform(&self, code: &str, message: &str) -> TokenFailure {
         let (code, message) = (plain(code), self.describe(message));
-        if code == "REQUEST_LIMITED" || self.is_busy() {
-            return no_answer(self.told(&code, &message), self.retry_after);
+        match code.as_str() {
+            "REQUEST_LIMITED" => return self.limited(self.told(&code, &message)),
+            _ if self.is_busy() => return self.busy(self.told(&code, &message)),
+            _ => {}
         }
         TokenFailure::Misconfigured { error: code, description: message }
     }
@@ -76,13 +79,28 @@ impl Answer {
         matches!(self.status, 408 | 429 | 500..=599)
     }
 
+    fn busy(&self, cause: String) -> TokenFailure {
+        if self.status == 429 {
+            return self.limited(cause);
+        }
+        no_answer(cause, self.retry_after)
+    }
+
+    /// Turned away at the door (RFC 6585 §4): nothing was done, and nothing was spent.
+    fn limited(&self, cause: String) -> TokenFailure {
+        let cause = Why::from(cause).mended_by(
+            "nothing to do: it asks to be asked less often; the session is kept and tried again by itself",
+        );
+        TokenFailure::Unreachable { cause, sent: false, retry_after: self.retry_after }
+    }
+
     fn silence(&self) -> TokenFailure {
         let what = match self.status {
             300..400 => "a redirect where a JSON answer belongs (captive portal or proxy login?)",
             200..300 => "no JSON, or half of it (captive portal or proxy?)",
             _ => "no answer of an authorization server",
         };
-        no_answer(format!("{} sent HTTP {}, {what}", self.from, self.status), self.retry_after)
+        self.busy(format!("{} sent HTTP {}, {what}", self.from, self.status))
     }
 
     fn told(&self, error: &str, description: &str) -> String {

@@ -93,7 +93,6 @@ fn what_the_authorization_server_did_not_say_is_silence() {
         (401, JSON, "{}"),
         (407, "text/html", ""),
         (408, "", ""),
-        (429, "", ""),
         (500, "text/html", "oops"),
         (502, "", ""),
         (503, JSON, "{}"),
@@ -101,6 +100,22 @@ fn what_the_authorization_server_did_not_say_is_silence() {
     for (status, content_type, body) in table {
         let failure = answer(status, content_type, body).document(Asked::RefreshToken).unwrap_err();
         assert_eq!(kind(&failure), "unreachable", "{status} {content_type} {body}");
+    }
+}
+
+#[test]
+fn a_limit_was_nobody_s_answer_and_an_outage_may_have_been() {
+    let table = [
+        (429, "", "", "unreachable, unsent"),
+        (429, JSON, r#"{"error":"too_many_requests"}"#, "unreachable, unsent"),
+        (429, JSON, r#"{"error":"temporarily_unavailable"}"#, "unreachable, unsent"),
+        (408, "", "", "unreachable"),
+        (503, JSON, r#"{"error":"temporarily_unavailable"}"#, "unreachable"),
+    ];
+    for (status, content_type, body, expected) in table {
+        let failure = answer(status, content_type, body).document(Asked::RefreshToken).unwrap_err();
+        assert_eq!(kind(&failure), expected, "{status} {body}");
+        assert_eq!(failure.retry_after(), Some(Duration::from_secs(7)), "{status} {body}");
     }
 }
 
@@ -125,8 +140,8 @@ fn the_platform_shape_keeps_the_grant() {
     let table = [
         (400, "INVALID_DATA", "misconfigured"),
         (403, "ACCESS_FAILED", "misconfigured"),
-        (429, "REQUEST_LIMITED", "unreachable"),
-        (400, "REQUEST_LIMITED", "unreachable"),
+        (429, "REQUEST_LIMITED", "unreachable, unsent"),
+        (400, "REQUEST_LIMITED", "unreachable, unsent"),
         (500, "UNEXPECTED_ERROR", "unreachable"),
     ];
     for (status, code, expected) in table {
