@@ -72,6 +72,12 @@ impl Scopes {
         self.0.is_subset(&of.0)
     }
 
+    /// Does it hold all that was asked? `offline_access` asks for a refresh token and need not come back
+    /// (OIDC Core §11).
+    pub fn covers(&self, asked: &Self) -> bool {
+        asked.iter().all(|scope| scope == "offline_access" || self.contains(scope))
+    }
+
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())

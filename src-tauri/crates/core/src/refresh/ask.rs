@@ -32,10 +32,20 @@ impl Refresh {
                     again.newer = true;
                     continue;
                 }
+                // Some servers want named what RFC 6749 §6 lets be left out.
+                Err(TokenFailure::Misconfigured { error, .. })
+                    if error == "invalid_request" && turn.name_scope(&self.target) =>
+                {
+                    continue;
+                }
                 Err(failure) => return Ok(Err(failure)),
             };
             turn.keep(ports, &redeemed).await;
             match redeemed {
+                // Others give less where it is left out.
+                Redeemed::Tokens(received)
+                    if self.is_short(turn.stored(), &received.set)
+                        && turn.name_scope(&self.target) => {}
                 Redeemed::Tokens(received) => return Ok(Ok(received)),
                 Redeemed::Renewal(renewal) if again.renewed => return Ok(Err(renewal.failure())),
                 Redeemed::Renewal(_) => again.renewed = true,

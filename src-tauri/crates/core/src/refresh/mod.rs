@@ -112,24 +112,44 @@ impl Refresh {
         record.fingerprint = Some(token.fingerprint.short());
         record.expires_at = Some(token.set.expires_at);
         self.broker.record(&record).inspect_err(|refusal| self.backs_off(refusal))?;
-        self.check_scope(&token)?;
+        self.check_scope(stored, &token)?;
         if self.session.publish(epoch, &self.target, &token) {
             return Ok(token);
         }
         Err(refusals::signed_out(&self.session.profile()))
     }
 
-    /// A token whose scope lacks what was asked is not served.
-    fn check_scope(&self, token: &Cached) -> Result<(), Refusal> {
-        let (Some(asked), Some(got)) = (&self.target.scopes, &token.set.scope) else {
-            return Ok(());
+    /// A token whose scope lacks what was asked, or what the sign-in was granted, is not served.
+    fn check_scope(&self, stored: &StoredSession, token: &Cached) -> Result<(), Refusal> {
+        let Some(short) = self.shortfall(stored, &token.set) else { return Ok(()) };
+        let refusal = match &self.target.scopes {
+            Some(_) => short,
+            None => short.hint(format!("run `{}`", self.session.profile().login())),
         };
-        if asked.is_subset(got) {
-            return Ok(());
-        }
-        let refusal = granted_less(asked, got);
         self.rests_after(&refusal, |_| REFUSED_FOR);
         Err(refusal)
+    }
+
+    fn is_short(&self, stored: &StoredSession, set: &TokenSet) -> bool {
+        self.shortfall(stored, set).is_some()
+    }
+
+    fn shortfall(&self, stored: &StoredSession, set: &TokenSet) -> Option<Refusal> {
+        let (asked, got) = (self.asked(stored)?, set.scope.as_ref()?);
+        (!got.covers(asked)).then(|| granted_less(asked, got))
+    }
+
+    /// `None` where what is given need not be what was granted: for a resource, or by exchange.
+    fn asked<'a>(&'a self, stored: &'a StoredSession) -> Option<&'a Scopes> {
+        let Target { scopes, resource, params, obtain } = &self.target;
+        match obtain {
+            Obtain::Narrow | Obtain::SignIn if resource.is_none() && params.is_empty() => {
+                scopes.as_ref().or(Some(&stored.granted))
+            }
+            Obtain::Narrow | Obtain::SignIn | Obtain::Exchange | Obtain::JwtBearer(_) => {
+                scopes.as_ref()
+            }
+        }
     }
 
     pub(crate) fn dress(&self, mut set: TokenSet) -> Cached {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::error::Refusal;
-use crate::fakes::{Fault, World, ask, profile, rejected, serve as token};
+use crate::fakes::{World, ask, profile, rejected, serve as token};
 use crate::issuer_limit::AT_ONCE;
 use crate::ports::{Clock, TokenFailure};
 use crate::profile::{Profile, ProfileName, Scopes};

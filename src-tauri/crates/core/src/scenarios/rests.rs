@@ -70,7 +70,7 @@ async fn a_scope_that_came_back_short_rotates_once_and_not_twice_a_second() {
     *world.server.lifetime.lock().unwrap() = Duration::from_secs(60);
     // It was granted at first, so the clockwork keeps it warm.
     token(&broker, &narrowed("a:read b:read")).await.unwrap();
-    *world.server.scope.lock().unwrap() = Some(Scopes::parse("a:read"));
+    *world.server.scope.lock().unwrap() = Some(Scopes::parse("openid a:read"));
     a_quarter_of_an_hour(&world, &broker, &narrowed("a:read b:read")).await;
     assert_eq!(world.server.refreshes(), 2, "the first, and the one that was short");
     let refusal = token(&broker, &narrowed("a:read b:read")).await.unwrap_err();

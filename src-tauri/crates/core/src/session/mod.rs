@@ -71,6 +71,8 @@ struct Held {
     pending: Option<Rest>,
     /// Sign-ins that were received and are being judged.
     concluding: usize,
+    /// Its server wants the whole scope named at every refresh.
+    names_scope: bool,
     /// Proactive refreshes wait until then: a fleet that wakes together is spread.
     spread_until: Option<Timestamp>,
 }
@@ -114,6 +116,7 @@ impl Session {
                 unkept: None,
                 pending: None,
                 concluding: 0,
+                names_scope: false,
                 spread_until: None,
             }),
             alone: Arc::default(),
@@ -335,6 +338,7 @@ impl Held {
         self.tokens.clear();
         self.used.clear();
         self.rests.clear();
+        self.names_scope = false;
         self.deployments.begin_anew();
         self.unkept = None;
         std::mem::replace(&mut self.state, state)

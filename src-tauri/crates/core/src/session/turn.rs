@@ -2,6 +2,7 @@
 //! anew when it comes, because what happened meanwhile may have answered him. A turn ends by what its
 //! answer did to the session.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::answers::{StoreFailure, TokenFailure};
@@ -42,6 +43,8 @@ pub(crate) struct SendTurn {
     epoch: Epoch,
     active: ActiveSession,
     token: RefreshToken,
+    /// The whole scope is named, though RFC 6749 §6 lets it be left out.
+    names_scope: bool,
     _alone: Alone,
 }
 
@@ -88,6 +91,7 @@ impl Session {
             epoch: Epoch(held.epoch),
             active: ActiveSession::clone(active),
             token,
+            names_scope: held.names_scope,
             _alone: alone,
         }))
     }
@@ -128,11 +132,28 @@ impl SendTurn {
         };
         let marked = ports.store.mark(&self.session.key, Some(&mark)).await;
         marked.map_err(|failure| refusals::store(&self.profile, &failure))?;
-        let answer = ports.server.redeem(&self.profile, self.grant(target)).await;
+        let asked = self.asked(target);
+        let answer = ports.server.redeem(&self.profile, self.grant(&asked)).await;
         if let Err(TokenFailure::Unreachable { sent: true, .. }) = &answer {
             self.active.unanswered = Some(mark);
         }
         Ok(answer)
+    }
+
+    /// The whole scope is named from now on. `false` where that changes nothing.
+    pub(crate) fn name_scope(&mut self, target: &Target) -> bool {
+        let granted = &self.active.stored.granted;
+        let changes = !self.names_scope && target.scopes.is_none() && !granted.is_empty();
+        self.names_scope |= changes;
+        changes
+    }
+
+    fn asked<'a>(&self, target: &'a Target) -> Cow<'a, Target> {
+        if !self.names_scope || target.scopes.is_some() {
+            return Cow::Borrowed(target);
+        }
+        let scopes = Some(self.active.stored.granted.clone());
+        Cow::Owned(Target { scopes, ..target.clone() })
     }
 
     fn grant<'a>(&'a self, target: &'a Target) -> Grant<'a> {
@@ -202,6 +223,7 @@ impl SendTurn {
             self.save(ports).await;
         }
         self.settle();
+        self.remember_scope();
         if self.active.safety != Safety::MemoryOnly {
             self.unmark(ports).await;
         }
@@ -253,6 +275,14 @@ impl SendTurn {
         let mut held = self.session.held();
         if held.epoch == self.epoch.0 {
             held.state = SessionState::Active(Box::new(self.active.clone()));
+        }
+    }
+
+    /// What was believed once is asked for the same way until somebody signs in anew.
+    fn remember_scope(&self) {
+        let mut held = self.session.held();
+        if held.epoch == self.epoch.0 {
+            held.names_scope = self.names_scope;
         }
     }
 
