@@ -57,10 +57,13 @@ impl Http {
         bearer: Option<&str>,
     ) -> Result<Answer, TokenFailure> {
         let mut request = self.client(network, url)?.0.get(url.clone());
-        request = request.header(ACCEPT, "application/json");
-        if let Some(token) = bearer {
-            request = request.bearer_auth(token);
-        }
+        request = match bearer {
+            // Userinfo may be signed (OIDC Core §5.3.2).
+            Some(token) => {
+                request.header(ACCEPT, "application/json, application/jwt").bearer_auth(token)
+            }
+            None => request.header(ACCEPT, "application/json"),
+        };
         let request = request
             .build()
             .map_err(|error| misconfigured("invalid_request", chain(&error.without_url())))?;

@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use crate::token::claims::{Claims, audiences, instant};
+use crate::token::claims::{Claims, audiences, auth_time, instant};
 
 /// Signatures alone: never `none`, never a shared secret.
 const ALGORITHMS: [Algorithm; 8] = [
@@ -82,6 +82,24 @@ pub(super) fn verify(
     let (algorithm, key_id) = header(token)?;
     let claims = signed(token, keys, algorithm, key_id.as_deref())?;
     check(&claims, algorithm, expected)?;
+    Ok(claims)
+}
+
+/// Userinfo that is signed (OIDC Core §5.3.2): `iss` and `aud` should be there, and fit where they are.
+pub(super) fn verify_userinfo(
+    token: &IdToken,
+    keys: &[Jwk],
+    (issuer, client_id): (&str, &str),
+) -> Result<Claims, Flaw> {
+    let (algorithm, key_id) = header(token)?;
+    let claims = signed(token, keys, algorithm, key_id.as_deref())?;
+    if text(&claims, "iss").is_some_and(|named| named != issuer) {
+        return invalid(format!("is not from `{issuer}`"));
+    }
+    let audiences = audiences(&claims);
+    if !audiences.is_empty() && !audiences.iter().any(|audience| audience == client_id) {
+        return invalid("is meant for another client");
+    }
     Ok(claims)
 }
 
@@ -178,7 +196,7 @@ fn times(claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
 }
 
 fn authentication(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
-    let proved = instant(claims, "auth_time");
+    let proved = auth_time(claims);
     let older_than =
         |age: Duration| proved.is_some_and(|at| expected.now > at.plus(age).plus(LEEWAY));
     match expected.max_age {

@@ -1,5 +1,5 @@
 //! Who signed in: the ID token, else userinfo, else the access token's claims, else unknown.
-//! Userinfo must name the same subject (OIDC Core §5.3.2). A refresh may renew what is known of a
+//! Userinfo of another subject is not used (OIDC Core §5.3.2). A refresh may renew what is known of a
 //! person, never exchange the person.
 
 use dagpass_core::ports::TokenFailure;
@@ -8,15 +8,15 @@ use dagpass_core::session::StoredSession;
 use dagpass_core::sign_in::AuthorizationRequest;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{AccessToken, IdToken, Identity, IdentitySource};
+use jsonwebtoken::jwk::Jwk;
 use serde_json::Value;
 
-use super::answer::Asked;
 use super::groups::groups;
 use super::id_token::{self, Expected, Flaw, Proof};
 use super::jwks::{Keys, Place};
 use super::metadata::{Endpoint, ProviderMetadata};
 use crate::http::{Http, misconfigured};
-use crate::token::claims::{Claims, hint, instant};
+use crate::token::claims::{Claims, auth_time, hint};
 
 /// What it takes to find out.
 pub(super) struct Finder<'a> {
@@ -51,10 +51,14 @@ impl Finder<'_> {
         if let Some(Told { who, complete: true }) = from_token {
             return Ok(Some(who));
         }
-        let from_userinfo = self.userinfo().await;
+        let from_userinfo = self
+            .userinfo()
+            .await
+            .and_then(|claims| self.describe(&claims, IdentitySource::Userinfo));
         match (from_token, from_userinfo) {
             (Some(token), Some(info)) if token.who.subject != info.who.subject => {
-                Err(TokenFailure::SubjectChanged { now: info.who.subject.sub })
+                tracing::warn!(profile = %self.profile.name, "userinfo is somebody else's, and not used");
+                Ok(Some(token.who))
             }
             (Some(token), Some(info)) => Ok(Some(filled(token, &info.who))),
             (Some(told), None) | (None, Some(told)) => Ok(Some(told.who)),
@@ -109,30 +113,24 @@ impl Finder<'_> {
             proof: if asked_anew { Proof::New } else { Proof::Any },
             now: self.server_now,
         };
+        self.by_keys(|keys| id_token::verify(token, keys, &expected)).await
+    }
+
+    /// By the issuer's keys, which are read anew where one is missing or does not fit.
+    pub(super) async fn by_keys(
+        &self,
+        verify: impl Fn(&[Jwk]) -> Result<Claims, Flaw>,
+    ) -> Result<Result<Claims, Flaw>, TokenFailure> {
         let place = place(self.metadata, self.profile)?;
         let keys = self.keys.of(self.http, &place, self.received_at).await?;
-        match id_token::verify(token, &keys, &expected) {
+        match verify(&keys) {
             Err(flaw @ (Flaw::UnknownKey | Flaw::Signature)) => {
                 match self.keys.anew(self.http, &place, self.received_at).await {
-                    Ok(Some(keys)) => Ok(id_token::verify(token, &keys, &expected)),
+                    Ok(Some(keys)) => Ok(verify(&keys)),
                     Ok(None) | Err(_) => Ok(Err(flaw)),
                 }
             }
             judged => Ok(judged),
-        }
-    }
-
-    /// Silent on failure: userinfo only adds to what is known.
-    async fn userinfo(&self) -> Option<Told> {
-        let url = self.metadata.endpoint(Endpoint::Userinfo).ok().flatten()?;
-        let token = Some(self.access_token.expose());
-        let answer = self.http.fetch(&self.profile.network, &url, token).await;
-        match answer.and_then(|answer| answer.document(Asked::Other)) {
-            Ok(claims) => self.describe(&claims, IdentitySource::Userinfo),
-            Err(failure) => {
-                tracing::info!(profile = %self.profile.name, %failure, "userinfo does not say who signed in");
-                None
-            }
         }
     }
 
@@ -150,7 +148,7 @@ impl Finder<'_> {
             name,
             email,
             groups: groups.unwrap_or_default(),
-            auth_time: instant(claims, "auth_time"),
+            auth_time: auth_time(claims),
             source,
         };
         Some(Told { who, complete })
@@ -190,7 +188,8 @@ fn same_person(now: Told, before: &Identity) -> Result<Identity, TokenFailure> {
     if comparable && now.who.subject != before.subject {
         return Err(TokenFailure::SubjectChanged { now: now.who.subject.sub });
     }
-    if now.who.auth_time.is_some() && now.who.auth_time < before.auth_time {
+    let seconds = |who: &Identity| who.auth_time.map(Timestamp::as_secs);
+    if now.who.auth_time.is_some() && seconds(&now.who) < seconds(before) {
         let what = "the refreshed ID token rests on an older sign-in than the session does";
         return Err(misconfigured("invalid_token", what));
     }

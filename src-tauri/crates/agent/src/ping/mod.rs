@@ -15,6 +15,7 @@ mod metadata;
 mod received;
 mod revoke;
 mod token_endpoint;
+mod userinfo;
 
 use std::sync::Arc;
 
