@@ -107,6 +107,15 @@ impl Conclusion {
             self.keep_pending(&stored, false).await;
         }
         let judged = match redeemed {
+            Redeemed::Tokens(received) if self.tells_nothing(&grant, &received) => {
+                match self.first_refresh(&mut stored).await {
+                    // What came has to do, while more cannot be asked for.
+                    Err(TokenFailure::Unreachable { sent: false, .. }) => {
+                        ports.server.judge(&self.profile, grant, received).await
+                    }
+                    judged => judged,
+                }
+            }
             Redeemed::Tokens(received) => ports.server.judge(&self.profile, grant, received).await,
             Redeemed::Renewal(_) => self.first_refresh(&mut stored).await,
         };
@@ -128,6 +137,15 @@ impl Conclusion {
                 }
             }
         }
+    }
+
+    /// PingAM's line answers a device with neither ID token nor scope; a refresh gives both.
+    fn tells_nothing(&self, grant: &Grant<'_>, received: &Received) -> bool {
+        let Received { set, id_token, .. } = received;
+        matches!(grant, Grant::DeviceCode { .. })
+            && self.profile.scopes.contains("openid")
+            && set.refresh_token.is_some()
+            && (id_token.is_none() && set.scope.is_none())
     }
 
     async fn promote(&self, stored: StoredSession, set: TokenSet) -> Result<(), Refusal> {

@@ -260,7 +260,7 @@ impl SignIn<'_> {
         self.progress.tell(Step::Device(device.clone()));
         let verifier = device.pkce.then_some(verifier);
         let mut polling = Polling::new(&device);
-        let mut wait = polling.first_wait();
+        let mut wait = polling.first_wait(self.ports.clock.now());
         loop {
             self.ports.clock.sleep(wait).await;
             let polled =
