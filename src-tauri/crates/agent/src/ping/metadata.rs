@@ -113,6 +113,16 @@ impl ProviderMetadata {
                 self.endpoints.insert(endpoint, url.clone());
             }
         }
+        self.known_by_its_paths()
+    }
+
+    /// PingAM's line revokes tokens and does not say so: beside its token endpoint.
+    fn known_by_its_paths(mut self) -> Self {
+        let token = self.endpoints.get(&Endpoint::Token);
+        let realm = token.and_then(|url| url.strip_suffix("/access_token"));
+        if let Some(revocation) = realm.map(|realm| format!("{realm}/token/revoke")) {
+            self.endpoints.entry(Endpoint::Revocation).or_insert(revocation);
+        }
         self
     }
 
@@ -218,6 +228,25 @@ mod tests {
         assert!(read.offers().device_code);
         let url = read.required(Endpoint::DeviceAuthorization).unwrap();
         assert_eq!(url.as_str(), "https://pf/as/device_authz.oauth2");
+    }
+
+    #[test]
+    fn a_product_s_own_path_stands_in_for_what_it_does_not_say() {
+        let realm = "https://id.example/am/oauth2/realms/root/realms/alpha";
+        for (token, said, expected) in [
+            (format!("{realm}/access_token"), None, Some(format!("{realm}/token/revoke"))),
+            (
+                format!("{realm}/access_token"),
+                Some("https://a/revoke"),
+                Some("https://a/revoke".into()),
+            ),
+            ("https://pf/as/token.oauth2".to_owned(), None, None),
+        ] {
+            let read = metadata(&json!({"token_endpoint": token, "revocation_endpoint": said}));
+            let read = read.overridden(&EndpointOverrides::default());
+            let url = read.endpoint(Endpoint::Revocation).unwrap().map(String::from);
+            assert_eq!(url, expected, "{token} {said:?}");
+        }
     }
 
     #[test]
