@@ -28,7 +28,10 @@ impl Answer {
             return Ok(object);
         }
         if !word("code").is_empty() && !word("message").is_empty() {
-            return Err(self.platform(word("code"), word("message")));
+            return Err(self.platform(word("code"), &with_details(word("message"), &object)));
+        }
+        if self.status == 404 && object.get("code").is_some_and(Value::is_number) {
+            return Err(self.no_such_realm(word("reason"), word("message")));
         }
         Err(self.silence())
     }
@@ -75,6 +78,15 @@ impl Answer {
         TokenFailure::Misconfigured { error: code, description: message }
     }
 
+    /// PingAM's own shape `{code, reason, message}`, where nothing is at the path that was asked.
+    fn no_such_realm(&self, reason: &str, message: &str) -> TokenFailure {
+        let told = [reason, message].map(plain).join(": ");
+        let told = self.describe(told.trim_matches([':', ' ']));
+        let from = &self.from;
+        let what = format!("no such realm, or no OAuth in it, at {from}: compare `issuer`; {told}");
+        misconfigured("not_found", what)
+    }
+
     fn is_busy(&self) -> bool {
         matches!(self.status, 408 | 429 | 500..=599)
     }
@@ -117,6 +129,20 @@ impl Answer {
             _ => description,
         }
     }
+}
+
+/// PingOne names what it is about in `details` (a list of `{code, target, message}`).
+fn with_details(message: &str, object: &Map<String, Value>) -> String {
+    let details = object.get("details").and_then(Value::as_array);
+    let told = details.into_iter().flatten().filter_map(|detail| {
+        let word = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (target, said) = (word("target"), word("message"));
+        let said = if said.is_empty() { word("code") } else { said };
+        let colon = if target.is_empty() || said.is_empty() { "" } else { ": " };
+        Some(format!("{target}{colon}{said}")).filter(|detail| !detail.is_empty())
+    });
+    let told: Vec<String> = told.filter(|detail| detail != message).collect();
+    if told.is_empty() { message.to_owned() } else { format!("{message} ({})", told.join("; ")) }
 }
 
 /// PingAM: HTTP 400 `invalid_request`, "RefreshToken does not exist".

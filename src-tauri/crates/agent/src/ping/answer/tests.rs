@@ -151,6 +151,45 @@ fn the_platform_shape_keeps_the_grant() {
 }
 
 #[test]
+fn what_the_platform_says_in_its_details_is_told() {
+    let table = [
+        (
+            400,
+            r#"{"code":"INVALID_DATA","message":"Not valid","details":[
+                {"code":"INVALID_VALUE","target":"scope","message":"`api:x` is not a scope"},
+                {"code":"REQUIRED_VALUE","target":"acr_values"}]}"#,
+            "INVALID_DATA: Not valid (scope: `api:x` is not a scope; acr_values: REQUIRED_VALUE)",
+        ),
+        (
+            400,
+            r#"{"code":"INVALID_DATA","message":"Not valid","details":[{"message":"Not valid"},7]}"#,
+            "INVALID_DATA: Not valid",
+        ),
+        (400, r#"{"code":"X","message":"no","details":{"a":1}}"#, "X: no"),
+        (
+            404,
+            r#"{"code":404,"reason":"Not Found","message":"Realm beta"}"#,
+            "not_found: no such realm, or no OAuth in it, at auth.example.com: compare `issuer`; Not Found: Realm beta",
+        ),
+        (
+            404,
+            r#"{"code":404,"reason":"Not Found"}"#,
+            "not_found: no such realm, or no OAuth in it, at auth.example.com: compare `issuer`; Not Found",
+        ),
+    ];
+    for (status, body, expected) in table {
+        let failure = answer(status, JSON, body).document(Asked::Other).unwrap_err();
+        assert_eq!(failure.to_string(), expected, "{body}");
+    }
+    for (status, body) in
+        [(404, r#"{"reason":"Not Found"}"#), (403, r#"{"code":403,"reason":"x"}"#)]
+    {
+        let failure = answer(status, JSON, body).document(Asked::Other).unwrap_err();
+        assert_eq!(kind(&failure), "unreachable", "{body}");
+    }
+}
+
+#[test]
 fn the_correlation_id_is_told_once() {
     let mut told = answer(400, JSON, r#"{"error":"invalid_scope","error_description":"no"}"#);
     told.correlation = Some("c-1".to_owned());
