@@ -2,6 +2,7 @@
 
 use dagpass_core::profile::Scopes;
 use dagpass_sandbox::{Endpoint, Family, GroupsShape, RefreshAttributes};
+use serde_json::json;
 
 use crate::stage::Stage;
 
@@ -63,4 +64,18 @@ async fn a_grant_without_id_tokens_keeps_its_groups_until_the_next_sign_in() {
     assert_eq!(stage.at_endpoint(Endpoint::Userinfo).len(), 1, "asked at the sign-in alone");
     stage.device("alice").await.unwrap();
     assert_eq!(stage.groups(), ["AF-Viewers"]);
+}
+
+#[tokio::test]
+async fn groups_that_are_none_any_more_are_cleared() {
+    let stage = Stage::new(Family::PingOne);
+    stage.browser("alice").await.unwrap();
+    assert!(!stage.groups().is_empty());
+    for (claim, left) in [(json!(null), 2), (json!([]), 0)] {
+        stage.sandbox.quirks(|quirks| {
+            quirks.id_token_claims.insert("groups".to_owned(), claim.clone());
+        });
+        stage.lives_on().await;
+        assert_eq!(stage.groups().len(), left, "{claim}");
+    }
 }

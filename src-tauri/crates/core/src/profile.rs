@@ -127,6 +127,8 @@ pub struct Profile {
     /// Oldest acceptable `auth_time` (OIDC Core §3.1.2.1).
     pub max_age: Option<Duration>,
     pub device_pkce: DevicePkce,
+    /// Whom an ID token may be meant for beside this client (OIDC Core §3.1.3.7).
+    pub id_token_audiences: Vec<String>,
     /// Hosts that a verification URI may have beside the issuer's own.
     pub verification_hosts: Vec<String>,
     /// How long Ping's session lasts, where the profile says so; nothing on the wire tells.
@@ -180,6 +182,7 @@ impl Profile {
             acr_values: None,
             max_age: None,
             device_pkce: DevicePkce::Auto,
+            id_token_audiences: Vec::new(),
             verification_hosts: Vec::new(),
             session_lifetime: None,
             refresh_lifetime: None,

@@ -65,6 +65,7 @@ impl Check<'_> {
             prompt,
             acr_values,
             max_age,
+            id_token_audiences: raw.id_token_audiences.map_or_else(Vec::new, |at| at.value),
             verification_hosts,
             session_lifetime,
             refresh_lifetime,

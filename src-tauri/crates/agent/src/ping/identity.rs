@@ -31,6 +31,8 @@ pub(super) struct Finder<'a> {
     /// By the server's, where it tells: its statements are judged by its own time, so that a
     /// machine whose clock is wrong can still sign in.
     pub server_now: Timestamp,
+    /// It is a refresh of a session that was believed before.
+    pub stands: bool,
 }
 
 impl Finder<'_> {
@@ -48,7 +50,7 @@ impl Finder<'_> {
             }
             None => None,
         };
-        if let Some(Told { who, complete: true }) = from_token {
+        if let Some(Told { who, complete: true, .. }) = from_token {
             return Ok(Some(who));
         }
         let from_userinfo = self
@@ -107,6 +109,8 @@ impl Finder<'_> {
         let expected = Expected {
             issuer: self.profile.issuer.as_str(),
             client_id: &self.profile.client_id,
+            audiences: &self.profile.id_token_audiences,
+            stands: self.stands,
             nonce: request.map(|request| request.nonce.as_str()),
             access_token: self.access_token,
             max_age: request.and(self.profile.max_age),
@@ -142,7 +146,8 @@ impl Finder<'_> {
         let groups = groups(claims, &self.profile.groups_claim);
         let name = word("name").or_else(|| word("preferred_username")).map(str::to_owned);
         let email = word("email").map(str::to_owned);
-        let complete = groups.is_some() && (name.is_some() || email.is_some());
+        let tells_groups = groups.is_some();
+        let complete = tells_groups && (name.is_some() || email.is_some());
         let who = Identity {
             subject: Subject { iss: self.profile.issuer.as_str().to_owned(), sub },
             name,
@@ -151,7 +156,7 @@ impl Finder<'_> {
             auth_time: auth_time(claims),
             source,
         };
-        Some(Told { who, complete })
+        Some(Told { who, complete, tells_groups })
     }
 }
 
@@ -167,6 +172,8 @@ struct Told {
     who: Identity,
     /// Nothing that a second source could add.
     complete: bool,
+    /// It names the groups, and be it none.
+    tells_groups: bool,
 }
 
 /// The first source's word, with the second's where the first said nothing.
@@ -175,7 +182,7 @@ fn filled(first: Told, second: &Identity) -> Identity {
     who.name = who.name.or_else(|| second.name.clone());
     who.email = who.email.or_else(|| second.email.clone());
     who.auth_time = who.auth_time.or(second.auth_time);
-    if who.groups.is_empty() {
+    if !first.tells_groups {
         who.groups.clone_from(&second.groups);
     }
     who
