@@ -1,9 +1,10 @@
 //! What a provider may answer where something else was expected, and what the agent makes of it.
 
 use dagpass_core::error::ErrorCode;
+use dagpass_core::fakes;
 use dagpass_core::ports::Revocation;
 use dagpass_core::profile::Scopes;
-use dagpass_core::request::Caller;
+use dagpass_core::request::{Caller, Obtain, Target, TokenRequest};
 use dagpass_core::token::IdentitySource;
 use dagpass_sandbox::{Endpoint, Family, Fault, Kind, RefreshScope, UserinfoShape};
 use serde_json::{Value, json};
@@ -12,6 +13,10 @@ use crate::stage::Stage;
 
 fn members(set: &Value) -> Kind {
     Kind::Members { set: set.as_object().unwrap().clone(), without: Vec::new() }
+}
+
+fn oauth(status: u16, error: &str) -> Kind {
+    Kind::OAuth { status, error: error.to_owned() }
 }
 
 #[tokio::test]
@@ -190,5 +195,51 @@ async fn a_revocation_s_success_needs_no_body_and_no_content_type() {
         stage.sandbox.fault(Fault::at(Endpoint::Revoke, Kind::Empty { status, content_type }));
         let revoked = stage.broker.sign_out(&Stage::key(), &Caller::default()).await.unwrap();
         assert_eq!(revoked, Some(Revocation::Confirmed), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_presented_is_refused_by_name_and_its_refresh_token_kept() {
+    let stage = Stage::new(Family::PingOne);
+    stage.device("alice").await.unwrap();
+    for kind in ["DPoP", "N_A"] {
+        stage.expire();
+        stage.sandbox.fault(Fault::next_refresh(members(&json!({"token_type": kind}))));
+        let refusal = stage.refused(ErrorCode::ServerError).await;
+        assert!(refusal.cause.unwrap().to_lowercase().contains(&kind.to_lowercase()));
+        stage.lives_on().await;
+    }
+    stage.sandbox.fault(Fault::next_refresh(members(&json!({"token_type": "bEARER"}))));
+    stage.lives_on().await;
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_refused_rests_and_says_nothing_of_the_session() {
+    let id_token = "urn:ietf:params:oauth:token-type:id_token";
+    for (kind, code) in [
+        (oauth(400, "invalid_scope"), ErrorCode::InvalidScope),
+        (oauth(400, "invalid_grant"), ErrorCode::ServerError),
+        (members(&json!({"issued_token_type": id_token})), ErrorCode::ServerError),
+        (members(&json!({"token_type": "N_A"})), ErrorCode::ServerError),
+    ] {
+        let stage = Stage::new(Family::PingFederate);
+        stage.device("alice").await.unwrap();
+        let grant = Some("token_exchange".to_owned());
+        stage.sandbox.fault(Fault { grant, ..Fault::everywhere(kind.clone()) });
+        let target = Target {
+            resource: Some("https://lake.example".to_owned()),
+            obtain: Obtain::Exchange,
+            ..Target::default()
+        };
+        let request = TokenRequest { target, ..fakes::ask("prod") };
+        for _ in 0..3 {
+            stage.jump(60);
+            let refusal = stage.ask(&request).await.unwrap_err();
+            assert_eq!(refusal.code, code, "{kind:?}");
+            assert!(!refusal.to_string().contains("sign in"), "{refusal}");
+        }
+        assert_eq!(stage.grants("token_exchange").len(), 1, "{kind:?}: it rests");
+        stage.sandbox.clear_faults();
+        stage.lives_on().await;
     }
 }

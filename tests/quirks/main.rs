@@ -29,7 +29,7 @@
 //! | portal, interception, half an answer | `a_portal_a_proxy_or_half_an_answer_is_offline_and_the_refresh_token_is_kept`, `an_outage_is_not_noticed_while_the_access_token_lives`, `tls_that_somebody_else_ends_is_offline_and_no_token_is_sent_into_it` |
 //! | stale revocations lock the client out | `signing_out_revokes_the_current_refresh_token_once_and_never_a_rolled_one`, `a_revocation_whose_answer_was_lost_is_not_sent_again`, `a_client_that_others_got_locked_out_is_named_and_the_session_is_kept` |
 //! | shapes of groups | `groups_are_names_in_every_shape_that_ping_sends` |
-//! | groups change after the sign-in | `a_group_gained_after_the_sign_in_shows_when_ping_says_so_or_after_the_next_one`, `a_grant_without_id_tokens_keeps_its_groups_until_the_next_sign_in` |
+//! | groups change after the sign-in | `groups_that_are_none_any_more_are_cleared`, `a_group_gained_after_the_sign_in_shows_when_ping_says_so_or_after_the_next_one`, `a_grant_without_id_tokens_keeps_its_groups_until_the_next_sign_in` |
 //! | JWT refresh token of 4 KB | `a_jwt_refresh_token_of_four_kilobytes_is_kept_and_rotated`, `a_record_over_the_limit_is_enveloped_and_one_below_comes_back` |
 //! | clocks ten minutes apart | `a_clock_ten_minutes_off_is_reported_and_the_session_still_usable` |
 //! | a fleet that wakes | `fifty_sessions_that_wake_together_are_refreshed_over_a_minute_and_not_at_once` |
@@ -39,6 +39,8 @@
 //! | signed userinfo, or somebody else's | `userinfo_is_read_by_its_content_type_and_never_for_somebody_else` |
 //! | a device request that wants `response_type` | `a_device_request_is_asked_again_with_what_the_answer_names`, `a_device_sign_in_that_tells_nothing_is_judged_by_its_first_refresh` |
 //! | metadata without the revocation endpoint that works; a bare 200 or 204 | `pingams_revocation_path_is_tried_where_the_document_is_silent`, `a_revocation_s_success_needs_no_body_and_no_content_type` |
+//! | tokens of other kinds | `a_token_that_cannot_be_presented_is_refused_by_name_and_its_refresh_token_kept` |
+//! | an exchange refused | `an_exchange_that_is_refused_rests_and_says_nothing_of_the_session` |
 //! | DPoP required | `a_client_that_must_prove_possession_is_told_that_dpop_is_unsupported` |
 
 #[cfg(test)]

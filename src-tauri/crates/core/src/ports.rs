@@ -136,6 +136,8 @@ pub struct Received {
     /// Without an identity.
     pub set: TokenSet,
     pub id_token: Option<IdToken>,
+    /// What kind of token an exchange gave (RFC 8693 §2.2.1), where it says so.
+    pub issued_token_type: Option<String>,
     /// Clock of the server less ours, seconds.
     pub clock_skew: Option<i64>,
 }

@@ -184,7 +184,7 @@ mod tests {
         for (uri, shown) in [
             ("https://acme.co/go", "https://acme.co/go"),
             ("https://acme.co:443", "https://acme.co:443"),
-            ("https://acme.co/\u{1b}]8;;x\u{7}", "https://acme.co/%1B]8;;x%07"),
+            ("https://acme.co/\u{1b}]8;;\u{7}x", "https://acme.co/%1B]8;;%07x"),
             ("https://acme.co/\u{202e}oc", "https://acme.co/%E2%80%AEoc"),
             ("https://\u{430}cme.co/", "https://xn--cme-5cd.co/"),
         ] {

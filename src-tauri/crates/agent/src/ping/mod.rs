@@ -11,6 +11,7 @@ mod handed_out;
 mod id_token;
 mod identity;
 mod jwks;
+mod kinds;
 mod metadata;
 mod received;
 mod revoke;
@@ -36,7 +37,7 @@ use jwks::Keys;
 use metadata::{Endpoint, ProviderMetadata};
 use token_endpoint::AccessTokenRequest;
 
-use crate::http::{Http, before_sending};
+use crate::http::{Http, before_sending, misconfigured};
 use crate::token::lifetime;
 
 /// One for the whole agent: profiles of the same issuer share what was discovered.
@@ -110,8 +111,12 @@ impl AuthorizationServer for Ping {
         received: Received,
     ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
         Box::pin(async move {
+            let Received { set, id_token, issued_token_type, clock_skew } = received;
+            let unusable = kinds::unusable(&grant, &set.token_type, issued_token_type.as_deref());
+            if let Some(why) = unusable {
+                return spoiled(grant, set, why);
+            }
             let metadata = self.metadata(profile).await?;
-            let Received { set, id_token, clock_skew } = received;
             let finder = Finder {
                 http: &self.http,
                 keys: &self.keys,
@@ -121,6 +126,7 @@ impl AuthorizationServer for Ping {
                 id_token: id_token.as_ref(),
                 received_at: set.received_at,
                 server_now: lifetime::server_now(set.received_at, clock_skew),
+                stands: matches!(grant, Grant::RefreshToken { first: false, .. }),
             };
             let (identity, disbelieved) = match (who(&finder, grant).await, grant) {
                 (
@@ -213,6 +219,16 @@ impl Ping {
             Err(failure @ TokenFailure::Unreachable { .. }) => Err(before_sending(failure)),
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// A refresh may have rotated: then its refresh token alone is kept.
+fn spoiled(grant: Grant<'_>, set: TokenSet, why: String) -> Result<TokenSet, TokenFailure> {
+    match grant {
+        Grant::RefreshToken { .. } => Ok(TokenSet { disbelieved: Some(why), ..set }),
+        Grant::AuthorizationCode { .. }
+        | Grant::DeviceCode { .. }
+        | Grant::TokenExchange { .. } => Err(misconfigured("invalid_token", why)),
     }
 }
 

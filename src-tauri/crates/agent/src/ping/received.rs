@@ -21,6 +21,7 @@ pub(super) struct Arrival {
     /// Clock of the server less ours, seconds.
     clock_skew: Option<i64>,
     id_token: Option<IdToken>,
+    issued_token_type: Option<String>,
     /// Seconds, where the server tells.
     refresh_expires_in: Option<u64>,
 }
@@ -30,6 +31,7 @@ pub(super) fn arrival(answer: &Answer, document: &Map<String, Value>) -> Arrival
         at: answer.received_at,
         clock_skew: answer.clock_skew,
         id_token: text(document, "id_token").map(IdToken::new),
+        issued_token_type: text(document, "issued_token_type").map(str::to_owned),
         refresh_expires_in: refresh_life(document),
     }
 }
@@ -85,7 +87,12 @@ pub(super) fn received(tokens: &BasicTokenResponse, arrival: Arrival) -> Receive
         disbelieved: None,
         access_token,
     };
-    Received { set, id_token: arrival.id_token, clock_skew: arrival.clock_skew }
+    Received {
+        set,
+        id_token: arrival.id_token,
+        issued_token_type: arrival.issued_token_type,
+        clock_skew: arrival.clock_skew,
+    }
 }
 
 /// The crate lower-cases what it does not know.

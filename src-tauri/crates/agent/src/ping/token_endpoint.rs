@@ -23,6 +23,7 @@ use url::Url;
 
 use super::answer::Asked;
 use super::form::{form, is_ours, secrets_of};
+use super::kinds::{ACCESS_TOKEN, asked_for};
 use super::received::{Arrival, arrival, received, renewal, success};
 use crate::http::{Answer, Http, misconfigured, no_answer, text, without};
 use crate::token::lifetime::seconds;
@@ -217,7 +218,6 @@ fn filled(text: &str) -> bool {
 
 /// The grants that stand in RFCs of their own.
 fn extension_form(profile: &Profile, grant: &Grant<'_>) -> Vec<(String, String)> {
-    const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
     let mut fields = Vec::new();
     let mut add = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
     add("client_id", &profile.client_id);
@@ -234,7 +234,7 @@ fn extension_form(profile: &Profile, grant: &Grant<'_>) -> Vec<(String, String)>
             add("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
             add("subject_token", subject_token.expose());
             add("subject_token_type", ACCESS_TOKEN);
-            add("requested_token_type", ACCESS_TOKEN);
+            add("requested_token_type", asked_for(target));
             if let Some(scopes) = target.scopes.as_ref().filter(|scopes| !scopes.is_empty()) {
                 add("scope", &scopes.to_string());
             }

@@ -314,7 +314,7 @@ impl AuthorizationServer for FakeServer {
 }
 
 fn received(set: TokenSet) -> Redeemed {
-    Redeemed::Tokens(Received { set, id_token: None, clock_skew: None })
+    Redeemed::Tokens(Received { set, id_token: None, issued_token_type: None, clock_skew: None })
 }
 
 /// The refresh token of an answer alone.
