@@ -275,6 +275,8 @@ pub struct Listening {
     pub redirect_uri: String,
     /// Every well-formed callback, whatever its `state`; the flow decides and answers its page.
     pub arrivals: tokio::sync::mpsc::Receiver<Arrival>,
+    /// Told where a browser comes by https, which nobody speaks on a loopback port.
+    pub by_https: Arc<tokio::sync::Notify>,
     /// Dropped with this value: ends the listener.
     pub guard: Box<dyn std::any::Any + Send>,
 }
