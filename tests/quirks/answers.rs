@@ -243,3 +243,19 @@ async fn an_exchange_that_is_refused_rests_and_says_nothing_of_the_session() {
         stage.lives_on().await;
     }
 }
+
+#[tokio::test]
+async fn a_refreshed_id_token_with_another_nonce_is_set_aside_and_the_access_token_served() {
+    let stage = Stage::new(Family::PingOne);
+    stage.browser("alice").await.unwrap();
+    let before = stage.active().stored;
+    assert!(before.nonce.is_some(), "its hash is in the record");
+    let changed = json!({"nonce": "of another sign-in", "name": "Somebody Else"});
+    stage.sandbox.quirks(|q| q.id_token_claims = changed.as_object().unwrap().clone());
+    stage.lives_on().await;
+    assert_eq!(stage.active().stored.identity, before.identity, "as it was");
+    let same = json!({"name": "Alice Adler"});
+    stage.sandbox.quirks(|q| q.id_token_claims = same.as_object().unwrap().clone());
+    stage.lives_on().await;
+    assert_eq!(stage.active().stored.identity.unwrap().name.as_deref(), Some("Alice Adler"));
+}

@@ -7,7 +7,7 @@ use dagpass_core::profile::{Profile, Subject};
 use dagpass_core::session::StoredSession;
 use dagpass_core::sign_in::AuthorizationRequest;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, IdToken, Identity, IdentitySource};
+use dagpass_core::token::{AccessToken, Fingerprint, IdToken, Identity, IdentitySource};
 use jsonwebtoken::jwk::Jwk;
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ use super::groups::groups;
 use super::id_token::{self, Expected, Flaw, Proof};
 use super::jwks::{Keys, Place};
 use super::metadata::{Endpoint, ProviderMetadata};
+use super::spelling::Spellings;
 use crate::http::{Http, misconfigured};
 use crate::token::claims::{Claims, auth_time, hint};
 
@@ -22,6 +23,7 @@ use crate::token::claims::{Claims, auth_time, hint};
 pub(super) struct Finder<'a> {
     pub http: &'a Http,
     pub keys: &'a Keys,
+    pub spellings: &'a Spellings,
     pub metadata: &'a ProviderMetadata,
     pub profile: &'a Profile,
     pub access_token: &'a AccessToken,
@@ -93,6 +95,13 @@ impl Finder<'_> {
             }
         };
         let told = self.describe(&claims, IdentitySource::IdToken);
+        if let (Some(told), Some(before)) = (&told, &session.identity)
+            && told.who.subject == before.subject
+            && has_another_nonce(&claims, session)
+        {
+            tracing::warn!(profile = %self.profile.name, "a refreshed ID token has another nonce, and is set aside");
+            return Ok(None);
+        }
         match (told, &session.identity) {
             (Some(told), Some(before)) => same_person(told, before).map(Some),
             (told, None) => Ok(told.map(|told| told.who)),
@@ -144,6 +153,7 @@ impl Finder<'_> {
         };
         let sub = word("sub")?.to_owned();
         let groups = groups(claims, &self.profile.groups_claim);
+        self.spellings.saw(self.profile, claims);
         let name = word("name").or_else(|| word("preferred_username")).map(str::to_owned);
         let email = word("email").map(str::to_owned);
         let tells_groups = groups.is_some();
@@ -186,6 +196,12 @@ fn filled(first: Told, second: &Identity) -> Identity {
         who.groups.clone_from(&second.groups);
     }
     who
+}
+
+/// It need not have one; where it has, it is the sign-in's (OIDC Core §12.2).
+fn has_another_nonce(claims: &Claims, session: &StoredSession) -> bool {
+    let nonce = claims.get("nonce").and_then(Value::as_str).map(Fingerprint::of);
+    nonce.is_some_and(|nonce| session.nonce.as_ref().is_some_and(|sent| *sent != nonce))
 }
 
 /// OIDC Core §12.2.

@@ -15,6 +15,7 @@ mod kinds;
 mod metadata;
 mod received;
 mod revoke;
+mod spelling;
 mod token_endpoint;
 mod userinfo;
 
@@ -35,6 +36,7 @@ pub(crate) use groups::groups;
 use identity::Finder;
 use jwks::Keys;
 use metadata::{Endpoint, ProviderMetadata};
+use spelling::Spellings;
 use token_endpoint::AccessTokenRequest;
 
 use crate::http::{Http, before_sending, misconfigured};
@@ -46,6 +48,7 @@ pub struct Ping {
     http: Http,
     documents: Documents,
     keys: Keys,
+    spellings: Spellings,
 }
 
 impl std::fmt::Debug for Ping {
@@ -60,7 +63,10 @@ impl SignInServer for Ping {
             let fresh = (self.clock.now(), FRESH_FOR_SIGN_IN);
             let metadata = self.documents.of(&self.http, profile, fresh).await?;
             metadata.takes_s256()?;
-            Ok(metadata.offers())
+            let listed = metadata.claims_supported.iter().map(String::as_str);
+            let near = spelling::near(listed, &profile.groups_claim);
+            let near_groups_claim = self.spellings.seen(profile).or(near);
+            Ok(Offers { near_groups_claim, ..metadata.offers() })
         })
     }
 
@@ -120,6 +126,7 @@ impl AuthorizationServer for Ping {
             let finder = Finder {
                 http: &self.http,
                 keys: &self.keys,
+                spellings: &self.spellings,
                 metadata: &metadata,
                 profile,
                 access_token: &set.access_token,
@@ -167,7 +174,13 @@ impl AuthorizationServer for Ping {
 impl Ping {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let http = Http::new(clock.clone());
-        Self { clock, http, documents: Documents::default(), keys: Keys::default() }
+        Self {
+            clock,
+            http,
+            documents: Documents::default(),
+            keys: Keys::default(),
+            spellings: Spellings::default(),
+        }
     }
 
     /// `POST /v1/discover`: what a server says of itself, before there is a profile to compare with.

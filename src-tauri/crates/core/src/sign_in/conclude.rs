@@ -18,7 +18,7 @@ use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::session::{Safety, Session, SessionState, StoredSession};
 use crate::sign_in::{AuthorizationRequest, Claim};
-use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Identity, TokenSet};
+use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Fingerprint, Identity, TokenSet};
 
 /// What a sign-in came to.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Conclusion {
     async fn conclude(&self, grant: Grant<'_>, redeemed: Redeemed) -> Result<Concluded, Refusal> {
         let _concluding = self.session.concludes();
         let (ports, key) = (&self.broker.ports, &self.session.key);
-        let mut stored = self.stored(&redeemed);
+        let mut stored = self.stored(&grant, &redeemed);
         let lasts = stored.refresh_token.is_some();
         if lasts {
             self.keep_pending(&stored, false).await;
@@ -159,7 +159,13 @@ impl Conclusion {
         promoted.inspect_err(|_| self.won.store(false, Ordering::SeqCst))
     }
 
-    fn stored(&self, redeemed: &Redeemed) -> StoredSession {
+    fn stored(&self, grant: &Grant<'_>, redeemed: &Redeemed) -> StoredSession {
+        let nonce = match grant {
+            Grant::AuthorizationCode { request, .. } => Some(Fingerprint::of(&request.nonce)),
+            Grant::DeviceCode { .. } | Grant::RefreshToken { .. } | Grant::TokenExchange { .. } => {
+                None
+            }
+        };
         let (scope, token, refresh_expires_at, signed_in_at) = match redeemed {
             Redeemed::Tokens(Received { set, .. }) => (
                 set.scope.clone(),
@@ -176,6 +182,7 @@ impl Conclusion {
             issuer: self.profile.issuer.clone(),
             client_id: self.profile.client_id.clone(),
             identity: None,
+            nonce,
             granted: scope.unwrap_or_else(|| self.profile.scopes.clone()),
             refresh_token: token,
             refresh_expires_at,

@@ -87,6 +87,7 @@ impl Stage {
             issuer: self.profile.issuer.clone(),
             client_id: self.profile.client_id.clone(),
             identity: set.identity.clone(),
+            nonce: None,
             granted: self.profile.scopes.clone(),
             refresh_token: set.refresh_token.clone(),
             refresh_expires_at: None,
