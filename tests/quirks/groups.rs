@@ -1,7 +1,9 @@
 //! Groups: one list of names out of every shape, and as of which moment.
 
+use dagpass_core::ports::SignInServer;
 use dagpass_core::profile::Scopes;
 use dagpass_sandbox::{Endpoint, Family, GroupsShape, RefreshAttributes};
+use serde_json::json;
 
 use crate::stage::Stage;
 
@@ -63,4 +65,36 @@ async fn a_grant_without_id_tokens_keeps_its_groups_until_the_next_sign_in() {
     assert_eq!(stage.at_endpoint(Endpoint::Userinfo).len(), 1, "asked at the sign-in alone");
     stage.device("alice").await.unwrap();
     assert_eq!(stage.groups(), ["AF-Viewers"]);
+}
+
+#[tokio::test]
+async fn groups_that_are_none_any_more_are_cleared() {
+    let stage = Stage::new(Family::PingOne);
+    stage.browser("alice").await.unwrap();
+    assert!(!stage.groups().is_empty());
+    for (claim, left) in [(json!(null), 2), (json!([]), 0)] {
+        stage.sandbox.quirks(|quirks| {
+            quirks.id_token_claims.insert("groups".to_owned(), claim.clone());
+        });
+        stage.lives_on().await;
+        assert_eq!(stage.groups().len(), left, "{claim}");
+    }
+}
+
+#[tokio::test]
+async fn a_groups_claim_of_another_spelling_is_told_of_and_not_taken() {
+    let mut stage = Stage::with(Family::PingFederate, |quirks| {
+        quirks.groups_claim = "memberOf".to_owned();
+        quirks.omit_metadata = vec!["claims_supported".to_owned()];
+    });
+    stage.profile(|profile| profile.groups_claim = "memberof".to_owned());
+    stage.browser("alice").await.unwrap();
+    assert_eq!(stage.groups(), [""; 0]);
+    let offers = stage.ping.offers(&stage.profile).await.unwrap();
+    assert_eq!(offers.near_groups_claim.as_deref(), Some("memberOf"));
+    stage.profile(|profile| profile.groups_claim = "memberOf".to_owned());
+    stage.browser("alice").await.unwrap();
+    assert_eq!(stage.groups().len(), 2);
+    let offers = stage.ping.offers(&stage.profile).await.unwrap();
+    assert_eq!(offers.near_groups_claim, None);
 }

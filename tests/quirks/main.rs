@@ -24,17 +24,29 @@
 //! | authorization code of a minute | `a_code_that_lives_a_second_is_redeemed_at_once`, `a_code_that_came_too_late_is_refused_and_tried_once` |
 //! | exact, any or wildcard port | `an_exact_redirect_takes_the_next_registered_port_where_the_first_is_taken`, `where_every_registered_port_is_taken_a_code_signs_in`, `any_port_or_a_wildcard_takes_a_port_of_the_systems_choice`, `a_redirect_that_is_not_registered_shows_only_in_the_browser_and_a_code_signs_in` |
 //! | `iss` in the callback | `a_callback_from_another_issuer_is_refused_and_its_code_never_sent` |
-//! | 429, 503, `Retry-After` | `retry_after_is_honoured_in_seconds_and_as_a_date_and_capped_at_five_minutes` |
+//! | a callback that comes again, or by https | `a_callback_that_comes_thrice_costs_one_exchange_and_shows_one_verdict`, `a_browser_that_comes_by_https_is_told_of_and_a_code_offered` |
+//! | 429, 503, `Retry-After` | `retry_after_is_honoured_in_seconds_and_as_a_date_and_capped` |
 //! | platform error shape | `the_platforms_error_shape_is_read_and_never_ends_a_session` |
 //! | portal, interception, half an answer | `a_portal_a_proxy_or_half_an_answer_is_offline_and_the_refresh_token_is_kept`, `an_outage_is_not_noticed_while_the_access_token_lives`, `tls_that_somebody_else_ends_is_offline_and_no_token_is_sent_into_it` |
 //! | stale revocations lock the client out | `signing_out_revokes_the_current_refresh_token_once_and_never_a_rolled_one`, `a_revocation_whose_answer_was_lost_is_not_sent_again`, `a_client_that_others_got_locked_out_is_named_and_the_session_is_kept` |
 //! | shapes of groups | `groups_are_names_in_every_shape_that_ping_sends` |
-//! | groups change after the sign-in | `a_group_gained_after_the_sign_in_shows_when_ping_says_so_or_after_the_next_one`, `a_grant_without_id_tokens_keeps_its_groups_until_the_next_sign_in` |
+//! | groups change after the sign-in | `groups_that_are_none_any_more_are_cleared`, `a_groups_claim_of_another_spelling_is_told_of_and_not_taken`, `a_group_gained_after_the_sign_in_shows_when_ping_says_so_or_after_the_next_one`, `a_grant_without_id_tokens_keeps_its_groups_until_the_next_sign_in` |
 //! | JWT refresh token of 4 KB | `a_jwt_refresh_token_of_four_kilobytes_is_kept_and_rotated`, `a_record_over_the_limit_is_enveloped_and_one_below_comes_back` |
 //! | clocks ten minutes apart | `a_clock_ten_minutes_off_is_reported_and_the_session_still_usable` |
 //! | a fleet that wakes | `fifty_sessions_that_wake_together_are_refreshed_over_a_minute_and_not_at_once` |
+//! | a success that lacks what was asked for | `a_refresh_token_that_came_alone_is_sent_at_once_and_nobody_notices`, `a_sign_in_whose_access_token_is_missing_is_finished_by_its_first_refresh`, `groups_by_the_hundred_in_both_tokens_and_a_large_key_set_are_taken` |
+//! | another scope at a refresh | `a_server_that_wants_the_scope_named_is_told_it_and_that_is_remembered`, `a_refresh_that_gives_less_is_asked_again_by_name_with_the_new_token`, `a_refresh_that_gives_less_for_good_is_never_served_in_silence`, `a_refresh_that_leaves_offline_access_out_is_no_less` |
+//! | `auth_time` broken, or 0 | `a_time_of_authentication_that_is_broken_or_zero_ends_nothing` |
+//! | another nonce at a refresh | `a_refreshed_id_token_with_another_nonce_is_set_aside_and_the_access_token_served` |
+//! | signed userinfo, or somebody else's | `userinfo_is_read_by_its_content_type_and_never_for_somebody_else` |
+//! | a device request that wants `response_type` | `a_device_request_is_asked_again_with_what_the_answer_names`, `a_device_sign_in_that_tells_nothing_is_judged_by_its_first_refresh` |
+//! | metadata without the revocation endpoint that works; a bare 200 or 204 | `pingams_revocation_path_is_tried_where_the_document_is_silent`, `a_revocation_s_success_needs_no_body_and_no_content_type` |
+//! | tokens of other kinds | `a_token_that_cannot_be_presented_is_refused_by_name_and_its_refresh_token_kept` |
+//! | an exchange refused | `an_exchange_that_is_refused_rests_and_says_nothing_of_the_session` |
 //! | DPoP required | `a_client_that_must_prove_possession_is_told_that_dpop_is_unsupported` |
 
+#[cfg(test)]
+mod answers;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]

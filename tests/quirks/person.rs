@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dagpass_agent::callback::LoopbackCallbacks;
 use dagpass_core::error::Refusal;
 use dagpass_core::ports::{Browser, Pending};
 use dagpass_core::profile::Flow;
@@ -29,11 +28,23 @@ pub(crate) struct Person {
     pub(crate) approves_after: Option<Duration>,
     /// How long the code of the callback lies about before the browser brings it.
     pub(crate) dawdles: Duration,
+    pub(crate) comes: Comes,
+}
+
+/// How the browser comes back.
+#[derive(Clone, Copy)]
+pub(crate) enum Comes {
+    Once,
+    /// Fetched ahead, then read, then read anew.
+    Thrice,
+    /// By https first.
+    ByHttps,
 }
 
 impl Person {
     pub(crate) fn named(name: &'static str) -> Self {
-        Self { name, approves_after: Some(Duration::ZERO), dawdles: Duration::ZERO }
+        let (now, comes) = (Duration::ZERO, Comes::Once);
+        Self { name, approves_after: Some(now), dawdles: now, comes }
     }
 
     pub(crate) fn approving_after(self, seconds: u64) -> Self {
@@ -100,7 +111,7 @@ impl Stage {
             server: self.ping.clone(),
             store: self.store.clone(),
             browser: Arc::new(Desk),
-            callbacks: Arc::new(LoopbackCallbacks::default()),
+            callbacks: self.callbacks.clone(),
             random,
         };
         let options = SignInOptions { flow: Some(flow), ..SignInOptions::default() };
@@ -149,7 +160,7 @@ impl Progress for Watching {
                 match self.sandbox.authorize_as(self.person.name, &url) {
                     Ok(callback) => {
                         self.clock.jump(self.person.dawdles);
-                        seen.visits.push(tokio::spawn(visit(callback)));
+                        seen.visits.push(tokio::spawn(come_back(callback, self.person.comes)));
                     }
                     Err(page) => seen.issuer_errors.push(page),
                 }
@@ -179,6 +190,26 @@ impl Watching {
             }),
         }
     }
+}
+
+async fn come_back(callback: String, how: Comes) -> String {
+    match how {
+        Comes::Once => {}
+        Comes::Thrice => {
+            let (one, two) = tokio::join!(visit(callback.clone()), visit(callback.clone()));
+            return one + &two + &visit(callback).await;
+        }
+        Comes::ByHttps => {
+            let rest = callback.strip_prefix("http://").unwrap();
+            let mut stream = TcpStream::connect(rest.split_once('/').unwrap().0).await.unwrap();
+            stream.write_all(&[0x16, 0x03, 0x01]).await.unwrap();
+            let mut nothing = Vec::new();
+            if let Ok(read) = stream.read_to_end(&mut nothing).await {
+                assert_eq!(read, 0);
+            }
+        }
+    }
+    visit(callback).await
 }
 
 /// The browser comes back; says what page it was shown.

@@ -8,7 +8,7 @@ use dagpass_core::ports::SignInServer;
 use dagpass_core::profile::{Flow, Redirect};
 use dagpass_sandbox::{Family, RedirectMatch, Rfc9207};
 
-use crate::person::Person;
+use crate::person::{Comes, Person};
 use crate::stage::Stage;
 
 #[tokio::test]
@@ -125,4 +125,26 @@ async fn a_callback_from_another_issuer_is_refused_and_its_code_never_sent() {
             assert_eq!(refusal.code, ErrorCode::InvalidRequest, "{refusal:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_thrice_costs_one_exchange_and_shows_one_verdict() {
+    let stage = Stage::new(Family::PingOne);
+    let person = Person { comes: Comes::Thrice, ..Person::named("alice") };
+    let (outcome, seen) = stage.sign_in(Flow::Browser, person).await;
+    outcome.unwrap();
+    assert_eq!(seen.pages.matches("200 OK").count(), 3, "{}", seen.pages);
+    assert_eq!(stage.grants("authorization_code").len(), 1);
+    stage.lives_on().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_by_https_is_told_of_and_a_code_offered() {
+    let stage = Stage::new(Family::PingOne);
+    let person = Person { comes: Comes::ByHttps, ..Person::named("alice") };
+    let (outcome, seen) = stage.sign_in(Flow::Browser, person).await;
+    outcome.unwrap();
+    let told: Vec<_> = seen.notes.iter().filter(|note| note.contains("by https")).collect();
+    assert_eq!(told.len(), 1, "{:?}", seen.notes);
+    assert!(told[0].contains("dagpass login --device"));
 }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dagpass_agent::callback::LoopbackCallbacks;
 use dagpass_agent::http::install_crypto;
 use dagpass_agent::ping::Ping;
 use dagpass_core::broker::{Broker, Issued};
@@ -26,6 +27,7 @@ pub(crate) struct Stage {
     pub(crate) clock: Arc<StageClock>,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) ping: Arc<Ping>,
+    pub(crate) callbacks: Arc<LoopbackCallbacks>,
     pub(crate) broker: Broker,
     pub(crate) profile: Profile,
     flights: Arc<Flights>,
@@ -86,7 +88,8 @@ impl Stage {
             spawn: flights.clone(),
         });
         let said = Mutex::default();
-        let stage = Self { sandbox, clock, store, ping, broker, profile, flights, said };
+        let callbacks = Arc::default();
+        let stage = Self { sandbox, clock, store, ping, callbacks, broker, profile, flights, said };
         stage.configure();
         stage
     }

@@ -35,7 +35,8 @@ impl Preset {
             Self::PingAm { url, realm } => format!("{}{}", web(url)?, realm_path(realm)),
             Self::Issuer { url } => web(url)?.to_owned(),
         };
-        if issuer.ends_with(WELL_KNOWN) {
+        // PingFederate's may end in a query of its own.
+        if issuer.contains("/.well-known/") {
             return Ok(issuer);
         }
         Ok(format!("{issuer}{WELL_KNOWN}"))
@@ -102,6 +103,13 @@ mod tests {
         for (preset, base) in table {
             let url = format!("{base}/.well-known/openid-configuration");
             assert_eq!(preset.discovery_url(), Ok(url), "{preset:?}");
+        }
+        for whole in [
+            "https://x/.well-known/openid-configuration?policy_id=desk",
+            "https://x/.well-known/oauth-authorization-server",
+            "https://x/.well-known/openid-configuration/a",
+        ] {
+            assert_eq!(issuer(whole).discovery_url(), Ok(whole.to_owned()), "nothing is appended");
         }
         assert!(issuer("corp.example").discovery_url().is_err());
         assert!(pingone("eu not").discovery_url().is_err());

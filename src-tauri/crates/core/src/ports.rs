@@ -68,7 +68,7 @@ pub trait AuthorizationServer: Send + Sync {
         &'a self,
         profile: &'a Profile,
         grant: Grant<'a>,
-    ) -> Pending<'a, Result<Received, TokenFailure>>;
+    ) -> Pending<'a, Result<Redeemed, TokenFailure>>;
     /// Who it is for, and whether to believe it: an ID token in it is fully validated. May take long,
     /// because keys and userinfo are asked for.
     fn judge<'a>(
@@ -104,12 +104,40 @@ pub trait SignInServer: Send + Sync {
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>>;
 }
 
+/// A success of the token endpoint. Whatever else is in it, a refresh token has been spent for it.
+#[derive(Debug)]
+pub enum Redeemed {
+    Tokens(Received),
+    /// A refresh token without an access token that could be served.
+    Renewal(Renewal),
+}
+
+/// A refresh token that came alone: it takes the place of the one that was sent.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    pub refresh_token: RefreshToken,
+    /// When the server says it ends, where it says so.
+    pub refresh_expires_at: Option<Timestamp>,
+    pub received_at: Timestamp,
+    /// What the answer lacks.
+    pub lacks: String,
+}
+
+impl Renewal {
+    /// Asked a second time, the server still gives no token to serve.
+    pub fn failure(self) -> TokenFailure {
+        TokenFailure::Misconfigured { error: "server_error".to_owned(), description: self.lacks }
+    }
+}
+
 /// What the token endpoint answered, not yet believed.
 #[derive(Debug)]
 pub struct Received {
     /// Without an identity.
     pub set: TokenSet,
     pub id_token: Option<IdToken>,
+    /// What kind of token an exchange gave (RFC 8693 §2.2.1), where it says so.
+    pub issued_token_type: Option<String>,
     /// Clock of the server less ours, seconds.
     pub clock_skew: Option<i64>,
 }
@@ -248,6 +276,8 @@ pub struct Listening {
     pub redirect_uri: String,
     /// Every well-formed callback, whatever its `state`; the flow decides and answers its page.
     pub arrivals: tokio::sync::mpsc::Receiver<Arrival>,
+    /// Told where a browser comes by https, which nobody speaks on a loopback port.
+    pub by_https: Arc<tokio::sync::Notify>,
     /// Dropped with this value: ends the listener.
     pub guard: Box<dyn std::any::Any + Send>,
 }

@@ -72,6 +72,12 @@ impl Scopes {
         self.0.is_subset(&of.0)
     }
 
+    /// Does it hold all that was asked? `offline_access` asks for a refresh token and need not come back
+    /// (OIDC Core §11).
+    pub fn covers(&self, asked: &Self) -> bool {
+        asked.iter().all(|scope| scope == "offline_access" || self.contains(scope))
+    }
+
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
@@ -121,6 +127,8 @@ pub struct Profile {
     /// Oldest acceptable `auth_time` (OIDC Core §3.1.2.1).
     pub max_age: Option<Duration>,
     pub device_pkce: DevicePkce,
+    /// Whom an ID token may be meant for beside this client (OIDC Core §3.1.3.7).
+    pub id_token_audiences: Vec<String>,
     /// Hosts that a verification URI may have beside the issuer's own.
     pub verification_hosts: Vec<String>,
     /// How long Ping's session lasts, where the profile says so; nothing on the wire tells.
@@ -174,6 +182,7 @@ impl Profile {
             acr_values: None,
             max_age: None,
             device_pkce: DevicePkce::Auto,
+            id_token_audiences: Vec::new(),
             verification_hosts: Vec::new(),
             session_lifetime: None,
             refresh_lifetime: None,

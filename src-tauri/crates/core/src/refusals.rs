@@ -100,6 +100,28 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
     }
 }
 
+/// The session's own token was handed in for another and none came: that says nothing of the session.
+pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
+    let (error, description) = match failure {
+        TokenFailure::Rejected { error, description }
+        | TokenFailure::Misconfigured { error, description } => (error, description),
+        TokenFailure::Unreachable { .. }
+        | TokenFailure::AuthorizationPending
+        | TokenFailure::SlowDown
+        | TokenFailure::ExpiredToken
+        | TokenFailure::AccessDenied { .. }
+        | TokenFailure::SubjectChanged { .. } => return token(profile, failure),
+    };
+    let what = format!(
+        "{} gave no token in exchange for that of {}",
+        profile.issuer.as_str(),
+        profile.called()
+    );
+    Refusal::new(code(error), what)
+        .because(format!("{error}: {description}"))
+        .hint("the session stands; have Ping allow this client the exchange, or check the connection's scopes and resource")
+}
+
 /// Nothing leaves that is not on the record.
 pub(crate) fn not_recorded(cause: &str) -> Refusal {
     Refusal::new(ErrorCode::NotRecorded, "the access cannot be recorded, so it is denied")
@@ -122,7 +144,13 @@ pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
 }
 
 fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
-    let code = match error {
+    Refusal::new(code(error), refused_what(profile))
+        .because(format!("{error}: {description}"))
+        .hint("run `dagpass doctor`; the session is kept")
+}
+
+fn code(error: &str) -> ErrorCode {
+    match error {
         "invalid_client" => ErrorCode::InvalidClient,
         "unauthorized_client" => ErrorCode::UnauthorizedClient,
         "invalid_scope" => ErrorCode::InvalidScope,
@@ -130,10 +158,7 @@ fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
         "invalid_request" => ErrorCode::InvalidRequest,
         "interaction_required" | "consent_required" => ErrorCode::InteractionRequired,
         _ => ErrorCode::ServerError,
-    };
-    Refusal::new(code, refused_what(profile))
-        .because(format!("{error}: {description}"))
-        .hint("run `dagpass doctor`; the session is kept")
+    }
 }
 
 fn refused_what(profile: &Profile) -> String {

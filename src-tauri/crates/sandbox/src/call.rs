@@ -1,6 +1,6 @@
 //! One request and its reply, free of any server. Decides how OAuth errors look on the wire.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::encode;
 
@@ -62,6 +62,7 @@ pub(crate) struct Reply {
     pub(crate) body: String,
     /// Announce a longer body than is sent, then drop the connection.
     pub(crate) cut: bool,
+    pub(crate) gzip: bool,
 }
 
 impl Reply {
@@ -70,7 +71,7 @@ impl Reply {
             ("content-type", "application/json;charset=UTF-8".to_owned()),
             ("cache-control", "no-store".to_owned()),
         ];
-        Self { status, headers, body: body.to_string(), cut: false }
+        Self { status, headers, body: body.to_string(), cut: false, gzip: false }
     }
 
     pub(crate) fn html(status: u16, body: String) -> Self {
@@ -81,22 +82,35 @@ impl Reply {
             ("x-frame-options", "DENY".to_owned()),
             ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'".to_owned()),
         ];
-        Self { status, headers, body, cut: false }
+        Self { status, headers, body, cut: false, gzip: false }
     }
 
     pub(crate) fn redirect(to: &str) -> Self {
         let headers = vec![("location", to.to_owned()), ("cache-control", "no-store".to_owned())];
-        Self { status: 302, headers, body: String::new(), cut: false }
+        Self { status: 302, headers, body: String::new(), cut: false, gzip: false }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new(), cut: false }
+        Self { status, headers: Vec::new(), body: String::new(), cut: false, gzip: false }
     }
 
     #[must_use]
     pub(crate) fn with(mut self, header: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((header, value.into()));
         self
+    }
+
+    /// Changes the members of a JSON body; any other body stays.
+    pub(crate) fn members(&mut self, change: impl FnOnce(&mut Map<String, Value>)) {
+        if let Ok(Value::Object(mut members)) = serde_json::from_str(&self.body) {
+            change(&mut members);
+            self.body = Value::Object(members).to_string();
+        }
+    }
+
+    pub(crate) fn retype(&mut self, content_type: &str) {
+        self.headers.retain(|(name, _)| *name != "content-type");
+        self.headers.push(("content-type", content_type.to_owned()));
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -51,6 +51,10 @@ pub(crate) fn authorization(world: &mut World, site: &Site, call: &Call) -> Resu
         }
         _ => {}
     }
+    if world.quirks.device_response_type && call.param("response_type").is_none() {
+        let text = "client_id, scope and response_type are required parameters";
+        return Err(Refusal::new("bad_request", text));
+    }
     let resource = call.param("resource");
     let scope =
         scopes::requested(world, &call.param("scope").unwrap_or_default(), resource.as_deref())?;
@@ -145,7 +149,11 @@ pub(crate) fn redeem(
         nonce: None,
         by_device: true,
     };
-    Ok(grants::begin(world, site, shown).1)
+    let mut reply = grants::begin(world, site, shown).1;
+    if quirks.device_silent {
+        reply.members(|members| members.retain(|name, _| name != "id_token" && name != "scope"));
+    }
+    Ok(reply)
 }
 
 /// Is this poll one of those whose connection is to be dropped?

@@ -1,7 +1,7 @@
 //! Faults to play before or after a request is served. Decides which fault meets which request.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::call::{Refusal, Reply};
 use crate::encode::http_date;
@@ -83,6 +83,18 @@ pub enum Kind {
     ResetBefore,
     /// Everything was done, and the connection is dropped: the rotated token is lost.
     ResetAfter,
+    /// Served, with these members of its JSON set as given (`null` too) and those taken out.
+    Members { set: Map<String, Value>, without: Vec<String> },
+    /// Served, as another content type.
+    ContentType { name: String },
+    /// Served, with a byte order mark before the JSON.
+    ByteOrderMark,
+    /// Served, and packed with gzip though nobody asked for it.
+    Gzip,
+    /// Served, with so many bytes more in a member of no meaning.
+    Padded { bytes: usize },
+    /// Served, and its body is empty.
+    Empty { status: u16, content_type: Option<String> },
 }
 
 impl Kind {
@@ -102,6 +114,12 @@ impl Kind {
                 | Self::HoldBefore
                 | Self::HoldAfter
                 | Self::ResetAfter
+                | Self::Members { .. }
+                | Self::ContentType { .. }
+                | Self::ByteOrderMark
+                | Self::Gzip
+                | Self::Padded { .. }
+                | Self::Empty { .. }
         )
     }
 
@@ -139,8 +157,42 @@ impl Kind {
             | Self::HoldAfter
             | Self::Hang
             | Self::ResetBefore
-            | Self::ResetAfter => return None,
+            | Self::ResetAfter
+            | Self::Members { .. }
+            | Self::ContentType { .. }
+            | Self::ByteOrderMark
+            | Self::Gzip
+            | Self::Padded { .. }
+            | Self::Empty { .. } => return None,
         })
+    }
+
+    /// Makes of a good answer what is told.
+    pub(crate) fn disfigure(&self, reply: &mut Reply) {
+        match self {
+            Self::Members { set, without } => {
+                let set = set.iter().map(|(name, value)| (name.clone(), value.clone()));
+                reply.members(|members| {
+                    members.retain(|name, _| !without.contains(name));
+                    members.extend(set);
+                });
+            }
+            Self::Padded { bytes } => reply.members(|members| {
+                members.insert("padding".to_owned(), json!("x".repeat(*bytes)));
+            }),
+            Self::ContentType { name } => reply.retype(name),
+            Self::ByteOrderMark => reply.body.insert(0, '\u{feff}'),
+            Self::Gzip => reply.gzip = true,
+            Self::Empty { status, content_type } => {
+                let mut empty = Reply::empty(*status);
+                if let Some(name) = content_type {
+                    empty = empty.with("content-type", name.clone());
+                }
+                *reply = empty;
+            }
+            Self::Truncated => reply.cut = true,
+            _ => {}
+        }
     }
 }
 

@@ -37,7 +37,8 @@ pub use faults::{Fault, Kind};
 pub use log::{ApiEntry, Entry, HandedOut};
 pub use quirks::{
     AccessFormat, DevicePkce, ErrorShape, GroupsShape, Quirks, RedirectMatch, RefreshAttributes,
-    RefreshFormat, RefreshPolicy, Replay, Rfc9207, Rotate, SignWith, Unrotated,
+    RefreshFormat, RefreshPolicy, RefreshScope, Replay, Rfc9207, Rotate, SignWith, Unrotated,
+    UserinfoShape,
 };
 pub use sandbox::{Options, Sandbox};
 pub use world::CLIENT_ID;

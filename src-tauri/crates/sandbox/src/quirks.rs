@@ -32,6 +32,10 @@ pub struct Quirks {
     pub device_pkce: DevicePkce,
     /// Does the device grant give an ID token?
     pub device_id_token: bool,
+    /// Is a device request without `response_type` refused? PingAM's line of products does.
+    pub device_response_type: bool,
+    /// Does the device grant give neither ID token nor `scope` before the first refresh? So do they.
+    pub device_silent: bool,
     /// The exact short URL that stands in for `verification_uri`; no `_complete` then.
     pub custom_verification_uri: Option<String>,
     /// Is `verification_uri_complete` left out?
@@ -53,6 +57,7 @@ pub struct Quirks {
     pub id_token_claims: Map<String, Value>,
     /// Claims to set in userinfo; `null` removes one.
     pub userinfo_claims: Map<String, Value>,
+    pub userinfo_shape: UserinfoShape,
     pub redirect_match: RedirectMatch,
     pub redirect_uris: Vec<String>,
     pub rfc9207: Rfc9207,
@@ -73,6 +78,8 @@ pub struct Quirks {
     pub session_bound: bool,
     /// Is a refresh for less than the whole scope refused?
     pub refuse_narrowing: bool,
+    /// What a refresh that names no scope meets.
+    pub refresh_scope: RefreshScope,
     /// Does a second sign-in in one session end the first refresh token of that client?
     pub single_rt_per_session: bool,
     /// More sessions than this purge the oldest of the user.
@@ -111,6 +118,8 @@ impl Quirks {
             drop_polls: 0,
             device_pkce: DevicePkce::Optional,
             device_id_token: !federate,
+            device_response_type: false,
+            device_silent: false,
             custom_verification_uri: None,
             omit_verification_uri_complete: am,
             legacy_field: false,
@@ -123,6 +132,7 @@ impl Quirks {
             sign_with: SignWith::Key,
             id_token_claims: Map::new(),
             userinfo_claims: Map::new(),
+            userinfo_shape: UserinfoShape::Json,
             redirect_match: if one { RedirectMatch::AnyPort } else { RedirectMatch::Exact },
             redirect_uris: [
                 "http://127.0.0.1:21217/callback",
@@ -144,6 +154,7 @@ impl Quirks {
             rt_pad: 0,
             session_bound: one,
             refuse_narrowing: false,
+            refresh_scope: RefreshScope::Whole,
             single_rt_per_session: false,
             max_sessions: one.then_some(10),
             lockout_after: None,
@@ -217,6 +228,27 @@ choice!(
 choice!(
     /// Does a refresh give a new refresh token?
     Rotate { Always, Never, Interval }
+);
+choice!(
+    /// A refresh that names no scope.
+    RefreshScope {
+        /// Is for the whole grant (RFC 6749 §6).
+        Whole,
+        /// Is an `invalid_request`.
+        Required,
+        /// Gives `openid` alone.
+        Lessens,
+    }
+);
+choice!(
+    /// How userinfo is written (OIDC Core §5.3.2).
+    UserinfoShape {
+        Json,
+        /// `application/jwt`, with `iss` and `aud`.
+        Signed,
+        /// The same, signed with another key.
+        Forged,
+    }
 );
 choice!(
     /// `refresh_token` in an answer that did not rotate.

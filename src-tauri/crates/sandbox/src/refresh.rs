@@ -1,7 +1,7 @@
 //! The refresh grant: rotation, grace, replay and what ends a family.
 
 use crate::call::{Call, Refusal, Reply};
-use crate::quirks::{Replay, Rotate, Unrotated};
+use crate::quirks::{RefreshScope, Replay, Rotate, Unrotated};
 use crate::scopes;
 use crate::tokens::{self, Issue};
 use crate::world::{Site, World};
@@ -30,7 +30,15 @@ pub(crate) fn refresh(
         }
         return Err(unknown(world));
     }
-    let scope = scopes::narrowed(&grant.scope, call.param("scope").as_deref())?;
+    let named = call.param("scope");
+    let named = match world.quirks.refresh_scope {
+        RefreshScope::Required if named.is_none() => {
+            return Err(Refusal::new("invalid_request", "scope is a required parameter"));
+        }
+        RefreshScope::Lessens => named.or_else(|| Some("openid".to_owned())),
+        RefreshScope::Whole | RefreshScope::Required => named,
+    };
+    let scope = scopes::narrowed(&grant.scope, named.as_deref())?;
     if world.quirks.refuse_narrowing && scope.len() < grant.scope.len() {
         return Err(Refusal::new("invalid_scope", "the scope of a refresh cannot be narrowed"));
     }

@@ -52,7 +52,7 @@ pub(crate) fn serve(world: &mut World, call: &Call, fault: Option<&Kind>) -> Rep
         Endpoint::Par => authorize::push(world, call),
         Endpoint::Token => grants::token(world, &site, call),
         Endpoint::DeviceAuthorization => device::authorization(world, &site, call),
-        Endpoint::Userinfo => Ok(service::userinfo(world, call)),
+        Endpoint::Userinfo => Ok(service::userinfo(world, &site, call)),
         Endpoint::Introspect => service::introspect(world, call),
         Endpoint::Revoke => service::revoke(world, call),
         Endpoint::EndSession => Ok(service::end_session(world, call)),

@@ -3,12 +3,14 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -92,8 +94,7 @@ async fn serve(
         Kind::Late { millis } => tokio::time::sleep(Duration::from_millis(millis)).await,
         Kind::HoldAfter => shared.hold(gate).await,
         Kind::ResetAfter => return Err(dropped()),
-        Kind::Truncated => reply.cut = true,
-        _ => {}
+        _ => kind.disfigure(&mut reply),
     }
     response(reply)
 }
@@ -164,6 +165,12 @@ fn response(reply: Reply) -> Result<Response<Out>, io::Error> {
         builder = builder.header(*name, value);
     }
     let mut bytes = Bytes::from(reply.body);
+    if reply.gzip {
+        builder = builder.header("content-encoding", "gzip");
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(&bytes)?;
+        bytes = Bytes::from(packer.finish()?);
+    }
     if reply.cut {
         bytes.truncate(bytes.len() / 2);
     }

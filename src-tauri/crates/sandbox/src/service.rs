@@ -1,13 +1,14 @@
 //! The small endpoints: revocation, introspection, userinfo and sign-off.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::call::{Call, Refusal, Reply};
 use crate::clients;
 use crate::encode::{fingerprint, unb64};
 use crate::pages;
+use crate::quirks::{SignWith, UserinfoShape};
 use crate::tokens;
-use crate::world::World;
+use crate::world::{Site, World};
 
 /// RFC 7009. Revoking what is not valid counts towards the lock-out of the client, and of all.
 pub(crate) fn revoke(world: &mut World, call: &Call) -> Result<Reply, Refusal> {
@@ -62,7 +63,7 @@ pub(crate) fn introspect(world: &mut World, call: &Call) -> Result<Reply, Refusa
 }
 
 /// OIDC Core §5.3.
-pub(crate) fn userinfo(world: &mut World, call: &Call) -> Reply {
+pub(crate) fn userinfo(world: &mut World, site: &Site, call: &Call) -> Reply {
     let now = world.now();
     let token = call.bearer().unwrap_or_default();
     let access = world.access.get(token).filter(|access| access.expires > now && !access.revoked);
@@ -75,7 +76,20 @@ pub(crate) fn userinfo(world: &mut World, call: &Call) -> Reply {
     world.note.sub = Some(grant.sub.clone());
     let mut claims = tokens::user_claims(world, &grant);
     tokens::overlay(&mut claims, &world.quirks.userinfo_claims);
-    Reply::json(200, &Value::Object(claims))
+    let how = match world.quirks.userinfo_shape {
+        UserinfoShape::Json => return Reply::json(200, &Value::Object(claims)),
+        UserinfoShape::Signed => SignWith::Key,
+        UserinfoShape::Forged => SignWith::ForeignKey,
+    };
+    let mut signed = Map::new();
+    signed.insert("iss".to_owned(), json!(site.issuer));
+    signed.insert("aud".to_owned(), json!(grant.client));
+    signed.extend(claims);
+    tokens::overlay(&mut signed, &world.quirks.userinfo_claims);
+    let mut reply = Reply::json(200, &Value::Null);
+    reply.body = world.keys.sign("JWT", &Value::Object(signed), how);
+    reply.retype("application/jwt");
+    reply
 }
 
 /// Ends the browser's session, known by its cookie or by an ID token of it, and thereby every refresh token in it.

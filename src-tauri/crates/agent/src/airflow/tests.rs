@@ -234,7 +234,7 @@ async fn a_refusal_is_read_however_it_is_dressed() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
-    let endless = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(70 * 1024));
+    let endless = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(1100 * 1024));
     assert_eq!(kind(&granted(json(201, &endless), PING).await), "unreachable");
 }
 

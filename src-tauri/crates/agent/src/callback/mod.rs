@@ -1,9 +1,13 @@
-//! The loopback listener of one browser flow (RFC 8252 §7.3): stands on 127.0.0.1 and [::1], only
-//! while the flow runs. Parses callbacks and shows the page; which callback is the flow's own is the
+//! The loopback listener of one browser flow (RFC 8252 §7.3): stands on 127.0.0.1 and [::1] while the
+//! flow runs, and half a minute after it for who comes back with the same callback. Parses callbacks and shows the page; which callback is the flow's own is the
 //! flow's to say. Never shows or logs a code.
 
+mod lingering;
 mod page;
 mod query;
+#[cfg(test)]
+mod repeat_tests;
+mod repeats;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -15,10 +19,12 @@ use std::sync::Arc;
 use dagpass_core::ports::{Callbacks, Listening, Pending};
 use dagpass_core::profile::Redirect;
 use dagpass_core::sign_in::CallbackAnswer;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::loopback::{Bind, Both, bind_both};
+use lingering::{Guard, Lingering};
+use repeats::Repeats;
 use serve::Deadlines;
 
 /// Callbacks over TCP.
@@ -26,6 +32,7 @@ use serve::Deadlines;
 pub struct LoopbackCallbacks {
     bind: Bind,
     deadlines: Deadlines,
+    lingering: Arc<Lingering>,
 }
 
 /// The answer in a callback URL that a person pasted from the address bar; its path and port were
@@ -39,15 +46,16 @@ pub fn pasted(url: &str) -> Option<CallbackAnswer> {
 
 impl Default for LoopbackCallbacks {
     fn default() -> Self {
-        Self { bind: TcpListener::bind, deadlines: Deadlines::default() }
+        Self { bind: TcpListener::bind, deadlines: Deadlines::default(), lingering: Arc::default() }
     }
 }
 
 impl Callbacks for LoopbackCallbacks {
     fn listen<'a>(&'a self, redirect: &'a Redirect) -> Pending<'a, Result<Listening, String>> {
         Box::pin(async move {
+            self.lingering.end().await;
             let bound = self.bind_first(redirect)?;
-            stand(bound, redirect, self.deadlines)
+            self.stand(bound, redirect)
                 .map_err(|error| format!("the callback listener failed: {error}"))
         })
     }
@@ -68,33 +76,32 @@ impl LoopbackCallbacks {
         }
         Err(format!("no port for the callback is free: {}", refused.join(", ")))
     }
+
+    fn stand(&self, bound: Both, redirect: &Redirect) -> io::Result<Listening> {
+        let (arrived, arrivals) = mpsc::channel(WAITING);
+        let (running, ended) = watch::channel(());
+        let path = if redirect.path.is_empty() { "/" } else { &redirect.path };
+        let (by_https, repeats) = (Arc::<Notify>::default(), Arc::<Repeats>::default());
+        let flow = Arc::new(serve::Flow {
+            path: path.to_owned(),
+            arrived,
+            by_https: by_https.clone(),
+            repeats: repeats.clone(),
+            deadlines: self.deadlines,
+        });
+        let mut accepting = JoinSet::new();
+        for listener in bound.listeners {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            accepting.spawn(serve::accept(listener, Arc::clone(&flow), ended.clone()));
+        }
+        let redirect_uri = redirect.uri(bound.port);
+        tracing::debug!(redirect_uri, "callback listener stands");
+        let (lingering, span) = (self.lingering.clone(), self.deadlines.repeats);
+        let guard = Guard { accepting, running: Some(running), repeats, lingering, span };
+        Ok(Listening { redirect_uri, arrivals, by_https, guard: Box::new(guard) })
+    }
 }
 
 /// How many callbacks may wait for the flow to look at them?
 const WAITING: usize = 8;
-
-fn stand(bound: Both, redirect: &Redirect, deadlines: Deadlines) -> io::Result<Listening> {
-    let (arrived, arrivals) = mpsc::channel(WAITING);
-    let (running, ended) = watch::channel(());
-    let path = if redirect.path.is_empty() { "/" } else { &redirect.path };
-    let flow = Arc::new(serve::Flow { path: path.to_owned(), arrived, deadlines });
-    let mut accepting = JoinSet::new();
-    for listener in bound.listeners {
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        accepting.spawn(serve::accept(listener, Arc::clone(&flow), ended.clone()));
-    }
-    let redirect_uri = redirect.uri(bound.port);
-    tracing::debug!(redirect_uri, "callback listener stands");
-    Ok(Listening {
-        redirect_uri,
-        arrivals,
-        guard: Box::new(Guard { _accepting: accepting, _running: running }),
-    })
-}
-
-/// Ends the listener when dropped; an answer that is on its way still gets its page.
-struct Guard {
-    _accepting: JoinSet<()>,
-    _running: watch::Sender<()>,
-}

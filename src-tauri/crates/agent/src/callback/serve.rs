@@ -16,12 +16,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::page::{Page, content_security_policy};
 use super::query::judge;
+use super::repeats::{Brought, Repeats};
 
 /// How long each step may take.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +33,15 @@ pub(super) struct Deadlines {
     pub(super) verdict: Duration,
     /// How long may a page take to be read, once the flow is over?
     pub(super) page: Duration,
+    /// For how long after it does an exact repeat still get the flow's verdict?
+    pub(super) repeats: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
         let (request, page) = (Duration::from_secs(5), Duration::from_secs(5));
-        Self { request, verdict: Duration::from_secs(30), page }
+        let verdict = Duration::from_secs(30);
+        Self { request, verdict, page, repeats: Duration::from_secs(30) }
     }
 }
 
@@ -45,11 +49,16 @@ impl Default for Deadlines {
 const CONNECTIONS: usize = 64;
 /// How long may a request's head be? Codes that are tokens run to some kilobytes.
 const LONGEST_HEAD: usize = 16 * 1024;
+/// The first byte of a browser that is made to come by https (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// What the connections of a flow share.
 pub(super) struct Flow {
     pub(super) path: String,
     pub(super) arrived: mpsc::Sender<Arrival>,
+    /// A browser came by https.
+    pub(super) by_https: Arc<Notify>,
+    pub(super) repeats: Arc<Repeats>,
     pub(super) deadlines: Deadlines,
 }
 
@@ -100,6 +109,15 @@ async fn serve(
     answering: Arc<AtomicBool>,
     mut ended: watch::Receiver<()>,
 ) {
+    let first = tokio::select! {
+        first = timeout(flow.deadlines.request, first_byte(&stream)) => first,
+        _ = ended.changed() => return,
+    };
+    match first {
+        Ok(Some(TLS_HANDSHAKE)) => return flow.by_https.notify_one(),
+        Ok(Some(_)) => {}
+        Ok(None) | Err(_) => return,
+    }
     let service = service_fn(|request: Request<Incoming>| {
         let (flow, answering) = (Arc::clone(&flow), Arc::clone(&answering));
         async move { Ok::<_, Infallible>(respond(&request, &flow, &answering).await) }
@@ -119,6 +137,15 @@ async fn serve(
     }
 }
 
+/// Looked at and left there; `None` where the client is gone.
+async fn first_byte(stream: &TcpStream) -> Option<u8> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1) => Some(first[0]),
+        Ok(_) | Err(_) => None,
+    }
+}
+
 fn log(served: hyper::Result<()>) {
     if let Err(error) = served {
         tracing::debug!(%error, "callback connection ended");
@@ -133,7 +160,8 @@ async fn respond(
     let page = match judge(request.method(), request.uri(), &flow.path) {
         Ok(answer) => {
             answering.store(true, Ordering::Relaxed);
-            verdict(answer, flow).await
+            let query = request.uri().query().unwrap_or_default();
+            verdict(answer, query, flow).await
         }
         Err(refused) => refused,
     };
@@ -157,16 +185,33 @@ async fn respond(
     response
 }
 
-/// Hands the callback to the flow and waits for what it makes of it.
-async fn verdict(answer: CallbackAnswer, flow: &Flow) -> Page {
-    let (verdict, decided) = oneshot::channel();
-    let decision = async {
-        flow.arrived.send(Arrival { answer, verdict }).await.ok()?;
-        decided.await.ok()
+/// Hands the callback to the flow, once, and waits for what it makes of it.
+async fn verdict(answer: CallbackAnswer, query: &str, flow: &Flow) -> Page {
+    let mut page = match flow.repeats.brought(query) {
+        Brought::Again(page) => page,
+        Brought::First(decided) => {
+            let page = decided.subscribe();
+            // A browser that goes away does not take the verdict with it.
+            tokio::spawn(decide(answer, flow.arrived.clone(), decided));
+            page
+        }
     };
-    match timeout(flow.deadlines.verdict, decision).await {
-        Ok(Some(verdict)) => Page::Verdict(verdict),
-        Ok(None) => Page::Over,
+    match timeout(flow.deadlines.verdict, page.wait_for(Option::is_some)).await {
+        Ok(Ok(page)) => page.clone().unwrap_or(Page::Over),
+        Ok(Err(_)) => Page::Over,
         Err(_) => Page::StillWorking,
     }
+}
+
+async fn decide(
+    answer: CallbackAnswer,
+    arrived: mpsc::Sender<Arrival>,
+    decided: watch::Sender<Option<Page>>,
+) {
+    let (verdict, told) = oneshot::channel();
+    let page = match arrived.send(Arrival { answer, verdict }).await {
+        Ok(()) => told.await.map_or(Page::Over, Page::Verdict),
+        Err(_) => Page::Over,
+    };
+    decided.send_replace(Some(page));
 }

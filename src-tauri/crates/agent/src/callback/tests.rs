@@ -15,20 +15,20 @@ use super::serve::Deadlines;
 
 const CODE: &str = "canary-code-77";
 
-fn any_port() -> Redirect {
+pub(super) fn any_port() -> Redirect {
     Redirect { ports: vec![0], ..Redirect::default() }
 }
 
-async fn listening() -> Listening {
+pub(super) async fn listening() -> Listening {
     LoopbackCallbacks::default().listen(&any_port()).await.expect("a listener")
 }
 
-fn port(listening: &Listening) -> u16 {
+pub(super) fn port(listening: &Listening) -> u16 {
     let rest = listening.redirect_uri.strip_prefix("http://127.0.0.1:").expect("the literal");
     rest.strip_suffix("/callback").expect("the path").parse().expect("a port")
 }
 
-async fn connect(port: u16) -> TcpStream {
+pub(super) async fn connect(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).await.expect("connected")
 }
 
@@ -40,7 +40,7 @@ async fn send(mut stream: TcpStream, bytes: &str) -> String {
     answer
 }
 
-async fn ask(port: u16, target: &str) -> String {
+pub(super) async fn ask(port: u16, target: &str) -> String {
     let request = format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
     send(connect(port).await, &request).await
 }

@@ -25,6 +25,10 @@ impl Check<'_> {
         if let Some(issuer) = &issuer {
             self.issuer(issuer);
         }
+        if let Some(id) = client_id.as_ref().filter(|id| id.value.trim() != id.value) {
+            let hint = "Ping compares it letter by letter";
+            self.problems.add_hint(&id.place, "has a space before or after it", hint);
+        }
         self.client_auth(raw.client_auth.as_ref());
         let redirect = self.redirect(&raw);
         let own = self.network(raw.proxy, raw.no_proxy, raw.ca_file);
@@ -65,6 +69,7 @@ impl Check<'_> {
             prompt,
             acr_values,
             max_age,
+            id_token_audiences: raw.id_token_audiences.map_or_else(Vec::new, |at| at.value),
             verification_hosts,
             session_lifetime,
             refresh_lifetime,

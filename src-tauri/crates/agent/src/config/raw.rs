@@ -149,6 +149,8 @@ table! {
         /// Oldest proof of identity that is accepted: "12h".
         max_age: String,
         device_pkce: RawDevicePkce,
+        /// Whom an ID token may be meant for beside this client.
+        id_token_audiences: Vec<String>,
         /// Hosts that a device verification URI may have beside the issuer's own.
         verification_hosts: Vec<String>,
         /// How long Ping's own session lasts: "12h".

@@ -61,6 +61,13 @@ fn offered(profile: &Profile, offers: &Offers) -> Vec<Finding> {
         );
         findings.push(hint(found, fix));
     }
+    if let Some(near) = &offers.near_groups_claim {
+        let (claim, name) = (&profile.groups_claim, &profile.name);
+        let detail = format!("`groups-claim` is `{claim}`, and the issuer writes `{near}`");
+        let found = warning("groups", Some(name.as_str()), detail);
+        findings
+            .push(hint(found, format!("set `groups-claim = \"{near}\"` in `[profile.{name}]`")));
+    }
     let listed = &offers.scopes_supported;
     let unknown: Vec<&str> = profile
         .scopes

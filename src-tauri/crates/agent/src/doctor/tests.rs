@@ -81,6 +81,7 @@ impl World {
             token_exchange: false,
             issuer: "https://auth.example/as".to_owned(),
             scopes_supported: Vec::new(),
+            near_groups_claim: None,
             clock_skew: Some(2),
         };
         Self {
@@ -242,6 +243,17 @@ async fn what_the_profile_needs_and_the_issuer_lacks_is_named() {
         world.wrong().await,
         [
             "discovery warning: the issuer does not list these scopes: openid [check `profile.prod.scopes`; some issuers leave custom scopes out of the list]"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_groups_claim_of_another_spelling_is_named() {
+    let world = World::offering(|offers| offers.near_groups_claim = Some("Groups".into()));
+    assert_eq!(
+        world.wrong().await,
+        [
+            "groups warning: `groups-claim` is `groups`, and the issuer writes `Groups` [set `groups-claim = \"Groups\"` in `[profile.prod]`]"
         ]
     );
 }

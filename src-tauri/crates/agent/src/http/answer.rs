@@ -11,8 +11,13 @@ use zeroize::Zeroizing;
 use super::date;
 use super::failure::misconfigured;
 
-/// How long may a server send us away? Longer wishes are cut to this.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// How long may a server that is out of order send us away? Longer wishes are cut to this.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(300);
+
+/// How long may one that asks us to come less often? It works, and asks again cost the limit of all.
+const LONGEST_LIMIT: Duration = Duration::from_secs(3600);
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 pub(crate) struct Answer {
     /// Host and port: what a person may know of where it came from.
@@ -47,19 +52,31 @@ impl Answer {
         if for_people || (300..400).contains(&self.status) {
             return None;
         }
-        serde_json::from_slice(&self.body).ok()
+        self.json()
+    }
+
+    /// Whoever it was meant for. Some servers set a byte order mark before it (RFC 8259 §8.1 lets a
+    /// reader pass over it).
+    pub(crate) fn json(&self) -> Option<Map<String, Value>> {
+        let body = self.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.body);
+        serde_json::from_slice(body).ok()
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
     }
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds or a date, capped; `None` where it says nothing usable.
-pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+pub(super) fn retry_after(text: &str, status: u16, now: Timestamp) -> Option<Duration> {
+    let longest = if status == 429 { LONGEST_LIMIT } else { LONGEST_OUTAGE };
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let seconds = text.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
+        return Some(Duration::from_secs(seconds).min(longest));
     }
     let at = date::parse(text)?;
-    (at > now).then(|| now.until(at).min(LONGEST_RETRY_AFTER))
+    (at > now).then(|| now.until(at).min(longest))
 }
 
 /// Reads the fields a person could be asked to look up. A blank one is none.
@@ -84,19 +101,23 @@ mod tests {
     fn retry_after_is_read_and_capped() {
         let now = Timestamp::from_secs(784_111_777);
         let table = [
-            ("3", Some(3)),
-            (" 120 ", Some(120)),
-            ("999999", Some(300)),
-            ("99999999999999999999999999", Some(300)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
-            ("Mon, 07 Nov 1994 08:50:07 GMT", Some(300)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", None),
-            ("-5", None),
-            ("soon", None),
-            ("", None),
+            (503, "3", Some(3)),
+            (503, " 120 ", Some(120)),
+            (503, "999999", Some(300)),
+            (429, "1800", Some(1800)),
+            (429, "999999", Some(3600)),
+            (429, "99999999999999999999999999", Some(3600)),
+            (503, "Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            (503, "Mon, 07 Nov 1994 08:50:07 GMT", Some(300)),
+            (429, "Mon, 07 Nov 1994 08:50:07 GMT", Some(3600)),
+            (429, "Sun, 06 Nov 1994 08:00:00 GMT", None),
+            (429, "-5", None),
+            (429, "soon", None),
+            (429, "", None),
         ];
-        for (text, expected) in table {
-            assert_eq!(retry_after(text, now), expected.map(Duration::from_secs), "{text}");
+        for (status, text, expected) in table {
+            let read = retry_after(text, status, now);
+            assert_eq!(read, expected.map(Duration::from_secs), "{status} {text}");
         }
     }
 }

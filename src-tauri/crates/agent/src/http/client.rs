@@ -9,13 +9,15 @@ use dagpass_core::error::Why;
 use dagpass_core::ports::{Clock, TokenFailure};
 use dagpass_core::profile::Network;
 use reqwest::header::{
-    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use reqwest::{Client, Proxy, Response};
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::answer::{Answer, retry_after};
+use super::body::{LARGEST, unpacked};
 use super::failure::{misconfigured, no_answer, without};
 use super::{date, tls};
 use crate::proxy::{Proxies, Way, way};
@@ -25,9 +27,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long may a whole request take, answer included?
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How large may an answer be? A token response with 200 groups is a tenth of it.
-const LARGEST_BODY: usize = 64 * 1024;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("correlation-id");
 
@@ -58,10 +57,13 @@ impl Http {
         bearer: Option<&str>,
     ) -> Result<Answer, TokenFailure> {
         let mut request = self.client(network, url)?.0.get(url.clone());
-        request = request.header(ACCEPT, "application/json");
-        if let Some(token) = bearer {
-            request = request.bearer_auth(token);
-        }
+        request = match bearer {
+            // Userinfo may be signed (OIDC Core §5.3.2).
+            Some(token) => {
+                request.header(ACCEPT, "application/json, application/jwt").bearer_auth(token)
+            }
+            None => request.header(ACCEPT, "application/json"),
+        };
         let request = request
             .build()
             .map_err(|error| misconfigured("invalid_request", chain(&error.without_url())))?;
@@ -82,8 +84,9 @@ impl Http {
     async fn send(
         &self,
         network: &Network,
-        request: reqwest::Request,
+        mut request: reqwest::Request,
     ) -> Result<Answer, TokenFailure> {
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let url = request.url().clone();
         let (client, way) = self.client(network, &url)?;
         let here = Here { url: &url, network, way: &way };
@@ -99,19 +102,21 @@ impl Http {
         let received_at = self.clock.now();
         let header = |name: HeaderName| text(response.headers(), &name);
         let server_time = date::parse(header(DATE));
-        let asked_to_wait = retry_after(header(RETRY_AFTER), server_time.unwrap_or(received_at));
+        let status = response.status().as_u16();
+        let by_their_clock = server_time.unwrap_or(received_at);
+        let asked_to_wait = retry_after(header(RETRY_AFTER), status, by_their_clock);
         let correlation = Some(header(CORRELATION_ID).to_owned()).filter(|id| !id.is_empty());
         let challenge = Some(header(WWW_AUTHENTICATE).to_owned()).filter(|text| !text.is_empty());
         let content_type = header(CONTENT_TYPE).to_owned();
-        let status = response.status().as_u16();
+        let encoding = header(CONTENT_ENCODING).to_owned();
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(|error| here.broken(error))? {
-            if body.len() + chunk.len() > LARGEST_BODY {
-                let cause = format!("{} sent more than {LARGEST_BODY} bytes", place(here.url));
-                return Err(no_answer(cause, None));
+            if body.len() + chunk.len() > LARGEST {
+                return Err(too_large(here.url));
             }
             body.extend_from_slice(&chunk);
         }
+        let body = unpacked(body, &encoding).ok_or_else(|| too_large(here.url))?;
         Ok(Answer {
             from: place(here.url),
             status,
@@ -178,6 +183,14 @@ fn build(network: &Network, way: &Way) -> Result<Client, TokenFailure> {
     builder
         .build()
         .map_err(|error| unsent(format!("no HTTP client can be made: {}", chain(&error)).into()))
+}
+
+fn too_large(url: &Url) -> TokenFailure {
+    let cause = format!("{} sent an answer of more than {} KiB", place(url), LARGEST / 1024);
+    let cause = Why::from(cause).mended_by(
+        "have less put into it at Ping: groups in every token are the usual reason; the session is kept",
+    );
+    no_answer(cause, None)
 }
 
 /// Nothing left this machine.

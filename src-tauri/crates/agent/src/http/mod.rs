@@ -2,6 +2,7 @@
 //! arrived. Never decides what an answer means: that is for the room that knows the server.
 
 mod answer;
+mod body;
 mod client;
 mod crypto;
 mod date;

@@ -33,6 +33,7 @@ pub(super) fn session(token: &str, generation: u64) -> StoredSession {
             auth_time: Some(Timestamp::from_secs(10)),
             source: IdentitySource::Userinfo,
         }),
+        nonce: None,
         granted: Scopes::parse("openid offline_access"),
         refresh_token: Some(RefreshToken::new(token)),
         refresh_expires_at: Some(Timestamp::from_secs(99)),

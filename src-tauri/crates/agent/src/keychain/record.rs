@@ -5,7 +5,7 @@ use dagpass_core::ports::StoreFailure;
 use dagpass_core::profile::{EndpointOverrides, Issuer, Scopes, Subject};
 use dagpass_core::session::{EndReason, StoredSession};
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{Identity, IdentitySource, RefreshToken, is_token};
+use dagpass_core::token::{Fingerprint, Identity, IdentitySource, RefreshToken, is_token};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -22,6 +22,7 @@ pub(super) fn encode(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, Stor
         client_id: session.client_id.clone(),
         endpoints: session.endpoints.as_ref().map(StoredEndpoints::of),
         identity: session.identity.as_ref().map(StoredIdentity::of),
+        nonce: session.nonce.as_ref().map(|nonce| nonce.as_str().to_owned()),
         granted: session.granted.clone(),
         refresh_token: session.refresh_token.as_ref().map(|token| token.expose().to_owned().into()),
         refresh_expires_at: session.refresh_expires_at,
@@ -52,6 +53,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<StoredSession, StoreFailure> {
         client_id: record.client_id,
         endpoints: record.endpoints.map(EndpointOverrides::from),
         identity: record.identity.map(Identity::from),
+        nonce: record.nonce.as_deref().and_then(Fingerprint::parse),
         granted: record.granted,
         refresh_token: record.refresh_token.map(|token| RefreshToken::new(token.as_str())),
         refresh_expires_at: record.refresh_expires_at,
@@ -113,6 +115,9 @@ struct Record {
     endpoints: Option<StoredEndpoints>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<StoredIdentity>,
+    /// Its SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
     granted: Scopes,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<Zeroizing<String>>,
@@ -268,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_went() {
-        let whole = super::super::fixture::session("tok-1", 7);
+        let nonce = Some(Fingerprint::of("nonce"));
+        let whole = StoredSession { nonce, ..super::super::fixture::session("tok-1", 7) };
         let bare = StoredSession {
             identity: None,
             refresh_token: None,

@@ -2,6 +2,7 @@
 //! takes everything that is not a statement of the authorization server (portal, proxy, half a
 //! body) for silence: silence never ends a session.
 
+use dagpass_core::error::Why;
 use dagpass_core::ports::TokenFailure;
 use serde_json::{Map, Value};
 
@@ -23,11 +24,14 @@ impl Answer {
         if !word("error").is_empty() {
             return Err(self.oauth(asked, word("error"), word("error_description")));
         }
-        if (200..300).contains(&self.status) {
+        if self.is_success() {
             return Ok(object);
         }
         if !word("code").is_empty() && !word("message").is_empty() {
-            return Err(self.platform(word("code"), word("message")));
+            return Err(self.platform(word("code"), &with_details(word("message"), &object)));
+        }
+        if self.status == 404 && object.get("code").is_some_and(Value::is_number) {
+            return Err(self.no_such_realm(word("reason"), word("message")));
         }
         Err(self.silence())
     }
@@ -56,9 +60,9 @@ impl Answer {
                 ),
             ),
             ("server_error" | "temporarily_unavailable", _) => {
-                no_answer(self.told(&error, &description), self.retry_after)
+                self.busy(self.told(&error, &description))
             }
-            _ if self.is_busy() => no_answer(self.told(&error, &description), self.retry_after),
+            _ if self.is_busy() => self.busy(self.told(&error, &description)),
             _ => TokenFailure::Misconfigured { error, description },
         }
     }
@@ -66,14 +70,40 @@ impl Answer {
     /// PingOne's platform shape `{id, code, message, details}`: the grant is not its subject.
     fn platform(&self, code: &str, message: &str) -> TokenFailure {
         let (code, message) = (plain(code), self.describe(message));
-        if code == "REQUEST_LIMITED" || self.is_busy() {
-            return no_answer(self.told(&code, &message), self.retry_after);
+        match code.as_str() {
+            "REQUEST_LIMITED" => return self.limited(self.told(&code, &message)),
+            _ if self.is_busy() => return self.busy(self.told(&code, &message)),
+            _ => {}
         }
         TokenFailure::Misconfigured { error: code, description: message }
     }
 
+    /// PingAM's own shape `{code, reason, message}`, where nothing is at the path that was asked.
+    fn no_such_realm(&self, reason: &str, message: &str) -> TokenFailure {
+        let told = [reason, message].map(plain).join(": ");
+        let told = self.describe(told.trim_matches([':', ' ']));
+        let from = &self.from;
+        let what = format!("no such realm, or no OAuth in it, at {from}: compare `issuer`; {told}");
+        misconfigured("not_found", what)
+    }
+
     fn is_busy(&self) -> bool {
         matches!(self.status, 408 | 429 | 500..=599)
+    }
+
+    fn busy(&self, cause: String) -> TokenFailure {
+        if self.status == 429 {
+            return self.limited(cause);
+        }
+        no_answer(cause, self.retry_after)
+    }
+
+    /// Turned away at the door (RFC 6585 §4): nothing was done, and nothing was spent.
+    fn limited(&self, cause: String) -> TokenFailure {
+        let cause = Why::from(cause).mended_by(
+            "nothing to do: it asks to be asked less often; the session is kept and tried again by itself",
+        );
+        TokenFailure::Unreachable { cause, sent: false, retry_after: self.retry_after }
     }
 
     fn silence(&self) -> TokenFailure {
@@ -82,7 +112,7 @@ impl Answer {
             200..300 => "no JSON, or half of it (captive portal or proxy?)",
             _ => "no answer of an authorization server",
         };
-        no_answer(format!("{} sent HTTP {}, {what}", self.from, self.status), self.retry_after)
+        self.busy(format!("{} sent HTTP {}, {what}", self.from, self.status))
     }
 
     fn told(&self, error: &str, description: &str) -> String {
@@ -99,6 +129,20 @@ impl Answer {
             _ => description,
         }
     }
+}
+
+/// PingOne names what it is about in `details` (a list of `{code, target, message}`).
+fn with_details(message: &str, object: &Map<String, Value>) -> String {
+    let details = object.get("details").and_then(Value::as_array);
+    let told = details.into_iter().flatten().filter_map(|detail| {
+        let word = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (target, said) = (word("target"), word("message"));
+        let said = if said.is_empty() { word("code") } else { said };
+        let colon = if target.is_empty() || said.is_empty() { "" } else { ": " };
+        Some(format!("{target}{colon}{said}")).filter(|detail| !detail.is_empty())
+    });
+    let told: Vec<String> = told.filter(|detail| detail != message).collect();
+    if told.is_empty() { message.to_owned() } else { format!("{message} ({})", told.join("; ")) }
 }
 
 /// PingAM: HTTP 400 `invalid_request`, "RefreshToken does not exist".

@@ -33,38 +33,66 @@ pub(super) async fn request(
         DevicePkce::Off => None,
         DevicePkce::Auto | DevicePkce::On => verifier.map(s256),
     };
-    let first = ask(http, url, profile, challenge.as_deref()).await;
-    let refused = matches!(
-        &first,
-        Err(TokenFailure::Misconfigured { error, .. }) if error == "invalid_request"
-    );
-    let (answer, pkce) =
-        if refused && challenge.is_some() && profile.device_pkce == DevicePkce::Auto {
-            tracing::debug!(profile = %profile.name, "the device request is refused with PKCE");
-            (ask(http, url, profile, None).await?, false)
-        } else {
-            (first?, challenge.is_some())
-        };
-    let (answer, document) = answer;
-    read(profile, &answer, &document, pkce)
+    let mut ask = Ask { http, url, profile, challenge, response_type: wants_response_type(url) };
+    loop {
+        match ask.send().await {
+            Ok((answer, document)) => {
+                return read(profile, &answer, &document, ask.challenge.is_some());
+            }
+            Err(failure) => ask = ask.instead(failure)?,
+        }
+    }
 }
 
-async fn ask(
-    http: &Http,
-    url: &Url,
-    profile: &Profile,
-    challenge: Option<&str>,
-) -> Result<(Answer, Map<String, Value>), TokenFailure> {
-    let scopes = profile.scopes.to_string();
-    let mut fields = vec![("client_id", profile.client_id.as_str()), ("scope", scopes.as_str())];
-    if let Some(challenge) = challenge {
-        fields.extend([("code_challenge", challenge), ("code_challenge_method", "S256")]);
+/// PingAM's line, by its own path.
+fn wants_response_type(url: &Url) -> bool {
+    url.path().ends_with("/device/code")
+}
+
+struct Ask<'a> {
+    http: &'a Http,
+    url: &'a Url,
+    profile: &'a Profile,
+    challenge: Option<String>,
+    response_type: bool,
+}
+
+impl Ask<'_> {
+    async fn send(&self) -> Result<(Answer, Map<String, Value>), TokenFailure> {
+        let profile = self.profile;
+        let scopes = profile.scopes.to_string();
+        let mut fields =
+            vec![("client_id", profile.client_id.as_str()), ("scope", scopes.as_str())];
+        if let Some(challenge) = self.challenge.as_deref() {
+            fields.extend([("code_challenge", challenge), ("code_challenge_method", "S256")]);
+        }
+        if self.response_type {
+            fields.push(("response_type", "code"));
+        }
+        let extra = profile.token_params.iter().filter(|(name, _)| !is_ours(name));
+        fields.extend(extra.map(|(name, value)| (name.as_str(), value.as_str())));
+        let answer = self.http.post(&profile.network, form(self.url, &fields)?).await?;
+        let document = answer.document(Asked::Other)?;
+        Ok((answer, document))
     }
-    let extra = profile.token_params.iter().filter(|(name, _)| !is_ours(name));
-    fields.extend(extra.map(|(name, value)| (name.as_str(), value.as_str())));
-    let answer = http.post(&profile.network, form(url, &fields)?).await?;
-    let document = answer.document(Asked::Other)?;
-    Ok((answer, document))
+
+    /// The same with what the refusal names, or without what it may be about: each once.
+    fn instead(self, failure: TokenFailure) -> Result<Self, TokenFailure> {
+        let TokenFailure::Misconfigured { error, description } = &failure else {
+            return Err(failure);
+        };
+        let (profile, auto) = (&self.profile.name, self.profile.device_pkce == DevicePkce::Auto);
+        // RFC 6749 §3.1: whoever does not know it passes over it.
+        if !self.response_type && description.contains("response_type") {
+            tracing::debug!(%profile, "the device request is refused without response_type");
+            return Ok(Self { response_type: true, ..self });
+        }
+        if self.challenge.is_some() && auto && error == "invalid_request" {
+            tracing::debug!(%profile, "the device request is refused with PKCE");
+            return Ok(Self { challenge: None, ..self });
+        }
+        Err(failure)
+    }
 }
 
 fn read(
@@ -87,12 +115,21 @@ fn read(
     Ok(DeviceAuthorization {
         device_code: DeviceCode::new(required(document, "device_code")?),
         user_code: plain(required(document, "user_code")?),
-        verification_uri: verification_uri.to_owned(),
-        verification_uri_complete: complete.map(str::to_owned),
+        verification_uri: harmless(verification_uri),
+        verification_uri_complete: complete.map(harmless),
         expires_at: answer.received_at.plus(life),
         interval: Duration::from_secs(number("interval").unwrap_or(INTERVAL)),
         pkce,
     })
+}
+
+/// As the server wrote it, unless it holds what a terminal would obey, or what only looks like a letter:
+/// then as a browser writes it.
+fn harmless(uri: &str) -> String {
+    match Url::parse(uri) {
+        Ok(url) if !uri.bytes().all(|byte| byte.is_ascii_graphic()) => url.into(),
+        Ok(_) | Err(_) => uri.to_owned(),
+    }
 }
 
 /// A person types a code there: it must be the issuer's page, or one the profile names.
@@ -140,5 +177,19 @@ mod tests {
         let failure = belongs_to_issuer(&profile, "https://short.example/").unwrap_err();
         let text = failure.to_string();
         assert!(text.contains("short.example") && text.contains("verification-hosts"), "{text}");
+    }
+
+    #[test]
+    fn an_address_that_a_terminal_would_obey_is_shown_as_a_browser_writes_it() {
+        for (uri, shown) in [
+            ("https://acme.co/go", "https://acme.co/go"),
+            ("https://acme.co:443", "https://acme.co:443"),
+            ("https://acme.co/\u{1b}]8;;\u{7}x", "https://acme.co/%1B]8;;%07x"),
+            ("https://acme.co/\u{202e}oc", "https://acme.co/%E2%80%AEoc"),
+            ("https://\u{430}cme.co/", "https://xn--cme-5cd.co/"),
+        ] {
+            assert_eq!(harmless(uri), shown);
+            assert!(shown.bytes().all(|byte| byte.is_ascii_graphic()));
+        }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn form<K: AsRef<str>, V: AsRef<str>>(
 
 /// Parameters that the protocol sets: an extra one of the same name would make two of it.
 pub(super) fn is_ours(name: &str) -> bool {
-    const OURS: [&str; 16] = [
+    const OURS: [&str; 17] = [
         "client_id",
         "client_secret",
         "code",
@@ -38,6 +38,7 @@ pub(super) fn is_ours(name: &str) -> bool {
         "nonce",
         "redirect_uri",
         "refresh_token",
+        "requested_token_type",
         "response_type",
         "scope",
         "state",

@@ -12,7 +12,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use crate::token::claims::{Claims, audiences, instant};
+use crate::http::plain;
+use crate::token::claims::{Claims, audiences, auth_time, instant};
 
 /// Signatures alone: never `none`, never a shared secret.
 const ALGORITHMS: [Algorithm; 8] = [
@@ -38,6 +39,10 @@ const NEW_PROOF: Duration = Duration::from_secs(900);
 pub(super) struct Expected<'a> {
     pub issuer: &'a str,
     pub client_id: &'a str,
+    /// Whom else it may be meant for.
+    pub audiences: &'a [String],
+    /// A session that stands is not ended for whom else its ID token is meant for.
+    pub stands: bool,
     /// `None` in the device grant and on refresh, where no nonce was sent.
     pub nonce: Option<&'a str>,
     pub access_token: &'a AccessToken,
@@ -85,14 +90,42 @@ pub(super) fn verify(
     Ok(claims)
 }
 
+/// Userinfo that is signed (OIDC Core §5.3.2): `iss` and `aud` should be there, and fit where they are.
+pub(super) fn verify_userinfo(
+    token: &IdToken,
+    keys: &[Jwk],
+    (issuer, client_id): (&str, &str),
+) -> Result<Claims, Flaw> {
+    let (algorithm, key_id) = header(token)?;
+    let claims = signed(token, keys, algorithm, key_id.as_deref())?;
+    if text(&claims, "iss").is_some_and(|named| named != issuer) {
+        return invalid(format!("is not from `{issuer}`"));
+    }
+    let audiences = audiences(&claims);
+    if !audiences.is_empty() && !audiences.iter().any(|audience| audience == client_id) {
+        return invalid("is meant for another client");
+    }
+    Ok(claims)
+}
+
 fn header(token: &IdToken) -> Result<(Algorithm, Option<String>), Flaw> {
     let Ok(header) = jsonwebtoken::decode_header(token.expose()) else {
         return invalid("is no signed JWT of an algorithm we take");
     };
+    if has_critical(token) {
+        return invalid("has critical header parameters (crit), none of which we know");
+    }
     if !ALGORITHMS.contains(&header.alg) {
         return invalid(format!("is signed with {:?}, which we do not take", header.alg));
     }
     Ok((header.alg, header.kid))
+}
+
+/// RFC 7515 §4.1.11: whoever does not understand one of them must refuse the token.
+fn has_critical(token: &IdToken) -> bool {
+    let header = token.expose().split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    serde_json::from_slice::<Claims>(&header).is_ok_and(|header| header.contains_key("crit"))
 }
 
 fn signed(
@@ -133,7 +166,7 @@ fn check(claims: &Claims, algorithm: Algorithm, expected: &Expected<'_>) -> Resu
     if text(claims, "sub").is_none_or(str::is_empty) {
         return invalid("names no subject");
     }
-    audience(claims, expected.client_id)?;
+    audience(claims, expected)?;
     times(claims, expected.now)?;
     if expected.nonce.is_some() && text(claims, "nonce") != expected.nonce {
         return invalid("does not carry this sign-in's nonce");
@@ -146,16 +179,33 @@ fn check(claims: &Claims, algorithm: Algorithm, expected: &Expected<'_>) -> Resu
     authentication(claims, expected)
 }
 
-fn audience(claims: &Claims, client_id: &str) -> Result<(), Flaw> {
-    let audiences = audiences(claims);
+fn audience(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
+    let (audiences, client_id) = (audiences(claims), expected.client_id);
     if !audiences.iter().any(|audience| audience == client_id) {
         return invalid("is meant for another client");
     }
-    match text(claims, "azp") {
-        Some(party) if party != client_id => invalid("was issued to another client (azp)"),
-        None if audiences.len() > 1 => invalid("has several audiences and no azp"),
-        Some(_) | None => Ok(()),
+    let party = text(claims, "azp");
+    if party.is_some_and(|party| party != client_id) {
+        return invalid("was issued to another client (azp)");
     }
+    let trusted =
+        |audience: &String| audience == client_id || expected.audiences.contains(audience);
+    let foreign: Vec<String> =
+        audiences.iter().filter(|audience| !trusted(audience)).map(|name| plain(name)).collect();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let foreign = foreign.join("`, `");
+    if expected.stands && party.is_some() {
+        tracing::warn!(
+            foreign,
+            "an ID token has audiences that `id-token-audiences` does not list"
+        );
+        return Ok(());
+    }
+    invalid(format!(
+        "is meant for `{foreign}` as well; if that is right, add it to `id-token-audiences`"
+    ))
 }
 
 fn times(claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
@@ -178,7 +228,7 @@ fn times(claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
 }
 
 fn authentication(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
-    let proved = instant(claims, "auth_time");
+    let proved = auth_time(claims);
     let older_than =
         |age: Duration| proved.is_some_and(|at| expected.now > at.plus(age).plus(LEEWAY));
     match expected.max_age {

@@ -1,5 +1,5 @@
 //! Who signed in: the ID token, else userinfo, else the access token's claims, else unknown.
-//! Userinfo must name the same subject (OIDC Core §5.3.2). A refresh may renew what is known of a
+//! Userinfo of another subject is not used (OIDC Core §5.3.2). A refresh may renew what is known of a
 //! person, never exchange the person.
 
 use dagpass_core::ports::TokenFailure;
@@ -7,21 +7,23 @@ use dagpass_core::profile::{Profile, Subject};
 use dagpass_core::session::StoredSession;
 use dagpass_core::sign_in::AuthorizationRequest;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, IdToken, Identity, IdentitySource};
+use dagpass_core::token::{AccessToken, Fingerprint, IdToken, Identity, IdentitySource};
+use jsonwebtoken::jwk::Jwk;
 use serde_json::Value;
 
-use super::answer::Asked;
 use super::groups::groups;
 use super::id_token::{self, Expected, Flaw, Proof};
 use super::jwks::{Keys, Place};
 use super::metadata::{Endpoint, ProviderMetadata};
+use super::spelling::Spellings;
 use crate::http::{Http, misconfigured};
-use crate::token::claims::{Claims, hint, instant};
+use crate::token::claims::{Claims, auth_time, hint};
 
 /// What it takes to find out.
 pub(super) struct Finder<'a> {
     pub http: &'a Http,
     pub keys: &'a Keys,
+    pub spellings: &'a Spellings,
     pub metadata: &'a ProviderMetadata,
     pub profile: &'a Profile,
     pub access_token: &'a AccessToken,
@@ -31,6 +33,8 @@ pub(super) struct Finder<'a> {
     /// By the server's, where it tells: its statements are judged by its own time, so that a
     /// machine whose clock is wrong can still sign in.
     pub server_now: Timestamp,
+    /// It is a refresh of a session that was believed before.
+    pub stands: bool,
 }
 
 impl Finder<'_> {
@@ -48,13 +52,17 @@ impl Finder<'_> {
             }
             None => None,
         };
-        if let Some(Told { who, complete: true }) = from_token {
+        if let Some(Told { who, complete: true, .. }) = from_token {
             return Ok(Some(who));
         }
-        let from_userinfo = self.userinfo().await;
+        let from_userinfo = self
+            .userinfo()
+            .await
+            .and_then(|claims| self.describe(&claims, IdentitySource::Userinfo));
         match (from_token, from_userinfo) {
             (Some(token), Some(info)) if token.who.subject != info.who.subject => {
-                Err(TokenFailure::SubjectChanged { now: info.who.subject.sub })
+                tracing::warn!(profile = %self.profile.name, "userinfo is somebody else's, and not used");
+                Ok(Some(token.who))
             }
             (Some(token), Some(info)) => Ok(Some(filled(token, &info.who))),
             (Some(told), None) | (None, Some(told)) => Ok(Some(told.who)),
@@ -87,6 +95,13 @@ impl Finder<'_> {
             }
         };
         let told = self.describe(&claims, IdentitySource::IdToken);
+        if let (Some(told), Some(before)) = (&told, &session.identity)
+            && told.who.subject == before.subject
+            && has_another_nonce(&claims, session)
+        {
+            tracing::warn!(profile = %self.profile.name, "a refreshed ID token has another nonce, and is set aside");
+            return Ok(None);
+        }
         match (told, &session.identity) {
             (Some(told), Some(before)) => same_person(told, before).map(Some),
             (told, None) => Ok(told.map(|told| told.who)),
@@ -103,36 +118,32 @@ impl Finder<'_> {
         let expected = Expected {
             issuer: self.profile.issuer.as_str(),
             client_id: &self.profile.client_id,
+            audiences: &self.profile.id_token_audiences,
+            stands: self.stands,
             nonce: request.map(|request| request.nonce.as_str()),
             access_token: self.access_token,
             max_age: request.and(self.profile.max_age),
             proof: if asked_anew { Proof::New } else { Proof::Any },
             now: self.server_now,
         };
+        self.by_keys(|keys| id_token::verify(token, keys, &expected)).await
+    }
+
+    /// By the issuer's keys, which are read anew where one is missing or does not fit.
+    pub(super) async fn by_keys(
+        &self,
+        verify: impl Fn(&[Jwk]) -> Result<Claims, Flaw>,
+    ) -> Result<Result<Claims, Flaw>, TokenFailure> {
         let place = place(self.metadata, self.profile)?;
         let keys = self.keys.of(self.http, &place, self.received_at).await?;
-        match id_token::verify(token, &keys, &expected) {
+        match verify(&keys) {
             Err(flaw @ (Flaw::UnknownKey | Flaw::Signature)) => {
                 match self.keys.anew(self.http, &place, self.received_at).await {
-                    Ok(Some(keys)) => Ok(id_token::verify(token, &keys, &expected)),
+                    Ok(Some(keys)) => Ok(verify(&keys)),
                     Ok(None) | Err(_) => Ok(Err(flaw)),
                 }
             }
             judged => Ok(judged),
-        }
-    }
-
-    /// Silent on failure: userinfo only adds to what is known.
-    async fn userinfo(&self) -> Option<Told> {
-        let url = self.metadata.endpoint(Endpoint::Userinfo).ok().flatten()?;
-        let token = Some(self.access_token.expose());
-        let answer = self.http.fetch(&self.profile.network, &url, token).await;
-        match answer.and_then(|answer| answer.document(Asked::Other)) {
-            Ok(claims) => self.describe(&claims, IdentitySource::Userinfo),
-            Err(failure) => {
-                tracing::info!(profile = %self.profile.name, %failure, "userinfo does not say who signed in");
-                None
-            }
         }
     }
 
@@ -142,18 +153,20 @@ impl Finder<'_> {
         };
         let sub = word("sub")?.to_owned();
         let groups = groups(claims, &self.profile.groups_claim);
+        self.spellings.saw(self.profile, claims);
         let name = word("name").or_else(|| word("preferred_username")).map(str::to_owned);
         let email = word("email").map(str::to_owned);
-        let complete = groups.is_some() && (name.is_some() || email.is_some());
+        let tells_groups = groups.is_some();
+        let complete = tells_groups && (name.is_some() || email.is_some());
         let who = Identity {
             subject: Subject { iss: self.profile.issuer.as_str().to_owned(), sub },
             name,
             email,
             groups: groups.unwrap_or_default(),
-            auth_time: instant(claims, "auth_time"),
+            auth_time: auth_time(claims),
             source,
         };
-        Some(Told { who, complete })
+        Some(Told { who, complete, tells_groups })
     }
 }
 
@@ -169,6 +182,8 @@ struct Told {
     who: Identity,
     /// Nothing that a second source could add.
     complete: bool,
+    /// It names the groups, and be it none.
+    tells_groups: bool,
 }
 
 /// The first source's word, with the second's where the first said nothing.
@@ -177,10 +192,16 @@ fn filled(first: Told, second: &Identity) -> Identity {
     who.name = who.name.or_else(|| second.name.clone());
     who.email = who.email.or_else(|| second.email.clone());
     who.auth_time = who.auth_time.or(second.auth_time);
-    if who.groups.is_empty() {
+    if !first.tells_groups {
         who.groups.clone_from(&second.groups);
     }
     who
+}
+
+/// It need not have one; where it has, it is the sign-in's (OIDC Core §12.2).
+fn has_another_nonce(claims: &Claims, session: &StoredSession) -> bool {
+    let nonce = claims.get("nonce").and_then(Value::as_str).map(Fingerprint::of);
+    nonce.is_some_and(|nonce| session.nonce.as_ref().is_some_and(|sent| *sent != nonce))
 }
 
 /// OIDC Core §12.2.
@@ -190,7 +211,8 @@ fn same_person(now: Told, before: &Identity) -> Result<Identity, TokenFailure> {
     if comparable && now.who.subject != before.subject {
         return Err(TokenFailure::SubjectChanged { now: now.who.subject.sub });
     }
-    if now.who.auth_time.is_some() && now.who.auth_time < before.auth_time {
+    let seconds = |who: &Identity| who.auth_time.map(Timestamp::as_secs);
+    if now.who.auth_time.is_some() && seconds(&now.who) < seconds(before) {
         let what = "the refreshed ID token rests on an older sign-in than the session does";
         return Err(misconfigured("invalid_token", what));
     }

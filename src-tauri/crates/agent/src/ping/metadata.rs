@@ -55,14 +55,14 @@ impl Endpoint {
         match self {
             Self::Authorization => ("authorization", by.authorization.as_ref()),
             Self::Token => ("token", by.token.as_ref()),
-            Self::DeviceAuthorization => ("device-authorization", by.device_authorization.as_ref()),
+            Self::DeviceAuthorization => ("device_authorization", by.device_authorization.as_ref()),
             Self::PushedAuthorizationRequest => {
-                ("pushed-authorization-request", by.pushed_authorization_request.as_ref())
+                ("pushed_authorization_request", by.pushed_authorization_request.as_ref())
             }
             Self::Revocation => ("revocation", by.revocation.as_ref()),
             Self::Userinfo => ("userinfo", by.userinfo.as_ref()),
             Self::Jwks => ("jwks", by.jwks.as_ref()),
-            Self::EndSession => ("end-session", by.end_session.as_ref()),
+            Self::EndSession => ("end_session", by.end_session.as_ref()),
         }
     }
 }
@@ -75,6 +75,7 @@ pub(super) struct ProviderMetadata {
     pub requires_par: bool,
     iss_in_callback: bool,
     scopes_supported: Vec<String>,
+    pub claims_supported: Vec<String>,
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
     challenge_methods: Option<Vec<String>>,
@@ -95,6 +96,7 @@ impl ProviderMetadata {
             requires_par: said("require_pushed_authorization_requests"),
             iss_in_callback: said("authorization_response_iss_parameter_supported"),
             scopes_supported: names(object, "scopes_supported").unwrap_or_default(),
+            claims_supported: names(object, "claims_supported").unwrap_or_default(),
             grant_types: names(object, "grant_types_supported"),
             response_types: names(object, "response_types_supported"),
             challenge_methods: names(object, "code_challenge_methods_supported"),
@@ -112,6 +114,16 @@ impl ProviderMetadata {
             if let (_, Some(url)) = endpoint.overridden(by) {
                 self.endpoints.insert(endpoint, url.clone());
             }
+        }
+        self.known_by_its_paths()
+    }
+
+    /// PingAM's line revokes tokens and does not say so: beside its token endpoint.
+    fn known_by_its_paths(mut self) -> Self {
+        let token = self.endpoints.get(&Endpoint::Token);
+        let realm = token.and_then(|url| url.strip_suffix("/access_token"));
+        if let Some(revocation) = realm.map(|realm| format!("{realm}/token/revoke")) {
+            self.endpoints.entry(Endpoint::Revocation).or_insert(revocation);
         }
         self
     }
@@ -158,6 +170,7 @@ impl ProviderMetadata {
                 && lists(&self.grant_types, "urn:ietf:params:oauth:grant-type:token-exchange"),
             issuer: self.issuer.clone(),
             scopes_supported: self.scopes_supported.clone(),
+            near_groups_claim: None,
             clock_skew: self.clock_skew,
         }
     }
@@ -208,7 +221,7 @@ mod tests {
         let read = metadata(&json!({"issuer": "https://pf", "scopes_supported": null}));
         assert!(!read.offers().device_code);
         let failure = read.required(Endpoint::DeviceAuthorization).unwrap_err();
-        assert!(failure.to_string().contains("endpoints.device-authorization"), "{failure}");
+        assert!(failure.to_string().contains("endpoints.device_authorization"), "{failure}");
         let overrides = EndpointOverrides {
             token: Some("https://pf/as/token.oauth2".into()),
             device_authorization: Some("https://pf/as/device_authz.oauth2".into()),
@@ -218,6 +231,40 @@ mod tests {
         assert!(read.offers().device_code);
         let url = read.required(Endpoint::DeviceAuthorization).unwrap();
         assert_eq!(url.as_str(), "https://pf/as/device_authz.oauth2");
+    }
+
+    #[test]
+    fn a_product_s_own_path_stands_in_for_what_it_does_not_say() {
+        let realm = "https://id.example/am/oauth2/realms/root/realms/alpha";
+        for (token, said, expected) in [
+            (format!("{realm}/access_token"), None, Some(format!("{realm}/token/revoke"))),
+            (
+                format!("{realm}/access_token"),
+                Some("https://a/revoke"),
+                Some("https://a/revoke".into()),
+            ),
+            ("https://pf/as/token.oauth2".to_owned(), None, None),
+        ] {
+            let read = metadata(&json!({"token_endpoint": token, "revocation_endpoint": said}));
+            let read = read.overridden(&EndpointOverrides::default());
+            let url = read.endpoint(Endpoint::Revocation).unwrap().map(String::from);
+            assert_eq!(url, expected, "{token} {said:?}");
+        }
+    }
+
+    #[test]
+    fn every_key_that_a_hint_names_is_one_that_the_config_takes() {
+        for endpoint in Endpoint::ALL {
+            let failure = ProviderMetadata::default().required(endpoint).unwrap_err().to_string();
+            let key = failure.rsplit("set `").next().unwrap().trim_end_matches('`');
+            let text = format!(
+                "[profile.p]\nissuer = \"https://x.example\"\nclient-id = \"c\"\n{key} = \"https://x.example/y\"\n"
+            );
+            let config = crate::config::parse(&text, std::path::Path::new("/config.toml")).unwrap();
+            let profile = config.profile(Some("p")).unwrap();
+            let (_, set) = endpoint.overridden(&profile.endpoints);
+            assert_eq!(set.map(String::as_str), Some("https://x.example/y"), "{key}");
+        }
     }
 
     #[test]

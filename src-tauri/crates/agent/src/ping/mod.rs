@@ -11,17 +11,20 @@ mod handed_out;
 mod id_token;
 mod identity;
 mod jwks;
+mod kinds;
 mod metadata;
 mod received;
 mod revoke;
+mod spelling;
 mod token_endpoint;
+mod userinfo;
 
 use std::sync::Arc;
 
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 use dagpass_core::ports::{
-    AuthorizationServer, Clock, Grant, Pending, Received, Revocation, RevokedFor, SignInServer,
-    TokenFailure,
+    AuthorizationServer, Clock, Grant, Pending, Received, Redeemed, Revocation, RevokedFor,
+    SignInServer, TokenFailure,
 };
 use dagpass_core::profile::{Network, Profile};
 use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
@@ -33,9 +36,10 @@ pub(crate) use groups::groups;
 use identity::Finder;
 use jwks::Keys;
 use metadata::{Endpoint, ProviderMetadata};
+use spelling::Spellings;
 use token_endpoint::AccessTokenRequest;
 
-use crate::http::{Http, before_sending};
+use crate::http::{Http, before_sending, misconfigured};
 use crate::token::lifetime;
 
 /// One for the whole agent: profiles of the same issuer share what was discovered.
@@ -44,6 +48,7 @@ pub struct Ping {
     http: Http,
     documents: Documents,
     keys: Keys,
+    spellings: Spellings,
 }
 
 impl std::fmt::Debug for Ping {
@@ -58,7 +63,10 @@ impl SignInServer for Ping {
             let fresh = (self.clock.now(), FRESH_FOR_SIGN_IN);
             let metadata = self.documents.of(&self.http, profile, fresh).await?;
             metadata.takes_s256()?;
-            Ok(metadata.offers())
+            let listed = metadata.claims_supported.iter().map(String::as_str);
+            let near = spelling::near(listed, &profile.groups_claim);
+            let near_groups_claim = self.spellings.seen(profile).or(near);
+            Ok(Offers { near_groups_claim, ..metadata.offers() })
         })
     }
 
@@ -91,7 +99,7 @@ impl AuthorizationServer for Ping {
         &'a self,
         profile: &'a Profile,
         grant: Grant<'a>,
-    ) -> Pending<'a, Result<Received, TokenFailure>> {
+    ) -> Pending<'a, Result<Redeemed, TokenFailure>> {
         Box::pin(async move {
             let metadata = self.metadata(profile).await.map_err(before_sending)?;
             let url = metadata.required(Endpoint::Token)?;
@@ -109,17 +117,23 @@ impl AuthorizationServer for Ping {
         received: Received,
     ) -> Pending<'a, Result<TokenSet, TokenFailure>> {
         Box::pin(async move {
+            let Received { set, id_token, issued_token_type, clock_skew } = received;
+            let unusable = kinds::unusable(&grant, &set.token_type, issued_token_type.as_deref());
+            if let Some(why) = unusable {
+                return spoiled(grant, set, why);
+            }
             let metadata = self.metadata(profile).await?;
-            let Received { set, id_token, clock_skew } = received;
             let finder = Finder {
                 http: &self.http,
                 keys: &self.keys,
+                spellings: &self.spellings,
                 metadata: &metadata,
                 profile,
                 access_token: &set.access_token,
                 id_token: id_token.as_ref(),
                 received_at: set.received_at,
                 server_now: lifetime::server_now(set.received_at, clock_skew),
+                stands: matches!(grant, Grant::RefreshToken { first: false, .. }),
             };
             let (identity, disbelieved) = match (who(&finder, grant).await, grant) {
                 (
@@ -160,7 +174,13 @@ impl AuthorizationServer for Ping {
 impl Ping {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let http = Http::new(clock.clone());
-        Self { clock, http, documents: Documents::default(), keys: Keys::default() }
+        Self {
+            clock,
+            http,
+            documents: Documents::default(),
+            keys: Keys::default(),
+            spellings: Spellings::default(),
+        }
     }
 
     /// `POST /v1/discover`: what a server says of itself, before there is a profile to compare with.
@@ -212,6 +232,16 @@ impl Ping {
             Err(failure @ TokenFailure::Unreachable { .. }) => Err(before_sending(failure)),
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// A refresh may have rotated: then its refresh token alone is kept.
+fn spoiled(grant: Grant<'_>, set: TokenSet, why: String) -> Result<TokenSet, TokenFailure> {
+    match grant {
+        Grant::RefreshToken { .. } => Ok(TokenSet { disbelieved: Some(why), ..set }),
+        Grant::AuthorizationCode { .. }
+        | Grant::DeviceCode { .. }
+        | Grant::TokenExchange { .. } => Err(misconfigured("invalid_token", why)),
     }
 }
 

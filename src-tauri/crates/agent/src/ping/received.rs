@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use dagpass_core::ports::Received;
+use dagpass_core::ports::{Received, Renewal};
 use dagpass_core::profile::Scopes;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, IdToken, RefreshToken, TokenSet};
+use dagpass_core::token::{AccessToken, IdToken, RefreshToken, TokenSet, is_token};
 use oauth2::TokenResponse as _;
 use oauth2::basic::{BasicTokenResponse, BasicTokenType};
 use serde_json::{Map, Value};
@@ -21,22 +21,43 @@ pub(super) struct Arrival {
     /// Clock of the server less ours, seconds.
     clock_skew: Option<i64>,
     id_token: Option<IdToken>,
+    issued_token_type: Option<String>,
     /// Seconds, where the server tells.
     refresh_expires_in: Option<u64>,
 }
 
 pub(super) fn arrival(answer: &Answer, document: &Map<String, Value>) -> Arrival {
-    let refresh_life =
-        ["refresh_expires_in", "refresh_token_expires_in"].into_iter().find_map(|name| {
-            // 0 is Keycloak's and PingAM's word for "does not end".
-            seconds(document.get(name)?).filter(|life| *life > 0)
-        });
     Arrival {
         at: answer.received_at,
         clock_skew: answer.clock_skew,
         id_token: text(document, "id_token").map(IdToken::new),
-        refresh_expires_in: refresh_life,
+        issued_token_type: text(document, "issued_token_type").map(str::to_owned),
+        refresh_expires_in: refresh_life(document),
     }
+}
+
+/// Seconds. 0 is Keycloak's and PingAM's word for "does not end".
+fn refresh_life(document: &Map<String, Value>) -> Option<u64> {
+    let names = ["refresh_expires_in", "refresh_token_expires_in"].into_iter();
+    names.filter_map(|name| seconds(document.get(name)?)).find(|life| *life > 0)
+}
+
+/// A success that holds a refresh token, whatever else is wrong with it: no portal makes one up.
+pub(super) fn success(answer: &Answer) -> Option<Map<String, Value>> {
+    let object = answer.json().filter(|_| answer.is_success())?;
+    text(&object, "refresh_token").is_some_and(is_token).then_some(object)
+}
+
+/// What of a success is kept where no access token came with it.
+pub(super) fn renewal(answer: &Answer, lacks: String) -> Option<Renewal> {
+    let object = success(answer)?;
+    let life = refresh_life(&object).map(Duration::from_secs);
+    Some(Renewal {
+        refresh_token: RefreshToken::new(text(&object, "refresh_token")?),
+        refresh_expires_at: life.map(|life| answer.received_at.plus(life)),
+        received_at: answer.received_at,
+        lacks,
+    })
 }
 
 /// As it came: who it is for is not known yet.
@@ -66,7 +87,12 @@ pub(super) fn received(tokens: &BasicTokenResponse, arrival: Arrival) -> Receive
         disbelieved: None,
         access_token,
     };
-    Received { set, id_token: arrival.id_token, clock_skew: arrival.clock_skew }
+    Received {
+        set,
+        id_token: arrival.id_token,
+        issued_token_type: arrival.issued_token_type,
+        clock_skew: arrival.clock_skew,
+    }
 }
 
 /// The crate lower-cases what it does not know.

@@ -38,9 +38,8 @@ pub(super) fn may_end_others(url: &Url) -> bool {
 }
 
 fn meaning(answer: &Answer) -> Result<Revocation, TokenFailure> {
-    let for_people = answer.content_type.to_ascii_lowercase().contains("html");
-    // RFC 7009 §2.2: the body of a success says nothing, and is mostly empty.
-    if answer.status == 200 && !for_people && answer.body.trim_ascii().is_empty() {
+    // RFC 7009 §2.2: the body of a success says nothing, and is mostly empty. A portal has a page to show.
+    if matches!(answer.status, 200 | 204) && answer.body.trim_ascii().is_empty() {
         return Ok(Revocation::Confirmed);
     }
     match answer.document(Asked::RefreshToken) {
@@ -51,7 +50,9 @@ fn meaning(answer: &Answer) -> Result<Revocation, TokenFailure> {
         Err(TokenFailure::Misconfigured { error, .. }) if error == "invalid_token" => {
             Ok(Revocation::Confirmed)
         }
-        Err(failure @ TokenFailure::Misconfigured { .. }) => Err(failure),
+        Err(failure @ TokenFailure::Misconfigured { .. }) if answer.status != 404 => Err(failure),
+        // There is nothing at this path.
+        Err(_) if answer.status == 404 => Ok(Revocation::Unsupported),
         Err(_) => Ok(Revocation::Unconfirmed),
     }
 }
@@ -79,6 +80,10 @@ mod tests {
             (200, "", "", "Confirmed"),
             (200, "application/json", "{}", "Confirmed"),
             (204, "application/json", "{}", "Confirmed"),
+            (204, "", "", "Confirmed"),
+            (200, "text/html;charset=utf-8", " \n", "Confirmed"),
+            (404, "application/json", r#"{"code":404,"reason":"Not Found"}"#, "Unsupported"),
+            (404, "text/html", "<html>Not Found</html>", "Unsupported"),
             (400, "application/json", r#"{"error":"invalid_token"}"#, "Confirmed"),
             (400, "application/json", r#"{"error":"unsupported_token_type"}"#, "Unsupported"),
             (401, "application/json", r#"{"error":"invalid_client"}"#, "refused"),

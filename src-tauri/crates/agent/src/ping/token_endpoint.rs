@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use dagpass_core::ports::{Grant, Pending, Received, TokenFailure};
+use dagpass_core::ports::{Grant, Pending, Redeemed, Renewal, TokenFailure};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::Target;
 use dagpass_core::token::is_token;
@@ -23,8 +23,9 @@ use url::Url;
 
 use super::answer::Asked;
 use super::form::{form, is_ours, secrets_of};
-use super::received::{Arrival, arrival, received};
-use crate::http::{Http, misconfigured, no_answer, text, without};
+use super::kinds::{ACCESS_TOKEN, asked_for};
+use super::received::{Arrival, arrival, received, renewal, success};
+use crate::http::{Answer, Http, misconfigured, no_answer, text, without};
 use crate::token::lifetime::seconds;
 
 type Client = oauth2::Client<
@@ -40,12 +41,17 @@ type Client = oauth2::Client<
     EndpointSet,
 >;
 
+const NO_ACCESS_TOKEN: &str =
+    "the token endpoint answered with a new refresh token and no access token";
+
 /// One request to the token endpoint (RFC 6749 §4.1.3).
 pub(super) struct AccessTokenRequest<'a> {
     http: &'a Http,
     profile: &'a Profile,
     asked: Asked,
     arrival: OnceLock<Arrival>,
+    /// In place of an arrival.
+    renewal: OnceLock<Option<Renewal>>,
 }
 
 impl<'a> AccessTokenRequest<'a> {
@@ -55,22 +61,33 @@ impl<'a> AccessTokenRequest<'a> {
             Grant::DeviceCode { .. } => Asked::DeviceCode,
             Grant::AuthorizationCode { .. } | Grant::TokenExchange { .. } => Asked::Other,
         };
-        Self { http, profile, asked, arrival: OnceLock::new() }
+        Self { http, profile, asked, arrival: OnceLock::new(), renewal: OnceLock::new() }
     }
 
-    pub(super) async fn run(self, url: Url, grant: Grant<'_>) -> Result<Received, TokenFailure> {
+    pub(super) async fn run(self, url: Url, grant: Grant<'_>) -> Result<Redeemed, TokenFailure> {
         let tokens = match grant {
             Grant::AuthorizationCode { .. } | Grant::RefreshToken { .. } => {
-                self.standard(url, grant).await?
+                self.standard(url, grant).await
             }
             Grant::DeviceCode { .. } | Grant::TokenExchange { .. } => {
-                let request = form(&url, &extension_form(self.profile, &grant))?;
-                let response = self.carry(request).await?;
-                serde_json::from_slice(response.body()).map_err(|_unlike| unlike_tokens())?
+                self.extension(&url, grant).await
             }
         };
-        let arrival = self.arrival.into_inner().ok_or_else(unlike_tokens)?;
-        Ok(received(&tokens, arrival))
+        if let Some(renewal) = self.renewal.into_inner().flatten() {
+            return Ok(Redeemed::Renewal(renewal));
+        }
+        let (tokens, arrival) = (tokens?, self.arrival.into_inner().ok_or_else(unlike_tokens)?);
+        Ok(Redeemed::Tokens(received(&tokens, arrival)))
+    }
+
+    async fn extension(
+        &self,
+        url: &Url,
+        grant: Grant<'_>,
+    ) -> Result<BasicTokenResponse, TokenFailure> {
+        let request = form(url, &extension_form(self.profile, &grant))?;
+        let response = self.carry(request).await?;
+        serde_json::from_slice(response.body()).map_err(|_unlike| unlike_tokens())
     }
 
     /// The two grants of RFC 6749 itself, made and read by the `oauth2` crate.
@@ -119,11 +136,28 @@ impl<'a> AccessTokenRequest<'a> {
         let secrets = secrets_of(request.body());
         let quietly = |failure| without(failure, &secrets);
         let answer = self.http.post(&self.profile.network, request).await.map_err(quietly)?;
-        let document = answer.document(self.asked).map_err(quietly)?;
-        if !text(&document, "access_token").is_some_and(is_token) {
-            return Err(unlike_tokens());
-        }
-        if self.arrival.set(arrival(&answer, &document)).is_err() {
+        let whole = success(&answer).filter(|object| text(object, "error").is_none());
+        let document = match whole {
+            Some(object) => Ok(object),
+            None => answer.document(self.asked).map_err(quietly),
+        };
+        let (failure, lacks) = match document {
+            Ok(document) if text(&document, "access_token").is_some_and(is_token) => {
+                return self.arrived(&answer, document);
+            }
+            Ok(_) => (unlike_tokens(), NO_ACCESS_TOKEN.to_owned()),
+            Err(failure) => (failure.clone(), failure.to_string()),
+        };
+        self.renewal.get_or_init(|| renewal(&answer, lacks));
+        Err(failure)
+    }
+
+    fn arrived(
+        &self,
+        answer: &Answer,
+        document: Map<String, Value>,
+    ) -> Result<HttpResponse, TokenFailure> {
+        if self.arrival.set(arrival(answer, &document)).is_err() {
             return Err(unlike_tokens());
         }
         let body = Value::Object(standard_fields(document)).to_string();
@@ -184,7 +218,6 @@ fn filled(text: &str) -> bool {
 
 /// The grants that stand in RFCs of their own.
 fn extension_form(profile: &Profile, grant: &Grant<'_>) -> Vec<(String, String)> {
-    const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
     let mut fields = Vec::new();
     let mut add = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
     add("client_id", &profile.client_id);
@@ -201,7 +234,7 @@ fn extension_form(profile: &Profile, grant: &Grant<'_>) -> Vec<(String, String)>
             add("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
             add("subject_token", subject_token.expose());
             add("subject_token_type", ACCESS_TOKEN);
-            add("requested_token_type", ACCESS_TOKEN);
+            add("requested_token_type", asked_for(target));
             if let Some(scopes) = target.scopes.as_ref().filter(|scopes| !scopes.is_empty()) {
                 add("scope", &scopes.to_string());
             }

@@ -36,6 +36,13 @@ pub(crate) fn instant(claims: &Claims, name: &str) -> Option<Timestamp> {
     Some(Timestamp::from_secs(0).plus(span))
 }
 
+/// `auth_time` in whole seconds: some servers tell it broken at a sign-in and whole at a refresh, or 0
+/// where they do not know.
+pub(crate) fn auth_time(claims: &Claims) -> Option<Timestamp> {
+    let whole = instant(claims, "auth_time")?.as_secs();
+    (whole > 0).then(|| Timestamp::from_secs(whole))
+}
+
 /// `aud`, one name or several.
 pub(crate) fn audiences(claims: &Claims) -> Vec<String> {
     match claims.get("aud") {
@@ -50,6 +57,22 @@ pub(crate) fn audiences(claims: &Claims) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_authentication_is_whole_seconds_and_zero_is_none() {
+        for (value, expected) in [
+            ("1795957199.871", Some(1_795_957_199)),
+            ("1795957199", Some(1_795_957_199)),
+            ("0", None),
+            ("0.4", None),
+            ("-5", None),
+            ("null", None),
+            ("\"1795957199\"", None),
+        ] {
+            let claims = serde_json::from_str(&format!(r#"{{"auth_time":{value}}}"#)).unwrap();
+            assert_eq!(auth_time(&claims), expected.map(Timestamp::from_secs), "{value}");
+        }
+    }
 
     #[test]
     fn an_opaque_access_token_gives_no_hint() {

@@ -80,7 +80,7 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
         None => ask_preset()?,
     };
     let client_id = match &args.client_id {
-        Some(id) => id.clone(),
+        Some(id) => id.trim().to_owned(),
         None => ask("client id", "--client-id")?,
     };
     let ca_file = args.ca_file.as_deref().map(absolute).transpose()?;
@@ -91,6 +91,7 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
     let profile = NewProfile {
         name: args.profile.clone(),
         issuer: found.issuer.clone(),
+        discovery: elsewhere(&discover.url, &found.issuer),
         client_id,
         flow: args.flow.clone(),
         scopes: scopes(&args.scope, &found),
@@ -111,6 +112,12 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
     output::say(&format!("profile `{name}` is written to {}", config.path));
     output::say(&format!("next: `dagpass login {name}`"));
     Ok(())
+}
+
+/// The document's address, where the issuer that it names would have it at another one.
+fn elsewhere(url: &str, issuer: &str) -> Option<String> {
+    let usual = Preset::Issuer { url: issuer.to_owned() }.discovery_url();
+    (usual.as_deref() != Ok(url)).then(|| url.to_owned())
 }
 
 fn summary(url: &str, found: &DiscoverReply) -> String {
@@ -174,6 +181,20 @@ fn ask(what: &str, flag: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_that_is_not_where_its_issuer_has_it_is_named() {
+        let usual = "https://i/as/.well-known/openid-configuration";
+        for (url, issuer, named) in [
+            (usual, "https://i/as", false),
+            (usual, "https://i/as/", false),
+            (usual, "https://other/as", true),
+            ("https://i/as/.well-known/openid-configuration?policy_id=p", "https://i/as", true),
+            (usual, "no address", true),
+        ] {
+            assert_eq!(elsewhere(url, issuer).is_some(), named, "{url} {issuer}");
+        }
+    }
 
     #[test]
     fn scopes_that_were_asked_for_are_taken_as_they_are() {

@@ -9,12 +9,12 @@ use super::grants::Grants;
 use super::{FakeClock, device_authorization, identity, lock, offers, token_set};
 use crate::endpoints::host;
 use crate::ports::{
-    AuthorizationServer, Clock, Grant, Pending, Received, Revocation, RevokedFor, SignInServer,
-    TokenFailure,
+    AuthorizationServer, Clock, Grant, Pending, Received, Redeemed, Renewal, Revocation,
+    RevokedFor, SignInServer, TokenFailure,
 };
 use crate::profile::Profile;
 use crate::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
-use crate::token::{CodeVerifier, RefreshToken, TokenSet};
+use crate::token::{CodeVerifier, IdToken, RefreshToken, TokenSet};
 
 /// Gives out `at-1`, `at-2`, …; rotates; ends the family on a replay, as PingOne does.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub struct FakeServer {
 pub enum Fault {
     Answer(TokenFailure),
     LoseAnswer,
+    /// Rotates, and gives the refresh token alone.
+    NoAccessToken,
     AnotherSubject(String),
 }
 
@@ -187,7 +189,7 @@ impl AuthorizationServer for FakeServer {
         &'a self,
         profile: &'a Profile,
         grant: Grant<'a>,
-    ) -> Pending<'a, Result<Received, TokenFailure>> {
+    ) -> Pending<'a, Result<Redeemed, TokenFailure>> {
         Box::pin(async move {
             let presented = match grant {
                 Grant::RefreshToken { token, .. } => {
@@ -212,7 +214,7 @@ impl AuthorizationServer for FakeServer {
                 Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } => {
                     let _open = self.gate.lock().await;
                     let count = self.sign_ins.fetch_add(1, Ordering::SeqCst) + 1;
-                    return Ok(received(self.begin(&format!("s{count}"))));
+                    return Ok(signed_in(self.begin(&format!("s{count}"))));
                 }
             };
             lock(&self.presented).push(presented.clone());
@@ -231,6 +233,7 @@ impl AuthorizationServer for FakeServer {
                     *lock(&self.subject) = sub;
                     self.rotate(&presented, true).map(received)
                 }
+                Some(Fault::NoAccessToken) => self.rotate(&presented, true).map(renewal),
                 Some(Fault::LoseAnswer) => {
                     self.rotate(&presented, false)?;
                     Err(TokenFailure::Unreachable {
@@ -284,6 +287,23 @@ impl AuthorizationServer for FakeServer {
     }
 }
 
-fn received(set: TokenSet) -> Received {
-    Received { set, id_token: None, clock_skew: None }
+fn received(set: TokenSet) -> Redeemed {
+    Redeemed::Tokens(Received { set, id_token: None, issued_token_type: None, clock_skew: None })
+}
+
+/// A sign-in's answer says who it is.
+fn signed_in(set: TokenSet) -> Redeemed {
+    let id_token = Some(IdToken::new("id"));
+    Redeemed::Tokens(Received { set, id_token, issued_token_type: None, clock_skew: None })
+}
+
+/// The refresh token of an answer alone.
+fn renewal(set: TokenSet) -> Redeemed {
+    let Some(refresh_token) = set.refresh_token.clone() else { return received(set) };
+    Redeemed::Renewal(Renewal {
+        refresh_token,
+        refresh_expires_at: set.refresh_expires_at,
+        received_at: set.received_at,
+        lacks: "no access token".to_owned(),
+    })
 }

@@ -54,6 +54,7 @@ pub fn stored(refresh_token: &str) -> StoredSession {
         issuer: profile.issuer,
         client_id: profile.client_id,
         identity: Some(identity("alice")),
+        nonce: None,
         granted: Scopes::parse("openid"),
         refresh_token: Some(RefreshToken::new(refresh_token)),
         refresh_expires_at: None,
@@ -95,6 +96,7 @@ pub fn offers() -> Offers {
         token_exchange: false,
         issuer: "https://idp.example".into(),
         scopes_supported: Vec::new(),
+        near_groups_claim: None,
         clock_skew: None,
     }
 }

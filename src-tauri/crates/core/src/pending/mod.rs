@@ -10,13 +10,13 @@ use crate::broker::Broker;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::freshness;
-use crate::ports::{Grant, RevokedFor};
+use crate::ports::{Grant, Redeemed, RevokedFor};
 use crate::refresh::own_voice;
 use crate::refusals;
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::session::{EndReason, Session, SessionState, StoredSession};
-use crate::token::{RefreshToken, TokenSet};
+use crate::token::TokenSet;
 
 pub use note::PendingSignIn;
 
@@ -97,8 +97,8 @@ impl Broker {
         let before = pending.stored.clone();
         let grant =
             Grant::RefreshToken { token: &token, target: &target, session: &before, first: true };
-        let received = match self.ports.server.redeem(&profile, grant).await {
-            Ok(received) => received,
+        let redeemed = match self.ports.server.redeem(&profile, grant).await {
+            Ok(redeemed) => redeemed,
             Err(TokenFailure::Unreachable { sent: false, .. }) => {
                 pending.sent = false;
                 return match self.ports.pending.keep(key, &pending).await {
@@ -108,14 +108,20 @@ impl Broker {
             Err(failure) => return self.void(key, None, &failure.to_string()).await,
         };
         pending.sent = false;
-        if let Some(new) = &received.set.refresh_token {
-            pending.stored.refresh_token = Some(RefreshToken::new(new.expose()));
-        }
+        let new = match &redeemed {
+            Redeemed::Tokens(received) => received.set.refresh_token.clone(),
+            Redeemed::Renewal(alone) => Some(alone.refresh_token.clone()),
+        };
+        pending.stored.refresh_token = new.or(pending.stored.refresh_token);
         // Where it is not kept, memory has it until it is judged.
         match self.ports.pending.keep(key, &pending).await {
             Ok(()) | Err(_) => {}
         }
-        let judged = self.ports.server.judge(&profile, grant, received).await;
+        let judged = match redeemed {
+            Redeemed::Tokens(received) => self.ports.server.judge(&profile, grant, received).await,
+            // The next look begins with what came.
+            Redeemed::Renewal(_) => return Judged::Later,
+        };
         let set = match judged {
             Ok(TokenSet { disbelieved: Some(cause), .. }) => {
                 return self.void(key, Some(pending.stored), &cause).await;

@@ -1,9 +1,11 @@
 //! `Refresh::once`: one flight per (session, target), each detached from its callers. The order is the
 //! point: turn, mark, send, SAVE, judge, record, publish, wake.
 //!
-//! 1. [`failed`]: what a refresh that gave nothing does to its session
-//! 2. [`token_exchange`]: RFC 8693, for which no refresh token is sent
+//! 1. [`ask`]: one answer to judge, kept before anything else
+//! 2. [`failed`]: what a refresh that gave nothing does to its session
+//! 3. [`token_exchange`]: RFC 8693, for which no refresh token is sent
 
+mod ask;
 mod failed;
 mod token_exchange;
 
@@ -76,21 +78,10 @@ impl Refresh {
             Turn::Renewed(token) => return Ok(token),
             Turn::Refused(refusal) => return Err(refusal),
         };
-        let answer = {
-            let _limit = self.broker.limits.of(&turn.profile().issuer).acquire_owned().await;
-            match turn.present(ports, &self.target).await? {
-                // Before a session is declared over the store is read again.
-                Err(TokenFailure::Rejected { .. }) if turn.takes_newer(ports).await => {
-                    turn.present(ports, &self.target).await?
-                }
-                answer => answer,
-            }
-        };
-        let received = match answer {
+        let received = match self.ask(&mut turn).await? {
             Ok(received) => received,
             Err(failure) => return self.fail(turn, failure).await,
         };
-        turn.keep(ports, &received.set).await;
         match turn.judge(ports, &self.target, received).await {
             Ok(set) => self.settle(turn, set).await,
             Err(failure) => self.fail(turn, failure).await,
@@ -126,23 +117,43 @@ impl Refresh {
         record.fingerprint = Some(token.fingerprint.short());
         record.expires_at = Some(token.set.expires_at);
         self.broker.record(&record).inspect_err(|refusal| self.backs_off(refusal))?;
-        self.check_scope(&token)?;
+        self.check_scope(stored, &token)?;
         // Where the config changed meanwhile, whoever asked before has it, and nobody after.
         self.session.publish(epoch, &self.target, &token);
         Ok(token)
     }
 
-    /// A token whose scope lacks what was asked is not served.
-    fn check_scope(&self, token: &Cached) -> Result<(), Refusal> {
-        let (Some(asked), Some(got)) = (&self.target.scopes, &token.set.scope) else {
-            return Ok(());
+    /// A token whose scope lacks what was asked, or what the sign-in was granted, is not served.
+    fn check_scope(&self, stored: &StoredSession, token: &Cached) -> Result<(), Refusal> {
+        let Some(short) = self.shortfall(stored, &token.set) else { return Ok(()) };
+        let refusal = match &self.target.scopes {
+            Some(_) => short,
+            None => short.hint(format!("run `{}`", self.session.profile().login())),
         };
-        if asked.is_subset(got) {
-            return Ok(());
-        }
-        let refusal = granted_less(asked, got);
         self.rests_after(&refusal, |_| REFUSED_FOR);
         Err(refusal)
+    }
+
+    fn is_short(&self, stored: &StoredSession, set: &TokenSet) -> bool {
+        self.shortfall(stored, set).is_some()
+    }
+
+    fn shortfall(&self, stored: &StoredSession, set: &TokenSet) -> Option<Refusal> {
+        let (asked, got) = (self.asked(stored)?, set.scope.as_ref()?);
+        (!got.covers(asked)).then(|| granted_less(asked, got))
+    }
+
+    /// `None` where what is given need not be what was granted: for a resource, or by exchange.
+    fn asked<'a>(&'a self, stored: &'a StoredSession) -> Option<&'a Scopes> {
+        let Target { scopes, resource, params, obtain } = &self.target;
+        match obtain {
+            Obtain::Narrow | Obtain::SignIn if resource.is_none() && params.is_empty() => {
+                scopes.as_ref().or(Some(&stored.granted))
+            }
+            Obtain::Narrow | Obtain::SignIn | Obtain::Exchange | Obtain::JwtBearer(_) => {
+                scopes.as_ref()
+            }
+        }
     }
 
     pub(crate) fn dress(&self, mut set: TokenSet) -> Cached {

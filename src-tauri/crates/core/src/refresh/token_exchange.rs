@@ -1,11 +1,15 @@
 //! RFC 8693: a token for another audience, with the profile's own token as subject token. Decides
 //! which token is handed in; no refresh token is sent.
 
+use std::time::Duration;
+
+use crate::answers::TokenFailure;
 use crate::freshness;
-use crate::ports::Grant;
+use crate::ports::{Grant, Redeemed};
 use crate::refresh::Refresh;
 use crate::refusals;
 use crate::request::Target;
+use crate::rest::REFUSED_FOR;
 use crate::session::Fetched;
 
 impl Refresh {
@@ -20,15 +24,15 @@ impl Refresh {
         let answer = ports.server.redeem(profile, grant).await;
         drop(limit);
         let judged = match answer {
-            Ok(received) => ports.server.judge(profile, grant, received).await,
+            Ok(Redeemed::Tokens(received)) => ports.server.judge(profile, grant, received).await,
+            Ok(Redeemed::Renewal(alone)) => Err(alone.failure()),
             Err(failure) => Err(failure),
         };
         let set = match judged {
             Ok(set) => set,
             Err(failure) => {
-                let refusal = refusals::token(profile, &failure);
-                let (retry_after, chance) = (failure.retry_after(), ports.clock.chance());
-                self.rests_after(&refusal, |n| freshness::backoff(n, retry_after, chance));
+                let refusal = refusals::exchange(profile, &failure);
+                self.rests_after(&refusal, |attempts| self.rest(&failure, attempts));
                 self.record_failure(&refusal)?;
                 return Err(refusal);
             }
@@ -38,6 +42,22 @@ impl Refresh {
             return Err(refusals::signed_out(profile));
         }
         self.publish(&stored, epoch, self.dress(set))
+    }
+
+    /// A refusal is asked for again no sooner than a narrowing that was refused.
+    fn rest(&self, failure: &TokenFailure, attempts: u32) -> Duration {
+        match failure {
+            TokenFailure::Rejected { .. } | TokenFailure::Misconfigured { .. } => REFUSED_FOR,
+            TokenFailure::Unreachable { .. }
+            | TokenFailure::AuthorizationPending
+            | TokenFailure::SlowDown
+            | TokenFailure::ExpiredToken
+            | TokenFailure::AccessDenied { .. }
+            | TokenFailure::SubjectChanged { .. } => {
+                let chance = self.broker.ports.clock.chance();
+                freshness::backoff(attempts, failure.retry_after(), chance)
+            }
+        }
     }
 
     async fn base_token(&self) -> Fetched {

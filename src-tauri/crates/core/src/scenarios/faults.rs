@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{broker, bytes, ended, narrowed, safety, unreachable};
+use super::{broker, bytes, ended, narrowed, safety, state, unreachable};
 use crate::error::ErrorCode;
-use crate::fakes::{Fault, World, ask, serve as token, stored};
+use crate::fakes::{Fault, World, ask, rejected, serve as token, stored};
 use crate::ports::{StoreFailure, TokenFailure};
-use crate::request::{Caller, SessionKey};
-use crate::session::{EndReason, InFlight, Safety};
+use crate::request::{Caller, SessionKey, TokenRequest};
+use crate::session::{EndReason, InFlight, Safety, SessionState};
 use crate::token::Fingerprint;
 
 #[tokio::test]
@@ -217,4 +217,22 @@ async fn a_hanging_issuer_does_not_keep_a_caller_whose_token_is_still_valid() {
     let shut = world.server.gate.lock().await;
     assert_eq!(bytes(&broker).await, "at-1");
     drop(shut);
+}
+
+#[tokio::test]
+async fn an_end_that_ping_brought_about_says_how_long_the_session_lasted() {
+    for (seen_before, lasted) in [(1800, Some(2_800)), (7200, None)] {
+        let world = World::signed_in();
+        let broker = broker(&world);
+        bytes(&broker).await;
+        world.clock.jump(seen_before);
+        world.server.fail_next(Fault::Answer(TokenFailure::Rejected {
+            error: "invalid_grant".into(),
+            description: "session ended".into(),
+        }));
+        let request = TokenRequest { rejected: rejected("at-1"), ..ask("prod") };
+        drop(token(&broker, &request).await);
+        let SessionState::Ended { lasted: told, .. } = state(&broker) else { panic!("not ended") };
+        assert_eq!(told.map(|span| span.as_secs()), lasted);
+    }
 }

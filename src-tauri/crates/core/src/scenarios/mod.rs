@@ -1,5 +1,6 @@
 //! The traps of this trade, played through the broker with fakes that misbehave.
 
+mod answers;
 mod clockwork;
 mod deployment;
 mod endpoints;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::error::Refusal;
-use crate::fakes::{Fault, World, ask, profile, rejected, serve as token};
+use crate::fakes::{World, ask, profile, rejected, serve as token};
 use crate::issuer_limit::AT_ONCE;
 use crate::ports::TokenFailure;
 use crate::profile::{Profile, ProfileName, Scopes};
@@ -353,23 +354,5 @@ async fn look_ups_at_parse_time_keep_no_session_warm_and_cost_nothing_while_a_to
         world.clock.jump(29);
         token(&broker, &request).await.unwrap();
         assert_eq!(world.server.refreshes(), expected, "{purpose:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_end_that_ping_brought_about_says_how_long_the_session_lasted() {
-    for (seen_before, lasted) in [(1800, Some(2_800)), (7200, None)] {
-        let world = World::signed_in();
-        let broker = broker(&world);
-        bytes(&broker).await;
-        world.clock.jump(seen_before);
-        world.server.fail_next(Fault::Answer(TokenFailure::Rejected {
-            error: "invalid_grant".into(),
-            description: "session ended".into(),
-        }));
-        let request = TokenRequest { rejected: rejected("at-1"), ..ask("prod") };
-        drop(token(&broker, &request).await);
-        let SessionState::Ended { lasted: told, .. } = state(&broker) else { panic!("not ended") };
-        assert_eq!(told.map(|span| span.as_secs()), lasted);
     }
 }

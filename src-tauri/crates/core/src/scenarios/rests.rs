@@ -37,6 +37,10 @@ fn misconfigured(error: &str) -> TokenFailure {
     TokenFailure::Misconfigured { error: error.into(), description: "no".into() }
 }
 
+fn rejected() -> TokenFailure {
+    TokenFailure::Rejected { error: "invalid_grant".into(), description: "no".into() }
+}
+
 fn asked_to_wait(seconds: u64) -> TokenFailure {
     let retry_after = Some(Duration::from_secs(seconds));
     TokenFailure::Unreachable { cause: "429".into(), sent: false, retry_after }
@@ -70,7 +74,7 @@ async fn a_scope_that_came_back_short_rotates_once_and_not_twice_a_second() {
     *world.server.lifetime.lock().unwrap() = Duration::from_secs(60);
     // It was granted at first, so the clockwork keeps it warm.
     token(&broker, &narrowed("a:read b:read")).await.unwrap();
-    *world.server.scope.lock().unwrap() = Some(Scopes::parse("a:read"));
+    *world.server.scope.lock().unwrap() = Some(Scopes::parse("openid a:read"));
     a_quarter_of_an_hour(&world, &broker, &narrowed("a:read b:read")).await;
     assert_eq!(world.server.refreshes(), 2, "the first, and the one that was short");
     let refusal = token(&broker, &narrowed("a:read b:read")).await.unwrap_err();
@@ -84,7 +88,8 @@ async fn a_scope_that_came_back_short_rotates_once_and_not_twice_a_second() {
 #[tokio::test]
 async fn an_exchange_that_goes_on_failing_is_asked_for_seldom() {
     for (case, failure, at_most) in [
-        ("refused", misconfigured("invalid_target"), 36),
+        ("refused", misconfigured("invalid_target"), 1),
+        ("its token is refused", rejected(), 1),
         ("429 for a minute", asked_to_wait(60), 16),
         ("unreachable", unreachable(false), 36),
     ] {
@@ -97,8 +102,10 @@ async fn an_exchange_that_goes_on_failing_is_asked_for_seldom() {
         a_quarter_of_an_hour(&world, &broker, &exchanged()).await;
         let asked = world.server.exchanges.load(Ordering::SeqCst);
         assert!((1..=at_most).contains(&asked), "{case}: {asked}");
+        let refusal = token(&broker, &exchanged()).await.unwrap_err();
+        assert!(!refusal.to_string().contains("sign in"), "{case}: {refusal}");
         *world.server.no_exchange.lock().unwrap() = None;
-        world.clock.jump(60);
+        world.clock.jump(if at_most == 1 { 3_700 } else { 60 });
         assert!(token(&broker, &exchanged()).await.is_ok(), "{case}: over when it is over");
     }
 }

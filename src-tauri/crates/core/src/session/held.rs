@@ -36,6 +36,8 @@ pub(super) struct Held {
     pub(super) pending: Option<Rest>,
     /// Sign-ins that were received and are being judged.
     pub(super) concluding: usize,
+    /// Its server wants the whole scope named at every refresh.
+    pub(super) names_scope: bool,
     /// Proactive refreshes wait until then: a fleet that wakes together is spread.
     pub(super) spread_until: Option<Timestamp>,
 }
@@ -63,6 +65,7 @@ impl Held {
             unkept: None,
             pending: None,
             concluding: 0,
+            names_scope: false,
             spread_until: None,
         }
     }
@@ -130,6 +133,7 @@ impl Held {
         self.tokens.clear();
         self.used.clear();
         self.rests.clear();
+        self.names_scope = false;
         self.deployments.begin_anew();
         self.unkept = None;
         std::mem::replace(&mut self.state, state)

@@ -16,6 +16,8 @@ pub struct StoredSession {
     pub endpoints: Option<EndpointOverrides>,
     /// `None` where the server would not say who signed in ("unknown").
     pub identity: Option<Identity>,
+    /// Of the nonce that the sign-in sent: no later ID token may carry another (OIDC Core §12.2).
+    pub nonce: Option<Fingerprint>,
     /// What the sign-in was granted.
     pub granted: Scopes,
     /// `None` where the server gave none: the session ends with its access token. Also where it is over.

@@ -2,6 +2,7 @@
 //! anew when it comes, because what happened meanwhile may have answered him. A turn ends by what its
 //! answer did to the session.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::answers::{StoreFailure, TokenFailure};
@@ -9,7 +10,7 @@ use crate::cache::Cached;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::freshness::{self, Verdict};
-use crate::ports::{Grant, Ports, Received, Saved};
+use crate::ports::{Grant, Ports, Received, Redeemed, Saved};
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::Target;
@@ -43,6 +44,8 @@ pub(crate) struct SendTurn {
     epoch: Epoch,
     active: ActiveSession,
     token: RefreshToken,
+    /// The whole scope is named, though RFC 6749 §6 lets it be left out.
+    names_scope: bool,
     _alone: Alone,
 }
 
@@ -89,6 +92,7 @@ impl Session {
             epoch: Epoch(held.epoch),
             active: ActiveSession::clone(active),
             token,
+            names_scope: held.names_scope,
             _alone: alone,
         }))
     }
@@ -120,7 +124,7 @@ impl SendTurn {
         &mut self,
         ports: &Ports,
         target: &Target,
-    ) -> Result<Result<Received, TokenFailure>, Refusal> {
+    ) -> Result<Result<Redeemed, TokenFailure>, Refusal> {
         let before = self.active.unanswered.as_ref();
         let mark = InFlight {
             refresh_token: self.token.fingerprint(),
@@ -129,11 +133,28 @@ impl SendTurn {
         };
         let marked = ports.store.mark(&self.session.key, Some(&mark)).await;
         marked.map_err(|failure| refusals::store(&self.profile, &failure))?;
-        let answer = ports.server.redeem(&self.profile, self.grant(target)).await;
+        let asked = self.asked(target);
+        let answer = ports.server.redeem(&self.profile, self.grant(&asked)).await;
         if let Err(TokenFailure::Unreachable { sent: true, .. }) = &answer {
             self.active.unanswered = Some(mark);
         }
         Ok(answer)
+    }
+
+    /// The whole scope is named from now on. `false` where that changes nothing.
+    pub(crate) fn name_scope(&mut self, target: &Target) -> bool {
+        let granted = &self.active.stored.granted;
+        let changes = !self.names_scope && target.scopes.is_none() && !granted.is_empty();
+        self.names_scope |= changes;
+        changes
+    }
+
+    fn asked<'a>(&self, target: &'a Target) -> Cow<'a, Target> {
+        if !self.names_scope || target.scopes.is_some() {
+            return Cow::Borrowed(target);
+        }
+        let scopes = Some(self.active.stored.granted.clone());
+        Cow::Owned(Target { scopes, ..target.clone() })
     }
 
     fn grant<'a>(&'a self, target: &'a Target) -> Grant<'a> {
@@ -142,14 +163,19 @@ impl SendTurn {
     }
 
     /// What a 200 brought is saved before anything in it is judged: what was sent may be dead.
-    pub(crate) async fn keep(&mut self, ports: &Ports, set: &TokenSet) {
+    pub(crate) async fn keep(&mut self, ports: &Ports, redeemed: &Redeemed) {
+        let (new, ends, received_at) = match redeemed {
+            Redeemed::Tokens(Received { set, .. }) => {
+                (set.refresh_token.as_ref(), set.refresh_expires_at, set.received_at)
+            }
+            Redeemed::Renewal(alone) => {
+                (Some(&alone.refresh_token), alone.refresh_expires_at, alone.received_at)
+            }
+        };
         self.active.unanswered = None;
-        self.active.answered_at = Some(set.received_at);
+        self.active.answered_at = Some(received_at);
         let stored = &mut self.active.stored;
-        if set.refresh_expires_at.is_some() {
-            stored.refresh_expires_at = set.refresh_expires_at;
-        }
-        let new = set.refresh_token.as_ref();
+        stored.refresh_expires_at = ends.or(stored.refresh_expires_at);
         let new = new.filter(|new| new.expose() != self.token.expose());
         if let Some(new) = new {
             self.token = new.clone();
@@ -201,6 +227,7 @@ impl SendTurn {
             self.save(ports).await;
         }
         self.settle();
+        self.remember_scope();
         if self.active.safety != Safety::MemoryOnly {
             self.unmark(ports).await;
         }
@@ -270,6 +297,14 @@ impl SendTurn {
             return Some(&mut held.state);
         }
         held.aside.as_mut().filter(|aside| is_mine(aside))
+    }
+
+    /// What was believed once is asked for the same way until somebody signs in anew.
+    fn remember_scope(&self) {
+        let mut held = self.session.held();
+        if held.epoch == self.epoch.0 {
+            held.names_scope = self.names_scope;
+        }
     }
 
     /// A mark that stays behind costs one needless caution after a restart, never a session.

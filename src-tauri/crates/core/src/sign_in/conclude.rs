@@ -13,14 +13,13 @@ use crate::cache::Cached;
 use crate::endpoints::{self, Standing};
 use crate::error::{ErrorCode, Refusal};
 use crate::freshness;
-use crate::pending::PendingSignIn;
-use crate::ports::{Grant, Pending, Received, RevokedFor, Saved};
+use crate::ports::{Grant, Pending, Received, Redeemed, RevokedFor, Saved};
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::session::{Safety, Session, SessionState, StoredSession};
 use crate::sign_in::{AuthorizationRequest, Claim};
-use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Identity, TokenSet};
+use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Fingerprint, Identity, TokenSet};
 
 /// What a sign-in came to.
 #[derive(Clone, Debug)]
@@ -96,24 +95,31 @@ impl Conclusion {
 
     async fn redeem(&self, grant: Grant<'_>) -> Result<Concluded, Stopped> {
         let server = &self.broker.ports.server;
-        let received = server.redeem(&self.profile, grant).await.map_err(Stopped::ByServer)?;
-        self.conclude(grant, received).await.map_err(Stopped::Refused)
+        let redeemed = server.redeem(&self.profile, grant).await.map_err(Stopped::ByServer)?;
+        self.conclude(grant, redeemed).await.map_err(Stopped::Refused)
     }
 
-    async fn conclude(&self, grant: Grant<'_>, received: Received) -> Result<Concluded, Refusal> {
+    async fn conclude(&self, grant: Grant<'_>, redeemed: Redeemed) -> Result<Concluded, Refusal> {
         let _concluding = self.session.concludes();
         let (ports, key) = (&self.broker.ports, &self.session.key);
-        let stored = self.stored(&received.set);
+        let mut stored = self.stored(&grant, &redeemed);
         let lasts = stored.refresh_token.is_some();
         if lasts {
-            let claim = self.claim.clone();
-            let pending = PendingSignIn { stored: stored.clone(), claim, sent: false };
-            match ports.pending.keep(key, &pending).await {
-                // Where it is not kept, memory has it until it is judged.
-                Ok(()) | Err(_) => {}
-            }
+            self.keep_pending(&stored, false).await;
         }
-        let judged = ports.server.judge(&self.profile, grant, received).await;
+        let judged = match redeemed {
+            Redeemed::Tokens(received) if self.tells_nothing(&grant, &received) => {
+                match self.first_refresh(&mut stored).await {
+                    // What came has to do, while more cannot be asked for.
+                    Err(TokenFailure::Unreachable { sent: false, .. }) => {
+                        ports.server.judge(&self.profile, grant, received).await
+                    }
+                    judged => judged,
+                }
+            }
+            Redeemed::Tokens(received) => ports.server.judge(&self.profile, grant, received).await,
+            Redeemed::Renewal(_) => self.first_refresh(&mut stored).await,
+        };
         let promoted = match judged {
             Ok(set) => {
                 let who = set.identity.clone();
@@ -134,6 +140,15 @@ impl Conclusion {
         }
     }
 
+    /// PingAM's line answers a device with neither ID token nor scope; a refresh gives both.
+    fn tells_nothing(&self, grant: &Grant<'_>, received: &Received) -> bool {
+        let Received { set, id_token, .. } = received;
+        matches!(grant, Grant::DeviceCode { .. })
+            && self.profile.scopes.contains("openid")
+            && set.refresh_token.is_some()
+            && (id_token.is_none() && set.scope.is_none())
+    }
+
     async fn promote(&self, stored: StoredSession, set: TokenSet) -> Result<(), Refusal> {
         if self.won.swap(true, Ordering::SeqCst) {
             let what = "this sign-in was finished another way";
@@ -145,16 +160,35 @@ impl Conclusion {
         promoted.inspect_err(|_| self.won.store(false, Ordering::SeqCst))
     }
 
-    fn stored(&self, set: &TokenSet) -> StoredSession {
+    fn stored(&self, grant: &Grant<'_>, redeemed: &Redeemed) -> StoredSession {
+        let nonce = match grant {
+            Grant::AuthorizationCode { request, .. } => Some(Fingerprint::of(&request.nonce)),
+            Grant::DeviceCode { .. } | Grant::RefreshToken { .. } | Grant::TokenExchange { .. } => {
+                None
+            }
+        };
+        let (scope, token, refresh_expires_at, signed_in_at) = match redeemed {
+            Redeemed::Tokens(Received { set, .. }) => (
+                set.scope.clone(),
+                set.refresh_token.clone(),
+                set.refresh_expires_at,
+                set.received_at,
+            ),
+            Redeemed::Renewal(alone) => {
+                let token = Some(alone.refresh_token.clone());
+                (None, token, alone.refresh_expires_at, alone.received_at)
+            }
+        };
         StoredSession {
             issuer: self.profile.issuer.clone(),
             client_id: self.profile.client_id.clone(),
             endpoints: Some(endpoints::of(&self.profile)),
             identity: None,
-            granted: set.scope.clone().unwrap_or_else(|| self.profile.scopes.clone()),
-            refresh_token: set.refresh_token.clone(),
-            refresh_expires_at: set.refresh_expires_at,
-            signed_in_at: set.received_at,
+            nonce,
+            granted: scope.unwrap_or_else(|| self.profile.scopes.clone()),
+            refresh_token: token,
+            refresh_expires_at,
+            signed_in_at,
             generation: 1,
             ended: None,
         }

@@ -80,6 +80,8 @@ impl Broker {
     }
 }
 
+const BY_HTTPS: &str = "the browser came back by https, which no local program can answer: have it allow http for 127.0.0.1 (its HTTPS-only mode), or sign in by code (`dagpass login --device`)";
+
 type Outcome = Result<Concluded, Refusal>;
 
 impl SignIn<'_> {
@@ -151,13 +153,14 @@ impl SignIn<'_> {
         let opened = way == BrowserWay::Open && self.open(&url, &self.options.desktop).await;
         let expires_at = self.ports.clock.now().plus(BROWSER_WINDOW);
         let redirect_uri = request.redirect_uri.clone();
+        let by_https = listening.by_https.clone();
         self.progress.tell(Step::Browser { url, redirect_uri, opened, expires_at });
         if !opened {
             unopened.notify_one();
         }
         let mut answered: Pending<'_, Outcome> =
             Box::pin(self.answer(&request, offers, &mut listening.arrivals));
-        let mut over = self.ports.clock.sleep(BROWSER_WINDOW);
+        let mut over = self.window(&by_https, unopened);
         match first(&mut answered, &mut over).await {
             First::Left(outcome) => outcome,
             First::Right(()) => Err(Refusal::new(
@@ -167,6 +170,20 @@ impl SignIn<'_> {
             .because(format!("is `{}` registered at Ping?", request.redirect_uri))
             .hint(format!("run `{}`", self.profile.login()))),
         }
+    }
+
+    /// As long as the browser is waited for. One that is made to come by https never gets through: then
+    /// the code is offered at once.
+    fn window<'a>(&'a self, by_https: &'a Notify, unopened: &'a Notify) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let mut over = self.ports.clock.sleep(BROWSER_WINDOW);
+            let mut came: Pending<'_, ()> = Box::pin(by_https.notified());
+            if let First::Right(()) = first(&mut over, &mut came).await {
+                self.note(BY_HTTPS.to_owned());
+                unopened.notify_one();
+                over.await;
+            }
+        })
     }
 
     async fn open(&self, url: &str, desktop: &Desktop) -> bool {
@@ -260,7 +277,7 @@ impl SignIn<'_> {
         self.progress.tell(Step::Device(device.clone()));
         let verifier = device.pkce.then_some(verifier);
         let mut polling = Polling::new(&device);
-        let mut wait = polling.first_wait();
+        let mut wait = polling.first_wait(self.ports.clock.now());
         loop {
             self.ports.clock.sleep(wait).await;
             let polled =

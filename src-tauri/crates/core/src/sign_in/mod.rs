@@ -2,11 +2,13 @@
 //!
 //! 1. [`plan`]: which ways are open, and when each begins
 //! 2. `flow`: the ways, until one of them has an answer to redeem; [`poll`]: the device grant's rhythm
-//! 3. `conclude`: what was received is kept, judged, and takes its place
+//! 3. `conclude`: what was received is kept, judged, and takes its place; `first_refresh`: where it is
+//!    not enough to judge by
 //! 4. `claim`: is it who it was?
 
 mod claim;
 mod conclude;
+mod first_refresh;
 mod flow;
 pub mod plan;
 pub mod poll;
@@ -48,6 +50,8 @@ pub struct Offers {
     /// The issuer the document names: shown by `init`, equal to the profile's.
     pub issuer: String,
     pub scopes_supported: Vec<String>,
+    /// A claim that is the profile's `groups-claim` by all but its spelling.
+    pub near_groups_claim: Option<String>,
     /// Wall clock of the server less ours, from its `Date` header, in seconds.
     pub clock_skew: Option<i64>,
 }

@@ -12,6 +12,10 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// How fast may we poll, whatever the server allows?
 const FASTEST: Duration = Duration::from_secs(1);
 
+/// How long may an interval be? Beyond it there is no second poll in the life of any code, and a server
+/// that counts in milliseconds, or says 2^64-1, means less.
+const SLOWEST: Duration = Duration::from_secs(3600);
+
 /// How long before the code's end do we look for the last time? A poll at the end comes too late.
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
@@ -34,11 +38,13 @@ pub enum Next {
 
 impl Polling {
     pub fn new(device: &DeviceAuthorization) -> Self {
-        Self { interval: device.interval.max(FASTEST), expires_at: device.expires_at }
+        Self { interval: device.interval.clamp(FASTEST, SLOWEST), expires_at: device.expires_at }
     }
 
-    pub fn first_wait(&self) -> Duration {
-        self.interval
+    /// It ends before the code does, whatever the server allows.
+    pub fn first_wait(&self, now: Timestamp) -> Duration {
+        let last = now.until(self.expires_at.minus(LAST_LOOK));
+        self.interval.min(last).max(FASTEST)
     }
 
     pub fn next(&mut self, failure: TokenFailure, now: Timestamp) -> Next {
@@ -89,6 +95,19 @@ mod tests {
             Next::Wait(span) => Some(span.as_secs()),
             Next::Stop(_) => None,
         }
+    }
+
+    #[test]
+    fn the_first_wait_ends_before_the_code_does() {
+        for (interval, expires, expected) in
+            [(5, 600, 5), (5000, 6, 4), (u64::MAX, 6, 4), (5, 1, 1), (u64::MAX, i64::MAX, 3600)]
+        {
+            let polling = polling(interval, expires);
+            let wait = polling.first_wait(Timestamp::from_secs(0));
+            assert_eq!(wait.as_secs(), expected, "every {interval} s, until {expires}");
+        }
+        let next = polling(u64::MAX, 600).next(TokenFailure::SlowDown, Timestamp::from_secs(4));
+        assert_eq!(wait(&next), Some(596));
     }
 
     #[test]

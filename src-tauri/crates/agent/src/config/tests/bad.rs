@@ -107,6 +107,10 @@ fn a_bad_profile_names_line_key_and_fix() {
             "verification-hosts = [\"https://go.example\"]",
             "2:22 profile.p.verification-hosts: `https://go.example` is not a host name [the bare name, without scheme, port or wildcard]",
         ),
+        (
+            "client-id = \"c \"",
+            "2:13 profile.p.client-id: has a space before or after it [Ping compares it letter by letter]",
+        ),
         ("login-hint = \"\"", "2:14 profile.p.login-hint: is empty [leave the line out]"),
         ("ca-file = \" \"", "2:11 profile.p.ca-file: is empty [leave the line out]"),
         (

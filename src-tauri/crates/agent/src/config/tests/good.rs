@@ -73,6 +73,7 @@ fn every_key_of_a_profile_arrives() {
         refresh-lifetime = "30d"
         refresh-margin = "30s"
         groups-claim = "roles"
+        id-token-audiences = ["https://api.x.example"]
         verification-hosts = ["Go.x.example"]
         no-proxy = "x.example"
         "#,
@@ -87,6 +88,7 @@ fn every_key_of_a_profile_arrives() {
     assert_eq!(p.refresh_lifetime, Some(Duration::from_secs(2_592_000)));
     assert_eq!(p.refresh_margin, Duration::from_secs(30));
     assert_eq!((p.groups_claim.as_str(), p.prompt.as_deref()), ("roles", Some("login")));
+    assert_eq!(p.id_token_audiences, ["https://api.x.example"]);
     assert_eq!(p.verification_hosts, ["go.x.example"]);
     assert_eq!(p.network.no_proxy.as_deref(), Some("x.example"));
     assert_eq!(p.scopes, Scopes::parse("openid"));

@@ -93,7 +93,6 @@ fn what_the_authorization_server_did_not_say_is_silence() {
         (401, JSON, "{}"),
         (407, "text/html", ""),
         (408, "", ""),
-        (429, "", ""),
         (500, "text/html", "oops"),
         (502, "", ""),
         (503, JSON, "{}"),
@@ -101,6 +100,22 @@ fn what_the_authorization_server_did_not_say_is_silence() {
     for (status, content_type, body) in table {
         let failure = answer(status, content_type, body).document(Asked::RefreshToken).unwrap_err();
         assert_eq!(kind(&failure), "unreachable", "{status} {content_type} {body}");
+    }
+}
+
+#[test]
+fn a_limit_was_nobody_s_answer_and_an_outage_may_have_been() {
+    let table = [
+        (429, "", "", "unreachable, unsent"),
+        (429, JSON, r#"{"error":"too_many_requests"}"#, "unreachable, unsent"),
+        (429, JSON, r#"{"error":"temporarily_unavailable"}"#, "unreachable, unsent"),
+        (408, "", "", "unreachable"),
+        (503, JSON, r#"{"error":"temporarily_unavailable"}"#, "unreachable"),
+    ];
+    for (status, content_type, body, expected) in table {
+        let failure = answer(status, content_type, body).document(Asked::RefreshToken).unwrap_err();
+        assert_eq!(kind(&failure), expected, "{status} {body}");
+        assert_eq!(failure.retry_after(), Some(Duration::from_secs(7)), "{status} {body}");
     }
 }
 
@@ -125,13 +140,52 @@ fn the_platform_shape_keeps_the_grant() {
     let table = [
         (400, "INVALID_DATA", "misconfigured"),
         (403, "ACCESS_FAILED", "misconfigured"),
-        (429, "REQUEST_LIMITED", "unreachable"),
-        (400, "REQUEST_LIMITED", "unreachable"),
+        (429, "REQUEST_LIMITED", "unreachable, unsent"),
+        (400, "REQUEST_LIMITED", "unreachable, unsent"),
         (500, "UNEXPECTED_ERROR", "unreachable"),
     ];
     for (status, code, expected) in table {
         let failure = answer(status, JSON, &body(code)).document(Asked::RefreshToken).unwrap_err();
         assert_eq!(kind(&failure), expected, "{status} {code}");
+    }
+}
+
+#[test]
+fn what_the_platform_says_in_its_details_is_told() {
+    let table = [
+        (
+            400,
+            r#"{"code":"INVALID_DATA","message":"Not valid","details":[
+                {"code":"INVALID_VALUE","target":"scope","message":"`api:x` is not a scope"},
+                {"code":"REQUIRED_VALUE","target":"acr_values"}]}"#,
+            "INVALID_DATA: Not valid (scope: `api:x` is not a scope; acr_values: REQUIRED_VALUE)",
+        ),
+        (
+            400,
+            r#"{"code":"INVALID_DATA","message":"Not valid","details":[{"message":"Not valid"},7]}"#,
+            "INVALID_DATA: Not valid",
+        ),
+        (400, r#"{"code":"X","message":"no","details":{"a":1}}"#, "X: no"),
+        (
+            404,
+            r#"{"code":404,"reason":"Not Found","message":"Realm beta"}"#,
+            "not_found: no such realm, or no OAuth in it, at auth.example.com: compare `issuer`; Not Found: Realm beta",
+        ),
+        (
+            404,
+            r#"{"code":404,"reason":"Not Found"}"#,
+            "not_found: no such realm, or no OAuth in it, at auth.example.com: compare `issuer`; Not Found",
+        ),
+    ];
+    for (status, body, expected) in table {
+        let failure = answer(status, JSON, body).document(Asked::Other).unwrap_err();
+        assert_eq!(failure.to_string(), expected, "{body}");
+    }
+    for (status, body) in
+        [(404, r#"{"reason":"Not Found"}"#), (403, r#"{"code":403,"reason":"x"}"#)]
+    {
+        let failure = answer(status, JSON, body).document(Asked::Other).unwrap_err();
+        assert_eq!(kind(&failure), "unreachable", "{body}");
     }
 }
 

@@ -58,6 +58,8 @@ fn expected(access_token: &AccessToken) -> Expected<'_> {
     Expected {
         issuer: "https://am.example.com:443/am",
         client_id: "desk",
+        audiences: &[],
+        stands: false,
         nonce: Some("n-1"),
         access_token,
         max_age: None,
@@ -81,6 +83,45 @@ fn word(result: Result<Claims, Flaw>) -> &'static str {
 }
 
 #[test]
+fn a_foreign_audience_is_named_and_a_standing_session_is_warned_first() {
+    let access_token = AccessToken::new("at-1");
+    let listed = ["api".to_owned(), "lake".to_owned()];
+    let (whole, none): (&[String], &[String]) = (&listed, &[]);
+    let table = [
+        (json!({"aud": ["desk", "api"], "azp": "desk"}), whole, false, None),
+        (json!({"aud": ["desk", "api"]}), whole, false, None),
+        (json!({"aud": ["api", "desk", "lake"]}), whole, false, None),
+        (json!({"aud": ["desk", "api"], "azp": "desk"}), none, false, Some("`api`")),
+        (json!({"aud": ["desk", "api"]}), none, false, Some("`api`")),
+        (json!({"aud": ["desk", "a", "b"]}), none, false, Some("`a`, `b`")),
+        (json!({"aud": ["desk", "api"], "azp": "desk"}), none, true, None),
+        (json!({"aud": ["desk", "api"]}), none, true, Some("`api`")),
+        (json!({"aud": ["desk", "api"], "azp": "api"}), whole, true, Some("(azp)")),
+        (json!({"aud": ["api"]}), whole, true, Some("another client")),
+    ];
+    for (change, audiences, stands, named) in table {
+        let expected = Expected { audiences, stands, ..expected(&access_token) };
+        let verdict = verify(&sign(&with(&change)), &[published("k1")], &expected);
+        match (verdict, named) {
+            (Ok(_), None) => {}
+            (Err(flaw), Some(named)) => assert!(flaw.to_string().contains(named), "{flaw}"),
+            (verdict, _) => panic!("{change} {stands}: {verdict:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_critical_header_is_refused_whatever_it_names() {
+    let access_token = AccessToken::new("at-1");
+    for crit in [json!(["b64"]), json!([]), json!("exp")] {
+        let header = json!({"alg": "ES256", "kid": "k1", "crit": crit});
+        let token = unsigned(&header, &good(), "AAAA");
+        let verdict = verify(&token, &[published("k1")], &expected(&access_token));
+        assert!(matches!(verdict, Err(Flaw::Invalid(_))), "{crit} {verdict:?}");
+    }
+}
+
+#[test]
 fn each_claim_is_judged() {
     let access_token = AccessToken::new("at-1");
     let at_hash = half_hash(&access_token, Algorithm::ES256);
@@ -96,7 +137,7 @@ fn each_claim_is_judged() {
         (json!({"aud": null}), "invalid"),
         (json!({"aud": ["desk"]}), "true"),
         (json!({"aud": ["desk", "api"]}), "invalid"),
-        (json!({"aud": ["desk", "api"], "azp": "desk"}), "true"),
+        (json!({"aud": ["desk", "api"], "azp": "desk"}), "invalid"),
         (json!({"aud": ["desk", "api"], "azp": "api"}), "invalid"),
         (json!({"azp": "api"}), "invalid"),
         (json!({"nonce": null}), "invalid"),

@@ -1,5 +1,6 @@
 //! The adapter on the sandbox: whole journeys, what may go wrong on them, and who it is.
 
+mod answers;
 mod faults;
 mod journeys;
 mod people;
@@ -75,8 +76,10 @@ impl Stage {
 
     /// Received, and judged.
     async fn redeem(&self, grant: Grant<'_>) -> Result<TokenSet, TokenFailure> {
-        let received = self.ping.redeem(&self.profile, grant).await?;
-        self.ping.judge(&self.profile, grant, received).await
+        match self.ping.redeem(&self.profile, grant).await? {
+            Redeemed::Tokens(received) => self.ping.judge(&self.profile, grant, received).await,
+            Redeemed::Renewal(alone) => Err(alone.failure()),
+        }
     }
 
     fn session(&self, set: &TokenSet) -> StoredSession {
@@ -85,6 +88,7 @@ impl Stage {
             client_id: self.profile.client_id.clone(),
             endpoints: None,
             identity: set.identity.clone(),
+            nonce: None,
             granted: self.profile.scopes.clone(),
             refresh_token: set.refresh_token.clone(),
             refresh_expires_at: None,

@@ -7,6 +7,8 @@ use crate::exit::Failure;
 pub(super) struct NewProfile {
     pub(super) name: String,
     pub(super) issuer: String,
+    /// Where its document is, unless that follows from the issuer.
+    pub(super) discovery: Option<String>,
     pub(super) client_id: String,
     pub(super) flow: Option<String>,
     pub(super) scopes: Vec<String>,
@@ -21,8 +23,8 @@ pub(super) fn add(text: &str, new: &NewProfile) -> Result<String, Failure> {
         let failure = Failure::new("config_invalid", "the config is no TOML");
         failure.because(error.message()).hint("run `dagpass config check`")
     })?;
-    if new.make_default || !config.contains_key("default-profile") {
-        config["default-profile"] = value(&new.name);
+    if let Some(name) = default(&config, new) {
+        config["default-profile"] = value(name);
     }
     let profiles = table(&mut config, "profile")?;
     profiles.set_implicit(true);
@@ -35,6 +37,9 @@ pub(super) fn add(text: &str, new: &NewProfile) -> Result<String, Failure> {
     profile["issuer"] = value(&new.issuer);
     profile["client-id"] = value(&new.client_id);
     profile["scopes"] = list(new.scopes.iter().map(Value::from));
+    if let Some(url) = &new.discovery {
+        profile["endpoints"]["discovery"] = value(url);
+    }
     if let Some(flow) = &new.flow {
         profile["flow"] = value(flow);
     }
@@ -46,6 +51,23 @@ pub(super) fn add(text: &str, new: &NewProfile) -> Result<String, Failure> {
         profile["ca-file"] = value(file);
     }
     Ok(config.to_string())
+}
+
+/// The first profile is the default, also when a second one comes; after that, whatever the config says.
+fn default(config: &DocumentMut, new: &NewProfile) -> Option<String> {
+    if new.make_default {
+        return Some(new.name.clone());
+    }
+    if config.contains_key("default-profile") {
+        return None;
+    }
+    let profiles = config.get("profile").and_then(Item::as_table_like);
+    let mut names = profiles.into_iter().flat_map(|profiles| profiles.iter()).map(|(name, _)| name);
+    match (names.next(), names.next()) {
+        (None, _) => Some(new.name.clone()),
+        (Some(only), None) => Some(only.to_owned()),
+        (Some(_), Some(_)) => None,
+    }
 }
 
 fn table<'a>(parent: &'a mut Table, key: &str) -> Result<&'a mut Table, Failure> {
@@ -67,6 +89,7 @@ mod tests {
         NewProfile {
             name: "prod".into(),
             issuer: "https://auth.pingone.eu/e-1/as".into(),
+            discovery: None,
             client_id: "c-1".into(),
             flow: None,
             scopes: vec!["openid".into(), "airflow".into()],
@@ -85,6 +108,32 @@ mod tests {
              issuer = \"https://auth.pingone.eu/e-1/as\"\nclient-id = \"c-1\"\n\
              scopes = [\"openid\", \"airflow\"]\n"
         );
+    }
+
+    #[test]
+    fn a_second_profile_leaves_the_first_one_the_default() {
+        let profile = |name: &str| format!("[profile.{name}]\nissuer = \"https://{name}\"\n");
+        for (before, default) in [
+            (String::new(), Some("prod")),
+            (profile("dev"), Some("dev")),
+            (profile("prod"), Some("prod")),
+            (profile("dev") + &profile("test"), None),
+            ("default-profile = \"test\"\n".to_owned() + &profile("dev"), Some("test")),
+        ] {
+            let after = add(&before, &NewProfile { force: true, ..new() }).unwrap();
+            let after: DocumentMut = after.parse().unwrap();
+            let named = after.get("default-profile").and_then(Item::as_str);
+            assert_eq!(named, default, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_document_elsewhere_is_written_down() {
+        let url = "https://sso.example/.well-known/openid-configuration?policy_id=p";
+        let added = add("", &NewProfile { discovery: Some(url.to_owned()), ..new() }).unwrap();
+        let config: DocumentMut = added.parse().unwrap();
+        let written = &config["profile"]["prod"]["endpoints"]["discovery"];
+        assert_eq!(written.as_str(), Some(url), "{added}");
     }
 
     #[test]

@@ -1,0 +1,68 @@
+//! What a success of the token endpoint may lack, and what becomes of the session then.
+
+use std::time::Duration;
+
+use super::{broker, bytes, state};
+use crate::error::ErrorCode;
+use crate::fakes::{Fault, World, ask, serve as token};
+use crate::ports::TokenFailure;
+use crate::request::SessionKey;
+use crate::session::SessionState;
+
+fn kept(world: &World) -> String {
+    let records = world.store.records.lock().unwrap();
+    let token = records[&SessionKey::of("prod")].refresh_token.as_ref().unwrap();
+    token.expose().to_owned()
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_came_alone_is_kept_and_sent_in_the_same_turn() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    world.server.fail_next(Fault::NoAccessToken);
+    assert_eq!(bytes(&broker).await, "at-2", "the caller notices nothing");
+    assert_eq!(world.presented(), ["rt-0", "rt-1"]);
+    let log = world.store.log.lock().unwrap().clone();
+    assert_eq!(log, ["load", "mark", "save 2", "mark", "save 3", "unmark"]);
+    assert_eq!(kept(&world), "rt-2");
+}
+
+#[tokio::test]
+async fn a_server_that_gives_none_twice_is_named_and_the_session_stands() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    world.server.fail_next(Fault::NoAccessToken);
+    world.server.fail_next(Fault::NoAccessToken);
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::ServerError);
+    assert_eq!(refusal.cause.as_deref(), Some("server_error: no access token"));
+    assert_eq!(kept(&world), "rt-2", "what came last");
+    assert!(world.store.marks.lock().unwrap().is_empty(), "nothing is on its way");
+    world.clock.jump(5);
+    assert_eq!(bytes(&broker).await, "at-3");
+}
+
+#[tokio::test]
+async fn a_limit_takes_the_mark_back_and_only_its_time_is_waited_for() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    world.clock.jump(3_580);
+    let retry_after = Some(Duration::from_secs(1_800));
+    let limited = TokenFailure::Unreachable { cause: "429".into(), sent: false, retry_after };
+    world.server.fail_next(Fault::Answer(limited));
+    assert_eq!(bytes(&broker).await, "at-1", "served while it is valid");
+    while world.presented().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::yield_now().await;
+    assert!(world.store.marks.lock().unwrap().is_empty(), "nothing is on its way");
+    let SessionState::Active(active) = state(&broker) else { panic!("it stands") };
+    assert_eq!(active.unanswered, None);
+    world.clock.jump(1_700);
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::TemporarilyUnavailable, "told at once");
+    assert_eq!(world.presented().len(), 2);
+    world.clock.jump(101);
+    assert_eq!(bytes(&broker).await, "at-2", "the next turn sends");
+}
