@@ -4,7 +4,8 @@
 ``rolefile``   ``airflow-roles.json``: which group is which Airflow role
 ``groups``     the groups claim in every shape Ping sends it
 ``claims``     what is asked of a token besides its signature
-``issuer``     Ping's discovery document and keys, kept and renewed
+``issuer``     Ping's discovery document and keys
+``kept``       what Ping publishes, kept and renewed beside
 ``reference``  tokens that only Ping can read (RFC 7662)
 ``once``       assertions that count once
 ``ping``       one assertion in, one person with roles out

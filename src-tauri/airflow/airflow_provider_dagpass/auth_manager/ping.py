@@ -17,6 +17,7 @@ from airflow_provider_dagpass.auth_manager import once, reference
 from airflow_provider_dagpass.auth_manager.claims import Assertion, Kind
 from airflow_provider_dagpass.auth_manager.groups import groups
 from airflow_provider_dagpass.auth_manager.issuer import Http, Issuer
+from airflow_provider_dagpass.auth_manager.kept import Flight
 from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, InvalidRequest
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFile
 from airflow_provider_dagpass.auth_manager.settings import Settings
@@ -27,6 +28,8 @@ LONGEST_ASSERTION = 64 * 1024
 _SIGNATURE_ALONE: Any = {
     f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 }
+#: What PyJWT and its JSON reader raise of a token that a stranger wrote.
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, RecursionError)
 
 IsFirst = Callable[[str, str, float], bool]
 
@@ -49,6 +52,7 @@ class Ping:
         self.roles = RoleFile(settings.roles_file)
         self._http = Http(settings)
         self.issuer = Issuer(settings, self._http)
+        self._introspection = reference.Introspection(settings, self.issuer, self._http)
         self._is_first = is_first
 
     def is_ours(self, token: str) -> bool:
@@ -57,15 +61,27 @@ class Ping:
             return self.settings.introspect
         try:
             told = jwt.decode(token, options={"verify_signature": False})
-        except jwt.PyJWTError:
+        except _UNREADABLE:
             return False
         return bool(told.get("iss") == self.settings.issuer)
+
+    def flight(self, token: str) -> Flight | None:
+        """The fetch that has to land before this token can be checked. Whoever waits for it elsewhere
+        holds no thread; ``check`` itself would wait too."""
+        if not token or len(token) > LONGEST_ASSERTION:
+            return None
+        if reference.is_reference(token):
+            return self.issuer.document_flight() if self.settings.introspect else None
+        try:
+            return self.issuer.flight(jwt.get_unverified_header(token))
+        except _UNREADABLE:
+            return None
 
     def check(self, token: str) -> Assertion:
         if not token or len(token) > LONGEST_ASSERTION:
             raise InvalidRequest("the assertion is empty or too long")
         if reference.is_reference(token):
-            told = reference.introspect(token, self.settings, self.issuer, self._http)
+            told = self._introspection.claims(token)
             return checks.of_introspection(told, self.settings, time.time())
         header, told = self._signed(token)
         return checks.of_jwt(header, told, self.settings, time.time())
@@ -98,7 +114,7 @@ class Ping:
             found = jwt.decode_complete(
                 token, key, algorithms=list(self.settings.algorithms), options=_SIGNATURE_ALONE
             )
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except _UNREADABLE:
             raise InvalidGrant("the assertion is no JWT that Ping has signed") from None
         return found["header"], found["payload"]
 
