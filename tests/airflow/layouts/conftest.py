@@ -63,8 +63,8 @@ class World:
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def setup(self, *words: str | Path, code: int = 0) -> Ended:
-        ended = self.run(PROGRAM, "--no-start", "airflow", "setup", *words)
+    def setup(self, *words: str | Path, code: int = 0, cwd: Path | None = None, **env: str) -> Ended:
+        ended = self.run(PROGRAM, "--no-start", "airflow", "setup", *words, cwd=cwd, **env)
         assert ended.code == code, ended
         return ended
 

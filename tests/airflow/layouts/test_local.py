@@ -208,3 +208,22 @@ def test_the_interpreter_is_found_by_the_environment_the_folder_or_airflows_scri
         assert f"(by {by})" in world.run(*program, **env).err
     (tmp_path / ".venv").symlink_to(world.python.parents[1])
     assert "(by .venv)" in world.run(*program).err
+
+
+def test_a_shim_of_pyenv_s_or_asdf_s_is_no_python_and_the_one_it_stands_for_is_found(
+    world: World, tmp_path: Path
+) -> None:
+    world.cfg.write_text("[core]\n")
+    shims, asked = tmp_path / "shims", tmp_path / "asked"
+    shims.mkdir()
+    shim = f'#!/usr/bin/env bash\nexec "{world.python.parent}/${{0##*/}}" "$@"\n'
+    # What `env bash` finds first writes down what it is given, and goes on as bash.
+    bash = f'#!/bin/sh\necho "$@" >> {asked}\nexec /bin/bash "$@"\n'
+    for name, text in {"airflow": shim, "python": shim, "bash": bash}.items():
+        (shims / name).write_text(text)
+        (shims / name).chmod(0o755)
+    shown = world.setup("--for", "venv", "--dry-run", cwd=tmp_path, PATH=f"{shims}:{world.env['PATH']}")
+    assert f"{world.python} (by airflow on PATH)" in shown.err
+    assert {line for line in asked.read_text().splitlines() if not line.startswith(str(shims))} == {"--version"}
+    ended = world.setup("--for", "venv", "--python", "/bin/bash", "--dry-run", code=1)
+    assert "/bin/bash is no Python" in ended.err

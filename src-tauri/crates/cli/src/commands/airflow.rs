@@ -14,6 +14,7 @@ mod diff;
 mod doctor;
 mod dotenv;
 mod files;
+mod find;
 mod interpreter;
 mod jsonc;
 mod layout;
