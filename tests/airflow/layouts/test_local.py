@@ -224,6 +224,8 @@ def test_a_shim_of_pyenv_s_or_asdf_s_is_no_python_and_the_one_it_stands_for_is_f
         (shims / name).chmod(0o755)
     shown = world.setup("--for", "venv", "--dry-run", cwd=tmp_path, PATH=f"{shims}:{world.env['PATH']}")
     assert f"{world.python} (by airflow on PATH)" in shown.err
-    assert {line for line in asked.read_text().splitlines() if not line.startswith(str(shims))} == {"--version"}
+    assert {line for line in asked.read_text().splitlines() if not line.startswith(str(shims))} == {
+        "--version"
+    }
     ended = world.setup("--for", "venv", "--python", "/bin/bash", "--dry-run", code=1)
     assert "/bin/bash is no Python" in ended.err

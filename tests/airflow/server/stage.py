@@ -52,6 +52,13 @@ ROLES = {
         "root": ["Admin"],
     },
 }
+
+
+def with_role(group: str, role: str) -> dict[str, Any]:
+    """The roles file with another role for one group."""
+    return {**ROLES, "roles": {**ROLES["roles"], group: [role]}}  # type: ignore[dict-item]
+
+
 #: How long may a server take to answer for the first time?
 BOOT_SECONDS = 120.0
 

@@ -8,6 +8,7 @@
 ``kept``       what Ping publishes, kept and renewed beside
 ``reference``  tokens that only Ping can read (RFC 7662)
 ``once``       assertions that count once
+``order``      whose groups count: the newest token's
 ``ping``       one assertion in, one person with roles out
 ``accounts``   that person in FAB's tables
 ``door``       the routes in front of the auth manager's own

@@ -18,7 +18,7 @@ from airflow_provider_dagpass.auth_manager.claims import Assertion, Kind
 from airflow_provider_dagpass.auth_manager.groups import groups
 from airflow_provider_dagpass.auth_manager.issuer import Http, Issuer
 from airflow_provider_dagpass.auth_manager.kept import Flight
-from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, InvalidRequest
+from airflow_provider_dagpass.auth_manager.refusal import AccessDenied, InvalidGrant, InvalidRequest
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFile
 from airflow_provider_dagpass.auth_manager.settings import Settings
 
@@ -36,12 +36,15 @@ IsFirst = Callable[[str, str, float], bool]
 
 @dataclass(frozen=True)
 class Person:
+    issuer: str
     username: str
     first_name: str
     last_name: str
     email: str
     #: What the roles file makes of the groups; empty: no business here.
     roles: tuple[str, ...]
+    #: When Ping told so, in whole seconds since 1970: of two tokens the newer one counts.
+    issued: int
 
 
 class Ping:
@@ -100,12 +103,17 @@ class Ping:
             name = self.settings.username_claim
             raise InvalidGrant(f"the token has no `{name}` ([dagpass_auth] username_claim)")
         mapping = self.roles.current()
+        named = groups(claims, mapping.claim)
+        if named is None:
+            raise AccessDenied(f"the token says nothing of your groups (`{mapping.claim}`)")
         return Person(
+            issuer=self.settings.issuer,
             username=username,
             first_name=_text(claims, "given_name") or _text(claims, "name"),
             last_name=_text(claims, "family_name"),
             email=_text(claims, "email"),
-            roles=tuple(mapping.of(groups(claims, mapping.claim))),
+            roles=tuple(mapping.of(named)),
+            issued=_issued(claims),
         )
 
     def _signed(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -117,6 +125,12 @@ class Ping:
         except _UNREADABLE:
             raise InvalidGrant("the assertion is no JWT that Ping has signed") from None
         return found["header"], found["payload"]
+
+
+def _issued(claims: Mapping[str, Any]) -> int:
+    """Without `iat` it is as old as the sign-in, and without that older than any that says when."""
+    told = (claims.get(name) for name in ("iat", "auth_time"))
+    return next((int(at) for at in told if isinstance(at, (int, float)) and not isinstance(at, bool)), 0)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:

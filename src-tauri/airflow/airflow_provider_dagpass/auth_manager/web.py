@@ -95,7 +95,7 @@ class PingSecurityManager(FabAirflowSecurityManagerOverride):  # type: ignore[mi
             return super().auth_user_oauth(userinfo, rotate_session_id) if userinfo else None
         try:
             if not person.roles:
-                raise accounts.strip(self, person.username)
+                raise accounts.strip(self, person)
             user = accounts.admit(self, person)
         except Refusal as refusal:
             log.warning("web login refused: %s", refusal)
