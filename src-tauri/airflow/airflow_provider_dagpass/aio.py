@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from airflow_provider_dagpass.client import Agent
+from airflow_provider_dagpass.client import AGENT
 
 #: How many different questions may wait for a slow agent side by side?
 WORKERS = 8
@@ -20,7 +19,6 @@ WORKERS = 8
 Key = tuple[asyncio.AbstractEventLoop, str, "str | None"]
 
 _threads: ThreadPoolExecutor | None = None
-_local = threading.local()
 _flights: dict[Key, asyncio.Future[dict[str, Any] | None]] = {}
 
 
@@ -38,11 +36,7 @@ async def connection(conn_id: str, env: str | None, context: dict[str, str]) -> 
 
 
 def _ask(conn_id: str, env: str | None, context: dict[str, str]) -> dict[str, Any] | None:
-    # One connection a thread: an answer that is late keeps no other question waiting.
-    if not hasattr(_local, "agent"):
-        _local.agent = Agent()
-    agent: Agent = _local.agent
-    return agent.connection(conn_id, env=env, context=context)
+    return AGENT.connection(conn_id, env=env, context=context)
 
 
 def _land(key: Key, landed: asyncio.Future[Any]) -> None:
