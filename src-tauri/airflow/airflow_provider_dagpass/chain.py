@@ -13,10 +13,12 @@ from typing import Any
 
 
 class NextBackend:
-    """``spec`` is ``{"class": …, "kwargs": {…}}``, or that as JSON text; empty for none."""
+    """``spec`` is ``{"class": …, "kwargs": {…}}``, or that as JSON text; empty for none. ``more`` are
+    arguments that were given beside it, as Airflow 3 lets the environment add to the file's."""
 
-    def __init__(self, spec: Any) -> None:
+    def __init__(self, spec: Any, more: dict[str, Any]) -> None:
         self._spec = spec
+        self._more = more
         self._backend: Any = None
 
     def __bool__(self) -> bool:
@@ -44,7 +46,7 @@ class NextBackend:
         if self._backend is None:
             spec = json.loads(self._spec) if isinstance(self._spec, str) else self._spec
             module, _, name = spec["class"].rpartition(".")
-            backend = getattr(import_module(module), name)(**spec.get("kwargs") or {})
+            backend = getattr(import_module(module), name)(**{**(spec.get("kwargs") or {}), **self._more})
             # Airflow 3 tells its backends which Connection to make: a task's is not the server's.
             wanted = getattr(ours, "_connection_class", None)
             if wanted is not None and hasattr(backend, "_set_connection_class"):

@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.secrets import BaseSecretsBackend
 
-from airflow_provider_dagpass import context, place
+from airflow_provider_dagpass import context, masking, place
 from airflow_provider_dagpass.chain import NextBackend
 from airflow_provider_dagpass.client import AGENT, DagpassError
 
@@ -31,16 +31,17 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
 
     ``env``: the environment whose connections are meant (``[env.NAME.connection.ID]``), where
     ``$DAGPASS_ENV`` names none.
-    ``next``: ``{"class": …, "kwargs": {…}}``, the backend that had this slot before.
+    ``next``: ``{"class": …, "kwargs": {…}}``, the backend that had this slot before. What else is given is
+    that one's (``AIRFLOW__SECRETS__BACKEND_KWARG__ROLE_ID``), and goes before the ``kwargs`` there.
     """
 
-    def __init__(self, env: str | None = None, next: Any = None, **unknown: Any) -> None:
+    def __init__(self, env: str | None = None, next: Any = None, **theirs: Any) -> None:
         # What is wrong with the arguments is told at the first lookup: a constructor that raises
         # breaks every `airflow` command.
         super().__init__()
         self._env = env
-        self._next = NextBackend(next)
-        self._unknown = sorted(unknown)
+        self._next = NextBackend(next, theirs)
+        self._unknown = [] if next else sorted(theirs)
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         value = self._from_agent(conn_id, team_name)
@@ -68,6 +69,7 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
             except DagpassError as error:
                 _judge(conn_id, error)
         if found is not None:
+            await masking.aregister_connection(found)
             return self.deserialize_connection(conn_id=conn_id, value=json.dumps(found))
         return await self._next.acall(self, team_name, conn_id) if self._next else None
 
@@ -86,7 +88,10 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
         except DagpassError as error:
             _judge(conn_id, error)
             return None
-        return json.dumps(found) if found is not None else None
+        if found is None:
+            return None
+        masking.register_connection(found)
+        return json.dumps(found)
 
     def _asks_agent(self, conn_id: str, team_name: str | None) -> bool:
         if context.switched_off() or _set_in_environment(conn_id, team_name):

@@ -191,6 +191,15 @@ def test_the_backend_that_was_there_answers_after_us(agent: StubAgent, local: di
     assert isinstance(backend._next._backend, LocalFilesystemBackend)
 
 
+def test_arguments_that_the_environment_adds_are_the_other_backend_s(agent: StubAgent, local: dict) -> None:
+    # As Airflow 3 gives them: AIRFLOW__SECRETS__BACKEND_KWARG__CONNECTIONS_FILE_PATH and the like.
+    more = dict(local["kwargs"])
+    spec = {"class": LOCAL, "kwargs": {"connections_file_path": "/of/the/file.json"}}
+    backend = DagpassBackend(next=spec, **more)
+    assert backend.get_connection("aws_default").login == "key"
+    assert backend.get_variable("colour") == "green"
+
+
 def test_stepping_back_leaves_the_other_backend_its_turn(
     agent: StubAgent, local: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
