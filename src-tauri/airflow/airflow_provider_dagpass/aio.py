@@ -16,16 +16,17 @@ from airflow_provider_dagpass.client import AGENT
 #: How many different questions may wait for a slow agent side by side?
 WORKERS = 8
 
-Key = tuple[asyncio.AbstractEventLoop, str, "str | None"]
+#: With the task that asks: what the agent writes down of an answer holds for one.
+Key = tuple[asyncio.AbstractEventLoop, str, "str | None", frozenset[tuple[str, str]]]
 
 _threads: ThreadPoolExecutor | None = None
 _flights: dict[Key, asyncio.Future[dict[str, Any] | None]] = {}
 
 
 async def connection(conn_id: str, env: str | None, context: dict[str, str]) -> dict[str, Any] | None:
-    """As ``Agent.connection``. A hundred triggers that ask for one connection are one question."""
+    """As ``Agent.connection``. A hundred that ask for one connection in one task are one question."""
     loop = asyncio.get_running_loop()
-    key = (loop, conn_id, env)
+    key = (loop, conn_id, env, frozenset(context.items()))
     flight = _flights.get(key)
     if flight is None:
         flight = loop.run_in_executor(_made(), _ask, conn_id, env, context)
