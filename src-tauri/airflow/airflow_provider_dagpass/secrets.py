@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+from functools import cached_property
 from typing import Any
 
 from airflow.secrets import BaseSecretsBackend
 
 from airflow_provider_dagpass import context, masking, place
-from airflow_provider_dagpass.chain import NextBackend
+from airflow_provider_dagpass.chain import Chain, NextBackend, settle
 from airflow_provider_dagpass.client import AGENT, DagpassError
 
 log = logging.getLogger(__name__)
@@ -33,15 +34,32 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
     ``$DAGPASS_ENV`` names none.
     ``next``: ``{"class": …, "kwargs": {…}}``, the backend that had this slot before. What else is given is
     that one's (``AIRFLOW__SECRETS__BACKEND_KWARG__ROLE_ID``), and goes before the ``kwargs`` there.
+
+    Or ``[secrets] dagpass_next`` names its class, and ``dagpass_env`` the environment: then all arguments,
+    wherever Airflow has them from, are that one's.
     """
+
+    _section = "secrets"
 
     def __init__(self, env: str | None = None, next: Any = None, **theirs: Any) -> None:
         # What is wrong with the arguments is told at the first lookup: a constructor that raises
         # breaks every `airflow` command.
         super().__init__()
-        self._env = env
-        self._next = NextBackend(next, theirs)
-        self._unknown = [] if next else sorted(theirs)
+        self._given = (env, next, theirs)
+        self._has_warned = False
+
+    @cached_property
+    def _chain(self) -> Chain:
+        # Not in the constructor: Airflow's configuration may be half made there.
+        return settle(self._section, *self._given)
+
+    @property
+    def _env(self) -> str | None:
+        return self._chain.env
+
+    @property
+    def _next(self) -> NextBackend:
+        return self._chain.next
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         value = self._from_agent(conn_id, team_name)
@@ -96,10 +114,16 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
     def _asks_agent(self, conn_id: str, team_name: str | None) -> bool:
         if context.switched_off() or _set_in_environment(conn_id, team_name):
             return False
-        if self._unknown:
-            log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._unknown))
-            self._unknown = []
+        if self._chain.unknown and not self._has_warned:
+            self._has_warned = True
+            log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._chain.unknown))
         return True
+
+
+class DagpassWorkersBackend(DagpassBackend):
+    """``[workers] secrets_backend``: the same, by that section's ``dagpass_next`` and ``dagpass_env``."""
+
+    _section = "workers"
 
 
 def _set_in_environment(conn_id: str, team_name: str | None) -> bool:

@@ -19,14 +19,16 @@ def project(folder: Path, **files: str) -> Path:
 
 
 def test_the_settings_are_added_and_airflow_imports_from_the_wheel(world: World, tmp_path: Path) -> None:
-    mine = "# mine\nSECRET='a b'\nAIRFLOW__SECRETS__BACKEND=a.B\n"
+    kwargs = 'AIRFLOW__SECRETS__BACKEND_KWARGS={"p": 1}\n'
+    mine = f"# mine\nSECRET='a b'\nAIRFLOW__SECRETS__BACKEND=a.B\n{kwargs}"
     folder = project(tmp_path / "astro")
     (folder / ".env").write_text(mine)
     world.setup("--for", "astro", "--dir", folder, "--env", "dev")
     values = dotenv_values(folder / ".env")
     assert (values["SECRET"], values["DAGPASS_ENV"]) == ("a b", "dev")
     assert values["DAGPASS_SOCKET"] == "/run/dagpass/agent.sock"
-    assert values["AIRFLOW__SECRETS__BACKEND_KWARGS"] == '{"next":{"class":"a.B","kwargs":{}}}'
+    assert values["AIRFLOW__SECRETS__DAGPASS_NEXT"] == "a.B"
+    assert kwargs in (folder / ".env").read_text()
     agent = world.agent()
     env = {
         name: value for name, value in values.items() if name in {"AIRFLOW__SECRETS__BACKEND", "PYTHONPATH"}

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import PROGRAM, TOKEN, World
 
+import venvs
+
 SECOND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 LAUNCH = """// mine: "configurations": [
 {
@@ -95,6 +97,80 @@ def test_airflow_is_wired_with_its_other_backend_asked_next_and_undone_to_the_by
     assert world.cfg.read_bytes() == before.encode()
     assert not world.has_package()
     assert "theirs" in world.airflow("connections", "get", "theirs", "--output", "json").out
+
+
+#: Each airflow.cfg read anew by Airflow itself: one process for all ways to give a backend its arguments.
+ASK = """
+import json, os, sys
+from airflow.configuration import conf
+try:
+    from airflow.configuration import get_custom_secret_backend
+except ImportError:
+    get_custom_secret_backend = conf._get_custom_secret_backend
+for way in json.loads(sys.argv[1]):
+    for section in ("secrets", "workers"):
+        conf.remove_section(section)
+    conf.read(way["cfg"])
+    os.environ.update(way["env"])
+    try:
+        worker = {"worker_mode": True} if way["worker"] else {}
+        found = get_custom_secret_backend(**worker).get_connection("theirs")
+        print("told", way["name"], found and found.host)
+    finally:
+        for name in way["env"]:
+            del os.environ[name]
+"""
+
+
+@pytest.mark.each_airflow
+def test_the_other_backend_is_asked_next_wherever_airflow_has_its_class_and_arguments_from(
+    world: World, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.json"
+    theirs.write_text('{"theirs": {"conn_type": "ftp", "host": "canary.example"}}')
+    (tmp_path / "elsewhere.json").write_text('{"theirs": {"conn_type": "ftp", "host": "elsewhere.example"}}')
+    kwargs = json.dumps({"connections_file_path": str(theirs)})
+    other = json.dumps({"connections_file_path": str(tmp_path / "elsewhere.json")})
+    (tmp_path / "kwargs.sh").write_text(f"#!/bin/sh\necho '{kwargs}'\n")
+    (tmp_path / "kwargs.sh").chmod(0o755)
+    backend = f"[secrets]\nbackend = {SECOND}\n"
+    ways = {
+        "file": (f"{backend}backend_kwargs = {kwargs}\n", {}),
+        "command": (f"{backend}backend_kwargs_cmd = {tmp_path}/kwargs.sh\n", {}),
+        "environment": (backend, {"AIRFLOW__SECRETS__BACKEND_KWARGS": kwargs}),
+        "environment before file": (
+            f"{backend}backend_kwargs = {other}\n",
+            {"AIRFLOW__SECRETS__BACKEND_KWARGS": kwargs},
+        ),
+        "command of the environment": (
+            backend,
+            {"AIRFLOW__SECRETS__BACKEND_KWARGS_CMD": f"{tmp_path}/kwargs.sh"},
+        ),
+    }
+    if os.environ["DAGPASS_TEST_AIRFLOW"] != "2.11":
+        one = {"AIRFLOW__SECRETS__BACKEND_KWARG__CONNECTIONS_FILE_PATH": str(theirs)}
+        ways["one argument of the environment"] = (backend, one)
+        ways["one before the file's"] = (f"{backend}backend_kwargs = {other}\n", one)
+        worker = f"[workers]\nsecrets_backend = {SECOND}\n"
+        ways["worker"] = (f"{worker}secrets_backend_kwargs = {kwargs}\n", {})
+        ways["worker by command"] = (f"{worker}secrets_backend_kwargs_cmd = {tmp_path}/kwargs.sh\n", {})
+        env = {"AIRFLOW__WORKERS__SECRETS_BACKEND_KWARG__CONNECTIONS_FILE_PATH": str(theirs)}
+        ways["worker by the environment"] = (worker, env)
+    asked = []
+    for number, (name, (before, env)) in enumerate(ways.items()):
+        cfg = tmp_path / f"{number}.cfg"
+        cfg.write_text(before)
+        world.setup("--write", "cfg", "--file", cfg)
+        changed = [line for line in before.splitlines() if not line.endswith(SECOND)]
+        assert all(line in cfg.read_text().splitlines() for line in changed), name
+        asked.append({"name": name, "cfg": str(cfg), "env": env, "worker": name.startswith("worker")})
+    path = {"PYTHONPATH": str(venvs.package())}
+    done = world.run(world.python, "-c", ASK, json.dumps(asked), **path)
+    told = [line for line in done.out.splitlines() if line.startswith("told ")]
+    assert told == [f"told {name} canary.example" for name in ways], done
+    for one, (before, _) in zip(asked, ways.values(), strict=True):
+        world.setup("--undo", "--file", one["cfg"])
+        assert Path(one["cfg"]).read_text() == before
 
 
 @pytest.mark.each_airflow

@@ -2,6 +2,7 @@
 //! project's door into every service that runs Airflow's code. Never touches docker-compose.yaml, a
 //! Dockerfile, or an override that is somebody's: that one's owner is shown the block to paste.
 
+mod former;
 mod services;
 mod text;
 
@@ -43,11 +44,7 @@ pub(super) fn run(
     let (base, text) = base(project)?;
     let file = beside(&base);
     let services = chosen(args, &text)?;
-    if text.contains("AIRFLOW__SECRETS__BACKEND:") || text.contains("AIRFLOW__SECRETS__BACKEND=") {
-        let what = format!("{} names a secrets backend already", base.display());
-        return Err(Failure::new("conflict", what)
-            .hint("take it out there, and name it as `next` in AIRFLOW__SECRETS__BACKEND_KWARGS"));
-    }
+    let backends = former::variables(project, &text)?;
     let receipt = Receipt::new(state, Layout::Compose.name(), project);
     let earlier = receipt.earlier()?;
     let (wheel, ours) = match &args.wheel {
@@ -61,6 +58,7 @@ pub(super) fn run(
     let door = door(world, project)?;
     let wiring = Wiring {
         services: &services,
+        backends: &backends,
         folder: &door.folder,
         reach: reach(&door),
         env,
@@ -198,8 +196,10 @@ mod tests {
     #[test]
     fn the_override_of_airflow_s_own_compose_file_is_this_one() {
         let services = chosen(&Compose { service: Vec::new(), wheel: None }, STOCK).unwrap();
+        let backends = former::variables(Path::new("/nowhere"), STOCK).unwrap();
         let wiring = Wiring {
             services: &services,
+            backends: &backends,
             folder: "/home/ada $/.local/state/dagpass/containers/etl-0a1b2c3d",
             reach: Reach::Socket,
             env: Some("dev"),
@@ -218,6 +218,7 @@ mod tests {
             let wheel = Path::new("/w.whl");
             text::override_file(&Wiring {
                 services: &services,
+                backends: &[],
                 folder: "/f",
                 reach,
                 env: None,

@@ -4,8 +4,6 @@ use std::path::Path;
 
 use dagpass_client::wire::MOUNT;
 
-use super::super::backend::CLASS;
-
 /// Where the wheel is mounted.
 const WHEELS: &str = "/opt/dagpass";
 
@@ -13,6 +11,8 @@ const WHEELS: &str = "/opt/dagpass";
 #[derive(Debug)]
 pub(super) struct Wiring<'a> {
     pub(super) services: &'a [String],
+    /// Who is asked for connections, and who next.
+    pub(super) backends: &'a [(String, String)],
     /// The door's folder.
     pub(super) folder: &'a str,
     pub(super) reach: Reach<'a>,
@@ -58,20 +58,17 @@ pub(super) fn block(wiring: &Wiring<'_>) -> String {
     text
 }
 
-fn environment(wiring: &Wiring<'_>) -> Vec<(&'static str, String)> {
+fn environment(wiring: &Wiring<'_>) -> Vec<(String, String)> {
     let place = match &wiring.reach {
         Reach::Socket => ("DAGPASS_SOCKET", format!("{MOUNT}/agent.sock")),
         Reach::Port { host, port, .. } => ("DAGPASS_TCP", format!("{host}:{port}")),
     };
     // What the project asks for itself, by its `.env` or its shell, stays asked for.
     let wheel = format!("${{_PIP_ADDITIONAL_REQUIREMENTS:-}} {}", installed(wiring.wheel));
-    let mut variables = vec![
-        ("AIRFLOW__SECRETS__BACKEND", CLASS.to_owned()),
-        place,
-        ("_PIP_ADDITIONAL_REQUIREMENTS", wheel),
-    ];
-    variables.extend(wiring.env.map(|env| ("DAGPASS_ENV", env.replace('$', "$$"))));
-    variables
+    let env = wiring.env.map(|env| ("DAGPASS_ENV", env.replace('$', "$$")));
+    let ours = [place, ("_PIP_ADDITIONAL_REQUIREMENTS", wheel)].into_iter().chain(env);
+    let ours = ours.map(|(name, value)| (name.to_owned(), value));
+    wiring.backends.iter().cloned().chain(ours).collect()
 }
 
 fn installed(wheel: &Path) -> String {

@@ -17,17 +17,14 @@ const SOCKET: &str = "/run/dagpass/agent.sock";
 pub(super) fn plan(place: &Place) -> Result<Plan, Failure> {
     let project = files::real(&place.project)?;
     is_astro(&project)?;
-    let mut settings = vec![
-        ("AIRFLOW__SECRETS__BACKEND", super::super::backend::CLASS.to_owned()),
-        ("DAGPASS_SOCKET", SOCKET.to_owned()),
-    ];
-    settings.extend(place.env.iter().map(|env| ("DAGPASS_ENV", env.clone())));
+    let mut settings = vec![("DAGPASS_SOCKET".to_owned(), SOCKET.to_owned())];
+    settings.extend(place.env.iter().map(|env| ("DAGPASS_ENV".to_owned(), env.clone())));
     let mut edits = Vec::new();
     if place.from_index {
         edits.push(Edit::text(project.join("requirements.txt"), require));
     } else {
         // The image's own PYTHONPATH, which this setting replaces, is the project's folder.
-        settings.push(("PYTHONPATH", format!("{HOME}/include/{}:{HOME}", wheel::NAME)));
+        settings.push(("PYTHONPATH".to_owned(), format!("{HOME}/include/{}:{HOME}", wheel::NAME)));
         let rewrite = |before: Option<&[u8]>| match before {
             Some(bytes) if bytes == wheel::BYTES => Err(Unwirable::Already),
             Some(_) | None => Ok(wheel::BYTES.to_vec()),
