@@ -12,6 +12,7 @@ mod cfg;
 mod compose;
 mod diff;
 mod doctor;
+mod door;
 mod dotenv;
 mod files;
 mod find;

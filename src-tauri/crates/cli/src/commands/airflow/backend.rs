@@ -16,6 +16,9 @@ pub(super) enum Unwirable {
     Already,
     #[error("{0}")]
     Form(String),
+    /// A file that is somebody's; what they would paste into it.
+    #[error("it would lose its comments if it were taken apart")]
+    Paste(String),
 }
 
 pub(super) fn is_ours(class: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Which secrets backends a compose project's containers ask today, in Airflow's own order: the service's
 //! environment, `.env` where that is handed on, then the airflow.cfg that is mounted. Their arguments stay
-//! where they are. Reads only.
+//! where they are. And what the services have installed at their start. Reads only.
 
 use std::path::Path;
 
@@ -71,12 +71,33 @@ fn former(
     Ok(None)
 }
 
-/// What the services' environments say, if they say one thing.
-fn in_services(variable: &str, compose: &str, env_file: &str) -> Result<Option<String>, Failure> {
+const REQUIREMENTS: &str = "_PIP_ADDITIONAL_REQUIREMENTS";
+
+/// What Airflow's image installs when it starts, as the services have it now: a literal stays one, and what
+/// `.env` or a shell give to the stock file stays theirs to give.
+pub(super) fn requirements(compose: &str) -> Result<String, Failure> {
+    let said = said(compose, REQUIREMENTS);
+    match said.as_slice() {
+        [] => Ok(format!("${{{REQUIREMENTS}:-}}")),
+        [one] if !one.starts_with(['>', '|', '&', '*']) => Ok(one.clone()),
+        [_, ..] => {
+            let failure = Failure::new("conflict", format!("{REQUIREMENTS} cannot be told"));
+            let failure = failure.because("the services differ in it, or it goes over lines");
+            Err(failure.hint("write it once and in one line: ours is added to it"))
+        }
+    }
+}
+
+fn said(compose: &str, variable: &str) -> Vec<String> {
     let mut said: Vec<String> = compose.lines().filter_map(|line| set(line, variable)).collect();
     said.sort();
     said.dedup();
-    match said.as_slice() {
+    said
+}
+
+/// What the services' environments say, if they say one thing.
+fn in_services(variable: &str, compose: &str, env_file: &str) -> Result<Option<String>, Failure> {
+    match said(compose, variable).as_slice() {
         [] => Ok(None),
         [one] => interpolated(one, env_file).map(Some).ok_or_else(|| several(variable)),
         [_, _, ..] => Err(several(variable)),
@@ -163,6 +184,21 @@ mod tests {
             assert_eq!(of("AIRFLOW__WORKERS__DAGPASS_NEXT"), workers, "{compose:?} {env:?}");
             let slot = of("AIRFLOW__WORKERS__SECRETS_BACKEND");
             assert_eq!(slot, workers.map(|_| WORKERS_CLASS), "{compose:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_installed_already_stays_as_it_is_written() {
+        let table = [
+            ("", Some("${_PIP_ADDITIONAL_REQUIREMENTS:-}")),
+            ("  _PIP_ADDITIONAL_REQUIREMENTS: six==1 x[y]>=2 # why\n", Some("six==1 x[y]>=2")),
+            ("  - \"_PIP_ADDITIONAL_REQUIREMENTS=six==1\"\n", Some("six==1")),
+            ("  _PIP_ADDITIONAL_REQUIREMENTS: ${X:-six}\n", Some("${X:-six}")),
+            ("  _PIP_ADDITIONAL_REQUIREMENTS: >-\n    six\n", None),
+            ("  _PIP_ADDITIONAL_REQUIREMENTS: a\n  _PIP_ADDITIONAL_REQUIREMENTS: b\n", None),
+        ];
+        for (compose, expected) in table {
+            assert_eq!(requirements(compose).ok().as_deref(), expected, "{compose}");
         }
     }
 

@@ -5,7 +5,7 @@ use super::super::cfg;
 use super::{Edit, Place, Plan};
 use crate::exit::Failure;
 
-pub(super) fn plan(place: &Place) -> Result<Plan, Failure> {
+pub(super) fn plan(place: &Place<'_>) -> Result<Plan, Failure> {
     let target = place.cfg()?;
     let env = place.env.clone();
     let edit = Edit::text(target.clone(), move |before| cfg::wire(before, env.as_deref()));
