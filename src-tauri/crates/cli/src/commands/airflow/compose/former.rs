@@ -148,13 +148,15 @@ mod tests {
     const ENV_FILE: &str = "x:\n  env_file:\n    - ${ENV_FILE_PATH:-.env}\n";
     const CONFIG: &str = "x:\n  volumes:\n    - ./config:/opt/airflow/config\n";
 
+    /// compose file, `.env`, config/airflow.cfg; what is asked next in [secrets] and [workers].
+    type Case<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
     #[test]
     fn the_backend_before_is_found_in_every_place_in_airflow_s_own_order() {
         let cfg = "[secrets]\nbackend = cfg.C\nbackend_kwargs_cmd = /bin/x\n";
         let workers = "[workers]\nsecrets_backend = w.C\n";
         let both = format!("{ENV_FILE}{CONFIG}");
-        // compose file, .env, config/airflow.cfg; what is asked next in [secrets] and [workers].
-        let table: [(&str, &str, &str, Option<&str>, Option<&str>); 13] = [
+        let table: [Case<'_>; 13] = [
             ("", "", "", None, None),
             ("  AIRFLOW__SECRETS__BACKEND: 'a.B'  # why\n", "", "", Some("a.B"), None),
             ("    - AIRFLOW__SECRETS__BACKEND=a.B\n", "", "", Some("a.B"), None),
