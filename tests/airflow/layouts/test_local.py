@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from conftest import PROGRAM, TOKEN, World
@@ -173,22 +174,79 @@ def test_the_other_backend_is_asked_next_wherever_airflow_has_its_class_and_argu
         assert Path(one["cfg"]).read_text() == before
 
 
+#: What an installer's record has to hold: each file with its digest, and nothing of ours beside it.
+RECORDED = """
+import base64, hashlib, json
+from importlib import metadata
+found = metadata.distribution("airflow-provider-dagpass")
+for file in found.files:
+    content = file.locate().read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    assert file.name == "RECORD" or (file.hash.value, file.size) == (digest, len(content)), file
+listed = {str(file.locate()) for file in found.files}
+there = {str(path) for top in ("airflow_provider_dagpass", found._path) for path in
+         found.locate_file(top).rglob("*") if path.is_file() and path.suffix != ".pyc"}
+assert listed == there, listed ^ there
+print(found.read_text("INSTALLER").strip(), found.version, len(found.entry_points))
+"""
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+
+
 @pytest.mark.each_airflow
-def test_the_environment_s_own_pip_does_where_there_is_no_uv(world: World) -> None:
-    subprocess.run([world.python, "-m", "ensurepip", "--default-pip"], check=True, capture_output=True)
-    path = os.pathsep.join(
-        folder for folder in world.env["PATH"].split(os.pathsep) if not Path(folder, "uv").exists()
-    )
-    world.env["PATH"] = path
+def test_the_wheel_is_placed_and_taken_out_without_uv_and_pip(world: World) -> None:
+    """As an environment that `uv` made is, on a machine where `uv` is not on the PATH."""
+    site = next(world.python.parents[1].glob("lib/python*/site-packages"))
+    before = files(site)
+    path = world.env["PATH"].split(os.pathsep)
+    world.env["PATH"] = os.pathsep.join(folder for folder in path if not Path(folder, "uv").exists())
+    assert world.run(world.python, "-c", "import pip", cwd=Path("/")).code != 0
     world.cfg.write_text("[core]\n")
     world.setup("--for", "venv", "--python", world.python)
+    recorded = world.run(world.python, "-I", "-c", RECORDED)
+    assert recorded.out == "dagpass 0.1.0 3\n", recorded
     agent = world.agent()
     ours = world.airflow("connections", "get", "ours", "--output", "json")
     assert TOKEN in ours.out, ours
     agent.close()
     world.setup("--undo")
+    assert files(site) == before
     assert not world.has_package()
     assert world.cfg.read_text() == "[core]\n"
+
+
+def test_a_package_that_another_installer_put_there_is_replaced_and_pip_takes_ours_out(world: World) -> None:
+    subprocess.run([world.python, "-m", "ensurepip", "--default-pip"], check=True, capture_output=True)
+    site = next(world.python.parents[1].glob("lib/python*/site-packages"))
+    before = files(site)
+    old = world.root / "old"
+    old.mkdir()
+    uv = ["uv", "pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(world.python)]
+    wheel = _wheel_of(old, "0.0.1")
+    assert world.run(*uv, wheel).code == 0
+    world.cfg.write_text("[core]\n")
+    world.setup("--for", "venv", "--python", world.python)
+    assert world.run(world.python, "-I", "-c", RECORDED).out == "dagpass 0.1.0 3\n"
+    assert not (site / "airflow_provider_dagpass" / "gone.py").exists()
+    ended = world.run(world.python, "-m", "pip", "uninstall", "--yes", "airflow-provider-dagpass")
+    assert ended.code == 0, ended
+    assert files(site) == before
+
+
+def _wheel_of(folder: Path, version: str) -> Path:
+    info = f"airflow_provider_dagpass-{version}.dist-info"
+    path = folder / f"airflow_provider_dagpass-{version}-py3-none-any.whl"
+    with ZipFile(path, "w") as wheel:
+        wheel.writestr("airflow_provider_dagpass/gone.py", "")
+        wheel.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: airflow-provider-dagpass\nVersion: {version}\n"
+        )
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        names = ("airflow_provider_dagpass/gone.py", f"{info}/METADATA", f"{info}/WHEEL", f"{info}/RECORD")
+        wheel.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in names))
+    return path
 
 
 def test_a_home_without_a_config_gets_airflows_own_with_its_keys_first(world: World) -> None:

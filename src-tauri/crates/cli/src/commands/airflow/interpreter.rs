@@ -1,6 +1,7 @@
 //! The Python that runs a person's Airflow: what it has, and our wheel put into it. Nothing is downloaded,
 //! and nothing but our own package is touched.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -8,12 +9,14 @@ use std::time::Duration;
 use dagpass_client::limited;
 use serde::Deserialize;
 
-use super::find;
 use super::wheel::{self, Unpacked};
 use crate::exit::Failure;
 use crate::output;
 
 const PROBE: &str = include_str!("../../../../../airflow/airflow_provider_dagpass/probe.py");
+/// Puts our wheel in and takes it out.
+const PLACE: &str = include_str!("place.py");
+const PACKAGE: &str = "airflow-provider-dagpass";
 
 /// What every server does at its start where no file is there; `airflow version` does not.
 const DEFAULTS: &str =
@@ -35,7 +38,6 @@ pub(super) struct Interpreter {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Probe {
     pub(super) python: String,
-    pub(super) pip: bool,
     pub(super) airflow: Option<String>,
     pub(super) provider: Option<String>,
     pub(super) content: Option<String>,
@@ -73,36 +75,26 @@ impl Interpreter {
         Err(failure.because(last_line(&output).unwrap_or_default()))
     }
 
-    pub(super) fn install(&self, probe: &Probe) -> Result<(), Failure> {
+    pub(super) fn install(&self) -> Result<(), Failure> {
         let unpacked = Unpacked::new()?;
-        let wheel = unpacked.path();
-        let flags = ["install", "--no-index", "--no-deps", "--force-reinstall", "--quiet"];
-        let mut command = self.installer(probe, &flags)?;
-        done(command.arg(&wheel), "the wheel was not installed")
+        self.place(&["put".as_ref(), unpacked.path().as_os_str()], "the wheel was not installed")
     }
 
-    pub(super) fn uninstall(&self, probe: &Probe) -> Result<(), Failure> {
-        let yes: &[&str] = if has_uv() { &[] } else { &["--yes"] };
-        let mut command = self.installer(probe, &[&["uninstall", "--quiet"], yes].concat())?;
-        done(command.arg("airflow-provider-dagpass"), "the package was not taken away")
+    pub(super) fn uninstall(&self) -> Result<(), Failure> {
+        self.place(&["take".as_ref(), PACKAGE.as_ref()], "the package was not taken away")
     }
 
-    /// `uv` where it is at hand, since its environments have no pip of their own.
-    fn installer(&self, probe: &Probe, words: &[&str]) -> Result<Command, Failure> {
-        let (verb, flags) = words.split_at(1);
-        if has_uv() {
-            let mut command = Command::new("uv");
-            command.arg("pip").args(verb).arg("--python").arg(&self.program).args(flags);
-            return Ok(command);
+    /// By the interpreter's own standard library: a wheel like ours is a folder to unpack, and what `uv`
+    /// makes has no pip.
+    fn place(&self, words: &[&OsStr], what: &str) -> Result<(), Failure> {
+        let mut command = self.command();
+        command.args(["-I", "-c", PLACE]).args(words);
+        let ended = limited::output(&mut command, INSTALL_LIMIT);
+        let output = ended.map_err(|error| Failure::new("io", what).because(error))?;
+        if output.status.success() {
+            return Ok(());
         }
-        if probe.pip {
-            let mut command = self.command();
-            command.args(["-m", "pip", "--disable-pip-version-check"]).args(verb).args(flags);
-            return Ok(command);
-        }
-        let failure = Failure::new("not_found", "there is neither uv nor pip to install with");
-        let program = self.program.display();
-        Err(failure.hint(format!("run `{program} -m ensurepip`, or install uv")))
+        Err(Failure::new("io", what).because(last_line(&output).unwrap_or_default()))
     }
 
     pub(super) fn command(&self) -> Command {
@@ -125,22 +117,9 @@ impl Interpreter {
     }
 }
 
-fn done(command: &mut Command, what: &str) -> Result<(), Failure> {
-    let ended = limited::output(command, INSTALL_LIMIT);
-    let output = ended.map_err(|error| Failure::new("io", what).because(error))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Failure::new("io", what).because(last_line(&output).unwrap_or_default()))
-}
-
 pub(super) fn last_line(output: &Output) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
-}
-
-fn has_uv() -> bool {
-    find::on_path("uv").next().is_some()
 }
 
 /// One line for a person: which interpreter, and what is in it.

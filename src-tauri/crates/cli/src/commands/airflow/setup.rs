@@ -147,7 +147,7 @@ fn look(setup: &Setup) -> Result<(Interpreter, Probe), Failure> {
 fn make_importable(python: &Interpreter, probe: &Probe) -> Result<bool, Failure> {
     let missing = !probe.has_our_package();
     if missing {
-        python.install(probe)?;
+        python.install()?;
         output::say(&format!("{} is installed there", wheel::NAME));
     }
     let Some(why) =
@@ -156,7 +156,7 @@ fn make_importable(python: &Interpreter, probe: &Probe) -> Result<bool, Failure>
         return Ok(missing && probe.provider.is_none());
     };
     if missing && probe.provider.is_none() {
-        python.uninstall(probe)?;
+        python.uninstall()?;
     }
     let failure = Failure::new("not_available", "this interpreter cannot import the backend");
     Err(failure

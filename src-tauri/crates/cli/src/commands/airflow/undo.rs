@@ -116,7 +116,7 @@ fn take_away(state: &Path, receipt: &Receipt) -> Result<bool, Failure> {
     let python = Interpreter::asked(python.clone(), "the receipt")?;
     let probe = python.probe()?;
     if probe.provider.is_some() {
-        python.uninstall(&probe)?;
+        python.uninstall()?;
     }
     Ok(true)
 }
