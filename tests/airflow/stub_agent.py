@@ -24,7 +24,7 @@ class Ask:
         self.line, *rows = head.split("\r\n")
         self.path = self.line.split()[1]
         self.headers = {name.lower(): value for name, value in (row.split(": ", 1) for row in rows)}
-        self.json: dict[str, Any] = json.loads(body)
+        self.json: dict[str, Any] = json.loads(body) if body else {}
         #: From 1, in the order they were accepted.
         self.connection = connection
 

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from airflow_provider_dagpass.client import Agent
+from airflow_provider_dagpass.client import AGENT
 
 #: How many different questions may wait for a slow agent side by side?
 WORKERS = 8
 
-Key = tuple[asyncio.AbstractEventLoop, str, "str | None"]
+#: With the task that asks: what the agent writes down of an answer holds for one.
+Key = tuple[asyncio.AbstractEventLoop, str, "str | None", frozenset[tuple[str, str]]]
 
 _threads: ThreadPoolExecutor | None = None
-_local = threading.local()
 _flights: dict[Key, asyncio.Future[dict[str, Any] | None]] = {}
 
 
 async def connection(conn_id: str, env: str | None, context: dict[str, str]) -> dict[str, Any] | None:
-    """As ``Agent.connection``. A hundred triggers that ask for one connection are one question."""
+    """As ``Agent.connection``. A hundred that ask for one connection in one task are one question."""
     loop = asyncio.get_running_loop()
-    key = (loop, conn_id, env)
+    key = (loop, conn_id, env, frozenset(context.items()))
     flight = _flights.get(key)
     if flight is None:
         flight = loop.run_in_executor(_made(), _ask, conn_id, env, context)
@@ -38,11 +37,7 @@ async def connection(conn_id: str, env: str | None, context: dict[str, str]) -> 
 
 
 def _ask(conn_id: str, env: str | None, context: dict[str, str]) -> dict[str, Any] | None:
-    # One connection a thread: an answer that is late keeps no other question waiting.
-    if not hasattr(_local, "agent"):
-        _local.agent = Agent()
-    agent: Agent = _local.agent
-    return agent.connection(conn_id, env=env, context=context)
+    return AGENT.connection(conn_id, env=env, context=context)
 
 
 def _land(key: Key, landed: asyncio.Future[Any]) -> None:

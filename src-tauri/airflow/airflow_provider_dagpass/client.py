@@ -1,7 +1,9 @@
 """The local API, version 1: one JSON question, one JSON answer.
 
 Decides how to reach the agent, what to trust and when to ask again. Never looks at a proxy
-setting, never starts an agent, never shares a connection across a fork, imports no Airflow.
+setting, never starts an agent, never shares a connection across a fork, imports no Airflow. Holds no
+lock: a thread never waits for another one's question, nor a signal's handler (`on_kill`) for the question
+that it came into.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+from collections import deque
 from typing import Any
 
 from airflow_provider_dagpass import place, transport
@@ -21,17 +24,15 @@ __all__ = ["AGENT", "Agent", "AgentAway", "DagpassError"]
 TOTAL_SECONDS = 10.0
 #: And one that tells of a run, which no task may wait for?
 EVENT_SECONDS = 1.0
-#: How many connections are kept for threads that ask at the same time?
-KEPT = 8
+#: How many connections are kept between questions? One does, but for threads that ask at once.
+MOST_IDLE = 4
 
 
 class Agent:
-    """The agent, over connections that are kept: one, unless several threads ask at once.
+    """The agent, over a few kept connections a process. Each is one question's alone while it is asked."""
 
-    None waits for another's answer, which may take as long as a question may in all.
-    """
-
-    _idle: list[transport.Wire]
+    #: Taken from and given to by single steps of the interpreter, which nothing comes between.
+    _idle: deque[transport.Wire]
 
     def __init__(self) -> None:
         self._forget()
@@ -79,17 +80,25 @@ class Agent:
             paths = place.agent_sockets()
         except place.PlaceError as error:
             raise AgentAway(str(error)) from None
-        kept = self._taken()
-        if kept is not None and kept.socket_path in paths:
+        kept = self._kept(paths)
+        if kept is not None:
             try:
                 return self._send(kept, path, body, deadline)
             except ConnectionError:
                 # The agent closes what is idle or was restarted: nothing of this question was
-                # answered, so it is asked once more.
+                # answered, so it is asked once more, on a new connection.
                 kept.close()
-        elif kept is not None:
-            kept.close()
         return self._send(transport.connect(paths, deadline), path, body, deadline)
+
+    def _kept(self, paths: list[str]) -> transport.Wire | None:
+        while True:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                return None
+            if wire.socket_path in paths:
+                return wire
+            wire.close()
 
     def _send(
         self, wire: transport.Wire, path: str, body: bytes, deadline: transport.Deadline
@@ -104,7 +113,7 @@ class Agent:
         except BaseException:
             wire.close()
             raise
-        if response.will_close or len(self._idle) >= KEPT:
+        if response.will_close or len(self._idle) >= MOST_IDLE:
             wire.close()
         else:
             self._idle.append(wire)
@@ -120,10 +129,10 @@ class Agent:
     def _forget(self) -> None:
         # The parent goes on using its connections: ours are dropped, unread and unwritten.
         self._pid = os.getpid()
-        self._idle = []
+        self._idle = deque()
 
 
-#: The process's way to the agent.
+#: The process's connections to the agent.
 AGENT = Agent()
 os.register_at_fork(after_in_child=AGENT._forget)
 

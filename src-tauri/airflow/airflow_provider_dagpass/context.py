@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import os
 import sys
+from contextvars import ContextVar
 from typing import Any
 
+_FIELDS = ("dag_id", "task_id", "run_id", "try_number", "map_index")
 _FROM_AIRFLOW = {
     "dag_id": "AIRFLOW_CTX_DAG_ID",
     "task_id": "AIRFLOW_CTX_TASK_ID",
@@ -45,15 +47,19 @@ def current() -> dict[str, str]:
     """The running task, or ``purpose: dag-parse``: a parse is not use, and keeps no session warm."""
     if _parses_a_dag_file():
         return {"purpose": "dag-parse"}
+    deferred = _trigger()
+    if deferred is not None:
+        return deferred
     if _Task.now is not None:
         return dict(_Task.now)
     context = _from_environment()
     return {} if context == _Task.left else context
 
 
-def environment(configured: str | None) -> str | None:
-    """Whose connections are meant: `dagpass run --env`, `$DAGPASS_ENV`, else what is configured."""
-    return os.environ.get("DAGPASS_ENV") or configured
+def environment(configured: str | None, *, named: str | None = None) -> str | None:
+    """Whose connections are meant: what the code itself names, else what this process was started for
+    (`dagpass run --env`, `$DAGPASS_ENV`), else what is configured."""
+    return named or os.environ.get("DAGPASS_ENV") or configured
 
 
 def switched_off() -> bool:
@@ -62,6 +68,25 @@ def switched_off() -> bool:
 
 def _from_environment() -> dict[str, str]:
     return {key: os.environ[name] for key, name in _FROM_AIRFLOW.items() if os.environ.get(name)}
+
+
+def _trigger() -> dict[str, str] | None:
+    """The task whose trigger runs here. One triggerer runs those of many tasks on one loop, and Airflow tells
+    them apart for its logs: 3.x by structlog's variables of the context, 2.11 by one of its own."""
+    variables = sys.modules.get("structlog.contextvars")
+    told: dict[str, Any] = variables.get_contextvars() if variables is not None else {}
+    if "trigger_id" not in told:
+        handler = sys.modules.get("airflow.utils.log.trigger_handler")
+        variable = getattr(handler, "ctx_task_instance", None)
+        task = variable.get(None) if isinstance(variable, ContextVar) else None
+        if task is None:
+            return None
+        told = {name: getattr(task, name, None) for name in _FIELDS}
+    found = {name: told.get(name) for name in _FIELDS}
+    if found["map_index"] == -1:
+        # Airflow's word for a task that is not mapped.
+        del found["map_index"]
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def _parses_a_dag_file() -> bool:

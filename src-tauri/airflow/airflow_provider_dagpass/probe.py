@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import json
 import sys
 from importlib import metadata
@@ -23,7 +22,6 @@ def look() -> dict[str, object]:
     return {
         "executable": sys.executable,
         "python": sys.version.split()[0],
-        "pip": importlib.util.find_spec("pip") is not None,
         "airflow": _version("apache-airflow") or _version("apache-airflow-core"),
         "provider": _version(PACKAGE),
         "content": _content(),

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+from functools import cached_property
 from typing import Any
 
 from airflow.secrets import BaseSecretsBackend
 
-from airflow_provider_dagpass import context, place
-from airflow_provider_dagpass.chain import NextBackend
+from airflow_provider_dagpass import context, masking, place
+from airflow_provider_dagpass.chain import Chain, NextBackend, settle
 from airflow_provider_dagpass.client import AGENT, DagpassError
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,34 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
 
     ``env``: the environment whose connections are meant (``[env.NAME.connection.ID]``), where
     ``$DAGPASS_ENV`` names none.
-    ``next``: ``{"class": …, "kwargs": {…}}``, the backend that had this slot before.
+    ``next``: ``{"class": …, "kwargs": {…}}``, the backend that had this slot before. What else is given is
+    that one's (``AIRFLOW__SECRETS__BACKEND_KWARG__ROLE_ID``), and goes before the ``kwargs`` there.
+
+    Or ``[secrets] dagpass_next`` names its class, and ``dagpass_env`` the environment: then all arguments,
+    wherever Airflow has them from, are that one's.
     """
 
-    def __init__(self, env: str | None = None, next: Any = None, **unknown: Any) -> None:
+    _section = "secrets"
+
+    def __init__(self, env: str | None = None, next: Any = None, **theirs: Any) -> None:
         # What is wrong with the arguments is told at the first lookup: a constructor that raises
         # breaks every `airflow` command.
         super().__init__()
-        self._env = env
-        self._next = NextBackend(next)
-        self._unknown = sorted(unknown)
+        self._given = (env, next, theirs)
+        self._has_warned = False
+
+    @cached_property
+    def _chain(self) -> Chain:
+        # Not in the constructor: Airflow's configuration may be half made there.
+        return settle(self._section, *self._given)
+
+    @property
+    def _env(self) -> str | None:
+        return self._chain.env
+
+    @property
+    def _next(self) -> NextBackend:
+        return self._chain.next
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         value = self._from_agent(conn_id, team_name)
@@ -68,6 +87,7 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
             except DagpassError as error:
                 _judge(conn_id, error)
         if found is not None:
+            await masking.aregister_connection(found)
             return self.deserialize_connection(conn_id=conn_id, value=json.dumps(found))
         return await self._next.acall(self, team_name, conn_id) if self._next else None
 
@@ -86,15 +106,24 @@ class DagpassBackend(BaseSecretsBackend):  # type: ignore[misc,unused-ignore]
         except DagpassError as error:
             _judge(conn_id, error)
             return None
-        return json.dumps(found) if found is not None else None
+        if found is None:
+            return None
+        masking.register_connection(found)
+        return json.dumps(found)
 
     def _asks_agent(self, conn_id: str, team_name: str | None) -> bool:
         if context.switched_off() or _set_in_environment(conn_id, team_name):
             return False
-        if self._unknown:
-            log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._unknown))
-            self._unknown = []
+        if self._chain.unknown and not self._has_warned:
+            self._has_warned = True
+            log.warning("dagpass: unknown backend_kwargs: %s", ", ".join(self._chain.unknown))
         return True
+
+
+class DagpassWorkersBackend(DagpassBackend):
+    """``[workers] secrets_backend``: the same, by that section's ``dagpass_next`` and ``dagpass_env``."""
+
+    _section = "workers"
 
 
 def _set_in_environment(conn_id: str, team_name: str | None) -> bool:

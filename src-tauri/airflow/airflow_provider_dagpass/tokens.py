@@ -18,7 +18,7 @@ from airflow_provider_dagpass.client import AGENT
 def answer(**ask: Any) -> dict[str, Any]:
     """The agent's answer to `POST /v1/token` (profile, connection, airflow, resource, scopes, env),
     its token known to Airflow's masker."""
-    whole = {**ask, "env": context.environment(ask.get("env")), "context": context.current()}
+    whole = {**ask, "env": context.environment(None, named=ask.get("env")), "context": context.current()}
     found = AGENT.token(**whole)
     masking.register(found["access_token"])
     return found

@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import venvs
-from stub_agent import NOT_FOUND, Answer, Ask, StubAgent, http_connection
+from stub_agent import NOT_FOUND, Answer, Ask, StubAgent, http_connection, reply
 
 PROGRAM = Path(os.environ.get("DAGPASS_PROGRAM") or venvs.HERE.parents[1] / "target" / "debug" / "dagpass")
 #: What the stand-in hands out.
@@ -26,7 +26,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "each_airflow: run on every Airflow that is supported")
 
 
+#: Where the stand-in says that its door's folder is.
+DOOR = "/home/ada/.local/state/dagpass/containers/astro-0a1b2c3d"
+
+
 def answer(ask: Ask) -> bytes:
+    if ask.line.startswith("GET /v1/containers"):
+        return reply(200, {"containers": []})
+    if ask.path == "/v1/containers":
+        return reply(200, {"id": "astro-0a1b2c3d", "folder": DOOR, "rules": ask.json, "refused": []})
     return http_connection(TOKEN) if ask.json.get("conn_id") == "ours" else NOT_FOUND
 
 
@@ -63,8 +71,8 @@ class World:
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def setup(self, *words: str | Path, code: int = 0) -> Ended:
-        ended = self.run(PROGRAM, "--no-start", "airflow", "setup", *words)
+    def setup(self, *words: str | Path, code: int = 0, cwd: Path | None = None, **env: str) -> Ended:
+        ended = self.run(PROGRAM, "--no-start", "airflow", "setup", *words, cwd=cwd, **env)
         assert ended.code == code, ended
         return ended
 

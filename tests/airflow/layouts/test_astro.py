@@ -3,10 +3,15 @@ The Astro CLI and its images were not run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from conftest import TOKEN, World
+import pytest
+import yaml
+from conftest import DOOR, TOKEN, World
 from dotenv import dotenv_values
+
+from stub_agent import StubAgent
 
 HOME = "/usr/local/airflow"
 
@@ -18,16 +23,75 @@ def project(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_the_settings_are_added_and_airflow_imports_from_the_wheel(world: World, tmp_path: Path) -> None:
-    mine = "# mine\nSECRET='a b'\nAIRFLOW__SECRETS__BACKEND=a.B\n"
+@pytest.fixture
+def agent(world: World) -> Iterator[StubAgent]:
+    agent = world.agent()
+    yield agent
+    agent.close()
+
+
+def test_a_dry_run_shows_all_of_it_writes_nothing_and_opens_no_door(
+    world: World, tmp_path: Path, agent: StubAgent
+) -> None:
+    folder = project(tmp_path / "astro")
+    before = sorted(tmp_path.rglob("*"))
+    shown = world.setup("--for", "astro", "--dir", folder, "--dry-run")
+    for name in ("docker-compose.override.yml", ".env", "airflow_provider_dagpass-0.1.0-py3-none-any.whl"):
+        assert f"{folder}/{name}" in shown.out or f"{folder}/include/{name}" in shown.out, shown
+    assert sorted(tmp_path.rglob("*")) == before
+    assert [ask.line.split()[0] for ask in agent.asks] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("image", "services"),
+    [
+        ("astrocrpublic.azurecr.io/runtime:3.1-1", {"api-server", "scheduler", "dag-processor", "triggerer"}),
+        ("quay.io/astronomer/astro-runtime:13.1.0", {"webserver", "scheduler", "triggerer"}),
+    ],
+)
+def test_the_door_is_mounted_into_the_services_that_the_image_has(
+    world: World, tmp_path: Path, agent: StubAgent, image: str, services: set[str]
+) -> None:
+    folder = project(tmp_path / "astro", Dockerfile=f"FROM {image}\nENV PYTHONPATH=/opt/mine\n")
+    (folder / ".env").write_text("PYTHONPATH=/usr/local/airflow/lib:/usr/local/airflow\n")
+    world.setup("--for", "astro", "--dir", folder)
+    override = yaml.safe_load((folder / "docker-compose.override.yml").read_text())
+    assert set(override["services"]) == services
+    for service in override["services"].values():
+        [mount] = service["volumes"]
+        assert (mount["source"], mount["target"], mount["read_only"]) == (DOOR, "/run/dagpass", True)
+    wheel = "/usr/local/airflow/include/airflow_provider_dagpass-0.1.0-py3-none-any.whl"
+    kept = "/usr/local/airflow/lib:/usr/local/airflow"
+    assert dotenv_values(folder / ".env")["PYTHONPATH"] == f"{wheel}:{kept}"
+    world.setup("--undo", "--for", "astro", "--dir", folder)
+    assert not (folder / "docker-compose.override.yml").exists()
+    assert (folder / ".env").read_text() == f"PYTHONPATH={kept}\n"
+
+
+def test_an_override_that_is_there_is_somebody_s_and_gets_a_block_to_paste(
+    world: World, tmp_path: Path, agent: StubAgent
+) -> None:
+    folder = project(tmp_path / "astro")
+    (folder / "docker-compose.override.yml").write_text("services: {}  # mine\n")
+    ended = world.setup("--for", "astro", "--dir", folder, code=1)
+    assert ended.out.startswith("x-dagpass: &dagpass")
+    assert (folder / "docker-compose.override.yml").read_text() == "services: {}  # mine\n"
+    assert not (folder / ".env").exists()
+
+
+def test_the_settings_are_added_and_airflow_imports_from_the_wheel(
+    world: World, tmp_path: Path, agent: StubAgent
+) -> None:
+    kwargs = 'AIRFLOW__SECRETS__BACKEND_KWARGS={"p": 1}\n'
+    mine = f"# mine\nSECRET='a b'\nAIRFLOW__SECRETS__BACKEND=a.B\n{kwargs}"
     folder = project(tmp_path / "astro")
     (folder / ".env").write_text(mine)
     world.setup("--for", "astro", "--dir", folder, "--env", "dev")
     values = dotenv_values(folder / ".env")
     assert (values["SECRET"], values["DAGPASS_ENV"]) == ("a b", "dev")
     assert values["DAGPASS_SOCKET"] == "/run/dagpass/agent.sock"
-    assert values["AIRFLOW__SECRETS__BACKEND_KWARGS"] == '{"next":{"class":"a.B","kwargs":{}}}'
-    agent = world.agent()
+    assert values["AIRFLOW__SECRETS__DAGPASS_NEXT"] == "a.B"
+    assert kwargs in (folder / ".env").read_text()
     env = {
         name: value for name, value in values.items() if name in {"AIRFLOW__SECRETS__BACKEND", "PYTHONPATH"}
     }
@@ -36,7 +100,6 @@ def test_the_settings_are_added_and_airflow_imports_from_the_wheel(world: World,
     assert TOKEN in served.out, served
     listed = world.airflow("providers", "list", "--output", "plain", **env)
     assert "airflow-provider-dagpass" in listed.out, listed
-    agent.close()
     assert not list(folder.glob("requirements.txt"))
     world.setup("--undo")
     assert (folder / ".env").read_text() == mine
@@ -44,7 +107,9 @@ def test_the_settings_are_added_and_airflow_imports_from_the_wheel(world: World,
     assert (folder / "Dockerfile").read_text().startswith("FROM ")
 
 
-def test_an_index_that_has_the_package_is_named_in_the_requirements(world: World, tmp_path: Path) -> None:
+def test_an_index_that_has_the_package_is_named_in_the_requirements(
+    world: World, tmp_path: Path, agent: StubAgent
+) -> None:
     folder = project(tmp_path / "astro", requirements_txt="# none yet\n")
     world.setup("--for", "astro", "--dir", folder, "--from-index")
     assert (folder / "requirements.txt").read_text() == "# none yet\nairflow-provider-dagpass==0.1.0\n"

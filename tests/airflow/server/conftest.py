@@ -50,8 +50,8 @@ def provider(port: int) -> Iterator[stage.Provider]:
 
 
 @pytest.fixture(scope="session")
-def front(provider: stage.Provider) -> Iterator[stage.Front]:
-    front = stage.Front(provider)
+def front(provider: stage.Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[stage.Front]:
+    front = stage.Front(provider, tmp_path_factory.mktemp("front"))
     yield front
     front.shutdown()
 
@@ -75,6 +75,7 @@ def settings(provider: stage.Provider, front: stage.Front, port: int) -> dict[st
         "client_id": client,
         "client_secret_cmd": f"echo {secret}",
         "discovery_url": f"{front.origin}/discovery",
+        "ca_file": str(front.ca_file),
         "end_session": "True",
         "post_logout_redirect_uri": f"http://127.0.0.1:{port}/",
     }

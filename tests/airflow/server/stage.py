@@ -7,12 +7,15 @@ would, with a key that stands in the same published set, so that only the fact u
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
+import ipaddress
 import json
 import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -25,6 +28,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -47,6 +52,13 @@ ROLES = {
         "root": ["Admin"],
     },
 }
+
+
+def with_role(group: str, role: str) -> dict[str, Any]:
+    """The roles file with another role for one group."""
+    return {**ROLES, "roles": {**ROLES["roles"], group: [role]}}  # type: ignore[dict-item]
+
+
 #: How long may a server take to answer for the first time?
 BOOT_SECONDS = 120.0
 
@@ -129,19 +141,29 @@ class Provider:
 
 
 class Front(ThreadingHTTPServer):
-    """The provider's discovery document with a key set of our own making, and a count of who asks."""
+    """The provider's discovery document with a key set of our own making, and a count of who asks. By TLS,
+    with a certificate that only `ca_file` vouches for."""
 
     daemon_threads = True
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _FrontHandler)
-        self.origin = f"http://127.0.0.1:{self.server_port}"
+        self.origin = f"https://127.0.0.1:{self.server_port}"
+        self.ca_file = certificate(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca_file, folder / "front.key")
+        # The handshake is the answering thread's: nobody else waits for a client that is slow at it.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.document = {
             **httpx.get(provider.line["discovery"]).json(),
             "jwks_uri": f"{self.origin}/keys",
         }
         self.keys: list[dict[str, Any]] = httpx.get(provider.line["endpoints"]["jwks"]).json()["keys"]
         self.fetched = 0
+        #: While it is not set, the keys are not answered.
+        self.answers = threading.Event()
+        self.answers.set()
+        self.held = threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def publish(self, key: Key) -> Key:
@@ -156,6 +178,9 @@ class _FrontHandler(BaseHTTPRequestHandler):
         body = self.server.document
         if self.path == "/keys":
             self.server.fetched += 1
+            if not self.server.answers.is_set():
+                self.server.held.set()
+                self.server.answers.wait(120)
             body = {"keys": self.server.keys}
         payload = json.dumps(body).encode()
         self.send_response(200)
@@ -165,6 +190,33 @@ class _FrontHandler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """The count is kept, not printed."""
+
+
+def certificate(folder: Path) -> Path:
+    """For 127.0.0.1, signed by itself: the file to trust, and `front.key` beside it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "front of the tests")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "front.key").write_bytes(key.private_bytes(pem, kind, plain))
+    path = folder / "front.pem"
+    path.write_bytes(made.public_bytes(pem))
+    return path
 
 
 class Mint:

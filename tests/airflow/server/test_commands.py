@@ -44,6 +44,7 @@ def test_check_tells_what_is_in_force(server: stage.ApiServer) -> None:
     assert done.returncode == 0, done.stderr
     assert "keys: " in done.stdout
     assert "roles: 4 groups by `groups`" in done.stdout
+    assert "roles of this Airflow: it has all 4 that the file names" in done.stdout
     assert "a removed group bites within: api: 46860 s" in done.stdout
     assert stage.WEB_CLIENT[1] not in done.stdout + done.stderr
 
@@ -54,11 +55,13 @@ def test_check_tells_what_is_in_force(server: stage.ApiServer) -> None:
         ("ISSUER", "", "[dagpass_auth] issuer: not set"),
         ("MAX_AUTH_AGE", "12h", "[dagpass_auth] max_auth_age"),
         ("ROLES_FILE", "gone.json", "[dagpass_auth] roles_file"),
+        ("ROLES_FILE", "ghost.json", "roles_file: this Airflow has no role `Ghost`"),
     ],
 )
 def test_a_wrong_setting_stops_the_check_by_its_name(
     key: str, value: str, named: str, server: stage.ApiServer
 ) -> None:
+    stage.kept_in(server.home, "ghost.json", stage.with_role("root", "Ghost"))
     env = server.env | {f"AIRFLOW__DAGPASS_AUTH__{key}": value}
     done = stage.airflow(env, "dagpass", "check")
     assert done.returncode == 1

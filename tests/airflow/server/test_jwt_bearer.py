@@ -96,6 +96,57 @@ def test_a_person_whose_groups_are_gone_loses_what_an_earlier_jwt_allowed(
     assert server.get("/auth/dagpass/roles", earlier).json()["you"] == {"username": "erin", "roles": []}
 
 
+def test_a_token_without_a_word_of_groups_is_refused_and_takes_nothing_away(
+    server: stage.ApiServer, mint: stage.Mint
+) -> None:
+    earlier = server.jwt(mint.token(sub="judy"))
+    reply = server.grant(mint.token(sub="judy", groups=None))
+    assert (reply.status_code, reply.json()["error"]) == (403, "access_denied")
+    assert "says nothing of your groups (`groups`)" in reply.json()["error_description"]
+    assert server.trigger(earlier) == 200
+
+
+def test_of_two_tokens_the_newer_one_s_groups_count(server: stage.ApiServer, mint: stage.Mint) -> None:
+    now = int(time.time())
+    before = mint.token(sub="kim", groups=["airflow-admins"], iat=now - 300)
+    assert told_roles(server, server.jwt(before)) == ["Op"]
+    assert told_roles(server, server.jwt(mint.token(sub="kim", groups=["Analysts"], iat=now - 200))) == [
+        "Viewer"
+    ]
+    assert told_roles(server, server.jwt(before)) == ["Viewer"]
+    assert server.grant(mint.token(sub="kim", groups=[], iat=now - 100)).status_code == 403
+    assert server.grant(before).status_code == 403
+    assert server.grant(mint.token(sub="kim", groups=[], iat=now - 50)).status_code == 403
+    assert server.grant(mint.token(sub="kim", groups=["Analysts"], iat=now - 70)).status_code == 403
+    assert server.grant(mint.token(sub="kim", groups=[], iat=now - 300)).status_code == 403
+    assert told_roles(server, server.jwt(mint.token(sub="kim", groups=["Analysts"], iat=now))) == ["Viewer"]
+    assert server.grant(mint.token(sub="kim", groups=[], iat=now - 300)).status_code == 403
+    assert told_roles(server, server.jwt(before)) == ["Viewer"]
+
+
+def told_roles(server: stage.ApiServer, bearer: str) -> list[str]:
+    roles: list[str] = server.get("/auth/dagpass/roles", bearer).json()["you"]["roles"]
+    return roles
+
+
+def test_a_role_that_fab_has_not_is_named_and_takes_nothing_away(
+    server: stage.ApiServer, mint: stage.Mint
+) -> None:
+    earlier = server.jwt(mint.token(sub="leo"))
+    file = server.home / "airflow-roles.json"
+    kept = file.read_text()
+    try:
+        file.write_text(json.dumps(stage.with_role("Data Engineers", "Ghost")))
+        reply = server.grant(mint.token(sub="leo", groups=["Data Engineers"]))
+        both = server.jwt(mint.token(sub="mia", groups=["Data Engineers", "Analysts"]))
+    finally:
+        file.write_text(kept)
+    assert (reply.status_code, reply.json()["error"]) == (403, "access_denied")
+    assert "this Airflow has no role `Ghost`" in reply.json()["error_description"]
+    assert server.trigger(earlier) == 200
+    assert told_roles(server, both) == ["Viewer"]
+
+
 def test_a_refused_stranger_leaves_no_account(server: stage.ApiServer, mint: stage.Mint) -> None:
     assert server.grant(mint.token(sub="mallory", groups=["nobody's"])).status_code == 403
     admin = server.jwt(mint.token(sub="root", groups=["root"]))

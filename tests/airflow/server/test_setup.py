@@ -47,7 +47,7 @@ def test_each_product_s_files_are_python_json_and_settings_that_hold(product: st
     """Told by the issuer alone, and read by the server's own rules."""
     told = setup(tmp_path, "--issuer", PRODUCTS[product], "--client", "laptop", "--web-client", "web")
     assert {path.name for path in tmp_path.iterdir()} == WRITTEN
-    assert told["redirect_uris"][0] == "http://localhost:8080/auth/oauth-authorized/ping"  # type: ignore[index]
+    assert told["redirect_uris"] == ["http://localhost:8080/auth/oauth-authorized/ping"]
     compile((tmp_path / "webserver_config.py").read_text(), "webserver_config.py", "exec")
     read = """
 import sys, pathlib

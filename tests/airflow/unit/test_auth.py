@@ -11,6 +11,8 @@ import requests
 
 from airflow_provider_dagpass.auth import AgentAuth
 from airflow_provider_dagpass.client import DagpassError
+from airflow_provider_dagpass.suppliers import kafka_oauth_cb
+from airflow_provider_dagpass.tokens import dagpass_token
 from protected_api import Api
 from stub_agent import LOGIN_REQUIRED, StubAgent, reply
 
@@ -19,7 +21,8 @@ def gives(agent: StubAgent, token: str, after_refusal: str | None = None) -> Non
     def answer(ask: object) -> bytes:
         rejected = ask.json.get("rejected")  # type: ignore[attr-defined]
         value = after_refusal if rejected and after_refusal else token
-        return reply(200, {"access_token": value, "token_type": "Bearer", "expires_in": 60})
+        ends = {"expires_in": 60, "expires_at": 2_000_000_000}
+        return reply(200, {"access_token": value, "token_type": "Bearer", **ends})
 
     agent.answer = answer
 
@@ -32,6 +35,19 @@ def test_each_request_of_a_session_asks_the_agent(agent: StubAgent, api: Api) ->
             assert session.post(api.url, data="x").status_code == 200
     assert [ask.path for ask in agent.asks] == ["/v1/token"] * 3
     assert agent.asks[0].json == {}
+
+
+def test_what_the_code_names_goes_before_what_the_process_was_started_for(
+    agent: StubAgent, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gives(agent, "one")
+    monkeypatch.setenv("DAGPASS_ENV", "dev")
+    requests.post(api.url, auth=AgentAuth(env="prod"), timeout=5)
+    requests.post(api.url, auth=AgentAuth(), timeout=5)
+    with dagpass_token(env="stage") as token:
+        assert token.value
+    kafka_oauth_cb("env=stage")
+    assert [ask.json["env"] for ask in agent.asks] == ["prod", "dev", "stage", "stage"]
 
 
 def test_a_refused_token_is_named_by_its_hash_and_the_request_sent_once_more(
@@ -70,7 +86,8 @@ def test_an_agent_that_cannot_be_told_of_a_second_refusal_leaves_the_caller_its_
         if ask.json.get("renewed"):  # type: ignore[attr-defined]
             return LOGIN_REQUIRED
         value = "older" if ask.json.get("rejected") else "old"  # type: ignore[attr-defined]
-        return reply(200, {"access_token": value, "token_type": "Bearer", "expires_in": 60})
+        ends = {"expires_in": 60, "expires_at": 2_000_000_000}
+        return reply(200, {"access_token": value, "token_type": "Bearer", **ends})
 
     agent.answer = answer
     assert requests.post(api.url, auth=AgentAuth(), timeout=5).status_code == 401

@@ -15,7 +15,7 @@ from requests.auth import HTTPBasicAuth
 from airflow_provider_dagpass.auth import AgentAuth
 from airflow_provider_dagpass.hooks.http import DagpassHttpHook
 from protected_api import Api
-from stub_agent import StubAgent, reply
+from stub_agent import LOGIN_REQUIRED, StubAgent, reply
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +69,27 @@ def test_a_connection_that_names_nobody_means_the_default_profile(
     connects("")
     DagpassHttpHook(http_conn_id="plain_api").run("/x")
     assert agent.asks[-1].json == {}
+
+
+@pytest.mark.parametrize(
+    ("conn_id", "login", "told"),
+    [
+        ("plain_api", "prod", "with the token of profile `prod`"),
+        ("plain_api", "lake_api", "with the token of connection `lake_api`"),
+        ("warehouse_api", "", "with the token of connection `warehouse_api`"),
+        ("plain_api", "", "with the token of the default profile: no login names another one."),
+    ],
+)
+def test_the_form_s_test_says_with_whose_token_it_asked(
+    agent: StubAgent, connects: Callable[[str], Api], conn_id: str, login: str, told: str
+) -> None:
+    api = connects(login)
+    good, said = Connection.get_connection_from_secrets(conn_id).test_connection()
+    assert (good, told in said) == (True, True), said
+    assert len(api.seen) == 1
+    agent.answer = lambda ask: LOGIN_REQUIRED
+    bad, said = Connection.get_connection_from_secrets(conn_id).test_connection()
+    assert (bad, told in said, "run `dagpass login prod`" in said) == (False, True, True), said
 
 
 def test_what_a_dag_chooses_itself_stays(agent: StubAgent) -> None:

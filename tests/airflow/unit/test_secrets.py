@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 from airflow.secrets.local_filesystem import LocalFilesystemBackend
 
-from airflow_provider_dagpass.secrets import DagpassBackend
+from airflow_provider_dagpass import chain
+from airflow_provider_dagpass.secrets import DagpassBackend, DagpassWorkersBackend
 from stub_agent import LOGIN_REQUIRED, NOT_FOUND, StubAgent, http_connection, reply
 
 try:
@@ -189,6 +191,61 @@ def test_the_backend_that_was_there_answers_after_us(agent: StubAgent, local: di
     assert backend.get_variable("colour") == "green"
     assert backend.get_config("nothing") is None
     assert isinstance(backend._next._backend, LocalFilesystemBackend)
+
+
+def test_arguments_that_the_environment_adds_are_the_other_backend_s(agent: StubAgent, local: dict) -> None:
+    # As Airflow 3 gives them: AIRFLOW__SECRETS__BACKEND_KWARG__CONNECTIONS_FILE_PATH and the like.
+    more = dict(local["kwargs"])
+    spec = {"class": LOCAL, "kwargs": {"connections_file_path": "/of/the/file.json"}}
+    backend = DagpassBackend(next=spec, **more)
+    assert backend.get_connection("aws_default").login == "key"
+    assert backend.get_variable("colour") == "green"
+
+
+def test_a_section_that_names_the_backend_before_gives_it_all_arguments(
+    agent: StubAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SECRETS__DAGPASS_NEXT", f"{__name__}.Keeps")
+    monkeypatch.setenv("AIRFLOW__SECRETS__DAGPASS_ENV", "dev")
+    backend = DagpassBackend(**{"env": "theirs", "role_id": "r"})
+    assert backend.get_variable("x") == "env=theirs role_id=r"
+    backend.get_connection("y")
+    assert agent.asks[0].json["env"] == "dev"
+    assert not DagpassWorkersBackend(role_id="r")._next
+    monkeypatch.setenv("AIRFLOW__WORKERS__DAGPASS_NEXT", f"{__name__}.Keeps")
+    assert DagpassWorkersBackend(role_id="w").get_variable("x") == "role_id=w"
+
+
+class Keeps:
+    def __init__(self, **kwargs: str) -> None:
+        self._kwargs = kwargs
+
+    def get_variable(self, key: str) -> str:
+        return " ".join(f"{name}={value}" for name, value in sorted(self._kwargs.items()))
+
+    def get_connection(self, conn_id: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "told"),
+    [
+        ({"class": "no_such.Class"}, ModuleNotFoundError, r"no_such.Class\) cannot be made.*No module named"),
+        ({"class": f"{__name__}.Gone"}, AttributeError, "cannot be made.*has no attribute"),
+        ("{", json.JSONDecodeError, "cannot be made.*JSONDecodeError"),
+        ({"kwargs": {}}, KeyError, "cannot be made.*class"),
+        ({"class": f"{__name__}.Raises", "kwargs": {"at_once": True}}, RuntimeError, "made.*: RuntimeError$"),
+    ],
+)
+def test_a_broken_chain_is_told_once_and_raises_as_ever(
+    agent: StubAgent, caplog: pytest.LogCaptureFixture, spec: Any, kind: type[Exception], told: str
+) -> None:
+    chain._told.clear()
+    for _ in range(3):
+        with pytest.raises(kind):
+            DagpassBackend(next=spec).get_connection("x")
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert re.search(told, record.getMessage()), record.getMessage()
 
 
 def test_stepping_back_leaves_the_other_backend_its_turn(

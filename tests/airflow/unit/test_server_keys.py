@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from test_server_settings import read
 
 from airflow_provider_dagpass.auth_manager import issuer as keys
+from airflow_provider_dagpass.auth_manager.kept import FRESH_SECONDS, LAST_SECONDS, RETRY_SECONDS
 from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, PingAway
 
 SETTINGS = read()
@@ -37,7 +39,7 @@ class World:
         if self.away:
             raise PingAway("away")
         if url.endswith("/keys"):
-            return {"keys": self.published}
+            return {"keys": list(self.published)}
         return {"issuer": self.issuer, "jwks_uri": "https://auth.example/keys"}
 
     def finds(self, kid: str | None, alg: str = "RS256") -> bool:
@@ -46,6 +48,12 @@ class World:
             return self.keys.key(header).algorithm_name == alg
         except InvalidGrant:
             return False
+
+    def land(self) -> None:
+        """Waits for the fetches that are on their way."""
+        for thread in threading.enumerate():
+            if thread.name == "dagpass-fetch":
+                thread.join(20)
 
     def asked(self) -> int:
         return self.fetched.count("keys")
@@ -65,27 +73,63 @@ def test_a_key_that_rolled_over_is_found_at_once() -> None:
     assert not world.finds("a")
 
 
-def test_invented_key_ids_make_one_fetch_a_minute() -> None:
+def test_invented_key_ids_make_a_few_fetches_and_one_more_each_ten_seconds() -> None:
     world = World({**RSA, "kid": "a"})
     assert world.finds("a")
-    for second in range(119):
+    for second in range(120):
         world.now = 1000.0 + second
         assert not world.finds(f"invented-{second}")
-    assert world.asked() == 1 + 2
+    assert world.asked() == 1 + keys.UNKNOWN_KIDS + 11
 
 
-def test_keys_go_stale_after_an_hour_and_serve_on_while_ping_is_away() -> None:
+def test_a_key_that_rolls_over_in_a_flood_of_invented_ones_is_found_soon() -> None:
+    world = World({**RSA, "kid": "a"})
+    for number in range(50):
+        assert not world.finds(f"invented-{number}")
+    world.published.append({**RSA, "kid": "b"})
+    assert not world.finds("b")
+    world.now += keys.UNKNOWN_KID_SECONDS
+    assert not world.finds("invented")
+    assert world.finds("b")
+
+
+def test_one_key_id_that_nobody_has_is_looked_for_once_and_leaves_the_others_their_fetches() -> None:
+    world = World({**RSA, "kid": "a"})
+    assert not any(world.finds("nobody's") for _ in range(50))
+    assert world.asked() == 1 + 1
+    world.published.append({**RSA, "kid": "b"})
+    assert world.finds("b")
+    world.published.append({**RSA, "kid": "nobody's"})
+    world.now += keys.NOBODYS_SECONDS + 1
+    assert world.finds("nobody's")
+
+
+def test_keys_go_stale_after_an_hour_and_serve_on_while_they_are_fetched_and_while_ping_is_away() -> None:
     world = World({**RSA, "kid": "a"})
     assert world.finds("a")
-    world.now += keys.FRESH_SECONDS + 1
+    world.now += FRESH_SECONDS + 1
     world.published = [{**RSA, "kid": "b"}]
+    assert world.finds("a")
+    world.land()
     assert not world.finds("a")
     world.away = True
-    world.now += keys.FRESH_SECONDS + 1
+    world.now += FRESH_SECONDS + 1
     assert world.finds("b")
-    world.now += keys.LAST_SECONDS
+    world.land()
+    world.now += LAST_SECONDS
     with pytest.raises(PingAway):
         world.finds("b")
+
+
+def test_a_key_that_could_not_be_looked_for_is_not_called_unknown() -> None:
+    world = World({**RSA, "kid": "a"})
+    assert world.finds("a")
+    world.away = True
+    for _ in range(3):
+        with pytest.raises(PingAway):
+            world.finds("b")
+    assert world.asked() == 2
+    assert world.finds("a")
 
 
 def test_a_ping_that_is_away_is_not_asked_by_every_request() -> None:
@@ -96,7 +140,7 @@ def test_a_ping_that_is_away_is_not_asked_by_every_request() -> None:
             world.finds("a")
     assert len(world.fetched) == 1
     world.away, world.published = False, [{**RSA, "kid": "a"}]
-    world.now += keys.RETRY_SECONDS
+    world.now += RETRY_SECONDS
     assert world.finds("a")
 
 

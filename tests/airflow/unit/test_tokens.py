@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from freezegun import freeze_time
 
 from airflow_provider_dagpass import masking
 from airflow_provider_dagpass.client import DagpassError
+from airflow_provider_dagpass.secrets import DagpassBackend
 from airflow_provider_dagpass.tokens import dagpass_token
-from stub_agent import LOGIN_REQUIRED, StubAgent, reply
+from stub_agent import LOGIN_REQUIRED, StubAgent, http_connection, reply
 
 try:
     from airflow.sdk.log import redact
@@ -34,7 +37,8 @@ def gives(agent: StubAgent, *tokens: str) -> None:
 @pytest.fixture
 def masked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     calls: list[str] = []
-    monkeypatch.setattr(masking, "_airflows_own", lambda: calls.append)
+    by_name = {"mask_secret": calls.append}
+    monkeypatch.setattr(masking, "_airflows_own", by_name.get)
     masking._known.clear()
     yield calls
     masking._known.clear()
@@ -95,6 +99,64 @@ def test_a_fork_tells_its_own_supervisor_again(agent: StubAgent, masked: list[st
     os.close(write)
     with os.fdopen(read) as pipe:
         assert pipe.read() == "2"
+
+
+def test_a_connection_s_token_is_registered_bare_and_once(agent: StubAgent, masked: list[str]) -> None:
+    agent.answer = lambda ask: http_connection("bare-token")
+    backend = DagpassBackend()
+    for _ in range(3):
+        assert backend.get_connection("warehouse_api") is not None
+        assert backend.get_conn_value("warehouse_api") is not None
+        assert asyncio.run(backend.aget_connection("warehouse_api")) is not None
+    assert masked == ["bare-token"]
+
+
+JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("found", "tokens"),
+    [
+        ({"extra": {"Authorization": "Bearer opaque", "timeout": "30"}}, ["opaque"]),
+        ({"extra": {"authorization": f"bearer {JWT}"}}, [JWT]),
+        ({"password": "opaque", "extra": {"token": JWT, "host": "a.b.c"}}, ["opaque", JWT]),
+        ({"password": "", "extra": {"verify": True, "path": "/x/y"}}, []),
+        ({"conn_type": "http"}, []),
+        ({"extra": None}, []),
+    ],
+)
+def test_what_in_a_connection_is_a_token(found: dict[str, Any], tokens: list[str]) -> None:
+    assert list(masking.tokens_of(found)) == tokens
+
+
+@pytest.mark.parametrize("name", ["mask_secret", "amask_secret"])
+def test_a_masker_that_fails_costs_nobody_a_token_and_is_told_without_it(
+    agent: StubAgent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    def fails(token: str) -> None:
+        raise RuntimeError(f"re.compile({token})")
+
+    monkeypatch.setattr(masking, "_airflows_own", {name: fails}.get)
+    masking._known.clear()
+    agent.answer = lambda ask: http_connection("bare-token")
+    if name == "amask_secret":
+        assert asyncio.run(DagpassBackend().aget_connection("warehouse_api")) is not None
+    else:
+        assert DagpassBackend().get_connection("warehouse_api") is not None
+        gives(agent, "bare-token")
+        with dagpass_token() as token:
+            assert token.value == "bare-token"
+    assert "masker failed (RuntimeError)" in caplog.text
+    assert "bare-token" not in caplog.text
+
+
+def test_airflows_own_masker_hides_a_connection_s_bare_token(agent: StubAgent) -> None:
+    agent.answer = lambda ask: http_connection("bare-token-of-a-connection")
+    DagpassBackend().get_connection("warehouse_api")
+    assert "bare-token-of-a" not in str(redact("curl -H 'Authorization: Token bare-token-of-a-connection'"))
+    agent.answer = lambda ask: http_connection("bare-token-of-a-trigger")
+    asyncio.run(DagpassBackend().aget_connection("warehouse_api"))
+    assert "bare-token-of-a" not in str(redact("it was bare-token-of-a-trigger"))
 
 
 def test_airflows_own_masker_takes_it(agent: StubAgent) -> None:

@@ -39,7 +39,12 @@ fn the_override_mounts_the_project_s_door_and_touches_nothing_else() {
     let file = project.join("docker-compose.override.yml");
 
     setup(&world, &project, &["--wheel", "/nowhere.whl"]).expect(2);
-    assert!(!file.exists());
+    let shown = setup(&world, &project, &["--dry-run"]).expect(0).stdout;
+    assert!(shown.contains("--- (no file)") && shown.contains("airflow-worker:"), "{shown}");
+    assert!(!file.exists() && !world.state().join("airflow-wheels").exists());
+    let said = world.cli(&["--json", "container", "status"]).expect(0).stdout;
+    let doors: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(doors["containers"], serde_json::json!([]), "a dry run opens no door");
     setup(&world, &project, &["--wheel", &wheel]).expect(0);
     let said = world.cli(&["--json", "container", "status"]).expect(0).stdout;
     let doors: Value = serde_json::from_str(&said).unwrap();

@@ -4,9 +4,11 @@
 ``rolefile``   ``airflow-roles.json``: which group is which Airflow role
 ``groups``     the groups claim in every shape Ping sends it
 ``claims``     what is asked of a token besides its signature
-``issuer``     Ping's discovery document and keys, kept and renewed
+``issuer``     Ping's discovery document and keys
+``kept``       what Ping publishes, kept and renewed beside
 ``reference``  tokens that only Ping can read (RFC 7662)
 ``once``       assertions that count once
+``order``      whose groups count: the newest token's
 ``ping``       one assertion in, one person with roles out
 ``accounts``   that person in FAB's tables
 ``door``       the routes in front of the auth manager's own

@@ -47,7 +47,7 @@ class PingFabAuthManager(PingMixin, FabAuthManager):  # type: ignore[misc,unused
         return accounts.admit(self.security_manager, person)
 
     def dismiss(self, person: Person) -> AccessDenied:
-        return accounts.strip(self.security_manager, person.username)
+        return accounts.strip(self.security_manager, person)
 
     def names_of(self, user: Any) -> tuple[str, list[str]]:
         return user.username, sorted(role.name for role in user.roles)

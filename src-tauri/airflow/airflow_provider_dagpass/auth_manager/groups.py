@@ -1,7 +1,8 @@
 """Groups, in every shape Ping products send them. Functions of the claim's value.
 
-The same names as the agent shows; of a DN both the whole and its first value, so that a file may
-name either.
+Decides between no groups and no word of them: a claim that is absent, or no list of names, says nothing, and
+nobody loses a role by it. The same names as the agent shows; of a DN both the whole and its first value, so
+that a file may name either.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ _VALUE = re.compile(r"(?:\\[0-9a-fA-F]{2}|\\.|[^\\,+])*", re.DOTALL)
 _ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
-def groups(claims: Mapping[str, Any], path: str) -> list[str]:
-    """The names at ``path``: a claim's name, or names with dots between for a nested one."""
+def groups(claims: Mapping[str, Any], path: str) -> list[str] | None:
+    """The names at ``path``: a claim's name, or names with dots between for a nested one. ``None`` where the
+    token says nothing of groups."""
     claim = claims.get(path)
     if claim is None:
         claim = _nested(claims, path)
@@ -26,7 +28,7 @@ def groups(claims: Mapping[str, Any], path: str) -> list[str]:
     elif isinstance(claim, list):
         found = [name for item in claim for name in _names(_text(item))]
     else:
-        found = []
+        return None
     return list(dict.fromkeys(name for name in found if name))
 
 

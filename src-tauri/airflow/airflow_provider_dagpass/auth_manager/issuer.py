@@ -1,11 +1,11 @@
-"""Ping's discovery document and keys: fetched, kept, and renewed as they roll over.
+"""Ping's discovery document and keys: fetched, kept, and found again as they roll over.
 
-Decides when the network is asked again. Signatures are PyJWT's and cryptography's business.
+Decides what an unknown `kid` is worth. Signatures are PyJWT's and cryptography's business.
 """
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import ssl
 import threading
 import time
@@ -16,23 +16,25 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 
+from airflow_provider_dagpass.auth_manager.kept import (
+    PATIENCE_SECONDS,
+    Bucket,
+    Clock,
+    Flight,
+    Kept,
+    Memory,
+    wait,
+)
 from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, PingAway, quoted
 from airflow_provider_dagpass.auth_manager.settings import Settings, is_loopback
 
-log = logging.getLogger(__name__)
-
-#: After how long are document and keys fetched again? A key that Ping took back counts until then.
-FRESH_SECONDS = 3600.0
-#: How long do they serve on while Ping is away?
-LAST_SECONDS = 4 * FRESH_SECONDS
-#: How often may a `kid` that nobody knows make us fetch? Anybody can invent one.
-UNKNOWN_KID_SECONDS = 60.0
-#: How soon after a failed fetch is the next one?
-RETRY_SECONDS = 5.0
-#: How long may Ping take for one answer?
-PATIENCE_SECONDS = 5.0
-
-Clock = Callable[[], float]
+#: How many fetches in a row may `kid`s that nobody knows cause, and how soon comes one more? Anybody can
+#: invent one; a fetch brings all keys, so that under a flood a new one is found within that time.
+UNKNOWN_KIDS = 5
+UNKNOWN_KID_SECONDS = 10.0
+#: For how long is a `kid` that was looked for in vain not looked for again, and how many of them?
+NOBODYS_SECONDS = 30.0
+MOST_NOBODYS = 1024
 
 
 class Http:
@@ -63,68 +65,54 @@ class Http:
         return answer
 
 
-class Kept:
-    """One JSON document, kept and renewed. Not for two threads at once."""
-
-    def __init__(self, fetch: Callable[[], dict[str, Any]], clock: Clock) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._value: dict[str, Any] | None = None
-        self._fetched = self._tried = -LAST_SECONDS
-
-    def value(self) -> dict[str, Any]:
-        now = self._clock()
-        if self._value is None or now - self._fetched > FRESH_SECONDS:
-            self.renew()
-        if self._value is None or now - self._fetched > LAST_SECONDS:
-            raise PingAway("Ping's keys could not be fetched")
-        return self._value
-
-    def renew(self) -> None:
-        """Fetches now, unless that failed just now."""
-        now = self._clock()
-        if now - self._tried < RETRY_SECONDS and self._tried > self._fetched:
-            return
-        self._tried = now
-        try:
-            self._value = self._fetch()
-        except PingAway as error:
-            log.warning("%s", error)
-            return
-        self._fetched = now
-
-
 class Issuer:
     """What Ping publishes of itself."""
 
     def __init__(self, settings: Settings, http: Http, clock: Clock = time.monotonic) -> None:
         self._settings = settings
         self._http = http
-        self._clock = clock
-        self._lock = threading.Lock()
         self._document = Kept(self._fetch_document, clock)
         self._keys = Kept(self._fetch_keys, clock)
-        self._asked_for_unknown = -UNKNOWN_KID_SECONDS
+        self._unknown = Bucket(UNKNOWN_KIDS, UNKNOWN_KID_SECONDS, clock)
+        self._lock = threading.Lock()
+        self._nobodys = Memory(MOST_NOBODYS, NOBODYS_SECONDS, clock)
 
     def endpoint(self, name: str) -> str:
-        with self._lock:
-            return self._endpoint(name)
+        found = self._document.value().get(name)
+        if not isinstance(found, str):
+            raise PingAway(f"Ping's discovery document names no `{name}`")
+        return found
+
+    def document_flight(self) -> Flight | None:
+        """What whoever needs an endpoint has to wait for."""
+        return self._document.flight()
 
     def published(self) -> int:
         """How many keys are there?"""
-        with self._lock:
-            return len(self._keys.value()["keys"])
+        return len(self._keys.value()["keys"])
+
+    def flight(self, header: dict[str, Any]) -> Flight | None:
+        """The fetch that a token with this header has to wait for."""
+        if header.get("alg") not in self._settings.algorithms:
+            return None
+        flight = self._keys.flight()
+        if flight is not None:
+            return flight
+        try:
+            known = _pick(self._keys.at_hand(), header) is not None
+        except PingAway:
+            return None
+        return None if known else self._search(_name(header))
 
     def key(self, header: dict[str, Any]) -> jwt.PyJWK:
         """The published key that this token names, for the algorithm that it names."""
         algorithm = header.get("alg")
         if algorithm not in self._settings.algorithms:
             raise InvalidGrant(f"tokens signed by {quoted(algorithm)} are not accepted")
-        with self._lock:
-            found = _pick(self._keys.value(), header)
-            if found is None and self._may_ask_for_unknown():
-                self._keys.renew()
-                found = _pick(self._keys.value(), header)
+        wait(self.flight(header))
+        found = _pick(self._keys.at_hand(), header)
+        if found is None and self._keys.has_failed():
+            raise PingAway("the key that the token names could not be looked for at Ping")
         if found is None:
             raise InvalidGrant("the token is signed by a key that Ping does not publish (`kid`)")
         try:
@@ -132,12 +120,24 @@ class Issuer:
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             raise InvalidGrant("the key that the token names does not fit its algorithm") from None
 
-    def _may_ask_for_unknown(self) -> bool:
-        now = self._clock()
-        if now - self._asked_for_unknown < UNKNOWN_KID_SECONDS:
-            return False
-        self._asked_for_unknown = now
-        return True
+    def _search(self, name: bytes) -> Flight | None:
+        """A fetch for a key that is not among ours; ``None`` once that was in vain."""
+        with self._lock:
+            looked: Flight | None = self._nobodys.find(name)
+            if looked is not None and not (looked.done() and not looked.result()):
+                return None if looked.done() else looked
+            begun = False
+
+            def may_begin() -> bool:
+                nonlocal begun
+                begun = self._unknown.take()
+                return begun
+
+            flight = self._keys.renewal(may_begin)
+            if begun and flight is not None:
+                # One that was on its way before may miss a key that was published since.
+                self._nobodys.keep(name, flight)
+            return flight
 
     def _fetch_document(self) -> dict[str, Any]:
         found = self._http.get(self._settings.discovery_url)
@@ -146,16 +146,15 @@ class Issuer:
         return found
 
     def _fetch_keys(self) -> dict[str, Any]:
-        found = self._http.get(self._endpoint("jwks_uri"))
+        found = self._http.get(self.endpoint("jwks_uri"))
         if not isinstance(found.get("keys"), list):
             raise PingAway("Ping's key set has no `keys`")
         return found
 
-    def _endpoint(self, name: str) -> str:
-        found = self._document.value().get(name)
-        if not isinstance(found, str):
-            raise PingAway(f"Ping's discovery document names no `{name}`")
-        return found
+
+def _name(header: dict[str, Any]) -> bytes:
+    """What a search is remembered by: short, whatever a stranger wrote."""
+    return hashlib.sha256(ascii((header.get("kid"), header.get("alg"))).encode()).digest()
 
 
 def _pick(published: dict[str, Any], header: dict[str, Any]) -> dict[str, Any] | None:

@@ -6,25 +6,29 @@ manager's own: it says by four small methods how a person from Ping becomes one 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import jwt
 from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
 from airflow.configuration import conf
 from airflow.exceptions import AirflowConfigException
+from anyio import CapacityLimiter, to_thread
 from cachetools import TTLCache
 from fastapi import FastAPI, HTTPException
-from starlette.concurrency import run_in_threadpool
 
 from airflow_provider_dagpass.auth_manager.claims import Assertion, Kind
 from airflow_provider_dagpass.auth_manager.delay import removed_group_bites_within
 from airflow_provider_dagpass.auth_manager.door import Door
+from airflow_provider_dagpass.auth_manager.kept import PATIENCE_SECONDS
 from airflow_provider_dagpass.auth_manager.ping import Person, Ping
+from airflow_provider_dagpass.auth_manager.reference import is_reference
 from airflow_provider_dagpass.auth_manager.refusal import (
     AccessDenied,
     Expired,
@@ -47,6 +51,11 @@ log = logging.getLogger(__name__)
 
 #: How many bearers are remembered at once?
 MOST_SEEN = 4096
+#: How many threads may ask Ping about reference tokens? Their own: a Ping that does not answer holds
+#: none of those that all of the API server's other requests share.
+ASKING_THREADS = 8
+
+Done = TypeVar("Done")
 
 
 class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
@@ -87,6 +96,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
             raise AirflowConfigException(f"[dagpass_auth] roles_file: {error}") from None
         self._seen: Any = TTLCache(MOST_SEEN, SEEN_SECONDS)
         self._seen_lock = threading.Lock()
+        self._asking = CapacityLimiter(ASKING_THREADS)
         log.info("a removed group bites within (seconds): %s", self.delay())
 
     def get_fastapi_app(self) -> FastAPI:
@@ -122,7 +132,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
         if "exchange" not in self.ping.settings.accept:
             raise UnsupportedGrant("this Airflow takes Ping's token as the bearer itself")
         try:
-            subject, token, left = await run_in_threadpool(self._grant, assertion, cli)
+            subject, token, left = await self._apart(assertion, lambda: self._grant(assertion, cli))
         except Refusal as refusal:
             if isinstance(refusal, AccessDenied) and refusal.subject:
                 self.forget(refusal.subject)
@@ -152,6 +162,16 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
 
     def delay(self) -> dict[str, int | None]:
         return removed_group_bites_within(self.ping.settings, conf)
+
+    async def _apart(self, token: str, work: Callable[[], Done]) -> Done:
+        """In a thread, once what Ping publishes is at hand: waiting for that holds none."""
+        while (flight := self.ping.flight(token)) is not None:
+            await asyncio.wait([asyncio.wrap_future(flight)], timeout=PATIENCE_SECONDS)
+            if not flight.done():
+                raise PingAway("Ping does not answer")
+        limiter = self._asking if is_reference(token) else None
+        done: Done = await to_thread.run_sync(work, limiter=limiter)
+        return done
 
     def _grant(self, token: str, cli: bool) -> tuple[str, str, int]:
         assertion = self.ping.check(token)
@@ -192,7 +212,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
         if seen and seen[1] > now:
             return subject
         try:
-            subject, expires = await run_in_threadpool(self._bearer, token)
+            subject, expires = await self._apart(token, lambda: self._bearer(token))
         except AccessDenied as refusal:
             if refusal.subject:
                 self.forget(refusal.subject)

@@ -17,7 +17,8 @@ from airflow_provider_dagpass.auth_manager import once, reference
 from airflow_provider_dagpass.auth_manager.claims import Assertion, Kind
 from airflow_provider_dagpass.auth_manager.groups import groups
 from airflow_provider_dagpass.auth_manager.issuer import Http, Issuer
-from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, InvalidRequest
+from airflow_provider_dagpass.auth_manager.kept import Flight
+from airflow_provider_dagpass.auth_manager.refusal import AccessDenied, InvalidGrant, InvalidRequest
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFile
 from airflow_provider_dagpass.auth_manager.settings import Settings
 
@@ -27,18 +28,23 @@ LONGEST_ASSERTION = 64 * 1024
 _SIGNATURE_ALONE: Any = {
     f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 }
+#: What PyJWT and its JSON reader raise of a token that a stranger wrote.
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, RecursionError)
 
 IsFirst = Callable[[str, str, float], bool]
 
 
 @dataclass(frozen=True)
 class Person:
+    issuer: str
     username: str
     first_name: str
     last_name: str
     email: str
     #: What the roles file makes of the groups; empty: no business here.
     roles: tuple[str, ...]
+    #: When Ping told so, in whole seconds since 1970: of two tokens the newer one counts.
+    issued: int
 
 
 class Ping:
@@ -49,6 +55,7 @@ class Ping:
         self.roles = RoleFile(settings.roles_file)
         self._http = Http(settings)
         self.issuer = Issuer(settings, self._http)
+        self._introspection = reference.Introspection(settings, self.issuer, self._http)
         self._is_first = is_first
 
     def is_ours(self, token: str) -> bool:
@@ -57,15 +64,27 @@ class Ping:
             return self.settings.introspect
         try:
             told = jwt.decode(token, options={"verify_signature": False})
-        except jwt.PyJWTError:
+        except _UNREADABLE:
             return False
         return bool(told.get("iss") == self.settings.issuer)
+
+    def flight(self, token: str) -> Flight | None:
+        """The fetch that has to land before this token can be checked. Whoever waits for it elsewhere
+        holds no thread; ``check`` itself would wait too."""
+        if not token or len(token) > LONGEST_ASSERTION:
+            return None
+        if reference.is_reference(token):
+            return self.issuer.document_flight() if self.settings.introspect else None
+        try:
+            return self.issuer.flight(jwt.get_unverified_header(token))
+        except _UNREADABLE:
+            return None
 
     def check(self, token: str) -> Assertion:
         if not token or len(token) > LONGEST_ASSERTION:
             raise InvalidRequest("the assertion is empty or too long")
         if reference.is_reference(token):
-            told = reference.introspect(token, self.settings, self.issuer, self._http)
+            told = self._introspection.claims(token)
             return checks.of_introspection(told, self.settings, time.time())
         header, told = self._signed(token)
         return checks.of_jwt(header, told, self.settings, time.time())
@@ -84,12 +103,17 @@ class Ping:
             name = self.settings.username_claim
             raise InvalidGrant(f"the token has no `{name}` ([dagpass_auth] username_claim)")
         mapping = self.roles.current()
+        named = groups(claims, mapping.claim)
+        if named is None:
+            raise AccessDenied(f"the token says nothing of your groups (`{mapping.claim}`)")
         return Person(
+            issuer=self.settings.issuer,
             username=username,
             first_name=_text(claims, "given_name") or _text(claims, "name"),
             last_name=_text(claims, "family_name"),
             email=_text(claims, "email"),
-            roles=tuple(mapping.of(groups(claims, mapping.claim))),
+            roles=tuple(mapping.of(named)),
+            issued=_issued(claims),
         )
 
     def _signed(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -98,9 +122,15 @@ class Ping:
             found = jwt.decode_complete(
                 token, key, algorithms=list(self.settings.algorithms), options=_SIGNATURE_ALONE
             )
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except _UNREADABLE:
             raise InvalidGrant("the assertion is no JWT that Ping has signed") from None
         return found["header"], found["payload"]
+
+
+def _issued(claims: Mapping[str, Any]) -> int:
+    """Without `iat` it is as old as the sign-in, and without that older than any that says when."""
+    told = (claims.get(name) for name in ("iat", "auth_time"))
+    return next((int(at) for at in told if isinstance(at, (int, float)) and not isinstance(at, bool)), 0)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:

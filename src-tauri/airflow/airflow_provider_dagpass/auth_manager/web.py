@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager, get_cookie_path
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
@@ -20,10 +20,11 @@ from flask_appbuilder import BaseView, expose
 
 from airflow_provider_dagpass.auth_manager import accounts
 from airflow_provider_dagpass.auth_manager.claims import check_sign_in
+from airflow_provider_dagpass.auth_manager.kept import PATIENCE_SECONDS
 from airflow_provider_dagpass.auth_manager.ping import Person, Ping
 from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, Refusal
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFile
-from airflow_provider_dagpass.auth_manager.settings import from_airflow
+from airflow_provider_dagpass.auth_manager.settings import Settings, from_airflow
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,17 @@ class PingSecurityManager(FabAirflowSecurityManagerOverride):  # type: ignore[mi
 
     dagpass_logout = LogoutView
 
+    def _init_auth(self) -> None:
+        super()._init_auth()
+        settings = from_airflow(conf)
+        for remote in self.oauth_remotes.values():
+            if _is_ping(remote._server_metadata_url, settings):
+                # What FAB's OAuth asks Ping, it asks as the exchange does.
+                remote.client_kwargs = {"default_timeout": PATIENCE_SECONDS, **remote.client_kwargs}
+                if settings.ca_file:
+                    remote.client_kwargs.setdefault("verify", settings.ca_file)
+                    remote.client_cls = _keeps_its_ca_file(remote.client_cls)
+
     def register_views(self) -> None:
         super().register_views()
         self.appbuilder.add_view_no_menu(LogoutView())
@@ -83,7 +95,7 @@ class PingSecurityManager(FabAirflowSecurityManagerOverride):  # type: ignore[mi
             return super().auth_user_oauth(userinfo, rotate_session_id) if userinfo else None
         try:
             if not person.roles:
-                raise accounts.strip(self, person.username)
+                raise accounts.strip(self, person)
             user = accounts.admit(self, person)
         except Refusal as refusal:
             log.warning("web login refused: %s", refusal)
@@ -114,6 +126,22 @@ def end_session_url(ping: Ping, id_token: str | None) -> str | None:
     }
     query = urlencode({name: value for name, value in ask.items() if value})
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}" if query else endpoint
+
+
+def _keeps_its_ca_file(session: Any) -> Any:
+    """To ``requests``, ``$REQUESTS_CA_BUNDLE`` goes before a session's own file, and an argument first."""
+
+    class Session(session):  # type: ignore[misc,unused-ignore]
+        def request(self, *arguments: Any, **options: Any) -> Any:
+            return super().request(*arguments, **{"verify": self.verify, **options})
+
+    return Session
+
+
+def _is_ping(metadata_url: str | None, settings: Settings) -> bool:
+    """By the host: another provider beside Ping has certificates of its own."""
+    places = (settings.issuer, settings.discovery_url)
+    return bool(metadata_url) and urlsplit(metadata_url).netloc in {urlsplit(at).netloc for at in places}
 
 
 def _claims(signed: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,11 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
-from airflow.sdk import DAG, task
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.decorators import task
 
 CONNECTION = os.environ.get("DAGPASS_EXAMPLE_CONNECTION", "warehouse_api")
 

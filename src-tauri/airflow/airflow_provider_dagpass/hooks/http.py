@@ -15,6 +15,11 @@ from airflow_provider_dagpass import place, tokens
 from airflow_provider_dagpass.auth import AgentAuth
 from airflow_provider_dagpass.connection_types import HTTP_FIELDS
 
+_AS_DEFAULT = (
+    "with the token of the default profile: no login names another one. A DAG takes the token of dagpass's"
+    " own connection of this id where there is one"
+)
+
 
 class DagpassHttpHook(HttpHook):  # type: ignore[misc,unused-ignore]
     """``HttpHook`` whose ``auth_type`` is ``AgentAuth`` unless a DAG names another."""
@@ -39,6 +44,18 @@ class DagpassHttpHook(HttpHook):  # type: ignore[misc,unused-ignore]
         login = self.get_connection(self.http_conn_id).login
         found = tokens.answer(**whose(self.http_conn_id, login))
         return AccessToken(found["access_token"], found["expires_at"])
+
+    def _try_out(self) -> tuple[bool, str]:
+        """What the form's "Test" shows, and with whose token that was. Airflow tests under an id of its own
+        making, so that a connection without a login is tested as the default profile, whatever its id is."""
+        good, said = super().test_connection()
+        ask = whose(self.http_conn_id, self.get_connection(self.http_conn_id).login)
+        named = " and ".join(f"{kind} `{name}`" for kind, name in ask.items())
+        tested = f"with the token of {named}" if named else _AS_DEFAULT
+        return good, f"{said} ({tested})"
+
+    #: The name that Airflow calls; written so, it is not taken for a test of ours.
+    test_connection = _try_out
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -7,16 +7,18 @@ from typing import Any
 from airflow_provider_dagpass.lint.finding import Finding
 
 BACKEND = "airflow_provider_dagpass.secrets.DagpassBackend"
+#: In the workers' own slot it may stand by either name.
+WORKERS = (BACKEND, "airflow_provider_dagpass.secrets.DagpassWorkersBackend")
 _SETUP = "run `dagpass airflow setup --for venv`, or for your layout"
 
 
 def look(conf: Any) -> list[Finding]:
     server = conf.get("secrets", "backend", fallback="")
     worker = conf.get("workers", "secrets_backend", fallback="")
-    if BACKEND not in (server, worker):
+    if server != BACKEND and worker not in WORKERS:
         return [Finding("wiring", "problem", "neither [secrets] nor [workers] names the backend", _SETUP)]
     found = []
-    if worker and worker != BACKEND:
+    if worker and worker not in WORKERS:
         what = "[workers] secrets_backend names another backend: tasks do not ask the agent"
         found.append(Finding("wiring", "problem", what, _SETUP))
     if server != BACKEND:

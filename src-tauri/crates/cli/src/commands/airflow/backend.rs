@@ -1,59 +1,44 @@
-//! Our backend's arguments: which environment, and which backend is asked next.
-
-use serde_json::{Map, Value};
+//! The keys that stand in a backend's slot: our class, and beside it the one that was there, which is asked
+//! next. Its arguments stay where they are, be it a file, a command, a secret or the environment: Airflow
+//! gives them to us as it gave them to it, in its own order.
 
 pub(super) const CLASS: &str = "airflow_provider_dagpass.secrets.DagpassBackend";
+/// The same for the slot that tasks ask alone: it reads that section.
+pub(super) const WORKERS_CLASS: &str = "airflow_provider_dagpass.secrets.DagpassWorkersBackend";
+/// The key of the class that is asked next, and of the environment that is meant.
+pub(super) const NEXT: &str = "dagpass_next";
+pub(super) const ENV: &str = "dagpass_env";
 
 /// Why a file is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unwirable {
     #[error("it is wired already")]
     Already,
-    #[error("the present backend's arguments are no JSON object: {0}")]
-    Kwargs(String),
     #[error("{0}")]
     Form(String),
+    /// A file that is somebody's; what they would paste into it.
+    #[error("it would lose its comments if it were taken apart")]
+    Paste(String),
 }
 
-/// The backend as it was set, both as text; empty is not set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Present<'a> {
-    pub(super) class: &'a str,
-    pub(super) kwargs: &'a str,
+pub(super) fn is_ours(class: &str) -> bool {
+    matches!(class, CLASS | WORKERS_CLASS)
 }
 
-/// Our own arguments, with the present backend moved into `next`.
-pub(super) fn kwargs(
-    present: Present<'_>,
+/// What stands beside our class, where `present` was the class before; empty is none.
+pub(super) fn beside(
+    present: &str,
     env: Option<&str>,
-) -> Result<Map<String, Value>, Unwirable> {
-    if present.class == CLASS {
+) -> Result<Vec<(&'static str, String)>, Unwirable> {
+    if is_ours(present) {
         return Err(Unwirable::Already);
     }
-    let mut kwargs = Map::new();
-    if let Some(env) = env {
-        kwargs.insert("env".to_owned(), env.into());
-    }
-    if !present.class.is_empty() {
-        let theirs = match present.kwargs {
-            "" => Value::Object(Map::new()),
-            text => match serde_json::from_str(text) {
-                Ok(object @ Value::Object(_)) => object,
-                // The text may hold a password: only the place is told.
-                Ok(_) => return Err(Unwirable::Kwargs("it is another kind of value".to_owned())),
-                Err(error) => {
-                    let place = format!("line {}, column {}", error.line(), error.column());
-                    return Err(Unwirable::Kwargs(place));
-                }
-            },
-        };
-        let next = serde_json::json!({"class": present.class, "kwargs": theirs});
-        kwargs.insert("next".to_owned(), next);
-    }
-    Ok(kwargs)
+    let next = (!present.is_empty()).then(|| (NEXT, present.to_owned()));
+    let env = env.map(|env| (ENV, env.to_owned()));
+    Ok(next.into_iter().chain(env).collect())
 }
 
-/// `None` where there is nothing to say.
-pub(super) fn text(kwargs: Map<String, Value>) -> Option<String> {
-    (!kwargs.is_empty()).then(|| Value::Object(kwargs).to_string())
+/// The variable of one of these keys in `[secrets]`.
+pub(super) fn variable(key: &str) -> String {
+    format!("AIRFLOW__SECRETS__{}", key.to_ascii_uppercase())
 }

@@ -1,9 +1,9 @@
-//! airflow.cfg as lines: reads and replaces the two keys of a backend's slot, and touches no other byte.
-//! `%%` and `%(…)s` in values pass through as they are written.
+//! airflow.cfg as lines: puts our class into a backend's slot, names beside it the one that was there, and
+//! touches no other byte. `%%` and `%(…)s` in values pass through as they are written.
 
 use std::ops::Range;
 
-use super::backend::{self, CLASS, Present, Unwirable};
+use super::backend::{self, CLASS, ENV, NEXT, Unwirable, WORKERS_CLASS};
 
 /// Where a backend stands: Airflow's own, and the one that its workers ask instead where it is set.
 #[derive(Clone, Copy, Debug)]
@@ -11,17 +11,23 @@ pub(super) struct Slot {
     section: &'static str,
     class: &'static str,
     kwargs: &'static str,
+    /// What stands in it once it is wired.
+    ours: &'static str,
 }
 
 pub(super) const SECRETS: Slot =
-    Slot { section: "secrets", class: "backend", kwargs: "backend_kwargs" };
-pub(super) const WORKERS: Slot =
-    Slot { section: "workers", class: "secrets_backend", kwargs: "secrets_backend_kwargs" };
+    Slot { section: "secrets", class: "backend", kwargs: "backend_kwargs", ours: CLASS };
+pub(super) const WORKERS: Slot = Slot {
+    section: "workers",
+    class: "secrets_backend",
+    kwargs: "secrets_backend_kwargs",
+    ours: WORKERS_CLASS,
+};
 
 /// The file's text with our backend in the slot, and in the workers' where that is taken.
 pub(super) fn wire(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
     let wired = wire_slot(SECRETS, text, env);
-    let workers = class(WORKERS, text).is_some_and(|class| class != CLASS);
+    let workers = class(WORKERS, text).is_some_and(|class| !backend::is_ours(&class));
     match wired {
         Ok(text) if workers => wire_slot(WORKERS, &text, env),
         Err(Unwirable::Already) if workers => wire_slot(WORKERS, text, env),
@@ -43,9 +49,7 @@ fn wire_slot(slot: Slot, text: &str, env: Option<&str>) -> Result<String, Unwira
     let mut out = String::with_capacity(text.len() + 256);
     let at = found.class.as_ref().map_or(header, |entry| entry.lines.start.saturating_sub(1));
     for (number, line) in lines.iter().enumerate() {
-        let replaced = [&found.class, &found.kwargs];
-        let gone = replaced.into_iter().flatten().any(|entry| entry.lines.contains(&number));
-        if !gone {
+        if !found.replaced().any(|entry| entry.lines.contains(&number)) {
             out.push_str(line);
         }
         if number == at {
@@ -86,18 +90,16 @@ pub(super) fn class(slot: Slot, text: &str) -> Option<String> {
 /// The value of a key; empty is not set.
 pub(super) fn value(section: &'static str, key: &'static str, text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let slot = Slot { section, class: key, kwargs: "" };
+    let slot = Slot { section, class: key, kwargs: "", ours: "" };
     let entry = Found::in_lines(slot, &lines).class?;
     (!entry.value.is_empty()).then_some(entry.value)
 }
 
 fn wanted(slot: Slot, found: &Found, env: Option<&str>) -> Result<Vec<String>, Unwirable> {
-    let value = |entry: &Option<Entry>| entry.as_ref().map_or(String::new(), |e| e.value.clone());
-    let (class, kwargs) = (value(&found.class), value(&found.kwargs));
-    let kwargs = backend::kwargs(Present { class: &class, kwargs: &kwargs }, env)?;
-    let mut lines = vec![format!("{} = {CLASS}", slot.class)];
-    lines.extend(backend::text(kwargs).map(|kwargs| format!("{} = {kwargs}", slot.kwargs)));
-    Ok(lines)
+    let class = found.class.as_ref().map_or("", |entry| entry.value.as_str());
+    let beside = backend::beside(class, env)?;
+    let beside = beside.iter().map(|(key, value)| format!("{key} = {value}"));
+    Ok(std::iter::once(format!("{} = {}", slot.class, slot.ours)).chain(beside).collect())
 }
 
 #[derive(Default)]
@@ -106,6 +108,17 @@ struct Found {
     header: Option<usize>,
     class: Option<Entry>,
     kwargs: Option<Entry>,
+    next: Option<Entry>,
+    env: Option<Entry>,
+}
+
+impl Found {
+    /// What our lines stand in place of. Arguments without a class are nobody's, and would become ours.
+    fn replaced(&self) -> impl Iterator<Item = &Entry> {
+        let has_class = self.class.as_ref().is_some_and(|entry| !entry.value.is_empty());
+        let kwargs = self.kwargs.as_ref().filter(|_| !has_class);
+        [self.class.as_ref(), kwargs, self.next.as_ref(), self.env.as_ref()].into_iter().flatten()
+    }
 }
 
 /// A key with its value, which goes on over the indented lines that follow.
@@ -130,6 +143,8 @@ impl Found {
             let place = match key.as_str() {
                 key if key == slot.class => &mut found.class,
                 key if key == slot.kwargs => &mut found.kwargs,
+                NEXT => &mut found.next,
+                ENV => &mut found.env,
                 _ => continue,
             };
             let end = continued_until(lines, number + 1);

@@ -1,7 +1,8 @@
-//! `dagpass airflow setup --for compose`: writes `docker-compose.override.yml`, which mounts the
-//! project's door into every service that runs Airflow's code. Never touches docker-compose.yaml, a
-//! Dockerfile, or an override that is somebody's: that one's owner is shown the block to paste.
+//! `dagpass airflow setup --for compose`: `docker-compose.override.yml`, which mounts the project's door into
+//! every service that runs Airflow's code. Never touches docker-compose.yaml, a Dockerfile, or an override
+//! that is somebody's: that one's owner is shown the block to paste.
 
+mod former;
 mod services;
 mod text;
 
@@ -9,92 +10,69 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dagpass_client::wire::{Container, ContainerAsk, ContainerPort};
 
-use super::layout::Layout;
-use super::receipt::{Change, Receipt};
-use super::{files, setup, wheel};
+use super::backend::Unwirable;
+use super::layout::{Edit, Layout, Place, Plan};
+use super::receipt::Receipt;
+use super::{door, files, wheel};
 use crate::exit::Failure;
-use crate::world::World;
-use crate::{output, system};
+use crate::output;
 use services::Service;
-use text::{Reach, Wiring};
+use text::Wiring;
+
+pub(super) use text::{Reach, door_alone, reached};
 
 /// What compose reads, in the order in which it looks.
 const BASES: [&str; 4] =
     ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Compose {
-    /// compose: the services that run Airflow's code, where they cannot be told; repeat for several
+    /// compose and astro: the services that run Airflow's code, where they cannot be told; repeat for several
     #[arg(long, value_name = "NAME", requires = "layout")]
-    service: Vec<String>,
+    pub(super) service: Vec<String>,
     /// compose: another wheel of the provider than the one that is part of this program
     #[arg(long, value_name = "PATH", requires = "layout")]
     wheel: Option<PathBuf>,
 }
 
-pub(super) fn run(
-    world: &World,
-    args: &Compose,
-    env: Option<&str>,
-    (project, state): (&Path, &Path),
-) -> Result<(), Failure> {
-    let (base, text) = base(project)?;
-    let file = beside(&base);
-    let services = chosen(args, &text)?;
-    if text.contains("AIRFLOW__SECRETS__BACKEND:") || text.contains("AIRFLOW__SECRETS__BACKEND=") {
-        let what = format!("{} names a secrets backend already", base.display());
-        return Err(Failure::new("conflict", what)
-            .hint("take it out there, and name it as `next` in AIRFLOW__SECRETS__BACKEND_KWARGS"));
-    }
-    let receipt = Receipt::new(state, Layout::Compose.name(), project);
-    let earlier = receipt.earlier()?;
-    let (wheel, ours) = match &args.wheel {
-        Some(given) => (theirs(given)?, None),
+pub(super) fn plan(place: &Place<'_>) -> Result<Plan, Failure> {
+    let project = files::real(&place.project)?;
+    let (base, compose) = base(&project)?;
+    let services = chosen(&place.compose.service, &compose)?;
+    let backends = former::variables(&project, &compose)?;
+    let requirements = former::requirements(&compose)?;
+    let receipt = Receipt::new(&place.state, Layout::Compose.name(), &project);
+    let mut edits = Vec::new();
+    let wheel = match &place.compose.wheel {
+        Some(given) => theirs(given)?,
         None => {
             let path = receipt.beside(WHEELS).join(wheel::NAME);
-            let change = Change { path, before: None, after: wheel::BYTES.to_vec() };
-            (change.path.clone(), Some(change))
+            edits.push(Edit::wheel(path.clone()));
+            path
         }
     };
-    let door = door(world, project)?;
+    let door = place.doors.of(&project)?;
     let wiring = Wiring {
         services: &services,
+        backends: &backends,
         folder: &door.folder,
-        reach: reach(&door),
-        env,
+        reach: door::reach(&door),
+        env: place.env.as_deref(),
+        requirements: &requirements,
         wheel: &wheel,
     };
-    let new = text::override_file(&wiring).into_bytes();
-    let before = match &earlier {
-        Some(earlier) => earlier.base(&file)?,
-        None => files::read(&file)?,
+    edits.push(new_override(beside(&base), text::override_file(&wiring), text::block(&wiring)));
+    Ok(Plan { target: project, edits, notes: Vec::new() })
+}
+
+/// A file that is there would lose its comments if it were taken apart: its owner gets the block.
+pub(super) fn new_override(path: PathBuf, text: String, block: String) -> Edit {
+    let rewrite = move |before: Option<&[u8]>| match before {
+        None => Ok(text.clone().into_bytes()),
+        Some(_) => Err(Unwirable::Paste(block.clone())),
     };
-    if before.is_some() {
-        output::out(&text::block(&wiring))?;
-        return Err(Failure::new("conflict", format!("{} is there already", file.display()))
-            .because("it would lose its comments if it were taken apart")
-            .hint("paste the block above into it, or move it away"));
-    }
-    let written = Change { path: file.clone(), before, after: new };
-    let changes: Vec<Change> = ours.into_iter().chain([written]).collect();
-    let mut same = earlier.as_ref().is_some_and(|earlier| earlier.files.len() == changes.len());
-    for change in &changes {
-        same &= files::read(&change.path)?.as_ref() == Some(&change.after);
-    }
-    if same {
-        return setup::report(world, "unchanged", &[&file]);
-    }
-    if let Some(mut earlier) = earlier {
-        earlier.restore()?;
-    }
-    receipt.write(&changes)?;
-    if args.wheel.is_none() {
-        let readable = system::readable_by_all(&wheel);
-        readable.map_err(|error| files::cannot_write(&wheel, error))?;
-    }
-    setup::report(world, "written", &[&file])
+    Edit { path, rewrite: Box::new(rewrite), for_all: false }
 }
 
 /// The file that compose would take in the project's folder.
@@ -122,9 +100,9 @@ fn beside(base: &Path) -> PathBuf {
     Some(named("yaml")).filter(|path| path.exists()).unwrap_or_else(|| named("yml"))
 }
 
-fn chosen(args: &Compose, text: &str) -> Result<Vec<String>, Failure> {
-    if !args.service.is_empty() {
-        return Ok(args.service.clone());
+fn chosen(named: &[String], text: &str) -> Result<Vec<String>, Failure> {
+    if !named.is_empty() {
+        return Ok(named.to_vec());
     }
     let found = services::of_airflow(text);
     let (as_root, wired): (Vec<Service>, Vec<Service>) =
@@ -151,42 +129,6 @@ fn theirs(given: &Path) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::usage(format!("{} is no wheel", given.display())))
 }
 
-/// The project's door as it stands, with whatever rules it was given; else a new one.
-fn door(world: &World, folder: &Path) -> Result<Container, Failure> {
-    let project = folder.display().to_string();
-    let doors = world.ask(|agent| agent.containers())?.containers;
-    let own = |door: &Container| !door.rules.remote && door.rules.project == project;
-    if let Some(door) = doors.into_iter().find(own) {
-        return Ok(door);
-    }
-    let port = (!system::SHARES_SOCKETS).then(|| ContainerPort {
-        bind: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-        port: 0,
-        hosts: Vec::new(),
-    });
-    let uids = uids(&fs::read_to_string(folder.join(".env")).unwrap_or_default());
-    let ask = ContainerAsk { project, uids, port, ..ContainerAsk::default() };
-    world.ask(|agent| agent.open_container(&ask))
-}
-
-/// `AIRFLOW_UID` of the project's `.env`, as Airflow's own compose file has it; else the usual ones.
-fn uids(env_file: &str) -> Vec<u32> {
-    let value = env_file.lines().find_map(|line| line.trim().strip_prefix("AIRFLOW_UID="));
-    let uid = value.and_then(|value| value.trim().trim_matches(['"', '\'']).parse().ok());
-    uid.filter(|uid| *uid != 0).into_iter().collect()
-}
-
-fn reach(door: &Container) -> Reach<'_> {
-    match &door.rules.port {
-        None => Reach::Socket,
-        Some(port) => Reach::Port {
-            host: port.hosts.first().map_or("host.docker.internal", String::as_str),
-            port: port.port,
-            bridge: (!port.bind.is_loopback()).then(|| port.bind.to_string()),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,12 +139,15 @@ mod tests {
 
     #[test]
     fn the_override_of_airflow_s_own_compose_file_is_this_one() {
-        let services = chosen(&Compose { service: Vec::new(), wheel: None }, STOCK).unwrap();
+        let services = chosen(&[], STOCK).unwrap();
+        let backends = former::variables(Path::new("/nowhere"), STOCK).unwrap();
         let wiring = Wiring {
             services: &services,
+            backends: &backends,
             folder: "/home/ada $/.local/state/dagpass/containers/etl-0a1b2c3d",
             reach: Reach::Socket,
             env: Some("dev"),
+            requirements: &former::requirements(STOCK).unwrap(),
             wheel: Path::new("/home/ada/airflow_provider_dagpass-0.1.0-py3-none-any.whl"),
         };
         let text = text::override_file(&wiring);
@@ -218,13 +163,19 @@ mod tests {
             let wheel = Path::new("/w.whl");
             text::override_file(&Wiring {
                 services: &services,
+                backends: &[],
                 folder: "/f",
                 reach,
                 env: None,
+                requirements: "six==1",
                 wheel,
             })
         };
         let near = text(None);
+        assert!(
+            near.contains("_PIP_ADDITIONAL_REQUIREMENTS: \"six==1 /opt/dagpass/w.whl\""),
+            "{near}"
+        );
         assert!(near.contains("DAGPASS_TCP: \"host.docker.internal:21300\""), "{near}");
         assert!(!near.contains("DAGPASS_SOCKET") && !near.contains("extra_hosts"), "{near}");
         let far = text(Some("172.17.0.1"));
@@ -244,14 +195,5 @@ mod tests {
         }
         fs::write(named("compose.override.yaml"), "").unwrap();
         assert_eq!(beside(&named("compose.yaml")), named("compose.override.yaml"));
-    }
-
-    #[test]
-    fn airflow_s_uid_is_read_from_the_project_s_env() {
-        assert_eq!(uids("A=1\nAIRFLOW_UID=1000\n"), [1000]);
-        assert_eq!(uids("AIRFLOW_UID='50000'"), [50_000]);
-        for none in ["", "AIRFLOW_UID=", "AIRFLOW_UID=0", "#AIRFLOW_UID=7"] {
-            assert!(uids(none).is_empty(), "{none}");
-        }
     }
 }

@@ -1,20 +1,20 @@
 //! A `.env` file as lines: sets variables, and touches no other line. A backend that was set there is asked
 //! next.
 
-use super::backend::{self, CLASS, Present, Unwirable};
+use super::backend::{self, CLASS, Unwirable};
 use super::shell::{assigned, quoted};
 
 const BACKEND: &str = "AIRFLOW__SECRETS__BACKEND";
-const KWARGS: &str = "AIRFLOW__SECRETS__BACKEND_KWARGS";
 
-pub(super) fn set(before: &str, settings: &[(&str, String)]) -> Result<String, Unwirable> {
-    let last = |name: &str| before.lines().rev().find_map(|line| assigned(line, name));
+/// `settings` with our class in the backend's slot.
+pub(super) fn set(before: &str, settings: &[(String, String)]) -> Result<String, Unwirable> {
+    let last = |name: &str| value(before, name);
     let mut settings = settings.to_vec();
+    settings.insert(0, (BACKEND.to_owned(), CLASS.to_owned()));
     let class = last(BACKEND).unwrap_or_default();
-    if !class.is_empty() && class != CLASS {
-        let theirs = last(KWARGS).unwrap_or_default();
-        let kwargs = backend::kwargs(Present { class: &class, kwargs: &theirs }, None)?;
-        settings.extend(backend::text(kwargs).map(|kwargs| (KWARGS, kwargs)));
+    if !backend::is_ours(&class) {
+        let beside = backend::beside(&class, None)?;
+        settings.extend(beside.into_iter().map(|(key, value)| (backend::variable(key), value)));
     }
     if settings.iter().all(|(name, value)| last(name).as_ref() == Some(value)) {
         return Err(Unwirable::Already);
@@ -22,8 +22,13 @@ pub(super) fn set(before: &str, settings: &[(&str, String)]) -> Result<String, U
     let ours = |line: &&str| settings.iter().any(|(name, _)| assigned(line, name).is_some());
     let kept: String = before.split_inclusive('\n').filter(|line| !ours(line)).collect();
     let gap = if kept.is_empty() || kept.ends_with('\n') { "" } else { "\n" };
-    let line = |(name, value): &(&str, String)| format!("{name}={}\n", quoted(value));
+    let line = |(name, value): &(String, String)| format!("{name}={}\n", quoted(value));
     Ok(format!("{kept}{gap}{}", settings.iter().map(line).collect::<String>()))
+}
+
+/// What the file sets a variable to, last of all.
+pub(super) fn value(text: &str, name: &str) -> Option<String> {
+    text.lines().rev().find_map(|line| assigned(line, name))
 }
 
 #[cfg(test)]
@@ -32,11 +37,10 @@ mod tests {
 
     #[test]
     fn other_lines_stay_and_a_backend_that_was_set_is_asked_next() {
-        let ours = [(BACKEND, CLASS.to_owned()), ("DAGPASS_SOCKET", "/s".to_owned())];
+        let ours = [("DAGPASS_SOCKET".to_owned(), "/s".to_owned())];
         let plain = format!("{BACKEND}={CLASS}\nDAGPASS_SOCKET=/s\n");
-        let chained = format!(
-            "# a\nX='y z'\n{plain}{KWARGS}='{{\"next\":{{\"class\":\"a.B\",\"kwargs\":{{\"p\":1}}}}}}'\n"
-        );
+        let kwargs = "AIRFLOW__SECRETS__BACKEND_KWARGS={\"p\": 1}\n";
+        let chained = format!("# a\n{kwargs}X='y z'\n{plain}AIRFLOW__SECRETS__DAGPASS_NEXT=a.B\n");
         let table = [
             ("", plain.clone()),
             ("X=1", format!("X=1\n{plain}")),

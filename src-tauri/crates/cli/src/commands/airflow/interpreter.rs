@@ -1,6 +1,7 @@
-//! The Python that runs a person's Airflow: where it is, what it has, and our wheel put into it. Nothing
-//! is downloaded, and nothing but our own package is touched.
+//! The Python that runs a person's Airflow: what it has, and our wheel put into it. Nothing is downloaded,
+//! and nothing but our own package is touched.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -11,9 +12,11 @@ use serde::Deserialize;
 use super::wheel::{self, Unpacked};
 use crate::exit::Failure;
 use crate::output;
-use crate::system::PYTHON_IN_ENVIRONMENT;
 
 const PROBE: &str = include_str!("../../../../../airflow/airflow_provider_dagpass/probe.py");
+/// Puts our wheel in and takes it out.
+const PLACE: &str = include_str!("place.py");
+const PACKAGE: &str = "airflow-provider-dagpass";
 
 /// What every server does at its start where no file is there; `airflow version` does not.
 const DEFAULTS: &str =
@@ -35,7 +38,6 @@ pub(super) struct Interpreter {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Probe {
     pub(super) python: String,
-    pub(super) pip: bool,
     pub(super) airflow: Option<String>,
     pub(super) provider: Option<String>,
     pub(super) content: Option<String>,
@@ -51,28 +53,6 @@ impl Probe {
 }
 
 impl Interpreter {
-    /// `--python`, else the active environment, else `.venv` of the project, else `airflow`'s own.
-    pub(super) fn find(named: Option<&Path>, project: &Path) -> Result<Self, Failure> {
-        if let Some(named) = named {
-            let inside = named.join(PYTHON_IN_ENVIRONMENT);
-            let program = if inside.is_file() { inside } else { named.to_owned() };
-            return Ok(Self { program, by: "--python" });
-        }
-        let active = std::env::var_os("VIRTUAL_ENV").filter(|value| !value.is_empty());
-        let active = active.map(|folder| PathBuf::from(folder).join(PYTHON_IN_ENVIRONMENT));
-        let local = project.join(".venv").join(PYTHON_IN_ENVIRONMENT);
-        let found =
-            [(active, "VIRTUAL_ENV"), (Some(local), ".venv"), (of_airflow(), "airflow on PATH")];
-        for (program, by) in found {
-            if let Some(program) = program.filter(|program| program.is_file()) {
-                return Ok(Self { program, by });
-            }
-        }
-        let failure = Failure::new("not_found", "no Python with Airflow was found");
-        let failure = failure.because("no VIRTUAL_ENV, no .venv here, no `airflow` on PATH");
-        Err(failure.hint("give --python PATH, the interpreter that Airflow is installed in"))
-    }
-
     /// Looks, in an Airflow home of its own: importing Airflow writes there.
     pub(super) fn probe(&self) -> Result<Probe, Failure> {
         let home = Unpacked::new()?;
@@ -95,36 +75,26 @@ impl Interpreter {
         Err(failure.because(last_line(&output).unwrap_or_default()))
     }
 
-    pub(super) fn install(&self, probe: &Probe) -> Result<(), Failure> {
+    pub(super) fn install(&self) -> Result<(), Failure> {
         let unpacked = Unpacked::new()?;
-        let wheel = unpacked.path();
-        let flags = ["install", "--no-index", "--no-deps", "--force-reinstall", "--quiet"];
-        let mut command = self.installer(probe, &flags)?;
-        done(command.arg(&wheel), "the wheel was not installed")
+        self.place(&["put".as_ref(), unpacked.path().as_os_str()], "the wheel was not installed")
     }
 
-    pub(super) fn uninstall(&self, probe: &Probe) -> Result<(), Failure> {
-        let yes: &[&str] = if has_uv() { &[] } else { &["--yes"] };
-        let mut command = self.installer(probe, &[&["uninstall", "--quiet"], yes].concat())?;
-        done(command.arg("airflow-provider-dagpass"), "the package was not taken away")
+    pub(super) fn uninstall(&self) -> Result<(), Failure> {
+        self.place(&["take".as_ref(), PACKAGE.as_ref()], "the package was not taken away")
     }
 
-    /// `uv` where it is at hand, since its environments have no pip of their own.
-    fn installer(&self, probe: &Probe, words: &[&str]) -> Result<Command, Failure> {
-        let (verb, flags) = words.split_at(1);
-        if has_uv() {
-            let mut command = Command::new("uv");
-            command.arg("pip").args(verb).arg("--python").arg(&self.program).args(flags);
-            return Ok(command);
+    /// By the interpreter's own standard library: a wheel like ours is a folder to unpack, and what `uv`
+    /// makes has no pip.
+    fn place(&self, words: &[&OsStr], what: &str) -> Result<(), Failure> {
+        let mut command = self.command();
+        command.args(["-I", "-c", PLACE]).args(words);
+        let ended = limited::output(&mut command, INSTALL_LIMIT);
+        let output = ended.map_err(|error| Failure::new("io", what).because(error))?;
+        if output.status.success() {
+            return Ok(());
         }
-        if probe.pip {
-            let mut command = self.command();
-            command.args(["-m", "pip", "--disable-pip-version-check"]).args(verb).args(flags);
-            return Ok(command);
-        }
-        let failure = Failure::new("not_found", "there is neither uv nor pip to install with");
-        let program = self.program.display();
-        Err(failure.hint(format!("run `{program} -m ensurepip`, or install uv")))
+        Err(Failure::new("io", what).because(last_line(&output).unwrap_or_default()))
     }
 
     pub(super) fn command(&self) -> Command {
@@ -147,51 +117,9 @@ impl Interpreter {
     }
 }
 
-fn done(command: &mut Command, what: &str) -> Result<(), Failure> {
-    let ended = limited::output(command, INSTALL_LIMIT);
-    let output = ended.map_err(|error| Failure::new("io", what).because(error))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Failure::new("io", what).because(last_line(&output).unwrap_or_default()))
-}
-
 pub(super) fn last_line(output: &Output) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
-}
-
-fn has_uv() -> bool {
-    on_path("uv").is_some()
-}
-
-fn of_airflow() -> Option<PathBuf> {
-    let script = on_path("airflow")?;
-    named_by(&std::fs::read_to_string(script).ok()?)
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(&name)).find(|path| path.is_file())
-}
-
-/// The interpreter that a script begins with: `#!`, or pip's way round a path too long for that.
-fn named_by(script: &str) -> Option<PathBuf> {
-    let mut lines = script.lines();
-    let first = lines.next()?.strip_prefix("#!")?.trim();
-    if first == "/bin/sh" {
-        let exec = lines.next()?.strip_prefix("'''exec'")?.trim();
-        let path = match exec.strip_prefix('"') {
-            Some(quoted) => quoted.split('"').next()?,
-            None => exec.split(' ').next()?,
-        };
-        return Some(PathBuf::from(path));
-    }
-    match first.strip_prefix("/usr/bin/env ") {
-        Some(name) => on_path(name.trim()),
-        None => Some(PathBuf::from(first)),
-    }
 }
 
 /// One line for a person: which interpreter, and what is in it.
@@ -203,38 +131,4 @@ pub(super) fn tell(interpreter: &Interpreter, probe: &Probe) {
         interpreter.by,
         probe.python
     ));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_script_names_its_interpreter() {
-        let table = [
-            ("#!/v/bin/python\nimport x", Some("/v/bin/python")),
-            (
-                "#!/bin/sh\n'''exec' \"/a long/bin/python3\" \"$0\" \"$@\"\n' '''",
-                Some("/a long/bin/python3"),
-            ),
-            ("#!/bin/sh\n'''exec' /v/bin/python3 \"$0\" \"$@\"\n' '''", Some("/v/bin/python3")),
-            ("#!/bin/sh\nexec airflow.real", None),
-            ("MZ", None),
-        ];
-        for (script, expected) in table {
-            assert_eq!(named_by(script), expected.map(PathBuf::from), "{script}");
-        }
-    }
-
-    #[test]
-    fn an_interpreter_that_is_named_is_taken_by_its_folder_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join(PYTHON_IN_ENVIRONMENT);
-        std::fs::create_dir_all(program.parent().unwrap()).unwrap();
-        std::fs::write(&program, "").unwrap();
-        for named in [folder.path(), &program] {
-            let found = Interpreter::find(Some(named), Path::new("/nowhere")).unwrap();
-            assert_eq!(found.program, program);
-        }
-    }
 }

@@ -12,8 +12,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::backend::Unwirable;
+use super::compose::{self, Compose};
+use super::door::Doors;
 use super::interpreter::Interpreter;
-use super::{cfg, files, wiring};
+use super::{cfg, files, wheel, wiring};
 use crate::exit::Failure;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,7 +26,7 @@ pub(super) enum Layout {
     Standalone,
     /// docker-compose.override.yml: the project's door for its containers
     Compose,
-    /// A project of the Astro CLI: .env, and the package in include/ or requirements.txt
+    /// A project of the Astro CLI: .env, the door in an override, and the package in include/
     Astro,
     /// Visual Studio Code: .vscode/launch.json
     Vscode,
@@ -33,14 +35,17 @@ pub(super) enum Layout {
 }
 
 /// Everything a plan is made from.
-#[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     /// The folder of the project.
     pub(super) project: PathBuf,
     /// airflow.cfg, where another one than Airflow's own is meant.
     pub(super) cfg: Option<PathBuf>,
     pub(super) env: Option<String>,
     pub(super) from_index: bool,
+    /// dagpass's own folder, for what is mounted from it.
+    pub(super) state: PathBuf,
+    pub(super) compose: Compose,
+    pub(super) doors: Doors<'a>,
     /// `None` where Airflow runs in a container.
     pub(super) interpreter: Option<Interpreter>,
 }
@@ -59,6 +64,8 @@ type Rewrite = dyn Fn(Option<&[u8]>) -> Result<Vec<u8>, Unwirable>;
 pub(super) struct Edit {
     pub(super) path: PathBuf,
     pub(super) rewrite: Box<Rewrite>,
+    /// A user of another number reads it: it is mounted into a container.
+    pub(super) for_all: bool,
 }
 
 impl Layout {
@@ -78,11 +85,11 @@ impl Layout {
         !matches!(self, Self::Astro | Self::Compose)
     }
 
-    pub(super) fn plan(self, place: &Place) -> Result<Plan, Failure> {
+    pub(super) fn plan(self, place: &Place<'_>) -> Result<Plan, Failure> {
         match self {
             Self::Venv => venv::plan(place),
             Self::Standalone => standalone::plan(place),
-            Self::Compose => Err(Failure::usage("compose asks the agent for its project's door")),
+            Self::Compose => compose::plan(place),
             Self::Astro => astro::plan(place),
             Self::Vscode => vscode::plan(place),
             Self::Pytest => pytest::plan(place),
@@ -90,7 +97,7 @@ impl Layout {
     }
 
     /// What a receipt of this layout is filed under; changes with no setting but the place.
-    pub(super) fn target(self, place: &Place) -> Result<PathBuf, Failure> {
+    pub(super) fn target(self, place: &Place<'_>) -> Result<PathBuf, Failure> {
         match self {
             Self::Venv | Self::Standalone => place.cfg(),
             Self::Compose | Self::Astro | Self::Vscode | Self::Pytest => {
@@ -110,11 +117,20 @@ impl Edit {
             let text = text.map_err(|error| Unwirable::Form(error.to_string()))?;
             rewrite(text).map(String::into_bytes)
         };
-        Self { path, rewrite: Box::new(rewrite) }
+        Self { path, rewrite: Box::new(rewrite), for_all: false }
+    }
+
+    /// The package of this program, as it is.
+    pub(super) fn wheel(path: PathBuf) -> Self {
+        let rewrite = |before: Option<&[u8]>| match before {
+            Some(bytes) if bytes == wheel::BYTES => Err(Unwirable::Already),
+            Some(_) | None => Ok(wheel::BYTES.to_vec()),
+        };
+        Self { path, rewrite: Box::new(rewrite), for_all: true }
     }
 }
 
-impl Place {
+impl Place<'_> {
     pub(super) fn cfg(&self) -> Result<PathBuf, Failure> {
         let cfg = self.cfg.clone().or_else(wiring::airflow_cfg);
         let cfg = cfg.ok_or_else(|| {

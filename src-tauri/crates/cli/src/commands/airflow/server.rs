@@ -69,7 +69,7 @@ pub(super) enum Product {
 #[derive(Serialize)]
 struct Told<'a> {
     files: &'a [Written],
-    redirect_uris: [String; 2],
+    redirect_uris: [String; 1],
     /// Values that only the administrator knows.
     to_fill_in: &'a [&'static str],
 }
@@ -100,12 +100,14 @@ fn print(world: &World, plan: &Plan) -> Result<(), Failure> {
 }
 
 fn told<'a>(plan: &'a Plan, files: &'a [Written]) -> Told<'a> {
-    Told { files, redirect_uris: plan.redirect_uris(), to_fill_in: plan.to_fill_in() }
+    Told { files, redirect_uris: [plan.redirect_uri()], to_fill_in: plan.to_fill_in() }
 }
 
 fn next(plan: &Plan) {
-    let [now, before] = plan.redirect_uris();
-    output::say(&format!("register at Ping: {now} (on Airflow 2.11: {before})"));
+    output::say(&format!(
+        "for the API server of Airflow 3.3; register at Ping: {}",
+        plan.redirect_uri()
+    ));
     if !plan.to_fill_in().is_empty() {
         output::say(&format!("still to fill in: {}", plan.to_fill_in().join(", ")));
     }

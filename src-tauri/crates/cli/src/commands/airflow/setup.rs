@@ -8,13 +8,14 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::backend::Unwirable;
+use super::door::Doors;
 use super::interpreter::{self, Interpreter, Probe};
 use super::layout::{Edit, Layout, Place, Plan};
 use super::receipt::{Change, Receipt};
 use super::{cfg, compose, diff, files, server, shell, undo, wheel, wiring};
 use crate::exit::Failure;
-use crate::output;
 use crate::world::{World, home_is_ours};
+use crate::{output, system};
 
 #[derive(Debug, Args)]
 pub(crate) struct Setup {
@@ -67,14 +68,11 @@ pub(super) fn run(world: &World, setup: &Setup) -> Result<(), Failure> {
     home_is_ours()?;
     let state = dagpass_client::place::state_dir();
     let state = state.map_err(|error| Failure::new("no_place", error.to_string()))?;
-    if setup.layout == Some(Layout::Compose) && !setup.undo {
-        let project = setup.target(Layout::Compose)?;
-        return compose::run(world, &setup.compose, setup.env.as_deref(), (&project, &state));
-    }
     match (setup.undo, setup.layout, setup.write) {
         (true, Some(layout), _) => {
-            undo::run(world, &state, Some((layout.name(), &setup.target(layout)?)))?;
-            if layout == Layout::Compose {
+            let place = setup.place(world, &state, None);
+            undo::run(world, &state, Some((layout.name(), &layout.target(&place)?)))?;
+            if !layout.is_local() {
                 output::say("note: the project's door stays; `dagpass container down` closes it");
             }
             Ok(())
@@ -90,18 +88,22 @@ pub(super) fn run(world: &World, setup: &Setup) -> Result<(), Failure> {
 }
 
 impl Setup {
-    fn place(&self, interpreter: Option<Interpreter>) -> Place {
+    fn place<'a>(
+        &self,
+        world: &'a World,
+        state: &Path,
+        interpreter: Option<Interpreter>,
+    ) -> Place<'a> {
         Place {
             project: self.dir.clone(),
             cfg: self.file.clone(),
             env: self.env.clone(),
             from_index: self.from_index,
+            state: state.to_owned(),
+            compose: self.compose.clone(),
+            doors: Doors { world, dry_run: self.dry_run },
             interpreter,
         }
-    }
-
-    fn target(&self, layout: Layout) -> Result<PathBuf, Failure> {
-        layout.target(&self.place(None))
     }
 }
 
@@ -110,7 +112,8 @@ fn set_up(world: &World, setup: &Setup, layout: Layout, state: &Path) -> Result<
         true => Some(look(setup)?),
         false => None,
     };
-    let plan = layout.plan(&setup.place(looked.as_ref().map(|(found, _)| found.clone())))?;
+    let plan =
+        layout.plan(&setup.place(world, state, looked.as_ref().map(|(found, _)| found.clone())))?;
     let mut receipt = Receipt::new(state, layout.name(), &plan.target);
     if setup.dry_run {
         let changes = changes(&plan, receipt.earlier()?.as_ref())?;
@@ -144,7 +147,7 @@ fn look(setup: &Setup) -> Result<(Interpreter, Probe), Failure> {
 fn make_importable(python: &Interpreter, probe: &Probe) -> Result<bool, Failure> {
     let missing = !probe.has_our_package();
     if missing {
-        python.install(probe)?;
+        python.install()?;
         output::say(&format!("{} is installed there", wheel::NAME));
     }
     let Some(why) =
@@ -153,7 +156,7 @@ fn make_importable(python: &Interpreter, probe: &Probe) -> Result<bool, Failure>
         return Ok(missing && probe.provider.is_none());
     };
     if missing && probe.provider.is_none() {
-        python.uninstall(probe)?;
+        python.uninstall()?;
     }
     let failure = Failure::new("not_available", "this interpreter cannot import the backend");
     Err(failure
@@ -164,7 +167,7 @@ fn make_importable(python: &Interpreter, probe: &Probe) -> Result<bool, Failure>
 /// What the files become, by what stood there before us.
 fn changes(plan: &Plan, earlier: Option<&Receipt>) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::new();
-    for Edit { path, rewrite } in &plan.edits {
+    for Edit { path, rewrite, .. } in &plan.edits {
         let before = match earlier {
             Some(receipt) => receipt.base(path)?,
             None => files::read(path)?,
@@ -172,6 +175,13 @@ fn changes(plan: &Plan, earlier: Option<&Receipt>) -> Result<Vec<Change>, Failur
         match rewrite(before.as_deref()) {
             Ok(after) => changes.push(Change { path: path.clone(), before, after }),
             Err(Unwirable::Already) => {}
+            Err(Unwirable::Paste(block)) => {
+                output::out(&block)?;
+                let failure =
+                    Failure::new("conflict", format!("{} is there already", path.display()));
+                let failure = failure.because(Unwirable::Paste(block));
+                return Err(failure.hint("paste the block above into it, or move it away"));
+            }
             Err(error) => return Err(refused(path, &error)),
         }
     }
@@ -192,6 +202,10 @@ fn apply(world: &World, plan: &Plan, mut receipt: Receipt) -> Result<(), Failure
             earlier.restore()?;
         }
         receipt.write(&changes)?;
+        for Edit { path, .. } in plan.edits.iter().filter(|edit| edit.for_all) {
+            let readable = system::readable_by_all(path);
+            readable.map_err(|error| files::cannot_write(path, error))?;
+        }
     }
     for note in &plan.notes {
         output::say(&format!("note: {note}"));

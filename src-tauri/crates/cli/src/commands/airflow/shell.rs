@@ -1,15 +1,15 @@
-//! A file that a shell reads: two exported variables, and no other line is touched.
+//! A file that a shell reads: exported variables, and no other line is touched.
 
-use super::backend::{self, CLASS, Present, Unwirable};
+use super::backend::{self, CLASS, ENV, NEXT, Unwirable};
 
 const BACKEND: &str = "AIRFLOW__SECRETS__BACKEND";
-const KWARGS: &str = "AIRFLOW__SECRETS__BACKEND_KWARGS";
 
 /// The file's text with our variables in place of what set them before.
 pub(super) fn wire(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
     let ours = wanted(text, env)?;
+    let names = [BACKEND.to_owned(), backend::variable(NEXT), backend::variable(ENV)];
     let kept = text.split_inclusive('\n');
-    let kept = kept.filter(|line| assigned(line, BACKEND).or(assigned(line, KWARGS)).is_none());
+    let kept = kept.filter(|line| names.iter().all(|name| assigned(line, name).is_none()));
     let kept: String = kept.collect();
     let gap = if kept.is_empty() || kept.ends_with('\n') { "" } else { "\n" };
     Ok(format!("{kept}{gap}{ours}\n"))
@@ -24,12 +24,10 @@ pub(super) fn settings(text: &str, env: Option<&str>) -> Result<String, Unwirabl
 }
 
 fn wanted(text: &str, env: Option<&str>) -> Result<String, Unwirable> {
-    let last = |name| text.lines().rev().find_map(|line| assigned(line, name)).unwrap_or_default();
-    let (class, kwargs) = (last(BACKEND), last(KWARGS));
-    let kwargs = backend::kwargs(Present { class: &class, kwargs: &kwargs }, env)?;
+    let class = text.lines().rev().find_map(|line| assigned(line, BACKEND)).unwrap_or_default();
     let mut lines = format!("export {BACKEND}={CLASS}");
-    if let Some(kwargs) = backend::text(kwargs) {
-        lines += &format!("\nexport {KWARGS}={}", quoted(&kwargs));
+    for (key, value) in backend::beside(&class, env)? {
+        lines += &format!("\nexport {}={}", backend::variable(key), quoted(&value));
     }
     Ok(lines)
 }

@@ -10,8 +10,7 @@ const OURS: &str = "backend = airflow_provider_dagpass.secrets.DagpassBackend";
 
 #[test]
 fn only_the_two_keys_of_the_secrets_section_change() {
-    let chained = r#"backend_kwargs = {"next":{"class":"a.B","kwargs":{"path":"x%%y"}}}"#;
-    let bare = r#"backend_kwargs = {"next":{"class":"a.B","kwargs":{}}}"#;
+    let next = "dagpass_next = a.B";
     let table = [
         ("", format!("[secrets]\n{OURS}\n")),
         ("[core]\nx = 1", format!("[core]\nx = 1\n\n[secrets]\n{OURS}\n")),
@@ -22,11 +21,23 @@ fn only_the_two_keys_of_the_secrets_section_change() {
         ),
         (
             "[secrets]\r\nbackend = a.B\r\nk = 1\r\n",
-            format!("[secrets]\r\n{OURS}\r\n{bare}\r\nk = 1\r\n"),
+            format!("[secrets]\r\n{OURS}\r\n{next}\r\nk = 1\r\n"),
         ),
         (
             "[secrets]\nk = 1\nbackend_kwargs = {\"path\":\n    \"x%%y\"}\n# c\nBackend: a.B\n\n[z]\nbackend = no\n",
-            format!("[secrets]\nk = 1\n# c\n{OURS}\n{chained}\n\n[z]\nbackend = no\n"),
+            format!(
+                "[secrets]\nk = 1\nbackend_kwargs = {{\"path\":\n    \"x%%y\"}}\n# c\n{OURS}\n{next}\n\n[z]\nbackend = no\n"
+            ),
+        ),
+        (
+            "[secrets]\nbackend = a.B\nbackend_kwargs_cmd = /bin/kwargs --x\nbackend_kwargs_secret = p\n",
+            format!(
+                "[secrets]\n{OURS}\n{next}\nbackend_kwargs_cmd = /bin/kwargs --x\nbackend_kwargs_secret = p\n"
+            ),
+        ),
+        (
+            "[secrets]\nbackend =\nbackend_kwargs = {\"nobody\": 1}\ndagpass_next = old.C\ndagpass_env = e\n",
+            format!("[secrets]\n{OURS}\n"),
         ),
         ("[secrets]", format!("[secrets]\n{OURS}\n")),
     ];
@@ -38,17 +49,17 @@ fn only_the_two_keys_of_the_secrets_section_change() {
 }
 
 #[test]
-fn the_environment_of_this_airflow_goes_into_the_arguments() {
+fn the_environment_of_this_airflow_stands_beside_the_class() {
     let text = cfg::wire("", Some("dev")).unwrap();
-    assert!(text.ends_with("backend_kwargs = {\"env\":\"dev\"}\n"), "{text}");
+    assert!(text.ends_with("dagpass_env = dev\n"), "{text}");
 }
 
 #[test]
-fn arguments_that_are_no_object_are_left_alone_and_not_quoted() {
-    for kwargs in ["{'path': 'canary'}", "[1]", "canary"] {
+fn arguments_stay_as_they_are_whatever_they_are() {
+    for kwargs in ["{'path': 'canary'}", "[1]", "canary", "{\"env\": \"theirs\"}"] {
         let before = format!("[secrets]\nbackend = a.B\nbackend_kwargs = {kwargs}\n");
-        let error = cfg::wire(&before, None).unwrap_err();
-        assert!(!error.to_string().contains("canary"), "{error}");
+        let after = format!("[secrets]\n{OURS}\ndagpass_next = a.B\nbackend_kwargs = {kwargs}\n");
+        assert_eq!(cfg::wire(&before, None), Ok(after));
     }
 }
 
@@ -61,8 +72,8 @@ fn a_shells_file_is_wired_by_two_exports() {
         (
             "export AIRFLOW__SECRETS__BACKEND=a.B\nA=1\nAIRFLOW__SECRETS__BACKEND_KWARGS='{\"p\": \"x\"}'\n",
             format!(
-                "A=1\nexport AIRFLOW__SECRETS__BACKEND={class}\nexport \
-                 AIRFLOW__SECRETS__BACKEND_KWARGS='{{\"next\":{{\"class\":\"a.B\",\"kwargs\":{{\"p\":\"x\"}}}}}}'\n"
+                "A=1\nAIRFLOW__SECRETS__BACKEND_KWARGS='{{\"p\": \"x\"}}'\nexport \
+                 AIRFLOW__SECRETS__BACKEND={class}\nexport AIRFLOW__SECRETS__DAGPASS_NEXT=a.B\n"
             ),
         ),
     ];
@@ -74,9 +85,11 @@ fn a_shells_file_is_wired_by_two_exports() {
 
 #[test]
 fn the_workers_slot_is_wired_too_where_somebody_took_it() {
+    let ours = "secrets_backend = airflow_provider_dagpass.secrets.DagpassWorkersBackend";
     let before = "[secrets]\nbackend =\n[workers]\nsecrets_backend = a.B\nsecrets_backend_kwargs = {\"p\": 1}\n";
-    let chained = r#"secrets_backend_kwargs = {"next":{"class":"a.B","kwargs":{"p":1}}}"#;
-    let after = format!("[secrets]\n{OURS}\n[workers]\nsecrets_{OURS}\n{chained}\n");
+    let after = format!(
+        "[secrets]\n{OURS}\n[workers]\n{ours}\ndagpass_next = a.B\nsecrets_backend_kwargs = {{\"p\": 1}}\n"
+    );
     assert_eq!(cfg::wire(before, None).as_deref(), Ok(after.as_str()));
     assert_eq!(cfg::wire(&after, None), Err(Unwirable::Already));
     let half = format!(

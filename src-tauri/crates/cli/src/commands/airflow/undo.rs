@@ -113,10 +113,10 @@ fn take_away(state: &Path, receipt: &Receipt) -> Result<bool, Failure> {
         other.save()?;
         return Ok(false);
     }
-    let python = Interpreter { program: python.clone(), by: "the receipt" };
+    let python = Interpreter::asked(python.clone(), "the receipt")?;
     let probe = python.probe()?;
     if probe.provider.is_some() {
-        python.uninstall(&probe)?;
+        python.uninstall()?;
     }
     Ok(true)
 }

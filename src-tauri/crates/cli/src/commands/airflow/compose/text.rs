@@ -4,8 +4,6 @@ use std::path::Path;
 
 use dagpass_client::wire::MOUNT;
 
-use super::super::backend::CLASS;
-
 /// Where the wheel is mounted.
 const WHEELS: &str = "/opt/dagpass";
 
@@ -13,16 +11,20 @@ const WHEELS: &str = "/opt/dagpass";
 #[derive(Debug)]
 pub(super) struct Wiring<'a> {
     pub(super) services: &'a [String],
+    /// Who is asked for connections, and who next.
+    pub(super) backends: &'a [(String, String)],
     /// The door's folder.
     pub(super) folder: &'a str,
     pub(super) reach: Reach<'a>,
     pub(super) env: Option<&'a str>,
+    /// What the services have installed at their start already, as the compose file writes it.
+    pub(super) requirements: &'a str,
     pub(super) wheel: &'a Path,
 }
 
 /// How a service comes to the agent.
 #[derive(Debug)]
-pub(super) enum Reach<'a> {
+pub(in crate::commands::airflow) enum Reach<'a> {
     Socket,
     /// `bridge`: the address that the host's name must stand for, where the engine does not say so.
     Port {
@@ -48,30 +50,53 @@ pub(super) fn block(wiring: &Wiring<'_>) -> String {
     text += "  volumes:\n";
     text += &mount(wiring.folder, MOUNT);
     text += &mount(&wiring.wheel.display().to_string(), &installed(wiring.wheel));
-    if let Reach::Port { host, bridge: Some(address), .. } = &wiring.reach {
-        text += &format!("  extra_hosts:\n    - {}\n", quoted(&format!("{host}:{address}")));
-    }
-    text += "services:\n";
-    for service in wiring.services {
-        text += &format!("  {service}:\n    <<: *dagpass\n");
-    }
+    text += &bridge(&wiring.reach);
+    text += &taken(wiring.services);
     text
 }
 
-fn environment(wiring: &Wiring<'_>) -> Vec<(&'static str, String)> {
-    let place = match &wiring.reach {
+/// The door alone, for services that have their settings from elsewhere.
+pub(in crate::commands::airflow) fn door_alone(
+    services: &[String],
+    folder: &str,
+    reach: &Reach<'_>,
+) -> String {
+    let mut text = String::from("x-dagpass: &dagpass\n  volumes:\n");
+    text += &mount(folder, MOUNT);
+    text += &bridge(reach);
+    text += &taken(services);
+    text
+}
+
+fn bridge(reach: &Reach<'_>) -> String {
+    match reach {
+        Reach::Port { host, bridge: Some(address), .. } => {
+            format!("  extra_hosts:\n    - {}\n", quoted(&format!("{host}:{address}")))
+        }
+        Reach::Port { .. } | Reach::Socket => String::new(),
+    }
+}
+
+fn taken(services: &[String]) -> String {
+    let each = services.iter().map(|service| format!("  {service}:\n    <<: *dagpass\n"));
+    format!("services:\n{}", each.collect::<String>())
+}
+
+/// How the provider inside is told where the agent is.
+pub(in crate::commands::airflow) fn reached(reach: &Reach<'_>) -> (&'static str, String) {
+    match reach {
         Reach::Socket => ("DAGPASS_SOCKET", format!("{MOUNT}/agent.sock")),
         Reach::Port { host, port, .. } => ("DAGPASS_TCP", format!("{host}:{port}")),
-    };
-    // What the project asks for itself, by its `.env` or its shell, stays asked for.
-    let wheel = format!("${{_PIP_ADDITIONAL_REQUIREMENTS:-}} {}", installed(wiring.wheel));
-    let mut variables = vec![
-        ("AIRFLOW__SECRETS__BACKEND", CLASS.to_owned()),
-        place,
-        ("_PIP_ADDITIONAL_REQUIREMENTS", wheel),
-    ];
-    variables.extend(wiring.env.map(|env| ("DAGPASS_ENV", env.replace('$', "$$"))));
-    variables
+    }
+}
+
+fn environment(wiring: &Wiring<'_>) -> Vec<(String, String)> {
+    let place = reached(&wiring.reach);
+    let wheel = format!("{} {}", wiring.requirements, installed(wiring.wheel));
+    let env = wiring.env.map(|env| ("DAGPASS_ENV", env.replace('$', "$$")));
+    let ours = [place, ("_PIP_ADDITIONAL_REQUIREMENTS", wheel)].into_iter().chain(env);
+    let ours = ours.map(|(name, value)| (name.to_owned(), value));
+    wiring.backends.iter().cloned().chain(ours).collect()
 }
 
 fn installed(wheel: &Path) -> String {

@@ -1,5 +1,6 @@
-//! Tests of DAGs: a `conftest.py` that names the backend before anything imports Airflow. A connection that
-//! a test sets by hand (`AIRFLOW_CONN_…`) and a backend that the environment names still go first.
+//! Tests of DAGs: a `conftest.py` that names the backend before anything imports Airflow, where the package is
+//! installed: the file is a whole team's, and its CI has neither agent nor package. A connection that a test
+//! sets by hand (`AIRFLOW_CONN_…`) and a backend that the environment names still go first.
 
 use super::super::backend::{CLASS, Unwirable};
 use super::super::files;
@@ -9,8 +10,10 @@ use crate::exit::Failure;
 const BEGIN: &str =
     "# dagpass: written by `dagpass airflow setup --for pytest`, which also takes it away";
 const END: &str = "# dagpass: end";
+/// What has to be there for the backend to be imported.
+const PACKAGE: &str = "airflow_provider_dagpass";
 
-pub(super) fn plan(place: &Place) -> Result<Plan, Failure> {
+pub(super) fn plan(place: &Place<'_>) -> Result<Plan, Failure> {
     place.drops_no_backend()?;
     let target = files::real(&place.project)?;
     let env = place.env.clone();
@@ -25,12 +28,15 @@ fn wire(before: &str, env: Option<&str>) -> Result<String, Unwirable> {
     }
     let mut lines = vec![
         BEGIN.to_owned(),
+        "import importlib.util  # noqa: E402".to_owned(),
         "import os  # noqa: E402".to_owned(),
         String::new(),
-        format!("os.environ.setdefault(\"AIRFLOW__SECRETS__BACKEND\", \"{CLASS}\")"),
+        format!("if importlib.util.find_spec(\"{PACKAGE}\") is not None:"),
+        format!("    os.environ.setdefault(\"AIRFLOW__SECRETS__BACKEND\", \"{CLASS}\")"),
     ];
     if let Some(env) = env {
-        lines.push(format!("os.environ.setdefault(\"DAGPASS_ENV\", {})", serde_json::json!(env)));
+        let env = serde_json::json!(env);
+        lines.push(format!("    os.environ.setdefault(\"DAGPASS_ENV\", {env})"));
     }
     lines.push(END.to_owned());
     let at = body_begins(before)?;

@@ -9,7 +9,7 @@ use crate::exit::Failure;
 const NAME: &str = "Airflow: dags test (dagpass)";
 const EMPTY: &str = "{\n    \"version\": \"0.2.0\",\n    \"configurations\": []\n}\n";
 
-pub(super) fn plan(place: &Place) -> Result<Plan, Failure> {
+pub(super) fn plan(place: &Place<'_>) -> Result<Plan, Failure> {
     place.drops_no_backend()?;
     let target = files::real(&place.project)?;
     let entry = entry(place);
@@ -25,7 +25,7 @@ pub(super) fn plan(place: &Place) -> Result<Plan, Failure> {
 }
 
 /// The DAG is the one named as the open file is: what a launch configuration knows without being asked.
-fn entry(place: &Place) -> String {
+fn entry(place: &Place<'_>) -> String {
     let mut variables = serde_json::json!({"AIRFLOW__SECRETS__BACKEND": CLASS});
     if let Some(env) = &place.env {
         variables["DAGPASS_ENV"] = env.as_str().into();

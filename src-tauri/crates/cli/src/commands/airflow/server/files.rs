@@ -66,9 +66,9 @@ impl Plan {
         ]
     }
 
-    /// Of Airflow 3.x, and of 2.11.
-    pub(super) fn redirect_uris(&self) -> [String; 2] {
-        ["/auth", ""].map(|mount| format!("{}{mount}/oauth-authorized/ping", self.url))
+    /// Of the web login. Airflow 2.11 has another one, and nothing that is written here runs on it.
+    pub(super) fn redirect_uri(&self) -> String {
+        format!("{}/auth/oauth-authorized/ping", self.url)
     }
 
     pub(super) fn to_fill_in(&self) -> &'static [&'static str] {

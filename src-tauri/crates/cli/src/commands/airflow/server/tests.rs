@@ -48,10 +48,14 @@ fn every_product_s_files_are_filled_in_and_name_the_redirect_uri() {
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{product:?} {name}");
         }
         let notes = file(&plan, "PING-SETUP.md");
-        for uri in plan.redirect_uris() {
-            assert!(notes.contains(&uri), "{product:?}: {uri}");
+        assert_eq!(plan.redirect_uri(), "https://airflow.example/auth/oauth-authorized/ping");
+        assert!(notes.contains(&format!("`{}`", plan.redirect_uri())), "{product:?}");
+        for (name, text) in plan.files() {
+            assert!(
+                !text.contains("2.11") && !text.contains("example/oauth-"),
+                "{name}: not served"
+            );
         }
-        assert_eq!(plan.redirect_uris()[0], "https://airflow.example/auth/oauth-authorized/ping");
         let settings = file(&plan, "airflow.env");
         assert!(settings.contains("AIRFLOW__DAGPASS_AUTH__ISSUER=https://ping.example/as\n"));
         let unnamed = settings.contains("REPLACE-WITH");
