@@ -314,7 +314,8 @@ impl AuthorizationServer for FakeServer {
 }
 
 fn received(set: TokenSet) -> Redeemed {
-    Redeemed::Tokens(Received { set, id_token: None, issued_token_type: None, clock_skew: None })
+    let (id_token, issued_token_type, clock_skew) = (None, None, None);
+    Redeemed::Tokens(Box::new(Received { set, id_token, issued_token_type, clock_skew }))
 }
 
 /// The refresh token of an answer alone.
