@@ -107,7 +107,7 @@ pub trait SignInServer: Send + Sync {
 /// A success of the token endpoint. Whatever else is in it, a refresh token has been spent for it.
 #[derive(Debug)]
 pub enum Redeemed {
-    Tokens(Received),
+    Tokens(Box<Received>),
     /// A refresh token without an access token that could be served.
     Renewal(Renewal),
 }

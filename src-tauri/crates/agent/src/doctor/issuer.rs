@@ -47,6 +47,10 @@ fn offered(profile: &Profile, offers: &Offers) -> Vec<Finding> {
     let ways: Vec<&str> = ways.iter().filter(|(there, _)| *there).map(|(_, way)| *way).collect();
     let mut findings =
         vec![ok("discovery", name, format!("{}: {}", profile.issuer.as_str(), ways.join(", ")))];
+    if !offers.found_elsewhere.is_empty() {
+        let found = offers.found_elsewhere.join(", ");
+        findings.push(ok("discovery", name, format!("not named by its document: {found}")));
+    }
     let missing = match profile.flow {
         Flow::Browser if !offers.authorization_code => Some("the browser flow"),
         Flow::Device if !offers.device_code => Some("the device flow"),

@@ -81,6 +81,7 @@ impl World {
             token_exchange: false,
             issuer: "https://auth.example/as".to_owned(),
             scopes_supported: Vec::new(),
+            found_elsewhere: Vec::new(),
             near_groups_claim: None,
             clock_skew: Some(2),
         };
@@ -256,6 +257,15 @@ async fn a_groups_claim_of_another_spelling_is_named() {
             "groups warning: `groups-claim` is `groups`, and the issuer writes `Groups` [set `groups-claim = \"Groups\"` in `[profile.prod]`]"
         ]
     );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_the_document_does_not_name_is_told_with_how_it_was_found() {
+    let path = "revocation by PingAM's own path";
+    let world = World::offering(|offers| offers.found_elsewhere = vec![path.into()]);
+    let findings = world.examined().await;
+    let told = |finding: &Finding| finding.verdict == "ok" && finding.detail.ends_with(path);
+    assert!(findings.iter().any(told), "{findings:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ use dagpass_core::profile::Network;
 use super::metadata::secure;
 use crate::http::{Http, misconfigured};
 
+/// How large may a config be that is handed out? People read it before they take it.
+const LARGEST: usize = 64 * 1024;
+
 pub(super) async fn fetch(
     http: &Http,
     network: &Network,
@@ -20,6 +23,9 @@ pub(super) async fn fetch(
     }
     if answer.content_type.to_ascii_lowercase().contains("html") {
         return Err(not_it("answered with a page for people"));
+    }
+    if answer.body.len() > LARGEST {
+        return Err(not_it(&format!("sent more than {LARGEST} bytes")));
     }
     String::from_utf8(answer.body.to_vec()).map_err(|_| not_it("answered with no UTF-8 text"))
 }

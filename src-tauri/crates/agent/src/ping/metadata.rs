@@ -72,6 +72,8 @@ impl Endpoint {
 pub(super) struct ProviderMetadata {
     pub issuer: String,
     endpoints: BTreeMap<Endpoint, String>,
+    /// Those of them that the document does not name, and how each was found.
+    elsewhere: Vec<String>,
     pub requires_par: bool,
     iss_in_callback: bool,
     scopes_supported: Vec<String>,
@@ -93,6 +95,7 @@ impl ProviderMetadata {
         Self {
             issuer: text(object, "issuer").unwrap_or_default().to_owned(),
             endpoints: Endpoint::ALL.into_iter().filter_map(endpoint).collect(),
+            elsewhere: Vec::new(),
             requires_par: said("require_pushed_authorization_requests"),
             iss_in_callback: said("authorization_response_iss_parameter_supported"),
             scopes_supported: names(object, "scopes_supported").unwrap_or_default(),
@@ -111,8 +114,9 @@ impl ProviderMetadata {
 
     pub(super) fn overridden(mut self, by: &EndpointOverrides) -> Self {
         for endpoint in Endpoint::ALL {
-            if let (_, Some(url)) = endpoint.overridden(by) {
+            if let (key, Some(url)) = endpoint.overridden(by) {
                 self.endpoints.insert(endpoint, url.clone());
+                self.elsewhere.push(format!("`endpoints.{key}` of the config"));
             }
         }
         self.known_by_its_paths()
@@ -123,7 +127,10 @@ impl ProviderMetadata {
         let token = self.endpoints.get(&Endpoint::Token);
         let realm = token.and_then(|url| url.strip_suffix("/access_token"));
         if let Some(revocation) = realm.map(|realm| format!("{realm}/token/revoke")) {
-            self.endpoints.entry(Endpoint::Revocation).or_insert(revocation);
+            self.endpoints.entry(Endpoint::Revocation).or_insert_with(|| {
+                self.elsewhere.push("revocation by PingAM's own path".to_owned());
+                revocation
+            });
         }
         self
     }
@@ -170,6 +177,7 @@ impl ProviderMetadata {
                 && lists(&self.grant_types, "urn:ietf:params:oauth:grant-type:token-exchange"),
             issuer: self.issuer.clone(),
             scopes_supported: self.scopes_supported.clone(),
+            found_elsewhere: self.elsewhere.clone(),
             near_groups_claim: None,
             clock_skew: self.clock_skew,
         }
@@ -249,6 +257,8 @@ mod tests {
             let read = read.overridden(&EndpointOverrides::default());
             let url = read.endpoint(Endpoint::Revocation).unwrap().map(String::from);
             assert_eq!(url, expected, "{token} {said:?}");
+            let told = read.offers().found_elsewhere;
+            assert_eq!(told.is_empty(), said.is_some() || expected.is_none(), "{told:?}");
         }
     }
 

@@ -77,7 +77,7 @@ impl<'a> AccessTokenRequest<'a> {
             return Ok(Redeemed::Renewal(renewal));
         }
         let (tokens, arrival) = (tokens?, self.arrival.into_inner().ok_or_else(unlike_tokens)?);
-        Ok(Redeemed::Tokens(received(&tokens, arrival)))
+        Ok(Redeemed::Tokens(Box::new(received(&tokens, arrival))))
     }
 
     async fn extension(

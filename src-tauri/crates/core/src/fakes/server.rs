@@ -288,13 +288,15 @@ impl AuthorizationServer for FakeServer {
 }
 
 fn received(set: TokenSet) -> Redeemed {
-    Redeemed::Tokens(Received { set, id_token: None, issued_token_type: None, clock_skew: None })
+    let (id_token, issued_token_type) = (None, None);
+    Redeemed::Tokens(Box::new(Received { set, id_token, issued_token_type, clock_skew: None }))
 }
 
 /// A sign-in's answer says who it is.
 fn signed_in(set: TokenSet) -> Redeemed {
     let id_token = Some(IdToken::new("id"));
-    Redeemed::Tokens(Received { set, id_token, issued_token_type: None, clock_skew: None })
+    let issued_token_type = None;
+    Redeemed::Tokens(Box::new(Received { set, id_token, issued_token_type, clock_skew: None }))
 }
 
 /// The refresh token of an answer alone.

@@ -96,6 +96,7 @@ pub fn offers() -> Offers {
         token_exchange: false,
         issuer: "https://idp.example".into(),
         scopes_supported: Vec::new(),
+        found_elsewhere: Vec::new(),
         near_groups_claim: None,
         clock_skew: None,
     }

@@ -118,7 +118,7 @@ impl Broker {
             Ok(()) | Err(_) => {}
         }
         let judged = match redeemed {
-            Redeemed::Tokens(received) => self.ports.server.judge(&profile, grant, received).await,
+            Redeemed::Tokens(received) => self.ports.server.judge(&profile, grant, *received).await,
             // The next look begins with what came.
             Redeemed::Renewal(_) => return Judged::Later,
         };

@@ -46,7 +46,7 @@ impl Refresh {
                 Redeemed::Tokens(received)
                     if self.is_short(turn.stored(), &received.set)
                         && turn.name_scope(&self.target) => {}
-                Redeemed::Tokens(received) => return Ok(Ok(received)),
+                Redeemed::Tokens(received) => return Ok(Ok(*received)),
                 Redeemed::Renewal(renewal) if again.renewed => return Ok(Err(renewal.failure())),
                 Redeemed::Renewal(_) => again.renewed = true,
             }

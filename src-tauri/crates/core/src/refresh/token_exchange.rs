@@ -24,7 +24,7 @@ impl Refresh {
         let answer = ports.server.redeem(profile, grant).await;
         drop(limit);
         let judged = match answer {
-            Ok(Redeemed::Tokens(received)) => ports.server.judge(profile, grant, received).await,
+            Ok(Redeemed::Tokens(received)) => ports.server.judge(profile, grant, *received).await,
             Ok(Redeemed::Renewal(alone)) => Err(alone.failure()),
             Err(failure) => Err(failure),
         };

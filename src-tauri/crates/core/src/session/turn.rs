@@ -165,7 +165,8 @@ impl SendTurn {
     /// What a 200 brought is saved before anything in it is judged: what was sent may be dead.
     pub(crate) async fn keep(&mut self, ports: &Ports, redeemed: &Redeemed) {
         let (new, ends, received_at) = match redeemed {
-            Redeemed::Tokens(Received { set, .. }) => {
+            Redeemed::Tokens(received) => {
+                let set = &received.set;
                 (set.refresh_token.as_ref(), set.refresh_expires_at, set.received_at)
             }
             Redeemed::Renewal(alone) => {

@@ -112,12 +112,12 @@ impl Conclusion {
                 match self.first_refresh(&mut stored).await {
                     // What came has to do, while more cannot be asked for.
                     Err(TokenFailure::Unreachable { sent: false, .. }) => {
-                        ports.server.judge(&self.profile, grant, received).await
+                        ports.server.judge(&self.profile, grant, *received).await
                     }
                     judged => judged,
                 }
             }
-            Redeemed::Tokens(received) => ports.server.judge(&self.profile, grant, received).await,
+            Redeemed::Tokens(received) => ports.server.judge(&self.profile, grant, *received).await,
             Redeemed::Renewal(_) => self.first_refresh(&mut stored).await,
         };
         let promoted = match judged {
@@ -168,12 +168,11 @@ impl Conclusion {
             }
         };
         let (scope, token, refresh_expires_at, signed_in_at) = match redeemed {
-            Redeemed::Tokens(Received { set, .. }) => (
-                set.scope.clone(),
-                set.refresh_token.clone(),
-                set.refresh_expires_at,
-                set.received_at,
-            ),
+            Redeemed::Tokens(received) => {
+                let set = &received.set;
+                let (scope, token) = (set.scope.clone(), set.refresh_token.clone());
+                (scope, token, set.refresh_expires_at, set.received_at)
+            }
             Redeemed::Renewal(alone) => {
                 let token = Some(alone.refresh_token.clone());
                 (None, token, alone.refresh_expires_at, alone.received_at)

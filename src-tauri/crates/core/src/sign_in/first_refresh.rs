@@ -42,7 +42,7 @@ impl Conclusion {
         if let Some(scope) = &received.set.scope {
             stored.granted = scope.clone();
         }
-        match server.judge(&self.profile, grant, received).await? {
+        match server.judge(&self.profile, grant, *received).await? {
             TokenSet { disbelieved: Some(description), .. } => {
                 let error = "invalid_token".to_owned();
                 Err(TokenFailure::Misconfigured { error, description })

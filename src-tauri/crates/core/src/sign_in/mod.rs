@@ -50,6 +50,8 @@ pub struct Offers {
     /// The issuer the document names: shown by `init`, equal to the profile's.
     pub issuer: String,
     pub scopes_supported: Vec<String>,
+    /// Endpoints that the document does not name, each with how it was found.
+    pub found_elsewhere: Vec<String>,
     /// A claim that is the profile's `groups-claim` by all but its spelling.
     pub near_groups_claim: Option<String>,
     /// Wall clock of the server less ours, from its `Date` header, in seconds.

@@ -77,7 +77,7 @@ impl Stage {
     /// Received, and judged.
     async fn redeem(&self, grant: Grant<'_>) -> Result<TokenSet, TokenFailure> {
         match self.ping.redeem(&self.profile, grant).await? {
-            Redeemed::Tokens(received) => self.ping.judge(&self.profile, grant, received).await,
+            Redeemed::Tokens(received) => self.ping.judge(&self.profile, grant, *received).await,
             Redeemed::Renewal(alone) => Err(alone.failure()),
         }
     }
