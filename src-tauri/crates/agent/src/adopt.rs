@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::PoisonError;
 
 use dagpass_client::wire::ConnectionIds;
 use dagpass_core::request::{Caller, Transport};
@@ -15,6 +16,8 @@ impl Api {
     /// Hands the config in force to the store and the broker, and writes the ids that outlive us. One
     /// that never was in force changes nothing, on disk least of all.
     pub(crate) fn adopt_config(&self) {
+        // One after the other: whoever read an older config does not hand it over last.
+        let _one = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
         self.say_config();
         let Some(ids) = self.config.ids() else { return };
         self.store.reconsider(self.config.store().as_ref());

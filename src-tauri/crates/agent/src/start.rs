@@ -41,6 +41,9 @@ const LEAST_DESCRIPTORS: u64 = 256;
 /// How long may what is on its way to Ping take to land and be saved, once we are told to end?
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// And a keychain to take what memory alone holds?
+const LAST_SAVE: Duration = Duration::from_secs(2);
+
 /// Why the agent does not run.
 #[derive(Debug, thiserror::Error)]
 enum NotStarted {
@@ -205,9 +208,11 @@ async fn agent(
         () = &mut serving => api.tasks.drained(DRAIN).await,
         left = api.drained(DRAIN) => left,
     };
+    // A keychain that would not take it a moment ago may take it now; after this nobody has it.
+    let unsaved = tokio::time::timeout(LAST_SAVE, api.broker.save_all()).await;
     witness.flush(true);
     api.tell_of_turned_away(true);
-    witness.note(Event::AgentStop, &farewell(left));
+    witness.note(Event::AgentStop, &farewell(left, unsaved.ok()));
     ledger.tend();
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());
@@ -217,12 +222,20 @@ async fn agent(
     Ok(())
 }
 
-/// For the record.
-fn farewell(left: usize) -> String {
-    match left {
+/// For the record. `unsaved` is unknown where the keychain does not answer.
+fn farewell(left: usize, unsaved: Option<usize>) -> String {
+    let mut text = match left {
         0 => "told to end; nothing was under way any more".to_owned(),
         left => format!("told to end; {left} requests to Ping had no answer by then"),
+    };
+    match unsaved {
+        Some(0) => {}
+        Some(unsaved) => {
+            text.push_str(&format!("; the newest refresh token of {unsaved} sessions is lost"));
+        }
+        None => text.push_str("; the keychain did not say whether it has every refresh token"),
     }
+    text
 }
 
 fn tidy(endpoint: &Path) {

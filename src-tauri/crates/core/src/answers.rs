@@ -40,6 +40,20 @@ pub enum TokenFailure {
 }
 
 impl TokenFailure {
+    /// May the refresh token that was sent be of no use any more?
+    pub fn may_have_spent_it(&self) -> bool {
+        match self {
+            Self::Rejected { .. } | Self::Unreachable { sent: true, .. } => true,
+            Self::Unreachable { sent: false, .. }
+            | Self::SubjectChanged { .. }
+            | Self::Misconfigured { .. }
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::ExpiredToken
+            | Self::AccessDenied { .. } => false,
+        }
+    }
+
     /// How long the server asked to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -1,7 +1,8 @@
 //! The straight line of one request: decide, record, cache or refresh, record, issue. A method of
 //! `Broker` is a use case; what is held of a session is its own.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,9 +18,9 @@ use crate::ports::{Pending, Ports};
 use crate::principal::Principal;
 use crate::profile::Profile;
 use crate::race::{First, first};
-use crate::refusals::not_recorded;
+use crate::refusals::{self, not_recorded};
 use crate::request::{Caller, Obtain, Reach, SessionKey, Target, TokenRequest};
-use crate::session::{Cause, Fetched, Flight, Plan, Session};
+use crate::session::{Cause, Fetched, Flight, Plan, Session, Whose};
 use crate::token::{AccessToken, TokenSet};
 
 pub use crate::session::SessionView;
@@ -76,17 +77,19 @@ impl Broker {
     pub fn configure(&self, sessions: impl IntoIterator<Item = (SessionKey, Arc<Profile>)>) {
         let now = self.ports.clock.now();
         let mut known = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *known);
+        let mut gone: HashSet<SessionKey> = known.keys().cloned().collect();
         for (key, profile) in sessions {
-            let session = match before.remove(&key) {
-                Some(session) => {
-                    session.take_profile(profile, now);
-                    session
+            gone.remove(&key);
+            match known.entry(key) {
+                Entry::Occupied(session) => session.get().take_profile(profile, now),
+                Entry::Vacant(place) => {
+                    let session = Session::new(place.key().clone(), profile);
+                    place.insert(Arc::new(session));
                 }
-                None => Arc::new(Session::new(key.clone(), profile)),
-            };
-            known.insert(key, session);
+            }
         }
+        // What is on its way for it goes on, and it is the same one where the config has it again.
+        gone.iter().filter_map(|key| known.get(key)).for_each(|session| session.goes_away());
         drop(known);
         self.alarm.ring();
     }
@@ -129,12 +132,22 @@ impl Broker {
             let now = self.ports.clock.now();
             session.seat(&request.target, principal.name(), now)?;
         }
+        if session.is_unknown() {
+            self.load(&session).await;
+        }
+        let whose = session.whose();
         let fresh = self.fresh(&session, request).await?;
+        let whose = whose.or_else(|| session.whose());
+        // Whoever waited may have been overtaken by a sign-out, or by somebody else.
+        let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose));
+        let Some(whose) = whose.filter(|_| still) else {
+            return Err(refusals::signed_out(&session.profile()));
+        };
         principal.process.holds().map_err(|what| {
             Refusal::new(ErrorCode::AccessDenied, "the caller is not the one that asked any more")
                 .because(what)
         })?;
-        self.issue(&session, request, &principal.caller, fresh)
+        self.issue(&whose, request, &principal.caller, fresh)
     }
 
     async fn fresh(
@@ -194,16 +207,14 @@ impl Broker {
 
     fn issue(
         &self,
-        session: &Session,
+        whose: &Whose,
         request: &TokenRequest,
         caller: &Caller,
         (cached, served): (Cached, Served),
     ) -> Result<Issued, Refusal> {
-        let state = session.state();
-        let subject = state.identity().map(|who| &who.subject);
         let mut record = Record::new(Event::Issue, Outcome::Ok, caller);
         record.session = Some(&request.session);
-        record.subject = subject;
+        record.subject = whose.subject.as_ref();
         record.connection = request.connection.as_deref();
         record.deployment = request.deployment.as_deref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
@@ -220,7 +231,8 @@ impl Broker {
 
     /// Every session, for `status`.
     pub fn sessions(&self) -> Vec<SessionView> {
-        let mut views: Vec<SessionView> = self.all().iter().map(|one| one.view()).collect();
+        let named = self.all().into_iter().filter(|one| !one.is_away());
+        let mut views: Vec<SessionView> = named.map(|one| one.view()).collect();
         views.sort_by(|a, b| a.key.cmp(&b.key));
         views
     }
@@ -242,7 +254,8 @@ impl Broker {
 
     pub(crate) fn session_of(&self, key: &SessionKey) -> Result<Arc<Session>, Refusal> {
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(key).cloned().ok_or_else(|| {
+        let named = sessions.get(key).filter(|session| !session.is_away());
+        named.cloned().ok_or_else(|| {
             Refusal::new(ErrorCode::NotFound, format!("there is no profile `{}`", key.account()))
                 .hint("run `dagpass status` to see the profiles")
         })

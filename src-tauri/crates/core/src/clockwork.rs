@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::freshness;
 use crate::ports::Saved;
+use crate::rest::Rest;
 use crate::session::{Cause, Safety, Session};
 use crate::time::Timestamp;
 
@@ -24,7 +25,7 @@ impl Broker {
         for session in self.all() {
             if woke {
                 let wait = WAKE_SPREAD.mul_f64(self.ports.clock.chance());
-                session.spread(now.plus(wait));
+                session.spread(Rest::new(now, wait));
             }
             session.end_what_ran_out(now);
             session.sweep(now);
@@ -36,7 +37,7 @@ impl Broker {
                 continue;
             }
             if self.ports.store.readiness().await.is_err() {
-                session.spread(now.plus(STORE_REST));
+                session.spread(Rest::new(now, STORE_REST));
                 continue;
             }
             // Looked at again: a caller's refresh may have landed while the store was asked.
@@ -44,6 +45,19 @@ impl Broker {
                 self.refresh(&session, &target, Cause::Expiry).once();
             }
         }
+    }
+
+    /// Before the end: whatever memory alone holds is saved, however lately that failed. How many sessions
+    /// are not.
+    pub async fn save_all(&self) -> usize {
+        let mut left = 0;
+        for session in self.all() {
+            let _alone = session.alone().await;
+            let Some(stored) = session.unsaved_still() else { continue };
+            let saved = self.ports.store.save(&session.key, &stored).await;
+            left += usize::from(saved.is_err());
+        }
+        left
     }
 
     /// When is there something to do next, as far as is known? Whoever asks sleeps until then.
@@ -76,7 +90,9 @@ impl Broker {
             return session.saved(0, None, now, wait);
         }
         // Whoever asks Ping meanwhile saves by himself; the other sessions wait for neither.
-        let Some(_alone) = session.alone_now() else { return };
+        let Some(_alone) = session.alone_now() else {
+            return session.saved(0, None, now, wait);
+        };
         // Looked at again: whoever was at it may have rotated, saved or signed out.
         let Some(stored) = session.unsaved(now) else { return };
         let safety = match self.ports.store.save(&session.key, &stored).await {

@@ -8,6 +8,7 @@ use crate::broker::Broker;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::ports::Loaded;
+use crate::profile::Profile;
 use crate::request::SessionKey;
 use crate::session::{Session, SessionState};
 
@@ -27,11 +28,16 @@ impl Broker {
         {
             // What is under way writes what is read here, where the client changed meanwhile.
             let _alone = session.alone().await;
-            let read = self.ports.store.load(&session.key).await;
-            session.loaded(match read {
-                Err(failure) => SessionState::Unreadable(failure),
-                Ok(found) => self.found(session, found).await,
-            });
+            loop {
+                let profile = session.profile();
+                let state = match self.ports.store.load(&session.key).await {
+                    Err(failure) => SessionState::Unreadable(failure),
+                    Ok(found) => self.found(session, &profile, found).await,
+                };
+                if session.loaded(state, &profile) {
+                    break;
+                }
+            }
         }
         if session.is_unknown() {
             return;
@@ -51,20 +57,20 @@ impl Broker {
         }
     }
 
-    async fn found(&self, session: &Session, found: Loaded) -> SessionState {
-        let (profile, now) = (session.profile(), self.ports.clock.now());
+    async fn found(&self, session: &Session, profile: &Profile, found: Loaded) -> SessionState {
+        let now = self.ports.clock.now();
         let mut stored = found.session;
         let older = stored.as_mut().filter(|stored| stored.endpoints.is_none());
         if let Some(older) = older
-            && endpoints::standing(older, &profile) == Standing::Ours
+            && endpoints::standing(older, profile) == Standing::Ours
         {
-            older.endpoints = Some(endpoints::of(&profile));
+            older.endpoints = Some(endpoints::of(profile));
             // Where Ping does not rotate nothing else writes it down before the next sign-in.
             match self.ports.store.save(&session.key, older).await {
                 Ok(_) | Err(_) => {}
             }
         }
-        SessionState::loaded(stored, found.in_flight, &profile, now)
+        SessionState::loaded(stored, found.in_flight, profile, now)
     }
 
     /// A store that could not be read may be readable now.

@@ -61,10 +61,11 @@ impl PendingSignIns for KeychainStore {
         pending: &'a PendingSignIn,
     ) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
-            // A note without what was received is found out; the other way round it never would be.
-            let (files, account, note) = (self.pending.clone(), key.account(), Note::of(pending));
-            off_runtime(move || note.write(&files, &account)).await?;
-            self.write(&hidden(key), &pending.stored).await.map(drop)
+            // A note without what was received is found out; the other way round it never would be. While
+            // what was received is replaced, nobody knows which of the two lies there.
+            self.note(key, Note { sent: true, ..Note::of(pending) }).await?;
+            self.write(&hidden(key), &pending.stored).await?;
+            if pending.sent { Ok(()) } else { self.note(key, Note::of(pending)).await }
         })
     }
 
@@ -98,9 +99,18 @@ impl PendingSignIns for KeychainStore {
             if off_runtime(move || look.read(&name)).await?.is_none() {
                 return Ok(());
             }
+            // Where it cannot be removed it is of no use to anybody.
+            self.note(key, Note { fresh: true, accept_subject: None, sent: true }).await?;
             self.remove(&hidden(key)).await?;
             off_runtime(move || files.remove(&account)).await
         })
+    }
+}
+
+impl KeychainStore {
+    async fn note(&self, key: &SessionKey, note: Note) -> Result<(), StoreFailure> {
+        let (files, account) = (self.pending.clone(), key.account());
+        off_runtime(move || note.write(&files, &account)).await
     }
 }
 

@@ -56,8 +56,12 @@ impl RefreshTokenStore for KeychainStore {
         Box::pin(async move {
             let account = key.account();
             let (forgotten, name) = (self.forgotten.clone(), account.clone());
-            off_runtime(move || forgotten.write(&name, b"")).await?;
-            self.remove(&account).await?;
+            // Either of the two is enough.
+            let noted = off_runtime(move || forgotten.write(&name, b"")).await;
+            match self.remove(&account).await {
+                Ok(()) => {}
+                Err(failure) => return Err(noted.err().unwrap_or(failure)),
+            }
             let (forgotten, marks) = (self.forgotten.clone(), self.marks.clone());
             off_runtime(move || {
                 forgotten.remove(&account)?;

@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
@@ -86,6 +86,7 @@ const ANSWERED: Duration = Duration::from_millis(500);
 pub(crate) struct Api {
     pub(crate) broker: Broker,
     pub(crate) config: Arc<ConfigFile>,
+    pub(crate) adopting: Mutex<()>,
     pub(crate) told: Told,
     pub(crate) ping: Arc<Ping>,
     pub(crate) airflow: Arc<Airflow>,
@@ -100,7 +101,7 @@ pub(crate) struct Api {
     /// Told when the agent should end.
     pub(crate) stop: Arc<Notify>,
     /// Something that `status` shows may have changed. Its end is the end of every stream.
-    changes: std::sync::Mutex<Option<watch::Sender<()>>>,
+    changes: Mutex<Option<watch::Sender<()>>>,
     paused: AtomicBool,
     pub(crate) containers: Containers,
     capabilities: Capabilities,
@@ -153,6 +154,7 @@ impl Api {
         Self {
             broker: parts.broker,
             config: parts.config,
+            adopting: Mutex::default(),
             ping: parts.ping,
             airflow: parts.airflow,
             store: parts.store,
@@ -166,7 +168,7 @@ impl Api {
             items: ItemKeeper::new(),
             about,
             stop: Arc::default(),
-            changes: std::sync::Mutex::new(Some(watch::Sender::new(()))),
+            changes: Mutex::new(Some(watch::Sender::new(()))),
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
             crowd: Crowd::default(),

@@ -23,7 +23,8 @@ const SAME_END: Duration = Duration::from_secs(5);
 
 impl Refresh {
     pub(crate) async fn jwt_bearer(&self, deployment: &Deployment) -> Fetched {
-        let base = self.base_for(deployment).await?;
+        let base = self.base_for(deployment).await;
+        let base = base.inspect_err(|refusal| self.backs_off(refusal))?;
         let standing = self.session.standing()?;
         let profile = self.session.profile();
         let now = self.broker.ports.clock.now();

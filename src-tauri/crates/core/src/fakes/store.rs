@@ -22,6 +22,9 @@ pub struct FakeStore {
     /// What was to be forgotten while nothing could be written: it is not given back.
     pub forgotten: Mutex<HashSet<SessionKey>>,
     pub fail_loads: Mutex<Option<StoreFailure>>,
+    pub fail_marks: Mutex<Option<StoreFailure>>,
+    /// Of what is owed, once it is paid.
+    pub fail_forgets: Mutex<Option<StoreFailure>>,
     pub fail_saves: Mutex<Option<StoreFailure>>,
     pub fail_all: Mutex<Option<StoreFailure>>,
     pub log: Mutex<Vec<String>>,
@@ -88,6 +91,9 @@ impl RefreshTokenStore for FakeStore {
         mark: Option<&'a InFlight>,
     ) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
+            if let Some(failure) = lock(&self.fail_marks).clone() {
+                return Err(failure);
+            }
             let mut marks = lock(&self.marks);
             match mark {
                 Some(mark) => drop(marks.insert(key.clone(), mark.clone())),
@@ -152,6 +158,9 @@ impl OwedRevocations for FakeStore {
     fn forget<'a>(&'a self, owed: &'a OwedRevocation) -> Pending<'a, Result<(), StoreFailure>> {
         Box::pin(async {
             self.check()?;
+            if let Some(failure) = lock(&self.fail_forgets).clone() {
+                return Err(failure);
+            }
             lock(&self.owed).retain(|(one, _)| one.id != owed.id);
             Ok(())
         })

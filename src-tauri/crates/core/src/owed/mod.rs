@@ -10,6 +10,7 @@ use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
+use crate::freshness;
 use crate::owed::debts::Debt;
 use crate::profile::Profile;
 use crate::refresh::own_voice;
@@ -37,7 +38,7 @@ impl Broker {
         let now = self.ports.clock.now();
         let due = |owed: &OwedRevocation| owed.sent || owed.is_due(now) || now >= owed.forget_at();
         let idle = self.debts.known().as_ref().is_some_and(|all| !all.iter().any(due));
-        if idle {
+        if idle || self.debts.are_left_alone(now) {
             return;
         }
         let broker = self.clone();
@@ -47,7 +48,11 @@ impl Broker {
     async fn pay_due(&self, now: Timestamp) {
         let Ok(_turn) = self.debts.turn.try_lock() else { return };
         let Ok(all) = self.owed_revocations().await else { return };
-        for owed in all.into_iter().filter(|owed| !self.debts.is_on_its_way(&owed.id)) {
+        let mut refused = false;
+        for id in all.into_iter().map(|owed| owed.id) {
+            // Looked at again: a sign-out may have paid it, or put it off, while another was paid.
+            let known = if self.debts.is_on_its_way(&id) { None } else { self.debts.of(&id) };
+            let Some(owed) = known else { continue };
             let settled = if owed.sent {
                 // The agent ended while it was on its way.
                 self.settle(&owed, Ok(Revocation::Unconfirmed)).await
@@ -58,11 +63,11 @@ impl Broker {
             } else {
                 Ok(())
             };
-            // Whatever the store or the ledger would not take is tried at the next pass.
-            if settled.is_err() {
-                return;
-            }
+            refused |= settled.is_err();
         }
+        // Whatever the store or the ledger would not take is tried again, and not at every pass.
+        let chance = self.ports.clock.chance();
+        self.debts.rests(refused, self.ports.clock.now(), |n| freshness::backoff(n, None, chance));
     }
 
     /// Of a session that ends: keeps its token before its own record is forgotten.
@@ -204,7 +209,11 @@ impl Broker {
         record.session = Some(&owed.session);
         record.fingerprint = Some(&owed.id);
         record.reason = reason.as_deref();
-        self.record(&record)?;
+        // Once, however often its note is still to be removed.
+        if !self.debts.is_on_record(&owed.id) {
+            self.record(&record)?;
+            self.debts.recorded(&owed.id);
+        }
         self.ports.owed.forget(owed).await?;
         self.debts.strike(&owed.id);
         Ok(())

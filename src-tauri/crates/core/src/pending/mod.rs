@@ -4,6 +4,8 @@
 
 pub(crate) mod note;
 
+use std::time::Duration;
+
 use crate::answers::TokenFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
@@ -25,8 +27,8 @@ enum Judged {
     Promoted,
     /// It is not believed, or somebody else's, or nobody can know whether it is still good.
     Void(String),
-    /// Ping, or the store, could not be asked.
-    Later,
+    /// Ping, or the store, could not be asked; for how long Ping wants to be left alone.
+    Later(Option<Duration>),
 }
 
 impl Broker {
@@ -52,13 +54,13 @@ impl Broker {
         let judged = match self.ports.pending.load(key).await {
             Ok(None) => return session.put_off_pending(None),
             Ok(Some(pending)) => self.judge_one(session, pending).await,
-            Err(_) => Judged::Later,
+            Err(_) => Judged::Later(None),
         };
         drop(alone);
         match judged {
             Judged::Promoted => session.put_off_pending(None),
-            Judged::Later => {
-                let wait = freshness::backoff(5, None, self.ports.clock.chance());
+            Judged::Later(retry_after) => {
+                let wait = freshness::backoff(5, retry_after, self.ports.clock.chance());
                 session.put_off_pending(Some(Rest::new(self.ports.clock.now(), wait)));
             }
             Judged::Void(cause) => {
@@ -73,12 +75,11 @@ impl Broker {
         let Some(token) = pending.stored.refresh_token.clone() else {
             return self.void(key, None, "it had no refresh token").await;
         };
-        let last = session.state().last().map(|last| last.signed_in_at);
-        if last.is_some_and(|last| last >= pending.stored.signed_in_at) {
+        if session.state().last().is_some_and(|last| last.is_sign_in(&pending.stored)) {
             // It took its place, and only this was not forgotten.
             return match self.ports.pending.forget(key).await {
                 Ok(()) => Judged::Promoted,
-                Err(_) => Judged::Later,
+                Err(_) => Judged::Later(None),
             };
         }
         if endpoints::standing(&pending.stored, &profile) != Standing::Ours {
@@ -91,7 +92,7 @@ impl Broker {
         }
         pending.sent = true;
         if self.ports.pending.keep(key, &pending).await.is_err() {
-            return Judged::Later;
+            return Judged::Later(None);
         }
         let target = Target::default();
         let before = pending.stored.clone();
@@ -99,28 +100,33 @@ impl Broker {
             Grant::RefreshToken { token: &token, target: &target, session: &before, first: true };
         let redeemed = match self.ports.server.redeem(&profile, grant).await {
             Ok(redeemed) => redeemed,
-            Err(TokenFailure::Unreachable { sent: false, .. }) => {
+            Err(TokenFailure::Unreachable { sent: false, retry_after, .. }) => {
                 pending.sent = false;
                 return match self.ports.pending.keep(key, &pending).await {
-                    Ok(()) | Err(_) => Judged::Later,
+                    Ok(()) | Err(_) => Judged::Later(retry_after),
                 };
             }
-            Err(failure) => return self.void(key, None, &failure.to_string()).await,
+            Err(failure) => {
+                let alive = (!failure.may_have_spent_it()).then_some(pending.stored);
+                return self.void(key, alive, &failure.to_string()).await;
+            }
         };
         pending.sent = false;
+        pending.stored.generation += 1;
         let new = match &redeemed {
             Redeemed::Tokens(received) => received.set.refresh_token.clone(),
             Redeemed::Renewal(alone) => Some(alone.refresh_token.clone()),
         };
         pending.stored.refresh_token = new.or(pending.stored.refresh_token);
         // Where it is not kept, memory has it until it is judged.
-        match self.ports.pending.keep(key, &pending).await {
-            Ok(()) | Err(_) => {}
-        }
+        let kept = self.ports.pending.keep(key, &pending).await.is_ok();
         let judged = match redeemed {
             Redeemed::Tokens(received) => self.ports.server.judge(&profile, grant, *received).await,
             // The next look begins with what came.
-            Redeemed::Renewal(_) => return Judged::Later,
+            Redeemed::Renewal(_) if kept => return Judged::Later(None),
+            Redeemed::Renewal(alone) => {
+                return self.void(key, Some(pending.stored), &alone.lacks).await;
+            }
         };
         let set = match judged {
             Ok(TokenSet { disbelieved: Some(cause), .. }) => {
@@ -156,12 +162,16 @@ impl Broker {
     /// Whoever asks next hears why nobody is signed in, unless an older session stands.
     fn tell_of_void(&self, session: &Session, cause: &str) {
         let why = EndReason::BrokeOff { cause: cause.to_owned() };
-        match session.state() {
-            SessionState::SignedOut | SessionState::Ended { .. } => {
+        let state = session.state();
+        match &state {
+            // Of one that the config turns away the refresh token is still to be kept.
+            SessionState::SignedOut | SessionState::Ended { .. } if state.holds().is_none() => {
                 session.end(why, self.ports.clock.now());
             }
             SessionState::Unloaded
             | SessionState::Unreadable(_)
+            | SessionState::SignedOut
+            | SessionState::Ended { .. }
             | SessionState::Active(_)
             | SessionState::Fixed(_) => {}
         }
@@ -177,6 +187,10 @@ impl Broker {
 
     /// Of a sign-in that nobody keeps: what it received goes as well.
     pub(crate) async fn drop_pending(&self, session: &Session) -> Result<(), Refusal> {
+        // What is being judged just now ends by itself: somebody signed out meanwhile.
+        if session.is_concluding() {
+            return Ok(());
+        }
         let key = &session.key;
         let failed = |failure| refusals::store(&session.profile(), &failure);
         if let Some(pending) = self.ports.pending.load(key).await.map_err(failed)? {

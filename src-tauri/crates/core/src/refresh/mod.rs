@@ -78,7 +78,9 @@ impl Refresh {
             Turn::Renewed(token) => return Ok(token),
             Turn::Refused(refusal) => return Err(refusal),
         };
-        let received = match self.ask(&mut turn).await? {
+        // Where the mark cannot be written nothing was sent, and nothing is for a while.
+        let asked = self.ask(&mut turn).await.inspect_err(|refusal| self.backs_off(refusal))?;
+        let received = match asked {
             Ok(received) => received,
             Err(failure) => return self.fail(turn, failure).await,
         };

@@ -17,7 +17,7 @@ impl Refresh {
         let ports = &self.broker.ports;
         let profile = &self.session.profile();
         let (stored, epoch) = self.session.standing()?;
-        let base = self.base_token().await?;
+        let base = self.base_token().await.inspect_err(|refusal| self.backs_off(refusal))?;
         let grant =
             Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
         let limit = self.broker.limits.of(&profile.issuer).acquire_owned().await;

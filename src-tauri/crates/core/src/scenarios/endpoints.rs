@@ -244,3 +244,42 @@ async fn a_newer_token_in_the_store_that_another_config_made_is_not_sent() {
     assert!(token(&broker, &ask("prod")).await.is_err());
     assert_eq!(world.presented(), ["rt-0", "rt-0"]);
 }
+
+#[tokio::test]
+async fn a_profile_that_is_taken_out_and_put_back_is_the_same_session() {
+    let world = World::signed_in();
+    let broker = started(&world, profile());
+    let shut = world.server.gate.lock().await;
+    let asking = tokio::spawn({
+        let broker = broker.clone();
+        async move { token(&broker, &ask("prod")).await.is_ok() }
+    });
+    while world.presented().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    broker.configure([]);
+    let gone = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(gone.code, ErrorCode::NotFound);
+    assert!(broker.sessions().is_empty());
+    configure(&broker, profile());
+    let again = tokio::spawn({
+        let broker = broker.clone();
+        async move { bytes(&broker).await }
+    });
+    super::settle().await;
+    assert_eq!(world.presented(), ["rt-0"], "nobody presents it beside the first");
+    drop(shut);
+    assert!(asking.await.unwrap(), "it was asked before");
+    assert_eq!(again.await.unwrap(), "at-1", "it joined what was on its way");
+    assert_eq!(world.presented(), ["rt-0"]);
+
+    // What memory alone has is not lost by it.
+    let locked = crate::ports::StoreFailure::Locked("x".into());
+    *world.store.fail_saves.lock().unwrap() = Some(locked);
+    world.clock.jump(4_000);
+    assert_eq!(bytes(&broker).await, "at-2");
+    broker.configure([]);
+    configure(&broker, profile());
+    assert_eq!(bytes(&broker).await, "at-3");
+    assert_eq!(world.server.presented_again(), [] as [&str; 0]);
+}

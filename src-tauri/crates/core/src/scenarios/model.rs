@@ -17,7 +17,7 @@ use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
 use crate::fakes::{Fault, World, ask, profile, serve};
 use crate::ports::{StoreFailure, TokenFailure};
-use crate::profile::{Profile, Scopes};
+use crate::profile::{EndpointOverrides, Profile, Scopes};
 use crate::request::{Caller, SessionKey, TokenRequest};
 use crate::session::SessionState;
 use crate::sign_in::Claim;
@@ -70,6 +70,7 @@ enum Comes {
 enum Store {
     Well,
     RefusesSaves,
+    RefusesMarks,
     Locked,
 }
 
@@ -78,6 +79,8 @@ enum Edit {
     Same,
     MoreScopes,
     OtherClient,
+    OtherHost,
+    Gone,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -98,12 +101,15 @@ fn step() -> impl Strategy<Value = Step> {
     let store = prop_oneof![
         2 => Just(Store::Well),
         1 => Just(Store::RefusesSaves),
+        1 => Just(Store::RefusesMarks),
         1 => Just(Store::Locked)
     ];
     let edit = prop_oneof![
         2 => Just(Edit::Same),
         1 => Just(Edit::MoreScopes),
-        1 => Just(Edit::OtherClient)
+        1 => Just(Edit::OtherClient),
+        1 => Just(Edit::OtherHost),
+        1 => Just(Edit::Gone)
     ];
     prop_oneof![
         12 => wants.prop_map(Step::Ask),
@@ -133,6 +139,8 @@ struct Run {
     excused: bool,
     /// Somebody signed out, or it was another client meanwhile: anybody may sign in.
     open: bool,
+    /// Somebody signed in while the config named another host: theirs may be sent there.
+    elsewhere: bool,
 }
 
 impl Run {
@@ -147,6 +155,7 @@ impl Run {
             edit: Edit::Same,
             excused: false,
             open: false,
+            elsewhere: false,
         }
     }
 
@@ -184,8 +193,9 @@ impl Run {
                 TokenRequest { min_ttl: Some(Duration::from_secs(secs)), ..ask("prod") }
             }
             Wants::Another => {
-                let view = self.broker.session(&SessionKey::of("prod")).unwrap();
-                TokenRequest { rejected: view.token.map(|token| token.fingerprint), ..ask("prod") }
+                let view = self.broker.session(&SessionKey::of("prod")).ok();
+                let token = view.and_then(|view| view.token);
+                TokenRequest { rejected: token.map(|token| token.fingerprint), ..ask("prod") }
             }
             Wants::Exchanged => {
                 let mut request = ask("prod");
@@ -209,11 +219,14 @@ impl Run {
         let locked = || StoreFailure::Locked("it is".to_owned());
         let fakes = &self.world.store;
         *fakes.fail_saves.lock().unwrap() = matches!(store, Store::RefusesSaves).then(locked);
+        *fakes.fail_marks.lock().unwrap() = matches!(store, Store::RefusesMarks).then(locked);
         *fakes.fail_all.lock().unwrap() = matches!(store, Store::Locked).then(locked);
         self.broker.reconsider_store();
     }
 
     fn sign_in(&mut self, who: &'static str) {
+        // A sign-in that is on its way when the config changes is given up, and revoked where it was made.
+        self.elsewhere |= matches!(self.edit, Edit::OtherHost);
         who.clone_into(&mut self.world.server.signs_in.lock().unwrap());
         self.callers.push(signing_in(&self.world, &self.broker, Claim::default()));
     }
@@ -242,7 +255,8 @@ impl Run {
     }
 
     fn state(&self) -> SessionState {
-        self.broker.session(&SessionKey::of("prod")).unwrap().state
+        let view = self.broker.session(&SessionKey::of("prod"));
+        view.map_or(SessionState::SignedOut, |view| view.state)
     }
 
     /// All is well again: it serves, or says why not.
@@ -280,6 +294,9 @@ impl Run {
         prop_assert!(at_once <= 1, "two at once");
         let again = self.world.server.presented_again();
         prop_assert!(self.excused || again.is_empty(), "presented again: {:?}", again);
+        let sent_to = self.world.server.sent_to.lock().unwrap().clone();
+        let strayed = sent_to.iter().any(|host| host.contains("elsewhere")) && !self.elsewhere;
+        prop_assert!(!strayed, "a token followed the config: {:?}", sent_to);
         if let Some(who) = self.state().stored().and_then(|stored| stored.identity.clone()) {
             let sub = &who.subject.sub;
             prop_assert!(self.open || sub == "alice", "the session is `{}`'s now", sub);
@@ -298,6 +315,12 @@ fn configure(broker: &Broker, edit: Edit) {
         Edit::Same => profile(),
         Edit::MoreScopes => Profile { scopes: Scopes::parse("openid more"), ..profile() },
         Edit::OtherClient => Profile { client_id: "other".into(), ..profile() },
+        Edit::OtherHost => {
+            let token = Some("https://elsewhere.example/token".to_owned());
+            let endpoints = EndpointOverrides { token, ..EndpointOverrides::default() };
+            Profile { endpoints, ..profile() }
+        }
+        Edit::Gone => return broker.configure([]),
     };
     broker.configure([(SessionKey::of("prod"), Arc::new(profile))]);
 }

@@ -206,3 +206,25 @@ async fn a_token_that_cannot_be_kept_is_never_said_to_be_revoked_later() {
     assert!(said.is_err(), "{said:?}");
     assert!(broker.owed_revocations().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_was_paid_is_on_the_record_once_though_its_note_cannot_be_removed() {
+    let world = World::signed_in();
+    let locked = || StoreFailure::Locked("x".into());
+    *world.store.fail_forgets.lock().unwrap() = Some(locked());
+    let (broker, said) = signed_out(&world).await;
+    assert_eq!(said, Some(Revocation::Confirmed));
+    for _ in 0..450 {
+        pass(&broker).await;
+        world.clock.jump(2);
+    }
+    let told = || {
+        let events = world.witness.events.lock().unwrap();
+        events.iter().filter(|event| event.starts_with("revocation")).count()
+    };
+    assert_eq!((told(), requests(&world)), (1, 1), "in a quarter of an hour");
+    *world.store.fail_forgets.lock().unwrap() = None;
+    world.clock.jump(60);
+    pass(&broker).await;
+    assert_eq!((told(), world.store.owed.lock().unwrap().len()), (1, 0));
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{broker, bytes, narrowed, unreachable};
 use crate::broker::Broker;
+use crate::deployment::{AssertionKind, Deployment};
 use crate::error::ErrorCode;
 use crate::fakes::{World, ask, profile, serve as token};
 use crate::ports::{Clock, StoreFailure, TokenFailure};
@@ -107,6 +108,39 @@ async fn an_exchange_that_goes_on_failing_is_asked_for_seldom() {
         *world.server.no_exchange.lock().unwrap() = None;
         world.clock.jump(if at_most == 1 { 3_700 } else { 60 });
         assert!(token(&broker, &exchanged()).await.is_ok(), "{case}: over when it is over");
+    }
+}
+
+/// The session's own token fails behind a target that is had for it: that is left alone as well.
+#[tokio::test]
+async fn what_fails_behind_an_exchange_or_a_deployment_is_asked_for_seldom_too() {
+    let deployment = Deployment {
+        name: "prod".into(),
+        url: "https://airflow.example".into(),
+        assertion: AssertionKind::AccessToken,
+    };
+    let target = Target { obtain: Obtain::JwtBearer(Box::new(deployment)), ..Target::default() };
+    let by_deployment = TokenRequest { target, ..ask("prod") };
+    for request in [exchanged(), by_deployment] {
+        for case in ["short", "ledger", "mark"] {
+            let world = World::signed_in();
+            let broker = broker(&world);
+            *world.server.lifetime.lock().unwrap() = Duration::from_secs(60);
+            *world.airflow.lifetime.lock().unwrap() = Duration::from_secs(60);
+            token(&broker, &request).await.unwrap();
+            match case {
+                "short" => *world.server.scope.lock().unwrap() = Some(Scopes::parse("less")),
+                "ledger" => *world.witness.full.lock().unwrap() = true,
+                _ => {
+                    let full = StoreFailure::Unavailable("no space".into());
+                    *world.store.fail_marks.lock().unwrap() = Some(full);
+                }
+            }
+            let before = world.presented().len();
+            a_quarter_of_an_hour(&world, &broker, &request).await;
+            let asked = world.presented().len() - before;
+            assert!(asked <= 40, "{case}: {asked}");
+        }
     }
 }
 

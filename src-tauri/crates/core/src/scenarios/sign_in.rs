@@ -323,3 +323,20 @@ async fn one_that_took_its_place_already_is_only_forgotten() {
     world.clock.jump(Duration::from_secs(1).as_secs().try_into().unwrap());
     assert_eq!(bytes(&again).await, "at-1");
 }
+
+#[tokio::test]
+async fn who_signs_out_while_a_sign_in_is_judged_is_signed_out() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let keys = world.server.keys.lock().await;
+    let person = signing_in(&world, &broker, Claim::default());
+    until(|| pending(&world).is_some()).await;
+    broker.sign_out(&key(), &Caller::default()).await.unwrap();
+    drop(keys);
+    let refusal = person.await.unwrap().unwrap_err();
+    assert!(refusal.cause.unwrap().contains("you signed out"));
+    settle().await;
+    assert!(matches!(state(&broker), SessionState::SignedOut));
+    assert!(record(&world).is_none() && pending(&world).is_none());
+    assert_eq!(revoked(&world), ["rt-0", "s1-rt"]);
+}

@@ -14,9 +14,9 @@ use crate::time::Timestamp;
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
 impl Session {
-    /// Proactive refreshes wait until then.
-    pub(crate) fn spread(&self, until: Timestamp) {
-        self.held().spread_until = Some(until);
+    /// Proactive refreshes wait until that is over.
+    pub(crate) fn spread(&self, rest: Rest) {
+        self.held().spread = Some(rest);
     }
 
     /// The tokens in use whose successors are due.
@@ -81,7 +81,7 @@ impl Held {
             | SessionState::Ended { .. } => None,
         };
         let resting = active.and_then(|active| active.resting(now)).map(|one| one.rest.end());
-        let spread = self.spread_until.filter(|until| now < *until);
+        let spread = self.spread.filter(|rest| !rest.is_over(now)).map(Rest::end);
         let earliest = resting.max(spread);
         let is_asked_for = |target: &Target| self.flights.contains_key(target);
         let tokens = self.tokens.iter();

@@ -22,6 +22,10 @@ pub(super) struct Held {
     /// memory may be all that has their newest refresh token.
     pub(super) aside: Option<SessionState>,
     pub(super) epoch: u64,
+    /// How often somebody signed out.
+    pub(super) sign_outs: u64,
+    /// The config names no such session just now.
+    pub(super) away: bool,
     pub(super) tokens: HashMap<Target, Cached>,
     pub(super) flights: HashMap<Target, Flight>,
     pub(super) used: HashMap<Target, Timestamp>,
@@ -39,7 +43,7 @@ pub(super) struct Held {
     /// Its server wants the whole scope named at every refresh.
     pub(super) names_scope: bool,
     /// Proactive refreshes wait until then: a fleet that wakes together is spread.
-    pub(super) spread_until: Option<Timestamp>,
+    pub(super) spread: Option<Rest>,
 }
 
 /// What a sign-in or a sign-out leaves behind.
@@ -56,6 +60,8 @@ impl Held {
             state: SessionState::Unloaded,
             aside: None,
             epoch: 0,
+            sign_outs: 0,
+            away: false,
             tokens: HashMap::new(),
             flights: HashMap::new(),
             used: HashMap::new(),
@@ -66,7 +72,7 @@ impl Held {
             pending: None,
             concluding: 0,
             names_scope: false,
-            spread_until: None,
+            spread: None,
         }
     }
 
@@ -81,11 +87,27 @@ impl Held {
         Left { was, sessions }
     }
 
-    pub(super) fn change_client(&mut self, now: Timestamp) {
+    pub(super) fn step_aside(&mut self) {
         let before = self.begin_anew(SessionState::Unloaded);
         if before.stored().is_some() {
             self.aside = Some(before);
         }
+    }
+
+    /// Whoever signed in, or was found signed in, while the config changed.
+    pub(super) fn stands_or_steps_aside(&mut self, now: Timestamp) {
+        if self.away {
+            return self.step_aside();
+        }
+        let stored = self.state.stored();
+        let standing = stored.map(|stored| endpoints::standing(stored, &self.profile));
+        if standing.is_some_and(|standing| standing != Standing::Ours) {
+            self.change_client(now);
+        }
+    }
+
+    pub(super) fn change_client(&mut self, now: Timestamp) {
+        self.step_aside();
         let Some(stored) = self.aside.as_ref().and_then(SessionState::stored) else { return };
         match endpoints::standing(stored, &self.profile) {
             Standing::Another => {}

@@ -28,7 +28,7 @@ use crate::cache::{Cached, Shown};
 use crate::deployment::{DeploymentView, Deployments};
 use crate::endpoints::same_client;
 use crate::error::Refusal;
-use crate::profile::Profile;
+use crate::profile::{Profile, Subject};
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::time::Timestamp;
@@ -65,6 +65,12 @@ pub struct SessionView {
     pub state: SessionState,
     /// The main access token, where one is cached.
     pub token: Option<Shown>,
+}
+
+/// Whose tokens are served.
+pub(crate) struct Whose {
+    signed_in_at: Timestamp,
+    pub(crate) subject: Option<Subject>,
 }
 
 /// Nobody else sends, saves, signs in or signs out meanwhile.
@@ -118,11 +124,28 @@ impl Session {
         held.rests.clear();
         held.forget_refusals();
         let before = std::mem::replace(&mut held.profile, profile);
-        if same_client(&before, &held.profile) {
+        let was_away = std::mem::take(&mut held.away);
+        if same_client(&before, &held.profile) && !was_away {
             held.become_(SessionState::reconfigured);
         } else {
             held.change_client(now);
         }
+    }
+
+    /// The config names no such session any more. It is the same one where it comes back.
+    pub(crate) fn goes_away(&self) {
+        let mut held = self.held();
+        if !std::mem::replace(&mut held.away, true) {
+            held.step_aside();
+        }
+    }
+
+    pub(crate) fn is_away(&self) -> bool {
+        self.held().away
+    }
+
+    pub(crate) fn sign_outs(&self) -> u64 {
+        self.held().sign_outs
     }
 
     pub(crate) fn state(&self) -> SessionState {
@@ -138,14 +161,44 @@ impl Session {
         }
     }
 
+    /// Whose tokens are served just now, also of a session that ended.
+    pub(crate) fn whose(&self) -> Option<Whose> {
+        let held = self.held();
+        let last = held.state.last()?;
+        Some(Whose {
+            signed_in_at: last.signed_in_at,
+            subject: last.identity.as_ref().map(|who| who.subject.clone()),
+        })
+    }
+
+    /// Who is or was signed in, also where they stand aside: the next to sign in is compared with them.
+    pub(crate) fn last(&self) -> Option<StoredSession> {
+        let held = self.held();
+        let own = held.state.last();
+        own.or_else(|| held.aside.as_ref().and_then(SessionState::last)).cloned()
+    }
+
+    /// Did nobody sign out, or sign in as another, since?
+    pub(crate) fn is_still_of(&self, whose: &Whose) -> bool {
+        let held = self.held();
+        let known = [Some(&held.state), held.aside.as_ref()].into_iter().flatten();
+        let mut known = known.filter_map(SessionState::last);
+        known.any(|last| last.signed_in_at == whose.signed_in_at)
+    }
+
     /// Has the store to be asked?
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(self.held().state, SessionState::Unloaded | SessionState::Unreadable(_))
     }
 
-    /// The store answered.
-    pub(crate) fn loaded(&self, state: SessionState) {
-        self.held().state = state;
+    /// The store answered, for that profile. `false` where the config has another one by now.
+    pub(crate) fn loaded(&self, state: SessionState, profile: &Profile) -> bool {
+        let mut held = self.held();
+        let same = same_client(profile, &held.profile);
+        if same {
+            held.state = state;
+        }
+        same
     }
 
     pub(crate) fn reread(&self, is_another: bool) {
@@ -153,16 +206,19 @@ impl Session {
     }
 
     /// Another sign-in takes the place of what was, which is given back.
-    pub(crate) fn sign_in(&self, state: SessionState, token: Cached) -> Left {
+    pub(crate) fn sign_in(&self, state: SessionState, token: Cached, now: Timestamp) -> Left {
         let mut held = self.held();
         let left = held.leave(state);
         held.tokens.insert(Target::default(), token);
+        held.stands_or_steps_aside(now);
         left
     }
 
     /// What it was; its tokens are gone.
     pub(crate) fn sign_out(&self) -> Left {
-        self.held().leave(SessionState::SignedOut)
+        let mut held = self.held();
+        held.sign_outs += 1;
+        held.leave(SessionState::SignedOut)
     }
 
     /// Above every record of before, so that a new one counts as the newest.
@@ -186,6 +242,11 @@ impl Session {
         let held = self.held();
         let rests = held.unkept.is_some_and(|(rest, _)| !rest.is_over(now));
         held.unsaved().filter(|_| !rests).cloned()
+    }
+
+    /// The same, however lately the store would not.
+    pub(crate) fn unsaved_still(&self) -> Option<StoredSession> {
+        self.held().unsaved().cloned()
     }
 
     /// `wait` gives the rest after the n-th failure in a row.

@@ -11,7 +11,6 @@ use crate::rest::Rest;
 use crate::session::end::EndReason;
 use crate::session::stored::{InFlight, StoredSession};
 use crate::time::Timestamp;
-use crate::token::Identity;
 
 /// What a session is right now. No wildcard arm on this.
 #[derive(Clone, Debug)]
@@ -239,10 +238,6 @@ impl SessionState {
             | Self::Active(_)
             | Self::Fixed(_) => self.stored(),
         }
-    }
-
-    pub(crate) fn identity(&self) -> Option<&Identity> {
-        self.stored()?.identity.as_ref()
     }
 }
 

@@ -75,6 +75,13 @@ impl Session {
         if let Some(trouble) = active.resting(now) {
             return Turn::Refused(refusals::trouble(&held.profile, trouble));
         }
+        if let Some(refusal) = held.rests.resting(want.target, now) {
+            return Turn::Refused(refusal);
+        }
+        // Nobody's token is sent where the config would not have it.
+        if endpoints::standing(&active.stored, &held.profile) != Standing::Ours {
+            return Turn::Refused(refusals::signed_out(&held.profile));
+        }
         // Sent once without an answer: not sent again while what there is still serves.
         let serves = held.tokens.get(want.target).filter(|token| token.valid_at(now));
         if active.unanswered.is_some()
@@ -238,7 +245,7 @@ impl SendTurn {
     pub(crate) async fn rests(mut self: Box<Self>, ports: &Ports, trouble: Trouble) {
         self.active.trouble = Some(trouble);
         self.settle();
-        if self.active.unanswered.is_none() {
+        if self.active.unanswered.is_none() && self.active.safety != Safety::MemoryOnly {
             self.unmark(ports).await;
         }
     }
@@ -246,7 +253,9 @@ impl SendTurn {
     /// The session stands as it did.
     pub(crate) async fn stands(self: Box<Self>, ports: &Ports) {
         self.settle();
-        self.unmark(ports).await;
+        if self.active.safety != Safety::MemoryOnly {
+            self.unmark(ports).await;
+        }
     }
 
     /// The session is over. The refresh token goes, a valid access token stays, and so does the memory of

@@ -94,12 +94,17 @@ impl Conclusion {
     }
 
     async fn redeem(&self, grant: Grant<'_>) -> Result<Concluded, Stopped> {
-        let server = &self.broker.ports.server;
+        let (server, sign_outs) = (&self.broker.ports.server, self.session.sign_outs());
         let redeemed = server.redeem(&self.profile, grant).await.map_err(Stopped::ByServer)?;
-        self.conclude(grant, redeemed).await.map_err(Stopped::Refused)
+        self.conclude(grant, redeemed, sign_outs).await.map_err(Stopped::Refused)
     }
 
-    async fn conclude(&self, grant: Grant<'_>, redeemed: Redeemed) -> Result<Concluded, Refusal> {
+    async fn conclude(
+        &self,
+        grant: Grant<'_>,
+        redeemed: Redeemed,
+        sign_outs: u64,
+    ) -> Result<Concluded, Refusal> {
         let _concluding = self.session.concludes();
         let (ports, key) = (&self.broker.ports, &self.session.key);
         let mut stored = self.stored(&grant, &redeemed);
@@ -124,7 +129,7 @@ impl Conclusion {
             Ok(set) => {
                 let who = set.identity.clone();
                 let _alone = self.session.alone().await;
-                self.promote(stored.clone(), set).await.map(|()| who)
+                self.promote(sign_outs, stored.clone(), set).await.map(|()| who)
             }
             Err(failure) => Err(no_session(&self.profile, &failure)),
         };
@@ -149,7 +154,16 @@ impl Conclusion {
             && (id_token.is_none() && set.scope.is_none())
     }
 
-    async fn promote(&self, stored: StoredSession, set: TokenSet) -> Result<(), Refusal> {
+    async fn promote(
+        &self,
+        sign_outs: u64,
+        stored: StoredSession,
+        set: TokenSet,
+    ) -> Result<(), Refusal> {
+        if self.session.sign_outs() != sign_outs {
+            return Err(refusals::signed_out(&self.profile)
+                .because("you signed out while this sign-in was being finished"));
+        }
         if self.won.swap(true, Ordering::SeqCst) {
             let what = "this sign-in was finished another way";
             return Err(Refusal::new(ErrorCode::InteractionRequired, what));
@@ -217,7 +231,7 @@ impl Broker {
         caller: &Caller,
     ) -> Result<(), Refusal> {
         let (ports, key, profile) = (&self.ports, &session.key, session.profile());
-        let last = session.state().last().cloned();
+        let last = session.last();
         if endpoints::standing(&stored, &profile) != Standing::Ours {
             // It is not theirs that is sent on.
             return Err(
@@ -246,7 +260,7 @@ impl Broker {
         );
         let span = (set.received_at, set.expires_at);
         let state = SessionState::signed_in(stored, safety, span);
-        let left = session.sign_in(state, Cached::new(set, due));
+        let left = session.sign_in(state, Cached::new(set, due), ports.clock.now());
         match ports.store.mark(key, None).await {
             // About a token that was replaced, whether it goes or not.
             Ok(()) | Err(_) => {}

@@ -23,7 +23,7 @@ impl Conclusion {
         let redeemed = match server.redeem(&self.profile, grant).await {
             Ok(redeemed) => redeemed,
             Err(failure) => {
-                if matches!(failure, TokenFailure::Unreachable { sent: false, .. }) {
+                if !failure.may_have_spent_it() {
                     stored.refresh_token = Some(token);
                 }
                 return Err(failure);
@@ -34,6 +34,7 @@ impl Conclusion {
             Redeemed::Renewal(alone) => Some(alone.refresh_token.clone()),
         };
         stored.refresh_token = new.or_else(|| Some(token.clone()));
+        stored.generation += 1;
         self.keep_pending(stored, false).await;
         let received = match redeemed {
             Redeemed::Tokens(received) => received,
