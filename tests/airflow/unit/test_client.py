@@ -15,7 +15,7 @@ from freezegun import freeze_time
 
 from airflow_provider_dagpass import client
 from airflow_provider_dagpass.client import AGENT, AgentAway, DagpassError
-from stub_agent import LOGIN_REQUIRED, NOT_FOUND, Ask, StubAgent, http_connection, reply
+from stub_agent import LOGIN_REQUIRED, NOT_FOUND, StubAgent, http_connection, reply
 
 
 def test_every_request_carries_the_guard_header_and_the_sockets_host(agent: StubAgent) -> None:
