@@ -236,3 +236,61 @@ async fn an_end_that_ping_brought_about_says_how_long_the_session_lasted() {
         assert_eq!(told.map(|span| span.as_secs()), lasted);
     }
 }
+
+#[tokio::test]
+async fn a_dead_way_to_ping_answers_the_whole_queue_and_a_refused_target_only_itself() {
+    for (failure, served) in [
+        (unreachable(false), 0),
+        (unreachable(true), 0),
+        (
+            TokenFailure::Misconfigured {
+                error: "invalid_scope".into(),
+                description: String::new(),
+            },
+            9,
+        ),
+    ] {
+        let world = World::signed_in();
+        let broker = broker(&world);
+        let shut = world.server.gate.lock().await;
+        let callers: Vec<_> = (0..10)
+            .map(|n| {
+                let (broker, request) = (broker.clone(), narrowed(&format!("s{n}:read")));
+                tokio::spawn(async move { token(&broker, &request).await.is_ok() })
+            })
+            .collect();
+        super::settle().await;
+        assert_eq!(world.presented().len(), 1, "one at a time");
+        world.server.fail_next(Fault::Answer(failure.clone()));
+        drop(shut);
+        let mut good = 0;
+        for caller in callers {
+            good += usize::from(caller.await.unwrap());
+        }
+        assert_eq!(good, served, "{failure:?}");
+        assert_eq!(world.presented().len(), 1 + served, "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_refused_is_believed_for_an_hour_and_until_the_config_changes() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.server.lifetime.lock().unwrap() = std::time::Duration::from_secs(12 * 3600);
+    bytes(&broker).await;
+    let refuse =
+        |of: &str, renewed| TokenRequest { rejected: rejected(of), renewed, ..ask("prod") };
+    token(&broker, &refuse("at-1", false)).await.unwrap();
+    for _ in 0..3 {
+        token(&broker, &refuse("at-2", true)).await.unwrap();
+    }
+    assert_eq!(world.server.refreshes(), 2, "another would be refused as well");
+    world.clock.jump(3_601);
+    token(&broker, &refuse("at-2", false)).await.unwrap();
+    assert_eq!(world.server.refreshes(), 3, "that may be mended by now");
+    token(&broker, &refuse("at-3", true)).await.unwrap();
+    let key = SessionKey::of("prod");
+    broker.configure([(key, std::sync::Arc::new(crate::fakes::profile()))]);
+    token(&broker, &refuse("at-3", false)).await.unwrap();
+    assert_eq!(world.server.refreshes(), 4);
+}
