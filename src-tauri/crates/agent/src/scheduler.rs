@@ -36,7 +36,7 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Each duty by itself: a keychain or a disk that hangs keeps none of the others waiting.
     pub(crate) async fn run(self) {
-        tokio::join!(self.refreshes(), self.upkeep());
+        tokio::join!(self.refreshes(), self.record(), self.upkeep());
     }
 
     /// Sleeps until something is due, or the alarm says that it is sooner than was known.
@@ -61,7 +61,17 @@ impl Scheduler {
         loop {
             tokio::time::sleep(SELDOM).await;
             self.tend_items();
-            self.seldom().await;
+            self.look_at_config();
+            self.broker.reconsider_store();
+            self.broker.pay_revocations();
+        }
+    }
+
+    /// What is known by now goes on the record, and the record to the disk.
+    async fn record(&self) {
+        loop {
+            tokio::time::sleep(SELDOM).await;
+            self.write().await;
         }
     }
 
@@ -76,7 +86,7 @@ impl Scheduler {
         });
     }
 
-    async fn seldom(&self) {
+    async fn write(&self) {
         let (ledger, runs) = (self.ledger.clone(), self.api.task_runs.clone());
         let observer = self.observer.clone();
         runs.note_ends(&self.broker.sessions());
@@ -92,6 +102,9 @@ impl Scheduler {
         if let Err(error) = written.await {
             tracing::error!(%error, "ledger sync ended");
         }
+    }
+
+    fn look_at_config(&self) {
         match self.config.reload() {
             Looked::Same if self.api.told.owes() => self.take_in(),
             Looked::Same => {}
@@ -102,8 +115,6 @@ impl Scheduler {
                 self.take_in();
             }
         }
-        self.broker.reconsider_store();
-        self.broker.pay_revocations();
     }
 
     /// A config whose changes the record does not take waits, and the sessions go on by the one before.

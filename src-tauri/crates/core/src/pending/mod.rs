@@ -22,6 +22,9 @@ use crate::token::TokenSet;
 
 pub use note::PendingSignIn;
 
+/// How often may a server answer the check with another refresh token and nothing to judge?
+const RENEWALS: u64 = 3;
+
 /// What became of one that an earlier life of the agent left.
 enum Judged {
     Promoted,
@@ -122,8 +125,10 @@ impl Broker {
         let kept = self.ports.pending.keep(key, &pending).await.is_ok();
         let judged = match redeemed {
             Redeemed::Tokens(received) => self.ports.server.judge(&profile, grant, *received).await,
-            // The next look begins with what came.
-            Redeemed::Renewal(_) if kept => return Judged::Later(None),
+            // The next look begins with what came, for as long as there is hope of more.
+            Redeemed::Renewal(_) if kept && pending.stored.generation <= RENEWALS => {
+                return Judged::Later(None);
+            }
             Redeemed::Renewal(alone) => {
                 return self.void(key, Some(pending.stored), &alone.lacks).await;
             }

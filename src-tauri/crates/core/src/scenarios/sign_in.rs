@@ -340,3 +340,26 @@ async fn who_signs_out_while_a_sign_in_is_judged_is_signed_out() {
     assert!(record(&world).is_none() && pending(&world).is_none());
     assert_eq!(revoked(&world), ["rt-0", "s1-rt"]);
 }
+
+#[tokio::test]
+async fn a_check_that_brings_nothing_to_judge_is_given_up_after_a_few() {
+    let world = World::signed_in();
+    killed_while_judging(&world).await;
+    let world = next_life(world);
+    world.store.records.lock().unwrap().clear();
+    for _ in 0..10 {
+        world.server.fail_next(Fault::NoAccessToken);
+    }
+    let broker = broker(&world);
+    broker.judge_pending_sign_ins().await;
+    for _ in 0..20 {
+        settle().await;
+        world.clock.jump(30);
+        broker.tend(false).await;
+    }
+    settle().await;
+    assert_eq!(world.presented().len(), 3);
+    assert!(pending(&world).is_none());
+    assert!(matches!(ended(&broker), EndReason::BrokeOff { .. }));
+    assert_eq!(revoked(&world), ["rt-3"], "the last of them");
+}
