@@ -210,7 +210,7 @@ mod tests {
         for text in [
             "  AIRFLOW__SECRETS__BACKEND: a.B\n  AIRFLOW__SECRETS__BACKEND: c.D\n",
             "  AIRFLOW__SECRETS__BACKEND: a.${B}\n",
-            "  AIRFLOW__SECRETS__BACKEND: ${HOME}\n",
+            "  AIRFLOW__SECRETS__BACKEND: ${PATH}\n",
         ] {
             assert!(variables(folder.path(), text).is_err(), "{text}");
         }
