@@ -8,33 +8,19 @@ use serde_json::{Value, json};
 
 use crate::http;
 use crate::idp::{Family, Setting, assert_none_twice};
-use crate::scene::Scene;
+use crate::scene::{LAKE_API, Scene, WAREHOUSE_API};
 
 const CALLERS: usize = 100;
 
 /// How much later than the provider's own answer may the last of a hundred callers have his?
 const ON_TOP: Duration = Duration::from_millis(50);
 
-const CONNECTIONS: &str = r#"
+const AIRFLOW_API: &str = r#"
 [connection.airflow_api]
 profile = "prod"
 conn-type = "http"
 host = "https://airflow.corp.example"
 scopes = ["airflow"]
-token-in = "password"
-
-[connection.warehouse_api]
-profile = "prod"
-conn-type = "http"
-host = "https://warehouse.corp.example"
-scopes = ["warehouse:read"]
-token-in = "password"
-
-[connection.lake_api]
-profile = "prod"
-conn-type = "http"
-host = "https://lake.corp.example"
-scopes = ["lake:read"]
 token-in = "password"
 "#;
 
@@ -113,7 +99,7 @@ fn a_hundred_callers_at_expiry_cost_one_refresh() {
 #[test]
 fn a_hundred_callers_on_three_audiences_cost_three_refreshes() {
     let setting = Setting::of(Family::PingFederate);
-    let scene = Scene::configured(setting, CONNECTIONS);
+    let scene = Scene::configured(setting, &[AIRFLOW_API, WAREHOUSE_API, LAKE_API].concat());
     scene.sign_in();
     let names = ["airflow_api", "warehouse_api", "lake_api"];
     let asks: Vec<_> =

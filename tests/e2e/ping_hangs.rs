@@ -8,25 +8,13 @@ use serde_json::{Value, json};
 
 use crate::http;
 use crate::idp::{Family, Setting, assert_none_twice};
-use crate::scene::Scene;
+use crate::scene::{LAKE_API, Scene, WAREHOUSE_API};
 use crate::wait::until;
 use crate::world::{Ended, Process};
 
-const CONNECTIONS: &str = r#"
-[connection.warehouse_api]
-profile = "prod"
-conn-type = "http"
-host = "https://warehouse.corp.example"
-scopes = ["warehouse:read"]
-token-in = "password"
-
-[connection.lake_api]
-profile = "prod"
-conn-type = "http"
-host = "https://lake.corp.example"
-scopes = ["lake:read"]
-token-in = "password"
-"#;
+fn connections() -> String {
+    [WAREHOUSE_API, LAKE_API].concat()
+}
 
 /// On the record, who went away with nothing and why.
 fn unserved(scene: &Scene, connection: &str) -> Value {
@@ -47,7 +35,7 @@ fn says_that_ping_is_silent(told: &Ended) {
 
 /// One asks, and another behind him in the queue for the same refresh token.
 fn is_silent_at_a_refresh(kind: &str) {
-    let scene = Scene::configured(Setting::of(Family::PingOne), CONNECTIONS);
+    let scene = Scene::configured(Setting::of(Family::PingOne), &connections());
     scene.sign_in();
     scene.idp.fault(&json!({ "endpoint": "token", "grant": "refresh_token", "kind": kind }));
     let queued = json!({ "connection": "lake_api" });
@@ -90,7 +78,7 @@ fn after_it_rotated_the_refresh_token() {
 
 #[test]
 fn the_status_is_told_though_a_session_of_another_config_waits_for_what_is_on_its_way() {
-    let scene = Scene::configured(Setting::of(Family::PingOne), CONNECTIONS);
+    let scene = Scene::configured(Setting::of(Family::PingOne), &connections());
     scene.sign_in();
     let hold = json!({ "endpoint": "token", "grant": "refresh_token", "kind": "hold-before" });
     scene.idp.fault(&hold);
@@ -98,7 +86,7 @@ fn the_status_is_told_though_a_session_of_another_config_waits_for_what_is_on_it
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| http::on_socket(&socket, "POST", "/v1/token", &ask));
         scene.idp.wait(1, "endpoint=token&grant=refresh_token&state=held");
-        let fewer = scene.idp.config(CONNECTIONS).replace("\"reports:read\"", "\"email\"");
+        let fewer = scene.idp.config(&connections()).replace("\"reports:read\"", "\"email\"");
         scene.world.configure(&fewer);
         until("the change of the config on the record", || {
             let ledger = std::fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();

@@ -9,6 +9,24 @@ use crate::http::Reply;
 use crate::idp::{Idp, Setting};
 use crate::world::{Ended, World};
 
+/// Two connections that are narrowed, each to one scope of its own.
+pub(crate) const WAREHOUSE_API: &str = r#"
+[connection.warehouse_api]
+profile = "prod"
+conn-type = "http"
+host = "https://warehouse.corp.example"
+scopes = ["warehouse:read"]
+token-in = "password"
+"#;
+pub(crate) const LAKE_API: &str = r#"
+[connection.lake_api]
+profile = "prod"
+conn-type = "http"
+host = "https://lake.corp.example"
+scopes = ["lake:read"]
+token-in = "password"
+"#;
+
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) world: World,

@@ -8,19 +8,11 @@ use serde_json::json;
 use crate::http;
 use crate::idp::{Family, Setting, assert_none_twice};
 use crate::login1::Login1;
-use crate::scene::Scene;
+use crate::scene::{LAKE_API, Scene};
 use crate::wait::until;
 use crate::world::World;
 
 const NARROWED: &str = r#"{"connection": "lake_api"}"#;
-const CONNECTION: &str = r#"
-[connection.lake_api]
-profile = "prod"
-conn-type = "http"
-host = "https://lake.corp.example"
-scopes = ["lake:read"]
-token-in = "password"
-"#;
 
 #[test]
 fn a_machine_that_sleeps_and_wakes_has_its_record_and_a_fresh_token() {
@@ -61,7 +53,7 @@ fn a_machine_that_sleeps_and_wakes_has_its_record_and_a_fresh_token() {
 fn what_is_on_its_way_lands_before_the_machine_sleeps_and_nothing_begins_until_it_woke() {
     let world = World::new();
     let login1 = Login1::start(&world);
-    let scene = Scene::in_world(world, Setting::of(Family::PingOne), CONNECTION);
+    let scene = Scene::in_world(world, Setting::of(Family::PingOne), LAKE_API);
     scene.world.start_agent();
     login1.taken(1);
     scene.sign_in();

@@ -132,12 +132,7 @@ impl Broker {
             let now = self.ports.clock.now();
             session.seat(&request.target, principal.name(), now)?;
         }
-        if session.is_unknown() {
-            self.load(&session).await;
-        }
-        let whose = session.whose();
-        let fresh = self.fresh(&session, request).await?;
-        let whose = whose.or_else(|| session.whose());
+        let (whose, fresh) = self.fresh(&session, request).await?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
         let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose));
         let Some(whose) = whose.filter(|_| still) else {
@@ -150,11 +145,12 @@ impl Broker {
         self.issue(&whose, request, &principal.caller, fresh)
     }
 
+    /// A token that is good enough, and whose it was when it was asked for.
     async fn fresh(
         &self,
         session: &Arc<Session>,
         request: &TokenRequest,
-    ) -> Result<(Cached, Served), Refusal> {
+    ) -> Result<(Option<Whose>, (Cached, Served)), Refusal> {
         let now = self.ports.clock.now();
         let plan = match session.plan(request, now) {
             Plan::Load => {
@@ -163,7 +159,8 @@ impl Broker {
             }
             plan => plan,
         };
-        match plan {
+        let whose = session.whose();
+        let fresh = match plan {
             Plan::Serve(token) => {
                 self.alarm.not_after(token.refresh_at.max(now));
                 Ok((token, Served::Cache))
@@ -182,7 +179,8 @@ impl Broker {
             }
             Plan::Refuse(refusal) => Err(refusal),
             Plan::Load => Err(not_recorded("the session could not be loaded")),
-        }
+        };
+        fresh.map(|fresh| (whose, fresh))
     }
 
     /// Waits for the flight; a token that is still valid is served where it fails, or where it

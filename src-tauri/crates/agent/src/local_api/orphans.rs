@@ -9,7 +9,7 @@ use dagpass_core::ports::{RefreshTokenStore, StoreFailure};
 use dagpass_core::request::{Caller, SessionKey};
 
 use super::Api;
-use super::ended::{self, NOT_SIGNED_IN, UNCONFIRMED, broke_off};
+use super::ended::{self, NOT_SIGNED_IN, UNCONFIRMED, to_its_end};
 
 /// The one named, the only one, or all.
 pub(super) async fn sign_out(
@@ -52,15 +52,13 @@ async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
     api.store.sessions().await.map_err(|failure| refusal(&failure))
 }
 
-/// Begun at once, and to the end, whatever becomes of whoever asked for it.
 fn end(
     api: &Arc<Api>,
     key: &SessionKey,
     caller: &Caller,
 ) -> impl Future<Output = Result<SignedOut, Refusal>> + use<> {
     let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
-    let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
-    async move { ended.await.unwrap_or_else(|| Err(broke_off())) }
+    to_its_end(api, async move { ended(&own, &key, &caller).await })
 }
 
 async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {

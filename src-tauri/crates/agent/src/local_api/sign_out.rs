@@ -10,7 +10,7 @@ use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::session::SessionState;
 use tokio::time::{Instant, timeout_at};
 
-use super::ended::{UNCONFIRMED, broke_off, word};
+use super::ended::{UNCONFIRMED, to_its_end, word};
 use super::reply::{self, Reply};
 use super::{Api, Asked, deployments, orphans, patience};
 
@@ -44,16 +44,14 @@ pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Ref
     Ok(reply::json(&reply))
 }
 
-/// Ends one session, here and, where it can be told, at Ping. Begun at once, and to the end, also where
-/// whoever asked for it goes away: what was begun is never half a sign-out.
+/// Ends one session, here and, where it can be told, at Ping.
 pub(super) fn end(
     api: &Arc<Api>,
     key: &SessionKey,
     caller: &Caller,
 ) -> impl Future<Output = Result<SignedOut, Refusal>> + use<> {
     let (own, key, caller) = (api.clone(), key.clone(), caller.clone());
-    let ended = api.tasks.detached(async move { ended(&own, &key, &caller).await });
-    async move { ended.await.unwrap_or_else(|| Err(broke_off())) }
+    to_its_end(api, async move { ended(&own, &key, &caller).await })
 }
 
 /// Ping keeps a sign-out, which goes on. It is one here already, unless it waits behind a refresh.

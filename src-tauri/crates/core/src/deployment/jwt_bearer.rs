@@ -25,7 +25,7 @@ impl Refresh {
     pub(crate) async fn jwt_bearer(&self, deployment: &Deployment) -> Fetched {
         let base = self.base_for(deployment).await;
         let base = base.inspect_err(|refusal| self.backs_off(refusal))?;
-        let standing = self.session.standing()?;
+        let signed_in = self.session.signed_in()?;
         let profile = self.session.profile();
         let now = self.broker.ports.clock.now();
         let Some(assertion) = assertion(&base, deployment.assertion, now) else {
@@ -34,7 +34,7 @@ impl Refresh {
         match self.broker.ports.airflow.jwt_bearer(&profile, deployment, &assertion).await {
             Ok(set) => {
                 let set = TokenSet { given_for: Some(assertion.fingerprint()), ..set };
-                self.take(deployment, set, standing).await
+                self.take(deployment, set, signed_in).await
             }
             Err(failure) => self.refused(deployment, &failure),
         }

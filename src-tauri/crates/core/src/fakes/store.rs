@@ -43,6 +43,7 @@ impl RefreshTokenStore for FakeStore {
         Box::pin(async {
             self.check()?;
             if let Some(failure) = lock(&self.fail_loads).clone() {
+                lock(&self.log).push("unread".into());
                 return Err(failure);
             }
             lock(&self.log).push("load".into());

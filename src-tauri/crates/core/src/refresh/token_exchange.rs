@@ -16,7 +16,7 @@ impl Refresh {
     pub(super) async fn exchange(&self) -> Fetched {
         let ports = &self.broker.ports;
         let profile = &self.session.profile();
-        let (stored, epoch) = self.session.standing()?;
+        let (stored, epoch) = self.session.signed_in()?;
         let base = self.base_token().await.inspect_err(|refusal| self.backs_off(refusal))?;
         let grant =
             Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };

@@ -294,3 +294,19 @@ async fn what_a_server_refused_is_believed_for_an_hour_and_until_the_config_chan
     token(&broker, &refuse("at-3", false)).await.unwrap();
     assert_eq!(world.server.refreshes(), 4);
 }
+
+#[tokio::test]
+async fn a_store_that_would_not_say_is_asked_once_however_many_want_a_token() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.store.fail_loads.lock().unwrap() = Some(StoreFailure::Locked("x".into()));
+    let asked = || world.store.log.lock().unwrap().iter().filter(|one| *one == "unread").count();
+    for _ in 0..10 {
+        let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::KeychainLocked);
+    }
+    assert_eq!(asked(), 1);
+    broker.reconsider_store();
+    token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(asked(), 2, "once more when it may have changed");
+}

@@ -153,7 +153,7 @@ impl Session {
     }
 
     /// Who is signed in, and since which sign-in; a refusal where nobody is.
-    pub(crate) fn standing(&self) -> Result<(StoredSession, Epoch), Refusal> {
+    pub(crate) fn signed_in(&self) -> Result<(StoredSession, Epoch), Refusal> {
         let held = self.held();
         match held.state.stored() {
             Some(stored) => Ok((stored.clone(), Epoch(held.epoch))),
