@@ -91,6 +91,12 @@ impl Held {
         let before = self.begin_anew(SessionState::Unloaded);
         if before.stored().is_some() {
             self.aside = Some(before);
+        } else if let SessionState::Ended { why, at, last: Some(last), .. } = before
+            && self.aside.is_none()
+        {
+            // Whose it was is still compared with; its token, where it has one, is the store's to give.
+            let last = last.tombstone(why.clone());
+            self.aside = Some(SessionState::withheld(why, last, at));
         }
     }
 
