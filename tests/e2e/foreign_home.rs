@@ -95,8 +95,10 @@ fn sudo_beside_a_persons_agent_says_so_and_a_client_of_a_working_socket_goes_on(
     give_away(&world.home());
     give_away(&world.root().join("run"));
     world.start_agent_by(as_ada(&world, "dagpass-agent").arg("run"));
-    // It comes after the socket.
-    until("the record", || world.state().join("agent.lock").exists().then_some(()));
+    // They come after the socket, this one last, and each by way of a file beside it.
+    until("what it told of the config", || {
+        world.state().join("config-told.json").exists().then_some(())
+    });
     let before = lies_in(&world.home());
     let said = world.cli(&["status"]).expect(2).stderr;
     assert!(said.contains("run it without sudo, or with `sudo -u "), "{said}");
