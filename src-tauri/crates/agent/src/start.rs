@@ -205,7 +205,7 @@ async fn agent(
     // sees us until then.
     api.begin_to_end();
     let left = tokio::select! {
-        () = &mut serving => api.tasks.drained(DRAIN).await,
+        () = &mut serving => api.tasks.drained_for_good(DRAIN).await,
         left = api.drained(DRAIN) => left,
     };
     // A keychain that would not take it a moment ago may take it now; after this nobody has it.

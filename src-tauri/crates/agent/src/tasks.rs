@@ -22,6 +22,14 @@ struct State {
     under_way: usize,
     /// The machine goes to sleep.
     resting: bool,
+    /// The agent ends.
+    over: bool,
+}
+
+impl State {
+    fn begins_nothing(&self) -> bool {
+        self.resting || self.over
+    }
 }
 
 /// Counted for as long as it lives, however its task ends.
@@ -65,6 +73,15 @@ impl Tasks {
         }
     }
 
+    /// As [`Self::drained`], and from then on nothing begins any more: a code that is redeemed while the
+    /// process ends is spent, and its tokens are nobody's.
+    pub(crate) async fn drained_for_good(&self, limit: Duration) -> usize {
+        let left = self.drained(limit).await;
+        self.0.send_modify(|state| state.over = true);
+        // What slipped in before the word lands too.
+        if left == 0 { self.drained(limit).await } else { left }
+    }
+
     fn begin<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -80,11 +97,11 @@ impl Tasks {
         })
     }
 
-    /// `None` while the machine goes to sleep.
+    /// `None` while the machine goes to sleep, and at the end.
     fn counted(&self) -> Option<Counted> {
         let counted = self.0.send_if_modified(|state| {
-            state.under_way += usize::from(!state.resting);
-            !state.resting
+            state.under_way += usize::from(!state.begins_nothing());
+            !state.begins_nothing()
         });
         counted.then(|| Counted(self.clone()))
     }
@@ -95,7 +112,7 @@ impl Tasks {
                 return counted;
             }
             let mut state = self.0.subscribe();
-            let woke = state.wait_for(|state| !state.resting);
+            let woke = state.wait_for(|state| !state.begins_nothing());
             // The timer stands still while the machine sleeps.
             if tokio::time::timeout(LONGEST_REST, woke).await.is_err() {
                 self.go_on();
@@ -128,6 +145,24 @@ mod tests {
         });
         end.send(()).unwrap();
         assert_eq!(waiting.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn at_the_end_what_is_under_way_lands_and_nothing_begins_any_more() {
+        let tasks = Tasks::default();
+        let (land, landed) = oneshot::channel::<()>();
+        tasks.spawn(Box::pin(async move { drop(landed.await) }));
+        let ending = tokio::spawn({
+            let tasks = tasks.clone();
+            async move { tasks.drained_for_good(Duration::from_secs(60)).await }
+        });
+        land.send(()).unwrap();
+        assert_eq!(ending.await.unwrap(), 0);
+        let (tell, mut told) = oneshot::channel();
+        drop(tasks.detached(async move { tell.send(()) }));
+        tokio::task::yield_now().await;
+        told.try_recv().unwrap_err();
+        assert_eq!(tasks.drained(Duration::ZERO).await, 0);
     }
 
     #[tokio::test]

@@ -215,7 +215,7 @@ impl Api {
     /// Waits until what is on its way has landed and whoever waited for it was answered; how much was
     /// left when the time was up.
     pub(crate) async fn drained(&self, limit: Duration) -> usize {
-        let left = self.tasks.drained(limit).await;
+        let left = self.tasks.drained_for_good(limit).await;
         self.crowd.answered(ANSWERED).await;
         left
     }
