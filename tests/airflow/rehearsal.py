@@ -15,6 +15,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -33,7 +35,9 @@ def rehearse(version: str, args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="dagpass-stage-") as stage:
         _enter(Path(stage))
         agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], answers(tokens, api))
-        failures = [name for name in run.DAGS if not _served(version, args, name, api)]
+        with ThreadPoolExecutor() as at_once:
+            served = list(at_once.map(lambda name: _served(version, args, name, api), run.DAGS))
+        failures = [name for name, well in zip(run.DAGS, served, strict=True) if not well]
         told = {(context.get("dag_id"), context.get("task_id")) for context in _contexts(agent)}
         failures += [f"{name}: the agent is told who asks" for name in run.DAGS if (name, "call") not in told]
         agent.answer = lambda ask: LOGIN_REQUIRED
@@ -67,14 +71,14 @@ class Tokens:
 
 
 class Api(ThreadingHTTPServer):
-    """Refuses expired tokens, and keeps the answer it gave to each call."""
+    """Refuses expired tokens, and keeps the answer it gave to each call, by the path of who calls."""
 
     daemon_threads = True
 
     def __init__(self, tokens: Tokens) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tokens = tokens
-        self.answers: list[int] = []
+        self.answers: defaultdict[str, list[int]] = defaultdict(list)
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -84,8 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        status = 200 if self.path == "/api/ping" and self.server.tokens.good(token) else 401
-        self.server.answers.append(status)
+        known = self.path.startswith("/api/ping/")
+        status = 200 if known and self.server.tokens.good(token) else 401
+        self.server.answers[self.path].append(status)
         self.send_response(status)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -119,13 +124,17 @@ def _enter(stage: Path) -> None:
 
 
 def _served(version: str, args: argparse.Namespace, name: str, api: Api) -> bool:
-    api.answers.clear()
-    code = run.dag(version, _asking(args, name, f"{api.url}/api/ping"))
+    path = f"/api/ping/{name}"
+    said = io.StringIO()
+    code = run.dag(version, _asking(args, name, f"{api.url}{path}"), said)
+    answers = api.answers[path]
+    well = code == 0 and set(answers) == {200}
+    if not well:
+        print(said.getvalue(), file=sys.stderr)
     print(
-        f"airflow {version}: {name}: the API answered {len(api.answers)} calls, {set(api.answers)}",
-        file=sys.stderr,
+        f"airflow {version}: {name}: the API answered {len(answers)} calls, {set(answers)}", file=sys.stderr
     )
-    return code == 0 and set(api.answers) == {200}
+    return well
 
 
 def _contexts(agent: StubAgent) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -28,8 +29,34 @@ DAGS = ("dagpass_operator", "dagpass_hook", "dagpass_session")
 
 def main() -> int:
     args = _arguments()
-    versions = venvs.VERSIONS if args.airflow == "all" else (args.airflow,)
-    return max(args.command(version, args) for version in versions)
+    if args.airflow == "all":
+        return _side_by_side(args.command.__name__, sys.argv[2:])
+    return args.command(args.airflow, args)
+
+
+def _side_by_side(verb: str, words: list[str]) -> int:
+    """Every version at once, each in a process of its own: half of what they do is to wait."""
+    if "--airflow" in words:
+        at = words.index("--airflow")
+        words = words[:at] + words[at + 2 :]
+    programs = {}
+    for version in venvs.VERSIONS:
+        command = [sys.executable, __file__, verb, "--airflow", version, *words]
+        programs[version] = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+    tellers = [Thread(target=_tell, args=each) for each in programs.items()]
+    for teller in tellers:
+        teller.start()
+    for teller in tellers:
+        teller.join()
+    return max(program.wait() for program in programs.values())
+
+
+def _tell(version: str, program: subprocess.Popen[str]) -> None:
+    """Line by line as they come, each by its version."""
+    for line in program.stdout or ():
+        print(f"{version:>4} | {line}", end="", flush=True)
 
 
 def prepare(version: str, _args: argparse.Namespace) -> int:
@@ -229,10 +256,6 @@ def _arguments() -> argparse.Namespace:
             sub.set_defaults(airflow=venvs.WITH_FAB)
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
             continue
-        if command is layouts:
-            sub.set_defaults(airflow="all")
-            sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
-            continue
         if command is clients:
             sub.set_defaults(airflow=venvs.WITH_CLIENTS)
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
@@ -245,7 +268,7 @@ def _arguments() -> argparse.Namespace:
             choices=[*venvs.VERSIONS, "all"],
             default="3.3" if command in (dag, long, live) else "all",
         )
-        if command is unit:
+        if command in (unit, layouts):
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
         if command in (dag, long, rehearse):
             sub.add_argument("--seconds", type=float, default=16, help="how long the long tasks call")

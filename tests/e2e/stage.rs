@@ -1,9 +1,10 @@
-//! The stage by itself, before any of our programs walks on it: the provider's rig passes its own
-//! checks, and the private keyring is open, locked, absent or hung when a test says so.
+//! The stage by itself, before any of our programs walks on it: a provider ends with its test, and the
+//! private keyring is open, locked, absent or hung when a test says so. The provider's rig checks itself
+//! (`cargo task idp`).
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::idp::{Family, Idp, Setting, rig_folder};
+use crate::idp::{Family, Idp, Setting};
 use crate::wait::within;
 use crate::world::{Process, World};
 
@@ -12,16 +13,6 @@ fn secret_tool(world: &World, args: &[&str], input: &str) -> Process {
     let mut tool = Process::spawn("secret-tool", command.args(args).stdin(Stdio::piped()));
     std::io::Write::write_all(&mut tool.stdin(), input.as_bytes()).unwrap();
     tool
-}
-
-#[test]
-fn the_independent_provider_passes_its_own_checks() {
-    let folder = rig_folder();
-    let mut command = Command::new("node");
-    command.arg("--test").current_dir(folder).stdin(Stdio::null());
-    let mut run = Process::spawn("node --test", &mut command);
-    let ended = run.ended_within(std::time::Duration::from_secs(120));
-    assert_eq!(ended.code(), 0, "{}", ended.stdout);
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl Toolchain {
             .words("build --release -Zbuild-std=std,panic_abort --locked --package dagpass --bins")
     }
 
-    /// A target folder of its own: the everyday build is never thrown away.
+    /// A target folder of its own: the everyday build is never thrown away. No lines for backtraces: a
+    /// panic names its place without them, and GNU's linker takes its time over them.
     fn started(&self, house: &House, target: &str) -> Shell {
         Shell::new("cargo")
             .env("CARGO_BUILD_TARGET", target)
@@ -83,6 +84,7 @@ impl Toolchain {
             .env("RUSTDOC", &self.rustdoc)
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_INCREMENTAL", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "none")
             .inside(&house.root)
     }
 

@@ -10,10 +10,15 @@ pub(crate) fn build(house: &House) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
+/// How many tests go on at once? Twice the cores it is made for: half of an end-to-end test is waiting, for a
+/// program to start or a token to end.
+const AT_ONCE: &str = "4";
+
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     build(house)?;
     Shell::new("cargo")
-        .words("test --lib --bins --tests --locked --no-fail-fast")
+        .words("test --lib --bins --tests --locked --no-fail-fast -- --test-threads")
+        .arg(AT_ONCE)
         .inside(&house.root)
         .run()?;
     Ok(Outcome::Done)
