@@ -17,6 +17,7 @@ from typing import Any
 import rehearsal
 import run
 import venvs
+from questions import Airflow
 from stub_agent import NOT_FOUND, Ask, StubAgent, http_connection, reply
 
 #: How the DAG files are read without a run, on each version.
@@ -33,11 +34,14 @@ def told(version: str) -> int:
     with tempfile.TemporaryDirectory(prefix="dagpass-told-") as stage:
         rehearsal._enter(Path(stage))
         agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], _answer)
-        for check in (_a_run, _a_parse, _switched_off):
-            agent.asks.clear()
-            failures += [f"{check.__name__}: {what}" for what in check(version, agent)]
-        agent.close()
-        failures += [f"away: {what}" for what in _away(version)]
+        env = run.wired(venvs.airflow_home(version, Path(stage) / "airflow"))
+        env["AIRFLOW__CORE__DAGS_FOLDER"] = str(venvs.HERE / "runs_dags")
+        with Airflow(venvs.python(version), env) as airflow:
+            for check in (_a_run, _a_parse, _switched_off):
+                agent.asks.clear()
+                failures += [f"{check.__name__}: {what}" for what in check(version, airflow, agent)]
+            agent.close()
+            failures += [f"away: {what}" for what in _away(airflow)]
     for failure in failures:
         print(f"airflow {version}: FAILED: {failure}", file=sys.stderr)
     print(f"airflow {version}: told: {len(failures)} failures", file=sys.stderr)
@@ -52,8 +56,8 @@ def _answer(ask: Ask) -> bytes:
     return NOT_FOUND
 
 
-def _a_run(version: str, agent: StubAgent) -> list[str]:
-    done = _airflow(version, "dags", "test", "dagpass_at_parse")
+def _a_run(_version: str, airflow: Airflow, agent: StubAgent) -> list[str]:
+    done = airflow.ask("dags", "test", "dagpass_at_parse")
     events = [ask.json for ask in agent.asks if ask.path == "/v1/run-events"]
     told = [(event["kind"], event["event"], event.get("task_id")) for event in events]
     expected = [("task", "running", "call"), ("task", "success", "call"), ("dag", "success", None)]
@@ -77,10 +81,10 @@ def _a_run(version: str, agent: StubAgent) -> list[str]:
     )
 
 
-def _a_parse(version: str, agent: StubAgent) -> list[str]:
-    done = _airflow(version, *PARSES[version])
+def _a_parse(version: str, airflow: Airflow, agent: StubAgent) -> list[str]:
+    done = airflow.ask(*PARSES[version])
     before = len(_contexts(agent))
-    processor = _airflow(version, *PROCESSORS[version])
+    processor = airflow.ask(*PROCESSORS[version])
     asked = len(_contexts(agent))
     contexts = _contexts(agent)
     return _wrong(
@@ -95,26 +99,19 @@ def _a_parse(version: str, agent: StubAgent) -> list[str]:
     )
 
 
-def _switched_off(version: str, agent: StubAgent) -> list[str]:
-    done = _airflow(version, "dags", "test", "dagpass_quiet", DAGPASS_AIRFLOW="off")
+def _switched_off(_version: str, airflow: Airflow, agent: StubAgent) -> list[str]:
+    done = airflow.ask("dags", "test", "dagpass_quiet", DAGPASS_AIRFLOW="off")
     return _wrong({"it succeeds": done.returncode == 0, "nothing is asked": not agent.asks}, done)
 
 
-def _away(version: str) -> list[str]:
+def _away(airflow: Airflow) -> list[str]:
     started = time.monotonic()
-    done = _airflow(version, "dags", "test", "dagpass_quiet")
+    done = airflow.ask("dags", "test", "dagpass_quiet")
     took = time.monotonic() - started
     loud = [line for line in done.stdout.splitlines() if "record goes without this run" in line]
     return _wrong(
         {"the run succeeds": done.returncode == 0, f"nothing is said of it: {loud}": not loud}, done
     ) + ([] if took < 120 else [f"it took {took:.0f} s"])
-
-
-def _airflow(version: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
-        env = run.wired(venvs.airflow_home(version, Path(scratch))) | more
-        env["AIRFLOW__CORE__DAGS_FOLDER"] = str(venvs.HERE / "runs_dags")
-        return run._airflow(version, env, *arguments, capture=True)
 
 
 def _contexts(agent: StubAgent) -> list[dict[str, str]]:

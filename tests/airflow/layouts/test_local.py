@@ -12,6 +12,7 @@ import pytest
 from conftest import PROGRAM, TOKEN, World
 
 import venvs
+from questions import Airflow
 
 SECOND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 LAUNCH = """// mine: "configurations": [
@@ -84,10 +85,11 @@ def test_airflow_is_wired_with_its_other_backend_asked_next_and_undone_to_the_by
     after = world.cfg.read_bytes()
     assert after.startswith(kept.encode())
     agent = world.agent()
-    ours = world.airflow("connections", "get", "ours", "--output", "json")
-    assert TOKEN in ours.out, ours
-    theirs = world.airflow("connections", "get", "theirs", "--output", "json")
-    assert "canary.example" in theirs.out, theirs
+    with Airflow(world.python, world.env) as airflow:
+        ours = airflow.ask("connections", "get", "ours", "--output", "json")
+        assert TOKEN in ours.stdout, ours
+        theirs = airflow.ask("connections", "get", "theirs", "--output", "json")
+        assert "canary.example" in theirs.stdout, theirs
     agent.close()
 
     again = world.setup("--for", layout, "--python", world.python, "--json")

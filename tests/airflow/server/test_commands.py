@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import stage
 import venvs
+from questions import Airflow
+
+
+@pytest.fixture(scope="module")
+def airflow(server: stage.ApiServer) -> Iterator[Airflow]:
+    with Airflow(venvs.python(stage.AIRFLOW), server.env) as airflow:
+        yield airflow
 
 
 @pytest.mark.parametrize(
@@ -22,9 +30,9 @@ import venvs
     ],
 )
 def test_airflow_lists_what_is_ours_and_warns_of_nothing(
-    arguments: tuple[str, ...], shown: str, server: stage.ApiServer
+    arguments: tuple[str, ...], shown: str, airflow: Airflow
 ) -> None:
-    done = stage.airflow(server.env, *arguments, *(["--output", "plain"] if len(arguments) > 1 else []))
+    done = airflow.ask(*arguments, *(["--output", "plain"] if len(arguments) > 1 else []))
     assert done.returncode == 0, done.stderr
     assert shown in done.stdout
     assert "warning" not in (done.stdout + done.stderr).lower()
@@ -39,8 +47,8 @@ def test_an_airflow_without_fab_warns_of_nothing_either(tmp_path: Path) -> None:
     assert "warning" not in done.stderr.lower()
 
 
-def test_check_tells_what_is_in_force(server: stage.ApiServer) -> None:
-    done = stage.airflow(server.env, "dagpass", "check")
+def test_check_tells_what_is_in_force(airflow: Airflow) -> None:
+    done = airflow.ask("dagpass", "check")
     assert done.returncode == 0, done.stderr
     assert "keys: " in done.stdout
     assert "roles: 4 groups by `groups`" in done.stdout
@@ -59,11 +67,10 @@ def test_check_tells_what_is_in_force(server: stage.ApiServer) -> None:
     ],
 )
 def test_a_wrong_setting_stops_the_check_by_its_name(
-    key: str, value: str, named: str, server: stage.ApiServer
+    key: str, value: str, named: str, server: stage.ApiServer, airflow: Airflow
 ) -> None:
     stage.kept_in(server.home, "ghost.json", stage.with_role("root", "Ghost"))
-    env = server.env | {f"AIRFLOW__DAGPASS_AUTH__{key}": value}
-    done = stage.airflow(env, "dagpass", "check")
+    done = airflow.ask("dagpass", "check", **{f"AIRFLOW__DAGPASS_AUTH__{key}": value})
     assert done.returncode == 1
     assert named in done.stderr
 
