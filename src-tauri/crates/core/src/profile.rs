@@ -235,6 +235,15 @@ impl Redirect {
     pub fn uri(&self, port: u16) -> String {
         format!("http://{}:{port}{}", self.host, self.path)
     }
+
+    /// What has to be registered at Ping. Where any port will do, none is named (RFC 8252 §7.3).
+    pub fn to_register(&self) -> Vec<String> {
+        let one = |port: &u16| match *port {
+            0 => format!("http://{}{} with any port", self.host, self.path),
+            port => self.uri(port),
+        };
+        self.ports.iter().map(one).collect()
+    }
 }
 
 impl Default for Redirect {

@@ -58,7 +58,6 @@ use dagpass_core::sign_in::SignInPorts;
 use dagpass_core::time::Timestamp;
 
 pub(crate) use accept::Seats;
-pub(crate) use capability::random;
 pub(crate) use containers::Containers;
 pub(crate) use run_events::tell_of_dropped;
 pub(crate) use server::{Loopback, serve};

@@ -1,13 +1,14 @@
 //! The URL the browser is sent to (OIDC Core §3.1.2.1), pushed ahead where the server wants it
-//! (RFC 9126). Always S256, never a client secret.
+//! (RFC 9126), and then for how long it is good. Always S256, never a client secret.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::profile::Profile;
-use dagpass_core::sign_in::AuthorizationRequest;
+use dagpass_core::sign_in::{AuthorizationRequest, AuthorizationUrl};
 use dagpass_core::token::CodeVerifier;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -16,20 +17,28 @@ use super::answer::Asked;
 use super::form::{form, is_ours};
 use super::metadata::{Endpoint, ProviderMetadata};
 use crate::http::{Http, required};
+use crate::token::lifetime::seconds;
+
+/// How long does a pushed request live where the server does not say? What RFC 9126 §2.2 names as usual.
+const PUSHED: u64 = 60;
+
+/// The server wants it, or the profile does.
+pub(super) fn pushes(metadata: &ProviderMetadata, profile: &Profile) -> bool {
+    metadata.requires_par || profile.endpoints.pushed_authorization_request.is_some()
+}
 
 pub(super) async fn authorize(
     http: &Http,
     metadata: &ProviderMetadata,
     profile: &Profile,
     request: &AuthorizationRequest,
-) -> Result<String, TokenFailure> {
+) -> Result<AuthorizationUrl, TokenFailure> {
     metadata.takes_s256()?;
     let mut url = metadata.required(Endpoint::Authorization)?;
     let query = query(profile, request);
-    let overridden = profile.endpoints.pushed_authorization_request.is_some();
-    if !metadata.requires_par && !overridden {
+    if !pushes(metadata, profile) {
         url.query_pairs_mut().extend_pairs(&query);
-        return Ok(url.into());
+        return Ok(AuthorizationUrl { url: url.into(), ends: None });
     }
     let push = metadata.required(Endpoint::PushedAuthorizationRequest)?;
     let answer = http.post(&profile.network, form(&push, &query)?).await?;
@@ -38,7 +47,8 @@ pub(super) async fn authorize(
     url.query_pairs_mut()
         .append_pair("client_id", &profile.client_id)
         .append_pair("request_uri", request_uri);
-    Ok(url.into())
+    let life = Duration::from_secs(document.get("expires_in").and_then(seconds).unwrap_or(PUSHED));
+    Ok(AuthorizationUrl { url: url.into(), ends: Some(answer.received_at.plus(life)) })
 }
 
 /// RFC 7636 §4.2.
@@ -88,7 +98,6 @@ fn query<'a>(
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     #[test]
     fn the_query_carries_every_wish_and_no_secret() {

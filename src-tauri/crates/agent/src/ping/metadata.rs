@@ -172,6 +172,7 @@ impl ProviderMetadata {
                 && lists(&self.grant_types, "authorization_code"),
             device_code: has(Endpoint::DeviceAuthorization) && has(Endpoint::Token),
             iss_in_callback: self.iss_in_callback,
+            pushes: self.requires_par,
             revocation: has(Endpoint::Revocation),
             token_exchange: self.grant_types.is_some()
                 && lists(&self.grant_types, "urn:ietf:params:oauth:grant-type:token-exchange"),

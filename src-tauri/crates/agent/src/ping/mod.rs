@@ -27,7 +27,7 @@ use dagpass_core::ports::{
     SignInServer, TokenFailure,
 };
 use dagpass_core::profile::{Network, Profile};
-use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
+use dagpass_core::sign_in::{AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers};
 use dagpass_core::token::{CodeVerifier, Identity, RefreshToken, TokenSet};
 
 use discovery::{Documents, FRESH, FRESH_FOR_SIGN_IN, document_url};
@@ -66,7 +66,8 @@ impl SignInServer for Ping {
             let listed = metadata.claims_supported.iter().map(String::as_str);
             let near = spelling::near(listed, &profile.groups_claim);
             let near_groups_claim = self.spellings.seen(profile).or(near);
-            Ok(Offers { near_groups_claim, ..metadata.offers() })
+            let pushes = authorize::pushes(&metadata, profile);
+            Ok(Offers { near_groups_claim, pushes, ..metadata.offers() })
         })
     }
 
@@ -74,7 +75,7 @@ impl SignInServer for Ping {
         &'a self,
         profile: &'a Profile,
         request: &'a AuthorizationRequest,
-    ) -> Pending<'a, Result<String, TokenFailure>> {
+    ) -> Pending<'a, Result<AuthorizationUrl, TokenFailure>> {
         Box::pin(async move {
             let metadata = self.metadata(profile).await?;
             authorize::authorize(&self.http, &metadata, profile, request).await

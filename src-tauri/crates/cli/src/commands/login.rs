@@ -100,8 +100,8 @@ impl Screen {
     fn show(&self, event: &SignInEvent) {
         let now = time::now();
         match event {
-            SignInEvent::Browser { url, redirect_uri, opened, paste, .. } => {
-                output::say(&show::browser(url, *opened));
+            SignInEvent::Browser { url, redirect_uri, opened, paste, expires_at } => {
+                output::say(&show::browser(url, *opened, expires_at - now));
                 let ssh = show::Ssh::here();
                 let elsewhere = !opened && (self.no_open || ssh.is_used());
                 if elsewhere && let Some(line) = show::tunnel(redirect_uri, &ssh) {

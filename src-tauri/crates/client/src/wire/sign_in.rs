@@ -79,6 +79,7 @@ pub enum SignInEvent {
         opened: bool,
         /// A pasted callback URL is accepted at `/v1/sign-in/callback`.
         paste: bool,
+        /// Until when the URL can be opened: a request that was pushed ahead ends soon (RFC 9126).
         expires_at: i64,
     },
     /// Type this code there. Show it even where the complete URI is at hand (RFC 8628 §3.3.1).

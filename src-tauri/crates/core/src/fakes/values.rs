@@ -92,6 +92,7 @@ pub fn offers() -> Offers {
         authorization_code: true,
         device_code: true,
         iss_in_callback: false,
+        pushes: false,
         revocation: true,
         token_exchange: false,
         issuer: "https://idp.example".into(),

@@ -285,7 +285,7 @@ impl Broker {
 pub(super) fn no_session(profile: &Profile, failure: &TokenFailure) -> Refusal {
     match failure {
         TokenFailure::Rejected { error, description } => {
-            Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
+            Refusal::new(ErrorCode::of_server(error), "Ping refused the sign-in")
                 .because(format!("{error}: {description}"))
                 .hint(format!("run `{}`", profile.login()))
         }

@@ -121,9 +121,14 @@ async fn the_older_spelling_of_the_verification_uri_is_read() {
 #[tokio::test]
 async fn a_pushed_request_leaves_only_its_name_in_the_url() {
     let stage = Stage::new(Family::PingOne);
-    stage.sandbox.quirks(|quirks| quirks.require_par = true);
-    let url = stage.ping.authorize(&stage.profile, &Stage::request()).await.unwrap();
-    let url = url::Url::parse(&url).unwrap();
+    let plain = stage.ping.authorize(&stage.profile, &Stage::request()).await.unwrap();
+    assert_eq!(plain.ends, None, "it tells all itself, however late");
+    let stage = Stage::new(Family::PingOne);
+    stage.sandbox.quirks(|quirks| (quirks.require_par, quirks.par_ttl) = (true, 90));
+    assert!(stage.ping.offers(&stage.profile).await.unwrap().pushes);
+    let pushed = stage.ping.authorize(&stage.profile, &Stage::request()).await.unwrap();
+    assert_eq!(pushed.ends, Some(stage.clock.now().plus(Duration::from_secs(90))));
+    let url = url::Url::parse(&pushed.url).unwrap();
     let names: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
     assert_eq!(names, ["client_id", "request_uri"]);
     assert!(stage.browser("alice").await.is_ok());
