@@ -1,5 +1,6 @@
 //! One scene, one thing wrong with it at a time: the finding and the fix.
 
+mod callback;
 mod keychain;
 mod proxies;
 

@@ -11,6 +11,7 @@ mod deployments;
 mod door;
 mod dressed;
 mod drift;
+mod end_session;
 mod ended;
 mod events;
 mod guard;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::http::{misconfigured, text};
-use crate::proxy::is_loopback;
+use crate::proxy::is_safe;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Endpoint {
@@ -188,8 +188,7 @@ impl ProviderMetadata {
 pub(super) fn secure(url: &str, what: &str) -> Result<Url, TokenFailure> {
     let parsed = Url::parse(url)
         .map_err(|error| misconfigured("config_invalid", format!("{what} `{url}`: {error}")))?;
-    let safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
-    if !safe {
+    if !is_safe(&parsed) {
         let why = format!("{what} `{url}` is not https");
         return Err(misconfigured("config_invalid", why));
     }

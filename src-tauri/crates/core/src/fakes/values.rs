@@ -60,6 +60,7 @@ pub fn stored(refresh_token: &str) -> StoredSession {
         refresh_expires_at: None,
         signed_in_at: Timestamp::from_secs(999_000),
         generation: 1,
+        id_token_hint: None,
         ended: None,
     }
 }

@@ -42,19 +42,19 @@ impl SignIn<'_> {
             let Some(mut clicks) = clicks else { return std::future::pending().await };
             let mut used = false;
             while let Some(click) = clicks.recv().await {
-                let answer = match used {
-                    true => SentOn::Used,
-                    false => match self.authorize(request).await {
-                        Ok(to) => SentOn::To(to.url),
-                        Err(refusal) => {
-                            let (code, description) = (refusal.code, refusal.to_string());
-                            tell(click, SentOn::Failed { code, description });
-                            return refusal;
-                        }
-                    },
-                };
-                // One that went away before it was sent on has not used it.
-                used |= tell(click, answer);
+                if used {
+                    tell(click, SentOn::Used);
+                    continue;
+                }
+                match self.authorize(request).await {
+                    // One that went away before it was sent on has not used it.
+                    Ok(to) => used = tell(click, SentOn::To(to.url)),
+                    Err(refusal) => {
+                        let (code, description) = (refusal.code, refusal.to_string());
+                        tell(click, SentOn::Failed { code, description });
+                        return refusal;
+                    }
+                }
             }
             std::future::pending().await
         })

@@ -94,6 +94,7 @@ impl Stage {
             refresh_expires_at: None,
             signed_in_at: set.received_at,
             generation: 1,
+            id_token_hint: None,
             ended: None,
         }
     }
