@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 const AGENT: &str = "src-tauri/crates/agent/src/";
 
 /// From the floor up. Nothing below `local_api` knows that there is an endpoint.
-const ROOMS: [&str; 28] = [
+const ROOMS: [&str; 29] = [
     "system",
+    "random",
     "clock",
     "loopback",
     "proxy",

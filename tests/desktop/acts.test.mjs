@@ -294,6 +294,19 @@ describe('settings', () => {
     assert.deepEqual((await calls(page, 'discover')).at(-1), { ask: { kind: 'pingam', url: 'https://nowhere.example/am', realm: 'alpha' } });
   }));
 
+  test('an issuer whose answers are anonymous gets a callback of its own, and its document is written down', () => on({ view: 'welcome', stage: 'empty' }, async (page) => {
+    await page.getByRole('radio', { name: 'Issuer' }).click();
+    await page.getByLabel('Issuer URL').fill('https://sso.partner.example');
+    await page.getByText('Found the issuer').waitFor();
+    await page.getByLabel('Profile name').fill('partner');
+    await page.getByLabel('Client id').fill('b7d5');
+    assert.match(await page.locator('details.register').textContent(), /http:\/\/127\.0\.0\.1:21217\/callback\/partner/);
+    await page.getByRole('button', { name: 'Add the profile' }).click();
+    const { edit } = await called(page, 'edit_config');
+    assert.equal(edit.set['profile.partner']['redirect-path'], '/callback/partner');
+    assert.equal(edit.set['profile.partner.endpoints.discovery'], 'https://sso.partner.example/.well-known/openid-configuration?policy_id=desk');
+  }));
+
   test('the reader of the text knows quotes, comments, arrays, dotted keys and tables', () => on({}, async (page) => {
     const read = await page.evaluate(async () => {
       const { readToml } = await import('/toml.js');

@@ -49,6 +49,13 @@ fn on_pingfederate() {
     a_browser_sign_in_ends_on_our_page(World::new(), Setting::of(Family::PingFederate), "");
 }
 
+/// By an address of ours, which the browser opens and is sent on from.
+#[test]
+fn on_pingfederate_with_a_request_that_is_pushed_when_the_browser_comes() {
+    let setting = Setting { par: true, ..Setting::of(Family::PingFederate) };
+    a_browser_sign_in_ends_on_our_page(World::new(), setting, "");
+}
+
 #[test]
 fn on_pingam() {
     a_browser_sign_in_ends_on_our_page(World::new(), Setting::of(Family::PingAm), "");

@@ -1,8 +1,9 @@
 //! Fact: `logout` revokes the current refresh token once, at the family's own endpoint, forgets
 //! it, and never touches Ping's own session.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::http;
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
 
@@ -38,4 +39,18 @@ fn on_pingfederate() {
 #[test]
 fn on_pingam() {
     logout_revokes_the_current_token_once(Family::PingAm);
+}
+
+/// PingAM ends no session without the hint; the ID token that it is stands in no address of ours.
+#[test]
+fn with_sso_a_local_browser_is_sent_to_ping_with_the_hint_once() {
+    let scene = Scene::signed_in(Setting::of(Family::PingAm));
+    let said = scene.world.cli(&["logout", "--sso", "--json"]).expect(0);
+    let reply: Value = serde_json::from_str(&said.stdout).unwrap();
+    let address = reply["profiles"][0]["end_session_url"].as_str().unwrap();
+    assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+    let ended = http::request(address, "GET", "").unwrap();
+    assert_eq!(ended.status, 303);
+    assert!(http::request(address, "GET", "").map_or(0, |again| again.status) != 303, "once");
+    scene.close();
 }

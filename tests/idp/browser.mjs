@@ -43,11 +43,13 @@ try {
 
 async function signIn(page, url) {
   page.setDefaultTimeout(PATIENCE_MS);
-  const provider = new URL(url).origin;
+  let provider = new URL(url).origin;
   const requests = [];
   let status = 0;
   page.on('request', (request) => {
     const { origin, pathname } = new URL(request.url());
+    // An address of the agent's own leads there.
+    if (request.redirectedFrom()?.url() === url) provider = origin;
     // The provider's own pages may ask for what they like; ours may not.
     const from = request.isNavigationRequest() ? origin : new URL(request.frame().url()).origin;
     if (from !== provider) requests.push(`${origin}${pathname}`);

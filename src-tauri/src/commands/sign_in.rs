@@ -212,7 +212,7 @@ pub(crate) async fn paste_callback(profile: String, url: String) -> Answer<()> {
 #[tauri::command]
 pub(crate) async fn sign_out(profile: String, sso: Option<bool>) -> Answer<SignOutReply> {
     let sso = sso.unwrap_or_default();
-    let ask = SignOutAsk { profile: Some(profile), all: false, sso };
+    let ask = SignOutAsk { profile: Some(profile), sso, ..SignOutAsk::default() };
     let reply = of_agent(move |agent| agent.sign_out(&ask)).await?;
     for url in reply.profiles.iter().filter_map(|one| one.end_session_url.clone()) {
         aside(move || open_in_browser(&url)).await?;

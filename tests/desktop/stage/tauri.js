@@ -44,7 +44,7 @@ const ANSWERS = {
   discover: ({ ask }) => {
     if (String(ask.url ?? ask.environment).includes('nowhere')) return refuse('temporarily_unavailable', 'the discovery document cannot be had', { cause: '404 Not Found', hint: 'check the region and the environment id' });
     const issuer = ask.kind === 'pingone' ? `https://auth.pingone.${ask.region}/${ask.environment}/as` : ask.kind === 'pingam' ? `${ask.url}/oauth2/realms/root/realms/${ask.realm}` : ask.url;
-    return { issuer, authorization_code: true, device_code: ask.kind !== 'issuer', scopes_supported: ['openid', 'profile', 'email', 'groups'], clock_skew: ask.kind === 'issuer' ? 95 : 1 };
+    return { issuer, authorization_code: true, device_code: ask.kind !== 'issuer', scopes_supported: ['openid', 'profile', 'email', 'groups'], clock_skew: ask.kind === 'issuer' ? 95 : 1, ...(ask.kind === 'issuer' && { own_callback: true, discovery: `${ask.url}/.well-known/openid-configuration?policy_id=desk` }) };
   },
   try_it: ({ what }) => (what.connection === 'databricks_prod' && !signedIn.has(what.connection)
     ? { ok: false, took_ms: 4, scopes: [], audience: 'not visible', error: { error: 'login_required', error_description: 'connection `databricks_prod` is not signed in', hint: 'run `dagpass login --connection databricks_prod`' } }

@@ -38,12 +38,15 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
   const scopes = field('Scopes', { value: WANTED, list: true, mono: true, whole: true });
   const result = h('div', { class: 'found', role: 'status' });
   const wrong = h('p', { class: 'wrong', role: 'alert' });
+  const register = h('div', { class: 'command' });
   let found = null;
 
   const create = working('Add the profile', async () => {
     fill(wrong);
     const table = { issuer: found.issuer, 'client-id': client.text(), scopes: scopes.value() ?? ['openid'] };
+    if (found.own_callback) table['redirect-path'] = path();
     const set = { [key('profile', name.text())]: table };
+    if (found.discovery) set[key('profile', name.text(), 'endpoints', 'discovery')] = found.discovery;
     if (!taken().length) set['default-profile'] = name.text();
     try {
       await ask('edit_config', { edit: { set, unset: [], dry_run: false } });
@@ -87,7 +90,12 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
     tell();
   }
 
+  /** Answers that do not say whose they are come to a path that no other profile has. */
+  const path = () => (found?.own_callback && name.text() ? `/callback/${name.text()}` : '/callback');
+
   function tell() {
+    const uris = PORTS.map((port) => `http://127.0.0.1:${port}${path()}`);
+    fill(register, h('code', {}, uris.map((uri) => h('div', {}, uri))), copyButton(uris.join('\n'), { label: 'Copy the redirect URIs' }));
     const sound = /^[A-Za-z0-9_-]+$/.test(name.text());
     name.blame(name.text() && !sound ? 'Letters, digits, - and _' : taken().includes(name.text()) ? 'There is one of this name already' : null);
     create.disabled = !found || !sound || taken().includes(name.text()) || !client.text();
@@ -101,7 +109,6 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
 
   fill(where, shown.pingone);
   look();
-  const uris = PORTS.map((port) => `http://127.0.0.1:${port}/callback`);
   const form = h(
     'form',
     { class: 'add', onsubmit: (event) => event.preventDefault() },
@@ -109,7 +116,7 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
     where,
     result,
     h('div', { class: 'fields' }, name.node, client.node, scopes.node),
-    h('details', { class: 'register' }, h('summary', {}, 'What to register at Ping'), h('p', { class: 'soft small' }, prose('A native app as a public client, code with PKCE (S256), the device and refresh-token grants, and these redirect URIs (PingOne takes any port):')), h('div', { class: 'command' }, h('code', {}, uris.map((uri) => h('div', {}, uri))), copyButton(uris.join('\n'), { label: 'Copy the redirect URIs' }))),
+    h('details', { class: 'register' }, h('summary', {}, 'What to register at Ping'), h('p', { class: 'soft small' }, prose('A native app as a public client, code with PKCE (S256), the device and refresh-token grants, and these redirect URIs (PingOne takes any port):')), register),
     wrong,
     h('div', { class: 'actions' }, create, cancel && button('Cancel', { action: 'cancel-add', onclick: cancel })),
   );

@@ -29,6 +29,7 @@ pub mod ping;
 mod power;
 mod program;
 mod proxy;
+mod random;
 pub mod roles;
 mod scheduler;
 mod start;

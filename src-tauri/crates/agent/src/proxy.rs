@@ -197,7 +197,11 @@ pub(crate) fn way(
     }
 }
 
-/// Plain http is for loopback alone.
+/// May tokens be sent there, or a person be sent to type? By https, or without leaving this machine.
+pub(crate) fn is_safe(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+}
+
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {

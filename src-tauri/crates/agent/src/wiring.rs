@@ -11,8 +11,9 @@ use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
 use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
-use crate::local_api::{About, Api, Parts, random};
+use crate::local_api::{About, Api, Parts};
 use crate::ping::Ping;
+use crate::random::random;
 use crate::tasks::Tasks;
 use crate::witness::Observer;
 

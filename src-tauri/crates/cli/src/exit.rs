@@ -107,9 +107,12 @@ impl From<ForeignHome> for Failure {
 /// The table of the manual: a standard's code, or ours, to what the shell sees.
 fn exit_code(code: &str) -> u8 {
     match code {
-        "login_required" | "interaction_required" | "insufficient_user_authentication" => {
-            LOGIN_REQUIRED
-        }
+        "login_required"
+        | "interaction_required"
+        | "consent_required"
+        | "account_selection_required"
+        | "invalid_grant"
+        | "insufficient_user_authentication" => LOGIN_REQUIRED,
         "access_denied" => DENIED,
         "temporarily_unavailable" => UNREACHABLE,
         "not_running" => NOT_RUNNING,
@@ -131,6 +134,8 @@ mod tests {
         let table = [
             ("login_required", 3),
             ("interaction_required", 3),
+            ("consent_required", 3),
+            ("invalid_grant", 3),
             ("insufficient_user_authentication", 3),
             ("access_denied", 4),
             ("temporarily_unavailable", 6),

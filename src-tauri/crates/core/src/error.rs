@@ -11,8 +11,10 @@ pub enum ErrorCode {
     /// RFC 6749 §4.1.2.1, §5.2.
     InvalidRequest,
     InvalidClient,
+    InvalidGrant,
     InvalidScope,
     UnauthorizedClient,
+    UnsupportedResponseType,
     AccessDenied,
     ServerError,
     TemporarilyUnavailable,
@@ -21,6 +23,8 @@ pub enum ErrorCode {
     /// OIDC Core §3.1.2.6.
     LoginRequired,
     InteractionRequired,
+    ConsentRequired,
+    AccountSelectionRequired,
     /// RFC 8628 §3.5.
     ExpiredToken,
     /// RFC 6750 §3.1.
@@ -41,19 +45,47 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// A server's own word, where there is one of ours for it; what none knows is the server's failure.
+    pub(crate) fn of_server(word: &str) -> Self {
+        match word {
+            "access_denied" => Self::AccessDenied,
+            "account_selection_required" => Self::AccountSelectionRequired,
+            "consent_required" => Self::ConsentRequired,
+            "interaction_required" => Self::InteractionRequired,
+            "invalid_client" => Self::InvalidClient,
+            "invalid_grant" => Self::InvalidGrant,
+            "invalid_request" | "invalid_request_object" | "invalid_request_uri" => {
+                Self::InvalidRequest
+            }
+            "invalid_scope" => Self::InvalidScope,
+            "invalid_target" => Self::InvalidTarget,
+            "login_required" => Self::LoginRequired,
+            "request_not_supported" | "request_uri_not_supported" => Self::InvalidRequest,
+            "temporarily_unavailable" => Self::TemporarilyUnavailable,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "unmet_authentication_requirements" => Self::InsufficientUserAuthentication,
+            "unsupported_response_type" => Self::UnsupportedResponseType,
+            _ => Self::ServerError,
+        }
+    }
+
     /// The wire's word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
             Self::InvalidScope => "invalid_scope",
             Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedResponseType => "unsupported_response_type",
             Self::AccessDenied => "access_denied",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::InvalidTarget => "invalid_target",
             Self::LoginRequired => "login_required",
             Self::InteractionRequired => "interaction_required",
+            Self::ConsentRequired => "consent_required",
+            Self::AccountSelectionRequired => "account_selection_required",
             Self::ExpiredToken => "expired_token",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",

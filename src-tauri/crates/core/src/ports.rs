@@ -14,7 +14,8 @@ use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
 use crate::session::{InFlight, StoredSession};
 use crate::sign_in::{
-    Arrival, AuthorizationRequest, Desktop, DeviceAuthorization, Offers, Opening,
+    Arrival, AuthorizationRequest, AuthorizationUrl, Click, Desktop, DeviceAuthorization, Offers,
+    Opening,
 };
 use crate::time::Timestamp;
 use crate::token::{
@@ -95,7 +96,7 @@ pub trait SignInServer: Send + Sync {
         &'a self,
         profile: &'a Profile,
         request: &'a AuthorizationRequest,
-    ) -> Pending<'a, Result<String, TokenFailure>>;
+    ) -> Pending<'a, Result<AuthorizationUrl, TokenFailure>>;
     /// RFC 8628 §3.1. The verifier is sent as its S256 challenge where given.
     fn device<'a>(
         &'a self,
@@ -274,12 +275,21 @@ pub trait Callbacks: Send + Sync {
 /// A listener that stands.
 pub struct Listening {
     pub redirect_uri: String,
+    pub start: Start,
     /// Every well-formed callback, whatever its `state`; the flow decides and answers its page.
     pub arrivals: tokio::sync::mpsc::Receiver<Arrival>,
     /// Told where a browser comes by https, which nobody speaks on a loopback port.
     pub by_https: Arc<tokio::sync::Notify>,
     /// Dropped with this value: ends the listener.
     pub guard: Box<dyn std::any::Any + Send>,
+}
+
+/// An address of the listener's own that nobody can guess: whoever comes there is sent on by the flow.
+/// Without its receiver there is nothing at it.
+#[derive(Debug)]
+pub struct Start {
+    pub url: String,
+    pub clicks: tokio::sync::mpsc::Receiver<Click>,
 }
 
 impl std::fmt::Debug for Listening {

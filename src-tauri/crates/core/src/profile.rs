@@ -115,6 +115,8 @@ pub struct Profile {
     pub name: ProfileName,
     /// The one connection that this sign-in is for, where it has one of its own (`obtain = "sign-in"`).
     pub connection: Option<String>,
+    /// What that connection's token is for: asked for from the start.
+    pub own_token: OwnToken,
     pub issuer: Issuer,
     pub client_id: String,
     pub flow: Flow,
@@ -172,6 +174,7 @@ impl Profile {
         Self {
             name: ProfileName::new(name),
             connection: None,
+            own_token: OwnToken::default(),
             issuer: Issuer::new(issuer),
             client_id: client_id.to_owned(),
             flow: Flow::Auto,
@@ -193,6 +196,13 @@ impl Profile {
             network: Network::default(),
         }
     }
+}
+
+/// What the one token of a sign-in is for (RFC 8707 §2), where the sign-in is one connection's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnToken {
+    pub resource: Option<String>,
+    pub params: BTreeMap<String, String>,
 }
 
 /// Which way a person signs in.
@@ -234,6 +244,22 @@ impl Redirect {
 
     pub fn uri(&self, port: u16) -> String {
         format!("http://{}:{port}{}", self.host, self.path)
+    }
+
+    /// May an answer that is meant for one arrive at the other? The host is not looked at by the listener.
+    pub fn meets(&self, other: &Self) -> bool {
+        let any = self.ports.contains(&0) || other.ports.contains(&0);
+        let one = self.ports.iter().any(|port| other.ports.contains(port));
+        self.path == other.path && (any || one)
+    }
+
+    /// What has to be registered at Ping. Where any port will do, none is named (RFC 8252 §7.3).
+    pub fn to_register(&self) -> Vec<String> {
+        let one = |port: &u16| match *port {
+            0 => format!("http://{}{} with any port", self.host, self.path),
+            port => self.uri(port),
+        };
+        self.ports.iter().map(one).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::deployment::Deployment;
-use crate::profile::{ProfileName, Scopes};
+use crate::profile::{OwnToken, Profile, ProfileName, Scopes};
 use crate::program_path;
 use crate::token::Fingerprint;
 
@@ -105,6 +105,17 @@ pub struct Target {
     pub resource: Option<String>,
     pub params: BTreeMap<String, String>,
     pub obtain: Obtain,
+}
+
+impl Target {
+    /// What the sign-in's own token is for: all that was granted, where no connection has it for itself.
+    pub fn of_sign_in(profile: &Profile) -> Self {
+        if profile.connection.is_none() {
+            return Self::default();
+        }
+        let OwnToken { resource, params } = profile.own_token.clone();
+        Self { scopes: None, resource, params, obtain: Obtain::SignIn }
+    }
 }
 
 /// How a token for a target comes about ("One sign-in, several audiences").

@@ -55,10 +55,10 @@ impl Broker {
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.
         let mut owed = Vec::new();
-        for stored in left.sessions {
-            let debt = self.owe_to(key, &stored, RevokedFor::Good).await;
+        for leaving in left.sessions {
+            let debt = self.owe_for(key, &leaving, RevokedFor::Good).await;
             // It ends where it was made, not where the config would send it.
-            owed.push((self.client_of(key, &stored), debt));
+            owed.push((self.client_of(key, &leaving.stored), debt));
         }
         let forgotten = self.ports.store.forget(key).await;
         let dropped = self.drop_pending(session).await;

@@ -1,6 +1,6 @@
 //! The loopback listener of one browser flow (RFC 8252 §7.3): stands on 127.0.0.1 and [::1] while the
 //! flow runs, and half a minute after it for who comes back with the same callback. Parses callbacks and shows the page; which callback is the flow's own is the
-//! flow's to say. Never shows or logs a code.
+//! flow's to say, and where a browser that came to be sent to Ping goes. Never shows or logs a code.
 
 mod lingering;
 mod page;
@@ -10,22 +10,25 @@ mod repeat_tests;
 mod repeats;
 mod serve;
 #[cfg(test)]
+mod start_tests;
+#[cfg(test)]
 mod tests;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::Arc;
 
-use dagpass_core::ports::{Callbacks, Listening, Pending};
+use dagpass_core::ports::{Callbacks, Listening, Pending, Start};
 use dagpass_core::profile::Redirect;
 use dagpass_core::sign_in::CallbackAnswer;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::loopback::{Bind, Both, bind_both};
+use crate::random::random;
 use lingering::{Guard, Lingering};
 use repeats::Repeats;
-use serve::Deadlines;
+use serve::{Deadlines, StartPath};
 
 /// Callbacks over TCP.
 #[derive(Debug)]
@@ -79,12 +82,14 @@ impl LoopbackCallbacks {
 
     fn stand(&self, bound: Both, redirect: &Redirect) -> io::Result<Listening> {
         let (arrived, arrivals) = mpsc::channel(WAITING);
+        let (start, clicks) = mpsc::channel(WAITING);
         let (running, ended) = watch::channel(());
         let path = if redirect.path.is_empty() { "/" } else { &redirect.path };
         let (by_https, repeats) = (Arc::<Notify>::default(), Arc::<Repeats>::default());
         let flow = Arc::new(serve::Flow {
             path: path.to_owned(),
             arrived,
+            start: StartPath { path: format!("/start/{}", random()), clicks: start },
             by_https: by_https.clone(),
             repeats: repeats.clone(),
             deadlines: self.deadlines,
@@ -96,10 +101,12 @@ impl LoopbackCallbacks {
             accepting.spawn(serve::accept(listener, Arc::clone(&flow), ended.clone()));
         }
         let redirect_uri = redirect.uri(bound.port);
+        let start = Redirect { path: flow.start.path.clone(), ..redirect.clone() };
+        let start = Start { url: start.uri(bound.port), clicks };
         tracing::debug!(redirect_uri, "callback listener stands");
         let (lingering, span) = (self.lingering.clone(), self.deadlines.repeats);
         let guard = Guard { accepting, running: Some(running), repeats, lingering, span };
-        Ok(Listening { redirect_uri, arrivals, by_https, guard: Box::new(guard) })
+        Ok(Listening { redirect_uri, start, arrivals, by_https, guard: Box::new(guard) })
     }
 }
 

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dagpass_core::sign_in::Verdict;
 use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 /// Everything the listener can say.
@@ -15,6 +16,14 @@ pub(super) enum Page {
     Verdict(Verdict),
     /// The flow has not decided in time; it still may.
     StillWorking,
+    /// Where Ping takes it from here.
+    SentOn {
+        to: HeaderValue,
+    },
+    /// The address that leads to Ping has led somebody there.
+    UsedStart,
+    /// Ping has not said in time where to go.
+    Slow,
     /// The flow ended while this callback was on its way.
     Over,
     NotFound,
@@ -28,6 +37,9 @@ impl Page {
         match self {
             Self::Verdict(Verdict::SignedIn { .. }) => StatusCode::OK,
             Self::StillWorking => StatusCode::ACCEPTED,
+            Self::SentOn { .. } => StatusCode::SEE_OTHER,
+            Self::UsedStart => StatusCode::GONE,
+            Self::Slow => StatusCode::GATEWAY_TIMEOUT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Verdict(Verdict::NotThisFlow | Verdict::Failed { .. })
@@ -71,7 +83,7 @@ impl Page {
                 tone: Tone::Bad,
                 title: "The sign-in failed".to_owned(),
                 what: description.clone(),
-                detail: code.clone(),
+                detail: code.as_str().to_owned(),
                 next: "Go back to your terminal: it says what to do. `dagpass login` tries again.",
             },
             Self::Verdict(Verdict::NotThisFlow) => Text::refusal(
@@ -86,6 +98,23 @@ impl Page {
                 detail: String::new(),
                 next: "Go back to your terminal: it says how this ends.",
             },
+            Self::SentOn { .. } => Text {
+                tone: Tone::Waiting,
+                title: "On the way to Ping".to_owned(),
+                what: String::new(),
+                detail: String::new(),
+                next: "Your browser goes there by itself.",
+            },
+            Self::UsedStart => Text::refusal(
+                "This address was used already",
+                "It leads to Ping once. The sign-in goes on in the tab that it opened.",
+                "For another browser, stop this sign-in and run `dagpass login --no-open`.",
+            ),
+            Self::Slow => Text::refusal(
+                "Ping does not answer",
+                "",
+                "Go back to your terminal: it says how this goes on.",
+            ),
             Self::Over => Text::refusal(
                 "This sign-in is over",
                 "It was cancelled, timed out, or was finished another way.",

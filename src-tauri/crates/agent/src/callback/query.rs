@@ -30,6 +30,15 @@ pub(super) fn judge(method: &Method, uri: &Uri, path: &str) -> Result<CallbackAn
     Ok(CallbackAnswer { state: query.state, iss: query.iss, outcome })
 }
 
+/// A browser that came to be sent to Ping: by the whole of an address that nobody can guess, and no other
+/// way.
+pub(super) fn is_start(method: &Method, uri: &Uri, path: &str) -> bool {
+    method == Method::GET
+        && uri.authority().is_none()
+        && uri.path() == path
+        && uri.query().is_none()
+}
+
 #[derive(Default)]
 struct Query {
     code: Option<String>,

@@ -1,5 +1,6 @@
 //! The same callback brought twice, at once and after the flow; and a browser that comes by https.
 
+use dagpass_core::error::ErrorCode;
 use dagpass_core::ports::Callbacks as _;
 use dagpass_core::profile::Redirect;
 use dagpass_core::sign_in::Verdict;
@@ -52,7 +53,7 @@ async fn a_browser_that_goes_away_does_not_take_the_verdict_with_it() {
 async fn after_the_flow_an_exact_repeat_gets_its_verdict_and_nothing_else_does() {
     for (verdict, status) in [
         (signed_in(), "200"),
-        (Verdict::Failed { code: "access_denied".into(), description: "no".into() }, "400"),
+        (Verdict::Failed { code: ErrorCode::AccessDenied, description: "no".into() }, "400"),
     ] {
         let callbacks = LoopbackCallbacks::default();
         let mut listening = callbacks.listen(&any_port()).await.expect("a listener");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dagpass_core::sign_in::{Arrival, CallbackAnswer};
+use dagpass_core::sign_in::{Arrival, CallbackAnswer, Click, SentOn, Verdict};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
@@ -21,7 +21,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::page::{Page, content_security_policy};
-use super::query::judge;
+use super::query::{is_start, judge};
 use super::repeats::{Brought, Repeats};
 
 /// How long each step may take.
@@ -56,10 +56,17 @@ const TLS_HANDSHAKE: u8 = 0x16;
 pub(super) struct Flow {
     pub(super) path: String,
     pub(super) arrived: mpsc::Sender<Arrival>,
+    pub(super) start: StartPath,
     /// A browser came by https.
     pub(super) by_https: Arc<Notify>,
     pub(super) repeats: Arc<Repeats>,
     pub(super) deadlines: Deadlines,
+}
+
+/// Where a browser is sent on to Ping, as long as the flow takes it there.
+pub(super) struct StartPath {
+    pub(super) path: String,
+    pub(super) clicks: mpsc::Sender<Click>,
 }
 
 /// Accepts until it is dropped.
@@ -157,13 +164,18 @@ async fn respond(
     flow: &Flow,
     answering: &AtomicBool,
 ) -> Response<Full<Bytes>> {
-    let page = match judge(request.method(), request.uri(), &flow.path) {
-        Ok(answer) => {
-            answering.store(true, Ordering::Relaxed);
-            let query = request.uri().query().unwrap_or_default();
-            verdict(answer, query, flow).await
+    let (method, uri) = (request.method(), request.uri());
+    let page = if is_start(method, uri, &flow.start.path) {
+        answering.store(true, Ordering::Relaxed);
+        sent_on(flow).await
+    } else {
+        match judge(method, uri, &flow.path) {
+            Ok(answer) => {
+                answering.store(true, Ordering::Relaxed);
+                verdict(answer, uri.query().unwrap_or_default(), flow).await
+            }
+            Err(refused) => refused,
         }
-        Err(refused) => refused,
     };
     let status = page.status();
     tracing::debug!(status = status.as_u16(), "callback answered");
@@ -182,7 +194,29 @@ async fn respond(
     if page == Page::WrongMethod {
         headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
     }
+    if let Page::SentOn { to } = page {
+        headers.insert(header::LOCATION, to);
+    }
     response
+}
+
+/// The flow pushes its request and says where it is to be found.
+async fn sent_on(flow: &Flow) -> Page {
+    let (click, told) = oneshot::channel();
+    if flow.start.clicks.send(click).await.is_err() {
+        return Page::NotFound;
+    }
+    match timeout(flow.deadlines.verdict, told).await {
+        Ok(Ok(SentOn::To(url))) => {
+            HeaderValue::try_from(url).map_or(Page::Over, |to| Page::SentOn { to })
+        }
+        Ok(Ok(SentOn::Used)) => Page::UsedStart,
+        Ok(Ok(SentOn::Failed { code, description })) => {
+            Page::Verdict(Verdict::Failed { code, description })
+        }
+        Ok(Err(_)) => Page::Over,
+        Err(_) => Page::Slow,
+    }
 }
 
 /// Hands the callback to the flow, once, and waits for what it makes of it.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use dagpass_core::error::ErrorCode;
 use dagpass_core::ports::{Callbacks as _, Listening};
 use dagpass_core::profile::Redirect;
 use dagpass_core::sign_in::{CallbackError, Verdict};
@@ -33,7 +34,7 @@ pub(super) async fn connect(port: u16) -> TcpStream {
 }
 
 /// Sends the bytes and reads until the server closes.
-async fn send(mut stream: TcpStream, bytes: &str) -> String {
+pub(super) async fn send(mut stream: TcpStream, bytes: &str) -> String {
     stream.write_all(bytes.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");
@@ -135,7 +136,7 @@ async fn s36_a_token_in_the_address_is_a_400_that_no_flow_sees() {
 async fn s37_the_page_escapes_and_loads_nothing() {
     let injected = "/callback?error=%3Cscript%3Ealert(1)%3C%2Fscript%3E&error_description=%3Cscript%20src%3Dhttp%3A%2F%2Fevil.example%3E%22%27%26&state=s";
     let verdict = Verdict::Failed {
-        code: "<script>alert(1)</script>".into(),
+        code: ErrorCode::AccessDenied,
         description: "<script src=http://evil.example>\"'& `tick".into(),
     };
     let page = judged(injected, verdict).await;

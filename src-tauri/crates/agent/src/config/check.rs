@@ -13,6 +13,7 @@ use super::raw::{
     RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawNotifications, RawStore, RawStoreKind,
 };
 use super::section::{At, Place, Problems, document};
+use super::shared_callback::{self, Callback};
 use super::shared_client::{self, Client};
 use super::words::nearest;
 use super::{
@@ -55,13 +56,15 @@ impl Check<'_> {
     fn config(&mut self, raw: RawConfig) -> Config {
         let network = self.network(raw.proxy, raw.no_proxy, raw.ca_file);
         let mut profiles = BTreeMap::new();
-        let mut declared = Vec::new();
+        let (mut declared, mut callbacks) = (Vec::new(), Vec::new());
         for (name, profile) in raw.profile {
             self.name(&name, &profile.place);
             declared.push(name.clone());
+            let table = profile.place.clone();
             let place = profile.value.client_id.as_ref().map(|id| id.place.clone());
             if let (Some(profile), Some(place)) = (self.profile(&name, profile, &network), place) {
                 self.clients.push(Client::of(&profile, format!("profile `{name}`"), place));
+                callbacks.push(Callback::of(&profile, &table));
                 profiles.insert(ProfileName::new(name), Arc::new(profile));
             }
         }
@@ -83,8 +86,10 @@ impl Check<'_> {
         }
         let profiles = told_when(known.profiles, airflow.values());
         shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
+        shared_callback::warn(callbacks, &mut self.problems);
         Config {
             warnings: self.problems.warnings(),
+            shared_callbacks: self.problems.callbacks(),
             condition: Condition::InForce,
             default_profile: known.default,
             airflow,

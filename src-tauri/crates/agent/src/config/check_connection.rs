@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dagpass_core::profile::{Profile, Scopes};
+use dagpass_core::profile::{OwnToken, Profile, Scopes};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 use serde_json::Value;
 
@@ -231,10 +231,11 @@ fn source(
             if let Some(scopes) = &target.scopes {
                 profile.scopes = scopes.clone();
             }
+            profile.own_token = OwnToken { resource: target.resource, params: target.params };
             Source {
                 session: SessionKey { connection: Some(id.to_owned()), ..own },
                 // The sign-in asked for just these scopes: the whole grant is wanted.
-                target: Target { scopes: None, obtain: Obtain::SignIn, ..target },
+                target: Target::of_sign_in(&profile),
                 profile: Arc::new(profile),
             }
         }

@@ -8,9 +8,10 @@ use url::Url;
 
 use super::CaFileKey;
 use super::check::Check;
+use super::reserved::{Reserved, reservation};
 use super::section::{At, Place};
 use super::words::is_name;
-use crate::proxy::{Address, Unusable};
+use crate::proxy::{Address, Unusable, is_safe};
 
 impl Check<'_> {
     pub(super) fn network(
@@ -81,14 +82,19 @@ impl Check<'_> {
         let Some(At { value, place }) = at else { return BTreeMap::new() };
         for name in value.keys() {
             let place = place.missing(name);
-            if SECRET.contains(&name.as_str()) {
-                let hint =
-                    "register a public client at Ping: a desktop program cannot keep a secret";
-                self.problems.add_hint(&place, "only public clients are supported", hint);
-            } else if RESERVED.contains(&name.as_str()) {
-                self.problems.add(&place, format!("`{name}` is set by the protocol"));
-            } else if let Some((_, key)) = OWN_KEY.iter().find(|(param, _)| param == name) {
-                self.problems.add(&place, format!("`{name}` has a key of its own: `{key}`"));
+            match reservation(name) {
+                Some(Reserved::Secret) => {
+                    let hint =
+                        "register a public client at Ping: a desktop program cannot keep a secret";
+                    self.problems.add_hint(&place, "only public clients are supported", hint);
+                }
+                Some(Reserved::Protocol) => {
+                    self.problems.add(&place, format!("`{name}` is set by the protocol"));
+                }
+                Some(Reserved::Key(key)) => {
+                    self.problems.add(&place, format!("`{name}` has a key of its own: `{key}`"));
+                }
+                Some(Reserved::Taken) | None => {}
             }
         }
         value
@@ -98,7 +104,7 @@ impl Check<'_> {
     pub(super) fn secure(&mut self, place: &Place, url: &str) -> bool {
         let message = match Url::parse(url) {
             Err(error) => format!("is not a URL: {error}"),
-            Ok(url) if url.scheme() == "https" || is_loopback(&url) => return true,
+            Ok(url) if is_safe(&url) => return true,
             Ok(url) if url.scheme() == "http" => {
                 self.problems.add_hint(place, "must be https", "http is taken for loopback alone");
                 return false;
@@ -121,34 +127,6 @@ impl Check<'_> {
     }
 }
 
-const SECRET: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
-
-const RESERVED: [&str; 15] = [
-    "client_id",
-    "grant_type",
-    "response_type",
-    "response_mode",
-    "redirect_uri",
-    "code",
-    "code_verifier",
-    "code_challenge",
-    "code_challenge_method",
-    "state",
-    "nonce",
-    "refresh_token",
-    "device_code",
-    "subject_token",
-    "subject_token_type",
-];
-
-const OWN_KEY: [(&str, &str); 5] = [
-    ("scope", "scopes"),
-    ("prompt", "prompt"),
-    ("login_hint", "login-hint"),
-    ("acr_values", "acr-values"),
-    ("max_age", "max-age"),
-];
-
 /// Never repeats the value, which may hold a password.
 fn unusable_proxy(text: &str) -> Option<String> {
     match Address::parse(text) {
@@ -156,14 +134,4 @@ fn unusable_proxy(text: &str) -> Option<String> {
         Ok(_) | Err(Unusable::NoAddress) => Some("is not the URL of an HTTP proxy".to_owned()),
         Err(unusable @ Unusable::Scheme(_)) => Some(format!("names {unusable}")),
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "http" && loopback
 }

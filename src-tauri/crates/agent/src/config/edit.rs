@@ -144,13 +144,22 @@ fn put(root: &mut Table, path: &[Key], value: &Json) -> Result<(), &'static str>
             }
             let below = table.get_mut(last).and_then(Item::as_table_like_mut);
             let below = below.ok_or("it takes no table")?;
-            for (name, value) in pairs {
+            for (name, value) in as_read(pairs) {
                 set(below, name, plain(value)?)?;
             }
             Ok(())
         }
         value => set(table, last, plain(value)?),
     }
+}
+
+/// In the order in which people read a table: whose it is comes first.
+fn as_read(pairs: &serde_json::Map<String, Json>) -> Vec<(&String, &Json)> {
+    const FIRST: [&str; 3] = ["issuer", "client-id", "scopes"];
+    let place = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
+    let mut pairs: Vec<_> = pairs.iter().collect();
+    pairs.sort_by_key(|(name, _)| place(name));
+    pairs
 }
 
 /// A value in place of the old one keeps the comment behind it.
@@ -248,8 +257,8 @@ mod tests {
                 &[],
                 TEXT.replace(
                     "# end\n",
-                    "[profile.new]\nendpoints = { token = \"https://n/t\" }\n\
-                     issuer = \"https://n\"\nredirect-ports = [0, 1]\n\n# end\n",
+                    "[profile.new]\nissuer = \"https://n\"\n\
+                     endpoints = { token = \"https://n/t\" }\nredirect-ports = [0, 1]\n\n# end\n",
                 ),
             ),
             (

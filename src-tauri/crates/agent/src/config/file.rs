@@ -123,7 +123,7 @@ impl ConfigFile {
             path: self.path.display().to_string(),
             text: state.text.clone(),
             problems: state.problems.clone(),
-            warnings: state.config.warnings.clone(),
+            warnings: state.config.told(),
         }
     }
 
@@ -163,7 +163,7 @@ impl ConfigFile {
         let text = edit(&before, &asked.set, &asked.unset)?;
         if asked.dry_run {
             let (problems, warnings) = match parse(&text, &self.path) {
-                Ok(config) => (Vec::new(), config.warnings),
+                Ok(config) => (Vec::new(), config.told()),
                 Err(problems) => (problems, Vec::new()),
             };
             let path = self.path.display().to_string();

@@ -32,7 +32,7 @@ const SECRET_KEYS: [&str; 9] = [
 pub fn preview(text: String, source: &str) -> ConfigPreview {
     let path = Path::new(source);
     let (mut problems, warnings) = match parse(&text, path) {
-        Ok(config) => (Vec::new(), config.warnings),
+        Ok(config) => (Vec::new(), config.told()),
         Err(problems) => (problems, Vec::new()),
     };
     problems.extend(unfit(&text, source));

@@ -16,9 +16,11 @@ mod edit;
 mod file;
 mod handed_out;
 mod raw;
+mod reserved;
 mod roles_file;
 mod schema;
 mod section;
+mod shared_callback;
 mod shared_client;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,7 @@ use dagpass_client::wire::{ConfigProblem, ConnectionShown};
 use dagpass_core::deployment::Deployment;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::Resource;
-use dagpass_core::profile::{Network, Profile, ProfileName};
+use dagpass_core::profile::{Flow, Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 
 pub use ca_file::CaFileKey;
@@ -44,8 +46,10 @@ pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
 pub use file::{ConfigFile, Looked, WriteFailure, check_file};
 pub use handed_out::preview;
+pub(crate) use reserved::reservation;
 pub use roles_file::RolesFileKey;
 pub use schema::json_schema;
+pub(crate) use shared_callback::{own_path, sharer};
 pub use told::{FILE as TOLD_FILE, Told};
 pub use ways::Change;
 
@@ -64,6 +68,8 @@ pub struct Config {
     pub network: Network,
     /// What may be meant as it stands, and may not.
     pub warnings: Vec<ConfigProblem>,
+    /// Profiles of two issuers with one callback: right or wrong by what their metadata promises.
+    shared_callbacks: Vec<ConfigProblem>,
     /// Where `ca-file` stands, for a check.
     ca_files: Vec<CaFileKey>,
     /// Of the file it came from: what is looked for and not here may be there.
@@ -144,6 +150,20 @@ pub enum DeploymentToken {
 }
 
 impl Config {
+    /// Does a browser come back for a profile at another issuer?
+    pub fn has_callback_elsewhere(&self, issuer: &str) -> bool {
+        let by_browser = |profile: &&Arc<Profile>| profile.flow != Flow::Device;
+        self.profiles.values().filter(by_browser).any(|other| other.issuer.as_str() != issuer)
+    }
+
+    /// All that a check of the text alone can warn of.
+    pub fn told(&self) -> Vec<ConfigProblem> {
+        let mut told = self.warnings.clone();
+        told.extend(self.shared_callbacks.iter().cloned());
+        told.sort_by_key(|warning| (warning.line, warning.column));
+        told
+    }
+
     /// The profile of that name, or the default.
     pub fn profile(&self, name: Option<&str>) -> Result<&Arc<Profile>, Refusal> {
         let name = match (name, &self.default_profile) {

@@ -61,11 +61,12 @@ pub(super) struct Problems<'t> {
     text: &'t str,
     found: Vec<ConfigProblem>,
     warned: Vec<ConfigProblem>,
+    callbacks: Vec<ConfigProblem>,
 }
 
 impl<'t> Problems<'t> {
     pub(super) fn new(file: String, text: &'t str) -> Self {
-        Self { file, text, found: Vec::new(), warned: Vec::new() }
+        Self { file, text, found: Vec::new(), warned: Vec::new(), callbacks: Vec::new() }
     }
 
     pub(super) fn add(&mut self, place: &Place, message: impl Into<String>) {
@@ -85,6 +86,15 @@ impl<'t> Problems<'t> {
     pub(super) fn warn(&mut self, place: &Place, message: String, hint: &str) {
         let warning = self.at(place, message, Some(hint.to_owned()));
         self.warned.push(warning);
+    }
+
+    pub(super) fn warn_of_callback(&mut self, place: &Place, message: String, hint: &str) {
+        let warning = self.at(place, message, Some(hint.to_owned()));
+        self.callbacks.push(warning);
+    }
+
+    pub(super) fn callbacks(&self) -> Vec<ConfigProblem> {
+        self.callbacks.clone()
     }
 
     pub(super) fn warnings(&self) -> Vec<ConfigProblem> {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use dagpass_client::wire::Finding;
 use dagpass_core::ports::TokenFailure;
-use dagpass_core::profile::{Flow, Profile};
+use dagpass_core::profile::{Flow, Profile, Redirect};
 use dagpass_core::sign_in::Offers;
 use tokio::time::timeout;
 
 use super::{Scene, hint, ok, problem, skipped, warning};
+use crate::config::{own_path, sharer};
 
 /// How long may an issuer take? All are asked at once.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -25,6 +26,7 @@ pub(super) async fn discovery(scene: &Scene<'_>) -> Vec<Finding> {
             match timeout(DEADLINE, scene.issuer.offers(profile)).await {
                 Ok(Ok(offers)) => {
                     let mut findings = offered(profile, &offers);
+                    findings.extend(callback(scene, profile, &offers));
                     findings.push(clock(profile, offers.clock_skew));
                     findings
                 }
@@ -87,6 +89,25 @@ fn offered(profile: &Profile, offers: &Offers) -> Vec<Finding> {
         findings.push(hint(warning("discovery", name, detail), fix));
     }
     findings
+}
+
+/// An answer that does not say whose it is (RFC 9207), where a profile at another issuer takes answers at
+/// the same address (RFC 9700 §4.4).
+fn callback(scene: &Scene<'_>, profile: &Profile, offers: &Offers) -> Option<Finding> {
+    let silent = offers.authorization_code && !offers.iss_in_callback;
+    let other = sharer(scene.config, profile).filter(|_| silent)?;
+    let name = profile.name.as_str();
+    let detail = format!(
+        "the issuer does not name itself in its answers, and profile `{}` at another issuer has the same callback: one could pass for the other",
+        other.name
+    );
+    let own = Redirect { path: own_path(name), ..profile.redirect.clone() };
+    let fix = format!(
+        "register {} at Ping, then set `redirect-path = \"{}\"` in `[profile.{name}]`",
+        own.to_register().join(", "),
+        own.path
+    );
+    Some(hint(warning("callback", Some(name), detail), fix))
 }
 
 /// `skew` is the server's clock less ours, in seconds.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use dagpass_client::wire::Finding;
-use dagpass_core::ports::StoreFailure;
-use dagpass_core::profile::Flow;
+use dagpass_core::ports::{Listening, StoreFailure};
+use dagpass_core::profile::{Flow, Profile};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -154,7 +154,7 @@ pub(super) async fn callback_ports(scene: &Scene<'_>) -> Vec<Finding> {
             continue;
         }
         findings.push(match scene.callbacks.listen(&profile.redirect).await {
-            Ok(listening) => ok("port", name, format!("callback at {}", listening.redirect_uri)),
+            Ok(listening) => ok("port", name, format!("callback at {}", place(profile, &listening))),
             Err(cause) => hint(
                 warning("port", name, cause),
                 format!(
@@ -165,6 +165,16 @@ pub(super) async fn callback_ports(scene: &Scene<'_>) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// The port that it has now says nothing where the next sign-in takes another.
+fn place(profile: &Profile, listening: &Listening) -> String {
+    let fixed = profile
+        .redirect
+        .ports
+        .iter()
+        .any(|port| profile.redirect.uri(*port) == listening.redirect_uri);
+    if fixed { listening.redirect_uri.clone() } else { profile.redirect.to_register().join(" or ") }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One scene, one thing wrong with it at a time: the finding and the fix.
 
+mod callback;
 mod keychain;
 mod proxies;
 
@@ -13,7 +14,7 @@ use dagpass_core::ports::{
     Callbacks, Listening, Pending, SignInServer, StoreFailure, TokenFailure,
 };
 use dagpass_core::profile::{Profile, Redirect};
-use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
+use dagpass_core::sign_in::{AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers};
 use dagpass_core::token::CodeVerifier;
 
 use super::{Deployments, Looked, Scene, examine};
@@ -36,7 +37,7 @@ impl SignInServer for Issuer {
         &'a self,
         _: &'a Profile,
         _: &'a AuthorizationRequest,
-    ) -> Pending<'a, Result<String, TokenFailure>> {
+    ) -> Pending<'a, Result<AuthorizationUrl, TokenFailure>> {
         panic!("doctor signs nobody in")
     }
 
@@ -77,6 +78,7 @@ impl World {
             authorization_code: true,
             device_code: true,
             iss_in_callback: false,
+            pushes: false,
             revocation: true,
             token_exchange: false,
             issuer: "https://auth.example/as".to_owned(),

@@ -39,6 +39,7 @@ pub(super) fn session(token: &str, generation: u64) -> StoredSession {
         refresh_expires_at: Some(Timestamp::from_secs(99)),
         signed_in_at: Timestamp::from_secs(11),
         generation,
+        id_token_hint: None,
         ended: None,
     }
 }

@@ -59,6 +59,11 @@ impl InKeychain {
         outcome
     }
 
+    /// Would such a record be an item of the keychain's own?
+    pub(super) fn has_room_for(&self, plain: &[u8]) -> bool {
+        base64::encoded_len(plain.len(), true).is_some_and(|length| length <= self.limit)
+    }
+
     pub(super) async fn save(
         &self,
         account: &str,

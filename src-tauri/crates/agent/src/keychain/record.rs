@@ -5,7 +5,7 @@ use dagpass_core::ports::StoreFailure;
 use dagpass_core::profile::{EndpointOverrides, Issuer, Scopes, Subject};
 use dagpass_core::session::{EndReason, StoredSession};
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{Fingerprint, Identity, IdentitySource, RefreshToken, is_token};
+use dagpass_core::token::{Fingerprint, IdToken, Identity, IdentitySource, RefreshToken, is_token};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -28,6 +28,7 @@ pub(super) fn encode(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, Stor
         refresh_expires_at: session.refresh_expires_at,
         signed_in_at: session.signed_in_at,
         generation: session.generation,
+        id_token_hint: session.id_token_hint.as_ref().map(|token| token.expose().to_owned().into()),
         ended: session.ended.as_ref().map(StoredEnd::of),
     };
     serde_json::to_vec(&record).map(Zeroizing::new).map_err(|_| corrupt("cannot be written"))
@@ -59,6 +60,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<StoredSession, StoreFailure> {
         refresh_expires_at: record.refresh_expires_at,
         signed_in_at: record.signed_in_at,
         generation: record.generation,
+        id_token_hint: record.id_token_hint.map(|token| IdToken::new(token.as_str())),
         ended: record.ended.map(EndReason::from),
     })
 }
@@ -125,6 +127,8 @@ struct Record {
     refresh_expires_at: Option<Timestamp>,
     signed_in_at: Timestamp,
     generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id_token_hint: Option<Zeroizing<String>>,
     /// It is over, and whose it was is all that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<StoredEnd>,
@@ -274,7 +278,9 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_went() {
         let nonce = Some(Fingerprint::of("nonce"));
-        let whole = StoredSession { nonce, ..super::super::fixture::session("tok-1", 7) };
+        let id_token_hint = Some(IdToken::new("hint-1"));
+        let whole =
+            StoredSession { nonce, id_token_hint, ..super::super::fixture::session("tok-1", 7) };
         let bare = StoredSession {
             identity: None,
             refresh_token: None,
@@ -305,6 +311,7 @@ mod tests {
                 one.refresh_token.as_ref().map(|token| token.expose().to_owned())
             };
             assert_eq!(token(&back), token(&session));
+            assert_eq!(back.id_token_hint.unwrap().expose(), "hint-1");
         }
     }
 

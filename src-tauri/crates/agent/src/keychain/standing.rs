@@ -73,6 +73,11 @@ impl Backing {
     ) -> Result<Saved, StoreFailure> {
         let plain = record::encode(session)?;
         match self {
+            // A hint is no reason to leave the keychain for a file.
+            Self::Keychain(kept) if !kept.has_room_for(&plain) => {
+                let bare = StoredSession { id_token_hint: None, ..session.clone() };
+                kept.save(account, record::encode(&bare)?).await
+            }
             Self::Keychain(kept) => kept.save(account, plain).await,
             Self::Files(files) => {
                 let (files, account) = (Arc::clone(files), account.to_owned());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dagpass_core::ports::RefreshTokenStore as _;
 use dagpass_core::session::InFlight;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::Fingerprint;
+use dagpass_core::token::{Fingerprint, IdToken};
 
 use super::fixture::{DEADLINE, Keychain, Mood, session};
 use super::*;
@@ -229,6 +229,21 @@ async fn a_record_over_the_limit_is_enveloped_and_one_below_comes_back() {
     next.save(&key(), &session("short", 3)).await.unwrap();
     assert!(!world.file().exists());
     assert_eq!(token(&next).await, Ok(Some("short".to_owned())));
+}
+
+#[tokio::test]
+async fn a_hint_is_kept_where_the_keychain_has_room_for_it_and_is_no_reason_for_a_file() {
+    for (limit, kept) in [(2_560, false), (NO_LIMIT, true)] {
+        let world = World::new();
+        let agent = world.keychain.store(limit, &world.state);
+        let hint = Some(IdToken::new("h".repeat(2_000)));
+        let session = StoredSession { id_token_hint: hint, ..session("t1", 1) };
+        assert_eq!(agent.save(&key(), &session).await, Ok(Saved::Kept));
+        assert!(!world.file().exists());
+        let back = agent.load(&key()).await.unwrap().session.unwrap();
+        assert_eq!(back.id_token_hint.is_some(), kept, "{limit}");
+        assert_eq!(back.refresh_token.unwrap().expose(), "t1");
+    }
 }
 
 #[tokio::test]

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use dagpass_core::principal::{Kind, Narrowing};
+
+use crate::random::random;
 
 /// Those that are good now, by the SHA-256 of what is presented: a look-up by hash compares no
 /// secret byte by byte.
@@ -92,23 +92,15 @@ impl Capabilities {
     }
 }
 
-/// 256 fresh random bits, base64url.
-pub(crate) fn random() -> String {
-    let mut bytes = Zeroizing::new([0u8; 32]);
-    // The system's own generator: that of aws-lc first gathers entropy for 35 ms, before the socket
-    // stands. It does not fail once it has been seeded; an all-zero secret must not exist.
-    if getrandom::fill(bytes.as_mut_slice()).is_err() {
-        std::process::abort();
-    }
-    URL_SAFE_NO_PAD.encode(bytes.as_slice())
-}
-
 fn hash(capability: &str) -> [u8; 32] {
     Sha256::digest(capability.as_bytes()).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn run(id: &str, parent: Option<&str>) -> Holder {

@@ -11,6 +11,7 @@ mod deployments;
 mod door;
 mod dressed;
 mod drift;
+mod end_session;
 mod ended;
 mod events;
 mod guard;
@@ -58,7 +59,6 @@ use dagpass_core::sign_in::SignInPorts;
 use dagpass_core::time::Timestamp;
 
 pub(crate) use accept::Seats;
-pub(crate) use capability::random;
 pub(crate) use containers::Containers;
 pub(crate) use run_events::tell_of_dropped;
 pub(crate) use server::{Loopback, serve};

@@ -27,8 +27,8 @@ pub(super) async fn pasted(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     way.send(Arrival { answer, verdict }).await.map_err(|_gone| not_one())?;
     match judged.await {
         Ok(Verdict::SignedIn { .. }) => Ok(reply::json(&serde_json::json!({ "signed_in": true }))),
-        Ok(Verdict::Failed { code: _, description }) => {
-            Err(Refusal::new(ErrorCode::AccessDenied, "the sign-in failed").because(description))
+        Ok(Verdict::Failed { code, description }) => {
+            Err(Refusal::new(code, "the sign-in failed").because(description))
         }
         Ok(Verdict::NotThisFlow) | Err(_) => Err(not_one()),
     }

@@ -109,12 +109,16 @@ pub(super) fn error_reply(refusal: &Refusal) -> ErrorReply {
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidRequest
+        | ErrorCode::InvalidGrant
         | ErrorCode::InvalidScope
         | ErrorCode::InvalidTarget
+        | ErrorCode::UnsupportedResponseType
         | ErrorCode::ExpiredToken
         | ErrorCode::ConfigInvalid => StatusCode::BAD_REQUEST,
         ErrorCode::LoginRequired
         | ErrorCode::InteractionRequired
+        | ErrorCode::ConsentRequired
+        | ErrorCode::AccountSelectionRequired
         | ErrorCode::InvalidToken
         | ErrorCode::InsufficientUserAuthentication
         | ErrorCode::InvalidClient

@@ -229,12 +229,15 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
 
 async fn discover(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let mut ask: DiscoverAsk = asked.parse()?;
-    let network = api.config.current().network.clone();
+    let config = api.config.current();
+    let network = config.network.clone();
     let ca_file = network.ca_file.map(|path| path.display().to_string());
     ask.ca_file = ask.ca_file.or(ca_file);
     ask.proxy = ask.proxy.or(network.proxy);
     let found = api.ping.discover(&ask).await;
-    Ok(reply::json(&found.map_err(|failure| refusals::discovery(&ask.url, &failure))?))
+    let mut found = found.map_err(|failure| refusals::discovery(&ask.url, &failure))?;
+    found.own_callback &= config.has_callback_elsewhere(&found.issuer);
+    Ok(reply::json(&found))
 }
 
 #[derive(serde::Deserialize)]

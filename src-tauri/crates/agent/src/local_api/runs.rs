@@ -9,9 +9,10 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::{Action, Kinship, Resource};
 use dagpass_core::principal::{Kind, Narrowing};
 
-use super::capability::{Holder, random};
+use super::capability::Holder;
 use super::reply::{self, Reply};
 use super::{Api, Asked};
+use crate::random::random;
 use crate::system;
 
 const PREFIX: &str = "run-";

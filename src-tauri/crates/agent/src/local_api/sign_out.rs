@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use dagpass_client::wire::{SignOutAsk, SignOutReply, SignedOut};
 use dagpass_core::error::Refusal;
-use dagpass_core::profile::Profile;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::session::SessionState;
+use dagpass_core::token::IdToken;
 use tokio::time::{Instant, timeout_at};
 
 use super::ended::{UNCONFIRMED, to_its_end, word};
 use super::reply::{self, Reply};
-use super::{Api, Asked, deployments, orphans, patience};
+use super::{Api, Asked, deployments, end_session, orphans, patience};
 
 pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignOutAsk = asked.parse()?;
@@ -27,21 +27,34 @@ pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Ref
         let profile = config.profile(ask.profile.as_deref())?;
         vec![SessionKey { profile: profile.name.clone(), connection: None }]
     };
+    let hints = hints(api, &ask, &keys).await;
     let ends: Vec<_> = keys.iter().map(|key| end(api, key, asked.caller())).collect();
     let until = Instant::now() + patience::SHORT;
     let mut reply = SignOutReply::default();
-    for (key, end) in keys.iter().zip(ends) {
+    for ((key, end), hint) in keys.iter().zip(ends).zip(hints) {
         let signed_out = match timeout_at(until, end).await {
             Ok(ended) => ended?,
             Err(_elapsed) => so_far(api, key)?,
         };
         let end_session_url = match (ask.sso, config.session(key)) {
-            (true, Some(profile)) => end_session_url(api, &profile, until).await,
+            (true, Some(profile)) => end_session::address(api, &profile, hint, until).await,
             _ => None,
         };
         reply.profiles.push(SignedOut { end_session_url, ..signed_out });
     }
     Ok(reply::json(&reply))
+}
+
+/// What Ping wants to see, before it is forgotten with the sessions. A browser on another machine cannot be
+/// sent on from here, and nothing else carries an ID token.
+async fn hints(api: &Api, ask: &SignOutAsk, keys: &[SessionKey]) -> Vec<Option<IdToken>> {
+    let mut hints = Vec::new();
+    for key in keys {
+        let known = ask.sso && !ask.remote && api.broker.load_session(key).await.is_ok();
+        let view = known.then(|| api.broker.session(key).ok()).flatten();
+        hints.push(view.and_then(|view| view.id_token_hint()));
+    }
+    hints
 }
 
 /// Ends one session, here and, where it can be told, at Ping.
@@ -81,13 +94,5 @@ async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut
         revocation: word(ended?).to_owned(),
         end_session_url: None,
         deployments: deployments::signed_out(deployments),
-    })
-}
-
-async fn end_session_url(api: &Api, profile: &Profile, until: Instant) -> Option<String> {
-    let found = timeout_at(until, api.ping.end_session_url(profile)).await.ok()?;
-    found.unwrap_or_else(|failure| {
-        tracing::warn!(%failure, "the end-session address is not known");
-        None
     })
 }

@@ -1,44 +1,52 @@
 //! The URL the browser is sent to (OIDC Core §3.1.2.1), pushed ahead where the server wants it
-//! (RFC 9126). Always S256, never a client secret.
+//! (RFC 9126), and then for how long it is good. Always S256, never a client secret.
 
-use std::borrow::Cow;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::profile::Profile;
-use dagpass_core::sign_in::AuthorizationRequest;
-use dagpass_core::token::CodeVerifier;
+use dagpass_core::request::Target;
+use dagpass_core::sign_in::{AuthorizationRequest, AuthorizationUrl};
+use dagpass_core::token::{CodeVerifier, IdToken};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::answer::Asked;
-use super::form::{form, is_ours};
+use super::fields::Fields;
 use super::metadata::{Endpoint, ProviderMetadata};
 use crate::http::{Http, required};
+use crate::token::lifetime::seconds;
+
+/// How long does a pushed request live where the server does not say? What RFC 9126 §2.2 names as usual.
+const PUSHED: u64 = 60;
+
+/// The server wants it, or the profile does.
+pub(super) fn pushes(metadata: &ProviderMetadata, profile: &Profile) -> bool {
+    metadata.requires_par || profile.endpoints.pushed_authorization_request.is_some()
+}
 
 pub(super) async fn authorize(
     http: &Http,
     metadata: &ProviderMetadata,
     profile: &Profile,
     request: &AuthorizationRequest,
-) -> Result<String, TokenFailure> {
+) -> Result<AuthorizationUrl, TokenFailure> {
     metadata.takes_s256()?;
-    let mut url = metadata.required(Endpoint::Authorization)?;
-    let query = query(profile, request);
-    let overridden = profile.endpoints.pushed_authorization_request.is_some();
-    if !metadata.requires_par && !overridden {
-        url.query_pairs_mut().extend_pairs(&query);
-        return Ok(url.into());
+    let url = metadata.required(Endpoint::Authorization)?;
+    let fields = fields(profile, request);
+    if !pushes(metadata, profile) {
+        return Ok(AuthorizationUrl { url: fields.on(url).into(), ends: None });
     }
     let push = metadata.required(Endpoint::PushedAuthorizationRequest)?;
-    let answer = http.post(&profile.network, form(&push, &query)?).await?;
+    let answer = http.post(&profile.network, fields.post(&push, profile)?).await?;
     let document = answer.document(Asked::Other)?;
     let request_uri = required(&document, "request_uri")?;
-    url.query_pairs_mut()
-        .append_pair("client_id", &profile.client_id)
-        .append_pair("request_uri", request_uri);
-    Ok(url.into())
+    let named = Fields::default().set("client_id", profile.client_id.as_str());
+    let url = named.set("request_uri", request_uri).on(url);
+    let life = Duration::from_secs(document.get("expires_in").and_then(seconds).unwrap_or(PUSHED));
+    Ok(AuthorizationUrl { url: url.into(), ends: Some(answer.received_at.plus(life)) })
 }
 
 /// RFC 7636 §4.2.
@@ -50,45 +58,34 @@ pub(super) fn s256(verifier: &CodeVerifier) -> String {
 pub(super) fn end_session(
     metadata: &ProviderMetadata,
     profile: &Profile,
+    hint: Option<&IdToken>,
 ) -> Result<Option<Url>, TokenFailure> {
-    let Some(mut url) = metadata.endpoint(Endpoint::EndSession)? else { return Ok(None) };
-    url.query_pairs_mut().append_pair("client_id", &profile.client_id);
-    Ok(Some(url))
+    let Some(url) = metadata.endpoint(Endpoint::EndSession)? else { return Ok(None) };
+    let fields = Fields::default().set("client_id", profile.client_id.as_str());
+    Ok(Some(fields.maybe("id_token_hint", hint.map(IdToken::expose)).on(url)))
 }
 
-fn query<'a>(
-    profile: &'a Profile,
-    request: &'a AuthorizationRequest,
-) -> Vec<(&'a str, Cow<'a, str>)> {
-    let mut query: Vec<(&str, Cow<'_, str>)> = vec![
-        ("response_type", "code".into()),
-        ("client_id", profile.client_id.as_str().into()),
-        ("redirect_uri", request.redirect_uri.as_str().into()),
-        ("scope", profile.scopes.to_string().into()),
-        ("state", request.state.as_str().into()),
-        ("nonce", request.nonce.as_str().into()),
-        ("code_challenge", s256(&request.verifier).into()),
-        ("code_challenge_method", "S256".into()),
-    ];
-    let wishes = [
-        ("prompt", request.prompt.as_deref()),
-        ("login_hint", profile.login_hint.as_deref()),
-        ("acr_values", profile.acr_values.as_deref()),
-    ];
-    query.extend(wishes.into_iter().filter_map(|(name, value)| Some((name, value?.into()))));
-    if let Some(age) = profile.max_age {
-        query.push(("max_age", age.as_secs().to_string().into()));
-    }
-    let extra = profile.token_params.iter().filter(|(name, _)| !is_ours(name));
-    query.extend(extra.map(|(name, value)| (name.as_str(), value.as_str().into())));
-    query
+fn fields(profile: &Profile, request: &AuthorizationRequest) -> Fields {
+    Fields::default()
+        .set("response_type", "code")
+        .set("client_id", profile.client_id.as_str())
+        .set("redirect_uri", request.redirect_uri.as_str())
+        .set("scope", profile.scopes.to_string())
+        .set("state", request.state.as_str())
+        .set("nonce", request.nonce.as_str())
+        .set("code_challenge", s256(&request.verifier))
+        .set("code_challenge_method", "S256")
+        .maybe("prompt", request.prompt.as_deref())
+        .maybe("login_hint", profile.login_hint.as_deref())
+        .maybe("acr_values", profile.acr_values.as_deref())
+        .maybe("max_age", profile.max_age.map(|age| age.as_secs().to_string()))
+        .wishes(profile, &Target::of_sign_in(profile))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     #[test]
     fn the_query_carries_every_wish_and_no_secret() {
@@ -107,11 +104,12 @@ mod tests {
             verifier: CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             prompt: Some("login".into()),
         };
-        let query = query(&profile, &request);
+        profile.connection = Some("lake".to_owned());
+        profile.own_token.resource = Some("https://lake.example".to_owned());
+        let url = fields(&profile, &request).on(Url::parse("https://ping.example/as").unwrap());
         let value = |name: &str| {
-            let all: Vec<&str> =
-                query.iter().filter(|pair| pair.0 == name).map(|pair| pair.1.as_ref()).collect();
-            all.join("|")
+            let all = url.query_pairs().filter(|pair| pair.0 == name);
+            all.map(|pair| pair.1.into_owned()).collect::<Vec<_>>().join("|")
         };
         for (name, expected) in [
             ("response_type", "code"),
@@ -127,6 +125,7 @@ mod tests {
             ("acr_values", "MFA"),
             ("max_age", "900"),
             ("access_token_manager_id", "airflow"),
+            ("resource", "https://lake.example"),
             ("code_verifier", ""),
         ] {
             assert_eq!(value(name), expected, "{name}");

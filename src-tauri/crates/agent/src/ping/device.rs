@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::profile::{DevicePkce, Profile};
+use dagpass_core::request::Target;
 use dagpass_core::sign_in::DeviceAuthorization;
 use dagpass_core::token::{CodeVerifier, DeviceCode};
 use serde_json::{Map, Value};
@@ -12,9 +13,9 @@ use url::Url;
 
 use super::answer::Asked;
 use super::authorize::s256;
-use super::form::{form, is_ours};
+use super::fields::Fields;
 use crate::http::{Answer, Http, misconfigured, plain, required, text};
-use crate::proxy::is_loopback;
+use crate::proxy::is_safe;
 use crate::token::lifetime::seconds;
 
 /// RFC 8628 §3.2, where the server names none.
@@ -60,18 +61,15 @@ struct Ask<'a> {
 impl Ask<'_> {
     async fn send(&self) -> Result<(Answer, Map<String, Value>), TokenFailure> {
         let profile = self.profile;
-        let scopes = profile.scopes.to_string();
-        let mut fields =
-            vec![("client_id", profile.client_id.as_str()), ("scope", scopes.as_str())];
-        if let Some(challenge) = self.challenge.as_deref() {
-            fields.extend([("code_challenge", challenge), ("code_challenge_method", "S256")]);
-        }
-        if self.response_type {
-            fields.push(("response_type", "code"));
-        }
-        let extra = profile.token_params.iter().filter(|(name, _)| !is_ours(name));
-        fields.extend(extra.map(|(name, value)| (name.as_str(), value.as_str())));
-        let answer = self.http.post(&profile.network, form(self.url, &fields)?).await?;
+        let challenge = self.challenge.as_deref();
+        let fields = Fields::default()
+            .set("scope", profile.scopes.to_string())
+            .maybe("code_challenge", challenge)
+            .maybe("code_challenge_method", challenge.map(|_| "S256"))
+            .maybe("response_type", self.response_type.then_some("code"))
+            .wishes(profile, &Target::of_sign_in(profile));
+        let request = fields.post(self.url, profile)?;
+        let answer = self.http.post(&profile.network, request).await?;
         let document = answer.document(Asked::Other)?;
         Ok((answer, document))
     }
@@ -138,7 +136,7 @@ fn belongs_to_issuer(profile: &Profile, uri: &str) -> Result<(), TokenFailure> {
     let Ok(url) = Url::parse(uri) else {
         return refuse(format!("the verification URI `{}` is not a URL", plain(uri)));
     };
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+    if !is_safe(&url) {
         return refuse(format!("the verification URI `{}` is not https", plain(uri)));
     }
     let host = url.host_str().unwrap_or_default();

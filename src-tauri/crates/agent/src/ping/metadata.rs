@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::http::{misconfigured, text};
-use crate::proxy::is_loopback;
+use crate::proxy::is_safe;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Endpoint {
@@ -172,6 +172,7 @@ impl ProviderMetadata {
                 && lists(&self.grant_types, "authorization_code"),
             device_code: has(Endpoint::DeviceAuthorization) && has(Endpoint::Token),
             iss_in_callback: self.iss_in_callback,
+            pushes: self.requires_par,
             revocation: has(Endpoint::Revocation),
             token_exchange: self.grant_types.is_some()
                 && lists(&self.grant_types, "urn:ietf:params:oauth:grant-type:token-exchange"),
@@ -187,8 +188,7 @@ impl ProviderMetadata {
 pub(super) fn secure(url: &str, what: &str) -> Result<Url, TokenFailure> {
     let parsed = Url::parse(url)
         .map_err(|error| misconfigured("config_invalid", format!("{what} `{url}`: {error}")))?;
-    let safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
-    if !safe {
+    if !is_safe(&parsed) {
         let why = format!("{what} `{url}` is not https");
         return Err(misconfigured("config_invalid", why));
     }

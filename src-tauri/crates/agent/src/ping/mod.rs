@@ -5,7 +5,7 @@ mod answer;
 mod authorize;
 mod device;
 mod discovery;
-mod form;
+mod fields;
 mod groups;
 mod handed_out;
 mod id_token;
@@ -26,9 +26,9 @@ use dagpass_core::ports::{
     AuthorizationServer, Clock, Grant, Pending, Received, Redeemed, Revocation, RevokedFor,
     SignInServer, TokenFailure,
 };
-use dagpass_core::profile::{Network, Profile};
-use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
-use dagpass_core::token::{CodeVerifier, Identity, RefreshToken, TokenSet};
+use dagpass_core::profile::{Network, Profile, Redirect};
+use dagpass_core::sign_in::{AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers};
+use dagpass_core::token::{CodeVerifier, IdToken, Identity, RefreshToken, TokenSet};
 
 use discovery::{Documents, FRESH, FRESH_FOR_SIGN_IN, document_url};
 #[cfg(test)]
@@ -66,7 +66,8 @@ impl SignInServer for Ping {
             let listed = metadata.claims_supported.iter().map(String::as_str);
             let near = spelling::near(listed, &profile.groups_claim);
             let near_groups_claim = self.spellings.seen(profile).or(near);
-            Ok(Offers { near_groups_claim, ..metadata.offers() })
+            let pushes = authorize::pushes(&metadata, profile);
+            Ok(Offers { near_groups_claim, pushes, ..metadata.offers() })
         })
     }
 
@@ -74,7 +75,7 @@ impl SignInServer for Ping {
         &'a self,
         profile: &'a Profile,
         request: &'a AuthorizationRequest,
-    ) -> Pending<'a, Result<String, TokenFailure>> {
+    ) -> Pending<'a, Result<AuthorizationUrl, TokenFailure>> {
         Box::pin(async move {
             let metadata = self.metadata(profile).await?;
             authorize::authorize(&self.http, &metadata, profile, request).await
@@ -196,11 +197,15 @@ impl Ping {
             no_proxy: None,
         };
         let offers = discovery::look(&self.http, &network, &url).await?.offers();
+        let discovery = document_url(&offers.issuer) != url;
         Ok(DiscoverReply {
             issuer: offers.issuer,
             authorization_code: offers.authorization_code,
             device_code: offers.device_code,
             scopes_supported: offers.scopes_supported,
+            own_callback: !offers.iss_in_callback,
+            redirect_ports: Redirect::PORTS.to_vec(),
+            discovery: discovery.then_some(url),
             clock_skew: offers.clock_skew,
         })
     }
@@ -211,9 +216,13 @@ impl Ping {
     }
 
     /// Where the browser ends Ping's own session: `logout --sso` alone asks for it.
-    pub async fn end_session_url(&self, profile: &Profile) -> Result<Option<String>, TokenFailure> {
+    pub async fn end_session_url(
+        &self,
+        profile: &Profile,
+        hint: Option<&IdToken>,
+    ) -> Result<Option<String>, TokenFailure> {
         let metadata = self.metadata(profile).await?;
-        Ok(authorize::end_session(&metadata, profile)?.map(Into::into))
+        Ok(authorize::end_session(&metadata, profile, hint)?.map(Into::into))
     }
 
     async fn metadata(&self, profile: &Profile) -> Result<ProviderMetadata, TokenFailure> {

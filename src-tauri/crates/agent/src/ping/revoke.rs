@@ -7,7 +7,7 @@ use dagpass_core::token::RefreshToken;
 use url::Url;
 
 use super::answer::Asked;
-use super::form::{form, secrets_of};
+use super::fields::{Fields, secrets_of};
 use crate::http::{Answer, Http, without};
 
 pub(super) async fn revoke(
@@ -16,12 +16,8 @@ pub(super) async fn revoke(
     profile: &Profile,
     token: &RefreshToken,
 ) -> Result<Revocation, TokenFailure> {
-    let fields = [
-        ("token", token.expose()),
-        ("token_type_hint", "refresh_token"),
-        ("client_id", profile.client_id.as_str()),
-    ];
-    let request = form(url, &fields)?;
+    let fields = Fields::default().set("token", token.expose());
+    let request = fields.set("token_type_hint", "refresh_token").post(url, profile)?;
     let secrets = secrets_of(request.body());
     match http.post(&profile.network, request).await {
         Ok(answer) => meaning(&answer).map_err(|failure| without(failure, &secrets)),

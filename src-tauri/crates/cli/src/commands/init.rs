@@ -15,6 +15,7 @@ mod edit;
 mod handed_out;
 mod merge;
 mod preset;
+mod register;
 
 use edit::NewProfile;
 
@@ -91,33 +92,34 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
     let profile = NewProfile {
         name: args.profile.clone(),
         issuer: found.issuer.clone(),
-        discovery: elsewhere(&discover.url, &found.issuer),
+        discovery: found.discovery.clone(),
         client_id,
         flow: args.flow.clone(),
         scopes: scopes(&args.scope, &found),
         redirect_ports: args.redirect_port.clone(),
+        own_callback: found.own_callback,
         ca_file,
         make_default: args.default,
         force: args.force,
     };
     let config = world.ask(|agent| agent.config())?;
-    let text = edit::add(&config.text, &profile)?;
-    world.ask(|agent| agent.put_config(&text))?;
+    let edit = edit::edit(&config.text, &profile)?;
+    let written = world.ask(|agent| agent.edit_config(&edit))?;
+    let callbacks = register::callbacks(&written.text, &profile.name, &found.redirect_ports);
     if world.json {
         return output::json(&serde_json::json!({
             "path": config.path, "profile": profile.name, "issuer": profile.issuer,
+            "redirect_uris": callbacks,
         }));
     }
     let name = &profile.name;
     output::say(&format!("profile `{name}` is written to {}", config.path));
+    if !callbacks.is_empty() {
+        let list: String = callbacks.iter().map(|uri| format!("\n  {uri}")).collect();
+        output::say(&format!("redirect URIs of the client `{}` at Ping:{list}", profile.client_id));
+    }
     output::say(&format!("next: `dagpass login {name}`"));
     Ok(())
-}
-
-/// The document's address, where the issuer that it names would have it at another one.
-fn elsewhere(url: &str, issuer: &str) -> Option<String> {
-    let usual = Preset::Issuer { url: issuer.to_owned() }.discovery_url();
-    (usual.as_deref() != Ok(url)).then(|| url.to_owned())
 }
 
 fn summary(url: &str, found: &DiscoverReply) -> String {
@@ -183,26 +185,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_that_is_not_where_its_issuer_has_it_is_named() {
-        let usual = "https://i/as/.well-known/openid-configuration";
-        for (url, issuer, named) in [
-            (usual, "https://i/as", false),
-            (usual, "https://i/as/", false),
-            (usual, "https://other/as", true),
-            ("https://i/as/.well-known/openid-configuration?policy_id=p", "https://i/as", true),
-            (usual, "no address", true),
-        ] {
-            assert_eq!(elsewhere(url, issuer).is_some(), named, "{url} {issuer}");
-        }
-    }
-
-    #[test]
     fn scopes_that_were_asked_for_are_taken_as_they_are() {
         let found = DiscoverReply {
             issuer: "i".into(),
             authorization_code: true,
             device_code: false,
             scopes_supported: vec!["openid".into(), "offline_access".into()],
+            discovery: None,
+            own_callback: false,
+            redirect_ports: vec![21217],
             clock_skew: Some(-90),
         };
         assert_eq!(scopes(&["a".to_owned()], &found), ["a"]);

@@ -100,8 +100,8 @@ impl Screen {
     fn show(&self, event: &SignInEvent) {
         let now = time::now();
         match event {
-            SignInEvent::Browser { url, redirect_uri, opened, paste, .. } => {
-                output::say(&show::browser(url, *opened));
+            SignInEvent::Browser { url, redirect_uri, opened, paste, expires_at } => {
+                output::say(&show::browser(url, *opened, expires_at - now));
                 let ssh = show::Ssh::here();
                 let elsewhere = !opened && (self.no_open || ssh.is_used());
                 if elsewhere && let Some(line) = show::tunnel(redirect_uri, &ssh) {
@@ -153,8 +153,13 @@ fn ask(args: Login, variable: impl Fn(&str) -> Option<String>) -> SignInAsk {
         fresh: args.fresh,
         accept_subject: args.accept_subject,
         desktop,
-        remote: variable("SSH_CONNECTION").is_some() || variable("SSH_TTY").is_some(),
+        remote: is_remote(variable),
     }
+}
+
+/// Came over ssh: a browser of this machine is not before whoever asks.
+pub(super) fn is_remote(variable: impl Fn(&str) -> Option<String>) -> bool {
+    variable("SSH_CONNECTION").is_some() || variable("SSH_TTY").is_some()
 }
 
 /// Waits for a pasted address beside the stream of events. The thread ends with the program.

@@ -3,6 +3,7 @@
 use clap::Args;
 use dagpass_client::wire::{DeploymentSignedOut, SignOutAsk, SignedOut};
 
+use super::login;
 use crate::exit::Failure;
 use crate::world::World;
 use crate::{output, time};
@@ -24,7 +25,8 @@ pub(crate) struct Logout {
 
 pub(crate) fn run(world: &World, args: Logout) -> Result<(), Failure> {
     let Logout { profile, all, sso } = args;
-    let ask = SignOutAsk { profile, all, sso };
+    let ask =
+        SignOutAsk { profile, all, sso, remote: login::is_remote(|name| std::env::var(name).ok()) };
     let reply = world.ask(|agent| agent.sign_out(&ask))?;
     if world.json {
         return output::json(&reply);

@@ -79,6 +79,7 @@ pub enum SignInEvent {
         opened: bool,
         /// A pasted callback URL is accepted at `/v1/sign-in/callback`.
         paste: bool,
+        /// Until when the URL can be opened: a request that was pushed ahead ends soon (RFC 9126).
         expires_at: i64,
     },
     /// Type this code there. Show it even where the complete URI is at hand (RFC 8628 §3.3.1).
@@ -112,6 +113,9 @@ pub struct SignOutAsk {
     /// End Ping's own session too; off unless asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sso: bool,
+    /// The caller came over ssh: no browser of this machine is before it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub remote: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -124,7 +128,8 @@ pub struct SignedOut {
     pub profile: String,
     /// `confirmed`, `unsupported`, `unconfirmed`, `pending`, `not_signed_in`.
     pub revocation: String,
-    /// With `sso`: the URL that ends Ping's session, for the browser.
+    /// With `sso`: the URL that ends Ping's session, for the browser. One of this machine's, for ten
+    /// minutes and once, where Ping is to be told whose session it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_session_url: Option<String>,
     /// Every Airflow JWT that was given for the session and might still live.

@@ -13,7 +13,7 @@ use crate::ports::{
     RevokedFor, SignInServer, TokenFailure,
 };
 use crate::profile::Profile;
-use crate::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
+use crate::sign_in::{AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers};
 use crate::token::{CodeVerifier, IdToken, RefreshToken, TokenSet};
 
 /// Gives out `at-1`, `at-2`, …; rotates; ends the family on a replay, as PingOne does.
@@ -50,6 +50,10 @@ pub struct FakeServer {
     pub sign_ins: AtomicUsize,
     /// Every refresh token that was revoked, in order.
     pub revoked_tokens: Mutex<Vec<String>>,
+    /// How long a pushed request lives, where they are pushed.
+    pub pushes: Mutex<Option<Duration>>,
+    /// What every pushed request is answered instead.
+    pub no_push: Mutex<Option<TokenFailure>>,
     /// A replaced refresh token is not revoked, as at PingFederate.
     pub withholds: Mutex<bool>,
     on_their_way: AtomicUsize,
@@ -90,6 +94,8 @@ impl FakeServer {
             disbelief: Mutex::default(),
             sign_ins: AtomicUsize::new(0),
             revoked_tokens: Mutex::default(),
+            pushes: Mutex::default(),
+            no_push: Mutex::default(),
             withholds: Mutex::default(),
             on_their_way: AtomicUsize::new(0),
             signs_in: Mutex::default(),
@@ -160,17 +166,22 @@ impl FakeServer {
 
 impl SignInServer for FakeServer {
     fn offers<'a>(&'a self, _profile: &'a Profile) -> Pending<'a, Result<Offers, TokenFailure>> {
-        Box::pin(async { Ok(offers()) })
+        Box::pin(async { Ok(Offers { pushes: lock(&self.pushes).is_some(), ..offers() }) })
     }
 
     fn authorize<'a>(
         &'a self,
         _profile: &'a Profile,
         request: &'a AuthorizationRequest,
-    ) -> Pending<'a, Result<String, TokenFailure>> {
-        Box::pin(
-            async move { Ok(format!("https://idp.example/authorize?state={}", request.state)) },
-        )
+    ) -> Pending<'a, Result<AuthorizationUrl, TokenFailure>> {
+        Box::pin(async move {
+            let url = format!("https://idp.example/authorize?state={}", request.state);
+            let life = *lock(&self.pushes);
+            if let Some(failure) = lock(&self.no_push).clone() {
+                return Err(failure);
+            }
+            Ok(AuthorizationUrl { url, ends: life.map(|life| self.clock.now().plus(life)) })
+        })
     }
 
     fn device<'a>(

@@ -60,6 +60,7 @@ pub fn stored(refresh_token: &str) -> StoredSession {
         refresh_expires_at: None,
         signed_in_at: Timestamp::from_secs(999_000),
         generation: 1,
+        id_token_hint: None,
         ended: None,
     }
 }
@@ -92,6 +93,7 @@ pub fn offers() -> Offers {
         authorization_code: true,
         device_code: true,
         iss_in_callback: false,
+        pushes: false,
         revocation: true,
         token_exchange: false,
         issuer: "https://idp.example".into(),

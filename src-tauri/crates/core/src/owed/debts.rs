@@ -30,6 +30,8 @@ pub(crate) enum Debt {
     None,
     /// In the store, so that it outlives us.
     Kept(OwedRevocation, RefreshToken, OnItsWay),
+    /// It may be spent, and is left to its end.
+    Ambiguous,
     /// The store takes nothing: it is asked now or never.
     NotKept(RefreshToken, RevokedFor),
 }

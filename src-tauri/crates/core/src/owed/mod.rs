@@ -15,7 +15,7 @@ use crate::owed::debts::Debt;
 use crate::profile::Profile;
 use crate::refresh::own_voice;
 use crate::request::SessionKey;
-use crate::session::StoredSession;
+use crate::session::{Leaving, StoredSession};
 use crate::time::Timestamp;
 use crate::token::RefreshToken;
 
@@ -85,9 +85,32 @@ impl Broker {
         }
     }
 
+    /// One that was sent without an answer may be spent. PingFederate counts the revocation of a spent one
+    /// towards locking the client out, for everybody, so it is left to its end, and that is on the record.
+    pub(crate) async fn owe_for(&self, key: &SessionKey, left: &Leaving, why: RevokedFor) -> Debt {
+        let Some(token) = left.stored.refresh_token.as_ref().filter(|_| left.ambiguous) else {
+            return self.owe_to(key, &left.stored, why).await;
+        };
+        let (caller, fingerprint) = (own_voice(), token.fingerprint());
+        let mut record = Record::new(Event::Revocation, Outcome::Failed, &caller);
+        record.session = Some(key);
+        record.fingerprint = Some(fingerprint.short());
+        record.reason = Some("not revoked: it was sent without an answer and may be spent");
+        match self.record(&record) {
+            // Nothing leaves by it.
+            Ok(()) | Err(_) => Debt::Ambiguous,
+        }
+    }
+
     /// What nobody keeps any more is revoked by whoever's client it is of.
     pub(crate) async fn give_up(&self, key: &SessionKey, stored: StoredSession, why: RevokedFor) {
-        let debt = self.owe_to(key, &stored, why).await;
+        let left = Leaving { stored, ambiguous: false };
+        self.give_up_what_left(key, left, why).await;
+    }
+
+    pub(crate) async fn give_up_what_left(&self, key: &SessionKey, left: Leaving, why: RevokedFor) {
+        let debt = self.owe_for(key, &left, why).await;
+        let stored = left.stored;
         let client = self.client_of(key, &stored);
         let own = self.clone();
         self.ports.spawn.spawn(Box::pin(async move {
@@ -100,6 +123,7 @@ impl Broker {
     pub(crate) async fn revoke(&self, profile: &Profile, debt: Debt) -> Revocation {
         let (mut owed, token, _on_its_way) = match debt {
             Debt::None => return Revocation::Unsupported,
+            Debt::Ambiguous => return Revocation::Unconfirmed,
             Debt::Kept(owed, token, on_its_way) => (owed, token, on_its_way),
             // Nobody will remember it: this is the only try.
             Debt::NotKept(token, why) => {
@@ -147,7 +171,7 @@ impl Broker {
             sent: false,
             why,
         };
-        let bare = StoredSession { identity: None, ..stored.clone() };
+        let bare = StoredSession { identity: None, id_token_hint: None, ..stored.clone() };
         self.ports.owed.keep(&owed, &bare).await?;
         self.debts.put(owed.clone());
         Ok(owed)

@@ -97,7 +97,7 @@ impl Broker {
         if self.ports.pending.keep(key, &pending).await.is_err() {
             return Judged::Later(None);
         }
-        let target = Target::default();
+        let target = Target::of_sign_in(&profile);
         let before = pending.stored.clone();
         let grant =
             Grant::RefreshToken { token: &token, target: &target, session: &before, first: true };

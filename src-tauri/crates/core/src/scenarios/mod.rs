@@ -10,6 +10,7 @@ mod model;
 mod owed;
 mod rests;
 mod sign_in;
+mod ways_in;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

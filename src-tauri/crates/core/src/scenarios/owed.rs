@@ -4,11 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::broker;
+use super::sign_in::signing_in;
 use crate::broker::Broker;
-use crate::fakes::World;
+use crate::fakes::{Fault, World, ask, serve};
 use crate::owed::KEPT_FOR;
 use crate::ports::{Revocation, StoreFailure};
 use crate::request::{Caller, SessionKey};
+use crate::sign_in::Claim;
 
 async fn signed_out(world: &World) -> (Broker, Option<Revocation>) {
     let broker = broker(world);
@@ -227,4 +229,38 @@ async fn what_was_paid_is_on_the_record_once_though_its_note_cannot_be_removed()
     world.clock.jump(60);
     pass(&broker).await;
     assert_eq!((told(), world.store.owed.lock().unwrap().len()), (1, 0));
+}
+
+/// Sent without an answer, so that nobody knows whether Ping has rotated it away.
+async fn with_an_ambiguous_token(world: &World) -> Broker {
+    let broker = broker(world);
+    world.server.fail_next(Fault::LoseAnswer);
+    serve(&broker, &ask("prod")).await.unwrap_err();
+    broker
+}
+
+#[tokio::test]
+async fn a_token_that_may_be_spent_is_not_revoked_and_that_is_on_the_record() {
+    let world = World::signed_in();
+    let broker = with_an_ambiguous_token(&world).await;
+    let said = broker.sign_out(&SessionKey::of("prod"), &Caller::default()).await.unwrap();
+    assert_eq!(said, Some(Revocation::Unconfirmed));
+    pass(&broker).await;
+    assert_eq!(requests(&world), 0, "PingFederate would count it towards a lock-out");
+    assert!(world.store.owed.lock().unwrap().is_empty(), "nor later");
+    assert!(world.store.records.lock().unwrap().is_empty());
+    assert_eq!(last_event(&world), "revocation failed");
+    let lines = world.witness.lines.lock().unwrap().join("\n");
+    assert!(lines.contains("may be spent"), "{lines}");
+}
+
+#[tokio::test]
+async fn a_sign_in_does_not_revoke_a_token_that_may_be_spent_either() {
+    let world = World::signed_in();
+    let broker = with_an_ambiguous_token(&world).await;
+    signing_in(&world, &broker, Claim::default()).await.unwrap().unwrap();
+    pass(&broker).await;
+    assert_eq!(requests(&world), 0);
+    let lines = world.witness.lines.lock().unwrap().join("\n");
+    assert!(lines.contains("may be spent"), "{lines}");
 }

@@ -14,7 +14,7 @@ use crate::fakes::{Fault, World, ask, serve as token};
 use crate::pending::PendingSignIn;
 use crate::ports::{Browser, Callbacks, Listening, Pending, TokenFailure};
 use crate::profile::{Flow, Profile, Redirect};
-use crate::request::{Caller, SessionKey};
+use crate::request::{Caller, SessionKey, Target, TokenRequest};
 use crate::session::{EndReason, SessionState, StoredSession};
 use crate::sign_in::{Claim, Desktop, Opening, Progress, SignInOptions, SignInPorts, Step};
 use crate::token::RefreshToken;
@@ -362,4 +362,18 @@ async fn a_check_that_brings_nothing_to_judge_is_given_up_after_a_few() {
     assert!(pending(&world).is_none());
     assert!(matches!(ended(&broker), EndReason::BrokeOff { .. }));
     assert_eq!(revoked(&world), ["rt-3"], "the last of them");
+}
+
+#[tokio::test]
+async fn the_first_token_of_a_connection_with_a_sign_in_of_its_own_is_served() {
+    let world = World::signed_in();
+    let mut own = crate::fakes::profile();
+    own.connection = Some("lake".to_owned());
+    own.own_token.resource = Some("https://lake.example".to_owned());
+    let broker = Broker::new(world.ports());
+    broker.configure([(key(), Arc::new(own.clone()))]);
+    signed_in(&world, &broker).await.unwrap();
+    let issued = token(&broker, &TokenRequest::new(key(), Target::of_sign_in(&own))).await.unwrap();
+    assert_eq!(issued.access_token().expose(), "s1-at");
+    assert!(world.presented().is_empty(), "it was asked for from the start");
 }

@@ -50,7 +50,29 @@ pub(super) struct Held {
 pub(crate) struct Left {
     pub(crate) was: SessionState,
     /// Whose refresh tokens may still be good.
-    pub(crate) sessions: Vec<StoredSession>,
+    pub(crate) sessions: Vec<Leaving>,
+}
+
+/// A session that nobody keeps any more.
+pub(crate) struct Leaving {
+    pub(crate) stored: StoredSession,
+    /// Its refresh token was sent without an answer: it may be spent.
+    pub(crate) ambiguous: bool,
+}
+
+impl Leaving {
+    fn of(state: &SessionState) -> Option<Self> {
+        let stored = state.holds()?.clone();
+        let ambiguous = match state {
+            SessionState::Active(active) => active.unanswered.is_some(),
+            SessionState::Unloaded
+            | SessionState::Unreadable(_)
+            | SessionState::SignedOut
+            | SessionState::Fixed(_)
+            | SessionState::Ended { .. } => false,
+        };
+        Some(Self { stored, ambiguous })
+    }
 }
 
 impl Held {
@@ -80,10 +102,12 @@ impl Held {
         let aside = self.aside.take();
         let was = self.begin_anew(state);
         // Of one sign-in, what stood aside is the newer.
-        let newer = aside.as_ref().and_then(SessionState::holds).cloned();
-        let own =
-            was.holds().filter(|own| newer.as_ref().is_none_or(|newer| !newer.is_sign_in(own)));
-        let sessions = own.cloned().into_iter().chain(newer).collect();
+        let newer = aside.as_ref().and_then(Leaving::of);
+        let is_older = |own: &Leaving| {
+            newer.as_ref().is_some_and(|newer| newer.stored.is_sign_in(&own.stored))
+        };
+        let own = Leaving::of(&was).filter(|own| !is_older(own));
+        let sessions = own.into_iter().chain(newer).collect();
         Left { was, sessions }
     }
 

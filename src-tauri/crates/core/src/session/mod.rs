@@ -32,6 +32,7 @@ use crate::profile::{Profile, Subject};
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::time::Timestamp;
+use crate::token::IdToken;
 
 pub use end::EndReason;
 pub use state::{ActiveSession, FixedSession, Safety, SessionState, Trouble, TroubleKind};
@@ -40,7 +41,7 @@ pub use stored::{Horizon, HorizonSource, InFlight, REMEMBERED_ENDS, StoredSessio
 use held::Held;
 
 pub(crate) use flights::{Boarding, Fetched, Flight};
-pub(crate) use held::Left;
+pub(crate) use held::{Leaving, Left};
 pub(crate) use plan::{Cause, Plan};
 pub(crate) use turn::{SendTurn, Turn, Want};
 
@@ -65,6 +66,13 @@ pub struct SessionView {
     pub state: SessionState,
     /// The main access token, where one is cached.
     pub token: Option<Shown>,
+}
+
+impl SessionView {
+    /// What Ping wants to see where its own session is to be ended.
+    pub fn id_token_hint(&self) -> Option<IdToken> {
+        self.state.last()?.id_token_hint.clone()
+    }
 }
 
 /// Whose tokens are served.
@@ -209,7 +217,8 @@ impl Session {
     pub(crate) fn sign_in(&self, state: SessionState, token: Cached, now: Timestamp) -> Left {
         let mut held = self.held();
         let left = held.leave(state);
-        held.tokens.insert(Target::default(), token);
+        let target = Target::of_sign_in(&held.profile);
+        held.tokens.insert(target, token);
         held.stands_or_steps_aside(now);
         left
     }
@@ -351,7 +360,7 @@ impl Session {
             key: self.key.clone(),
             profile: held.profile.clone(),
             state: held.state.clone(),
-            token: held.tokens.get(&Target::default()).map(Cached::shown),
+            token: held.tokens.get(&Target::of_sign_in(&held.profile)).map(Cached::shown),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::profile::{EndpointOverrides, Issuer, Profile, Scopes};
 use crate::session::end::EndReason;
 use crate::time::Timestamp;
-use crate::token::{Fingerprint, Identity, RefreshToken};
+use crate::token::{Fingerprint, IdToken, Identity, RefreshToken};
 
-/// The record in the keychain: version 1. Holds the refresh token; never an access or ID token.
+/// The record in the keychain: version 1. Holds the refresh token and the sign-in's ID token; never an
+/// access token.
 #[derive(Clone, Debug)]
 pub struct StoredSession {
     pub issuer: Issuer,
@@ -26,6 +27,9 @@ pub struct StoredSession {
     pub signed_in_at: Timestamp,
     /// Counts the saves of this session: a stale writer loses.
     pub generation: u64,
+    /// By which Ping knows whose session it is to end (OIDC RP-Initiated Logout §2); PingAM ends none
+    /// without it. Its end does not matter there.
+    pub id_token_hint: Option<IdToken>,
     /// It is over, and only who it was is kept: the next to sign in is compared with them.
     pub ended: Option<EndReason>,
 }
@@ -38,6 +42,14 @@ pub struct InFlight {
     pub since: Timestamp,
     /// How often it was sent without an answer.
     pub attempts: u32,
+}
+
+/// How long may an ID token be that is kept as a hint? It goes into an address, and servers take some
+/// kilobytes of one; hundreds of groups in it are not worth a record of their length.
+pub(crate) const LONGEST_HINT: usize = 6000;
+
+pub(crate) fn hint(token: &IdToken) -> Option<IdToken> {
+    (token.expose().len() <= LONGEST_HINT).then(|| token.clone())
 }
 
 impl StoredSession {

@@ -17,7 +17,7 @@ use crate::ports::{Grant, Pending, Received, Redeemed, RevokedFor, Saved};
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
-use crate::session::{Safety, Session, SessionState, StoredSession};
+use crate::session::{Leaving, Safety, Session, SessionState, StoredSession, stored};
 use crate::sign_in::{AuthorizationRequest, Claim};
 use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Fingerprint, Identity, TokenSet};
 
@@ -203,6 +203,7 @@ impl Conclusion {
             refresh_expires_at,
             signed_in_at,
             generation: 1,
+            id_token_hint: None,
             ended: None,
         }
     }
@@ -240,6 +241,7 @@ impl Broker {
         }
         claim.holds(&profile, last.as_ref(), set.identity.as_ref())?;
         stored.identity.clone_from(&set.identity);
+        stored.id_token_hint = set.id_token.as_ref().and_then(|held| stored::hint(&held.token));
         stored.generation = session.next_generation();
         let mut record = Record::new(Event::SignIn, Outcome::Ok, caller);
         record.session = Some(key);
@@ -273,10 +275,10 @@ impl Broker {
         Ok(())
     }
 
-    fn give_up_later(&self, key: &SessionKey, replaced: StoredSession) {
+    fn give_up_later(&self, key: &SessionKey, replaced: Leaving) {
         let (own, key) = (self.clone(), key.clone());
         self.ports.spawn.spawn(Box::pin(async move {
-            own.give_up(&key, replaced, RevokedFor::Another).await;
+            own.give_up_what_left(&key, replaced, RevokedFor::Another).await;
         }));
     }
 }
@@ -285,7 +287,7 @@ impl Broker {
 pub(super) fn no_session(profile: &Profile, failure: &TokenFailure) -> Refusal {
     match failure {
         TokenFailure::Rejected { error, description } => {
-            Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
+            Refusal::new(ErrorCode::of_server(error), "Ping refused the sign-in")
                 .because(format!("{error}: {description}"))
                 .hint(format!("run `{}`", profile.login()))
         }

@@ -14,7 +14,7 @@ impl Conclusion {
         &self,
         stored: &mut StoredSession,
     ) -> Result<TokenSet, TokenFailure> {
-        let (server, target) = (&self.broker.ports.server, Target::default());
+        let (server, target) = (&self.broker.ports.server, Target::of_sign_in(&self.profile));
         self.keep_pending(stored, true).await;
         let session = stored.clone();
         let Some(token) = stored.refresh_token.take() else { return Err(nothing_to_send()) };

@@ -13,10 +13,11 @@ use crate::race::{First, first};
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::sign_in::conclude::{Concluded, Conclusion, Stopped, no_session};
+use crate::sign_in::error_response;
 use crate::sign_in::plan::{BROWSER_WINDOW, BrowserWay, DeviceWay, plan};
 use crate::sign_in::poll::{Next, Polling};
 use crate::sign_in::{
-    Arrival, AuthorizationRequest, Desktop, Offers, Progress, SignInOptions, Step, Verdict,
+    Arrival, AuthorizationRequest, Offers, Progress, SignInOptions, Step, Verdict,
 };
 use crate::token::CodeVerifier;
 
@@ -40,8 +41,8 @@ impl std::fmt::Debug for SignInPorts {
 
 /// One sign-in on its way.
 pub struct SignIn<'a> {
-    ports: &'a SignInPorts,
-    profile: Arc<Profile>,
+    pub(super) ports: &'a SignInPorts,
+    pub(super) profile: Arc<Profile>,
     options: &'a SignInOptions,
     progress: &'a dyn Progress,
     /// Callbacks that a person pasted.
@@ -120,12 +121,12 @@ impl SignIn<'_> {
         let mut by_device: Pending<'_, Outcome> = Box::pin(self.device(device, unopened));
         match first(&mut by_browser, &mut by_device).await {
             First::Left(Err(refusal)) if refusal.code != ErrorCode::AccessDenied => {
-                self.note(format!("the browser way ended ({refusal}); the code still works"));
+                self.note(ended("the browser way ended", &refusal, "by code"));
                 unopened.notify_one();
                 by_device.await
             }
             First::Right(Err(refusal)) if refusal.code != ErrorCode::AccessDenied => {
-                self.note(format!("no code can be had ({refusal}); the browser way still works"));
+                self.note(ended("the way by code ended", &refusal, "in the browser"));
                 by_browser.await
             }
             First::Left(outcome) | First::Right(outcome) => outcome,
@@ -135,41 +136,62 @@ impl SignIn<'_> {
     /// Rings `unopened` where a browser was to open and did not.
     async fn browser(&self, way: BrowserWay, offers: &Offers, unopened: &Notify) -> Outcome {
         let listening = self.ports.callbacks.listen(&self.profile.redirect).await;
-        let mut listening = listening.map_err(|cause| {
-            Refusal::new(ErrorCode::ServerError, "no port is free for the browser's answer")
-                .because(cause)
-                .hint("add `0` to `redirect-ports`, or run `dagpass login --device`")
-        })?;
-        let anew = self.options.claim.fresh;
-        let request = AuthorizationRequest {
-            redirect_uri: listening.redirect_uri.clone(),
-            state: (self.ports.random)(),
-            nonce: (self.ports.random)(),
-            verifier: CodeVerifier::new((self.ports.random)()),
-            prompt: anew.then(|| "login".to_owned()).or(self.profile.prompt.clone()),
-        };
-        let url = self.ports.server.authorize(&self.profile, &request).await;
-        let url = url.map_err(|failure| refusals::token(&self.profile, &failure))?;
-        let opened = way == BrowserWay::Open && self.open(&url, &self.options.desktop).await;
-        let expires_at = self.ports.clock.now().plus(BROWSER_WINDOW);
+        let mut listening = listening.map_err(|cause| self.no_port(cause))?;
+        let request = self.request(&listening.redirect_uri);
+        let here = way == BrowserWay::Open && !self.options.desktop.remote;
+        let address = self.address(here && offers.pushes, &request, listening.start).await?;
+        let mut sends_on = self.sends_on(&request, address.clicks);
+        let opened = way == BrowserWay::Open && self.open(&address.url, &mut sends_on).await?;
+        let until = self.ports.clock.now().plus(BROWSER_WINDOW);
+        let expires_at = address.ends.map_or(until, |ends| ends.min(until));
         let redirect_uri = request.redirect_uri.clone();
         let by_https = listening.by_https.clone();
-        self.progress.tell(Step::Browser { url, redirect_uri, opened, expires_at });
+        self.progress.tell(Step::Browser { url: address.url, redirect_uri, opened, expires_at });
         if !opened {
             unopened.notify_one();
         }
         let mut answered: Pending<'_, Outcome> =
             Box::pin(self.answer(&request, offers, &mut listening.arrivals));
-        let mut over = self.window(&by_https, unopened);
+        let mut over: Pending<'_, Refusal> = Box::pin(async {
+            let mut window = self.window(&by_https, unopened);
+            match first(&mut window, &mut sends_on).await {
+                First::Left(()) => self.never_came_back(),
+                First::Right(refusal) => refusal,
+            }
+        });
         match first(&mut answered, &mut over).await {
             First::Left(outcome) => outcome,
-            First::Right(()) => Err(Refusal::new(
-                ErrorCode::ExpiredToken,
-                "the browser did not come back within ten minutes",
-            )
-            .because(format!("is `{}` registered at Ping?", request.redirect_uri))
-            .hint(format!("run `{}`", self.profile.login()))),
+            First::Right(refusal) => Err(refusal),
         }
+    }
+
+    fn request(&self, redirect_uri: &str) -> AuthorizationRequest {
+        let anew = self.options.claim.fresh;
+        AuthorizationRequest {
+            redirect_uri: redirect_uri.to_owned(),
+            state: (self.ports.random)(),
+            nonce: (self.ports.random)(),
+            verifier: CodeVerifier::new((self.ports.random)()),
+            prompt: anew.then(|| "login".to_owned()).or(self.profile.prompt.clone()),
+        }
+    }
+
+    fn no_port(&self, cause: String) -> Refusal {
+        Refusal::new(ErrorCode::ServerError, "no port is free for the browser's answer")
+            .because(cause)
+            .hint(format!(
+                "end what holds one of them, or register another at Ping and add it to `redirect-ports`; `{} --device` needs none",
+                self.profile.login()
+            ))
+    }
+
+    fn never_came_back(&self) -> Refusal {
+        Refusal::new(ErrorCode::ExpiredToken, "the browser did not come back within ten minutes")
+            .because(format!(
+                "is {} registered at Ping?",
+                self.profile.redirect.to_register().join(" or ")
+            ))
+            .hint(format!("run `{}`", self.profile.login()))
     }
 
     /// As long as the browser is waited for. One that is made to come by https never gets through: then
@@ -186,13 +208,16 @@ impl SignIn<'_> {
         })
     }
 
-    async fn open(&self, url: &str, desktop: &Desktop) -> bool {
-        match self.ports.browser.open(url, desktop).await {
-            Ok(()) => true,
-            Err(cause) => {
+    /// It may come for the request before it is known to have opened.
+    async fn open(&self, url: &str, sends_on: &mut Pending<'_, Refusal>) -> Result<bool, Refusal> {
+        let mut opened = self.ports.browser.open(url, &self.options.desktop);
+        match first(&mut opened, sends_on).await {
+            First::Left(Ok(())) => Ok(true),
+            First::Left(Err(cause)) => {
                 self.note(format!("no browser could be opened: {cause}"));
-                false
+                Ok(false)
             }
+            First::Right(refusal) => Err(refusal),
         }
     }
 
@@ -214,11 +239,7 @@ impl SignIn<'_> {
                 Err(refusal) => Err(refusal),
                 Ok(()) => match &answer.outcome {
                     Ok(code) => self.conclusion.by_code(code.clone(), request.clone()).await,
-                    Err(error) => Err(Refusal::new(
-                        ErrorCode::AccessDenied,
-                        format!("Ping refused the sign-in ({})", error.error),
-                    )
-                    .because(error.description.clone())),
+                    Err(told) => Err(error_response::refusal(&self.profile, told)),
                 },
             };
             tell(verdict, page(&outcome));
@@ -263,12 +284,9 @@ impl SignIn<'_> {
         if let DeviceWay::After(span) = way
             && self.is_left_alone(span, unopened).await
         {
-            let uris =
-                self.profile.redirect.ports.iter().map(|port| self.profile.redirect.uri(*port));
-            let uris: Vec<String> = uris.collect();
             self.note(format!(
                 "no answer from the browser yet; if it shows an error about the redirect URI, have {} registered at Ping",
-                uris.join(" or ")
+                self.profile.redirect.to_register().join(" or ")
             ));
         }
         let verifier = CodeVerifier::new((self.ports.random)());
@@ -306,6 +324,12 @@ impl SignIn<'_> {
     }
 }
 
+/// Of two ways, with what mends it, since the other one may be no better.
+fn ended(what: &str, why: &Refusal, other: &str) -> String {
+    let hint = why.hint.iter().map(|hint| format!(" ({hint})")).collect::<String>();
+    format!("{what}: {why}{hint}; sign in {other}")
+}
+
 /// A browser that has gone away needs no page.
 fn tell(page: tokio::sync::oneshot::Sender<Verdict>, verdict: Verdict) {
     if let Err(unseen) = page.send(verdict) {
@@ -323,9 +347,6 @@ fn page(outcome: &Outcome) -> Verdict {
                     .unwrap_or_else(|| who.subject.sub.clone())
             }),
         },
-        Err(refusal) => Verdict::Failed {
-            code: refusal.code.as_str().to_owned(),
-            description: refusal.to_string(),
-        },
+        Err(refusal) => Verdict::Failed { code: refusal.code, description: refusal.to_string() },
     }
 }

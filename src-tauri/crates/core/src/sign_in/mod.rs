@@ -1,22 +1,26 @@
 //! Signing in: the plan, the race between browser and device, and what becomes of an answer.
 //!
 //! 1. [`plan`]: which ways are open, and when each begins
-//! 2. `flow`: the ways, until one of them has an answer to redeem; [`poll`]: the device grant's rhythm
+//! 2. `flow`: the ways, until one of them has an answer to redeem; `error_response`: what an error means;
+//!    `start`: where the browser is sent; [`poll`]: the device grant's rhythm
 //! 3. `conclude`: what was received is kept, judged, and takes its place; `first_refresh`: where it is
 //!    not enough to judge by
 //! 4. `claim`: is it who it was?
 
 mod claim;
 mod conclude;
+mod error_response;
 mod first_refresh;
 mod flow;
 pub mod plan;
 pub mod poll;
+mod start;
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::error::ErrorCode;
 use crate::profile::Flow;
 use crate::time::Timestamp;
 use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode};
@@ -45,6 +49,8 @@ pub struct Offers {
     pub device_code: bool,
     /// RFC 9207: a callback without `iss` is then refused.
     pub iss_in_callback: bool,
+    /// The authorization request is pushed ahead (RFC 9126).
+    pub pushes: bool,
     pub revocation: bool,
     pub token_exchange: bool,
     /// The issuer the document names: shown by `init`, equal to the profile's.
@@ -78,6 +84,14 @@ impl std::fmt::Debug for AuthorizationRequest {
     }
 }
 
+/// Where the browser goes to ask for a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationUrl {
+    pub url: String,
+    /// Until when it can be opened, where the request was pushed ahead (RFC 9126 §2.2).
+    pub ends: Option<Timestamp>,
+}
+
 /// RFC 8628 §3.2, as the server sent it: `verification_uri_complete` is never made up.
 #[derive(Clone, Debug)]
 pub struct DeviceAuthorization {
@@ -108,6 +122,21 @@ pub struct Arrival {
     pub verdict: oneshot::Sender<Verdict>,
 }
 
+/// A browser that came to be sent to Ping, and waits.
+pub type Click = oneshot::Sender<SentOn>;
+
+/// What becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SentOn {
+    To(String),
+    /// One was sent on already.
+    Used,
+    Failed {
+        code: ErrorCode,
+        description: String,
+    },
+}
+
 /// The query of a callback.
 #[derive(Clone, Debug)]
 pub struct CallbackAnswer {
@@ -130,7 +159,7 @@ pub enum Verdict {
     /// Not ours, used, or without state: HTTP 400, and the flow goes on.
     NotThisFlow,
     /// The flow ended without a session.
-    Failed { code: String, description: String },
+    Failed { code: ErrorCode, description: String },
 }
 
 /// What a sign-in may do, from the request that asked for it.

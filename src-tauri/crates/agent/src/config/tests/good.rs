@@ -315,3 +315,30 @@ fn a_client_that_signs_in_twice_at_one_issuer_is_warned_about_at_its_second_line
         assert!(text.contains(expected.map_or("", |(_, _, other)| other)), "{text}");
     }
 }
+
+#[test]
+fn two_issuers_with_one_callback_are_warned_about_at_the_later_profile() {
+    let dev = "[profile.dev]\nissuer = \"https://other.example/as\"\nclient-id = \"d\"\n";
+    for (more, warned) in [
+        ("", true),
+        ("redirect-path = \"/callback/dev\"\n", false),
+        ("redirect-ports = [4711]\n", false),
+        ("redirect-ports = [0]\n", true),
+        ("redirect-uri = \"http://localhost:{port}/callback\"\n", true),
+        ("flow = \"device\"\n", false),
+    ] {
+        let config = good(&format!("{PROD}\n{dev}{more}"));
+        assert!(config.warnings.is_empty(), "whether it matters is the issuer's to say");
+        let told = config.told();
+        let found = told.first().map(|one| one.key.as_str());
+        assert_eq!(found, warned.then_some("profile.dev.redirect-path"), "{more}");
+        let hint = told.first().and_then(|one| one.hint.as_deref()).unwrap_or_default();
+        assert_eq!(hint.contains("redirect-path = \"/callback/dev\""), warned, "{hint}");
+    }
+    let same = dev.replace("other.example", "auth.example");
+    assert!(good(&format!("{PROD}\n{same}")).told().is_empty(), "one issuer");
+    let config = good(PROD);
+    for (issuer, elsewhere) in [("https://auth.example/as", false), ("https://new.example", true)] {
+        assert_eq!(config.has_callback_elsewhere(issuer), elsewhere, "{issuer}");
+    }
+}

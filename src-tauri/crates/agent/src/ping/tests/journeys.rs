@@ -1,7 +1,9 @@
 use dagpass_core::profile::DevicePkce;
 use dagpass_core::request::Obtain;
-use dagpass_core::token::{ExpirySource, IdentitySource};
-use dagpass_sandbox::{AccessFormat, DevicePkce as Taken, Endpoint as At, Rotate, Unrotated};
+use dagpass_core::token::{ExpirySource, IdToken, IdentitySource};
+use dagpass_sandbox::{
+    AccessFormat, DevicePkce as Taken, Endpoint as At, Rfc9207, Rotate, Unrotated,
+};
 
 use super::*;
 
@@ -121,9 +123,14 @@ async fn the_older_spelling_of_the_verification_uri_is_read() {
 #[tokio::test]
 async fn a_pushed_request_leaves_only_its_name_in_the_url() {
     let stage = Stage::new(Family::PingOne);
-    stage.sandbox.quirks(|quirks| quirks.require_par = true);
-    let url = stage.ping.authorize(&stage.profile, &Stage::request()).await.unwrap();
-    let url = url::Url::parse(&url).unwrap();
+    let plain = stage.ping.authorize(&stage.profile, &Stage::request()).await.unwrap();
+    assert_eq!(plain.ends, None, "it tells all itself, however late");
+    let stage = Stage::new(Family::PingOne);
+    stage.sandbox.quirks(|quirks| (quirks.require_par, quirks.par_ttl) = (true, 90));
+    assert!(stage.ping.offers(&stage.profile).await.unwrap().pushes);
+    let pushed = stage.ping.authorize(&stage.profile, &Stage::request()).await.unwrap();
+    assert_eq!(pushed.ends, Some(stage.clock.now().plus(Duration::from_secs(90))));
+    let url = url::Url::parse(&pushed.url).unwrap();
     let names: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
     assert_eq!(names, ["client_id", "request_uri"]);
     assert!(stage.browser("alice").await.is_ok());
@@ -220,9 +227,19 @@ async fn discovery_before_there_is_a_profile_takes_an_issuer_or_a_document() {
         let ask = DiscoverAsk { url, ..DiscoverAsk::default() };
         let reply = stage.ping.discover(&ask).await.unwrap();
         assert_eq!((reply.issuer.as_str(), reply.device_code), (issuer.as_str(), true));
+        assert_eq!((reply.discovery, reply.own_callback), (None, false), "it promises `iss`");
     }
-    let url = stage.ping.end_session_url(&stage.profile).await.unwrap();
-    assert!(url.is_none_or(|url| url.contains("client_id=")));
+    stage.sandbox.quirks(|quirks| quirks.rfc9207 = Rfc9207::Absent);
+    let elsewhere = format!("{}?policy_id=desk", document_url(&issuer));
+    let ask = DiscoverAsk { url: elsewhere.clone(), ..DiscoverAsk::default() };
+    let reply = stage.ping.discover(&ask).await.unwrap();
+    assert_eq!(reply.discovery, Some(elsewhere), "not where its issuer has it");
+    assert!(reply.own_callback);
+    let url = stage.ping.end_session_url(&stage.profile, None).await.unwrap();
+    assert!(url.is_none_or(|url| url.contains("client_id=") && !url.contains("hint")));
+    let hint = IdToken::new("h.i.nt");
+    let url = stage.ping.end_session_url(&stage.profile, Some(&hint)).await.unwrap();
+    assert!(url.is_none_or(|url| url.ends_with("&id_token_hint=h.i.nt")));
 }
 
 #[tokio::test]
@@ -233,18 +250,18 @@ async fn the_document_is_read_once_an_hour_and_anew_for_a_sign_in() {
         log.iter().filter(|entry| entry.endpoint == At::Discovery).count()
     };
     stage.ping.offers(&stage.profile).await.unwrap();
-    stage.ping.end_session_url(&stage.profile).await.unwrap();
+    stage.ping.end_session_url(&stage.profile, None).await.unwrap();
     assert_eq!(readings(), 1);
     stage.clock.jump(60);
-    stage.ping.end_session_url(&stage.profile).await.unwrap();
+    stage.ping.end_session_url(&stage.profile, None).await.unwrap();
     assert_eq!(readings(), 1);
     stage.ping.offers(&stage.profile).await.unwrap();
     assert_eq!(readings(), 2);
     stage.clock.jump(3_600);
-    stage.ping.end_session_url(&stage.profile).await.unwrap();
+    stage.ping.end_session_url(&stage.profile, None).await.unwrap();
     assert_eq!(readings(), 3);
     // A clock that was set back does not make the document eternal.
     stage.clock.jump(-7_200);
-    stage.ping.end_session_url(&stage.profile).await.unwrap();
+    stage.ping.end_session_url(&stage.profile, None).await.unwrap();
     assert_eq!(readings(), 4);
 }

@@ -54,7 +54,7 @@ impl Stage {
 
     async fn browser(&self, user: &str) -> Result<TokenSet, TokenFailure> {
         let request = Self::request();
-        let url = self.ping.authorize(&self.profile, &request).await?;
+        let url = self.ping.authorize(&self.profile, &request).await?.url;
         let callback = self.sandbox.authorize_as(user, &url).unwrap();
         let code = AuthorizationCode::new(callback_member(&callback, "code").unwrap());
         let grant = Grant::AuthorizationCode { code: &code, request: &request };
@@ -94,6 +94,7 @@ impl Stage {
             refresh_expires_at: None,
             signed_in_at: set.received_at,
             generation: 1,
+            id_token_hint: None,
             ended: None,
         }
     }

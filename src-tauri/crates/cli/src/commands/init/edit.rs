@@ -1,6 +1,10 @@
-//! A profile into the text of the config: comments, order and everything else stay.
+//! What a new profile sets in the config, by what is there; the agent writes it.
 
-use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
+use std::collections::BTreeMap;
+
+use dagpass_client::wire::ConfigEdit;
+use serde_json::{Map, Value as Json};
+use toml_edit::{DocumentMut, Item};
 
 use crate::exit::Failure;
 
@@ -13,44 +17,63 @@ pub(super) struct NewProfile {
     pub(super) flow: Option<String>,
     pub(super) scopes: Vec<String>,
     pub(super) redirect_ports: Vec<u16>,
+    /// No other profile may have the same callback.
+    pub(super) own_callback: bool,
     pub(super) ca_file: Option<String>,
     pub(super) make_default: bool,
     pub(super) force: bool,
 }
 
-pub(super) fn add(text: &str, new: &NewProfile) -> Result<String, Failure> {
-    let mut config: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+pub(super) fn edit(text: &str, new: &NewProfile) -> Result<ConfigEdit, Failure> {
+    let config: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
         let failure = Failure::new("config_invalid", "the config is no TOML");
         failure.because(error.message()).hint("run `dagpass config check`")
     })?;
-    if let Some(name) = default(&config, new) {
-        config["default-profile"] = value(name);
-    }
-    let profiles = table(&mut config, "profile")?;
-    profiles.set_implicit(true);
-    if profiles.contains_key(&new.name) && !new.force {
+    let profiles = config.get("profile").and_then(Item::as_table_like);
+    let is_new = profiles.is_none_or(|profiles| !profiles.contains_key(&new.name));
+    if !is_new && !new.force {
         let failure =
             Failure::new("conflict", format!("there is a profile `{}` already", new.name));
         return Err(failure.hint("give --force to change it, or another name"));
     }
-    let profile = table(profiles, &new.name)?;
-    profile["issuer"] = value(&new.issuer);
-    profile["client-id"] = value(&new.client_id);
-    profile["scopes"] = list(new.scopes.iter().map(Value::from));
-    if let Some(url) = &new.discovery {
-        profile["endpoints"]["discovery"] = value(url);
+    let mut set = BTreeMap::new();
+    if let Some(name) = default(&config, new) {
+        set.insert("default-profile".to_owned(), Json::from(name));
     }
+    let table = format!("profile.{}", key(&new.name));
+    if let Some(url) = &new.discovery {
+        set.insert(format!("{table}.endpoints.discovery"), Json::from(url.as_str()));
+    }
+    set.insert(table, Json::Object(profile(new, is_new)));
+    Ok(ConfigEdit { set, ..ConfigEdit::default() })
+}
+
+fn profile(new: &NewProfile, is_new: bool) -> Map<String, Json> {
+    let mut profile = Map::new();
+    let mut put = |key: &str, value: Json| drop(profile.insert(key.to_owned(), value));
+    put("issuer", new.issuer.as_str().into());
+    put("client-id", new.client_id.as_str().into());
+    put("scopes", new.scopes.clone().into());
     if let Some(flow) = &new.flow {
-        profile["flow"] = value(flow);
+        put("flow", flow.as_str().into());
     }
     if !new.redirect_ports.is_empty() {
-        let ports = new.redirect_ports.iter().map(|port| Value::from(i64::from(*port)));
-        profile["redirect-ports"] = list(ports);
+        put("redirect-ports", new.redirect_ports.clone().into());
+    }
+    // What is registered for a profile that exists stays good.
+    if is_new && new.own_callback && new.flow.as_deref() != Some("device") {
+        put("redirect-path", format!("/callback/{}", new.name).into());
     }
     if let Some(file) = &new.ca_file {
-        profile["ca-file"] = value(file);
+        put("ca-file", file.as_str().into());
     }
-    Ok(config.to_string())
+    profile
+}
+
+/// Quoted where TOML would read it otherwise.
+fn key(name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name.chars().all(bare) { name.to_owned() } else { Json::from(name).to_string() }
 }
 
 /// The first profile is the default, also when a second one comes; after that, whatever the config says.
@@ -70,19 +93,10 @@ fn default(config: &DocumentMut, new: &NewProfile) -> Option<String> {
     }
 }
 
-fn table<'a>(parent: &'a mut Table, key: &str) -> Result<&'a mut Table, Failure> {
-    let item = parent.entry(key).or_insert_with(|| Item::Table(Table::new()));
-    let not_a_table =
-        || Failure::new("config_invalid", format!("`{key}` in the config is no table"));
-    item.as_table_mut().ok_or_else(not_a_table)
-}
-
-fn list(values: impl Iterator<Item = Value>) -> Item {
-    value(values.collect::<Array>())
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn new() -> NewProfile {
@@ -94,76 +108,86 @@ mod tests {
             flow: None,
             scopes: vec!["openid".into(), "airflow".into()],
             redirect_ports: Vec::new(),
+            own_callback: false,
             ca_file: None,
             make_default: false,
             force: false,
         }
     }
 
+    fn set(text: &str, new: &NewProfile) -> BTreeMap<String, Json> {
+        edit(text, new).unwrap().set
+    }
+
     #[test]
     fn an_empty_config_gets_a_default_profile() {
-        assert_eq!(
-            add("", &new()).unwrap(),
-            "default-profile = \"prod\"\n\n[profile.prod]\n\
-             issuer = \"https://auth.pingone.eu/e-1/as\"\nclient-id = \"c-1\"\n\
-             scopes = [\"openid\", \"airflow\"]\n"
-        );
+        let profile = json!({
+            "issuer": "https://auth.pingone.eu/e-1/as", "client-id": "c-1",
+            "scopes": ["openid", "airflow"],
+        });
+        let expected = [("default-profile", json!("prod")), ("profile.prod", profile)];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value));
+        assert_eq!(set("", &new()), BTreeMap::from(expected));
     }
 
     #[test]
     fn a_second_profile_leaves_the_first_one_the_default() {
         let profile = |name: &str| format!("[profile.{name}]\nissuer = \"https://{name}\"\n");
-        for (before, default) in [
-            (String::new(), Some("prod")),
-            (profile("dev"), Some("dev")),
-            (profile("prod"), Some("prod")),
-            (profile("dev") + &profile("test"), None),
-            ("default-profile = \"test\"\n".to_owned() + &profile("dev"), Some("test")),
+        for (before, make_default, default) in [
+            (String::new(), false, Some("prod")),
+            (profile("dev"), false, Some("dev")),
+            (profile("prod"), false, Some("prod")),
+            (profile("dev") + &profile("test"), false, None),
+            ("default-profile = \"test\"\n".to_owned() + &profile("dev"), false, None),
+            ("default-profile = \"test\"\n".to_owned() + &profile("dev"), true, Some("prod")),
         ] {
-            let after = add(&before, &NewProfile { force: true, ..new() }).unwrap();
-            let after: DocumentMut = after.parse().unwrap();
-            let named = after.get("default-profile").and_then(Item::as_str);
+            let set = set(&before, &NewProfile { force: true, make_default, ..new() });
+            let named = set.get("default-profile").and_then(Json::as_str);
             assert_eq!(named, default, "{before}");
         }
     }
 
     #[test]
-    fn a_document_elsewhere_is_written_down() {
+    fn what_is_given_is_set_and_nothing_else() {
         let url = "https://sso.example/.well-known/openid-configuration?policy_id=p";
-        let added = add("", &NewProfile { discovery: Some(url.to_owned()), ..new() }).unwrap();
-        let config: DocumentMut = added.parse().unwrap();
-        let written = &config["profile"]["prod"]["endpoints"]["discovery"];
-        assert_eq!(written.as_str(), Some(url), "{added}");
+        let whole = NewProfile {
+            name: "a.b".into(),
+            discovery: Some(url.into()),
+            flow: Some("browser".into()),
+            redirect_ports: vec![0],
+            ca_file: Some("/ca.pem".into()),
+            ..new()
+        };
+        let set = set("", &whole);
+        assert_eq!(set["profile.\"a.b\".endpoints.discovery"], url);
+        let table = &set["profile.\"a.b\""];
+        assert_eq!(table["flow"], "browser");
+        assert_eq!(table["redirect-ports"], json!([0]));
+        assert_eq!(table["ca-file"], "/ca.pem");
+        assert_eq!(table.get("redirect-path"), None);
     }
 
     #[test]
-    fn comments_and_other_profiles_stay() {
-        let before = "# ours\ndefault-profile = \"dev\" # daily\n\n[profile.dev] # the small one\n\
-                      issuer = \"https://d\"\n\n# end\n[endpoint]\nport = 0\n";
-        let after = add(before, &new()).unwrap();
-        assert!(after.starts_with("# ours\ndefault-profile = \"dev\" # daily\n"), "{after}");
-        for kept in ["[profile.dev] # the small one\n", "# end\n[endpoint]\nport = 0\n"] {
-            assert!(after.contains(kept), "{after}");
+    fn a_callback_of_its_own_is_for_a_new_profile_with_a_browser() {
+        let there = "[profile.prod]\nissuer = \"https://old\"\n";
+        for (before, flow, own) in [
+            ("", None, true),
+            ("", Some("browser"), true),
+            ("", Some("device"), false),
+            (there, None, false),
+        ] {
+            let flow = flow.map(str::to_owned);
+            let profile = NewProfile { own_callback: true, force: true, flow, ..new() };
+            let path = set(before, &profile)["profile.prod"].get("redirect-path").cloned();
+            assert_eq!(path, own.then(|| json!("/callback/prod")), "{before}");
         }
-        let made_default = add(before, &NewProfile { make_default: true, ..new() }).unwrap();
-        assert!(made_default.contains("default-profile = \"prod\""), "{made_default}");
     }
 
     #[test]
-    fn a_profile_is_changed_only_by_force_and_keeps_its_other_keys() {
-        let before = "[profile.prod]\nissuer = \"https://old\"\nprompt = \"login\" # why\n";
-        let refused = add(before, &new()).map_err(|failure| failure.reply.error);
-        assert_eq!(refused, Err("conflict".to_owned()));
-        let after = add(before, &NewProfile { force: true, flow: Some("device".into()), ..new() });
-        let after = after.unwrap();
-        assert!(after.contains("prompt = \"login\" # why"), "{after}");
-        assert!(after.contains("issuer = \"https://auth.pingone.eu/e-1/as\""), "{after}");
-        assert!(after.contains("flow = \"device\"") && !after.contains("https://old"), "{after}");
-    }
-
-    #[test]
-    fn a_config_that_is_no_toml_is_left_alone() {
-        let error = add("a = ", &new()).map_err(|failure| failure.reply.error);
-        assert_eq!(error, Err("config_invalid".to_owned()));
+    fn a_profile_is_changed_only_by_force_and_no_toml_is_left_alone() {
+        for (before, refused) in [("[profile.prod]\n", "conflict"), ("a = ", "config_invalid")] {
+            let error = edit(before, &new()).map_err(|failure| failure.reply.error);
+            assert_eq!(error.err().as_deref(), Some(refused));
+        }
     }
 }

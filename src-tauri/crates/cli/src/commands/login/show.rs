@@ -3,12 +3,22 @@
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-pub(super) fn browser(url: &str, opened: bool) -> String {
-    if opened {
+use crate::duration;
+
+/// How long may an address be good and still be opened in time by whoever reads on? Shorter is announced.
+const AT_LEISURE: i64 = 540;
+
+/// `left`: seconds for which the address can be opened.
+pub(super) fn browser(url: &str, opened: bool, left: i64) -> String {
+    let text = if opened {
         format!("your browser shows Ping's sign-in; if it does not, open\n  {url}")
     } else {
         format!("to sign in, open in a browser\n  {url}")
+    };
+    if left >= AT_LEISURE {
+        return text;
     }
+    format!("{text}\nopen it within {}: then this address ends", duration::show(left))
 }
 
 /// The code is shown even where the address holds it (RFC 8628 §3.3.1): it is compared by eye.
@@ -83,6 +93,19 @@ mod tests {
             "to sign in, open   https://p.example/device\nand enter          BVKV-2GZ2\n\
              never enter a code you did not ask for; this one ends in 10 min"
         );
+    }
+
+    #[test]
+    fn an_address_that_ends_soon_says_when() {
+        for (left, end) in [
+            (600, "\n  https://p"),
+            (60, "https://p\nopen it within 1 min: then this address ends"),
+        ] {
+            for opened in [true, false] {
+                let text = browser("https://p", opened, left);
+                assert!(text.ends_with(end), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,16 @@
+//! Secrets that nobody can guess: capabilities, `state`, addresses of one use.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+/// 256 fresh random bits, base64url.
+pub(crate) fn random() -> String {
+    let mut bytes = Zeroizing::new([0u8; 32]);
+    // The system's own generator: that of aws-lc first gathers entropy for 35 ms, before the socket
+    // stands. It does not fail once it has been seeded; an all-zero secret must not exist.
+    if getrandom::fill(bytes.as_mut_slice()).is_err() {
+        std::process::abort();
+    }
+    URL_SAFE_NO_PAD.encode(bytes.as_slice())
+}
