@@ -13,7 +13,7 @@ use dagpass_core::ports::{
     Callbacks, Listening, Pending, SignInServer, StoreFailure, TokenFailure,
 };
 use dagpass_core::profile::{Profile, Redirect};
-use dagpass_core::sign_in::{AuthorizationRequest, DeviceAuthorization, Offers};
+use dagpass_core::sign_in::{Assurance, AuthorizationRequest, DeviceAuthorization, Offers};
 use dagpass_core::token::CodeVerifier;
 
 use super::{Deployments, Looked, Scene, examine};
@@ -44,7 +44,12 @@ impl SignInServer for Issuer {
         &'a self,
         _: &'a Profile,
         _: Option<&'a CodeVerifier>,
+        _: &'a Assurance,
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
+        panic!("doctor signs nobody in")
+    }
+
+    fn fetch_keys<'a>(&'a self, _: &'a Profile) -> Pending<'a, Result<(), TokenFailure>> {
         panic!("doctor signs nobody in")
     }
 }

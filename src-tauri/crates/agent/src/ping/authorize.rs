@@ -70,15 +70,9 @@ fn query<'a>(
         ("code_challenge", s256(&request.verifier).into()),
         ("code_challenge_method", "S256".into()),
     ];
-    let wishes = [
-        ("prompt", request.prompt.as_deref()),
-        ("login_hint", profile.login_hint.as_deref()),
-        ("acr_values", profile.acr_values.as_deref()),
-    ];
-    query.extend(wishes.into_iter().filter_map(|(name, value)| Some((name, value?.into()))));
-    if let Some(age) = profile.max_age {
-        query.push(("max_age", age.as_secs().to_string().into()));
-    }
+    let wishes = request.assurance.wishes().into_iter();
+    query.extend(wishes.map(|(name, value)| (name, value.into())));
+    query.extend(profile.login_hint.as_deref().map(|hint| ("login_hint", hint.into())));
     let extra = profile.token_params.iter().filter(|(name, _)| !is_ours(name));
     query.extend(extra.map(|(name, value)| (name.as_str(), value.as_str().into())));
     query
@@ -90,6 +84,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
+    use dagpass_core::sign_in::{Assurance, Claim, NewProof};
+    use dagpass_core::time::Timestamp;
+
     #[test]
     fn the_query_carries_every_wish_and_no_secret() {
         let mut profile = Profile::new("prod", "https://ping.example", "desk");
@@ -100,12 +97,13 @@ mod tests {
             ("access_token_manager_id".to_owned(), "airflow".to_owned()),
             ("client_id".to_owned(), "somebody-else".to_owned()),
         ]);
+        let claim = Claim { proof: NewProof::Wished, accept_subject: None };
         let request = AuthorizationRequest {
             redirect_uri: "http://127.0.0.1:21217/callback".into(),
             state: "st".into(),
             nonce: "no".into(),
             verifier: CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
-            prompt: Some("login".into()),
+            assurance: Assurance::asked(&profile, &claim, Some("no"), Timestamp::from_secs(0)),
         };
         let query = query(&profile, &request);
         let value = |name: &str| {
@@ -125,7 +123,7 @@ mod tests {
             ("prompt", "login"),
             ("login_hint", "jane@example.com"),
             ("acr_values", "MFA"),
-            ("max_age", "900"),
+            ("max_age", "0"),
             ("access_token_manager_id", "airflow"),
             ("code_verifier", ""),
         ] {
