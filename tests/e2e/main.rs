@@ -74,6 +74,8 @@ mod many_followers;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod new_proof;
+#[cfg(test)]
 mod no_certificates;
 #[cfg(test)]
 mod notices;

@@ -16,8 +16,13 @@ fn printed_url(scene: &Scene) -> (Process, String) {
 
 /// Starts the sign-in and gives the URL it prints.
 pub(crate) fn printed_url_at(world: &World, issuer: &str) -> (Process, String) {
+    printed_url_by(world, issuer, &["--browser", "--no-open"])
+}
+
+/// The same by the login that these arguments make.
+pub(crate) fn printed_url_by(world: &World, issuer: &str, args: &[&str]) -> (Process, String) {
     let mut command = world.command(env!("CARGO_BIN_EXE_dagpass"));
-    command.args(["login", "--browser", "--no-open"]).stdin(Stdio::piped());
+    command.arg("login").args(args).stdin(Stdio::piped());
     let login = Process::spawn("dagpass login --no-open", &mut command);
     let url = login.stderr.wait_for("authorization URL", |text| {
         let origin = issuer.split('/').take(3).collect::<Vec<_>>().join("/");

@@ -27,6 +27,8 @@ export class Record {
       grant: form.grant_type?.split(':').pop() ?? null,
       client: form.client_id ?? null,
       scope: form.scope ?? null,
+      prompt: form.prompt ?? null,
+      max_age: form.max_age ?? null,
       presented: presented ? fingerprint(presented) : null,
       pkce: Boolean(form.code_verifier ?? form.code_challenge),
       state: 'arrived', // arrived | held | done

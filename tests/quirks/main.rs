@@ -37,6 +37,10 @@
 //! | a success that lacks what was asked for | `a_refresh_token_that_came_alone_is_sent_at_once_and_nobody_notices`, `a_sign_in_whose_access_token_is_missing_is_finished_by_its_first_refresh`, `groups_by_the_hundred_in_both_tokens_and_a_large_key_set_are_taken` |
 //! | another scope at a refresh | `a_server_that_wants_the_scope_named_is_told_it_and_that_is_remembered`, `a_refresh_that_gives_less_is_asked_again_by_name_with_the_new_token`, `a_refresh_that_gives_less_for_good_is_never_served_in_silence`, `a_refresh_that_leaves_offline_access_out_is_no_less` |
 //! | `auth_time` broken, or 0 | `a_time_of_authentication_that_is_broken_or_zero_ends_nothing` |
+//! | a new proof asked for, and not given | `a_new_proof_is_brought_by_browser_on_every_family`, `a_code_that_proves_nothing_new_is_refused_with_the_browser_named`, `a_code_that_proves_it_by_its_first_refresh_is_enough`, `another_policy_than_was_asked_for_signs_nobody_in` |
+//! | a device request refused for what it asks to have proven | `a_device_request_is_sent_without_what_it_is_refused_for` |
+//! | a subject by another name in another token | `a_person_whom_each_token_names_otherwise_is_not_another` |
+//! | keys away after the sign-in | `keys_that_are_away_for_a_moment_cost_no_sign_in_and_delay_no_code` |
 //! | another nonce at a refresh | `a_refreshed_id_token_with_another_nonce_is_set_aside_and_the_access_token_served` |
 //! | signed userinfo, or somebody else's | `userinfo_is_read_by_its_content_type_and_never_for_somebody_else` |
 //! | a device request that wants `response_type` | `a_device_request_is_asked_again_with_what_the_answer_names`, `a_device_sign_in_that_tells_nothing_is_judged_by_its_first_refresh` |
@@ -59,6 +63,8 @@ mod groups;
 mod outages;
 #[cfg(test)]
 mod person;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod redirect;
 #[cfg(test)]

@@ -9,7 +9,8 @@ use dagpass_core::ports::{Browser, Pending};
 use dagpass_core::profile::Flow;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::sign_in::{
-    Desktop, DeviceAuthorization, Opening, Progress, SignInOptions, SignInPorts, Step,
+    Claim, Desktop, DeviceAuthorization, NewProof, Opening, Progress, SignInOptions, SignInPorts,
+    Step,
 };
 use dagpass_core::token::Fingerprint;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +30,7 @@ pub(crate) struct Person {
     /// How long the code of the callback lies about before the browser brings it.
     pub(crate) dawdles: Duration,
     pub(crate) comes: Comes,
+    pub(crate) proof: NewProof,
 }
 
 /// How the browser comes back.
@@ -44,7 +46,12 @@ pub(crate) enum Comes {
 impl Person {
     pub(crate) fn named(name: &'static str) -> Self {
         let (now, comes) = (Duration::ZERO, Comes::Once);
-        Self { name, approves_after: Some(now), dawdles: now, comes }
+        Self { name, approves_after: Some(now), dawdles: now, comes, proof: NewProof::Unneeded }
+    }
+
+    /// `--fresh`.
+    pub(crate) fn proving(self) -> Self {
+        Self { proof: NewProof::Demanded, ..self }
     }
 
     pub(crate) fn approving_after(self, seconds: u64) -> Self {
@@ -114,7 +121,8 @@ impl Stage {
             callbacks: self.callbacks.clone(),
             random,
         };
-        let options = SignInOptions { flow: Some(flow), ..SignInOptions::default() };
+        let claim = Claim { proof: progress.person.proof, accept_subject: None };
+        let options = SignInOptions { flow: Some(flow), claim, ..SignInOptions::default() };
         let (_nobody, pasted) = mpsc::channel(1);
         let (how, caller) = ((&ports, &options), Caller::default());
         self.broker.sign_in(key, how, &caller, (progress, pasted)).await?.run().await

@@ -14,8 +14,8 @@ use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
 use crate::session::{InFlight, StoredSession};
 use crate::sign_in::{
-    Arrival, AuthorizationRequest, AuthorizationUrl, Click, Desktop, DeviceAuthorization, Offers,
-    Opening,
+    Arrival, Assurance, AuthorizationRequest, AuthorizationUrl, Click, Desktop,
+    DeviceAuthorization, Offers, Opening,
 };
 use crate::time::Timestamp;
 use crate::token::{
@@ -70,8 +70,8 @@ pub trait AuthorizationServer: Send + Sync {
         profile: &'a Profile,
         grant: Grant<'a>,
     ) -> Pending<'a, Result<Redeemed, TokenFailure>>;
-    /// Who it is for, and whether to believe it: an ID token in it is fully validated. May take long,
-    /// because keys and userinfo are asked for.
+    /// Who it is for, and what a genuine ID token states; whether that is what was asked for, the core
+    /// judges ([`Assurance`]). May take long, because keys and userinfo are asked for.
     fn judge<'a>(
         &'a self,
         profile: &'a Profile,
@@ -102,7 +102,10 @@ pub trait SignInServer: Send + Sync {
         &'a self,
         profile: &'a Profile,
         verifier: Option<&'a CodeVerifier>,
+        assurance: &'a Assurance,
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>>;
+    /// The keys that the answer will be judged by, while there is time: the code does not wait for them.
+    fn fetch_keys<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<(), TokenFailure>>;
 }
 
 /// A success of the token endpoint. Whatever else is in it, a refresh token has been spent for it.
@@ -132,7 +135,7 @@ impl Renewal {
 }
 
 /// What the token endpoint answered, not yet believed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Received {
     /// Without an identity.
     pub set: TokenSet,

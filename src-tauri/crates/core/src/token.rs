@@ -1,6 +1,7 @@
 //! Secrets and what the token endpoint answers. Decides how a secret may leave; never prints one.
 
 use std::fmt;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
@@ -149,6 +150,8 @@ pub struct TokenSet {
     pub scope: Option<Scopes>,
     /// From a validated ID token, else userinfo, else the access token's claims; else `None`.
     pub identity: Option<Identity>,
+    /// `None` where no ID token came.
+    pub stated: Option<Stated>,
     /// `aud` of the access token where it can be seen; `None` is "not visible", never a guess.
     pub audience: Option<Vec<String>>,
     /// A validated ID token, for a deployment that takes it as the assertion. In memory alone.
@@ -189,12 +192,121 @@ pub struct Identity {
     /// `auth_time`: when the person last proved who they are (OIDC Core §2).
     pub auth_time: Option<Timestamp>,
     pub source: IdentitySource,
+    /// What other sources call the same person: an access token may name its subject in a way of its own.
+    pub also: Vec<(IdentitySource, String)>,
+}
+
+/// Are two of them one person?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Same {
+    Yes,
+    /// By the names that were compared.
+    No {
+        before: String,
+        now: String,
+    },
+    /// No source named both.
+    Unknown,
+}
+
+impl Same {
+    pub fn holds(&self) -> bool {
+        *self == Self::Yes
+    }
 }
 
 impl Identity {
+    /// Compared within the best source that named both. Where there is none, an ID token and userinfo have
+    /// to agree (OIDC Core §5.3.2); nothing says so of an access token.
+    pub fn same_as(&self, now: &Self) -> Same {
+        use IdentitySource::{AccessTokenClaims, IdToken, Userinfo};
+        let openid = |who: &Self| {
+            let name = who.name_in(IdToken).or_else(|| who.name_in(Userinfo));
+            name.map(str::to_owned)
+        };
+        let within = |source| {
+            let (before, now) = (self.name_in(source)?, now.name_in(source)?);
+            Some((before.to_owned(), now.to_owned()))
+        };
+        let common = [IdToken, Userinfo, AccessTokenClaims].into_iter().find_map(within);
+        let same_issuer = self.subject.iss == now.subject.iss;
+        match common.or_else(|| openid(self).zip(openid(now))) {
+            None => Same::Unknown,
+            Some((before, now)) if before == now && same_issuer => Same::Yes,
+            Some((before, now)) => Same::No { before, now },
+        }
+    }
+
+    /// Whoever signs in anew is known by every name that they were known by.
+    #[must_use]
+    pub fn remembering(mut self, before: Option<&Self>) -> Self {
+        for (source, name) in
+            before.filter(|before| before.same_as(&self).holds()).into_iter().flat_map(Self::names)
+        {
+            if self.name_in(source).is_none() {
+                self.also.push((source, name.to_owned()));
+            }
+        }
+        self
+    }
+
+    /// A session keeps the name that it was made under.
+    #[must_use]
+    pub fn renewing(self, before: &Self) -> Self {
+        let mut who = Self {
+            subject: before.subject.clone(),
+            source: before.source,
+            also: Vec::new(),
+            ..self.clone()
+        };
+        for (source, name) in before.names().chain(self.names()) {
+            if who.name_in(source).is_none() {
+                who.also.push((source, name.to_owned()));
+            }
+        }
+        who
+    }
+
+    fn name_in(&self, source: IdentitySource) -> Option<&str> {
+        self.names().find(|(named_by, _)| *named_by == source).map(|(_, name)| name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = (IdentitySource, &str)> {
+        let own = (self.source, self.subject.sub.as_str());
+        std::iter::once(own).chain(self.also.iter().map(|(source, name)| (*source, name.as_str())))
+    }
+
     /// The groups as a person calls them.
     pub fn group_names(&self) -> Vec<String> {
         self.groups.iter().map(|group| groups::shown(group)).collect()
+    }
+}
+
+/// What a genuine ID token states of the sign-in that it rests on (OIDC Core §2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    pub nonce: Option<Fingerprint>,
+    pub acr: Option<String>,
+    /// By the server's clock, in whole seconds.
+    pub auth_time: Option<Timestamp>,
+    /// That clock less ours, in seconds.
+    pub clock_skew: Option<i64>,
+    /// A refresh gave it.
+    pub by_refresh: bool,
+}
+
+impl Stated {
+    /// It need not have a nonce at a refresh; where it has, it is the sign-in's (OIDC Core §12.2).
+    pub fn is_of_another(&self, sent: Option<&Fingerprint>) -> bool {
+        let known = self.nonce.as_ref().zip(sent);
+        known.is_some_and(|(now, sent)| now != sent)
+    }
+
+    /// A moment of ours.
+    pub fn by_its_clock(&self, at: Timestamp) -> Timestamp {
+        let skew = self.clock_skew.unwrap_or_default();
+        let span = Duration::from_secs(skew.unsigned_abs());
+        if skew < 0 { at.minus(span) } else { at.plus(span) }
     }
 }
 

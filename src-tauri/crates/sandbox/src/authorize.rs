@@ -213,7 +213,9 @@ fn checked(world: &World, param: &dyn Fn(&str) -> Option<String>) -> Result<Auth
 
 fn must_sign_in(world: &World, request: &AuthRequest, auth_time: i64) -> bool {
     let too_old = request.max_age.is_some_and(|limit| world.seconds() - auth_time > limit);
-    too_old || matches!(request.prompt.as_deref(), Some("login" | "select_account"))
+    let asks = |word: &str| matches!(word, "login" | "select_account");
+    let prompt = request.prompt.as_deref().unwrap_or_default();
+    too_old || prompt.split_whitespace().any(asks)
 }
 
 fn turn_away(world: &mut World, site: &Site, turned: Turned) -> Reply {

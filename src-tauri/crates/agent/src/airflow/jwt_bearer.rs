@@ -71,6 +71,7 @@ fn token_set(
         refresh_expires_at: None,
         scope: None,
         identity: None,
+        stated: None,
         audience: audience.filter(|audience| !audience.is_empty()),
         id_token: None,
         given_for: Some(assertion.fingerprint()),

@@ -14,7 +14,9 @@ use dagpass_core::ports::{
     Callbacks, Listening, Pending, SignInServer, StoreFailure, TokenFailure,
 };
 use dagpass_core::profile::{Profile, Redirect};
-use dagpass_core::sign_in::{AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers};
+use dagpass_core::sign_in::{
+    Assurance, AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers,
+};
 use dagpass_core::token::CodeVerifier;
 
 use super::{Deployments, Looked, Scene, examine};
@@ -45,7 +47,12 @@ impl SignInServer for Issuer {
         &'a self,
         _: &'a Profile,
         _: Option<&'a CodeVerifier>,
+        _: &'a Assurance,
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
+        panic!("doctor signs nobody in")
+    }
+
+    fn fetch_keys<'a>(&'a self, _: &'a Profile) -> Pending<'a, Result<(), TokenFailure>> {
         panic!("doctor signs nobody in")
     }
 }

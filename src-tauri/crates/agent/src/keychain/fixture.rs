@@ -32,6 +32,7 @@ pub(super) fn session(token: &str, generation: u64) -> StoredSession {
             groups: vec!["data".to_owned()],
             auth_time: Some(Timestamp::from_secs(10)),
             source: IdentitySource::Userinfo,
+            also: Vec::new(),
         }),
         nonce: None,
         granted: Scopes::parse("openid offline_access"),

@@ -1,10 +1,14 @@
 //! Sign-ins that were received and not judged yet: a note each in the state folder, without a secret in
 //! it, and what was received where the sessions' own are, under an account of its own.
 
+use std::time::Duration;
+
 use dagpass_core::pending::PendingSignIn;
 use dagpass_core::ports::{Pending, PendingSignIns, StoreFailure};
 use dagpass_core::request::SessionKey;
-use dagpass_core::sign_in::Claim;
+use dagpass_core::session::StoredSession;
+use dagpass_core::sign_in::{Assurance, Claim, NewProof};
+use dagpass_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::files::AccountFiles;
@@ -15,20 +19,60 @@ const ACCOUNT: &str = "#pending/";
 
 #[derive(Serialize, Deserialize)]
 struct Note {
+    /// A new proof of identity is demanded.
     #[serde(default)]
     fresh: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accept_subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prompt: Option<String>,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_age: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acr_values: Option<String>,
     #[serde(default)]
     sent: bool,
 }
 
 impl Note {
     fn of(pending: &PendingSignIn) -> Self {
+        let asked = &pending.assurance;
         Self {
-            fresh: pending.claim.fresh,
-            accept_subject: pending.claim.accept_subject.clone(),
+            fresh: asked.claim.proof == NewProof::Demanded,
+            accept_subject: asked.claim.accept_subject.clone(),
+            asked_at: Some(asked.asked_at),
+            prompt: asked.prompt.clone(),
+            max_age: asked.max_age.map(|age| age.as_secs()),
+            acr_values: asked.acr_values.clone(),
             sent: pending.sent,
+        }
+    }
+
+    /// What it claimed is not known any more: it is judged by the strictest, and as if it had left.
+    fn strict() -> Self {
+        Self {
+            fresh: true,
+            accept_subject: None,
+            asked_at: None,
+            prompt: None,
+            max_age: None,
+            acr_values: None,
+            sent: true,
+        }
+    }
+
+    fn assurance(self, stored: &StoredSession) -> Assurance {
+        let proof = if self.fresh { NewProof::Demanded } else { NewProof::Unneeded };
+        Assurance {
+            claim: Claim { proof, accept_subject: self.accept_subject },
+            asked_at: self.asked_at.unwrap_or(stored.signed_in_at),
+            nonce: stored.nonce.clone(),
+            prompt: self.prompt,
+            max_age: self.max_age.map(Duration::from_secs),
+            acr_values: self.acr_values,
         }
     }
 
@@ -40,9 +84,7 @@ impl Note {
 
     fn read(files: &AccountFiles, account: &str) -> Result<Option<Self>, StoreFailure> {
         let Some(bytes) = files.read(account)? else { return Ok(None) };
-        // What it claimed is not known any more: it is judged by the strictest, and as if it had left.
-        let strict = Self { fresh: true, accept_subject: None, sent: true };
-        Ok(Some(serde_json::from_slice(&bytes).unwrap_or(strict)))
+        Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Self::strict())))
     }
 }
 
@@ -87,8 +129,8 @@ impl PendingSignIns for KeychainStore {
                 }
                 Err(failure) => return Err(failure),
             };
-            let claim = Claim { fresh: note.fresh, accept_subject: note.accept_subject };
-            Ok(Some(PendingSignIn { stored, claim, sent: note.sent }))
+            let (sent, assurance) = (note.sent, note.assurance(&stored));
+            Ok(Some(PendingSignIn { stored, assurance, sent }))
         })
     }
 
@@ -100,7 +142,7 @@ impl PendingSignIns for KeychainStore {
                 return Ok(());
             }
             // Where it cannot be removed it is of no use to anybody.
-            self.note(key, Note { fresh: true, accept_subject: None, sent: true }).await?;
+            self.note(key, Note::strict()).await?;
             self.remove(&hidden(key)).await?;
             off_runtime(move || files.remove(&account)).await
         })
@@ -133,17 +175,22 @@ mod tests {
         let choice = StoreChoice::KeyFile { key_file };
         let store = KeychainStore::open(choice.clone(), &state);
         let key = SessionKey { connection: Some("lake".to_owned()), ..SessionKey::of("prod") };
-        let pending = PendingSignIn {
-            stored: fixture::session("canary-p1", 1),
-            claim: Claim { fresh: true, accept_subject: Some("u-2".to_owned()) },
-            sent: true,
+        let assurance = Assurance {
+            claim: Claim { proof: NewProof::Demanded, accept_subject: Some("u-2".to_owned()) },
+            asked_at: Timestamp::from_secs(7),
+            nonce: None,
+            prompt: Some("consent".to_owned()),
+            max_age: Some(Duration::from_secs(900)),
+            acr_values: Some("MFA".to_owned()),
         };
+        let stored = fixture::session("canary-p1", 1);
+        let pending = PendingSignIn { stored, assurance, sent: true };
         store.keep(&key, &pending).await.unwrap();
 
         let again = KeychainStore::open(choice, &state);
         assert_eq!(again.list().await.unwrap(), std::slice::from_ref(&key));
         let back = PendingSignIns::load(&again, &key).await.unwrap().unwrap();
-        assert_eq!((back.claim, back.sent), (pending.claim, true));
+        assert_eq!((back.assurance, back.sent), (pending.assurance, true));
         assert_eq!(back.stored.refresh_token.unwrap().expose(), "canary-p1");
         let note = std::fs::read_to_string(state.join("pending/prod%2flake.json")).unwrap();
         assert!(!note.contains("canary"), "{note}");
@@ -152,7 +199,9 @@ mod tests {
         // A note that was damaged claims nothing, and one without what was received is none.
         std::fs::write(state.join("pending/prod%2flake.json"), "{").unwrap();
         let strict = PendingSignIns::load(&again, &key).await.unwrap().unwrap();
-        assert!(strict.claim.fresh && strict.claim.accept_subject.is_none() && strict.sent);
+        let claim = &strict.assurance.claim;
+        assert_eq!((claim.proof, claim.accept_subject.as_deref()), (NewProof::Demanded, None));
+        assert!(strict.sent);
         PendingSignIns::forget(&again, &key).await.unwrap();
         assert_eq!(again.list().await.unwrap(), []);
         std::fs::write(state.join("pending/dev.json"), "{}").unwrap();

@@ -225,9 +225,12 @@ struct StoredIdentity {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<Timestamp>,
     source: StoredSource,
+    /// What other sources call them. No record of before has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<(StoredSource, String)>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum StoredSource {
     IdToken,
@@ -235,38 +238,52 @@ enum StoredSource {
     AccessTokenClaims,
 }
 
+impl StoredSource {
+    fn of(source: IdentitySource) -> Self {
+        match source {
+            IdentitySource::IdToken => Self::IdToken,
+            IdentitySource::Userinfo => Self::Userinfo,
+            IdentitySource::AccessTokenClaims => Self::AccessTokenClaims,
+        }
+    }
+}
+
+impl From<StoredSource> for IdentitySource {
+    fn from(stored: StoredSource) -> Self {
+        match stored {
+            StoredSource::IdToken => Self::IdToken,
+            StoredSource::Userinfo => Self::Userinfo,
+            StoredSource::AccessTokenClaims => Self::AccessTokenClaims,
+        }
+    }
+}
+
 impl StoredIdentity {
     fn of(identity: &Identity) -> Self {
-        let source = match identity.source {
-            IdentitySource::IdToken => StoredSource::IdToken,
-            IdentitySource::Userinfo => StoredSource::Userinfo,
-            IdentitySource::AccessTokenClaims => StoredSource::AccessTokenClaims,
-        };
+        let also = identity.also.iter();
         Self {
             subject: identity.subject.clone(),
             name: identity.name.clone(),
             email: identity.email.clone(),
             groups: identity.groups.clone(),
             auth_time: identity.auth_time,
-            source,
+            source: StoredSource::of(identity.source),
+            also: also.map(|(source, name)| (StoredSource::of(*source), name.clone())).collect(),
         }
     }
 }
 
 impl From<StoredIdentity> for Identity {
     fn from(stored: StoredIdentity) -> Self {
-        let source = match stored.source {
-            StoredSource::IdToken => IdentitySource::IdToken,
-            StoredSource::Userinfo => IdentitySource::Userinfo,
-            StoredSource::AccessTokenClaims => IdentitySource::AccessTokenClaims,
-        };
+        let also = stored.also.into_iter();
         Self {
             subject: stored.subject,
             name: stored.name,
             email: stored.email,
             groups: stored.groups,
             auth_time: stored.auth_time,
-            source,
+            source: stored.source.into(),
+            also: also.map(|(source, name)| (source.into(), name)).collect(),
         }
     }
 }
@@ -287,6 +304,10 @@ mod tests {
             refresh_expires_at: None,
             ..whole.clone()
         };
+        let mut known = whole.clone();
+        if let Some(who) = &mut known.identity {
+            who.also = vec![(IdentitySource::AccessTokenClaims, "a-1".to_owned())];
+        }
         let ended = StoredSession {
             ended: Some(EndReason::LostInRotation { since: Timestamp::from_secs(7) }),
             ..bare.clone()
@@ -304,7 +325,7 @@ mod tests {
         let one = EndpointOverrides { token: url("token"), ..EndpointOverrides::default() };
         let with = |named| StoredSession { endpoints: Some(named), ..whole.clone() };
         let made_with = [with(named), with(one), with(EndpointOverrides::default())];
-        for session in [whole, bare, ended].into_iter().chain(made_with) {
+        for session in [whole, bare, known, ended].into_iter().chain(made_with) {
             let back = decode(&encode(&session).unwrap()).unwrap();
             assert_eq!(format!("{back:?}"), format!("{session:?}"));
             let token = |one: &StoredSession| {

@@ -15,7 +15,7 @@ use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::{Flow, Issuer, Profile};
 use dagpass_core::refusals;
 use dagpass_core::request::{Caller, SessionKey, Transport};
-use dagpass_core::sign_in::{Arrival, Claim, Desktop, Progress, SignInOptions, Step};
+use dagpass_core::sign_in::{Arrival, Claim, Desktop, NewProof, Progress, SignInOptions, Step};
 
 use super::reply::{self, Reply};
 use super::{Api, Asked, status, store_use};
@@ -45,7 +45,9 @@ pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     store_use::agrees(api)?;
     let mut options = options(&ask, &asked.principal)?;
     // An Airflow deployment asked for a new proof of identity: another one of the old kind is none.
-    options.claim.fresh |= api.broker.wants_new_proof(&key)?;
+    if options.claim.proof == NewProof::Unneeded && api.broker.wants_new_proof(&key)? {
+        options.claim.proof = NewProof::Wished;
+    }
     let (paste, pasted) = mpsc::channel(1);
     let seat = Seat::take(api, &profile.issuer, paste)?;
     let (tell, told) = mpsc::channel(16);
@@ -88,6 +90,7 @@ fn options(ask: &SignInAsk, principal: &Principal) -> Result<SignInOptions, Refu
         ask.desktop.iter().filter(|(name, _)| DESKTOP_VARIABLES.contains(&name.as_str()));
     // `BROWSER` is a program to run: the owner's to name, at this machine's own door.
     let variables = variables.filter(|_| is_at_own_door(principal));
+    let proof = if ask.fresh { NewProof::Demanded } else { NewProof::Unneeded };
     Ok(SignInOptions {
         flow,
         no_open: ask.no_open,
@@ -95,7 +98,7 @@ fn options(ask: &SignInAsk, principal: &Principal) -> Result<SignInOptions, Refu
             variables: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
             remote: ask.remote,
         },
-        claim: Claim { fresh: ask.fresh, accept_subject: ask.accept_subject.clone() },
+        claim: Claim { proof, accept_subject: ask.accept_subject.clone() },
     })
 }
 

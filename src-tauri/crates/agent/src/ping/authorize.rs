@@ -66,7 +66,7 @@ pub(super) fn end_session(
 }
 
 fn fields(profile: &Profile, request: &AuthorizationRequest) -> Fields {
-    Fields::default()
+    let fields = Fields::default()
         .set("response_type", "code")
         .set("client_id", profile.client_id.as_str())
         .set("redirect_uri", request.redirect_uri.as_str())
@@ -75,10 +75,10 @@ fn fields(profile: &Profile, request: &AuthorizationRequest) -> Fields {
         .set("nonce", request.nonce.as_str())
         .set("code_challenge", s256(&request.verifier))
         .set("code_challenge_method", "S256")
-        .maybe("prompt", request.prompt.as_deref())
-        .maybe("login_hint", profile.login_hint.as_deref())
-        .maybe("acr_values", profile.acr_values.as_deref())
-        .maybe("max_age", profile.max_age.map(|age| age.as_secs().to_string()))
+        .maybe("login_hint", profile.login_hint.as_deref());
+    let asked = request.assurance.wishes().into_iter();
+    asked
+        .fold(fields, |fields, (name, value)| fields.set(name, value))
         .wishes(profile, &Target::of_sign_in(profile))
 }
 
@@ -86,6 +86,9 @@ fn fields(profile: &Profile, request: &AuthorizationRequest) -> Fields {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+
+    use dagpass_core::sign_in::{Assurance, Claim, NewProof};
+    use dagpass_core::time::Timestamp;
 
     #[test]
     fn the_query_carries_every_wish_and_no_secret() {
@@ -97,12 +100,13 @@ mod tests {
             ("access_token_manager_id".to_owned(), "airflow".to_owned()),
             ("client_id".to_owned(), "somebody-else".to_owned()),
         ]);
+        let claim = Claim { proof: NewProof::Wished, accept_subject: None };
         let request = AuthorizationRequest {
             redirect_uri: "http://127.0.0.1:21217/callback".into(),
             state: "st".into(),
             nonce: "no".into(),
             verifier: CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
-            prompt: Some("login".into()),
+            assurance: Assurance::asked(&profile, &claim, Some("no"), Timestamp::from_secs(0)),
         };
         profile.connection = Some("lake".to_owned());
         profile.own_token.resource = Some("https://lake.example".to_owned());
@@ -123,7 +127,7 @@ mod tests {
             ("prompt", "login"),
             ("login_hint", "jane@example.com"),
             ("acr_values", "MFA"),
-            ("max_age", "900"),
+            ("max_age", "0"),
             ("access_token_manager_id", "airflow"),
             ("resource", "https://lake.example"),
             ("code_verifier", ""),

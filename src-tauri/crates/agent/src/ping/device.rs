@@ -6,7 +6,7 @@ use std::time::Duration;
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::profile::{DevicePkce, Profile};
 use dagpass_core::request::Target;
-use dagpass_core::sign_in::DeviceAuthorization;
+use dagpass_core::sign_in::{Assurance, DeviceAuthorization};
 use dagpass_core::token::{CodeVerifier, DeviceCode};
 use serde_json::{Map, Value};
 use url::Url;
@@ -28,13 +28,14 @@ pub(super) async fn request(
     http: &Http,
     url: &Url,
     profile: &Profile,
-    verifier: Option<&CodeVerifier>,
+    (verifier, assurance): (Option<&CodeVerifier>, &Assurance),
 ) -> Result<DeviceAuthorization, TokenFailure> {
     let challenge = match profile.device_pkce {
         DevicePkce::Off => None,
         DevicePkce::Auto | DevicePkce::On => verifier.map(s256),
     };
-    let mut ask = Ask { http, url, profile, challenge, response_type: wants_response_type(url) };
+    let (wishes, response_type) = (assurance.wishes(), wants_response_type(url));
+    let mut ask = Ask { http, url, profile, challenge, wishes, response_type };
     loop {
         match ask.send().await {
             Ok((answer, document)) => {
@@ -55,6 +56,8 @@ struct Ask<'a> {
     url: &'a Url,
     profile: &'a Profile,
     challenge: Option<String>,
+    /// `prompt`, `max_age`, `acr_values`: RFC 8628 has none of them, and whoever knows them heeds them.
+    wishes: Vec<(&'static str, String)>,
     response_type: bool,
 }
 
@@ -66,7 +69,10 @@ impl Ask<'_> {
             .set("scope", profile.scopes.to_string())
             .maybe("code_challenge", challenge)
             .maybe("code_challenge_method", challenge.map(|_| "S256"))
-            .maybe("response_type", self.response_type.then_some("code"))
+            .maybe("response_type", self.response_type.then_some("code"));
+        let asked = self.wishes.iter();
+        let fields = asked
+            .fold(fields, |fields, (name, value)| fields.set(name, value.as_str()))
             .wishes(profile, &Target::of_sign_in(profile));
         let request = fields.post(self.url, profile)?;
         let answer = self.http.post(&profile.network, request).await?;
@@ -85,9 +91,14 @@ impl Ask<'_> {
             tracing::debug!(%profile, "the device request is refused without response_type");
             return Ok(Self { response_type: true, ..self });
         }
-        if self.challenge.is_some() && auto && error == "invalid_request" {
+        let names_wish = self.wishes.iter().any(|(name, _)| description.contains(name));
+        if !names_wish && self.challenge.is_some() && auto && error == "invalid_request" {
             tracing::debug!(%profile, "the device request is refused with PKCE");
             return Ok(Self { challenge: None, ..self });
+        }
+        if names_wish || (!self.wishes.is_empty() && error == "invalid_request") {
+            tracing::debug!(%profile, "the device request is refused with what it asks to have proven");
+            return Ok(Self { wishes: Vec::new(), ..self });
         }
         Err(failure)
     }

@@ -1,12 +1,13 @@
 //! Is this ID token true, and is it for us (OIDC Core §3.1.3.7)? Functions of the token, the keys
-//! and the time that is passed in. The algorithms are our own list, whatever the issuer offers.
+//! and the time that is passed in. The algorithms are our own list, whatever the issuer offers. What it
+//! proves of the person, and to which request it belongs, is judged in the core.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, IdToken};
+use dagpass_core::token::{AccessToken, Fingerprint, IdToken, Stated};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
@@ -30,10 +31,6 @@ const ALGORITHMS: [Algorithm; 8] = [
 /// How far may two clocks be apart?
 const LEEWAY: Duration = Duration::from_secs(60);
 
-/// How old may the proof of identity be where it was asked for anew? The browser flow stays open
-/// for ten minutes, and the code lives a little longer.
-const NEW_PROOF: Duration = Duration::from_secs(900);
-
 /// What the token must agree with.
 #[derive(Debug)]
 pub(super) struct Expected<'a> {
@@ -43,19 +40,8 @@ pub(super) struct Expected<'a> {
     pub audiences: &'a [String],
     /// A session that stands is not ended for whom else its ID token is meant for.
     pub stands: bool,
-    /// `None` in the device grant and on refresh, where no nonce was sent.
-    pub nonce: Option<&'a str>,
     pub access_token: &'a AccessToken,
-    pub max_age: Option<Duration>,
-    pub proof: Proof,
     pub now: Timestamp,
-}
-
-/// Was `prompt=login` sent?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
-    Any,
-    New,
 }
 
 /// What is wrong with an ID token.
@@ -168,15 +154,12 @@ fn check(claims: &Claims, algorithm: Algorithm, expected: &Expected<'_>) -> Resu
     }
     audience(claims, expected)?;
     times(claims, expected.now)?;
-    if expected.nonce.is_some() && text(claims, "nonce") != expected.nonce {
-        return invalid("does not carry this sign-in's nonce");
-    }
     if let Some(hash) = text(claims, "at_hash")
         && hash != half_hash(expected.access_token, algorithm)
     {
         return invalid("belongs to another access token (at_hash)");
     }
-    authentication(claims, expected)
+    Ok(())
 }
 
 fn audience(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
@@ -227,19 +210,14 @@ fn times(claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
     }
 }
 
-fn authentication(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
-    let proved = auth_time(claims);
-    let older_than =
-        |age: Duration| proved.is_some_and(|at| expected.now > at.plus(age).plus(LEEWAY));
-    match expected.max_age {
-        Some(_) if proved.is_none() => return invalid("has no auth_time, though max_age was sent"),
-        Some(age) if older_than(age) => return invalid("rests on a sign-in older than max_age"),
-        Some(_) | None => {}
+/// What a token says that was verified: whether that is what was asked for, the core judges.
+pub(super) fn stated(claims: &Claims) -> Stated {
+    Stated {
+        nonce: text(claims, "nonce").map(Fingerprint::of),
+        acr: text(claims, "acr").map(str::to_owned),
+        auth_time: auth_time(claims),
+        ..Stated::default()
     }
-    if expected.proof == Proof::New && older_than(NEW_PROOF) {
-        return invalid("rests on an old sign-in, though prompt=login was sent");
-    }
-    Ok(())
 }
 
 /// OIDC Core §3.1.3.6: the left half of the hash that goes with the algorithm.

@@ -1,18 +1,17 @@
 //! Who signed in: the ID token, else userinfo, else the access token's claims, else unknown.
-//! Userinfo of another subject is not used (OIDC Core §5.3.2). A refresh may renew what is known of a
-//! person, never exchange the person.
+//! Userinfo of another subject is not used (OIDC Core §5.3.2). Whether it is the right person, and what
+//! they proved, is judged in the core.
 
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::profile::{Profile, Subject};
 use dagpass_core::session::StoredSession;
-use dagpass_core::sign_in::AuthorizationRequest;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, Fingerprint, IdToken, Identity, IdentitySource};
+use dagpass_core::token::{AccessToken, IdToken, Identity, IdentitySource, Stated};
 use jsonwebtoken::jwk::Jwk;
 use serde_json::Value;
 
 use super::groups::groups;
-use super::id_token::{self, Expected, Flaw, Proof};
+use super::id_token::{self, Expected, Flaw};
 use super::jwks::{Keys, Place};
 use super::metadata::{Endpoint, ProviderMetadata};
 use super::spelling::Spellings;
@@ -37,93 +36,107 @@ pub(super) struct Finder<'a> {
     pub stands: bool,
 }
 
+/// Who it is, and what a genuine ID token states; nothing of either where there is nothing to go by.
+#[derive(Default)]
+pub(super) struct Found {
+    pub who: Option<Identity>,
+    pub stated: Option<Stated>,
+}
+
 impl Finder<'_> {
-    /// `request` is the browser's; the device grant has none.
-    pub(super) async fn at_sign_in(
-        &self,
-        request: Option<&AuthorizationRequest>,
-    ) -> Result<Option<Identity>, TokenFailure> {
-        let from_token = match self.id_token {
-            Some(token) => {
-                let claims = self.verified(token, request).await?;
-                let claims =
-                    claims.map_err(|flaw| misconfigured("invalid_token", flaw.to_string()));
-                self.describe(&claims?, IdentitySource::IdToken)
-            }
-            None => None,
+    pub(super) async fn at_sign_in(&self) -> Result<Found, TokenFailure> {
+        let Some(token) = self.id_token else {
+            return Ok(Found { who: self.without_id_token().await, stated: None });
         };
-        if let Some(Told { who, complete: true, .. }) = from_token {
-            return Ok(Some(who));
-        }
-        let from_userinfo = self
-            .userinfo()
-            .await
-            .and_then(|claims| self.describe(&claims, IdentitySource::Userinfo));
-        match (from_token, from_userinfo) {
-            (Some(token), Some(info)) if token.who.subject != info.who.subject => {
-                tracing::warn!(profile = %self.profile.name, "userinfo is somebody else's, and not used");
-                Ok(Some(token.who))
-            }
-            (Some(token), Some(info)) => Ok(Some(filled(token, &info.who))),
-            (Some(told), None) | (None, Some(told)) => Ok(Some(told.who)),
-            (None, None) => Ok(hint(self.access_token)
-                .and_then(|claims| self.describe(&claims, IdentitySource::AccessTokenClaims))
-                .map(|told| told.who)),
+        let claims = self.verified(token).await?;
+        let claims = claims.map_err(|flaw| misconfigured("invalid_token", flaw.to_string()))?;
+        let who = match self.describe(&claims, IdentitySource::IdToken) {
+            Some(Told { who, complete: true, .. }) => Some(self.named_by_access_token(who)),
+            Some(told) => Some(self.named_by_access_token(self.with_userinfo(told).await)),
+            None => self.without_id_token().await,
+        };
+        Ok(Found { who, stated: Some(id_token::stated(&claims)) })
+    }
+
+    async fn without_id_token(&self) -> Option<Identity> {
+        let claims = self.userinfo().await;
+        let told = claims.and_then(|claims| self.describe(&claims, IdentitySource::Userinfo));
+        match told {
+            Some(told) => Some(self.named_by_access_token(told.who)),
+            None => self.by_access_token(),
         }
     }
 
-    /// `None` keeps what is known. Only a token that is genuine can speak against the session: one
+    /// What an ID token leaves unsaid. Another subject's is not used; that this server calls people
+    /// otherwise there is known from then on.
+    async fn with_userinfo(&self, token: Told) -> Identity {
+        let claims = self.userinfo().await;
+        let told = claims.and_then(|claims| self.describe(&claims, IdentitySource::Userinfo));
+        let Some(info) = told else { return token.who };
+        let also = (IdentitySource::Userinfo, info.who.subject.sub.clone());
+        let mut who = if token.who.subject == info.who.subject {
+            filled(token, &info.who)
+        } else {
+            tracing::warn!(profile = %self.profile.name, "userinfo is somebody else's, and not used");
+            token.who
+        };
+        who.also.push(also);
+        who
+    }
+
+    /// So that a later sign-in, of which nothing else tells, can be compared.
+    fn named_by_access_token(&self, mut who: Identity) -> Identity {
+        let claims = hint(self.access_token).unwrap_or_default();
+        let sub = claims.get("sub").and_then(Value::as_str).filter(|sub| !sub.trim().is_empty());
+        who.also.extend(sub.map(|sub| (IdentitySource::AccessTokenClaims, sub.to_owned())));
+        who
+    }
+
+    fn by_access_token(&self) -> Option<Identity> {
+        let claims = hint(self.access_token)?;
+        self.describe(&claims, IdentitySource::AccessTokenClaims).map(|told| told.who)
+    }
+
+    /// Whom it does not find stays who they were. Only a token that is genuine can speak against the session: one
     /// that cannot be judged now (key not published yet, clocks apart) says nothing, since the
     /// answer it came with holds the only living refresh token. A forged one spoils its answer.
-    pub(super) async fn at_refresh(
-        &self,
-        session: &StoredSession,
-    ) -> Result<Option<Identity>, TokenFailure> {
-        let Some(token) = self.id_token else { return Ok(None) };
-        let claims = match self.verified(token, None).await {
+    pub(super) async fn at_refresh(&self, session: &StoredSession) -> Result<Found, TokenFailure> {
+        let Some(token) = self.id_token else { return Ok(Found::default()) };
+        let claims = match self.verified(token).await {
             Ok(Ok(claims)) => claims,
             Ok(Err(flaw @ (Flaw::Invalid(_) | Flaw::Signature))) => {
                 return Err(misconfigured("invalid_token", flaw.to_string()));
             }
             Ok(Err(flaw @ (Flaw::UnknownKey | Flaw::Clock(_)))) => {
                 tracing::warn!(profile = %self.profile.name, %flaw, "a refreshed ID token is set aside");
-                return Ok(None);
+                return Ok(Found::default());
             }
             Err(failure) => {
                 tracing::warn!(profile = %self.profile.name, %failure, "no keys for a refreshed ID token");
-                return Ok(None);
+                return Ok(Found::default());
             }
         };
-        let told = self.describe(&claims, IdentitySource::IdToken);
-        if let (Some(told), Some(before)) = (&told, &session.identity)
-            && told.who.subject == before.subject
-            && has_another_nonce(&claims, session)
-        {
-            tracing::warn!(profile = %self.profile.name, "a refreshed ID token has another nonce, and is set aside");
-            return Ok(None);
+        let stated = Stated { by_refresh: true, ..id_token::stated(&claims) };
+        if stated.is_of_another(session.nonce.as_ref()) {
+            tracing::warn!(profile = %self.profile.name, "a refreshed ID token has another sign-in's nonce, and is set aside");
         }
-        match (told, &session.identity) {
-            (Some(told), Some(before)) => same_person(told, before).map(Some),
-            (told, None) => Ok(told.map(|told| told.who)),
-            (None, Some(_)) => Ok(None),
-        }
+        let who = self.describe(&claims, IdentitySource::IdToken).map(|told| {
+            let who = match &session.identity {
+                Some(before) => filled(told, before),
+                None => told.who,
+            };
+            self.named_by_access_token(who)
+        });
+        Ok(Found { who, stated: Some(stated) })
     }
 
-    async fn verified(
-        &self,
-        token: &IdToken,
-        request: Option<&AuthorizationRequest>,
-    ) -> Result<Result<Claims, Flaw>, TokenFailure> {
-        let asked_anew = request.and_then(|request| request.prompt.as_deref()) == Some("login");
+    async fn verified(&self, token: &IdToken) -> Result<Result<Claims, Flaw>, TokenFailure> {
         let expected = Expected {
             issuer: self.profile.issuer.as_str(),
             client_id: &self.profile.client_id,
             audiences: &self.profile.id_token_audiences,
             stands: self.stands,
-            nonce: request.map(|request| request.nonce.as_str()),
             access_token: self.access_token,
-            max_age: request.and(self.profile.max_age),
-            proof: if asked_anew { Proof::New } else { Proof::Any },
             now: self.server_now,
         };
         self.by_keys(|keys| id_token::verify(token, keys, &expected)).await
@@ -165,6 +178,7 @@ impl Finder<'_> {
             groups: groups.unwrap_or_default(),
             auth_time: auth_time(claims),
             source,
+            also: Vec::new(),
         };
         Some(Told { who, complete, tells_groups })
     }
@@ -196,31 +210,4 @@ fn filled(first: Told, second: &Identity) -> Identity {
         who.groups.clone_from(&second.groups);
     }
     who
-}
-
-/// It need not have one; where it has, it is the sign-in's (OIDC Core §12.2).
-fn has_another_nonce(claims: &Claims, session: &StoredSession) -> bool {
-    let nonce = claims.get("nonce").and_then(Value::as_str).map(Fingerprint::of);
-    nonce.is_some_and(|nonce| session.nonce.as_ref().is_some_and(|sent| *sent != nonce))
-}
-
-/// OIDC Core §12.2.
-fn same_person(now: Told, before: &Identity) -> Result<Identity, TokenFailure> {
-    // An access token may name its subject in another way than an ID token does.
-    let comparable = before.source != IdentitySource::AccessTokenClaims;
-    if comparable && now.who.subject != before.subject {
-        return Err(TokenFailure::SubjectChanged { now: now.who.subject.sub });
-    }
-    let seconds = |who: &Identity| who.auth_time.map(Timestamp::as_secs);
-    if now.who.auth_time.is_some() && seconds(&now.who) < seconds(before) {
-        let what = "the refreshed ID token rests on an older sign-in than the session does";
-        return Err(misconfigured("invalid_token", what));
-    }
-    let mut who = filled(now, before);
-    if !comparable {
-        // The session keeps the name it was made under.
-        who.subject = before.subject.clone();
-        who.source = before.source;
-    }
-    Ok(who)
 }

@@ -1,7 +1,7 @@
 //! The issuer's public keys (RFC 7517), kept an hour. A key nobody knows is looked for once a minute
 //! at most: a token with an invented `kid` must not turn us against the issuer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dagpass_core::ports::TokenFailure;
@@ -30,6 +30,8 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     kept: Mutex<Vec<Kept>>,
+    /// One at a time reads a place for all who wait for it.
+    reading: Mutex<Vec<(Place, Arc<tokio::sync::Mutex<()>>)>>,
 }
 
 #[derive(Debug)]
@@ -48,13 +50,15 @@ impl Keys {
         place: &Place,
         now: Timestamp,
     ) -> Result<Vec<Jwk>, TokenFailure> {
-        let known = self.known(place);
-        if let Some((keys, read_at)) = &known
-            && !past(*read_at, FRESH, now)
-        {
-            return Ok(keys.clone());
+        if let Some(keys) = self.fresh(place, now) {
+            return Ok(keys);
         }
-        match (read(http, place).await, known) {
+        let turn = self.turn_at(place);
+        let _reading = turn.lock().await;
+        if let Some(keys) = self.fresh(place, now) {
+            return Ok(keys);
+        }
+        match (read(http, place).await, self.known(place)) {
             (Ok(keys), _) => {
                 self.keep(place, &keys, now);
                 Ok(keys)
@@ -78,6 +82,21 @@ impl Keys {
         let keys = read(http, place).await?;
         self.keep(place, &keys, now);
         Ok(Some(keys))
+    }
+
+    fn fresh(&self, place: &Place, now: Timestamp) -> Option<Vec<Jwk>> {
+        let (keys, read_at) = self.known(place)?;
+        (!past(read_at, FRESH, now)).then_some(keys)
+    }
+
+    fn turn_at(&self, place: &Place) -> Arc<tokio::sync::Mutex<()>> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, turn)) = reading.iter().find(|(at, _)| at == place) {
+            return turn.clone();
+        }
+        let turn = Arc::default();
+        reading.push((place.clone(), Arc::clone(&turn)));
+        turn
     }
 
     fn known(&self, place: &Place) -> Option<(Vec<Jwk>, Timestamp)> {

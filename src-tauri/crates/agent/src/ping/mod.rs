@@ -27,13 +27,15 @@ use dagpass_core::ports::{
     SignInServer, TokenFailure,
 };
 use dagpass_core::profile::{Network, Profile, Redirect};
-use dagpass_core::sign_in::{AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers};
-use dagpass_core::token::{CodeVerifier, IdToken, Identity, RefreshToken, TokenSet};
+use dagpass_core::sign_in::{
+    Assurance, AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers,
+};
+use dagpass_core::token::{CodeVerifier, IdToken, RefreshToken, Stated, TokenSet};
 
 use discovery::{Documents, FRESH, FRESH_FOR_SIGN_IN, document_url};
 #[cfg(test)]
 pub(crate) use groups::groups;
-use identity::Finder;
+use identity::{Finder, Found};
 use jwks::Keys;
 use metadata::{Endpoint, ProviderMetadata};
 use spelling::Spellings;
@@ -86,11 +88,19 @@ impl SignInServer for Ping {
         &'a self,
         profile: &'a Profile,
         verifier: Option<&'a CodeVerifier>,
+        assurance: &'a Assurance,
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
         Box::pin(async move {
             let metadata = self.metadata(profile).await?;
             let url = metadata.required(Endpoint::DeviceAuthorization)?;
-            device::request(&self.http, &url, profile, verifier).await
+            device::request(&self.http, &url, profile, (verifier, assurance)).await
+        })
+    }
+
+    fn fetch_keys<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<(), TokenFailure>> {
+        Box::pin(async move {
+            let place = identity::place(&self.metadata(profile).await?, profile)?;
+            self.keys.of(&self.http, &place, self.clock.now()).await.map(drop)
         })
     }
 }
@@ -104,9 +114,6 @@ impl AuthorizationServer for Ping {
         Box::pin(async move {
             let metadata = self.metadata(profile).await.map_err(before_sending)?;
             let url = metadata.required(Endpoint::Token)?;
-            if matches!(grant, Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. }) {
-                self.keys_at_hand(profile, &metadata).await?;
-            }
             AccessTokenRequest::new(&self.http, profile, &grant).run(url, grant).await
         })
     }
@@ -136,17 +143,19 @@ impl AuthorizationServer for Ping {
                 server_now: lifetime::server_now(set.received_at, clock_skew),
                 stands: matches!(grant, Grant::RefreshToken { first: false, .. }),
             };
-            let (identity, disbelieved) = match (who(&finder, grant).await, grant) {
+            let (found, disbelieved) = match (who(&finder, grant).await, grant) {
                 (
                     Err(TokenFailure::Misconfigured { description, .. }),
                     Grant::RefreshToken { .. },
-                ) => (None, Some(description)),
+                ) => (Found::default(), Some(description)),
                 (found, _) => (found?, None),
             };
+            let Found { who: identity, stated } = found;
+            let stated = stated.map(|stated| Stated { clock_skew, ..stated });
             let id_token = id_token
                 .filter(|_| identity.is_some())
                 .and_then(|token| lifetime::of_id_token(token, set.received_at, clock_skew));
-            Ok(TokenSet { identity, disbelieved, id_token, ..set })
+            Ok(TokenSet { identity, stated, disbelieved, id_token, ..set })
         })
     }
 
@@ -228,20 +237,6 @@ impl Ping {
     async fn metadata(&self, profile: &Profile) -> Result<ProviderMetadata, TokenFailure> {
         self.documents.of(&self.http, profile, (self.clock.now(), FRESH)).await
     }
-
-    /// A code is spent by redeeming it: where the keys cannot be had, it is kept for later. A
-    /// server without keys may still give no ID token.
-    async fn keys_at_hand(
-        &self,
-        profile: &Profile,
-        metadata: &ProviderMetadata,
-    ) -> Result<(), TokenFailure> {
-        let Ok(place) = identity::place(metadata, profile) else { return Ok(()) };
-        match self.keys.of(&self.http, &place, self.clock.now()).await {
-            Err(failure @ TokenFailure::Unreachable { .. }) => Err(before_sending(failure)),
-            Ok(_) | Err(_) => Ok(()),
-        }
-    }
 }
 
 /// A refresh may have rotated: then its refresh token alone is kept.
@@ -254,13 +249,16 @@ fn spoiled(grant: Grant<'_>, set: TokenSet, why: String) -> Result<TokenSet, Tok
     }
 }
 
-async fn who(finder: &Finder<'_>, grant: Grant<'_>) -> Result<Option<Identity>, TokenFailure> {
+async fn who(finder: &Finder<'_>, grant: Grant<'_>) -> Result<Found, TokenFailure> {
     match grant {
-        Grant::AuthorizationCode { request, .. } => finder.at_sign_in(Some(request)).await,
-        Grant::DeviceCode { .. } => finder.at_sign_in(None).await,
-        Grant::RefreshToken { first: true, .. } => finder.at_sign_in(None).await,
+        Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } => finder.at_sign_in().await,
+        Grant::RefreshToken { first: true, .. } => {
+            let found = finder.at_sign_in().await?;
+            let stated = found.stated.map(|stated| Stated { by_refresh: true, ..stated });
+            Ok(Found { stated, ..found })
+        }
         Grant::RefreshToken { session, .. } => finder.at_refresh(session).await,
-        Grant::TokenExchange { .. } => Ok(None),
+        Grant::TokenExchange { .. } => Ok(Found::default()),
     }
 }
 

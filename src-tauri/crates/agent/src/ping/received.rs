@@ -83,6 +83,7 @@ pub(super) fn received(tokens: &BasicTokenResponse, arrival: Arrival) -> Receive
         id_token: None,
         given_for: None,
         identity: None,
+        stated: None,
         audience: audience.filter(|audience| !audience.is_empty()),
         disbelieved: None,
         access_token,

@@ -32,7 +32,7 @@ pub(crate) struct Login {
     /// Open no browser: print the address and take the callback's address from stdin
     #[arg(long)]
     no_open: bool,
-    /// Sign in anew though the session stands
+    /// Prove anew who you are: by browser, or by a code that Ping proves it with
     #[arg(long)]
     fresh: bool,
     /// The person may be another one than last time: this subject

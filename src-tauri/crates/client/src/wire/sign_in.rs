@@ -42,7 +42,7 @@ pub struct SignInAsk {
     pub flow: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_open: bool,
-    /// Sign in anew though the session stands: `prompt=login`.
+    /// No sign-in without a new proof of identity: `prompt=login`, `max_age=0`, and an `auth_time` that tells.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

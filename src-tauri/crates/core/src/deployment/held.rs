@@ -1,6 +1,8 @@
 //! What a session remembers of its deployments beside the cache: every JWT that may still live, and
 //! whether the next sign-in must be a new proof.
 
+use std::collections::BTreeSet;
+
 use crate::cache::{Cached, Shown};
 use crate::deployment::Deployment;
 use crate::error::Refusal;
@@ -19,7 +21,8 @@ pub struct DeploymentView {
 pub(crate) struct Deployments {
     /// Given and not yet past its end, the replaced ones too: a sign-out takes them all back.
     live: Vec<Live>,
-    step_up: bool,
+    /// Which of them asked for a new proof of identity, and have not been content since.
+    step_up: BTreeSet<String>,
 }
 
 #[derive(Clone)]
@@ -30,23 +33,25 @@ pub(crate) struct Live {
 
 impl Deployments {
     pub(crate) fn given(&mut self, deployment: &Deployment, token: &Cached, now: Timestamp) {
+        self.step_up.remove(&deployment.name);
         self.live.retain(|live| live.token.valid_at(now));
         self.live.push(Live { deployment: deployment.clone(), token: token.clone() });
     }
 
     /// It asked for a new proof of identity.
-    pub(crate) fn asks_for_proof(&mut self) {
-        self.step_up = true;
+    pub(crate) fn asks_for_proof(&mut self, deployment: &Deployment) {
+        self.step_up.insert(deployment.name.clone());
     }
 
-    /// Somebody signed in or out. The JWTs stay listed until they are taken back or past their end.
-    pub(crate) fn begin_anew(&mut self) {
-        self.step_up = false;
+    /// Somebody proved anew who they are, or it is another client's sign-in now. Any other sign-in leaves
+    /// it wanted.
+    pub(crate) fn has_new_proof(&mut self) {
+        self.step_up.clear();
     }
 
     /// A deployment asked for a new proof of identity, and none was given since.
     pub(crate) fn wants_new_proof(&self) -> bool {
-        self.step_up
+        !self.step_up.is_empty()
     }
 
     pub(crate) fn take_live(&mut self, now: Timestamp) -> Vec<Live> {

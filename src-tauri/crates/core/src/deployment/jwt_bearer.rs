@@ -135,7 +135,7 @@ impl Refresh {
         let retry_after = match failure {
             JwtBearerFailure::Unreachable { retry_after, .. } => *retry_after,
             JwtBearerFailure::SignInTooOld { .. } => {
-                self.session.deployments(super::Deployments::asks_for_proof);
+                self.session.deployments(|held| held.asks_for_proof(deployment));
                 None
             }
             JwtBearerFailure::NoIdToken

@@ -66,8 +66,8 @@ pub fn jwt_bearer(
     }
 }
 
-/// Only the browser's request can ask for `auth_time` in an ID token (`max_age`, OIDC Core §3.1.2.1): a
-/// device authorization request has no such parameter.
+/// The browser's request asks for `auth_time` in an ID token (`max_age`, OIDC Core §3.1.2.1); in a device
+/// authorization request a server may pass over it.
 fn newer_sign_in(profile: &Profile, assertion: AssertionKind) -> String {
     let name = &profile.name;
     match assertion {

@@ -13,7 +13,9 @@ use crate::ports::{
     RevokedFor, SignInServer, TokenFailure,
 };
 use crate::profile::Profile;
-use crate::sign_in::{AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers};
+use crate::sign_in::{
+    Assurance, AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers,
+};
 use crate::token::{CodeVerifier, IdToken, RefreshToken, TokenSet};
 
 /// Gives out `at-1`, `at-2`, …; rotates; ends the family on a replay, as PingOne does.
@@ -188,10 +190,15 @@ impl SignInServer for FakeServer {
         &'a self,
         _profile: &'a Profile,
         _verifier: Option<&'a CodeVerifier>,
+        _assurance: &'a Assurance,
     ) -> Pending<'a, Result<DeviceAuthorization, TokenFailure>> {
         Box::pin(async {
             Ok(device_authorization(self.clock.now().plus(Duration::from_secs(600))))
         })
+    }
+
+    fn fetch_keys<'a>(&'a self, _profile: &'a Profile) -> Pending<'a, Result<(), TokenFailure>> {
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -44,6 +44,7 @@ pub fn identity(sub: &str) -> Identity {
         groups: vec!["AF-Admins".into()],
         auth_time: None,
         source: IdentitySource::IdToken,
+        also: Vec::new(),
     }
 }
 
@@ -81,6 +82,7 @@ pub fn token_set(
         refresh_expires_at: None,
         scope: None,
         identity: None,
+        stated: None,
         audience: None,
         id_token: None,
         given_for: None,

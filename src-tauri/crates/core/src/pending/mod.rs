@@ -138,12 +138,18 @@ impl Broker {
                 return self.void(key, Some(pending.stored), &cause).await;
             }
             Ok(set) => set,
+            // No keys just now: the next look begins with what came.
+            Err(TokenFailure::Unreachable { retry_after, .. })
+                if kept && pending.stored.generation <= RENEWALS =>
+            {
+                return Judged::Later(retry_after);
+            }
             Err(failure) => {
                 return self.void(key, Some(pending.stored), &failure.to_string()).await;
             }
         };
-        match self.promote(session, pending.stored.clone(), set, &pending.claim, &own_voice()).await
-        {
+        let by = (&pending.assurance, &own_voice());
+        match self.promote(session, pending.stored.clone(), set, by).await {
             Ok(()) => Judged::Promoted,
             Err(refusal) => {
                 let cause = refusal.cause.unwrap_or(refusal.what);

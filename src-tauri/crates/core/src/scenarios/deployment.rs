@@ -11,7 +11,7 @@ use crate::fakes::{Fault, World, ask, rejected, serve as token, stored, token_se
 use crate::ports::{Clock, Revocation, TokenFailure};
 use crate::request::{Caller, Obtain, SessionKey, Target, TokenRequest};
 use crate::time::Timestamp;
-use crate::token::{HeldIdToken, IdToken};
+use crate::token::{HeldIdToken, IdToken, Stated, TokenSet};
 
 fn by(assertion: AssertionKind) -> TokenRequest {
     let (name, url) = ("af".to_owned(), "https://airflow.example".to_owned());
@@ -212,7 +212,11 @@ async fn a_sign_in_that_is_too_old_makes_the_next_one_a_new_proof() {
     let now = world.clock.now();
     let set = token_set("at-new", Some("rt-new"), now, now.plus(Duration::from_secs(3600)));
     let session = crate::session::StoredSession { signed_in_at: now, ..stored("rt-new") };
-    super::sign_in(&broker, session, set).await.unwrap();
+    super::sign_in(&broker, session.clone(), set.clone()).await.unwrap();
+    assert!(broker.wants_new_proof(&key).unwrap(), "nothing told when they proved who they are");
+    let stated = Stated { auth_time: Some(now), ..Stated::default() };
+    let proven = TokenSet { stated: Some(stated), ..set };
+    super::sign_in(&broker, session, proven).await.unwrap();
     assert!(!broker.wants_new_proof(&key).unwrap());
     assert_eq!(jwt(&broker).await, "jwt-2");
     assert_eq!(world.airflow.presented()[1], "at-new");
@@ -232,8 +236,12 @@ async fn an_id_token_is_handed_in_while_it_holds_and_missed_by_name() {
     let mut set = token_set("at-new", Some("rt-new"), now, end(3600));
     set.id_token = Some(HeldIdToken { token: IdToken::new("id-1"), expires_at: end(300) });
     super::sign_in(&broker, stored("rt-new"), set).await.unwrap();
+    world.airflow.fail_next(too_old());
+    let refused = token(&broker, &request).await.unwrap_err();
+    assert_eq!(refused.hint.as_deref(), Some("run `dagpass login prod --browser --fresh`"));
+    world.clock.jump(2);
     token(&broker, &request).await.unwrap();
-    assert_eq!(world.airflow.presented(), ["id-1"]);
+    assert_eq!(world.airflow.presented(), ["id-1", "id-1"]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod exchange;
 mod faults;
 mod model;
 mod owed;
+mod pending;
 mod rests;
 mod sign_in;
 mod ways_in;
@@ -24,7 +25,7 @@ use crate::ports::TokenFailure;
 use crate::profile::{Profile, ProfileName, Scopes};
 use crate::request::{Caller, Purpose, SessionKey, Target, TokenRequest};
 use crate::session::{EndReason, Safety, SessionState, StoredSession};
-use crate::sign_in::Claim;
+use crate::sign_in::{Assurance, Claim};
 use crate::token::TokenSet;
 
 fn broker(world: &World) -> Broker {
@@ -61,7 +62,9 @@ async fn sign_in(broker: &Broker, stored: StoredSession, set: TokenSet) -> Resul
     broker.load(&session).await;
     let _alone = session.alone().await;
     let set = TokenSet { identity: stored.identity.clone(), ..set };
-    broker.promote(&session, stored, set, &Claim::default(), &Caller::default()).await
+    let (asked_at, profile) = (set.received_at, session.profile());
+    let asked = Assurance::asked(&profile, &Claim::default(), None, asked_at);
+    broker.promote(&session, stored, set, (&asked, &Caller::default())).await
 }
 
 /// Whatever can go on goes on.

@@ -113,6 +113,7 @@ impl Held {
 
     pub(super) fn step_aside(&mut self) {
         let before = self.begin_anew(SessionState::Unloaded);
+        self.deployments.has_new_proof();
         if before.stored().is_some() {
             self.aside = Some(before);
         } else if let SessionState::Ended { why, at, last: Some(last), .. } = before
@@ -186,7 +187,6 @@ impl Held {
         self.used.clear();
         self.rests.clear();
         self.names_scope = false;
-        self.deployments.begin_anew();
         self.unkept = None;
         std::mem::replace(&mut self.state, state)
     }

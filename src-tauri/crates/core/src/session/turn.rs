@@ -18,6 +18,7 @@ use crate::session::{
     ActiveSession, Alone, Cause, EndReason, Epoch, Held, InFlight, Safety, Session, SessionState,
     StoredSession, Trouble,
 };
+use crate::sign_in::renewed;
 use crate::token::{Fingerprint, Identity, RefreshToken, TokenSet};
 
 /// What somebody wants a turn for.
@@ -193,7 +194,7 @@ impl SendTurn {
         self.settle();
     }
 
-    /// Who it is, and whether to believe it.
+    /// Who it is, and whether to believe it of this session.
     pub(crate) async fn judge(
         &self,
         ports: &Ports,
@@ -201,13 +202,7 @@ impl SendTurn {
         received: Received,
     ) -> Result<TokenSet, TokenFailure> {
         let set = ports.server.judge(&self.profile, self.grant(target), received).await?;
-        let before = self.active.stored.identity.as_ref();
-        match (before, &set.identity) {
-            (Some(before), Some(now)) if before.subject != now.subject => {
-                Err(TokenFailure::SubjectChanged { now: now.subject.sub.clone() })
-            }
-            _ => Ok(set),
-        }
+        renewed(&self.active.stored, set)
     }
 
     /// Another writer may have rotated: then its token is the one to present.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -10,6 +11,7 @@ use crate::answers::TokenFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::cache::Cached;
+use crate::deployment::Deployments;
 use crate::endpoints::{self, Standing};
 use crate::error::{ErrorCode, Refusal};
 use crate::freshness;
@@ -18,8 +20,8 @@ use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::session::{Leaving, Safety, Session, SessionState, StoredSession, stored};
-use crate::sign_in::{AuthorizationRequest, Claim};
-use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Fingerprint, Identity, TokenSet};
+use crate::sign_in::{Assurance, AuthorizationRequest, NewProof};
+use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Identity, TokenSet};
 
 /// What a sign-in came to.
 #[derive(Clone, Debug)]
@@ -43,11 +45,22 @@ pub(super) struct Conclusion {
     pub(super) broker: Broker,
     pub(super) session: Arc<Session>,
     pub(super) profile: Arc<Profile>,
-    pub(super) claim: Claim,
+    /// What the answer is judged by.
+    pub(super) assurance: Assurance,
     pub(super) caller: Caller,
     /// One of the ways in has won: what another brings is given up.
     pub(super) won: Arc<AtomicBool>,
 }
+
+/// How long is waited before each further try to judge, where the keys cannot be had just then? The code
+/// is spent, and what it gave is kept.
+const KEYS_AGAIN: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(12),
+    Duration::from_secs(30),
+];
 
 impl Conclusion {
     pub(super) async fn by_code(
@@ -55,7 +68,7 @@ impl Conclusion {
         code: AuthorizationCode,
         request: AuthorizationRequest,
     ) -> Result<Concluded, Refusal> {
-        let own = self.clone();
+        let own = self.asked(request.assurance.clone());
         let ended = self.detached(Box::pin(async move {
             own.redeem(Grant::AuthorizationCode { code: &code, request: &request }).await
         }));
@@ -75,6 +88,11 @@ impl Conclusion {
             own.redeem(Grant::DeviceCode { code: &code, verifier: verifier.as_ref() }).await
         }))
         .await
+    }
+
+    /// Of the way that asked for it.
+    pub(super) fn asked(&self, assurance: Assurance) -> Self {
+        Self { assurance, ..self.clone() }
     }
 
     /// To its end, whatever becomes of the caller; where nobody waits any more, the record has it.
@@ -107,7 +125,7 @@ impl Conclusion {
     ) -> Result<Concluded, Refusal> {
         let _concluding = self.session.concludes();
         let (ports, key) = (&self.broker.ports, &self.session.key);
-        let mut stored = self.stored(&grant, &redeemed);
+        let mut stored = self.stored(&redeemed);
         let lasts = stored.refresh_token.is_some();
         if lasts {
             self.keep_pending(&stored, false).await;
@@ -117,12 +135,12 @@ impl Conclusion {
                 match self.first_refresh(&mut stored).await {
                     // What came has to do, while more cannot be asked for.
                     Err(TokenFailure::Unreachable { sent: false, .. }) => {
-                        ports.server.judge(&self.profile, grant, *received).await
+                        self.judged(grant, *received).await
                     }
                     judged => judged,
                 }
             }
-            Redeemed::Tokens(received) => ports.server.judge(&self.profile, grant, *received).await,
+            Redeemed::Tokens(received) => self.judged(grant, *received).await,
             Redeemed::Renewal(_) => self.first_refresh(&mut stored).await,
         };
         let promoted = match judged {
@@ -145,13 +163,31 @@ impl Conclusion {
         }
     }
 
-    /// PingAM's line answers a device with neither ID token nor scope; a refresh gives both.
+    /// Keys that cannot be had for a moment cost nobody the sign-in.
+    pub(super) async fn judged(
+        &self,
+        grant: Grant<'_>,
+        received: Received,
+    ) -> Result<TokenSet, TokenFailure> {
+        let ports = &self.broker.ports;
+        for wait in KEYS_AGAIN {
+            match ports.server.judge(&self.profile, grant, received.clone()).await {
+                Err(TokenFailure::Unreachable { .. }) => ports.clock.sleep(wait).await,
+                judged => return judged,
+            }
+        }
+        ports.server.judge(&self.profile, grant, received).await
+    }
+
+    /// PingAM's line answers a device with neither ID token nor scope; a refresh gives both. Elsewhere it
+    /// is worth one where a proof is demanded that nothing else can bring.
     fn tells_nothing(&self, grant: &Grant<'_>, received: &Received) -> bool {
         let Received { set, id_token, .. } = received;
         matches!(grant, Grant::DeviceCode { .. })
             && self.profile.scopes.contains("openid")
             && set.refresh_token.is_some()
-            && (id_token.is_none() && set.scope.is_none())
+            && id_token.is_none()
+            && (set.scope.is_none() || self.assurance.claim.proof == NewProof::Demanded)
     }
 
     async fn promote(
@@ -169,18 +205,12 @@ impl Conclusion {
             return Err(Refusal::new(ErrorCode::InteractionRequired, what));
         }
         let promoted =
-            self.broker.promote(&self.session, stored, set, &self.claim, &self.caller).await;
+            self.broker.promote(&self.session, stored, set, (&self.assurance, &self.caller)).await;
         // Another way may still bring the right person.
         promoted.inspect_err(|_| self.won.store(false, Ordering::SeqCst))
     }
 
-    fn stored(&self, grant: &Grant<'_>, redeemed: &Redeemed) -> StoredSession {
-        let nonce = match grant {
-            Grant::AuthorizationCode { request, .. } => Some(Fingerprint::of(&request.nonce)),
-            Grant::DeviceCode { .. } | Grant::RefreshToken { .. } | Grant::TokenExchange { .. } => {
-                None
-            }
-        };
+    fn stored(&self, redeemed: &Redeemed) -> StoredSession {
         let (scope, token, refresh_expires_at, signed_in_at) = match redeemed {
             Redeemed::Tokens(received) => {
                 let set = &received.set;
@@ -197,7 +227,7 @@ impl Conclusion {
             client_id: self.profile.client_id.clone(),
             endpoints: Some(endpoints::of(&self.profile)),
             identity: None,
-            nonce,
+            nonce: self.assurance.nonce.clone(),
             granted: scope.unwrap_or_else(|| self.profile.scopes.clone()),
             refresh_token: token,
             refresh_expires_at,
@@ -228,8 +258,7 @@ impl Broker {
         session: &Session,
         mut stored: StoredSession,
         set: TokenSet,
-        claim: &Claim,
-        caller: &Caller,
+        (assurance, caller): (&Assurance, &Caller),
     ) -> Result<(), Refusal> {
         let (ports, key, profile) = (&self.ports, &session.key, session.profile());
         let last = session.last();
@@ -239,9 +268,9 @@ impl Broker {
                 refusals::signed_out(&profile).because("the config changed while you signed in")
             );
         }
-        claim.holds(&profile, last.as_ref(), set.identity.as_ref())?;
-        stored.identity.clone_from(&set.identity);
+        stored.identity = assurance.judge(&profile, last.as_ref(), &set)?;
         stored.id_token_hint = set.id_token.as_ref().and_then(|held| stored::hint(&held.token));
+        let proven_anew = assurance.is_proven_anew(set.stated.as_ref());
         stored.generation = session.next_generation();
         let mut record = Record::new(Event::SignIn, Outcome::Ok, caller);
         record.session = Some(key);
@@ -263,6 +292,9 @@ impl Broker {
         let span = (set.received_at, set.expires_at);
         let state = SessionState::signed_in(stored, safety, span);
         let left = session.sign_in(state, Cached::new(set, due), ports.clock.now());
+        if proven_anew {
+            session.deployments(Deployments::has_new_proof);
+        }
         match ports.store.mark(key, None).await {
             // About a token that was replaced, whether it goes or not.
             Ok(()) | Err(_) => {}

@@ -43,7 +43,7 @@ impl Conclusion {
         if let Some(scope) = &received.set.scope {
             stored.granted = scope.clone();
         }
-        match server.judge(&self.profile, grant, *received).await? {
+        match self.judged(grant, *received).await? {
             TokenSet { disbelieved: Some(description), .. } => {
                 let error = "invalid_token".to_owned();
                 Err(TokenFailure::Misconfigured { error, description })
@@ -54,8 +54,8 @@ impl Conclusion {
 
     /// Where it is not kept, memory has it until it is judged.
     pub(super) async fn keep_pending(&self, stored: &StoredSession, sent: bool) {
-        let claim = self.claim.clone();
-        let pending = PendingSignIn { stored: stored.clone(), claim, sent };
+        let assurance = self.assurance.clone();
+        let pending = PendingSignIn { stored: stored.clone(), assurance, sent };
         match self.broker.ports.pending.keep(&self.session.key, &pending).await {
             Ok(()) | Err(_) => {}
         }

@@ -7,17 +7,19 @@ use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
-use crate::ports::{Browser, Callbacks, Clock, Pending, RefreshTokenStore, SignInServer};
+use crate::ports::{
+    Browser, Callbacks, Clock, Pending, RefreshTokenStore, SignInServer, TokenFailure,
+};
 use crate::profile::Profile;
 use crate::race::{First, first};
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::sign_in::conclude::{Concluded, Conclusion, Stopped, no_session};
 use crate::sign_in::error_response;
-use crate::sign_in::plan::{BROWSER_WINDOW, BrowserWay, DeviceWay, plan};
+use crate::sign_in::plan::{BROWSER_WINDOW, BrowserWay, DeviceWay, Plan, plan};
 use crate::sign_in::poll::{Next, Polling};
 use crate::sign_in::{
-    Arrival, AuthorizationRequest, Offers, Progress, SignInOptions, Step, Verdict,
+    Arrival, Assurance, AuthorizationRequest, Offers, Progress, SignInOptions, Step, Verdict,
 };
 use crate::token::CodeVerifier;
 
@@ -72,7 +74,7 @@ impl Broker {
             broker: self.clone(),
             session,
             profile: profile.clone(),
-            claim: options.claim.clone(),
+            assurance: Assurance::asked(&profile, &options.claim, None, ports.clock.now()),
             caller: caller.clone(),
             won: Arc::default(),
         };
@@ -80,6 +82,9 @@ impl Broker {
         Ok(SignIn { ports, profile, options, progress, pasted, conclusion })
     }
 }
+
+/// How long after a failed reading of the keys is the next, while the person is at it?
+const KEYS_AGAIN: Duration = Duration::from_secs(5);
 
 const BY_HTTPS: &str = "the browser came back by https, which no local program can answer: have it allow http for 127.0.0.1 (its HTTPS-only mode), or sign in by code (`dagpass login --device`)";
 
@@ -95,11 +100,11 @@ impl SignIn<'_> {
         let offers = offers.map_err(|failure| refusals::token(&self.profile, &failure))?;
         let opening = self.ports.browser.opening(&self.options.desktop);
         let plan = plan(&self.profile, &offers, self.options, opening)?;
-        let unopened = Notify::new();
-        let concluded = match (plan.browser, plan.device) {
-            (BrowserWay::None, _) => self.device(DeviceWay::Now, &unopened).await?,
-            (browser, DeviceWay::None) => self.browser(browser, &offers, &unopened).await?,
-            (browser, device) => self.race((browser, device), &offers, &unopened).await?,
+        let mut concluded: Pending<'_, Outcome> = Box::pin(self.by_plan(plan, &offers));
+        let mut keys: Pending<'_, ()> = Box::pin(self.fetch_keys());
+        let concluded = match first(&mut concluded, &mut keys).await {
+            First::Left(concluded) => concluded?,
+            First::Right(()) => concluded.await?,
         };
         if !concluded.lasts {
             self.note(
@@ -108,6 +113,24 @@ impl SignIn<'_> {
             );
         }
         Ok(())
+    }
+
+    async fn by_plan(&self, plan: Plan, offers: &Offers) -> Outcome {
+        let unopened = Notify::new();
+        match (plan.browser, plan.device) {
+            (BrowserWay::None, _) => self.device(DeviceWay::Now, &unopened).await,
+            (browser, DeviceWay::None) => self.browser(browser, offers, &unopened).await,
+            (browser, device) => self.race((browser, device), offers, &unopened).await,
+        }
+    }
+
+    /// While the person types: after them there is no time for it.
+    async fn fetch_keys(&self) {
+        while let Err(TokenFailure::Unreachable { .. }) =
+            self.ports.server.fetch_keys(&self.profile).await
+        {
+            self.ports.clock.sleep(KEYS_AGAIN).await;
+        }
     }
 
     async fn race(
@@ -166,13 +189,13 @@ impl SignIn<'_> {
     }
 
     fn request(&self, redirect_uri: &str) -> AuthorizationRequest {
-        let anew = self.options.claim.fresh;
+        let nonce = (self.ports.random)();
         AuthorizationRequest {
             redirect_uri: redirect_uri.to_owned(),
             state: (self.ports.random)(),
-            nonce: (self.ports.random)(),
+            assurance: self.asks_for(Some(&nonce)),
+            nonce,
             verifier: CodeVerifier::new((self.ports.random)()),
-            prompt: anew.then(|| "login".to_owned()).or(self.profile.prompt.clone()),
         }
     }
 
@@ -290,16 +313,17 @@ impl SignIn<'_> {
             ));
         }
         let verifier = CodeVerifier::new((self.ports.random)());
-        let device = self.ports.server.device(&self.profile, Some(&verifier)).await;
+        let assurance = self.asks_for(None);
+        let device = self.ports.server.device(&self.profile, Some(&verifier), &assurance).await;
         let device = device.map_err(|failure| no_session(&self.profile, &failure))?;
         self.progress.tell(Step::Device(device.clone()));
         let verifier = device.pkce.then_some(verifier);
+        let conclusion = self.conclusion.asked(assurance);
         let mut polling = Polling::new(&device);
         let mut wait = polling.first_wait(self.ports.clock.now());
         loop {
             self.ports.clock.sleep(wait).await;
-            let polled =
-                self.conclusion.by_device(device.device_code.clone(), verifier.clone()).await;
+            let polled = conclusion.by_device(device.device_code.clone(), verifier.clone()).await;
             let failure = match polled {
                 Ok(concluded) => return Ok(concluded),
                 Err(Stopped::Refused(refusal)) => return Err(refusal),
@@ -310,6 +334,12 @@ impl SignIn<'_> {
                 Next::Stop(failure) => return Err(no_session(&self.profile, &failure)),
             }
         }
+    }
+
+    /// From this moment on.
+    fn asks_for(&self, nonce: Option<&str>) -> Assurance {
+        let now = self.ports.clock.now();
+        Assurance::asked(&self.profile, &self.options.claim, nonce, now)
     }
 
     /// `false` as soon as no browser opened: nobody can answer there.

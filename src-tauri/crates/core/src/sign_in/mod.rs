@@ -5,9 +5,9 @@
 //!    `start`: where the browser is sent; [`poll`]: the device grant's rhythm
 //! 3. `conclude`: what was received is kept, judged, and takes its place; `first_refresh`: where it is
 //!    not enough to judge by
-//! 4. `claim`: is it who it was?
+//! 4. `assurance`: what is asked for, and whether the answer proves it
 
-mod claim;
+mod assurance;
 mod conclude;
 mod error_response;
 mod first_refresh;
@@ -25,7 +25,7 @@ use crate::profile::Flow;
 use crate::time::Timestamp;
 use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode};
 
-pub use claim::Claim;
+pub use assurance::{Assurance, Claim, NewProof, renewed};
 pub use flow::{SignIn, SignInPorts};
 pub use plan::{BROWSER_WINDOW, DEVICE_OFFER, Opening};
 
@@ -71,15 +71,14 @@ pub struct AuthorizationRequest {
     pub state: String,
     pub nonce: String,
     pub verifier: CodeVerifier,
-    /// `login` where the person asked to prove who they are again.
-    pub prompt: Option<String>,
+    pub assurance: Assurance,
 }
 
 impl std::fmt::Debug for AuthorizationRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AuthorizationRequest")
             .field("redirect_uri", &self.redirect_uri)
-            .field("prompt", &self.prompt)
+            .field("assurance", &self.assurance)
             .finish_non_exhaustive()
     }
 }
@@ -170,6 +169,5 @@ pub struct SignInOptions {
     /// Show the URL and take a pasted callback instead of opening a browser.
     pub no_open: bool,
     pub desktop: Desktop,
-    /// `fresh` also sends `prompt=login`: prove who you are again.
     pub claim: Claim,
 }

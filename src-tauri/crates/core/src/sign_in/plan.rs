@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{ErrorCode, Refusal};
 use crate::profile::{Flow, Profile};
-use crate::sign_in::{Offers, SignInOptions};
+use crate::sign_in::{NewProof, Offers, SignInOptions};
 
 /// How long is the browser left alone before a code is offered beside it?
 pub const DEVICE_OFFER: Duration = Duration::from_secs(60);
@@ -51,39 +51,42 @@ pub fn plan(
     options: &SignInOptions,
     opening: Opening,
 ) -> Result<Plan, Refusal> {
-    let flow = options.flow.unwrap_or(profile.flow);
     let declined = options.no_open || opening == Opening::Declined;
     let show = declined || opening == Opening::Unlikely;
-    let code = offers.authorization_code;
-    let device = offers.device_code;
-    let plan = match flow {
-        Flow::Device if device => Plan { browser: BrowserWay::None, device: DeviceWay::Now },
-        Flow::Device => {
+    let (code, device) = (offers.authorization_code, offers.device_code);
+    let demanded = options.claim.proof == NewProof::Demanded;
+    if demanded && !profile.scopes.contains("openid") {
+        return Err(never_told(profile));
+    }
+    let seen = if show { BrowserWay::Show } else { BrowserWay::Open };
+    let (browser, device) = match (options.flow.unwrap_or(profile.flow), code, device) {
+        (Flow::Device, _, true) => (BrowserWay::None, DeviceWay::Now),
+        (Flow::Device, _, false) => {
             return Err(not_offered(profile, "the device grant", "--browser --no-open"));
         }
-        Flow::Browser if code => Plan {
-            browser: if show { BrowserWay::Show } else { BrowserWay::Open },
-            device: DeviceWay::None,
-        },
-        Flow::Browser => {
+        (Flow::Browser, true, _) | (Flow::Auto, true, false) => (seen, DeviceWay::None),
+        (Flow::Browser, false, _) => {
             return Err(not_offered(profile, "the authorization code grant", "--device"));
         }
-        Flow::Auto => match (code, device) {
-            (true, true) if declined => Plan { browser: BrowserWay::Show, device: DeviceWay::Now },
-            (true, true) if !show => {
-                Plan { browser: BrowserWay::Open, device: DeviceWay::After(DEVICE_OFFER) }
-            }
-            (_, true) => Plan { browser: BrowserWay::None, device: DeviceWay::Now },
-            (true, false) => Plan {
-                browser: if show { BrowserWay::Show } else { BrowserWay::Open },
-                device: DeviceWay::None,
-            },
-            (false, false) => {
-                return Err(not_offered(profile, "the code or the device grant", "--browser"));
-            }
-        },
+        (Flow::Auto, true, true) if declined => (BrowserWay::Show, DeviceWay::Now),
+        // A code may be approved in a session of hours ago, which proves nothing: where a browser opens,
+        // none is offered beside it. Elsewhere it may be all that a person can use.
+        (Flow::Auto, true, true) if demanded && show => (BrowserWay::Show, DeviceWay::Now),
+        (Flow::Auto, true, true) if demanded => (BrowserWay::Open, DeviceWay::None),
+        (Flow::Auto, true, true) if !show => (BrowserWay::Open, DeviceWay::After(DEVICE_OFFER)),
+        (Flow::Auto, _, true) => (BrowserWay::None, DeviceWay::Now),
+        (Flow::Auto, false, false) => {
+            return Err(not_offered(profile, "the code or the device grant", "--browser"));
+        }
     };
-    Ok(plan)
+    Ok(Plan { browser, device })
+}
+
+fn never_told(profile: &Profile) -> Refusal {
+    let what = format!("{} cannot tell a new proof of identity", profile.called());
+    Refusal::new(ErrorCode::InsufficientUserAuthentication, what)
+        .because("no ID token comes without `openid` among its scopes, and nothing else says when you proved who you are")
+        .hint("add `openid` to its `scopes`")
 }
 
 fn not_offered(profile: &Profile, grant: &str, instead: &str) -> Refusal {
@@ -99,6 +102,8 @@ fn not_offered(profile: &Profile, grant: &str, instead: &str) -> Refusal {
 mod tests {
     use super::*;
     use crate::fakes::offers;
+    use crate::profile::Scopes;
+    use crate::sign_in::Claim;
 
     #[test]
     fn the_way_in_follows_profile_server_and_desktop() {
@@ -136,5 +141,33 @@ mod tests {
                 "{flow:?} code {code} device {device} no_open {no_open} {opening:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_new_proof_goes_by_browser_and_a_code_is_offered_only_where_none_opens() {
+        use {BrowserWay as B, DeviceWay as D, Opening as O};
+        let table = [
+            (Flow::Auto, true, O::Likely, Some((B::Open, D::None))),
+            (Flow::Auto, true, O::Unlikely, Some((B::Show, D::Now))),
+            (Flow::Auto, false, O::Likely, Some((B::None, D::Now))),
+            (Flow::Device, true, O::Likely, Some((B::None, D::Now))),
+            (Flow::Browser, true, O::Likely, Some((B::Open, D::None))),
+        ];
+        let mut profile = Profile::new("prod", "https://idp.example", "agent");
+        let claim = Claim { proof: NewProof::Demanded, accept_subject: None };
+        let planned = |profile: &Profile, flow, code, opening| {
+            let offers = Offers { authorization_code: code, ..offers() };
+            let claim = claim.clone();
+            let options = SignInOptions { flow: Some(flow), claim, ..SignInOptions::default() };
+            plan(profile, &offers, &options, opening).map(|plan| (plan.browser, plan.device))
+        };
+        for (flow, code, opening, expected) in table {
+            let got = planned(&profile, flow, code, opening).ok();
+            assert_eq!(got, expected, "{flow:?} code {code} {opening:?}");
+        }
+        profile.scopes = Scopes::parse("airflow");
+        let refusal = planned(&profile, Flow::Browser, true, O::Likely).unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::InsufficientUserAuthentication);
+        assert!(refusal.hint.is_some_and(|hint| hint.contains("openid")));
     }
 }

@@ -45,7 +45,7 @@ async fn a_device_sign_in_waits_for_the_person_on_every_family() {
     for family in Family::ALL {
         let stage = Stage::new(family);
         let verifier = Stage::request().verifier;
-        let device = stage.ping.device(&stage.profile, Some(&verifier)).await.unwrap();
+        let device = stage.ask_device(Some(&verifier)).await.unwrap();
         assert!(device.pkce && device.interval == Duration::from_secs(5));
         let pending = stage.poll(&device.device_code, true).await.unwrap_err();
         assert_eq!(pending, TokenFailure::AuthorizationPending, "{family:?}");
@@ -65,12 +65,12 @@ async fn a_device_sign_in_waits_for_the_person_on_every_family() {
 #[tokio::test]
 async fn a_refused_and_an_expired_device_code_stop() {
     let stage = Stage::new(Family::PingAm);
-    let device = stage.ping.device(&stage.profile, None).await.unwrap();
+    let device = stage.ask_device(None).await.unwrap();
     assert!(!device.pkce);
     stage.sandbox.deny_device(&device.user_code).unwrap();
     let failure = stage.poll(&device.device_code, false).await.unwrap_err();
     assert!(matches!(failure, TokenFailure::AccessDenied { .. }), "{failure:?}");
-    let device = stage.ping.device(&stage.profile, None).await.unwrap();
+    let device = stage.ask_device(None).await.unwrap();
     stage.sandbox.advance(Duration::from_secs(601));
     let failure = stage.poll(&device.device_code, false).await.unwrap_err();
     assert_eq!(failure, TokenFailure::ExpiredToken);
@@ -91,7 +91,7 @@ async fn a_server_that_refuses_pkce_on_the_device_grant_is_asked_again_without()
         stage.sandbox.quirks(|quirks| quirks.device_pkce = taken);
         stage.profile.device_pkce = wanted;
         let verifier = Stage::request().verifier;
-        let device = stage.ping.device(&stage.profile, Some(&verifier)).await;
+        let device = stage.ask_device(Some(&verifier)).await;
         let pkce = device.as_ref().ok().map(|device| device.pkce);
         assert_eq!(pkce, expected, "{taken:?} {wanted:?} {device:?}");
         if expected.is_some() {
@@ -105,10 +105,10 @@ async fn a_foreign_verification_page_is_refused_until_the_profile_names_its_host
     let mut stage = Stage::new(Family::PingOne);
     let short = "https://acme.co/go".to_owned();
     stage.sandbox.quirks(|quirks| quirks.custom_verification_uri = Some(short.clone()));
-    let failure = stage.ping.device(&stage.profile, None).await.unwrap_err();
+    let failure = stage.ask_device(None).await.unwrap_err();
     assert!(failure.to_string().contains("verification-hosts"), "{failure}");
     stage.profile.verification_hosts = vec!["acme.co".into()];
-    let device = stage.ping.device(&stage.profile, None).await.unwrap();
+    let device = stage.ask_device(None).await.unwrap();
     assert_eq!((device.verification_uri, device.verification_uri_complete), (short, None));
 }
 
@@ -116,7 +116,7 @@ async fn a_foreign_verification_page_is_refused_until_the_profile_names_its_host
 async fn the_older_spelling_of_the_verification_uri_is_read() {
     let stage = Stage::new(Family::PingAm);
     stage.sandbox.quirks(|quirks| quirks.legacy_field = true);
-    let device = stage.ping.device(&stage.profile, None).await.unwrap();
+    let device = stage.ask_device(None).await.unwrap();
     assert!(device.verification_uri.starts_with("http://127.0.0.1"));
 }
 

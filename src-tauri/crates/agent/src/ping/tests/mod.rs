@@ -9,10 +9,13 @@ mod tls;
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use dagpass_core::error::Refusal;
 use dagpass_core::fakes::FakeClock;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::Target;
 use dagpass_core::session::StoredSession;
+use dagpass_core::sign_in::{Claim, renewed};
+use dagpass_core::time::Timestamp;
 use dagpass_core::token::{AuthorizationCode, DeviceCode};
 use dagpass_sandbox::{Family, Options, Sandbox, callback_member};
 
@@ -42,13 +45,19 @@ impl Stage {
         Self { sandbox, clock, ping, profile }
     }
 
+    /// Nothing but who it is.
+    fn asked(nonce: Option<&str>) -> Assurance {
+        let profile = Profile::new("prod", "https://idp.example", "agent");
+        Assurance::asked(&profile, &Claim::default(), nonce, Timestamp::from_secs(0))
+    }
+
     fn request() -> AuthorizationRequest {
         AuthorizationRequest {
             redirect_uri: REDIRECT.into(),
             state: "state-canary".into(),
             nonce: "nonce-canary".into(),
             verifier: CodeVerifier::new("verifier-canary-0123456789-0123456789-0123456789"),
-            prompt: None,
+            assurance: Self::asked(Some("nonce-canary")),
         }
     }
 
@@ -67,18 +76,35 @@ impl Stage {
         self.redeem(grant).await
     }
 
+    async fn ask_device(
+        &self,
+        verifier: Option<&CodeVerifier>,
+    ) -> Result<DeviceAuthorization, TokenFailure> {
+        self.ping.device(&self.profile, verifier, &Self::asked(None)).await
+    }
+
     async fn device(&self, user: &str) -> Result<TokenSet, TokenFailure> {
         let verifier = Self::request().verifier;
-        let device = self.ping.device(&self.profile, Some(&verifier)).await?;
+        let device = self.ask_device(Some(&verifier)).await?;
         self.sandbox.approve_device(&device.user_code, user).unwrap();
         self.poll(&device.device_code, device.pkce).await
     }
 
-    /// Received, and judged.
+    /// Received, and judged as the core does.
     async fn redeem(&self, grant: Grant<'_>) -> Result<TokenSet, TokenFailure> {
-        match self.ping.redeem(&self.profile, grant).await? {
-            Redeemed::Tokens(received) => self.ping.judge(&self.profile, grant, *received).await,
-            Redeemed::Renewal(alone) => Err(alone.failure()),
+        let received = match self.ping.redeem(&self.profile, grant).await? {
+            Redeemed::Tokens(received) => *received,
+            Redeemed::Renewal(alone) => return Err(alone.failure()),
+        };
+        let set = self.ping.judge(&self.profile, grant, received).await?;
+        match grant {
+            Grant::AuthorizationCode { request, .. } => {
+                let judged = request.assurance.judge(&self.profile, None, &set);
+                let refused = |refusal: Refusal| misconfigured("refused", refusal.to_string());
+                judged.map(|_| set).map_err(refused)
+            }
+            Grant::RefreshToken { session, .. } => renewed(session, set),
+            Grant::DeviceCode { .. } | Grant::TokenExchange { .. } => Ok(set),
         }
     }
 

@@ -28,14 +28,28 @@ async fn an_id_token_that_is_not_the_issuer_s_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_code_is_not_spent_while_the_keys_cannot_be_had() {
+async fn a_code_does_not_wait_for_the_keys_and_what_it_gave_is_judged_once_they_are_there() {
     let stage = Stage::new(Family::PingOne);
-    let device = stage.ping.device(&stage.profile, None).await.unwrap();
+    let device = stage.ask_device(None).await.unwrap();
     stage.sandbox.approve_device(&device.user_code, "alice").unwrap();
     stage.sandbox.fault(Fault::at(At::Jwks, Kind::PortalHtml).times(1));
-    let failure = stage.poll(&device.device_code, false).await.unwrap_err();
-    assert!(matches!(failure, TokenFailure::Unreachable { sent: false, .. }), "{failure:?}");
-    assert!(stage.poll(&device.device_code, false).await.is_ok());
+    let grant = Grant::DeviceCode { code: &device.device_code, verifier: None };
+    let redeemed = stage.ping.redeem(&stage.profile, grant).await.unwrap();
+    let Redeemed::Tokens(received) = redeemed else { panic!("{redeemed:?}") };
+    let failure = stage.ping.judge(&stage.profile, grant, *received.clone()).await.unwrap_err();
+    assert!(matches!(failure, TokenFailure::Unreachable { .. }), "{failure:?}");
+    let set = stage.ping.judge(&stage.profile, grant, *received).await.unwrap();
+    assert_eq!(set.identity.unwrap().subject.sub, "alice");
+}
+
+#[tokio::test]
+async fn keys_that_were_fetched_in_time_are_not_asked_for_again() {
+    let stage = Stage::new(Family::PingOne);
+    stage.sandbox.fault(Fault::at(At::Jwks, Kind::PortalHtml).times(1));
+    assert!(stage.ping.fetch_keys(&stage.profile).await.is_err());
+    stage.ping.fetch_keys(&stage.profile).await.unwrap();
+    stage.sandbox.fault(Fault::at(At::Jwks, Kind::PortalHtml));
+    assert!(stage.browser("alice").await.is_ok());
 }
 
 #[tokio::test]
