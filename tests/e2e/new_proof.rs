@@ -29,7 +29,7 @@ fn a_new_proof(family: Family) {
     scene.sign_in_by("dagpass login --fresh");
     let asked = scene.idp.calls("endpoint=device_authorization").pop().unwrap();
     assert_eq!(asked["prompt"], "login", "{asked:#}");
-    assert_eq!(asked["max_age"], "0", "{asked:#}");
+    assert_eq!(asked["max_age"], "1", "{asked:#}");
     let by_code = proven(&scene);
 
     let next = || (epoch() > by_code).then_some(());

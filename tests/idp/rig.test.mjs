@@ -85,6 +85,16 @@ test('an exchange gives another access token of less, and no refresh token', on(
   assert.equal((await exchange(body.access_token, 'warehouse:read')).body.error, 'invalid_scope');
 }));
 
+test('by device max_age tells auth_time, and 0 of it nothing', on('pingone', {}, async (rig) => {
+  for (const [max_age, told] of [['0', false], ['1', true]]) {
+    const device = await rig.post('device_authorization', { scope: SCOPE, max_age });
+    await rig.control('approve', { user_code: device.body.user_code });
+    const { body } = await rig.poll(device.body, 7_000);
+    const claims = JSON.parse(Buffer.from(body.id_token.split('.')[1], 'base64url').toString());
+    assert.equal('auth_time' in claims, told, max_age);
+  }
+}));
+
 test('a fault for one status alone waits for an answer that has it', on('pingone', {}, async (rig) => {
   const device = await rig.post('device_authorization', { scope: SCOPE });
   await rig.control('fault', { endpoint: 'token', kind: 'reset-after', only: 200 });

@@ -144,9 +144,11 @@ table! {
         redirect_uri: String,
         redirect_path: String,
         login_hint: String,
+        /// What every sign-in asks for, such as "consent"; `login --fresh` adds `login` to it.
         prompt: String,
+        /// Sign-on policies, best first. Where the ID token names its `acr`, it has to be one of them.
         acr_values: String,
-        /// Oldest proof of identity that is accepted: "12h".
+        /// Oldest proof of identity that is accepted, counted from the request: "12h".
         max_age: String,
         device_pkce: RawDevicePkce,
         /// Whom an ID token may be meant for beside this client.

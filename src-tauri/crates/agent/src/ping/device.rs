@@ -91,14 +91,19 @@ impl Ask<'_> {
             tracing::debug!(%profile, "the device request is refused without response_type");
             return Ok(Self { response_type: true, ..self });
         }
-        let names_wish = self.wishes.iter().any(|(name, _)| description.contains(name));
+        // A policy is never left out: what it asks for may be refused for good.
+        let mut when = self.wishes.iter().filter(|(name, _)| *name != "acr_values");
+        let names_wish = when.clone().any(|(name, _)| description.contains(name));
+        let has_wish = when.next().is_some();
         if !names_wish && self.challenge.is_some() && auto && error == "invalid_request" {
             tracing::debug!(%profile, "the device request is refused with PKCE");
             return Ok(Self { challenge: None, ..self });
         }
-        if names_wish || (!self.wishes.is_empty() && error == "invalid_request") {
+        if names_wish || (has_wish && error == "invalid_request") {
             tracing::debug!(%profile, "the device request is refused with what it asks to have proven");
-            return Ok(Self { wishes: Vec::new(), ..self });
+            let mut wishes = self.wishes;
+            wishes.retain(|(name, _)| *name == "acr_values");
+            return Ok(Self { wishes, ..self });
         }
         Err(failure)
     }

@@ -25,6 +25,10 @@ use crate::token::{Fingerprint, Identity, Same, Stated, TokenSet};
 /// How far may two clocks be apart?
 const LEEWAY: Duration = Duration::from_secs(60);
 
+/// How old may a proof be that is to be new, in a device authorization request? node-oidc-provider makes
+/// `prompt=login` of 0, takes no `prompt` there, and then neither asks anew nor tells `auth_time`.
+const NEWEST_BY_DEVICE: Duration = Duration::from_secs(1);
+
 /// What a sign-in has to come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claim {
@@ -95,7 +99,8 @@ impl Assurance {
     /// The parameters that ask for it (OIDC Core §3.1.2.1).
     pub fn wishes(&self) -> Vec<(&'static str, String)> {
         let anew = self.claim.proof != NewProof::Unneeded;
-        let max_age = if anew { Some(Duration::ZERO) } else { self.max_age };
+        let newest = if self.nonce.is_some() { Duration::ZERO } else { NEWEST_BY_DEVICE };
+        let max_age = if anew { Some(newest) } else { self.max_age };
         let wishes = [
             ("prompt", self.prompts(anew)),
             ("max_age", max_age.map(|age| age.as_secs().to_string())),

@@ -196,9 +196,13 @@ fn what_is_asked_for_is_in_the_request() {
         profile.prompt = own.map(str::to_owned);
         profile.max_age = age.map(Duration::from_secs);
         let claim = Claim { proof, accept_subject: None };
-        let wishes = Assurance::asked(&profile, &claim, None, at(NOW)).wishes();
-        let wishes: Vec<_> = wishes.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(wishes.join(" "), expected);
+        let said = |nonce| {
+            let wishes = Assurance::asked(&profile, &claim, nonce, at(NOW)).wishes();
+            let wishes = wishes.iter().map(|(name, value)| format!("{name}={value}"));
+            wishes.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(said(Some("n-1")), expected);
+        assert_eq!(said(None), expected.replace("max_age=0", "max_age=1"), "by device");
     }
 }
 
