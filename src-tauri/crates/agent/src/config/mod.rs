@@ -20,6 +20,7 @@ mod roles_file;
 mod schema;
 mod section;
 mod shared_client;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod told;

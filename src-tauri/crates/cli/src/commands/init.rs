@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dagpass_client::preset::Preset;
+use dagpass_client::preset::{Preset, elsewhere};
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 
 use crate::exit::Failure;
@@ -102,7 +102,7 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
     };
     let config = world.ask(|agent| agent.config())?;
     let text = edit::add(&config.text, &profile)?;
-    world.ask(|agent| agent.put_config(&text))?;
+    world.ask(|agent| agent.put_config(&text, &config))?;
     if world.json {
         return output::json(&serde_json::json!({
             "path": config.path, "profile": profile.name, "issuer": profile.issuer,
@@ -112,12 +112,6 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
     output::say(&format!("profile `{name}` is written to {}", config.path));
     output::say(&format!("next: `dagpass login {name}`"));
     Ok(())
-}
-
-/// The document's address, where the issuer that it names would have it at another one.
-fn elsewhere(url: &str, issuer: &str) -> Option<String> {
-    let usual = Preset::Issuer { url: issuer.to_owned() }.discovery_url();
-    (usual.as_deref() != Ok(url)).then(|| url.to_owned())
 }
 
 fn summary(url: &str, found: &DiscoverReply) -> String {
@@ -181,20 +175,6 @@ fn ask(what: &str, flag: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_document_that_is_not_where_its_issuer_has_it_is_named() {
-        let usual = "https://i/as/.well-known/openid-configuration";
-        for (url, issuer, named) in [
-            (usual, "https://i/as", false),
-            (usual, "https://i/as/", false),
-            (usual, "https://other/as", true),
-            ("https://i/as/.well-known/openid-configuration?policy_id=p", "https://i/as", true),
-            (usual, "no address", true),
-        ] {
-            assert_eq!(elsewhere(url, issuer).is_some(), named, "{url} {issuer}");
-        }
-    }
 
     #[test]
     fn scopes_that_were_asked_for_are_taken_as_they_are() {
