@@ -5,6 +5,7 @@ import { on } from './ipc.js';
 import { current, go, start, VIEWS } from './router.js';
 import { question } from './sheet.js';
 import { begin, known, watch } from './store.js';
+import { dismissLast } from './toast.js';
 import { CALLS, storeOf } from './words.js';
 
 /** The first view is drawn before the others are read. */
@@ -22,6 +23,8 @@ const main = document.getElementById('main');
 const rail = document.querySelector('.rail');
 const mounted = new Map();
 let wanted = null;
+/** The view that stands there. */
+let shown = null;
 /** The view that `/` was pressed for while it was still to come. */
 let filterFor = null;
 // Which fonts there are for code depends on the system, which CSS does not know.
@@ -54,9 +57,21 @@ async function show({ view, params }) {
     if (mounted.size === 1) setTimeout(() => Object.values(MODULES).forEach((read) => read()), REST_MS);
   }
   mounted.get(name).parts.show?.(params);
-  main.scrollTop = 0;
+  if (name !== shown) {
+    main.scrollTop = 0;
+    // Whoever opens the window has not been anywhere yet.
+    if (shown) toView();
+    shown = name;
+  }
   if (filterFor === name) toFilter();
   filterFor = null;
+}
+
+/** The view's name is read out, and Tab goes on from there. */
+function toView() {
+  const head = main.querySelector('.view:not([hidden]) h1');
+  head.tabIndex = -1;
+  head.focus({ preventScroll: true });
 }
 
 /** In the view that is there; whether it has one. */
@@ -99,6 +114,7 @@ document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') event.target.blur();
     return;
   }
+  if (event.key === 'Escape' && dismissLast()) return event.preventDefault();
   const view = VIEWS[Number(event.key) - 1];
   if (view) {
     event.preventDefault();
@@ -113,7 +129,7 @@ document.addEventListener('keydown', (event) => {
 
 function keys() {
   const row = (words, ...presses) => [h('dt', {}, presses.map((key) => [h('kbd', {}, key), ' '])), h('dd', {}, words)];
-  question('Keys', h('dl', { class: 'facts' }, row('the five views', '1', '…', '5'), row('filter', '/'), row('through the rail, a timeline, a table', '↑', '↓'), row('open the record', 'Enter'), row('close, or leave a field', 'Esc'), row('this list', '?')), [{ label: 'Close', value: null, action: 'close' }]);
+  question('Keys', h('dl', { class: 'facts' }, row('the five views', '1', '…', '5'), row('filter', '/'), row('through the rail, a timeline, a table', '↑', '↓'), row('open the record', 'Enter'), row('close, dismiss a word, or leave a field', 'Esc'), row('this list', '?')), [{ label: 'Close', value: null, action: 'close' }]);
 }
 
 watch(({ status, agent, about }) => {
@@ -127,6 +143,12 @@ watch(({ status, agent, about }) => {
     agent !== 'down' && h('div', { class: 'soft words cut', title: 'Where refresh tokens are kept' }, status ? storeOf(status.agent.store) : '\u00a0'),
     h('div', { class: 'soft words figures' }, about ? `Version ${about.version}` : '\u00a0'),
   ]);
+});
+
+// The fragment names a view, and is none of the page's own places.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  toView();
 });
 
 on('go', ({ view }) => go(view));

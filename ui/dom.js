@@ -31,6 +31,17 @@ export function fill(node, ...children) {
   return node;
 }
 
+/** These children in this order. None that stands right is moved: it would lose the focus. */
+export function arrange(node, children) {
+  const stay = new Set(children);
+  for (const one of [...node.childNodes]) if (!stay.has(one)) one.remove();
+  let next = node.firstChild;
+  for (const one of children) {
+    if (one === next) next = one.nextSibling;
+    else node.insertBefore(one, next);
+  }
+}
+
 /** Draws anew only where `facts` changed, and gives the focus back to the control that had it. */
 export function redraw(node, facts, draw) {
   const key = JSON.stringify(facts);
@@ -40,13 +51,16 @@ export function redraw(node, facts, draw) {
   const mark = held && place(held);
   fill(node, draw());
   if (held && !held.isConnected) {
-    const again = [...node.querySelectorAll('button, a[href], input, select, textarea')].find((one) => place(one) === mark);
-    (again ?? node.querySelector('button, a[href], input, select, textarea'))?.focus({ preventScroll: true });
+    const controls = [...node.querySelectorAll('button, a[href], input, select, textarea')];
+    const again = controls.find((one) => place(one) === mark) ?? controls.find((one) => deed(one) === deed(held)) ?? controls[0];
+    again?.focus({ preventScroll: true });
   }
   return true;
 }
 
-const place = (control) => control.dataset.action ?? control.id ?? control.textContent;
+const deed = (control) => control.dataset.action ?? control.id;
+/** Rows have the same deeds, each by its own name. */
+const place = (control) => `${deed(control)} ${control.getAttribute('aria-label') ?? control.textContent}`;
 
 let last = 0;
 export const freshId = (word) => `${word}-${++last}`;

@@ -1,6 +1,6 @@
 // A long list of rows of one height, of which only those in sight exist. New rows push the others by a
 // transform, and where one has scrolled past them the place is kept: nothing jumps.
-import { h } from './dom.js';
+import { arrange, h } from './dom.js';
 
 /** How many rows beyond the edges stand ready? */
 const SPARE = 8;
@@ -24,36 +24,35 @@ export function rowList({ scroller, label, columns, key, make, height, open }) {
     body.style.setProperty('height', `${items.length * row}px`);
     const from = Math.max(0, Math.floor(-top() / row) - SPARE);
     const to = Math.min(items.length, Math.ceil((scroller.clientHeight - top()) / row) + SPARE);
-    const wanted = new Set();
-    const show = (index) => {
-      const item = items[index];
-      const name = key(item);
-      wanted.add(name);
-      if (!alive.has(name)) {
-        alive.set(name, rowOf(item, name));
-        body.append(alive.get(name));
-      }
+    const wanted = new Map();
+    for (let index = from; index < to; index += 1) wanted.set(key(items[index]), index);
+    if (items[at]) wanted.set(key(items[at]), at);
+    const held = body.contains(document.activeElement);
+    for (const name of alive.keys()) if (!wanted.has(name)) alive.delete(name);
+    // In the order of the list, which is the order of whoever hears it.
+    const order = [...wanted].sort((a, b) => a[1] - b[1]);
+    for (const [name, index] of order) if (!alive.has(name)) alive.set(name, rowOf(items[index], name));
+    arrange(body, order.map(([name]) => alive.get(name)));
+    for (const [name, index] of order) {
       const line = alive.get(name);
       line.style.setProperty('transform', `translateY(${index * row}px)`);
       line.setAttribute('aria-rowindex', String(index + 2));
       line.tabIndex = index === at ? 0 : -1;
-    };
-    for (let index = from; index < to; index += 1) show(index);
-    if (items[at]) show(at);
-    for (const [name, line] of alive) {
-      if (wanted.has(name)) continue;
-      line.remove();
-      alive.delete(name);
     }
+    // The row that was stood on is filtered away.
+    if (held && !body.contains(document.activeElement)) lineAt(at)?.focus({ preventScroll: true });
     node.setAttribute('aria-rowcount', String(items.length + 1));
   }
   const later = () => {
     asked ||= requestAnimationFrame(draw);
   };
+  const lineAt = (index) => items[index] && alive.get(key(items[index]));
 
+  /** A row outlives the item it was made of: what is read again is another one of the same key. */
   function rowOf(item, name) {
-    return h('div', { role: 'row', class: 'record-row', tabindex: '-1', data: { record: name, action: 'open-record' }, onclick: () => open(item), onfocus: () => {
-      at = items.indexOf(item);
+    const place = () => items.findIndex((one) => key(one) === name);
+    return h('div', { role: 'row', class: 'record-row', tabindex: '-1', data: { record: name, action: 'open-record' }, onclick: () => open(items[place()] ?? item), onfocus: () => {
+      at = Math.max(0, place());
       later();
     } }, make(item).map((cell) => h('span', { role: 'gridcell', class: cell.class ?? '', title: cell.title }, cell.content)));
   }
@@ -79,7 +78,7 @@ export function rowList({ scroller, label, columns, key, make, height, open }) {
     if (place < above) scroller.scrollTop += place - above;
     else if (place + row > scroller.clientHeight) scroller.scrollTop += place + row - scroller.clientHeight;
     draw();
-    alive.get(key(items[index]))?.focus({ preventScroll: true });
+    lineAt(index)?.focus({ preventScroll: true });
   }
 
   scroller.addEventListener('scroll', later, { passive: true });

@@ -1,9 +1,13 @@
 // What is known of the agent, held once for every view. The agent's events replace it; no view asks
 // for itself.
 import { ask, isAway, on } from './ipc.js';
+import { latest } from './latest.js';
 
 export const known = { status: null, agent: 'unknown', reason: '', refusal: null, about: null };
 const watchers = new Set();
+/** What the agent tells by itself and what it answers are news alike: an answer that other news overtook
+    is older than them. */
+const news = latest();
 
 /** Calls `changed` at once and at every change. */
 export function watch(changed) {
@@ -14,11 +18,17 @@ export function watch(changed) {
 const tell = () => watchers.forEach((changed) => changed(known));
 
 export async function begin() {
-  on('status', (status) => adopt(status));
+  on('status', (status) => {
+    news();
+    adopt(status);
+  });
   on('agent', ({ state, reason }) => {
     known.reason = reason ?? '';
     if (state === 'up') refresh();
-    else down(reason);
+    else {
+      news();
+      down(reason);
+    }
   });
   ask('about').then((about) => {
     known.about = about;
@@ -28,9 +38,12 @@ export async function begin() {
 }
 
 export async function refresh() {
+  const last = news();
   try {
-    adopt(await ask('status'));
+    const status = await ask('status');
+    if (last()) adopt(status);
   } catch (refusal) {
+    if (!last()) return;
     if (isAway(refusal)) down(refusal.error_description);
     else {
       known.refusal = refusal;

@@ -184,7 +184,7 @@ export function timeline({ open, selected }) {
       const held = model.items[cursor]?.item;
       const to = now();
       model = { items: [...items].sort((a, b) => a.at - b.at), tracks, from: to - span, to: to + span / 200 };
-      cursor = held ? model.items.findIndex((one) => one.item === held) : -1;
+      cursor = held ? model.items.findIndex((one) => one.item.seq === held.seq) : -1;
       draw();
     },
     clear: () => {

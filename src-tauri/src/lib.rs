@@ -6,11 +6,13 @@
 //! 2. `single`: one window a desktop; a second start raises the first
 //! 3. `view`: the window itself, and which page it shows; `place`: where it stood last time
 //! 4. `follow`: what happens in the agent, told to the page as it happens
-//! 5. `commands/`: what the page may ask for; `refusal`: how a no is told
+//! 5. `commands/`: what the page may ask for; `refusal`: how a no is told; `logins`: what of the config
+//!    it is not shown
 
 mod commands;
 mod follow;
 mod line;
+mod logins;
 mod place;
 mod refusal;
 #[cfg_attr(windows, path = "single/windows.rs")]

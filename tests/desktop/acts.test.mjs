@@ -1,25 +1,15 @@
 // What a person does in the view, and what the program behind it is then asked: sign-ins and their end,
-// the mends, the record as it grows, the settings and what keeps unsaved work.
+// the mends, and the record as it grows.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { act, called, calls, card, change, tell } from './stage/acts.mjs';
 import { rig } from './stage/rig.mjs';
 
 const UI = join(import.meta.dirname, '../../ui');
 
 const on = rig({ before, after });
-
-const calls = (page, name) => page.evaluate((wanted) => window.__stage.calls.filter((one) => one.name === wanted).map((one) => one.args), name);
-/** The arguments of the call that is to come, or came. */
-async function called(page, name, amount = 1) {
-  await page.waitForFunction(([wanted, least]) => window.__stage.calls.filter((one) => one.name === wanted).length >= least, [name, amount]);
-  return (await calls(page, name)).at(-1);
-}
-const card = (page, profile) => page.locator(`[data-profile="${profile}"]`);
-const act = (page, profile, action) => card(page, profile).locator(`[data-action="${action}"]`).click();
-const tell = (page, event) => page.evaluate((one) => window.__stage.signIn().tell(one), event);
-const change = (page, profile, more) => page.evaluate(([name, what]) => window.__stage.change(name, what), [profile, more]);
 
 describe('sessions', () => {
   test('a code is shown large with its picture, copied, opened by the program, and gone when signed in', () => on({}, async (page) => {
@@ -75,6 +65,58 @@ describe('sessions', () => {
     assert.match(await alert.innerText(), /Ping denied the sign-in[^]*The person has no access[^]*Ask who runs Ping/);
     await act(page, 'dev', 'dismiss');
     await alert.waitFor({ state: 'detached' });
+  }));
+
+  test('signing in again shows how it goes on the card of whoever is signed in, and one page however often it is asked for', () => on({}, async (page) => {
+    await card(page, 'prod').locator('[data-action="sign-in-browser"]').evaluate((one) => [1, 2, 3].forEach(() => one.click()));
+    assert.deepEqual((await called(page, 'sign_in')).ask, { profile: 'prod', flow: 'browser', fresh: true });
+    await card(page, 'prod').getByText('Go on in your browser').waitFor();
+    // As the agent has it: who is signed in stays so meanwhile.
+    await change(page, 'prod', { state: 'signed_in' });
+    await card(page, 'prod').getByText('Go on in your browser').waitFor();
+    assert.equal((await calls(page, 'sign_in')).length, 1);
+    await act(page, 'prod', 'cancel');
+    await card(page, 'prod').getByText('Access token').waitFor();
+    for (const state of ['offline', 'degraded']) {
+      await change(page, 'prod', { state });
+      await act(page, 'prod', 'sign-in-browser');
+      await change(page, 'prod', { state });
+      await card(page, 'prod').getByText('Go on in your browser').waitFor();
+      await act(page, 'prod', 'cancel');
+    }
+  }));
+
+  test('an answer that other news overtook changes nothing', () => on({}, async (page) => {
+    await page.evaluate(() => {
+      window.__stage.delay('status');
+      window.__stage.emit('agent', { state: 'up' });
+    });
+    await called(page, 'status', 2);
+    await change(page, 'dev', { state: 'offline', reason: 'the network went' });
+    await card(page, 'dev').getByText('the network went').waitFor();
+    await page.evaluate(() => window.__stage.arrive('status'));
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    assert.equal(await card(page, 'dev').getAttribute('data-state'), 'offline');
+  }));
+
+  test('what went wrong is said until it is dismissed, once however often it happens', () => on({ stage: 'states' }, async (page) => {
+    const words = page.getByRole('alert').filter({ hasText: 'That is not the passphrase' });
+    for (let turn = 0; turn < 2; turn += 1) {
+      await card(page, 'locked').getByLabel('Passphrase').fill('wrong');
+      await act(page, 'locked', 'mend');
+      await called(page, 'unlock', turn + 1);
+      await words.waitFor();
+    }
+    await page.clock.runFor(60_000);
+    assert.equal(await words.count(), 1);
+    await words.getByRole('button', { name: 'Dismiss' }).click();
+    assert.equal(await words.count(), 0);
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+    await card(page, 'locked').getByLabel('Passphrase').fill('wrong');
+    await act(page, 'locked', 'mend');
+    await words.waitFor();
+    await page.keyboard.press('Escape');
+    await words.waitFor({ state: 'detached' });
   }));
 
   test('figures tick and bars shrink each second', () => on({ motion: 'no-preference' }, async (page) => {
@@ -145,6 +187,13 @@ describe('sessions', () => {
     await change(page, 'prod', { state: 'offline', reason: 'the network went' });
     await card(page, 'prod').getByText('the network went').waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.dataset.action), 'sign-out');
+    await page.evaluate(() => {
+      const status = window.__stage.status();
+      const first = { ...status.profiles[1], name: 'another' };
+      window.__stage.emit('status', { ...status, profiles: [first, ...status.profiles.filter(({ name }) => name !== 'dev')] });
+    });
+    await card(page, 'another').waitFor();
+    assert.deepEqual(await page.evaluate(() => [document.activeElement.dataset.action, document.activeElement.closest('[data-profile]').dataset.profile]), ['sign-out', 'prod']);
   }));
 
   test('an agent that goes is said in every view, and started from there', () => on({}, async (page) => {
@@ -190,8 +239,28 @@ describe('activity', () => {
   test('where the agent holds more than was read, a choice is put to it', () => on({ view: 'activity', stage: 'more' }, async (page) => {
     await page.getByRole('combobox', { name: 'DAG' }).selectOption('etl_daily');
     await page.getByRole('combobox', { name: 'Connection' }).selectOption('lake_trino');
-    const { query } = await called(page, 'activity', 3);
+    await page.waitForFunction(() => window.__stage.calls.some(({ args }) => args.query?.connection));
+    const { query } = await called(page, 'activity');
     assert.deepEqual([query.dag, query.connection, query.profile], ['etl_daily', 'lake_trino', undefined]);
+  }));
+
+  test('a filter finds what stands further back than what was read, and says none when it has looked', () => on({ view: 'activity', stage: 'more' }, async (page) => {
+    await page.getByText('of the newest').waitFor();
+    const newest = await page.evaluate(() => Number(document.querySelector('[role="grid"]').getAttribute('aria-rowcount')) - 1);
+    assert.ok(newest <= 100, `${newest} of 300`);
+    await page.evaluate(() => window.__stage.delay('activity'));
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('denied');
+    await page.getByText(/looking further back/i).first().waitFor();
+    assert.equal(await page.getByText('No record matches').count(), 0);
+    await page.evaluate(() => window.__stage.arrive('activity'));
+    await page.waitForFunction(() => document.querySelector('[role="grid"]').getAttribute('aria-rowcount') === '8');
+    await page.getByText('7 records').waitFor();
+    const asked = (await calls(page, 'activity')).map(({ query }) => query.before);
+    assert.deepEqual(asked, [undefined, 201, 101], 'page by page, to the last');
+    await page.getByRole('searchbox', { name: 'Filter the records' }).fill('nobody');
+    await page.getByText('No record matches').waitFor();
+    await page.getByRole('button', { name: 'Clear the filters' }).first().click();
+    await page.getByText('of the newest').waitFor();
   }));
 
   test('filters narrow the picture and the rows alike, and are all taken back at once', () => on({ view: 'activity' }, async (page) => {
@@ -221,98 +290,6 @@ describe('activity', () => {
     assert.deepEqual(JSON.parse(text), JSON.parse(shown));
     await page.keyboard.press('ArrowRight');
     assert.equal(JSON.parse(await page.locator('dialog .json').textContent()).seq, JSON.parse(shown).seq - 1);
-  }));
-});
-
-describe('settings', () => {
-  test('a field is judged while typed, saved as one edit, and emptied to unset its key', () => on({ view: 'settings' }, async (page) => {
-    await page.locator('[data-settings="prod"] [data-action="edit-profile"]').click();
-    const form = page.locator('[data-settings="prod"]');
-    await form.getByLabel('Ping session lasts').fill('nonsense');
-    await form.getByText('is no time').waitFor();
-    assert.equal((await called(page, 'edit_config')).edit.dry_run, true);
-    await form.getByLabel('Ping session lasts').fill('');
-    await form.getByRole('radio', { name: 'Code' }).click();
-    await form.getByLabel('Redirect ports').fill('21217, 0');
-    await form.getByRole('button', { name: 'Save' }).click();
-    await page.waitForFunction(() => window.__stage.calls.some(({ args }) => args.edit?.dry_run === false));
-    assert.deepEqual((await calls(page, 'edit_config')).find(({ edit }) => !edit.dry_run).edit, { set: { 'profile.prod.flow': 'device', 'profile.prod.redirect-ports': [21217, 0] }, unset: ['profile.prod.session-lifetime'], dry_run: false });
-  }));
-
-  test('unsaved work holds the way until it is discarded', () => on({ view: 'settings' }, async (page) => {
-    await page.locator('[data-settings="dev"] [data-action="edit-profile"]').click();
-    await page.locator('[data-settings="dev"]').getByLabel('Client id').fill('another');
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('1');
-    await page.getByRole('button', { name: 'Keep editing' }).click();
-    assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'another');
-    assert.match(page.url(), /#\/settings$/);
-    await page.locator('.tab[data-view="activity"]').click();
-    await page.getByRole('button', { name: 'Discard it' }).click();
-    await page.locator('section[data-view="activity"]:visible').waitFor();
-    await page.keyboard.press('4');
-    assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'dagpass-dev');
-  }));
-
-  test('saving one profile leaves what is typed in another', () => on({ view: 'settings' }, async (page) => {
-    for (const name of ['prod', 'dev']) await page.locator(`[data-settings="${name}"] [data-action="edit-profile"]`).click();
-    await page.locator('[data-settings="dev"]').getByLabel('Client id').fill('another');
-    await page.locator('[data-settings="prod"]').getByLabel('CA file').fill('corp.pem');
-    await page.locator('[data-settings="prod"]').getByRole('button', { name: 'Save' }).click();
-    await page.getByText('Saved: prod').waitFor();
-    await change(page, 'dev', { state: 'signed_out' });
-    await page.locator('[data-settings="dev"]').getByText('Signed out').waitFor();
-    assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'another');
-  }));
-
-  test('a text that is refused is not lost, and its line is shown', () => on({ view: 'settings?tab=text' }, async (page) => {
-    const area = page.getByRole('textbox', { name: 'Text of config.toml' });
-    const text = (await area.inputValue()).replace('"device"', '"devise"');
-    await area.fill(text);
-    await page.keyboard.press('Control+s');
-    await page.getByText('Not saved: what was there stays in force').waitFor();
-    assert.equal(await area.inputValue(), text);
-    assert.equal(await page.locator('.gutter .wrong').textContent(), '14');
-    assert.equal(await area.evaluate((one) => one.value.slice(one.selectionStart, one.selectionEnd)), 'flow      = "devise"');
-    await area.fill(text.replace('"devise"', '"browser"'));
-    await page.keyboard.press('Control+s');
-    await page.getByText('config.toml is saved and in force').waitFor();
-  }));
-
-  test('a profile is looked up while one types, and written with what was found', () => on({ view: 'welcome', stage: 'empty' }, async (page) => {
-    await page.getByLabel('Environment id').pressSequentially('4f6c1a52-8f0e');
-    await page.getByText('https://auth.pingone.eu/4f6c1a52-8f0e/as').waitFor();
-    assert.ok((await calls(page, 'discover')).length < 4, 'not a question a key');
-    const add = page.getByRole('button', { name: 'Add the profile' });
-    assert.equal(await add.isDisabled(), true, 'no client id yet');
-    await page.getByLabel('Client id').fill('b7d5');
-    await add.click();
-    assert.deepEqual(await called(page, 'edit_config'), { edit: { set: { 'profile.prod': { issuer: 'https://auth.pingone.eu/4f6c1a52-8f0e/as', 'client-id': 'b7d5', scopes: ['openid', 'profile', 'email'] }, 'default-profile': 'prod' }, unset: [], dry_run: false } });
-    await page.getByRole('radio', { name: 'PingAM' }).click();
-    await page.getByLabel('PingAM URL').fill('https://nowhere.example/am');
-    await page.getByText('The discovery document cannot be had').waitFor();
-    assert.deepEqual((await calls(page, 'discover')).at(-1), { ask: { kind: 'pingam', url: 'https://nowhere.example/am', realm: 'alpha' } });
-  }));
-
-  test('an issuer whose answers are anonymous gets a callback of its own, and its document is written down', () => on({ view: 'welcome', stage: 'empty' }, async (page) => {
-    await page.getByRole('radio', { name: 'Issuer' }).click();
-    await page.getByLabel('Issuer URL').fill('https://sso.partner.example');
-    await page.getByText('Found the issuer').waitFor();
-    await page.getByLabel('Profile name').fill('partner');
-    await page.getByLabel('Client id').fill('b7d5');
-    assert.match(await page.locator('details.register').textContent(), /http:\/\/127\.0\.0\.1:21217\/callback\/partner/);
-    await page.getByRole('button', { name: 'Add the profile' }).click();
-    const { edit } = await called(page, 'edit_config');
-    assert.equal(edit.set['profile.partner']['redirect-path'], '/callback/partner');
-    assert.equal(edit.set['profile.partner.endpoints.discovery'], 'https://sso.partner.example/.well-known/openid-configuration?policy_id=desk');
-  }));
-
-  test('the reader of the text knows quotes, comments, arrays, dotted keys and tables', () => on({}, async (page) => {
-    const read = await page.evaluate(async () => {
-      const { readToml } = await import('/toml.js');
-      return readToml('# top\na = "x # no" # yes\nb.c = [1, 2, # two\n 3]\n[p."q r"]\nd = \'\\\'\ne = { f = true, g = "h" }\n[[many]]\nz = 1\n[p.s]\nbroken\nok = 12_000\n');
-    });
-    assert.deepEqual(read, { a: 'x # no', b: { c: [1, 2, 3] }, p: { 'q r': { d: '\\', e: { f: true, g: 'h' } }, s: { ok: 12000 } } });
   }));
 });
 

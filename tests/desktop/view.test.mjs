@@ -29,7 +29,7 @@ async function noSidewaysScroll(page) {
   const wide = await page.evaluate(() => {
     const main = document.querySelector('main');
     // What is cut or scrolls inside its own box is meant so.
-    const over = [...main.querySelectorAll('*')].filter((one) => one.getClientRects().length && one.getBoundingClientRect().right > main.getBoundingClientRect().right + 1 && !one.closest('.editor, .seg, .json, svg, .cut, .unseen, .groups'));
+    const over = [...main.querySelectorAll('*')].filter((one) => one.getClientRects().length && one.getBoundingClientRect().right > main.getBoundingClientRect().right + 1 && !one.closest('.editor, .seg, .json, .clash-lines, svg, .cut, .unseen, .groups'));
     return [document.documentElement.scrollWidth > innerWidth, main.scrollWidth > main.clientWidth, over.slice(0, 3).map((one) => one.outerHTML.slice(0, 120))];
   });
   assert.deepEqual(wide, [false, false, []]);
@@ -111,6 +111,75 @@ describe('by keyboard alone', () => {
     assert.match(await page.locator('dialog .json').textContent(), new RegExp(`"seq": ${row},`));
     await page.keyboard.press('Escape');
     assert.equal(await page.evaluate(() => document.activeElement.dataset.record), row);
+  }));
+
+  test('skipping the rail leads into the view that is there, and a change of view leads to its name', () => on({ view: 'doctor' }, async (page) => {
+    const at = () => page.evaluate(() => [document.activeElement.tagName, document.activeElement.textContent, location.hash]);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    assert.deepEqual(await at(), ['H1', 'Doctor', '#/doctor']);
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.action), 'check');
+    for (const [key, name] of [['3', 'Airflow'], ['1', 'Sessions']]) {
+      await page.keyboard.press(key);
+      await page.waitForFunction((wanted) => document.activeElement.textContent === wanted, name);
+      assert.equal((await at())[0], 'H1');
+    }
+    // From a button that is no more to be seen.
+    await page.evaluate(() => window.__stage.emit('status', { ...structuredClone(window.__stage.status()), profiles: [] }));
+    await page.locator('[data-action="welcome"]').click();
+    await page.waitForFunction(() => document.activeElement.textContent === 'One sign-in a day');
+    await page.locator('.tab[data-view="activity"]').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement.textContent === 'Activity');
+  }));
+
+  test('rows are heard in the order they are seen, walked and opened, while new ones come in and all are read again', () => on({ view: 'activity' }, async (page) => {
+    const look = () => page.evaluate(() => {
+      const rows = [...document.querySelectorAll('[data-record]')];
+      const seen = [...rows].sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top);
+      return { heard: rows.map((one) => one.dataset.record), seen: seen.map((one) => one.dataset.record), index: rows.map((one) => Number(one.getAttribute('aria-rowindex'))), stops: rows.filter((one) => one.tabIndex === 0).length, on: document.activeElement.dataset.record };
+    });
+    const settle = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    const isSound = async (stands) => {
+      await settle();
+      const { heard, seen, index, stops, on: row } = await look();
+      assert.deepEqual(heard, seen);
+      assert.deepEqual(index, [...index].sort((a, b) => a - b));
+      assert.deepEqual([stops, row], [1, stands]);
+    };
+    await page.locator('[data-record][tabindex="0"]').focus();
+    await page.keyboard.press('ArrowDown');
+    await isSound('299');
+    for (let turn = 0; turn < 3; turn += 1) await page.evaluate(() => window.__stage.record());
+    await page.locator('[data-record="303"]').waitFor({ state: 'attached' });
+    await isSound('299');
+    // Every record is another object then, and each row the same.
+    await page.evaluate(() => window.__stage.emit('missed', null));
+    await page.waitForFunction(() => window.__stage.calls.filter(({ name }) => name === 'activity').length === 2);
+    await isSound('299');
+    await page.keyboard.press('ArrowDown');
+    await isSound('298');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    await isSound('300');
+    await page.keyboard.press('Enter');
+    assert.match(await page.locator('dialog .json').textContent(), /"seq": 300,/);
+    await page.keyboard.press('Escape');
+    for (const key of ['End', 'Home', 'PageDown']) {
+      await page.keyboard.press(key);
+      await page.evaluate(() => window.__stage.record());
+      await settle();
+      await isSound((await look()).on);
+    }
+    // Its row goes: whoever stood on it stands on the first of those that are left.
+    await page.evaluate(() => {
+      const box = document.querySelector('[data-choice="kind"]');
+      box.value = 'denied';
+      box.dispatchEvent(new Event('change'));
+    });
+    await isSound((await look()).seen[0]);
+    await sound(page);
   }));
 
   test('the timeline says each mark, and Shift with the arrows selects a time', () => on({ view: 'activity' }, async (page) => {

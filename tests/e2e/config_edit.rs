@@ -1,7 +1,8 @@
 //! Fact: `/v1/config/edit` changes the keys it is given and no other byte of the file; what would be no
-//! good config is refused, and then nothing at all has changed.
+//! good config is refused, and then nothing at all has changed. Nothing goes over what another program wrote.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -57,6 +58,29 @@ fn comments_stay_byte_for_byte_and_a_bad_edit_changes_nothing() {
     }
     let status = world.api("GET", "/v1/status", &Value::Null).json();
     assert_eq!(status["profiles"].as_array().unwrap().len(), 2, "in force at once: {status}");
+    another_program_s_change_is_not_lost(&world, &file, &now);
     world.secret("nothing was handed out", "no-secret-in-this-world");
     world.close();
+}
+
+/// Between what was read and what is put or edited.
+fn another_program_s_change_is_not_lost(world: &World, file: &Path, text: &str) {
+    let read = world.api("GET", "/v1/config", &Value::Null).json();
+    assert_eq!(read["table"]["profile"]["dev"]["client-id"], "x");
+    let theirs = format!("{text}# theirs\n");
+    fs::write(file, &theirs).unwrap();
+    let mine = json!({ "text": format!("{text}# mine\n"), "digest": read["digest"] });
+    let keys = json!({ "set": { "profile.dev.flow": "device" }, "digest": read["digest"] });
+    for (method, path, body) in [("PUT", "/v1/config", &mine), ("POST", "/v1/config/edit", &keys)] {
+        let refused = world.api(method, path, body);
+        assert_eq!(refused.status, 409, "{}", refused.body);
+        assert_eq!(refused.json()["error"], "config_changed");
+        assert_eq!(fs::read_to_string(file).unwrap(), theirs, "{method} {path} wrote");
+    }
+    let now = world.api("GET", "/v1/config", &Value::Null).json();
+    assert_eq!(now["text"], theirs, "read at once");
+    let both = json!({ "text": format!("{theirs}# mine\n"), "digest": now["digest"] });
+    let taken = world.api("PUT", "/v1/config", &both);
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    assert!(fs::read_to_string(file).unwrap().ends_with("# theirs\n# mine\n"));
 }

@@ -12,7 +12,6 @@ use rcgen::{
     date_time_ymd,
 };
 
-use crate::wait::until;
 use crate::world::{Process, World};
 
 /// The files of one server and of the authorities above it.
@@ -86,11 +85,9 @@ fn said(world: &World, port: u16, ca_file: Option<&str>) -> String {
     let config = format!(
         "[profile.prod]\nissuer = \"https://localhost:{port}/as\"\nclient-id = \"c\"\n{ca_file}"
     );
-    world.configure(&config);
-    until("the config in force", || {
-        let told = world.api("GET", "/v1/config", &serde_json::Value::Null).json();
-        (told["text"] == config.as_str()).then_some(())
-    });
+    // In force at once, as the file alone is not.
+    let put = world.api("PUT", "/v1/config", &serde_json::json!({ "text": config }));
+    assert_eq!(put.status, 200, "{}", put.body);
     let ended = world.cli(&["login", "--device"]);
     assert_ne!(ended.code(), 0);
     ended.stderr

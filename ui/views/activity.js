@@ -1,11 +1,14 @@
-// Activity: the day as a picture, and each record as a row below it. New records come in by event.
+// Activity: the day as a picture, and each record as a row below it. New records come in by event; what a
+// filter may find among older ones is asked of the agent, page by page.
 import { fill, h, redraw, svg } from '../dom.js';
 import { ask, isAway, on } from '../ipc.js';
+import { latest, settled } from '../latest.js';
 import { away, blank, button, failure, prose, viewHead } from '../notice.js';
 import { rowList } from '../rows.js';
 import { watch } from '../store.js';
 import { clock, day, now } from '../time.js';
 import { shape, timeline } from '../timeline.js';
+import { toastRefusal } from '../toast.js';
 import { count } from '../words.js';
 import { filters } from './activity/filters.js';
 import { connectionOf, dagOf, KINDS, kindOf, processOf, profileOf, shortOf, targetOf, taskOf, timeOf, titleOf } from './activity/record.js';
@@ -24,14 +27,20 @@ export function mount(section) {
   let shown = [];
   let span = 86_400;
   let loaded = false;
+  /** Does the agent hold older ones than those? */
   let more = false;
+  /** What a filter found among them, and whether it is still being looked for. */
+  let older = [];
+  let looking = false;
   let changed = 0;
+  const question = latest();
 
   const picture = timeline({ open: openOne, selected: (time) => filter.set('span', time) });
   const filter = filters(() => {
+    further();
     draw();
-    if (more) load();
   });
+  const look = settled(search, 250);
   filter.onClearSpan(() => picture.clear());
   const spans = h('div', { class: 'seg', role: 'radiogroup', 'aria-label': 'Time shown' }, SPANS.map(([words, length]) => h('button', { type: 'button', role: 'radio', 'aria-checked': String(length === span), data: { action: 'span', span: length }, onclick: () => choose(length) }, words)));
   const legend = h('ul', { class: 'key', 'aria-label': 'Records by kind' });
@@ -60,53 +69,99 @@ export function mount(section) {
     openRecord(record, (seq, step) => shown[shown.findIndex((one) => one.seq === seq) + step]);
   }
 
-  function draw({ keep = false } = {}) {
+  function draw({ keep = false, quiet = false } = {}) {
     changed = 0;
     if (!loaded || section.hidden) return;
     const inSpan = (record) => timeOf(record) >= now() - span;
-    const kept = records.filter((record) => inSpan(record) && filter.keeps(record, { time: false }));
+    const all = older.length ? [...records, ...older] : records;
+    const kept = all.filter((record) => inSpan(record) && filter.keeps(record, { time: false }));
     shown = kept.filter((record) => filter.keeps(record));
-    filter.offer(records.filter(inSpan));
+    filter.offer(all.filter(inSpan));
     const tracks = tracksOf(kept);
     picture.show(kept.map((record) => markOf(record, tracks)), tracks, span);
     redraw(legend, tallies(shown), () => legendOf(shown));
+    // What comes in by itself is not read out: only what was asked for.
+    told.setAttribute('aria-live', quiet ? 'off' : 'polite');
     fill(told, prose(toldOf()));
     list.show(shown, { keep });
     list.node.hidden = !shown.length;
-    redraw(empty, [shown.length > 0, records.length > 0], nothing);
+    redraw(empty, [shown.length > 0, records.length > 0, looking], nothing);
   }
   const soon = () => {
-    changed ||= requestAnimationFrame(() => draw({ keep: true }));
+    changed ||= requestAnimationFrame(() => draw({ keep: true, quiet: true }));
   };
 
   function toldOf() {
     if (!shown.length) return '\u00a0';
-    const oldest = more && !filter.asked.span ? ' of the newest; `dagpass audit tail` has the rest' : '';
-    return `${count(shown.length, 'record')}${filter.asked.span ? ' in' : ''}${oldest}`;
+    const found = `${count(shown.length, 'record')}${filter.asked.span ? ' in' : ''}`;
+    if (looking) return `${found}; looking further back…`;
+    const cut = filter.narrows() ? older.length >= MOST : more;
+    return cut ? `${found} of the newest; \`dagpass audit tail\` has the rest` : found;
   }
 
   function nothing() {
     if (shown.length) return [];
+    if (looking) return blank('search', 'Looking further back', `None of the newest ${records.length} matches; the agent is asked for older ones.`);
     return records.length
       ? blank('search', 'No record matches', 'The filters leave nothing in this time.', [button('Clear the filters', { action: 'clear-all', onclick: filter.reset })])
       : blank('activity', 'Nothing yet', 'Each token that is served, refreshed or denied stands here the moment it happens, with the process, DAG and connection that asked. Try `dagpass token`.');
   }
 
   async function load() {
+    const last = question();
     try {
-      const chosen = filter.chosen();
-      const reply = await ask('activity', { query: { limit: MOST, since: Math.floor(now() - 86_400), ...chosen } });
-      const known = new Map([...records, ...reply.records].map((record) => [record.seq, record]));
-      records = [...known.values()].sort((a, b) => b.seq - a.seq);
-      // Of a narrowed question the answer says nothing of the rest.
-      if (!Object.keys(chosen).length) more = reply.more;
+      const reply = await ask('activity', { query: { limit: MOST, since: since() } });
+      if (!last()) return;
+      adopt(reply);
       loaded = true;
       section.classList.remove('standing-in');
       show(null);
-      draw();
+      draw({ keep: true });
     } catch (refusal) {
-      if (!isAway(refusal)) show(failure(refusal, load));
+      if (last() && !isAway(refusal)) show(failure(refusal, load));
     }
+  }
+  const since = () => Math.floor(now() - 86_400);
+
+  /** What is known stays, unless there is something between that is not known. */
+  function adopt(reply) {
+    const oldest = reply.records.at(-1)?.seq ?? 0;
+    const joined = records.some(({ seq }) => seq === oldest || seq === oldest - 1);
+    const kept = joined ? records : records.filter(({ seq }) => seq > oldest);
+    if (!joined || kept.at(-1).seq >= oldest) more = reply.more;
+    const known = new Map([...kept, ...reply.records].map((record) => [record.seq, record]));
+    records = [...known.values()].sort((a, b) => b.seq - a.seq);
+    further();
+  }
+
+  /** Asks for what the filter may find among older ones. */
+  function further() {
+    older = [];
+    looking = more && filter.narrows();
+    if (looking) look();
+    else look.drop();
+  }
+
+  /** Older records that the filter keeps, until there are enough or no more. `last` tells whether they are
+      asked for still. */
+  async function search(last) {
+    const from = Math.max(since(), Math.floor(filter.asked.span?.[0] ?? 0));
+    let before = records.at(-1)?.seq;
+    try {
+      for (let rest = true; rest && older.length < MOST;) {
+        const reply = await ask('activity', { query: { limit: MOST, since: from, before, ...filter.chosen() } });
+        if (!last()) return;
+        older = [...older, ...reply.records.filter((record) => filter.keeps(record))];
+        rest = reply.more && reply.records.length > 0;
+        before = reply.records.at(-1)?.seq;
+        if (rest) draw({ keep: true });
+      }
+    } catch (refusal) {
+      if (!last()) return;
+      if (!isAway(refusal)) toastRefusal(refusal);
+    }
+    looking = false;
+    draw({ keep: true });
   }
   const show = (instead) => {
     fill(note, instead);

@@ -2,6 +2,7 @@
 // one to it.
 import { fill, h, redraw } from '../dom.js';
 import { ask, isAway } from '../ipc.js';
+import { latest } from '../latest.js';
 import { away, blank, bone, failure, part, prose, viewHead } from '../notice.js';
 import { known, refresh, watch } from '../store.js';
 import { eachSecond, left, now } from '../time.js';
@@ -28,17 +29,20 @@ export function mount(section) {
     standing.hidden = true;
   };
   let was = null;
+  const question = latest();
 
   /** Draws once, with all that was asked for, so that no part pushes another. */
   async function load() {
+    const last = question();
     try {
       const all = known.status?.deployments ?? [];
       const [reply, mapped] = await Promise.all([ask('airflow_connections'), Promise.all(all.map(askRoles))]);
+      if (!last()) return;
       redraw(connections, reply.connections, () => part('Connections', NOTE, null, h('div', { class: 'card rows' }, reply.connections.length ? reply.connections.map(connection) : nothing())));
       redraw(roles, mapped, () => mapped.length > 0 && part('Your roles', 'Which group gives which, by the roles file', null, h('div', { class: 'roles-grid' }, mapped.map(rolesOf))));
       show(null);
     } catch (refusal) {
-      if (!isAway(refusal)) show(failure(refusal, load));
+      if (last() && !isAway(refusal)) show(failure(refusal, load));
     }
   }
 

@@ -2,6 +2,7 @@
 import { fill, h } from '../dom.js';
 import { icon } from '../icons.js';
 import { ask, isAway } from '../ipc.js';
+import { latest } from '../latest.js';
 import { away, blank, bone, command, commandIn, failure, part, prose, viewHead, working } from '../notice.js';
 import { watch } from '../store.js';
 import { clock, now } from '../time.js';
@@ -24,17 +25,21 @@ export function mount(section) {
   const body = h('div', { class: 'doctor-body' });
   fill(section, viewHead('Doctor', tally, again), body);
   let was = null;
+  const question = latest();
 
   async function run() {
+    const last = question();
     tally.textContent = 'Looking…';
     if (!body.querySelector('[data-check]')) fill(body, STAND_INS.map(standIn));
     body.setAttribute('aria-busy', 'true');
     try {
       const findings = await ask('doctor');
+      if (!last()) return;
       tally.textContent = tallyOf(findings);
       tally.title = `Looked at ${clock(now())}`;
       fill(body, findings.length ? groups(findings) : h('div', { class: 'card' }, blank('doctor', 'Nothing to look at', 'There is no profile yet, so there is nothing that could be wrong.')));
     } catch (refusal) {
+      if (!last()) return;
       tally.textContent = '';
       fill(body, isAway(refusal) ? gone() : failure(refusal, run));
     }

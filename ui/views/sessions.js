@@ -1,5 +1,5 @@
 // Sessions: a card a profile, and what the agent still owes or holds open.
-import { fill, h, redraw } from '../dom.js';
+import { arrange, fill, h, redraw } from '../dom.js';
 import { ask } from '../ipc.js';
 import { away, banner, blank, bone, button, failure, viewHead, working } from '../notice.js';
 import { go } from '../router.js';
@@ -57,7 +57,7 @@ function drawCards(grid, cards, status) {
     one.update(profile, status);
     return one.node;
   });
-  if (nodes.length !== grid.childElementCount || nodes.some((node, at) => grid.children[at] !== node)) fill(grid, nodes);
+  arrange(grid, nodes);
 }
 
 function bannersOf(status, agent) {

@@ -2,10 +2,10 @@
 // through the agent, which keeps comments and refuses what is wrong.
 import { fill, h } from '../dom.js';
 import { ask, isAway } from '../ipc.js';
+import { latest } from '../latest.js';
 import { away, failure, viewHead } from '../notice.js';
 import { refresh, watch } from '../store.js';
 import { tabs } from '../tabs.js';
-import { readToml } from '../toml.js';
 import { computer } from './settings/computer.js';
 import { editor } from './settings/editor.js';
 import { profiles } from './settings/profiles.js';
@@ -13,26 +13,33 @@ import { profiles } from './settings/profiles.js';
 export function mount(section) {
   const config = { reply: null, table: {} };
   const listeners = [];
+  /** Of what was read and what was written the last answer is shown, whichever comes first. */
+  const news = latest();
   const instead = h('div', {});
 
   /** Takes what the agent answered; every part shows it. */
   const adopt = (reply) => {
     config.reply = reply;
-    config.table = readToml(reply.text);
+    config.table = reply.table ?? {};
     for (const heard of listeners) heard(config);
   };
-  /** One change of some keys. With `dry_run` nothing is written. */
-  const edit = async (set, unset = [], dry_run = false) => {
-    const reply = await ask('edit_config', { edit: { set, unset, dry_run } });
-    if (!dry_run) {
-      adopt(reply);
+  /** One change of some keys; with `digest` only of that file. With `dry_run` nothing is written. */
+  const edit = async (set, unset = [], { dry_run = false, digest } = {}) => {
+    const last = dry_run ? null : news();
+    const reply = await ask('edit_config', { edit: { set, unset, dry_run, ...(digest && { digest }) } });
+    if (last) {
+      if (last()) adopt(reply);
       await refresh();
     }
     return reply;
   };
-  const save = async (text) => {
-    adopt(await ask('save_config', { text }));
+  const save = async (text, digest) => {
+    news();
+    const reply = await ask('save_config', { text, digest });
+    news();
+    adopt(reply);
     await refresh();
+    return reply;
   };
   const shared = { edit, save, heard: (one) => listeners.push(one), reload: load };
   const parts = { profiles: profiles(shared), computer: computer(shared), text: editor(shared) };
@@ -52,11 +59,14 @@ export function mount(section) {
   };
 
   async function load() {
+    const last = news();
     try {
-      adopt(await ask('config'));
+      const reply = await ask('config');
+      if (!last()) return;
+      adopt(reply);
       show(null);
     } catch (refusal) {
-      if (!isAway(refusal)) show(failure(refusal, load));
+      if (last() && !isAway(refusal)) show(failure(refusal, load));
     }
   }
 

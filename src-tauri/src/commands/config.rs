@@ -1,29 +1,49 @@
-//! The config: the agent reads, checks and writes it; here it only passes by.
+//! The config: the agent reads, checks and writes it; here it only passes by, without its logins.
 
-use dagpass_client::preset::Preset;
+use dagpass_client::ClientError;
+use dagpass_client::preset::{Preset, elsewhere};
 use dagpass_client::wire::{ConfigEdit, ConfigReply, DiscoverAsk, DiscoverReply, ErrorReply};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, ask as of_agent};
+use crate::logins;
 use crate::refusal::reply;
 
 #[tauri::command]
 pub(crate) async fn config() -> Answer<ConfigReply> {
-    of_agent(|agent| agent.config()).await
+    of_agent(|agent| agent.config().map(logins::hidden)).await
 }
 
 #[tauri::command]
 pub(crate) async fn edit_config(edit: ConfigEdit) -> Answer<ConfigReply> {
-    of_agent(move |agent| agent.edit_config(&edit)).await
+    of_agent(move |agent| agent.edit_config(&edit).map(logins::hidden)).await
 }
 
+/// `digest` is of the file that the page's text was made from.
 #[tauri::command]
-pub(crate) async fn save_config(text: String) -> Answer<ConfigReply> {
+pub(crate) async fn save_config(text: String, digest: String) -> Answer<ConfigReply> {
     of_agent(move |agent| {
-        agent.put_config(&text)?;
-        agent.config()
+        let there = agent.config()?;
+        // Of another file the agent says so; its logins are not this text's.
+        let whole = if there.digest == digest {
+            logins::put_back(&text, &there).map_err(no_login)?
+        } else {
+            text
+        };
+        agent.put_config(&whole, &ConfigReply { digest, ..ConfigReply::default() })?;
+        agent.config().map(logins::hidden)
     })
     .await
+}
+
+fn no_login(line: usize) -> ClientError {
+    let what = "`***` stands for a login that is not known at this address";
+    let reply = ErrorReply {
+        cause: Some(format!("line {line}: proxy: {what}")),
+        hint: Some("type the login anew, or take `***@` out".to_owned()),
+        ..reply("config_invalid", "the config was not taken")
+    };
+    ClientError::Refused { reply, status: 400 }
 }
 
 /// Where somebody signs in, as a person knows it, and how it is reached.
@@ -37,12 +57,26 @@ pub(crate) struct Where {
     proxy: Option<String>,
 }
 
+/// What was found, and what the config has to say so that it is found again.
+#[derive(Debug, Serialize)]
+pub(crate) struct Found {
+    #[serde(flatten)]
+    reply: DiscoverReply,
+    /// Of a document that is not where its issuer has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discovery: Option<String>,
+}
+
 #[tauri::command]
-pub(crate) async fn discover(ask: Where) -> Answer<DiscoverReply> {
+pub(crate) async fn discover(ask: Where) -> Answer<Found> {
     let url = ask.preset.discovery_url().map_err(|error| ErrorReply {
         hint: Some("write https://…".to_owned()),
         ..reply("invalid_request", error.to_string())
     })?;
     let ask = DiscoverAsk { url, ca_file: ask.ca_file, proxy: ask.proxy };
-    of_agent(move |agent| agent.discover(&ask)).await
+    of_agent(move |agent| {
+        let reply = agent.discover(&ask)?;
+        Ok(Found { discovery: elsewhere(&ask.url, &reply.issuer), reply })
+    })
+    .await
 }

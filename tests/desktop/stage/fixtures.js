@@ -135,7 +135,23 @@ profile    = "prod"
 roles-file = "airflow-roles.json"
 `;
 
-export const config = (stage) => {
+/** As the agent reads it. */
+const TABLE = {
+  'default-profile': 'prod',
+  profile: {
+    prod: { issuer: ADA.iss, 'client-id': '0d1f6a52-5a87-4fd7-b0dc-7a5c1a4b8e11', scopes: ['openid', 'profile', 'airflow', 'warehouse:read'], 'redirect-ports': [21217, 23683, 28021], 'session-lifetime': '12h' },
+    dev: { issuer: 'https://sso.dev.corp.example', 'client-id': 'dagpass-dev', flow: 'device', 'ca-file': 'corp-ca.pem' },
+    analytics: { issuer: 'https://openam-corp.forgeblocks.com/am/oauth2/realms/root/realms/alpha', 'client-id': 'dagpass' },
+    partner: { issuer: 'https://login.partner.example', 'client-id': 'corp-dagpass' },
+  },
+  notifications: { enabled: true, 'session-end': false },
+};
+/** Not the agent's digest, and as good to tell two files apart. */
+export const digested = (file) => ({ ...file, digest: [...`${file.text}${JSON.stringify(file.table)}`].reduce((sum, one) => (sum * 31 + one.codePointAt(0)) % 2_147_483_647, 7).toString(16) });
+
+export const config = (stage) => digested({ ...configOf(stage), logins: [], table: stage === 'empty' ? {} : TABLE });
+
+const configOf = (stage) => {
   const path = AGENT.config_path;
   if (stage === 'empty') return { path, text: '', problems: [], warnings: [] };
   if (stage !== 'states') return { path, text: CONFIG, problems: [], warnings: [{ file: path, line: 19, column: 1, key: 'profile.analytics', message: '`session-lifetime` is not set: the end of Ping’s session cannot be foreseen', hint: 'set `session-lifetime = "12h"` where you know it' }] };

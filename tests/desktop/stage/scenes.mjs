@@ -19,6 +19,12 @@ export const SCENES = [
       window.__stage.change('dev', { state: 'login_required' });
     });
   } },
+  { name: 'sessions-again', view: 'sessions', play: of('prod', 'sign-in-browser') },
+  { name: 'sessions-said', view: 'sessions', stage: 'states', play: async (page) => {
+    await page.getByLabel('Passphrase').fill('wrong');
+    await of('locked', 'mend')(page);
+    await page.locator('.toast.wrong').waitFor();
+  } },
   { name: 'sessions-keys', view: 'sessions', play: (page) => page.keyboard.press('?') },
   { name: 'sessions-sign-out', view: 'sessions', play: of('prod', 'sign-out') },
   { name: 'activity', view: 'activity' },
@@ -45,6 +51,11 @@ export const SCENES = [
     await page.getByRole('combobox', { name: 'Outcome' }).selectOption('refresh');
   } },
   { name: 'activity-none', view: 'activity', play: (page) => page.locator('[data-filter]').fill('nothing has this name') },
+  { name: 'activity-further', view: 'activity', stage: 'more', play: async (page) => {
+    await page.evaluate(() => window.__stage.delay('activity'));
+    await page.locator('[data-filter]').fill('unheard');
+    await page.getByText('Looking further back').waitFor();
+  } },
   { name: 'airflow', view: 'airflow' },
   { name: 'airflow-tried', view: 'airflow', play: async (page) => {
     for (const at of [0, 1]) await page.locator('[data-action="try"]').nth(at).click();
@@ -79,6 +90,14 @@ export const SCENES = [
   } },
   { name: 'settings-computer', view: 'settings?tab=computer' },
   { name: 'settings-text', view: 'settings?tab=text', stage: 'states' },
+  { name: 'settings-clash', view: 'settings?tab=text', play: async (page) => {
+    const area = page.getByRole('textbox', { name: 'Text of config.toml' });
+    const text = await area.inputValue();
+    await area.fill(text.replace('"12h"', '"8h"'));
+    await page.evaluate((anew) => window.__stage.write({ text: anew }), `${text.replace('"device"', '"browser"')}\n[airflow.test]\nurl = "https://airflow.test.corp.example"\n`);
+    await page.keyboard.press('Control+s');
+    await page.locator('.clash').waitFor();
+  } },
   { name: 'doctor', view: 'doctor' },
   { name: 'welcome', view: 'welcome', stage: 'empty' },
   { name: 'welcome-add', view: 'welcome', stage: 'empty', play: async (page) => {

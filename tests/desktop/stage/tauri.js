@@ -1,7 +1,7 @@
 // A stand-in for the program behind the window, to design and test the view by itself. Never shipped.
 //   ?stage=rich|states|more|empty|error|away   what it answers
 //   &hold                                 answers wait for __stage.release()
-import { ABOUT, CONNECTIONS, CONFIG, config, FINDINGS, NOW, ROLES, ROLES_CHECK, status } from './fixtures.js';
+import { ABOUT, CONNECTIONS, CONFIG, config, digested, FINDINGS, NOW, ROLES, ROLES_CHECK, status } from './fixtures.js';
 import { arriving, records } from './records.js';
 
 const query = new URLSearchParams(location.search);
@@ -10,12 +10,16 @@ let release = () => {};
 const held = query.has('hold') ? new Promise((resolve) => (release = resolve)) : Promise.resolve();
 const heard = new Map();
 const calls = [];
+/** Answers that are on their way until __stage.arrive() lets them in. */
+const late = new Map();
 const all = stage === 'empty' ? [] : records();
 let seq = all.length;
 let state = status(stage);
 /** The connections whose own sign-in has been made. */
 const signedIn = new Set();
 let running = null;
+/** What config.toml is now. */
+let file = config(stage);
 let login = { enabled: true, how: 'systemd', path: '/home/ada/.config/systemd/user/dagpass-agent.service', available: true };
 
 const refuse = (error, error_description, more = {}) => {
@@ -31,20 +35,26 @@ const change = (name, more) => {
 const ANSWERS = {
   about: () => ABOUT,
   status: () => state,
-  activity: () => ({ records: all, more: stage === 'more' }),
+  activity: ({ query }) => {
+    const fits = all.filter((one) => one.seq < (query.before ?? Infinity) && (!query.dag || one.caller.context?.dag_id === query.dag) && (!query.connection || one.connection === query.connection));
+    const page = stage === 'more' ? 100 : query.limit;
+    return { records: fits.slice(0, page), more: fits.length > page };
+  },
   airflow_connections: () => ({ connections: stage === 'empty' ? [] : CONNECTIONS }),
   roles: ({ ask }) => {
     const found = ROLES[ask.airflow] ?? refuse('not_found', `no roles file is named for Airflow \`${ask.airflow}\``, { hint: 'set `roles-file` in its table' });
     return ask.check ? { ...found, check: ROLES_CHECK } : found;
   },
   doctor: () => (stage === 'empty' ? FINDINGS.filter((one) => !one.profile) : FINDINGS),
-  config: () => config(stage),
-  edit_config: ({ edit }) => ({ ...config(stage), problems: JSON.stringify(edit.set).includes('nonsense') ? [{ file: 'config.toml', line: 6, column: 1, key: 'profile.prod.session-lifetime', message: '`nonsense` is no time: write 90, 60s, 5m or 12h' }] : [] }),
-  save_config: ({ text }) => (text.includes('devise') ? refuse('config_invalid', 'the config was not taken', { cause: 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device', hint: 'what was there stays; mend the text and try again' }) : { ...config(stage), text }),
+  config: () => file,
+  edit_config: ({ edit }) => agreed(edit.digest) && ({ ...(edit.dry_run ? file : edited(edit)), problems: JSON.stringify(edit.set).includes('nonsense') ? [{ file: 'config.toml', line: 6, column: 1, key: 'profile.prod.session-lifetime', message: '`nonsense` is no time: write 90, 60s, 5m or 12h' }] : [] }),
+  save_config: ({ text, digest }) => (text.includes('devise') ? refuse('config_invalid', 'the config was not taken', { cause: 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device', hint: 'what was there stays; mend the text and try again' }) : agreed(digest) && write({ text })),
   discover: ({ ask }) => {
     if (String(ask.url ?? ask.environment).includes('nowhere')) return refuse('temporarily_unavailable', 'the discovery document cannot be had', { cause: '404 Not Found', hint: 'check the region and the environment id' });
     const issuer = ask.kind === 'pingone' ? `https://auth.pingone.${ask.region}/${ask.environment}/as` : ask.kind === 'pingam' ? `${ask.url}/oauth2/realms/root/realms/${ask.realm}` : ask.url;
-    return { issuer, authorization_code: true, device_code: ask.kind !== 'issuer', scopes_supported: ['openid', 'profile', 'email', 'groups'], clock_skew: ask.kind === 'issuer' ? 95 : 1, ...(ask.kind === 'issuer' && { own_callback: true, discovery: `${ask.url}/.well-known/openid-configuration?policy_id=desk` }) };
+    const elsewhere = issuer.includes('elsewhere') && { issuer: 'https://login.corp.example', discovery: `${issuer}/.well-known/openid-configuration` };
+    const anonymous = ask.kind === 'issuer' && { own_callback: true, discovery: `${ask.url}/.well-known/openid-configuration?policy_id=desk` };
+    return { issuer, authorization_code: true, device_code: ask.kind !== 'issuer', scopes_supported: ['openid', 'profile', 'email', 'groups'], clock_skew: ask.kind === 'issuer' ? 95 : 1, ...anonymous, ...elsewhere };
   },
   try_it: ({ what }) => (what.connection === 'databricks_prod' && !signedIn.has(what.connection)
     ? { ok: false, took_ms: 4, scopes: [], audience: 'not visible', error: { error: 'login_required', error_description: 'connection `databricks_prod` is not signed in', hint: 'run `dagpass login --connection databricks_prod`' } }
@@ -82,6 +92,7 @@ const ANSWERS = {
   start_agent: () => {
     stage = 'rich';
     state = status(stage);
+    file = config(stage);
     emit('agent', { state: 'up' });
     return null;
   },
@@ -103,6 +114,16 @@ function pattern(size) {
   }).join('');
 }
 
+const write = (more) => (file = digested({ ...file, ...more }));
+function edited({ set, unset }) {
+  const table = structuredClone(file.table);
+  const above = (path) => path.slice(0, -1).reduce((here, name) => (here[name] ??= {}), table);
+  for (const [key, value] of Object.entries(set)) above(key.split('.'))[key.split('.').at(-1)] = value;
+  for (const key of unset) delete above(key.split('.'))[key.split('.').at(-1)];
+  return write({ table });
+}
+const agreed = (digest) => !digest || digest === file.digest || refuse('config_changed', 'another program changed the config meanwhile', { hint: 'nothing was written: do it again, on what is there now' });
+
 function pause(paused) {
   state = { ...state, agent: { ...state.agent, paused } };
   emit('status', state);
@@ -116,7 +137,9 @@ async function invoke(name, args = {}) {
   await held;
   if (stage === 'away' && !ALWAYS.includes(name)) refuse('agent_not_running', 'the agent is not running', { hint: 'run `dagpass agent start`' });
   if (stage === 'error' && !ALWAYS.includes(name)) refuse('server_error', 'the agent answered what cannot be read', { cause: 'unexpected end of the reply', hint: 'run `dagpass agent restart`; sessions are kept' });
-  return structuredClone((await ANSWERS[name]?.(args)) ?? null);
+  const answer = structuredClone((await ANSWERS[name]?.(args)) ?? null);
+  await late.get(name)?.promise;
+  return answer;
 }
 
 class Channel {
@@ -135,4 +158,7 @@ window.__TAURI__ = {
 window.__stage = { calls, emit, release, change, record: (more = {}) => emit('record', { ...arriving(++seq), ...more }), down: () => {
   stage = 'away';
   emit('agent', { state: 'down', reason: 'it was stopped' });
-}, signIn: () => running, profile, config: CONFIG };
+}, signIn: () => running, status: () => state, profile, config: CONFIG, write, delay: (name) => late.set(name, Promise.withResolvers()), arrive: (name) => {
+  late.get(name).resolve();
+  late.delete(name);
+} };

@@ -10,6 +10,8 @@ const CHOICES = [
   ['dag', 'DAG', dagOf],
   ['process', 'Process', processOf],
 ];
+/** Those that mean the same to the agent; its `process` is a program's path, ours the word in the row. */
+const ROUTE = ['profile', 'connection', 'dag'];
 
 export function filters(changed) {
   const asked = { text: '', kind: '', span: null, profile: '', connection: '', dag: '', process: '' };
@@ -68,8 +70,10 @@ export function filters(changed) {
     asked,
     set,
     reset,
-    /** As the route takes them. */
-    chosen: () => Object.fromEntries(CHOICES.map(([name]) => [name, asked[name]]).filter(([, word]) => word)),
+    /** Is anything left out? */
+    narrows: () => Object.values(asked).some(Boolean),
+    /** As far as the route takes them: what it gives holds all that is kept, and more. */
+    chosen: () => Object.fromEntries(ROUTE.map((name) => [name, asked[name]]).filter(([, word]) => word)),
     onClearSpan: (heard) => (cleared = heard),
     /** Offers what the records hold; a choice that is made stays. */
     offer: (records) => {

@@ -3,6 +3,7 @@
 import { fill, h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { ask } from '../../ipc.js';
+import { latest } from '../../latest.js';
 import { button, command, commandIn, prose, working } from '../../notice.js';
 import { go } from '../../router.js';
 import { now, rough } from '../../time.js';
@@ -15,12 +16,14 @@ const SERVED = { cache: 'from the cache', refresh: 'after a refresh' };
 export function tried(what, name, own) {
   const outcome = h('div', { class: 'outcome', role: 'status' });
   const flow = own && signing(own.profile, follow, own.connection);
+  const question = latest();
   const attempt = async () => {
+    const last = question();
     try {
       const reply = await ask('try_it', { what });
-      fill(outcome, reply.ok ? told(reply, what) : refused(reply.error ?? { error_description: 'no token' }, reply.took_ms));
+      if (last()) fill(outcome, reply.ok ? told(reply, what) : refused(reply.error ?? { error_description: 'no token' }, reply.took_ms));
     } catch (refusal) {
-      fill(outcome, refused(refusal));
+      if (last()) fill(outcome, refused(refusal));
     }
   };
   const refused = (refusal, took) => wrong(refusal, refusal.error === 'login_required' && ways(), took);
@@ -32,6 +35,7 @@ export function tried(what, name, own) {
     : [button('See the sessions', { action: 'sessions', onclick: () => go('sessions') })]);
 
   function follow() {
+    question();
     if (flow.shown()) fill(outcome, h('div', { class: 'outcome-box' }, flow.draw(), h('div', { class: 'actions' }, flow.left(), h('span', { class: 'end' }, button('Cancel', { action: 'cancel', onclick: flow.cancel })))));
     else if (flow.failed()) fill(outcome, wrong(flow.failed(), ways()));
     else attempt();

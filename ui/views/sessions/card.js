@@ -25,7 +25,7 @@ export function card(name) {
   function draw(profile, status) {
     last = [profile, status];
     const isDefault = status.agent.default_profile === name;
-    const state = flow.shown() && profile.state !== 'signed_in' ? 'signing_in' : profile.state;
+    const state = flow.shown() ? 'signing_in' : profile.state;
     node.dataset.state = state;
     redraw(head, [isDefault, state, profile.issuer], () => headOf(id, profile, state, isDefault));
     who.hidden = !profile.who;

@@ -4,7 +4,7 @@ import { ask } from '../../ipc.js';
 import { question } from '../../sheet.js';
 import { refresh } from '../../store.js';
 import { when } from '../../time.js';
-import { toast, toastRefusal } from '../../toast.js';
+import { toast, toastRefusal, warn } from '../../toast.js';
 import { nameOf, revocationOf, upper } from '../../words.js';
 
 export async function askSignOut(profile) {
@@ -31,9 +31,11 @@ export async function askSignOut(profile) {
 }
 
 function tell(done) {
-  toast(upper(`${done.profile} is signed out: ${lower(revocationOf(done.revocation))}`));
+  const words = upper(`${done.profile} is signed out: ${lower(revocationOf(done.revocation))}`);
+  if (done.revocation === 'unconfirmed') warn(words);
+  else toast(words);
   for (const one of done.deployments ?? []) {
-    if (one.revocation !== 'confirmed') toast(`Airflow ${one.name} may take its token until ${when(one.expires_at)}`, 'info');
+    if (one.revocation !== 'confirmed') warn(`Airflow ${one.name} may take its token until ${when(one.expires_at)}`);
   }
 }
 

@@ -53,7 +53,9 @@ export function signing(profile, changed, own) {
       failed = null;
       changed();
     },
+    // Whoever clicks again is shown the one that runs: another would open another page.
     start: async (choice) => {
+      if (run) return changed();
       const mine = ++turn;
       run = { flow: choice.flow, step: null, note: null, qr: null };
       failed = null;

@@ -4,11 +4,12 @@ import { fill, freshId, h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { ask } from '../../ipc.js';
 import { copyButton } from '../../copy.js';
+import { settled } from '../../latest.js';
 import { button, prose, working } from '../../notice.js';
 import { choice } from '../../tabs.js';
-import { key } from '../../toml.js';
+import { key } from './keys.js';
 import { upper } from '../../words.js';
-import { field, settled } from './fields.js';
+import { field } from './fields.js';
 
 const REGIONS = [['eu', 'Europe (eu)'], ['com', 'North America (com)'], ['ca', 'Canada (ca)'], ['com.au', 'Australia (com.au)'], ['sg', 'Singapore (sg)'], ['asia', 'Asia (asia)']];
 const KINDS = [['pingone', 'PingOne'], ['pingfederate', 'PingFederate'], ['pingam', 'PingAM'], ['issuer', 'Issuer']];
@@ -16,6 +17,7 @@ const WANTED = ['openid', 'profile', 'email'];
 const PORTS = [21217, 23683, 28021];
 /** From how many seconds on is a clock worth a word? */
 const SKEW = 30;
+const TAKEN = 'There is one of this name already';
 const URL_LIKE = /^https?:\/\/[^\s/]+/;
 
 export function addProfile(done, { taken = () => [], cancel } = {}) {
@@ -35,7 +37,8 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
   });
   const name = field('Profile name', { value: taken().includes('prod') ? '' : 'prod', mono: true, oninput: tell });
   const client = field('Client id', { mono: true, oninput: tell, note: 'Of a native app: public client, PKCE, refresh tokens' });
-  const scopes = field('Scopes', { value: WANTED, list: true, mono: true, whole: true });
+  let typed = false;
+  const scopes = field('Scopes', { value: WANTED, list: true, mono: true, whole: true, oninput: () => (typed = true) });
   const result = h('div', { class: 'found', role: 'status' });
   const wrong = h('p', { class: 'wrong', role: 'alert' });
   const register = h('div', { class: 'command' });
@@ -43,14 +46,17 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
 
   const create = working('Add the profile', async () => {
     fill(wrong);
-    const table = { issuer: found.issuer, 'client-id': client.text(), scopes: scopes.value() ?? ['openid'] };
-    if (found.own_callback) table['redirect-path'] = path();
-    const set = { [key('profile', name.text())]: table };
-    if (found.discovery) set[key('profile', name.text(), 'endpoints', 'discovery')] = found.discovery;
-    if (!taken().length) set['default-profile'] = name.text();
+    const [chosen, { issuer, discovery, own_callback }] = [name.text(), found];
+    const table = { issuer, 'client-id': client.text(), scopes: scopes.value() ?? ['openid'], ...(own_callback && { 'redirect-path': path() }) };
+    const elsewhere = discovery && { [key('profile', chosen, 'endpoints', 'discovery')]: discovery };
     try {
-      await ask('edit_config', { edit: { set, unset: [], dry_run: false } });
-      await done(name.text());
+      // As the file is now: another program may have written one of this name.
+      const { table: there, digest } = await ask('config');
+      const names = Object.keys(there.profile ?? {});
+      if (names.includes(chosen)) return name.blame(TAKEN);
+      const set = { [key('profile', chosen)]: table, ...elsewhere, ...(!names.length && { 'default-profile': chosen }) };
+      await ask('edit_config', { edit: { set, unset: [], dry_run: false, digest } });
+      await done(chosen);
     } catch (refusal) {
       fill(wrong, prose(upper(refusal.cause ?? refusal.error_description)));
     }
@@ -81,11 +87,12 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
     const asked = question();
     fill(result, asked ? h('p', { class: 'soft chip' }, h('span', { class: 'waits', 'aria-hidden': 'true' }), 'Asking for the discovery document…') : h('p', { class: 'soft' }, 'What Ping answers there shows here as you type.'));
     if (asked) discover(asked);
+    else discover.drop();
   }
 
   function show(reply) {
     found = reply;
-    if (reply.scopes_supported.length) scopes.set(WANTED.filter((scope) => reply.scopes_supported.includes(scope)));
+    if (reply.scopes_supported.length && !typed) scopes.set(WANTED.filter((scope) => reply.scopes_supported.includes(scope)));
     fill(result, said(reply));
     tell();
   }
@@ -97,7 +104,7 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
     const uris = PORTS.map((port) => `http://127.0.0.1:${port}${path()}`);
     fill(register, h('code', {}, uris.map((uri) => h('div', {}, uri))), copyButton(uris.join('\n'), { label: 'Copy the redirect URIs' }));
     const sound = /^[A-Za-z0-9_-]+$/.test(name.text());
-    name.blame(name.text() && !sound ? 'Letters, digits, - and _' : taken().includes(name.text()) ? 'There is one of this name already' : null);
+    name.blame(name.text() && !sound ? 'Letters, digits, - and _' : taken().includes(name.text()) ? TAKEN : null);
     create.disabled = !found || !sound || taken().includes(name.text()) || !client.text();
   }
 
@@ -129,6 +136,7 @@ function said(reply) {
   return [
     h('p', { class: 'small soft' }, 'Found the issuer'),
     h('p', {}, h('code', {}, reply.issuer)),
+    reply.discovery && h('p', { class: 'small soft' }, 'Its document is elsewhere: ', h('code', {}, reply.discovery), ' is written down too'),
     h('div', { class: 'found-facts' }, yes(reply.authorization_code, 'Browser sign-in'), yes(reply.device_code, reply.device_code ? 'Sign-in with a code' : 'No sign-in with a code'), off && h('span', { class: 'chip waiting' }, h('span', { class: 'tone' }, icon('warn', 14)), `Its clock is ${Math.abs(reply.clock_skew)} s ${reply.clock_skew > 0 ? 'ahead of' : 'behind'} ours`)),
   ];
 }

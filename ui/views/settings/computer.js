@@ -1,6 +1,7 @@
 // What concerns this computer: the default profile, start at login, notifications, and where things are.
 import { fill, freshId, h } from '../../dom.js';
 import { ask } from '../../ipc.js';
+import { latest } from '../../latest.js';
 import { copyButton } from '../../copy.js';
 import { part } from '../../notice.js';
 import { toastRefusal } from '../../toast.js';
@@ -14,7 +15,7 @@ const NOTIFICATIONS = [
 ];
 
 export function computer(shared) {
-  const login = toggle('Start at login', 'The agent alone; this window opens when asked for', async (on) => tellLogin(await ask('set_login_item', { enabled: on })));
+  const login = toggle('Start at login', 'The agent alone; this window opens when asked for', (on) => askLogin('set_login_item', { enabled: on }));
   const notices = NOTIFICATIONS.map(([key, label, note]) => [key, toggle(label, note, (on) => shared.edit({ [`notifications.${key}`]: on }))]);
   const id = freshId('default');
   const chosen = h('select', { id, class: 'input', data: { action: 'default-profile' }, onchange: () => shared.edit({ 'default-profile': chosen.value }).catch(toastRefusal) });
@@ -27,6 +28,12 @@ export function computer(shared) {
     part('Places', null, null, h('div', { class: 'card places' }, places)),
   );
 
+  const question = latest();
+  const askLogin = async (name, args) => {
+    const last = question();
+    const item = await ask(name, args);
+    if (last()) tellLogin(item);
+  };
   function tellLogin(item) {
     login.set(item.enabled, !item.available);
     login.note(item.available ? `By ${HOW[item.how] ?? item.how}: ${item.path}` : item.reason ?? 'This system offers no way');
@@ -47,7 +54,7 @@ export function computer(shared) {
     known: ({ status, agent, about }) => {
       if (agent === 'up' && !asked) {
         asked = true;
-        ask('login_item').then(tellLogin, (refusal) => login.note(refusal.error_description));
+        askLogin('login_item').catch((refusal) => login.note(refusal.error_description));
       }
       if (agent !== 'up') asked = false;
       const facts = [

@@ -1,57 +1,102 @@
 // config.toml as it stands: an editor with line numbers, and the agent's problems by line. What is
-// refused is not written, and what was typed stays.
+// refused is not written, what was typed stays, and nothing goes over what another program wrote.
 import { fill, h } from '../../dom.js';
 import { icon } from '../../icons.js';
-import { banner, button, prose, working } from '../../notice.js';
-import { toast } from '../../toast.js';
+import { button, prose, working } from '../../notice.js';
+import { toast, toastRefusal } from '../../toast.js';
 import { count, upper } from '../../words.js';
+import { clash, outcome } from './clash.js';
 import { unsaved } from './dirty.js';
+import { merged, ON_DISK } from './merge.js';
 
 const LINE = 20;
 const PAD = 8;
 
 export function editor(shared) {
-  let before = null;
+  /** What the text was made from, and what the agent last said. */
+  let base = null;
   let reply = null;
   let refused = null;
+  let saving = false;
   const area = h('textarea', { class: 'mono', 'aria-label': 'Text of config.toml', spellcheck: 'false', autocapitalize: 'none', autocomplete: 'off', wrap: 'off' });
   const gutter = h('div', { class: 'gutter', 'aria-hidden': 'true' });
   const path = h('code', { class: 'soft cut' });
   const problems = h('div', { role: 'status' });
-  const stale = h('div', {});
+  const both = h('div', {});
   const save = working('Save', write, { look: 'main-one', action: 'save' });
-  const back = button('Revert', { action: 'revert', onclick: revert });
+  const back = button('Revert', { action: 'revert', onclick: () => take(reply) });
   const told = h('span', { class: 'soft small' });
-  const node = h('div', {}, stale, h('div', { class: 'part-head' }, path), h('div', { class: 'editor' }, gutter, area), h('div', { class: 'actions form-foot' }, save, back, h('span', { class: 'soft small' }, h('kbd', {}, 'Ctrl'), ' ', h('kbd', {}, 'S')), told), problems);
+  const node = h('div', {}, both, h('div', { class: 'part-head' }, path), h('div', { class: 'editor' }, gutter, area), h('div', { class: 'actions form-foot' }, save, back, h('span', { class: 'soft small' }, h('kbd', {}, 'Ctrl'), ' ', h('kbd', {}, 'S')), told), problems);
+  const isDirty = () => base !== null && area.value !== inArea(base.text);
 
   async function write() {
     if (save.disabled) return;
     const text = area.value;
     unsaved('config.toml', null);
+    saving = true;
     try {
-      before = text;
       refused = null;
-      await shared.save(text);
+      const anew = await shared.save(ends(text, base.text), base.digest);
       toast('config.toml is saved and in force');
+      if (area.value === text) take(anew);
+      else base = anew;
     } catch (refusal) {
-      before = reply?.text ?? '';
-      refused = refusal.problems ?? [placed(refusal)];
+      if (refusal.error === 'config_changed') {
+        saving = false;
+        await shared.reload();
+        if (reply.digest === base.digest) toastRefusal(refusal);
+      } else {
+        refused = refusal.problems ?? [placed(refusal)];
+        jump(refused[0].line);
+      }
+    } finally {
+      saving = false;
       tell();
-      jump(refused[0].line);
     }
   }
 
-  function revert() {
-    area.value = before = reply?.text ?? '';
+  /** Begins anew from what the agent said. */
+  function take(anew) {
+    base = anew;
+    area.value = inArea(anew?.text ?? '');
     refused = null;
+    fill(both);
     tell();
   }
 
+  /** Both versions, until it is chosen what becomes of them. */
+  function ask() {
+    const there = reply;
+    fill(both, clash(inArea(there.text), area.value, {
+      merge: () => {
+        const { text, met } = merged(inArea(base.text), inArea(there.text), area.value);
+        base = there;
+        area.value = text;
+        fill(both, h('p', { class: 'soft small', role: 'status' }, outcome(met)));
+        tell();
+        area.focus();
+        if (met) jump(text.split('\n').indexOf(ON_DISK) + 1);
+      },
+      mine: () => {
+        base = there;
+        fill(both);
+        tell();
+        area.focus();
+        save.click();
+      },
+      there: () => {
+        take(there);
+        area.focus();
+      },
+    }));
+    both.scrollIntoView({ block: 'nearest' });
+  }
+
   function tell() {
-    const dirty = before !== null && area.value !== before;
+    const dirty = isDirty();
     save.disabled = back.disabled = !dirty;
     told.textContent = dirty ? 'Not saved yet' : '';
-    unsaved('config.toml', dirty ? revert : null);
+    unsaved('config.toml', dirty ? () => take(reply) : null);
     const wrong = refused ?? reply?.problems ?? [];
     const warned = reply?.warnings ?? [];
     numbers(wrong, warned);
@@ -92,15 +137,12 @@ export function editor(shared) {
     }
   });
   shared.heard(({ reply: anew }) => {
-    const dirty = before !== null && area.value !== before;
     reply = anew;
     path.textContent = anew.path;
-    fill(stale, dirty && anew.text !== before && banner('waiting', 'info', 'config.toml changed meanwhile.', 'Saving would put your text in its place.', button('Load it', { action: 'load', onclick: () => {
-      revert();
-      fill(stale);
-    } })));
-    if (!dirty) area.value = before = anew.text;
-    tell();
+    if (saving) return;
+    if (!isDirty()) take(anew);
+    else if (anew.digest !== base.digest) ask();
+    else tell();
   });
   tell();
   return {
@@ -112,6 +154,10 @@ export function editor(shared) {
     },
   };
 }
+
+/** A text area knows one end of a line. */
+const inArea = (text) => text.replaceAll('\r\n', '\n');
+const ends = (text, like) => (like.includes('\r\n') ? text.replaceAll('\n', '\r\n') : text);
 
 /** Where the agent's one sentence names a line, it is shown at that line. */
 function placed(refusal) {

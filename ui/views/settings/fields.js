@@ -30,14 +30,3 @@ export function field(label, { note, value = '', list = false, number = false, m
 }
 
 const show = (value) => (Array.isArray(value) ? value.join(' ') : String(value ?? ''));
-
-/** Calls `work` when nothing was typed for a while; the last answer alone counts. */
-export function settled(work, wait = 350) {
-  let timer = 0;
-  let turn = 0;
-  return (...given) => {
-    clearTimeout(timer);
-    const mine = ++turn;
-    timer = setTimeout(() => work(() => mine === turn, ...given), wait);
-  };
-}

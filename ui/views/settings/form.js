@@ -1,18 +1,20 @@
 // The form of one profile: judged by the agent while one types, saved as one edit of the keys that
-// differ.
+// differ. A key that another program changed meanwhile is shown before it is written over.
 import { fill, h } from '../../dom.js';
+import { settled } from '../../latest.js';
 import { button, prose, working } from '../../notice.js';
 import { question } from '../../sheet.js';
 import { choice } from '../../tabs.js';
 import { toast, toastRefusal } from '../../toast.js';
-import { key } from '../../toml.js';
 import { upper } from '../../words.js';
 import { unsaved } from './dirty.js';
-import { field, settled } from './fields.js';
+import { field } from './fields.js';
+import { key } from './keys.js';
 
 const KEYS = ['client-id', 'flow', 'scopes', 'redirect-ports', 'ca-file', 'session-lifetime'];
 
-export function profileForm(name, table, shared) {
+/** `read` is {table, digest}: what the form is made from. */
+export function profileForm(name, { table, digest }, shared) {
   const changed = () => {
     tell();
     check(edits());
@@ -25,9 +27,15 @@ export function profileForm(name, table, shared) {
     'ca-file': field('CA file', { value: table['ca-file'], mono: true, placeholder: 'corp-ca.pem', note: 'Beside the system’s trust store; relative to config.toml', oninput: changed }),
     'session-lifetime': field('Ping session lasts', { value: table['session-lifetime'], mono: true, placeholder: '12h', note: 'Where Ping does not tell, so that its end can be foreseen', oninput: changed }),
   };
-  const before = Object.fromEntries(KEYS.map((one) => [one, table[one]]));
+  let before = table;
+  let madeFrom = digest;
+  /** Did another program change a key that is being changed here? */
+  let met = false;
   const now = (one) => (one === 'flow' ? (flow.value() === 'auto' && before.flow === undefined ? undefined : flow.value()) : inputs[one].value());
-  const differs = (one) => JSON.stringify(now(one)) !== JSON.stringify(before[one]);
+  // A time may stand there as a number; here it is typed.
+  const text = (one) => JSON.stringify(typeof one === 'number' ? String(one) : one);
+  const same = (one, other) => text(one) === text(other);
+  const differs = (one) => !same(now(one), before[one]);
   const edits = () => {
     const changes = KEYS.filter(differs);
     return {
@@ -41,44 +49,64 @@ export function profileForm(name, table, shared) {
     fill(general, other && prose(`${other.line ? `Line ${other.line}: ` : ''}${upper(other.message)}`));
   };
   const check = settled(async (last, { set, unset }) => {
-    const reply = await shared.edit(set, unset, true).catch((refusal) => ({ problems: [{ key: '', message: refusal.cause ?? refusal.error_description }] }));
+    const reply = await shared.edit(set, unset, { dry_run: true }).catch((refusal) => ({ problems: [{ key: '', message: refusal.cause ?? refusal.error_description }] }));
     if (last()) blame(reply.problems ?? []);
   });
+  const put = (one, value) => (one === 'flow' ? flow.set(value ?? 'auto') : inputs[one].set(value));
   const revert = () => {
-    for (const [one, input] of Object.entries(inputs)) input.set(before[one]);
-    flow.set(before.flow ?? 'auto');
+    check.drop();
+    for (const one of KEYS) put(one, before[one]);
     blame([]);
     tell();
   };
+  /** Takes what the file says now, but for what is being changed here. Tells what both changed. */
+  const rebase = ({ table: anew, digest: newDigest }) => {
+    const mine = KEYS.filter(differs);
+    const both = mine.filter((one) => !same(anew[one], before[one]) && !same(anew[one], now(one)));
+    for (const one of KEYS) if (!mine.includes(one)) put(one, anew[one]);
+    [before, madeFrom] = [anew, newDigest];
+    met = both.length > 0;
+    if (met) {
+      check.drop();
+      blame(both.map((one) => ({ key: key('profile', name, one), message: `${one === 'flow' ? 'Flow: c' : 'C'}onfig.toml says ${said(anew[one])} since; saving puts this in its place` })));
+    }
+    tell();
+  };
   const save = working('Save', async () => {
+    check.drop();
     const { set, unset } = edits();
+    met = false;
     unsaved(`profile ${name}`, null);
-    saved = true;
     try {
-      await shared.edit(set, unset);
-      toast(`Saved: ${name}`);
+      await shared.edit(set, unset, { digest: madeFrom }).catch(async (refusal) => {
+        if (refusal.error !== 'config_changed') throw refusal;
+        // Only what another program changed of the same keys needs the person.
+        met = false;
+        await shared.reload();
+        if (!met) await shared.edit(set, unset, { digest: madeFrom });
+      });
+      if (!met) toast(`Saved: ${name}`);
     } catch (refusal) {
-      saved = false;
-      tell();
       blame([{ key: '', message: refusal.cause ?? refusal.error_description }]);
     }
+    tell();
   }, { look: 'main-one', action: 'save' });
   const back = button('Revert', { action: 'revert', onclick: revert });
   const general = h('p', { class: 'wrong soft', role: 'status' });
-  let saved = false;
-  const dirty = () => !saved && KEYS.some(differs);
   const tell = () => {
-    const now = dirty();
-    save.disabled = back.disabled = !now;
-    unsaved(`profile ${name}`, now ? revert : null);
+    const dirty = KEYS.some(differs);
+    save.disabled = back.disabled = !dirty;
+    unsaved(`profile ${name}`, dirty ? revert : null);
   };
   tell();
   const nodes = [
     h('div', { class: 'fields' }, inputs['client-id'].node, h('div', { class: 'field' }, h('span', { class: 'legend' }, 'Flow'), h('div', {}, flow.node)), inputs.scopes.node, inputs['redirect-ports'].node, inputs['ca-file'].node, inputs['session-lifetime'].node),
     h('div', { class: 'actions form-foot' }, save, back, general, h('span', { class: 'end' }, button('Remove', { look: 'quiet', glyph: 'cross', action: 'remove-profile', 'aria-label': `Remove ${name}`, onclick: () => remove(name, shared) }))),
   ];
-  return { nodes, dirty };
+  return { nodes, rebase };
 }
+
+const said = (value) => (value === undefined ? 'nothing' : `\`${Array.isArray(value) ? value.join(' ') : value}\``);
 
 async function remove(name, shared) {
   const sure = await question(`Remove profile ${name}?`, h('p', { class: 'soft' }, 'Its table leaves config.toml. Sign out first if its session should be revoked at Ping.'), [

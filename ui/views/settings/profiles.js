@@ -1,5 +1,5 @@
 // The profiles of config.toml, each with its form, and the way to add one.
-import { fill, freshId, h, redraw } from '../../dom.js';
+import { arrange, fill, freshId, h, redraw } from '../../dom.js';
 import { blank, bone, button } from '../../notice.js';
 import { toast } from '../../toast.js';
 import { issuerOf, stateOf } from '../../words.js';
@@ -36,13 +36,13 @@ export function profiles(shared) {
     for (const name of rows.keys()) if (!named.some(([other]) => other === name)) rows.delete(name);
     for (const [name, table] of named) {
       if (!rows.has(name)) rows.set(name, row(name, shared));
-      rows.get(name).update(table, name === config.table['default-profile'], states[name]);
+      rows.get(name).update({ table, digest: config.reply.digest }, name === config.table['default-profile'], states[name]);
     }
     const nodes = [...rows.values()].map(({ node }) => node);
     if (!nodes.length) redraw(list, [], () => blank('sessions', 'No profile yet', 'Add the first one: dagpass looks up the rest at Ping.'));
-    else if (nodes.length !== list.childElementCount || nodes.some((node, at) => list.children[at] !== node)) {
+    else {
       list.drawn = null;
-      fill(list, nodes);
+      arrange(list, nodes);
     }
   }
   shared.heard((anew) => {
@@ -63,10 +63,10 @@ function row(name, shared) {
   const info = h('div', {});
   const chip = h('div', { class: 'profile-state' });
   const body = h('div', { class: 'profile-form', id, hidden: true });
-  let table = {};
+  let read = { table: {} };
   let form = null;
   const build = () => {
-    form = profileForm(name, table, shared);
+    form = profileForm(name, read, shared);
     fill(body, form.nodes);
   };
   const open = h('button', { type: 'button', class: 'button', 'aria-expanded': 'false', 'aria-controls': id, 'aria-label': `Edit ${name}`, data: { action: 'edit-profile' }, onclick: () => {
@@ -78,12 +78,13 @@ function row(name, shared) {
   return {
     node: h('div', { class: 'profile-row', data: { settings: name } }, info, chip, open, body),
     update: (anew, chosen, state) => {
-      const changed = JSON.stringify(anew) !== JSON.stringify(table);
-      table = anew;
+      const changed = anew.digest !== read.digest;
+      read = anew;
+      const { issuer } = anew.table;
       const [words, tone] = state ? stateOf(state) : ['Not in force', 'waiting'];
-      redraw(info, [chosen, anew.issuer], () => [h('p', { class: 'entry-name' }, h('strong', {}, name), chosen && h('span', { class: 'tag' }, 'default')), h('p', { class: 'soft cut', title: anew.issuer }, issuerOf(anew.issuer ?? 'no issuer'))]);
+      redraw(info, [chosen, issuer], () => [h('p', { class: 'entry-name' }, h('strong', {}, name), chosen && h('span', { class: 'tag' }, 'default')), h('p', { class: 'soft cut', title: issuer }, issuerOf(issuer ?? 'no issuer'))]);
       redraw(chip, [words, tone], () => h('span', { class: `chip ${tone}` }, h('span', { class: 'dot' }), words));
-      if (changed && form && !form.dirty()) build();
+      if (changed) form?.rebase(anew);
     },
   };
 }

@@ -11,11 +11,11 @@ use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
     ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, ConfigEdit, ConfigPreview,
-    ConfigPreviewAsk, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList, Container,
-    ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply, Finding,
-    LoginItem, LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PurgeReply, RolesAsk,
-    RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status,
-    StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
+    ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
+    Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
+    Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PurgeReply,
+    RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
+    Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -160,9 +160,12 @@ impl Agent {
         self.get("/v1/config", LIMIT)
     }
 
-    /// Puts the whole text; one with problems is refused and what was there stays.
-    pub fn put_config(&self, text: &str) -> Result<(), ClientError> {
-        let body = json(&ConfigReply { text: text.to_owned(), ..ConfigReply::default() })?;
+    /// Puts the whole text in the place of the one that `read` told; one with problems is refused, and
+    /// so is any that another program's change would be lost by.
+    pub fn put_config(&self, text: &str, read: &ConfigReply) -> Result<(), ClientError> {
+        // An agent that is older tells none, and knows no such question.
+        let digest = Some(read.digest.clone()).filter(|digest| !digest.is_empty());
+        let body = json(&ConfigPut { text: text.to_owned(), digest })?;
         let body = Some(body.as_slice());
         let call = Call { method: "PUT", path: "/v1/config", body, limit: Limit::Whole(LIMIT) };
         self.answer(&call).map(drop)

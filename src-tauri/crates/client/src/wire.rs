@@ -26,7 +26,9 @@ pub use activity::{ActivityAsk, ActivityReply, AgentEvent};
 pub use airflow::{
     AirflowConnection, ConnectionAsk, ConnectionIds, ConnectionList, ConnectionShown,
 };
-pub use config::{ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigReply};
+pub use config::{
+    ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigPut, ConfigReply,
+};
 pub use containers::{
     CAPABILITY_FILE, Container, ContainerAsk, ContainerList, ContainerPort, MOUNT, RefusedUid,
 };

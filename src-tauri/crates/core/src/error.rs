@@ -42,6 +42,8 @@ pub enum ErrorCode {
     TooManyTargets,
     /// The config asks for another store of refresh tokens than the one that holds them.
     StoreChanged,
+    /// The config is another now than the one that a change was made from.
+    ConfigChanged,
 }
 
 impl ErrorCode {
@@ -97,6 +99,7 @@ impl ErrorCode {
             Self::ConfigInvalid => "config_invalid",
             Self::TooManyTargets => "too_many_targets",
             Self::StoreChanged => "store_changed",
+            Self::ConfigChanged => "config_changed",
         }
     }
 }

@@ -13,6 +13,7 @@ use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
 
 use super::condition::KnownIds;
 use super::edit::{Wrong, edit};
+use super::shown::{digest, shown};
 use super::{Condition, Config, StoreChoice, parse};
 
 /// What is wrong with a file and with those it names, for `config check`: a missing one is, there.
@@ -57,6 +58,9 @@ pub enum Looked {
     InForce,
 }
 
+/// Problems and warnings.
+type Judged = (Vec<ConfigProblem>, Vec<ConfigProblem>);
+
 /// Tells a changed file from the one that was read.
 type Stamp = (SystemTime, u64);
 
@@ -67,6 +71,9 @@ pub enum WriteFailure {
     Problems(Vec<ConfigProblem>),
     #[error(transparent)]
     Edit(#[from] Wrong),
+    /// The file is another now than the one that the text was made from.
+    #[error("another program changed the config meanwhile")]
+    Changed,
     #[error("the config could not be written: {0}")]
     Io(#[from] io::Error),
 }
@@ -116,15 +123,38 @@ impl ConfigFile {
         self.lock().problems.clone()
     }
 
-    /// For `GET /v1/config`.
+    /// For `GET /v1/config`: the file as it stands, also where it comes into force at the next look only.
     pub fn reply(&self) -> ConfigReply {
         let state = self.lock();
-        ConfigReply {
-            path: self.path.display().to_string(),
-            text: state.text.clone(),
-            problems: state.problems.clone(),
-            warnings: state.config.told(),
+        let known = (state.problems.clone(), state.config.told());
+        match read(&self.path) {
+            Ok(text) if text == state.text => self.told(text, known),
+            Ok(text) => {
+                let judged = self.judged(&text);
+                self.told(text, judged)
+            }
+            // What was last read, to be mended; its place is that of the file which cannot be read.
+            Err(unread) => {
+                let problems =
+                    if unread.absent && !state.known { known.0 } else { vec![unread.problem] };
+                let told = self.told(state.text.clone(), (problems, known.1));
+                ConfigReply { digest: digest(&bytes(&self.path).unwrap_or_default()), ..told }
+            }
         }
+    }
+
+    /// What is wrong with such a text, and what may be.
+    fn judged(&self, text: &str) -> Judged {
+        match parse(text, &self.path) {
+            Ok(config) => (Vec::new(), config.told()),
+            Err(problems) => (problems, Vec::new()),
+        }
+    }
+
+    fn told(&self, text: String, (problems, warnings): Judged) -> ConfigReply {
+        let (path, shown) = (self.path.display().to_string(), shown(&text));
+        let (table, logins, digest) = (shown.table, shown.logins, digest(text.as_bytes()));
+        ConfigReply { path, text, digest, table, logins, problems, warnings }
     }
 
     /// Looks at the file and reads it where it changed: one `stat` where it did not. A wrong one is
@@ -147,36 +177,59 @@ impl ConfigFile {
         parse(text, &self.path).map_err(WriteFailure::Problems)
     }
 
-    /// Replaces the file, checked first and whole or not at all. A link stays a link.
-    pub fn write(&self, text: &str) -> Result<(), WriteFailure> {
-        self.put(&mut self.lock(), text)
+    /// Is the file still the one of that digest?
+    pub fn stands(&self, made_from: Option<&str>) -> Result<(), WriteFailure> {
+        let Some(made_from) = made_from else { return Ok(()) };
+        self.there(Some(made_from)).map(drop)
+    }
+
+    /// Replaces the file, checked first and whole or not at all; only the one of the digest `made_from`,
+    /// where that is told. A link stays a link.
+    pub fn write(&self, text: &str, made_from: Option<&str>) -> Result<(), WriteFailure> {
+        let mut state = self.lock();
+        let there = self.there(made_from);
+        // Where nobody asked what is there, one that cannot be read is replaced too.
+        let there = match (there, made_from) {
+            (Err(WriteFailure::Io(_)), None) => None,
+            (there, _) => Some(there?),
+        };
+        self.put(&mut state, text, there.as_deref())
     }
 
     /// Changes some keys of the file as it is on disk now; everything else stays byte for byte. With
     /// `dry_run` nothing is written, and the reply carries what would be wrong.
     pub fn edit(&self, asked: &ConfigEdit) -> Result<ConfigReply, WriteFailure> {
         let mut state = self.lock();
-        let before = match fs::read_to_string(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read?,
-        };
-        let text = edit(&before, &asked.set, &asked.unset)?;
+        let there = self.there(asked.digest.as_deref())?;
+        let no_text = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let before = str::from_utf8(&there).map_err(no_text)?;
+        let text = edit(before, &asked.set, &asked.unset)?;
         if asked.dry_run {
-            let (problems, warnings) = match parse(&text, &self.path) {
-                Ok(config) => (Vec::new(), config.told()),
-                Err(problems) => (problems, Vec::new()),
-            };
-            let path = self.path.display().to_string();
-            return Ok(ConfigReply { path, text, problems, warnings });
+            let judged = self.judged(&text);
+            return Ok(ConfigReply { digest: digest(&there), ..self.told(text, judged) });
         }
-        self.put(&mut state, &text)?;
+        self.put(&mut state, &text, Some(&there))?;
         drop(state);
         Ok(self.reply())
     }
 
-    fn put(&self, state: &mut State, text: &str) -> Result<(), WriteFailure> {
+    /// The bytes on disk; none where there is no file.
+    fn there(&self, made_from: Option<&str>) -> Result<Vec<u8>, WriteFailure> {
+        let bytes = bytes(&self.path).map_err(|error| owner::named(&self.path, error))?;
+        match made_from.is_none_or(|made_from| made_from == digest(&bytes)) {
+            true => Ok(bytes),
+            false => Err(WriteFailure::Changed),
+        }
+    }
+
+    /// In the place of `there` alone, where that is known.
+    fn put(&self, state: &mut State, text: &str, there: Option<&[u8]>) -> Result<(), WriteFailure> {
         let config = self.check(text)?;
-        replace(&self.path, text).map_err(|error| owner::named(&self.path, error))?;
+        match replace(&self.path, text, there) {
+            Ok(true) => {}
+            Ok(false) => return Err(WriteFailure::Changed),
+            Err(error) => return Err(owner::named(&self.path, error).into()),
+        }
         state.stamp = stamp(&self.path);
         state.take(config, text.to_owned());
         Ok(())
@@ -249,6 +302,14 @@ struct Unread {
     problem: ConfigProblem,
 }
 
+/// None where there is no file.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
+}
+
 fn read(path: &Path) -> Result<String, Unread> {
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
     String::from_utf8(bytes).map_err(|error| {
@@ -281,14 +342,18 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// `false` where another program changed the file while the new one was written.
+fn replace(path: &Path, text: &str, there: Option<&[u8]>) -> io::Result<bool> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let fresh = folder.join(format!(".config.toml.{}", std::process::id()));
-    let written = write_through(&fresh, &target, text).and_then(|()| fs::rename(&fresh, &target));
-    if written.is_err()
+    let written = write_through(&fresh, &target, text).and_then(|()| {
+        let stays = there.is_none_or(|there| bytes(&target).is_ok_and(|now| now == there));
+        if stays { fs::rename(&fresh, &target).map(|()| true) } else { Ok(false) }
+    });
+    if !matches!(written, Ok(true))
         && let Err(error) = fs::remove_file(&fresh)
     {
         tracing::debug!(%error, "the unfinished config file stays behind");

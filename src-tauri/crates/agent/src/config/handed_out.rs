@@ -83,7 +83,7 @@ fn look(key: &str, value: &Spanned<DeValue<'_>>, place: &Place, problems: &mut P
     }
 }
 
-fn is_secret(key: &str, value: &str) -> bool {
+pub(super) fn is_secret(key: &str, value: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('-', "_");
     let named = SECRET_KEYS.iter().any(|ending| key.ends_with(ending));
     let token = value.starts_with("Bearer ")

@@ -22,6 +22,7 @@ mod schema;
 mod section;
 mod shared_callback;
 mod shared_client;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod told;

@@ -55,6 +55,9 @@ impl Wanted {
                     let since = Timestamp::from_second(seconds).map_err(|_| no_number())?;
                     wanted.filter.since = Some(since);
                 }
+                "before" => {
+                    wanted.filter.before = Some(value.parse().map_err(|_| no_number())?);
+                }
                 "profile" => wanted.filter.profile = text,
                 "dag" => wanted.filter.dag = text,
                 "task" => wanted.filter.task = text,
@@ -96,11 +99,14 @@ mod tests {
     fn a_query_says_what_is_wanted() {
         let all = Wanted { limit: USUAL, filter: Filter::default() };
         assert_eq!(Wanted::parse("").unwrap(), all);
-        let asked = Wanted::parse("limit=99999&dag=a%20b&since=0&new=1").unwrap();
+        let asked = Wanted::parse("limit=99999&dag=a%20b&since=0&before=7&new=1").unwrap();
         assert_eq!(asked.limit, MOST);
         assert_eq!(asked.filter.dag.as_deref(), Some("a b"));
+        assert_eq!(asked.filter.before, Some(7));
         assert_eq!(asked.filter.since, Some(Timestamp::UNIX_EPOCH));
-        for wrong in ["limit=x", "limit=-1", "since=tomorrow", "since=99999999999999999"] {
+        for wrong in
+            ["limit=x", "limit=-1", "since=tomorrow", "since=99999999999999999", "before=x"]
+        {
             let refusal = Wanted::parse(wrong).map_err(|refusal| refusal.code);
             assert_eq!(refusal, Err(ErrorCode::InvalidRequest), "{wrong}");
         }

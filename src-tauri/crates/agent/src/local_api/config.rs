@@ -1,7 +1,7 @@
 //! `PUT /v1/config` and `POST /v1/config/edit`: the whole text or some keys of it, taken or refused
 //! whole; what it changes of where tokens go is told first.
 
-use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
+use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigPut};
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::request::{Caller, SessionKey};
@@ -11,10 +11,13 @@ use super::{Api, Asked};
 use crate::config::{Config, WriteFailure, Wrong};
 
 pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
-    let new: ConfigReply = asked.parse()?;
+    let new: ConfigPut = asked.parse()?;
+    let made_from = new.digest.as_deref();
+    // Before anything is told of a change that would not be made.
+    api.config.stands(made_from).map_err(|failure| refusal(&failure))?;
     let config = api.config.check(&new.text).map_err(|failure| refusal(&failure))?;
     api.tell_config(&config, asked.caller())?;
-    let written = api.config.write(&new.text);
+    let written = api.config.write(&new.text, made_from);
     in_force(api);
     written.map_err(|failure| refusal(&failure))?;
     Ok(reply::json(&api.config.reply()))
@@ -22,6 +25,7 @@ pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
 
 pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let edit: ConfigEdit = asked.parse()?;
+    api.config.stands(edit.digest.as_deref()).map_err(|failure| refusal(&failure))?;
     if !edit.dry_run {
         let shown = api.config.edit(&ConfigEdit { dry_run: true, ..edit.clone() });
         let shown = shown.map_err(|failure| refusal(&failure))?;
@@ -82,6 +86,11 @@ pub(super) fn refusal(failure: &WriteFailure) -> Refusal {
         WriteFailure::Edit(wrong @ Wrong::Key { .. }) => {
             Refusal::new(ErrorCode::InvalidRequest, "that cannot be edited")
                 .because(wrong.to_string())
+        }
+        WriteFailure::Changed => {
+            Refusal::new(ErrorCode::ConfigChanged, "another program changed the config meanwhile")
+                .because("the change was made from a config that is there no more")
+                .hint("nothing was written: do it again, on what is there now")
         }
         WriteFailure::Io(_) => {
             Refusal::new(ErrorCode::ServerError, "the config could not be written")

@@ -126,7 +126,9 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::AccessDenied | ErrorCode::NotRecorded => StatusCode::FORBIDDEN,
         ErrorCode::TooManyTargets => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::SubjectChanged | ErrorCode::StoreChanged => StatusCode::CONFLICT,
+        ErrorCode::SubjectChanged | ErrorCode::StoreChanged | ErrorCode::ConfigChanged => {
+            StatusCode::CONFLICT
+        }
         ErrorCode::ServerError => StatusCode::BAD_GATEWAY,
         ErrorCode::TemporarilyUnavailable
         | ErrorCode::KeychainUnavailable

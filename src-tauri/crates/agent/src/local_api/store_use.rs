@@ -100,7 +100,7 @@ fn edit_to(api: &Api, store: &StoreChoice) -> Result<Option<ConfigEdit>, Refusal
         Some(path) => drop(set.insert("store.key-file".into(), json!(path))),
         None => unset.push("store.key-file".to_owned()),
     }
-    let edit = ConfigEdit { set, unset, dry_run: true };
+    let edit = ConfigEdit { set, unset, dry_run: true, digest: None };
     let tried = api.config.edit(&edit).map_err(|failure| config::refusal(&failure))?;
     if !tried.problems.is_empty() {
         let problems: Vec<ConfigProblem> = tried.problems;

@@ -64,18 +64,37 @@ fn read(path: &Path) -> Result<String, Failure> {
 /// A proxy's login is left out: what is shown is pasted into tickets.
 fn without_logins(text: &str) -> String {
     let shown = |line: &str| {
-        let key = line.split('=').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
-        if key.rsplit('.').next() != Some("proxy") {
-            return line.to_owned();
+        let (mut out, mut rest) = (String::new(), line);
+        while let Some((before, value)) = proxy_in(rest) {
+            let quote = value.chars().next().filter(|first| ['"', '\''].contains(first));
+            let inside = &value[quote.map_or(0, char::len_utf8)..];
+            let end = quote.and_then(|quote| inside.find(quote)).unwrap_or(inside.len());
+            let (literal, after) = value.split_at(value.len() - inside.len() + end);
+            out += before;
+            out += &without_login(literal);
+            rest = after;
         }
-        let value = line.find('=').map_or(line.len(), |at| at + 1);
-        let (before, value) = line.split_at(value);
-        let Some((login, host)) = value.rsplit_once('@') else { return line.to_owned() };
-        let kept = login.find("://").map_or(0, |at| at + 3);
-        let kept = if kept == 0 { login.find(['"', '\'']).map_or(0, |at| at + 1) } else { kept };
-        format!("{before}{}***@{host}", &login[..kept])
+        out + rest
     };
     text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
+/// The next value of a key `proxy`, which may stand within a table on one line, and what is before it.
+fn proxy_in(line: &str) -> Option<(&str, &str)> {
+    let of_a_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    line.match_indices("proxy").find_map(|(at, key)| {
+        let behind = line[at + key.len()..].trim_start_matches(['"', '\'']).trim_start();
+        let value = behind.strip_prefix('=')?.trim_start();
+        let whole = !line[..at].ends_with(of_a_word);
+        whole.then(|| line.split_at(line.len() - value.len()))
+    })
+}
+
+fn without_login(literal: &str) -> String {
+    let Some((login, host)) = literal.rsplit_once('@') else { return literal.to_owned() };
+    let kept = login.find("://").map_or(0, |at| at + 3);
+    let kept = if kept == 0 { login.find(['"', '\'']).map_or(0, |at| at + 1) } else { kept };
+    format!("{}***@{host}", &login[..kept])
 }
 
 fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
@@ -155,6 +174,11 @@ mod tests {
             ("proxy = \"http://ada:pw@p.example:1\"", "proxy = \"http://***@p.example:1\""),
             ("  proxy='https://a:p@w#x=y@p:1' # own", "  proxy='https://***@p:1' # own"),
             ("profile.x.proxy = \"a:pw@p:1\"", "profile.x.proxy = \"***@p:1\""),
+            (
+                "[profile] \n x = { proxy = 'http://a:pw@p:1', \"proxy\"=\"b:pw@q:1\", y = \"a@b\" }",
+                "[profile] \n x = { proxy = 'http://***@p:1', \"proxy\"=\"***@q:1\", y = \"a@b\" }",
+            ),
+            ("proxy = \"http://a:pw@p:1", "proxy = \"http://***@p:1"),
             ("login-hint = \"ada@corp.example\"", "login-hint = \"ada@corp.example\""),
             ("no-proxy = \"a@b\"\n\n", "no-proxy = \"a@b\"\n\n"),
         ] {

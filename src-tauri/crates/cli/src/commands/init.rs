@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dagpass_client::preset::Preset;
+use dagpass_client::preset::{Preset, elsewhere};
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 
 use crate::exit::Failure;
@@ -103,7 +103,8 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
         force: args.force,
     };
     let config = world.ask(|agent| agent.config())?;
-    let edit = edit::edit(&config.text, &profile)?;
+    let mut edit = edit::edit(&config.text, &profile)?;
+    edit.digest = Some(config.digest).filter(|digest| !digest.is_empty());
     let written = world.ask(|agent| agent.edit_config(&edit))?;
     let callbacks = register::callbacks(&written.text, &profile.name, &found.redirect_ports);
     if world.json {

@@ -15,6 +15,8 @@ pub struct Filter {
     /// The calling program: its pid, its path or its name alone.
     pub process: Option<String>,
     pub since: Option<Timestamp>,
+    /// Only those whose `seq` is lower.
+    pub before: Option<u64>,
 }
 
 /// Is this line wanted, and need one look further back?
@@ -41,18 +43,20 @@ impl Filter {
         let asked = [
             (&self.dag, ["/run/dag_id", "/caller/context/dag_id"], None),
             (&self.task, ["/run/task_id", "/caller/context/task_id"], None),
-            (&self.connection, ["/connection", "/connection"], Some("/connection")),
+            (&self.connection, ["/connection", "/session/connection"], Some("/connection")),
             (&self.profile, ["/session/profile", "/session"], Some("/session/profile")),
         ];
         let holds = asked.iter().all(|(wanted, places, in_tokens)| {
             wanted.as_ref().is_none_or(|wanted| says(&record, wanted, (places, *in_tokens)))
         });
+        let holds = holds && self.before.is_none_or(|before| record["seq"].as_u64() < Some(before));
         let holds = holds && self.process.as_ref().is_none_or(|wanted| is_process(&record, wanted));
         if holds { Verdict::Wanted } else { Verdict::NotWanted }
     }
 
     fn is_empty(&self) -> bool {
         self.since.is_none()
+            && self.before.is_none()
             && [&self.dag, &self.task, &self.connection, &self.profile, &self.process]
                 .iter()
                 .all(|asked| asked.is_none())
@@ -82,20 +86,25 @@ fn is_process(record: &Value, wanted: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ISSUE: &str = r#"{"time":"2026-11-24T08:00:00.000Z","event":"issue","connection":"lake",
+    const ISSUE: &str = r#"{"seq":7,"time":"2026-11-24T08:00:00.000Z","event":"issue","connection":"lake",
         "session":{"profile":"prod"},"caller":{"pid":71,"executable":"/opt/py/bin/airflow","context":{"dag_id":"etl","task_id":"load"}}}"#;
-    const RUN: &str = r#"{"time":"2026-11-24T09:00:00.000Z","event":"run","run":{"dag_id":"etl",
+    const RUN: &str = r#"{"seq":8,"time":"2026-11-24T09:00:00.000Z","event":"run","session":{"profile":"dev","connection":"own"},"run":{"dag_id":"etl",
         "task_id":"load","tokens":[{"session":{"profile":"dev"},"connection":"warehouse"}]}}"#;
 
     #[test]
     fn all_that_is_asked_for_must_hold_on_the_line_or_on_one_of_its_tokens() {
         let text = |text: &str| Some(text.to_owned());
-        let table: [(&str, Filter, [bool; 2]); 11] = [
+        let table: [(&str, Filter, [bool; 2]); 13] = [
             ("nothing", Filter::default(), [true, true]),
             ("dag", Filter { dag: text("etl"), ..Filter::default() }, [true, true]),
             ("another dag", Filter { dag: text("et"), ..Filter::default() }, [false, false]),
             ("task", Filter { task: text("load"), ..Filter::default() }, [true, true]),
             ("connection", Filter { connection: text("lake"), ..Filter::default() }, [true, false]),
+            (
+                "connection of a session",
+                Filter { connection: text("own"), ..Filter::default() },
+                [false, true],
+            ),
             (
                 "connection of a token",
                 Filter { connection: text("warehouse"), dag: text("etl"), ..Filter::default() },
@@ -109,6 +118,7 @@ mod tests {
                 Filter { process: text("/opt/py/bin/airflow"), ..Filter::default() },
                 [true, false],
             ),
+            ("before", Filter { before: Some(8), ..Filter::default() }, [true, false]),
             ("another", Filter { process: text("py"), ..Filter::default() }, [false, false]),
         ];
         for (case, filter, wanted) in table {

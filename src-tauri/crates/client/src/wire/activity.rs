@@ -15,6 +15,9 @@ pub struct ActivityAsk {
     /// Only from then on, epoch seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<i64>,
+    /// Only those whose `seq` is lower: the next page, by the last record of the one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

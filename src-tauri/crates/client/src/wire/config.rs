@@ -4,18 +4,35 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// `GET /v1/config`, and the body of `PUT /v1/config` (which takes `text` alone). A text with
-/// problems is refused whole (`config_invalid`), and what was there stays.
+/// `GET /v1/config`, and the answer to every change of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConfigReply {
     pub path: String,
     pub text: String,
+    /// SHA-256 of the file, in hex; of nothing where there is none. A change that names it is made of
+    /// this file or not at all.
+    pub digest: String,
+    /// The tables of `text`, as far as it can be read. What looks like a secret is `***`.
+    pub table: Map<String, Value>,
+    /// Where in `text` a login stands that is for no screen: its first byte and the one behind it.
+    pub logins: Vec<(usize, usize)>,
     pub problems: Vec<ConfigProblem>,
     /// Of the config in force: what may be meant as it stands, and may not. Nothing is refused for it.
     pub warnings: Vec<ConfigProblem>,
+}
+
+/// `PUT /v1/config`. A text with problems is refused whole (`config_invalid`), and what was there stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigPut {
+    pub text: String,
+    /// Of the file that it was made from: another one is not replaced (409 `config_changed`). Absent:
+    /// whatever is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// `POST /v1/config/preview`: a config that somebody hands out, before it is taken. Nothing is written.
@@ -80,4 +97,7 @@ pub struct ConfigEdit {
     pub unset: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// As in [`ConfigPut`]. Absent: the keys go into whatever is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use dagpass_client::wire::ConfigEdit;
 use dagpass_core::error::ErrorCode;
 
 use super::super::{Condition, ConfigFile, Looked, Lookup, StoreChoice, WriteFailure, check_file};
@@ -48,12 +49,66 @@ fn a_text_with_problems_is_refused_whole() {
     let path = folder.path().join("new").join("config.toml");
     let file = ConfigFile::open(path.clone());
     assert!(file.problems().is_empty(), "no file is no problem");
-    file.write(PROD).expect("a good text");
-    assert!(matches!(file.write("x = 1"), Err(WriteFailure::Problems(p)) if p.len() == 1));
+    file.write(PROD, None).expect("a good text");
+    assert!(matches!(file.write("x = 1", None), Err(WriteFailure::Problems(p)) if p.len() == 1));
     assert_eq!(fs::read_to_string(&path).expect("still there"), PROD);
     assert_eq!(file.reload(), Looked::Same, "our own write is known");
     let left = fs::read_dir(folder.path().join("new")).expect("listed").count();
     assert_eq!(left, 1, "no unfinished file stays behind");
+}
+
+#[test]
+fn a_change_made_from_a_file_that_is_there_no_more_is_refused_and_what_is_there_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let file = ConfigFile::open(path.clone());
+    let edit = |digest: Option<&str>, dry_run| {
+        let set = [("profile.prod.login-hint".to_owned(), "ada".into())].into_iter().collect();
+        file.edit(&ConfigEdit {
+            set,
+            dry_run,
+            digest: digest.map(str::to_owned),
+            ..Default::default()
+        })
+    };
+    let nothing = file.reply().digest;
+    file.write(PROD, Some(&nothing)).expect("nothing is what was read");
+    let read = file.reply().digest;
+    assert_ne!(read, nothing);
+
+    let theirs: [(&str, &[u8]); 3] = [
+        ("a good one", b"[profile.web]\nissuer = \"https://w.example\"\nclient-id = \"w\"\n"),
+        ("a wrong one", b"[profile.web]\nisuer = 1\n"),
+        ("no UTF-8", b"# a\n\xff"),
+    ];
+    for (case, text) in theirs {
+        fs::write(&path, text).expect("written");
+        for refused in [
+            file.stands(Some(&read)).err(),
+            file.write(PROD, Some(&read)).err(),
+            edit(Some(&read), true).err(),
+            edit(Some(&read), false).err(),
+        ] {
+            assert!(matches!(refused, Some(WriteFailure::Changed)), "{case}: {refused:?}");
+        }
+        assert_eq!(fs::read(&path).expect("there"), text, "{case}");
+        let theirs = file.reply();
+        assert_eq!(theirs.text.as_bytes() == text, case != "no UTF-8", "{case}: told at once");
+        assert_eq!(theirs.problems.is_empty(), case == "a good one", "{case}");
+        file.stands(Some(&theirs.digest)).expect(case);
+        let in_force = file.current().profile(Some("web")).is_ok();
+        assert!(!in_force, "{case}: only a look brings it into force");
+    }
+    let there = file.reply().digest;
+    file.write(PROD, Some(&there)).expect("over what was seen");
+    assert_eq!(
+        edit(Some(&read), false).expect("the same bytes again").table["profile"]["prod"]["login-hint"],
+        "ada"
+    );
+    assert_ne!(file.reply().digest, read);
+    file.write(PROD, None).expect("nobody asked what is there");
+    fs::remove_file(&path).expect("removed");
+    assert!(matches!(file.write(PROD, Some(&read)), Err(WriteFailure::Changed)));
 }
 
 #[test]
@@ -117,7 +172,7 @@ fn a_byte_order_mark_before_a_config_is_none_of_its_problems() {
     let file = ConfigFile::open(path.clone());
     assert!(file.current().profile(Some("prod")).is_ok());
     let set = [("profile.prod.login-hint".to_owned(), "ada".into())].into_iter().collect();
-    let edit = dagpass_client::wire::ConfigEdit { set, ..Default::default() };
+    let edit = ConfigEdit { set, ..Default::default() };
     file.edit(&edit).expect("edited");
     assert_eq!(check_file(&path), []);
 }

@@ -31,7 +31,7 @@ pub(crate) struct Asked {
 impl Asked {
     pub(super) fn filter(&self) -> Filter {
         let Self { dag, task, connection, profile, process, since } = self.clone();
-        Filter { dag, task, connection, profile, process, since }
+        Filter { dag, task, connection, profile, process, since, before: None }
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn run(world: &World, source: &str, args: &Init) -> Result<(), Failur
     if !args.yes && !input::agreed("take it?")? {
         return Err(Failure::new("not_taken", "nothing was changed"));
     }
-    world.ask(|agent| agent.put_config(&merged.text))?;
+    world.ask(|agent| agent.put_config(&merged.text, &present))?;
     done(world, &present.path, &merged)
 }
 
