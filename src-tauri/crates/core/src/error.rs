@@ -38,6 +38,8 @@ pub enum ErrorCode {
     TooManyTargets,
     /// The config asks for another store of refresh tokens than the one that holds them.
     StoreChanged,
+    /// A person paused it: nothing is handed out until one resumes.
+    AgentPaused,
 }
 
 impl ErrorCode {
@@ -65,6 +67,7 @@ impl ErrorCode {
             Self::ConfigInvalid => "config_invalid",
             Self::TooManyTargets => "too_many_targets",
             Self::StoreChanged => "store_changed",
+            Self::AgentPaused => "agent_paused",
         }
     }
 }

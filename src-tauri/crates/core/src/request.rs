@@ -87,11 +87,31 @@ impl SessionKey {
         Self { profile: ProfileName::new(profile), connection: None }
     }
 
-    /// The account name in the keychain: `prod`, or `prod/warehouse_api`.
+    /// Its one name, in the keychain and wherever a person reads or types it: `prod`, or
+    /// `prod/warehouse_api`.
     pub fn account(&self) -> String {
         match &self.connection {
             None => self.profile.to_string(),
             Some(connection) => format!("{}/{connection}", self.profile),
+        }
+    }
+
+    /// The session of that [`account`](Self::account): a profile's name has no `/`, a conn_id may.
+    pub fn of_account(account: &str) -> Self {
+        let (profile, connection) = match account.split_once('/') {
+            None => (account, None),
+            Some((profile, connection)) => (profile, Some(connection.to_owned())),
+        };
+        Self { connection, ..Self::of(profile) }
+    }
+
+    /// What a person types to sign in.
+    pub fn login(&self) -> String {
+        let account = self.account();
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
+        match account.chars().all(plain) {
+            true => format!("dagpass login {account}"),
+            false => format!("dagpass login '{account}'"),
         }
     }
 }

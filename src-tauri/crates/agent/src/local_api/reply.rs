@@ -125,6 +125,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::SubjectChanged | ErrorCode::StoreChanged => StatusCode::CONFLICT,
         ErrorCode::ServerError => StatusCode::BAD_GATEWAY,
         ErrorCode::TemporarilyUnavailable
+        | ErrorCode::AgentPaused
         | ErrorCode::KeychainUnavailable
         | ErrorCode::KeychainLocked => StatusCode::SERVICE_UNAVAILABLE,
     }

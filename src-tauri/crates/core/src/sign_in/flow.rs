@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::race::{First, first};
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
-use crate::sign_in::conclude::{Concluded, Conclusion, Stopped, no_session};
+use crate::sign_in::conclude::{Concluded, Conclusion, Stopped};
 use crate::sign_in::plan::{BROWSER_WINDOW, BrowserWay, DeviceWay, plan};
 use crate::sign_in::poll::{Next, Polling};
 use crate::sign_in::{
@@ -80,8 +80,6 @@ impl Broker {
     }
 }
 
-const BY_HTTPS: &str = "the browser came back by https, which no local program can answer: have it allow http for 127.0.0.1 (its HTTPS-only mode), or sign in by code (`dagpass login --device`)";
-
 type Outcome = Result<Concluded, Refusal>;
 
 impl SignIn<'_> {
@@ -91,7 +89,7 @@ impl SignIn<'_> {
         let ready = self.ports.store.readiness().await;
         ready.map_err(|failure| refusals::store(&self.profile, &failure))?;
         let offers = self.ports.server.offers(&self.profile).await;
-        let offers = offers.map_err(|failure| refusals::token(&self.profile, &failure))?;
+        let offers = offers.map_err(|failure| refusals::signing_in(&self.profile, &failure))?;
         let opening = self.ports.browser.opening(&self.options.desktop);
         let plan = plan(&self.profile, &offers, self.options, opening)?;
         let unopened = Notify::new();
@@ -138,7 +136,10 @@ impl SignIn<'_> {
         let mut listening = listening.map_err(|cause| {
             Refusal::new(ErrorCode::ServerError, "no port is free for the browser's answer")
                 .because(cause)
-                .hint("add `0` to `redirect-ports`, or run `dagpass login --device`")
+                .hint(format!(
+                    "add `0` to `redirect-ports`, or run `{} --device`",
+                    self.profile.login()
+                ))
         })?;
         let anew = self.options.claim.fresh;
         let request = AuthorizationRequest {
@@ -149,7 +150,7 @@ impl SignIn<'_> {
             prompt: anew.then(|| "login".to_owned()).or(self.profile.prompt.clone()),
         };
         let url = self.ports.server.authorize(&self.profile, &request).await;
-        let url = url.map_err(|failure| refusals::token(&self.profile, &failure))?;
+        let url = url.map_err(|failure| refusals::signing_in(&self.profile, &failure))?;
         let opened = way == BrowserWay::Open && self.open(&url, &self.options.desktop).await;
         let expires_at = self.ports.clock.now().plus(BROWSER_WINDOW);
         let redirect_uri = request.redirect_uri.clone();
@@ -179,7 +180,10 @@ impl SignIn<'_> {
             let mut over = self.ports.clock.sleep(BROWSER_WINDOW);
             let mut came: Pending<'_, ()> = Box::pin(by_https.notified());
             if let First::Right(()) = first(&mut over, &mut came).await {
-                self.note(BY_HTTPS.to_owned());
+                let instead = self.profile.login();
+                self.note(format!(
+                    "the browser came back by https, which no local program can answer: have it allow http for 127.0.0.1 (its HTTPS-only mode), or sign in by code (`{instead} --device`)"
+                ));
                 unopened.notify_one();
                 over.await;
             }
@@ -241,7 +245,7 @@ impl SignIn<'_> {
         };
         arrival.ok_or_else(|| {
             Refusal::new(ErrorCode::ServerError, "the callback listener ended")
-                .hint("run `dagpass login` again")
+                .hint(format!("run `{}` again", self.profile.login()))
         })
     }
 
@@ -273,7 +277,7 @@ impl SignIn<'_> {
         }
         let verifier = CodeVerifier::new((self.ports.random)());
         let device = self.ports.server.device(&self.profile, Some(&verifier)).await;
-        let device = device.map_err(|failure| no_session(&self.profile, &failure))?;
+        let device = device.map_err(|failure| refusals::signing_in(&self.profile, &failure))?;
         self.progress.tell(Step::Device(device.clone()));
         let verifier = device.pkce.then_some(verifier);
         let mut polling = Polling::new(&device);
@@ -289,7 +293,7 @@ impl SignIn<'_> {
             };
             match polling.next(failure, self.ports.clock.now()) {
                 Next::Wait(span) => wait = span,
-                Next::Stop(failure) => return Err(no_session(&self.profile, &failure)),
+                Next::Stop(failure) => return Err(refusals::signing_in(&self.profile, &failure)),
             }
         }
     }
