@@ -6,6 +6,8 @@ mod duration;
 mod exit;
 mod input;
 mod output;
+#[cfg(all(test, unix))]
+mod printed;
 mod time;
 mod world;
 

@@ -217,8 +217,10 @@ fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
     )
     .because(&cause.text)
     .hint(match &cause.remedy {
-        Some(remedy) => remedy.as_str(),
-        None => "check the network or VPN; the session is kept and tried again by itself",
+        Some(remedy) => format!("{remedy}; the session is kept"),
+        None => {
+            "check the network or VPN; the session is kept and tried again by itself".to_owned()
+        }
     })
 }
 

@@ -177,3 +177,25 @@ pub enum Transport {
     /// The agent itself: proactive refresh.
     Agent,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_s_name_is_read_as_it_is_written_and_typed_as_a_shell_takes_it() {
+        let own = |connection: &str| SessionKey {
+            connection: Some(connection.to_owned()),
+            ..SessionKey::of("prod")
+        };
+        for (key, account, login) in [
+            (SessionKey::of("prod"), "prod", "dagpass login prod"),
+            (own("reports"), "prod/reports", "dagpass login prod/reports"),
+            (own("team/reports"), "prod/team/reports", "dagpass login prod/team/reports"),
+            (own("a (b)!"), "prod/a (b)!", "dagpass login 'prod/a (b)!'"),
+        ] {
+            assert_eq!((key.account().as_str(), key.login().as_str()), (account, login));
+            assert_eq!(SessionKey::of_account(account), key);
+        }
+    }
+}
