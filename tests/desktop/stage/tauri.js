@@ -69,7 +69,7 @@ const ANSWERS = {
   cancel_sign_in: ({ profile: name }) => {
     running?.tell({ event: 'failed', error: { error: 'access_denied', error_description: 'the sign-in was cancelled' } });
     running?.end();
-    change(name, { state: status(stage).profiles.find((one) => one.name === name).state });
+    change(name, { state: status(stage).profiles.find((one) => one.name === name)?.state ?? 'signed_out' });
     return null;
   },
   sign_out: ({ profile: name }) => {
