@@ -62,10 +62,9 @@ fn its_name_is_taken_wherever_a_profile_s_is() {
         finish(&scene.world, login, &scene.idp.authorize(&url));
         assert_eq!(own()["state"], "signed_in", "{line}");
         let tried = scene.world.api("POST", "/v1/try", &json!({ "profile": name })).json();
-        assert_eq!(
-            (&tried["ok"], &tried["scopes"]),
-            (&json!(true), &json!(["openid", "reports:read"]))
-        );
+        assert_eq!(tried["ok"], true, "{tried}");
+        let scopes = tried["scopes"].as_array().unwrap();
+        assert!(scopes.contains(&json!("reports:read")), "{tried}");
         let asked = scene.ask(&json!({ "profile": name })).json();
         scene.world.secret("access token", asked["access_token"].as_str().unwrap());
         assert_eq!(
