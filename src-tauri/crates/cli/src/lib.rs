@@ -6,7 +6,8 @@ mod duration;
 mod exit;
 mod input;
 mod output;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod printed;
 mod time;
 mod world;
