@@ -162,6 +162,35 @@ describe('sessions', () => {
     });
   }));
 
+  test('every button of a connection’s own session calls it by its one name', () => on({}, async (page) => {
+    const own = 'prod/warehouse_api';
+    await change(page, 'dev', { name: own, connection: 'warehouse_api' });
+    await act(page, own, 'sign-in-code');
+    assert.deepEqual((await called(page, 'sign_in')).ask, { profile: own, flow: 'device' });
+    await act(page, own, 'open-page');
+    assert.deepEqual(await called(page, 'open_sign_in_page'), { profile: own });
+    await act(page, own, 'cancel');
+    assert.deepEqual(await called(page, 'cancel_sign_in'), { profile: own });
+    await act(page, own, 'sign-in-browser');
+    assert.deepEqual((await called(page, 'sign_in', 2)).ask, { profile: own, flow: 'browser' });
+    await card(page, own).getByRole('textbox').fill('http://127.0.0.1:21217/callback?code=x&state=y');
+    await act(page, own, 'paste');
+    assert.deepEqual(await called(page, 'paste_callback'), { profile: own, url: 'http://127.0.0.1:21217/callback?code=x&state=y' });
+    await act(page, own, 'cancel');
+    await change(page, own, { state: 'offline' });
+    await act(page, own, 'mend');
+    assert.deepEqual(await called(page, 'try_it'), { what: { profile: own } });
+    await act(page, own, 'sign-out');
+    await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+    assert.deepEqual(await called(page, 'sign_out'), { profile: own, sso: false });
+    await change(page, own, { state: 'misconfigured' });
+    await act(page, own, 'mend');
+    await page.waitForFunction(() => {
+      const area = document.activeElement;
+      return area.tagName === 'TEXTAREA' && area.value.slice(area.selectionStart, area.selectionEnd).startsWith('[connection.warehouse_api]');
+    });
+  }));
+
   test('a wrong config is not answered with a welcome, and says that none is in force', () => on({ stage: 'wrong' }, async (page) => {
     await page.evaluate(() => { location.hash = '#/'; });
     await page.locator('section[data-view="sessions"]:visible').waitFor();

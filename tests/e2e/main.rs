@@ -14,6 +14,8 @@ mod airflowctl_item;
 #[cfg(test)]
 mod argv;
 #[cfg(test)]
+mod at_a_terminal;
+#[cfg(test)]
 mod at_the_sandbox;
 #[cfg(test)]
 mod browser_sign_in;

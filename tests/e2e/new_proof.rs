@@ -34,8 +34,8 @@ fn a_new_proof(family: Family) {
 
     let next = || (epoch() > by_code).then_some(());
     until("another second: `auth_time` has no finer grain", next);
-    let args = ["--fresh", "--no-open"];
-    let (mut login, url) = printed_url_by(&scene.world, &scene.idp.issuer, &args);
+    let line = "dagpass login --fresh --no-open";
+    let (mut login, url) = printed_url_by(&scene.world, &scene.idp.issuer, line);
     assert!(url.contains("prompt=login") && url.contains("max_age=0"), "{url}");
     writeln!(login.stdin(), "{}", scene.idp.authorize(&url)).unwrap();
     scene.world.keep("dagpass login --fresh", login.ended().expect(0));

@@ -16,14 +16,14 @@ fn printed_url(scene: &Scene) -> (Process, String) {
 
 /// Starts the sign-in and gives the URL it prints.
 pub(crate) fn printed_url_at(world: &World, issuer: &str) -> (Process, String) {
-    printed_url_by(world, issuer, &["--browser", "--no-open"])
+    printed_url_by(world, issuer, "dagpass login --browser --no-open")
 }
 
-/// The same by the login that these arguments make.
-pub(crate) fn printed_url_by(world: &World, issuer: &str, args: &[&str]) -> (Process, String) {
+/// The same by another such line.
+pub(crate) fn printed_url_by(world: &World, issuer: &str, line: &str) -> (Process, String) {
     let mut command = world.command(env!("CARGO_BIN_EXE_dagpass"));
-    command.arg("login").args(args).stdin(Stdio::piped());
-    let login = Process::spawn("dagpass login --no-open", &mut command);
+    command.args(line.split(' ').skip(1)).stdin(Stdio::piped());
+    let login = Process::spawn(line, &mut command);
     let url = login.stderr.wait_for("authorization URL", |text| {
         let origin = issuer.split('/').take(3).collect::<Vec<_>>().join("/");
         let word = text.split_whitespace().find(|word| word.starts_with(&origin))?;
@@ -32,10 +32,14 @@ pub(crate) fn printed_url_by(world: &World, issuer: &str, args: &[&str]) -> (Pro
     (login, url)
 }
 
-fn finish(scene: &Scene, mut login: Process, pasted: &str) {
+pub(crate) fn finish(world: &World, mut login: Process, pasted: &str) {
     writeln!(login.stdin(), "{pasted}").unwrap();
     let ended = login.ended().expect(0);
-    scene.world.keep("dagpass login --no-open", ended);
+    world.keep("dagpass login --no-open", ended);
+}
+
+fn finish_and_call(scene: &Scene, login: Process, pasted: &str) {
+    finish(&scene.world, login, pasted);
     assert_eq!(scene.idp.call_api(&scene.token()), 200);
 }
 
@@ -45,7 +49,7 @@ fn a_pasted_callback_signs_in_on_every_family() {
         let scene = Scene::new(Setting::of(family));
         let (login, url) = printed_url(&scene);
         let callback = scene.idp.authorize(&url);
-        finish(&scene, login, &callback);
+        finish_and_call(&scene, login, &callback);
         scene.close();
     }
 }
@@ -76,7 +80,7 @@ fn where_the_provider_requires_it_the_request_is_pushed_first() {
     let (login, url) = printed_url(&scene);
     assert!(url.contains("request_uri=") && !url.contains("code_challenge"), "{url}");
     let callback = scene.idp.authorize(&url);
-    finish(&scene, login, &callback);
+    finish_and_call(&scene, login, &callback);
     let pushed = scene.idp.calls("endpoint=pushed_authorization_request");
     assert_eq!((pushed.len(), &pushed[0]["pkce"]), (1, &json!(true)));
     scene.close();

@@ -80,10 +80,18 @@ fn a_host_that_comes_late_finds_the_icon() {
     until("the word about it", || {
         scene.world.agent_said().contains("this desktop shows no tray icons").then_some(())
     });
+    let icon =
+        || scene.world.api("GET", "/v1/status", &Value::Null).json()["agent"]["icon"].clone();
+    assert_eq!(icon(), "unseen");
+    let told = scene.world.cli(&["status"]).expect(0).stdout;
+    assert!(told.contains("shows no icons: run `dagpass doctor`"), "{told}");
+    let mended = scene.world.cli(&["doctor"]).stdout;
+    assert!(mended.contains("`gnome-extensions enable "), "{mended}");
     let watcher = Watcher::start(&address);
     let item = watcher.item();
     until("the menu", || item.labels().contains(&"Quit".to_owned()).then_some(()));
     scene.sign_in();
     until("the person", || item.labels().contains(&"Sign out".to_owned()).then_some(()));
+    until("the icon to be seen", || (icon() == "shown").then_some(()));
     scene.close();
 }

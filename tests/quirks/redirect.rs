@@ -146,5 +146,5 @@ async fn a_browser_that_comes_by_https_is_told_of_and_a_code_offered() {
     outcome.unwrap();
     let told: Vec<_> = seen.notes.iter().filter(|note| note.contains("by https")).collect();
     assert_eq!(told.len(), 1, "{:?}", seen.notes);
-    assert!(told[0].contains("dagpass login --device"));
+    assert!(told[0].contains("`dagpass login ") && told[0].contains(" --device`"), "{told:?}");
 }

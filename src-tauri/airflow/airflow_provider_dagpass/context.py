@@ -58,7 +58,7 @@ def current() -> dict[str, str]:
 
 def environment(configured: str | None, *, named: str | None = None) -> str | None:
     """Whose connections are meant: what the code itself names, else what this process was started for
-    (`dagpass run --env`, `$DAGPASS_ENV`), else what is configured."""
+    (`dagpass run --env ENV`, `$DAGPASS_ENV`), else what is configured."""
     return named or os.environ.get("DAGPASS_ENV") or configured
 
 

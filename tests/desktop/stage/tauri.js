@@ -57,7 +57,7 @@ const ANSWERS = {
     return { issuer, authorization_code: true, device_code: ask.kind !== 'issuer', scopes_supported: ['openid', 'profile', 'email', 'groups'], clock_skew: ask.kind === 'issuer' ? 95 : 1, ...anonymous, ...elsewhere };
   },
   try_it: ({ what }) => (what.connection === 'databricks_prod' && !signedIn.has(what.connection)
-    ? { ok: false, took_ms: 4, scopes: [], audience: 'not visible', error: { error: 'login_required', error_description: 'connection `databricks_prod` is not signed in', hint: 'run `dagpass login --connection databricks_prod`' } }
+    ? { ok: false, took_ms: 4, scopes: [], audience: 'not visible', error: { error: 'login_required', error_description: 'connection `databricks_prod` is not signed in', hint: 'run `dagpass login prod/databricks_prod`' } }
     : what.env === 'dev' || what.airflow === 'staging'
     ? { ok: false, took_ms: 212, scopes: [], audience: 'not visible', error: { error: 'login_required', error_description: 'profile `dev` needs you to sign in again', cause: 'Ping refused the refresh token (invalid_grant)', hint: 'run `dagpass login dev`' } }
     : { ok: true, served: 'cache', expires_at: NOW + 2472, scopes: ['warehouse:read'], audience: ['https://warehouse.corp.example'], fingerprint: '9f2c44c01fa2d7e1', took_ms: 3 }),
@@ -79,7 +79,7 @@ const ANSWERS = {
   cancel_sign_in: ({ profile: name }) => {
     running?.tell({ event: 'failed', error: { error: 'access_denied', error_description: 'the sign-in was cancelled' } });
     running?.end();
-    change(name, { state: status(stage).profiles.find((one) => one.name === name).state });
+    change(name, { state: status(stage).profiles.find((one) => one.name === name)?.state ?? 'signed_out' });
     return null;
   },
   sign_out: ({ profile: name }) => {

@@ -55,7 +55,7 @@ function action(profile, { agent }, flow) {
     case 'keychain_locked':
       return agent.store === 'passphrase-file' ? passphrase() : working('Unlock', unlock(''), { glyph: 'lock', look: 'main-one', action: 'mend', title: `Asks the ${storeOf(agent.store)} again` });
     case 'misconfigured':
-      return button('Show it in the settings', { look: 'main-one', glyph: 'settings', action: 'mend', onclick: () => go('settings', { tab: 'text', find: `[profile.${name}]` }) });
+      return button('Show it in the settings', { look: 'main-one', glyph: 'settings', action: 'mend', onclick: () => go('settings', { tab: 'text', find: profile.connection ? `[connection.${profile.connection}]` : `[profile.${name}]` }) });
     case 'offline':
       return working('Try again', () => ask('try_it', { what: { profile: name } }).then(refresh), { glyph: 'again', action: 'mend' });
     default:

@@ -29,7 +29,7 @@ use crate::scheduler::Scheduler;
 use crate::system;
 use crate::task_runs::TaskRuns;
 use crate::telemetry::{self, complain};
-use crate::tray::{self, Stands};
+use crate::tray::{self, Icon, Stands};
 use crate::wiring::wire;
 use crate::witness::Observer;
 
@@ -152,7 +152,9 @@ async fn agent(
     let runs = Arc::new(TaskRuns::open(&state, clock.clone()));
     let witness = Arc::new(Observer::new(ledger.clone(), runs.clone(), clock.clone()));
     let store = Arc::new(KeychainStore::stand(&state, config.store().as_ref())?);
+    let icon = Arc::new(Icon::of_this_process());
     let about = About {
+        icon: icon.clone(),
         started_at: clock.now(),
         socket: name.clone(),
         started_by_login: at_login,
@@ -173,7 +175,7 @@ async fn agent(
     tracing::info!(socket = name, port = loopback.port, "serving");
     witness.note(Event::AgentStart, &format!("version {}", env!("CARGO_PKG_VERSION")));
     api.tell_own_config();
-    if stands.send(Stands { socket: name, config: config.clone() }).is_err() {
+    if stands.send(Stands { socket: name, config: config.clone(), icon }).is_err() {
         tracing::debug!("nobody waits for the socket");
     }
     let doors = api.clone();

@@ -53,7 +53,10 @@ pub(crate) enum Command {
     /// Run a program that may ask for tokens for as long as it lives
     Run(crate::commands::run::Run),
     /// The agent itself
-    #[command(subcommand, after_help = "Examples:\n  dagpass agent start\n  dagpass agent restart")]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass agent start\n  dagpass agent restart\n  dagpass agent pause"
+    )]
     Agent(crate::commands::agent::Agent),
     /// Check everything that can be wrong, with the fix for each
     #[command(after_help = "Examples:\n  dagpass doctor\n  dagpass doctor --json")]
@@ -116,10 +119,16 @@ pub(crate) enum Command {
     curl -K <(dagpass token --format curl) https://airflow.example/api/v2/dags\n  \
     dagpass token prod --scope warehouse:read --min-ttl 5m\n  \
     dagpass token --connection warehouse_api --format json\n  \
-    dagpass token --format netrc --host pypi.corp.example")]
+    dagpass token --format netrc --host pypi.corp.example\n  \
+    git config --global credential.https://git.corp.example.helper \\\n    \
+    '!dagpass token --format git --host git.corp.example'")]
 pub(crate) struct Token {
-    /// The profile; the default profile where absent
+    /// The profile, or PROFILE/CONN_ID for a connection with a sign-in of its own; the default
+    /// profile where absent
     pub(crate) profile: Option<String>,
+    /// What git asks of a credential helper, with --format git: get, store or erase
+    #[arg(hide = true)]
+    pub(crate) action: Option<String>,
     /// An Airflow conn_id of the config: its profile, scopes and resource
     #[arg(long, value_name = "CONN_ID", conflicts_with_all = ["scope", "resource"])]
     pub(crate) connection: Option<String>,

@@ -8,14 +8,74 @@ use dagpass_client::wire::ErrorReply;
 
 pub(crate) const CHECK_FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
-const LOGIN_REQUIRED: u8 = 3;
-const DENIED: u8 = 4;
 pub(crate) const UNREACHABLE: u8 = 6;
-pub(crate) const NOT_RUNNING: u8 = 7;
-const KEYCHAIN_UNAVAILABLE: u8 = 8;
-const KEYCHAIN_LOCKED: u8 = 9;
 /// `run` only: the failure is ours, not the child's.
 pub(crate) const RUN_FAILED: u8 = 125;
+/// And as `env` has it, where its program cannot be begun.
+pub(crate) const NOT_EXECUTABLE: u8 = 126;
+pub(crate) const NOT_FOUND: u8 = 127;
+
+/// What the shell sees.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    pub(crate) status: u8,
+    /// As the manual says it.
+    pub(crate) meaning: &'static str,
+    /// Error codes that end with it; those that no row has end with [`CHECK_FAILED`].
+    codes: &'static [&'static str],
+}
+
+/// The manual prints it, and each failure ends by it.
+pub(crate) const TABLE: [Exit; 13] = [
+    Exit { status: 0, meaning: "Done.", codes: &[] },
+    Exit { status: CHECK_FAILED, meaning: "Failed, or a check found something.", codes: &[] },
+    Exit {
+        status: USAGE,
+        meaning: "The command line or the config is wrong, or the home folder is another user's.",
+        codes: &["config_invalid", "foreign_home"],
+    },
+    Exit {
+        status: 3,
+        meaning: "Somebody has to sign in.",
+        codes: &[
+            "login_required",
+            "interaction_required",
+            "consent_required",
+            "account_selection_required",
+            "invalid_grant",
+            "insufficient_user_authentication",
+        ],
+    },
+    Exit { status: 4, meaning: "Denied.", codes: &["access_denied"] },
+    Exit {
+        status: UNREACHABLE,
+        meaning: "Ping, or what else has to be asked, cannot be reached or does not answer yet.",
+        codes: &["temporarily_unavailable"],
+    },
+    Exit {
+        status: 7,
+        meaning: "No agent runs, or it does not answer.",
+        codes: &["not_running", "agent_unreachable"],
+    },
+    Exit {
+        status: 8,
+        meaning: "There is no keychain, or the config asks for another store than the one in use.",
+        codes: &["keychain_unavailable", "store_changed"],
+    },
+    Exit { status: 9, meaning: "The keychain is locked.", codes: &["keychain_locked"] },
+    Exit { status: 10, meaning: "The agent is paused.", codes: &["agent_paused"] },
+    Exit {
+        status: RUN_FAILED,
+        meaning: "dagpass run failed itself; otherwise it ends as its program does, with 128 and the number of the signal that ended that.",
+        codes: &[],
+    },
+    Exit {
+        status: NOT_EXECUTABLE,
+        meaning: "dagpass run found the program, and it cannot be run.",
+        codes: &[],
+    },
+    Exit { status: NOT_FOUND, meaning: "dagpass run did not find the program.", codes: &[] },
+];
 
 /// Why a command did not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,29 +160,12 @@ impl From<ForeignHome> for Failure {
         Self::new("foreign_home", home.to_string())
             .because("nothing is made in another user's home, and no agent is started for it")
             .hint(home.hint())
-            .exit(USAGE)
     }
 }
 
-/// The table of the manual: a standard's code, or ours, to what the shell sees.
 fn exit_code(code: &str) -> u8 {
-    match code {
-        "login_required"
-        | "interaction_required"
-        | "consent_required"
-        | "account_selection_required"
-        | "invalid_grant"
-        | "insufficient_user_authentication" => LOGIN_REQUIRED,
-        "access_denied" => DENIED,
-        "temporarily_unavailable" => UNREACHABLE,
-        "not_running" => NOT_RUNNING,
-        // What was typed, be it in the config.
-        "config_invalid" => USAGE,
-        // The keychain is there, and the config wants another: a person has to say which.
-        "keychain_unavailable" | "store_changed" => KEYCHAIN_UNAVAILABLE,
-        "keychain_locked" => KEYCHAIN_LOCKED,
-        _ => CHECK_FAILED,
-    }
+    let row = TABLE.iter().find(|row| row.codes.contains(&code));
+    row.map_or(CHECK_FAILED, |row| row.status)
 }
 
 #[cfg(test)]
@@ -140,6 +183,9 @@ mod tests {
             ("access_denied", 4),
             ("temporarily_unavailable", 6),
             ("not_running", 7),
+            ("agent_unreachable", 7),
+            ("agent_paused", 10),
+            ("foreign_home", 2),
             ("keychain_unavailable", 8),
             ("keychain_locked", 9),
             ("invalid_scope", 1),
@@ -152,6 +198,7 @@ mod tests {
             assert_eq!(Failure::new(code, "x").exit, exit, "{code}");
         }
         assert_eq!(Failure::usage("x").exit, 2);
+        assert!(TABLE.windows(2).all(|two| two[0].status < two[1].status), "one row a status");
     }
 
     #[test]

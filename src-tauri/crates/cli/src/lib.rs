@@ -6,6 +6,9 @@ mod duration;
 mod exit;
 mod input;
 mod output;
+#[cfg(test)]
+#[cfg(unix)]
+mod printed;
 mod time;
 mod world;
 

@@ -1,21 +1,48 @@
 //! The only way to stdout and stderr. Stdout carries what was asked for, people's text goes to
-//! stderr. Decides how a failure looks; never what went wrong.
+//! stderr. Decides how a failure looks, and that nothing from outside reaches a terminal as it came
+//! (`harmless`); never what went wrong.
+
+mod harmless;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::system;
+
+pub(crate) use harmless::{columns, padded, word};
+
+/// Whoever read stdout has gone.
+static UNREAD: AtomicBool = AtomicBool::new(false);
 
 /// What was asked for, as one or more whole lines.
 pub(crate) fn out(text: &str) -> Result<(), Failure> {
+    write(&harmless::text(text))
+}
+
+/// Does nobody read stdout any longer? Whoever goes on writing asks.
+pub(crate) fn is_unread() -> bool {
+    UNREAD.load(Ordering::Relaxed) || system::stdout_is_unread()
+}
+
+/// Lines of JSON, as they are but for what a terminal would obey.
+pub(crate) fn json_text(text: &str) -> Result<(), Failure> {
+    write(&harmless::json(text))
+}
+
+fn write(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let end: &[u8] = if text.is_empty() || text.ends_with('\n') { b"" } else { b"\n" };
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end));
     match written.and_then(|()| stdout.flush()) {
         // The reader has what it wants: `dagpass … | head -1`.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            UNREAD.store(true, Ordering::Relaxed);
+            Ok(())
+        }
         Err(error) => Err(Failure::new("io", "stdout cannot be written").because(error)),
         Ok(()) => Ok(()),
     }
@@ -23,28 +50,33 @@ pub(crate) fn out(text: &str) -> Result<(), Failure> {
 
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value);
-    out(&text.map_err(|error| Failure::new("protocol", "no JSON").because(error))?)
+    json_text(&text.map_err(|error| Failure::new("protocol", "no JSON").because(error))?)
 }
 
 /// One object a line, for streams.
 pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value);
-    out(&text.map_err(|error| Failure::new("protocol", "no JSON").because(error))?)
+    json_text(&text.map_err(|error| Failure::new("protocol", "no JSON").because(error))?)
 }
 
 /// Text for a person. A closed stderr leaves nobody to tell.
 pub(crate) fn say(text: &str) {
+    writeln!(io::stderr().lock(), "{}", harmless::text(text)).unwrap_or_default();
+}
+
+/// What we drew ourselves, with its colours.
+pub(crate) fn say_drawn(text: &str) {
     writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
 }
 
 /// As [`say`], without the end of the line.
 pub(crate) fn ask(text: &str) {
-    write!(io::stderr().lock(), "{text}").unwrap_or_default();
+    write!(io::stderr().lock(), "{}", harmless::text(text)).unwrap_or_default();
 }
 
 pub(crate) fn failure(failure: &Failure, json: bool) -> ExitCode {
     match serde_json::to_string(&failure.reply) {
-        Ok(text) if json => say(&text),
+        Ok(text) if json => say(&harmless::json(&text)),
         _ => say(&lines(failure)),
     }
     ExitCode::from(failure.exit)
@@ -78,12 +110,14 @@ pub(crate) fn stdin_is_terminal() -> bool {
 
 fn lines(failure: &Failure) -> String {
     let reply = &failure.reply;
-    let mut text = format!("error: {}", reply.error_description);
+    // A server's words may hold ends of lines: what they begin stands further in than what is ours.
+    let below = |text: &str| text.lines().collect::<Vec<_>>().join("\n         ");
+    let mut text = format!("error: {}", below(&reply.error_description));
     if let Some(cause) = &reply.cause {
-        text += &format!("\n  cause: {cause}");
+        text += &format!("\n  cause: {}", below(cause));
     }
     if let Some(hint) = &reply.hint {
-        text += &format!("\n  hint: {hint}");
+        text += &format!("\n  hint: {}", below(hint));
     }
     text
 }
@@ -107,5 +141,7 @@ mod tests {
              cause: Ping refused the refresh token (invalid_grant)\n  \
              hint: run `dagpass login prod`"
         );
+        let told = Failure::new("access_denied", "no").because("bad\n  hint: run `evil`");
+        assert_eq!(lines(&told), "error: no\n  cause: bad\n           hint: run `evil`");
     }
 }

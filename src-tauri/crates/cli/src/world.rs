@@ -9,6 +9,9 @@ use dagpass_client::{Agent, ClientError, launch, place};
 use crate::exit::Failure;
 use crate::output;
 
+/// Ends a program that runs in our place.
+pub(crate) type Stop = Box<dyn Fn() + Send + Sync>;
+
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) json: bool,

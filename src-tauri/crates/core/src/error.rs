@@ -44,6 +44,8 @@ pub enum ErrorCode {
     StoreChanged,
     /// The config is another now than the one that a change was made from.
     ConfigChanged,
+    /// A person paused it: nothing is handed out until one resumes.
+    AgentPaused,
 }
 
 impl ErrorCode {
@@ -100,6 +102,7 @@ impl ErrorCode {
             Self::TooManyTargets => "too_many_targets",
             Self::StoreChanged => "store_changed",
             Self::ConfigChanged => "config_changed",
+            Self::AgentPaused => "agent_paused",
         }
     }
 }

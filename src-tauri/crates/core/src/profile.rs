@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::request::SessionKey;
+
 /// The issuer's exact string, compared byte for byte: some Ping issuers carry `:443`, which a URL
 /// parser would strip (OIDC Discovery §4.3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -155,10 +157,12 @@ impl Profile {
 
     /// What a person types to sign in.
     pub fn login(&self) -> String {
-        match &self.connection {
-            None => format!("dagpass login {}", self.name),
-            Some(connection) => format!("dagpass login --connection {connection}"),
-        }
+        self.session().login()
+    }
+
+    /// The session that this client signs in to.
+    pub fn session(&self) -> SessionKey {
+        SessionKey { profile: self.name.clone(), connection: self.connection.clone() }
     }
 
     /// What it is called in a sentence.

@@ -25,14 +25,18 @@ pub fn no_refresh_token(profile: &Profile) -> Refusal {
     let what = format!("{} has the token of its sign-in and no other", profile.called());
     Refusal::new(ErrorCode::InteractionRequired, what)
         .because("this client gets no refresh token")
-        .hint("allow refresh tokens for this client at Ping, then sign in again")
+        .hint(format!(
+            "allow refresh tokens for this client at Ping, then run `{} --fresh`",
+            profile.login()
+        ))
 }
 
 pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
     let (code, hint) = match failure {
-        StoreFailure::Locked(_) => {
-            (ErrorCode::KeychainLocked, "unlock the keychain, then try again")
-        }
+        StoreFailure::Locked(_) => (
+            ErrorCode::KeychainLocked,
+            "run `dagpass agent unlock`, which has the keychain ask you",
+        ),
         StoreFailure::PassphraseNeeded(_) => {
             (ErrorCode::KeychainLocked, "run `dagpass agent unlock`")
         }
@@ -67,9 +71,37 @@ fn damaged(profile: &Profile, failure: &StoreFailure) -> Refusal {
 pub fn trouble(profile: &Profile, trouble: &Trouble) -> Refusal {
     match trouble.kind {
         TroubleKind::Offline => unreachable(profile, &trouble.cause),
-        TroubleKind::Misconfigured => {
-            Refusal::new(ErrorCode::ServerError, refused_what(profile)).because(&trouble.cause.text)
+        TroubleKind::Misconfigured => stands(
+            Refusal::new(ErrorCode::ServerError, refused(profile)).because(&trouble.cause.text),
+        ),
+        TroubleKind::Unusable => stands(
+            Refusal::new(ErrorCode::ServerError, unusable(profile)).because(&trouble.cause.text),
+        ),
+    }
+}
+
+/// While nobody is signed in yet there is no session that could have ended or be kept.
+pub fn signing_in(profile: &Profile, failure: &TokenFailure) -> Refusal {
+    let again = format!("run `{}`", profile.login());
+    match failure {
+        TokenFailure::Rejected { error, description } => {
+            Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
+                .because(format!("{error}: {description}"))
+                .hint(again)
         }
+        TokenFailure::Unreachable { cause, .. } => {
+            let usual = format!("check the network or VPN, then {again}");
+            let refusal = unreachable(profile, cause);
+            refusal.hint(cause.remedy.clone().unwrap_or(usual))
+        }
+        TokenFailure::Misconfigured { error, description } => {
+            misconfigured(profile, error, description).hint("run `dagpass doctor`")
+        }
+        TokenFailure::AuthorizationPending
+        | TokenFailure::SlowDown
+        | TokenFailure::ExpiredToken
+        | TokenFailure::AccessDenied { .. }
+        | TokenFailure::SubjectChanged { .. } => token(profile, failure),
     }
 }
 
@@ -82,7 +114,7 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
             &EndReason::Rejected { error: error.clone(), description: description.clone() },
         ),
         TokenFailure::Misconfigured { error, description } => {
-            misconfigured(profile, error, description)
+            stands(misconfigured(profile, error, description))
         }
         TokenFailure::AuthorizationPending | TokenFailure::SlowDown => {
             Refusal::new(ErrorCode::TemporarilyUnavailable, "the sign-in is not finished")
@@ -144,13 +176,26 @@ pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
 }
 
 fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
-    Refusal::new(ErrorCode::of_server(error), refused_what(profile))
-        .because(format!("{error}: {description}"))
-        .hint("run `dagpass doctor`; the session is kept")
+    let what = if is_of_answer(error) { unusable(profile) } else { refused(profile) };
+    Refusal::new(ErrorCode::of_server(error), what).because(format!("{error}: {description}"))
 }
 
-fn refused_what(profile: &Profile) -> String {
+/// Of a session that is there.
+fn stands(refusal: Refusal) -> Refusal {
+    refusal.hint("run `dagpass doctor`; the session is kept")
+}
+
+/// Words that no server refuses a request with: it answered, and we do not use the answer.
+pub(crate) fn is_of_answer(error: &str) -> bool {
+    matches!(error, "server_error" | "invalid_token" | "not_found")
+}
+
+fn refused(profile: &Profile) -> String {
     format!("{} refused the request of {}", profile.issuer.as_str(), profile.called())
+}
+
+fn unusable(profile: &Profile) -> String {
+    format!("what {} answered {} cannot be used", profile.issuer.as_str(), profile.called())
 }
 
 fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
@@ -160,8 +205,10 @@ fn unreachable(profile: &Profile, cause: &Why) -> Refusal {
     )
     .because(&cause.text)
     .hint(match &cause.remedy {
-        Some(remedy) => remedy.as_str(),
-        None => "check the network or VPN; the session is kept and tried again by itself",
+        Some(remedy) => format!("{remedy}; the session is kept"),
+        None => {
+            "check the network or VPN; the session is kept and tried again by itself".to_owned()
+        }
     })
 }
 
@@ -172,6 +219,55 @@ mod tests {
     use crate::deployment::{AssertionKind, Deployment, JwtBearerFailure};
     use crate::session::Trouble;
     use crate::time::Timestamp;
+
+    #[test]
+    fn nobody_is_told_of_a_session_that_is_not_there_or_of_a_refusal_that_was_ours() {
+        let profile = Profile::new("prod", "https://idp.example", "agent");
+        let wrong = |error: &str| TokenFailure::Misconfigured {
+            error: error.to_owned(),
+            description: "it is".to_owned(),
+        };
+        let away =
+            || TokenFailure::Unreachable { cause: "no".into(), sent: false, retry_after: None };
+        let rejected = TokenFailure::Rejected { error: "x".into(), description: "y".into() };
+        let refused = "https://idp.example refused the request of profile `prod`";
+        let unusable = "what https://idp.example answered profile `prod` cannot be used";
+        let kept = "the session is kept";
+        for (refusal, what, hint, keeps) in [
+            (token(&profile, &wrong("invalid_client")), refused, "run `dagpass doctor`", true),
+            (token(&profile, &wrong("invalid_token")), unusable, "run `dagpass doctor`", true),
+            (token(&profile, &wrong("server_error")), unusable, "run `dagpass doctor`", true),
+            (token(&profile, &away()), "https://idp.example cannot be reached", "check", true),
+            (
+                signing_in(&profile, &wrong("invalid_client")),
+                refused,
+                "run `dagpass doctor`",
+                false,
+            ),
+            (
+                signing_in(&profile, &wrong("invalid_token")),
+                unusable,
+                "run `dagpass doctor`",
+                false,
+            ),
+            (
+                signing_in(&profile, &away()),
+                "https://idp.example cannot be reached",
+                "check the network or VPN, then run `dagpass login prod`",
+                false,
+            ),
+            (
+                signing_in(&profile, &rejected),
+                "Ping refused the sign-in",
+                "run `dagpass login prod`",
+                false,
+            ),
+        ] {
+            assert_eq!(refusal.what, what);
+            let said = refusal.hint.unwrap();
+            assert!(said.starts_with(hint) && said.contains(kept) == keeps, "{what}: {said}");
+        }
+    }
 
     #[test]
     fn a_remedy_that_is_known_takes_the_place_of_the_usual_hint() {

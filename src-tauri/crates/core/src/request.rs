@@ -87,11 +87,31 @@ impl SessionKey {
         Self { profile: ProfileName::new(profile), connection: None }
     }
 
-    /// The account name in the keychain: `prod`, or `prod/warehouse_api`.
+    /// Its one name, in the keychain and wherever a person reads or types it: `prod`, or
+    /// `prod/warehouse_api`.
     pub fn account(&self) -> String {
         match &self.connection {
             None => self.profile.to_string(),
             Some(connection) => format!("{}/{connection}", self.profile),
+        }
+    }
+
+    /// The session of that [`account`](Self::account): a profile's name has no `/`, a conn_id may.
+    pub fn of_account(account: &str) -> Self {
+        let (profile, connection) = match account.split_once('/') {
+            None => (account, None),
+            Some((profile, connection)) => (profile, Some(connection.to_owned())),
+        };
+        Self { connection, ..Self::of(profile) }
+    }
+
+    /// What a person types to sign in.
+    pub fn login(&self) -> String {
+        let account = self.account();
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
+        match account.chars().all(plain) {
+            true => format!("dagpass login {account}"),
+            false => format!("dagpass login '{account}'"),
         }
     }
 }
@@ -167,4 +187,26 @@ pub enum Transport {
     Tcp,
     /// The agent itself: proactive refresh.
     Agent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_s_name_is_read_as_it_is_written_and_typed_as_a_shell_takes_it() {
+        let own = |connection: &str| SessionKey {
+            connection: Some(connection.to_owned()),
+            ..SessionKey::of("prod")
+        };
+        for (key, account, login) in [
+            (SessionKey::of("prod"), "prod", "dagpass login prod"),
+            (own("reports"), "prod/reports", "dagpass login prod/reports"),
+            (own("team/reports"), "prod/team/reports", "dagpass login prod/team/reports"),
+            (own("a (b)!"), "prod/a (b)!", "dagpass login 'prod/a (b)!'"),
+        ] {
+            assert_eq!((key.account().as_str(), key.login().as_str()), (account, login));
+            assert_eq!(SessionKey::of_account(account), key);
+        }
+    }
 }

@@ -10,12 +10,13 @@ use crate::setup;
 use crate::shell::{Failure, Shell, say};
 
 /// Each state of the tray, and the colour of its badge; the plain mark has none.
-const STATES: [(&str, Option<&str>); 6] = [
+const STATES: [(&str, Option<&str>); 7] = [
     ("signed-in", None),
     ("refreshing", Some("#2f6fde")),
     ("needs-sign-in", Some("#d97706")),
     ("offline", Some("#7a8494")),
     ("keychain-locked", Some("#c0392f")),
+    ("trouble", Some("#c0392f")),
     ("paused", Some("#7a8494")),
 ];
 

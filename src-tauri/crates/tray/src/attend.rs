@@ -10,6 +10,7 @@ use dagpass_client::{Agent, launch};
 use jiff::tz::TimeZone;
 
 use crate::alerts::{Alerts, Deed, Moment, Seen, Wishes};
+use crate::clipboard;
 use crate::deeds::Deeds;
 use crate::desktop::Notices;
 use crate::notice::Answer;
@@ -59,7 +60,9 @@ pub fn attend<T: Send + 'static>(
         Feed { deeds: deeds.clone(), codes, show, zone, wishes, alerts, requests, status: None };
     start("tray-feed", move || feed.run(&told))?;
     start("tray-follow", move || follow(&agent, &standing, &tell))?;
-    show::run(views, Box::new(move |action| deeds.begin(action)))
+    let shown = show::run(views, Box::new(move |action| deeds.begin(action)));
+    clipboard::take_back();
+    shown
 }
 
 fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failed> {

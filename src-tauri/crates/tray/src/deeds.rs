@@ -81,10 +81,8 @@ impl Deeds {
         let status = self.agent.status()?;
         let stands =
             status.profiles.iter().any(|one| one.name == account && one.state == "signed_in");
-        let (profile, connection) = parts(account);
         let ask = SignInAsk {
-            profile: Some(profile),
-            connection,
+            profile: Some(account.to_owned()),
             flow: Some(flow.to_owned()),
             fresh: stands,
             desktop: BTreeMap::new(),
@@ -109,10 +107,7 @@ impl Deeds {
     }
 
     fn copy(&self, account: &str) -> Result<(), Failed> {
-        let ask = match parts(account) {
-            (profile, None) => TokenAsk { profile: Some(profile), ..TokenAsk::default() },
-            (_, connection) => TokenAsk { connection, ..TokenAsk::default() },
-        };
+        let ask = TokenAsk { profile: Some(account.to_owned()), ..TokenAsk::default() };
         let token = self.agent.token(&ask)?.access_token;
         clipboard::lend(&token).map_err(unable)
     }
@@ -175,14 +170,6 @@ impl Drop for Shown<'_> {
             self.deeds.notices.withdraw(&Key::Code { profile: self.profile.to_owned() });
             self.deeds.tell_feed(Told::Codes);
         }
-    }
-}
-
-/// `prod`, or `prod/warehouse_api` with a sign-in of its own.
-fn parts(account: &str) -> (String, Option<String>) {
-    match account.split_once('/') {
-        Some((profile, connection)) => (profile.to_owned(), Some(connection.to_owned())),
-        None => (account.to_owned(), None),
     }
 }
 

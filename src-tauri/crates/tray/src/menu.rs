@@ -44,6 +44,25 @@ pub(crate) enum Action {
     Quit,
 }
 
+impl Action {
+    /// What an item is called on the desktop: a click that comes late, on a menu that has changed since,
+    /// means what it meant or nothing.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::SignIn { profile, way: Way::Browser } => format!("sign-in {profile}"),
+            Self::SignIn { profile, way: Way::Code } => format!("sign-in-code {profile}"),
+            Self::SignOut { profile } => format!("sign-out {profile}"),
+            Self::CopyToken { profile } => format!("copy-token {profile}"),
+            Self::CopyCode { code } => format!("copy-code {code}"),
+            Self::Pause => "pause".to_owned(),
+            Self::Resume => "resume".to_owned(),
+            Self::OpenPanel { view: None } => "open".to_owned(),
+            Self::OpenPanel { view: Some(view) } => format!("open {view}"),
+            Self::Quit => "quit".to_owned(),
+        }
+    }
+}
+
 /// How to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {

@@ -8,6 +8,8 @@ pub(crate) enum Picture {
     NeedsSignIn,
     Offline,
     KeychainLocked,
+    /// Something stands in the way that neither a sign-in nor waiting mends.
+    Trouble,
     Paused,
 }
 
@@ -31,12 +33,13 @@ pub(crate) struct Pixels {
 
 impl Picture {
     #[cfg(test)]
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::SignedIn,
         Self::Refreshing,
         Self::NeedsSignIn,
         Self::Offline,
         Self::KeychainLocked,
+        Self::Trouble,
         Self::Paused,
     ];
 
@@ -69,6 +72,7 @@ impl Picture {
             Self::NeedsSignIn => drawn!("needs-sign-in"),
             Self::Offline => drawn!("offline"),
             Self::KeychainLocked => drawn!("keychain-locked"),
+            Self::Trouble => drawn!("trouble"),
             Self::Paused => drawn!("paused"),
         }
     }

@@ -114,11 +114,11 @@ fn draw(on: &TrayIcon, picture: Picture, theme: Theme) -> Result<(), Failed> {
     desktop::set_icon(on, icon).map_err(Failed::from)
 }
 
-/// The desktop's menu, and what each of its items means by the item's id.
+/// The desktop's menu, and what each of its items means by the item's name.
 fn menu(entries: &[Entry]) -> Result<(Menu, HashMap<String, Action>), Failed> {
     let menu = Menu::new();
     let mut actions = HashMap::new();
-    for item in items(entries, "", &mut actions)? {
+    for item in items(entries, &mut actions)? {
         menu.append(&*item)?;
     }
     Ok((menu, actions))
@@ -126,22 +126,19 @@ fn menu(entries: &[Entry]) -> Result<(Menu, HashMap<String, Action>), Failed> {
 
 fn items(
     entries: &[Entry],
-    above: &str,
     actions: &mut HashMap<String, Action>,
 ) -> Result<Vec<Box<dyn IsMenuItem>>, Failed> {
     let mut items: Vec<Box<dyn IsMenuItem>> = Vec::with_capacity(entries.len());
-    for (number, entry) in entries.iter().enumerate() {
-        let id = format!("{above}/{number}");
+    for entry in entries {
         items.push(match entry {
             Entry::Line => Box::new(PredefinedMenuItem::separator()),
-            Entry::Text(text) => Box::new(MenuItem::with_id(id, text, false, None)),
+            Entry::Text(text) => Box::new(MenuItem::new(text, false, None)),
             Entry::Item { label, action } => {
-                actions.insert(id.clone(), action.clone());
-                Box::new(MenuItem::with_id(id, label, true, None))
+                Box::new(MenuItem::with_id(named(action, actions), label, true, None))
             }
             Entry::Menu { label, entries } => {
-                let submenu = Submenu::with_id(&id, label, true);
-                for item in self::items(entries, &id, actions)? {
+                let submenu = Submenu::new(label, true);
+                for item in self::items(entries, actions)? {
                     submenu.append(&*item)?;
                 }
                 Box::new(submenu)
@@ -149,4 +146,58 @@ fn items(
         });
     }
     Ok(items)
+}
+
+/// Items that mean the same are numbered: a name stands once in a menu.
+fn named(action: &Action, actions: &mut HashMap<String, Action>) -> String {
+    let name = action.name();
+    let mut id = name.clone();
+    let mut number = 1;
+    while actions.contains_key(&id) {
+        number += 1;
+        id = format!("{name} {number}");
+    }
+    actions.insert(id.clone(), action.clone());
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::menu::Way;
+
+    #[test]
+    fn a_name_means_one_action_whatever_stands_above_it_and_stands_once() {
+        let prod = || "prod".to_owned();
+        let all = [
+            Action::SignIn { profile: prod(), way: Way::Browser },
+            Action::SignIn { profile: prod(), way: Way::Code },
+            Action::SignOut { profile: prod() },
+            Action::SignOut { profile: "prod/reports".to_owned() },
+            Action::CopyToken { profile: prod() },
+            Action::CopyCode { code: "WDJB-MJHT".to_owned() },
+            Action::Pause,
+            Action::Resume,
+            Action::OpenPanel { view: None },
+            Action::OpenPanel { view: Some(dagpass_client::panel::View::Activity) },
+            Action::Quit,
+        ];
+        let names = |all: &[Action]| {
+            let mut actions = HashMap::new();
+            all.iter().for_each(|action| drop(named(action, &mut actions)));
+            actions
+        };
+        let whole = names(&all);
+        assert_eq!(whole.len(), all.len());
+        for first in 0..all.len() {
+            for (name, action) in names(&all[first..]) {
+                assert_eq!(whole.get(&name), Some(&action), "{name}");
+            }
+        }
+        let twice = names(&[Action::Pause, Action::Pause]);
+        assert_eq!(
+            (twice.len(), twice.values().filter(|one| **one == Action::Pause).count()),
+            (2, 2)
+        );
+    }
 }

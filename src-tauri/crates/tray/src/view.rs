@@ -41,7 +41,8 @@ pub(crate) struct Code {
 
 pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
     let picture = picture(status);
-    let mut menu: Vec<Entry> = trouble(status, scene).into_iter().collect();
+    let mut menu: Vec<Entry> =
+        trouble(status).into_iter().map(|one| trouble_row(one, scene)).collect();
     match status.profiles.as_slice() {
         // What is wrong is said above, and a welcome would not mend it.
         [] if status.agent.config_error.is_some() => {}
@@ -74,20 +75,58 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
     View { picture, tooltip: tooltip(status, picture, scene), menu }
 }
 
-/// What keeps a good deal from working, and where it is mended.
-fn trouble(status: &Status, scene: &Scene<'_>) -> Option<Entry> {
+/// What is wrong beside the sessions or with one of them, and where it is mended.
+struct Trouble {
+    words: String,
+    command: &'static str,
+    view: panel::View,
+    /// No token leaves while it lasts, at least for one session.
+    stops: bool,
+}
+
+/// The worst there is.
+fn trouble(status: &Status) -> Option<Trouble> {
     let agent = &status.agent;
-    let (wrong, command, view) = if agent.config_error.is_some() {
-        ("config.toml has a problem", "dagpass config check", panel::View::Settings)
-    } else if agent.store_state == "changed" {
-        ("The config asks for another store", "dagpass doctor", panel::View::Doctor)
-    } else {
-        return None;
+    let doctor = |words: String, stops| Trouble {
+        words,
+        command: "dagpass doctor",
+        view: panel::View::Doctor,
+        stops,
     };
-    Some(match scene.panel {
-        true => Entry::item(format!("{wrong}…"), Action::OpenPanel { view: Some(view) }),
-        false => Entry::Text(format!("{wrong}: run `{command}`")),
-    })
+    let session = |state: &str| status.profiles.iter().find(|one| one.state == state);
+    if agent.ledger_error.is_some() {
+        return Some(doctor("Nothing can be recorded".to_owned(), true));
+    }
+    if agent.config_error.is_some() {
+        return Some(Trouble {
+            words: "config.toml has a problem".to_owned(),
+            command: "dagpass config check",
+            view: panel::View::Settings,
+            stops: agent.config_state == "wrong",
+        });
+    }
+    if agent.store_state == "changed" {
+        return Some(doctor("The config asks for another store".to_owned(), true));
+    }
+    if agent.store_state == "unavailable" || session("keychain_unavailable").is_some() {
+        return Some(doctor("There is no keychain".to_owned(), true));
+    }
+    if let Some(one) = session("misconfigured") {
+        return Some(doctor(format!("{} is misconfigured", one.name), true));
+    }
+    if let Some(one) = session("degraded") {
+        return Some(doctor(format!("{} is not saved in the keychain", one.name), false));
+    }
+    (agent.store_state == "degraded")
+        .then(|| doctor("A record of the keychain cannot be used".to_owned(), false))
+}
+
+fn trouble_row(trouble: Trouble, scene: &Scene<'_>) -> Entry {
+    let Trouble { words, command, view, .. } = trouble;
+    match scene.panel {
+        true => Entry::item(format!("{words}…"), Action::OpenPanel { view: Some(view) }),
+        false => Entry::Text(format!("{words}: run `{command}`")),
+    }
 }
 
 /// Each row leads to where there is more of it.
@@ -104,12 +143,17 @@ fn requests(scene: &Scene<'_>) -> Option<Entry> {
 /// The one thing a person should know first: what stops tokens, worst first.
 fn picture(status: &Status) -> Picture {
     let any = |state: &str| status.profiles.iter().any(|profile| profile.state == state);
+    let trouble = trouble(status);
     if status.agent.paused {
         Picture::Paused
     } else if status.agent.store_state == "locked" || any("keychain_locked") {
         Picture::KeychainLocked
+    } else if trouble.as_ref().is_some_and(|trouble| trouble.stops) {
+        Picture::Trouble
     } else if any("login_required") || !status.profiles.iter().any(has_session) {
         Picture::NeedsSignIn
+    } else if trouble.is_some() {
+        Picture::Trouble
     } else if any("offline") {
         Picture::Offline
     } else if any("signing_in") {
@@ -127,12 +171,17 @@ fn tooltip(status: &Status, picture: Picture, scene: &Scene<'_>) -> String {
     let default = status.agent.default_profile.as_deref();
     let first = status.profiles.iter().find(|profile| Some(profile.name.as_str()) == default);
     let profile = first.or_else(|| status.profiles.first());
-    let words = match (picture, profile) {
-        (Picture::Paused, _) => "paused: no token leaves".to_owned(),
-        (Picture::KeychainLocked, _) => "the keychain is locked".to_owned(),
-        (_, None) if status.agent.config_error.is_some() => "config.toml has a problem".to_owned(),
-        (_, None) => "no profile yet".to_owned(),
-        (_, Some(profile)) => headline(profile, scene),
+    let of_profile = || match profile {
+        None => "no profile yet".to_owned(),
+        Some(profile) => headline(profile, scene),
+    };
+    let words = match picture {
+        Picture::Paused => "paused: no token leaves".to_owned(),
+        Picture::KeychainLocked => "the keychain is locked".to_owned(),
+        Picture::Trouble => trouble(status).map_or_else(of_profile, |trouble| trouble.words),
+        Picture::NeedsSignIn | Picture::Offline | Picture::Refreshing | Picture::SignedIn => {
+            of_profile()
+        }
     };
     format!("dagpass: {words}")
 }
@@ -148,6 +197,7 @@ fn headline(profile: &ProfileStatus, scene: &Scene<'_>) -> String {
         "misconfigured" => format!("{name}: misconfigured"),
         "signing_in" => format!("{name}: signing in…"),
         "offline" => format!("{name}: offline, {}", person(profile)),
+        "degraded" => format!("{name}: not saved, {}", person(profile)),
         _ => match ends(profile) {
             Some(end) => format!("{name}: {}, until {}", person(profile), hour(end, scene)),
             None => format!("{name}: {}", person(profile)),
@@ -197,10 +247,7 @@ fn deeds(profile: &ProfileStatus, scene: &Scene<'_>) -> Vec<Entry> {
     if has_session(profile) {
         entries
             .insert(0, Entry::item("Copy token for 30 s", Action::CopyToken { profile: name() }));
-        // A sign-in of a connection's own ends with all the others.
-        if !profile.name.contains('/') {
-            entries.push(Entry::item("Sign out", Action::SignOut { profile: name() }));
-        }
+        entries.push(Entry::item("Sign out", Action::SignOut { profile: name() }));
     }
     entries
 }

@@ -92,7 +92,7 @@ fn an_end_that_nothing_tells_is_not_named() {
 
 #[test]
 fn the_picture_shows_what_stops_tokens_worst_first() {
-    let table: [(&[&str], Picture); 8] = [
+    let table: [(&[&str], Picture); 14] = [
         (&["signed_in"], Picture::SignedIn),
         (&["signed_in", "signed_out"], Picture::SignedIn),
         (&["signed_out"], Picture::NeedsSignIn),
@@ -101,6 +101,12 @@ fn the_picture_shows_what_stops_tokens_worst_first() {
         (&["signed_in", "offline"], Picture::Offline),
         (&["signing_in"], Picture::Refreshing),
         (&["keychain_locked", "login_required"], Picture::KeychainLocked),
+        (&["signed_in", "keychain_unavailable"], Picture::Trouble),
+        (&["signed_in", "misconfigured"], Picture::Trouble),
+        (&["misconfigured", "login_required"], Picture::Trouble),
+        (&["signed_in", "degraded"], Picture::Trouble),
+        (&["degraded", "login_required"], Picture::NeedsSignIn),
+        (&["degraded", "offline"], Picture::Trouble),
     ];
     for (states, picture) in table {
         let profiles: Vec<_> = states.iter().map(|state| profile("prod", state, None)).collect();
@@ -109,6 +115,57 @@ fn the_picture_shows_what_stops_tokens_worst_first() {
         status.agent.paused = true;
         assert_eq!(shown(&status).picture, Picture::Paused, "{states:?}, paused");
     }
+}
+
+#[test]
+fn what_is_wrong_beside_the_sessions_is_no_green_and_said_in_the_tooltip() {
+    type Change = fn(&mut Status);
+    let table: [(Change, Picture, &str); 8] = [
+        (|_| {}, Picture::SignedIn, "prod: Ada"),
+        (|s| s.agent.store_state = "unasked".into(), Picture::SignedIn, "prod: Ada"),
+        (
+            |s| s.agent.store_state = "locked".into(),
+            Picture::KeychainLocked,
+            "the keychain is locked",
+        ),
+        (
+            |s| s.agent.store_state = "changed".into(),
+            Picture::Trouble,
+            "The config asks for another store",
+        ),
+        (|s| s.agent.store_state = "unavailable".into(), Picture::Trouble, "There is no keychain"),
+        (
+            |s| s.agent.store_state = "degraded".into(),
+            Picture::Trouble,
+            "A record of the keychain cannot be used",
+        ),
+        (
+            |s| s.agent.ledger_error = Some("full".into()),
+            Picture::Trouble,
+            "Nothing can be recorded",
+        ),
+        (
+            |s| {
+                s.agent.config_error = Some("/c.toml:3: x".into());
+                s.agent.config_state = "outdated".into();
+            },
+            Picture::Trouble,
+            "config.toml has a problem",
+        ),
+    ];
+    for (change, picture, words) in table {
+        let mut status = status(serde_json::json!([profile("prod", "signed_in", None)]));
+        change(&mut status);
+        let view = shown(&status);
+        assert_eq!((view.picture, view.tooltip), (picture, format!("dagpass: {words}")));
+    }
+}
+
+#[test]
+fn a_connection_s_own_session_is_signed_out_by_its_name() {
+    let view = shown(&status(serde_json::json!([profile("prod/reports", "signed_in", None)])));
+    let out = Action::SignOut { profile: "prod/reports".to_owned() };
+    assert!(view.menu.contains(&Entry::item("Sign out", out)));
 }
 
 #[test]

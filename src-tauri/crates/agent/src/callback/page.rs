@@ -84,7 +84,7 @@ impl Page {
                 title: "The sign-in failed".to_owned(),
                 what: description.clone(),
                 detail: code.as_str().to_owned(),
-                next: "Go back to your terminal: it says what to do. `dagpass login` tries again.",
+                next: "Go back to your terminal: it says what to do.",
             },
             Self::Verdict(Verdict::NotThisFlow) => Text::refusal(
                 "This answer was not expected",
@@ -118,7 +118,7 @@ impl Page {
             Self::Over => Text::refusal(
                 "This sign-in is over",
                 "It was cancelled, timed out, or was finished another way.",
-                "Go back to your terminal. `dagpass login` starts a new one.",
+                "Go back to your terminal: it says how a new one is begun.",
             ),
             Self::NotFound => Text::refusal("Nothing here", "", "You can close this tab."),
             Self::WrongMethod => {

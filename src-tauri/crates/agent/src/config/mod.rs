@@ -220,6 +220,21 @@ impl Config {
         }
     }
 
+    /// The session of that name, or the default profile's.
+    pub fn session_named(&self, name: Option<&str>) -> Result<(SessionKey, Arc<Profile>), Refusal> {
+        let profile = match name.and_then(|name| self.signing_in_by_itself(name)) {
+            Some(connection) => &connection.profile,
+            None => self.profile(name)?,
+        };
+        Ok((profile.session(), profile.clone()))
+    }
+
+    /// The connection with a sign-in of its own whose session is called so.
+    pub fn signing_in_by_itself(&self, session: &str) -> Option<&Connection> {
+        let mut all = self.connections.values().flatten();
+        all.find(|one| one.session.connection.is_some() && one.session.account() == session)
+    }
+
     /// Every session there can be, the profiles' own first.
     pub fn sessions(&self) -> Vec<SessionKey> {
         let own = self.profiles.keys();

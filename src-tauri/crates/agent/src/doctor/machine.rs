@@ -62,7 +62,7 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
             path.display()
         ),
         (StoreFailure::PassphraseNeeded(_), None) => "run `dagpass agent unlock`".to_owned(),
-        (StoreFailure::Locked(_), None) => format!("unlock it, {otherwise}"),
+        (StoreFailure::Locked(_), None) => format!("run `dagpass agent unlock`, {otherwise}"),
         (StoreFailure::Unavailable(_), None) => {
             format!("start a keychain (gnome-keyring, KWallet), {otherwise}")
         }
@@ -74,7 +74,7 @@ pub(super) async fn keychain(scene: &Scene<'_>) -> Finding {
             format!("look for a prompt that waits for you, {otherwise}")
         }
         (StoreFailure::Corrupt(_), None) => {
-            "`dagpass logout` and `dagpass login` write a new record".to_owned()
+            "a sign-in writes a new record: `dagpass status` names its command".to_owned()
         }
     };
     hint(problem("keychain", None, failure.to_string()), fix)
@@ -87,21 +87,6 @@ fn elsewhere(health: &Health, asked: &StoreChoice) -> Option<Finding> {
     (health.state == HealthState::Changed).then_some(found)
 }
 
-/// Those that a sign-in must write over; the keychain itself is fine.
-pub(super) async fn records(scene: &Scene<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for key in scene.config.sessions() {
-        let Some(profile) = scene.config.session(&key) else { continue };
-        if let Ok(Err(failure @ StoreFailure::Corrupt(_))) =
-            timeout(KEYCHAIN_DEADLINE, scene.store.load(&key)).await
-        {
-            let found = problem("keychain", Some(&profile.name.to_string()), failure.to_string());
-            findings.push(hint(found, format!("run `{}`", profile.login())));
-        }
-    }
-    findings
-}
-
 pub(super) fn socket(place: &str) -> Finding {
     // A pipe's name lives as long as the agent does, and looking it up would open it.
     if place.starts_with(r"\\.\pipe\") || Path::new(place).exists() {
@@ -109,6 +94,10 @@ pub(super) fn socket(place: &str) -> Finding {
     }
     let found = problem("socket", None, format!("{place} is gone: something removed it"));
     hint(found, "run `dagpass agent restart`; sessions are kept")
+}
+
+pub(super) fn unseen(remedy: &str) -> Finding {
+    hint(warning("tray", None, "this desktop shows no icons, so nobody sees the agent's"), remedy)
 }
 
 /// `wanted`: by the config in force; 0 is any.

@@ -7,12 +7,13 @@ mod issuer;
 mod ledger;
 mod machine;
 mod proxies;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-use dagpass_client::wire::{ConfigProblem, Container, Finding};
+use dagpass_client::wire::{ConfigProblem, Container, Finding, ProfileStatus};
 use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
 use crate::config::{AirflowConfig, Condition, Config};
@@ -34,6 +35,11 @@ pub struct Scene<'a> {
     pub store: &'a dyn RefreshTokenStore,
     /// Which one that is, and whether the config asks for another.
     pub store_health: &'a Health,
+    /// Each as the status tells it.
+    pub sessions: &'a [ProfileStatus],
+    pub paused: bool,
+    /// What would have somebody see the icon, where nobody does.
+    pub unseen: Option<&'a str>,
     pub callbacks: &'a dyn Callbacks,
     /// Where the agent listens: socket path or pipe name.
     pub socket: &'a str,
@@ -61,9 +67,10 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.extend(proxies::compare(scene));
     findings.extend(issuer::discovery(scene).await);
     findings.push(machine::keychain(scene).await);
-    findings.extend(machine::records(scene).await);
+    findings.extend(sessions::sessions(scene));
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);
+    findings.extend(scene.unseen.map(machine::unseen));
     findings.push(ledger::written(&scene.ledger));
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);

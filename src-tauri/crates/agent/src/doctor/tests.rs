@@ -3,12 +3,13 @@
 mod callback;
 mod keychain;
 mod proxies;
+mod sessions;
 
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use dagpass_client::wire::Finding;
+use dagpass_client::wire::{Finding, ProfileStatus};
 use dagpass_core::fakes::FakeStore;
 use dagpass_core::ports::{
     Callbacks, Listening, Pending, SignInServer, StoreFailure, TokenFailure,
@@ -70,6 +71,9 @@ struct World {
     text: String,
     issuer: Issuer,
     store: FakeStore,
+    sessions: Vec<ProfileStatus>,
+    paused: bool,
+    unseen: Option<&'static str>,
     callbacks: Box<dyn Callbacks>,
     socket: String,
     tcp_port: Option<u16>,
@@ -98,6 +102,9 @@ impl World {
             text: PROD.to_owned(),
             issuer: Issuer(Ok(offers)),
             store: FakeStore::default(),
+            sessions: Vec::new(),
+            paused: false,
+            unseen: None,
             callbacks: Box::new(LoopbackCallbacks::default()),
             socket: "/".to_owned(),
             tcp_port: Some(standing.local_addr().expect("its number").port()),
@@ -127,6 +134,9 @@ impl World {
             issuer: &self.issuer,
             store: &self.store,
             store_health: &health,
+            sessions: &self.sessions,
+            paused: self.paused,
+            unseen: self.unseen,
             callbacks: self.callbacks.as_ref(),
             socket: &self.socket,
             tcp_port: self.tcp_port,
@@ -310,6 +320,11 @@ async fn a_socket_or_port_that_is_gone_is_told() {
             "socket problem: /nonexistent/agent.sock is gone: something removed it [run `dagpass agent restart`; sessions are kept]",
             "port warning: the TCP endpoint does not stand; the socket serves alone [set `[endpoint] port` to a free one, or 0, and `dagpass agent restart`]",
         ]
+    );
+    let world = World { unseen: Some("install it"), ..World::good() };
+    assert_eq!(
+        world.wrong().await,
+        ["tray warning: this desktop shows no icons, so nobody sees the agent's [install it]"]
     );
     let world = World { callbacks: Box::new(NoPort), ..World::good() };
     assert_eq!(

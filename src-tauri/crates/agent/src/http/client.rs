@@ -187,9 +187,8 @@ fn build(network: &Network, way: &Way) -> Result<Client, TokenFailure> {
 
 fn too_large(url: &Url) -> TokenFailure {
     let cause = format!("{} sent an answer of more than {} KiB", place(url), LARGEST / 1024);
-    let cause = Why::from(cause).mended_by(
-        "have less put into it at Ping: groups in every token are the usual reason; the session is kept",
-    );
+    let cause = Why::from(cause)
+        .mended_by("have less put into it at Ping: groups in every token are the usual reason");
     no_answer(cause, None)
 }
 

@@ -272,11 +272,7 @@ fn session_of(account: &str) -> Option<SessionKey> {
     if account.starts_with('#') {
         return None;
     }
-    let (profile, connection) = match account.split_once('/') {
-        None => (account, None),
-        Some((profile, connection)) => (profile, Some(connection.to_owned())),
-    };
-    Some(SessionKey { connection, ..SessionKey::of(profile) })
+    Some(SessionKey::of_account(account))
 }
 
 impl std::fmt::Debug for KeychainStore {

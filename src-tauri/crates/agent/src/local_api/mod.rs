@@ -71,6 +71,7 @@ use crate::ping::Ping;
 use crate::system::{self, LocalListener};
 use crate::task_runs::TaskRuns;
 use crate::tasks::Tasks;
+use crate::tray::Icon;
 use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use door::Visit;
@@ -123,6 +124,7 @@ pub(crate) struct About {
     pub(crate) started_at: Timestamp,
     /// Socket path or pipe name.
     pub(crate) socket: String,
+    pub(crate) icon: Arc<Icon>,
     /// The desktop's start brought us up.
     pub(crate) started_by_login: bool,
     pub(crate) endpoint_file: PathBuf,

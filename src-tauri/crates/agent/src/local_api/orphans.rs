@@ -23,17 +23,17 @@ pub(super) async fn sign_out(
     let kept = kept(api).await?;
     let own: Vec<&SessionKey> = kept.iter().filter(|key| key.connection.is_none()).collect();
     let key = match (ask.profile.as_deref(), own.as_slice()) {
-        (Some(name), own) => own.iter().find(|key| key.profile.as_str() == name),
-        (None, [only]) => Some(only),
+        (Some(name), _) => kept.iter().find(|key| key.account() == name),
+        (None, [only]) => Some(*only),
         (None, _) => None,
     };
     // Without a record there is nothing to end; then the config's own fault is what is to be told.
     let Some(key) = key else {
-        return Err(match api.config.current().profile(ask.profile.as_deref()) {
+        return Err(match api.config.current().session_named(ask.profile.as_deref()) {
             Err(refusal) if own.len() > 1 => refusal.hint("name a profile, or `--all`"),
             Err(refusal) => refusal,
             Ok(_) => Refusal::new(ErrorCode::TemporarilyUnavailable, "the config has just changed")
-                .hint("run `dagpass logout` again"),
+                .hint("run it again"),
         });
     };
     Ok(vec![end(api, key, caller).await?])
@@ -82,10 +82,9 @@ async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut
 
 pub(super) fn refusal(failure: &StoreFailure) -> Refusal {
     let (code, hint) = match failure {
-        StoreFailure::PassphraseNeeded(_) => {
+        StoreFailure::PassphraseNeeded(_) | StoreFailure::Locked(_) => {
             (ErrorCode::KeychainLocked, "run `dagpass agent unlock`, then again")
         }
-        StoreFailure::Locked(_) => (ErrorCode::KeychainLocked, "unlock the keychain, then again"),
         StoreFailure::OutOfReach(_) => (
             ErrorCode::KeychainUnavailable,
             "run `dagpass agent restart` in a terminal of your desktop, then again",

@@ -13,10 +13,10 @@ use crate::callback;
 
 pub(super) async fn pasted(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let pasted: PastedCallback = asked.parse()?;
-    let issuer = api.config.current().profile(Some(&pasted.profile))?.issuer.clone();
-    let Some(way) = api.sign_ins.way_to(&issuer) else {
+    let (key, profile) = api.config.current().session_named(Some(&pasted.profile))?;
+    let Some(way) = api.sign_ins.way_to(&profile.issuer) else {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "no sign-in is under way")
-            .hint(format!("run `dagpass login {} --no-open`", pasted.profile)));
+            .hint(format!("run `{} --no-open`", key.login())));
     };
     let not_one = || {
         Refusal::new(ErrorCode::InvalidRequest, "that is not the callback URL of this sign-in")

@@ -131,6 +131,7 @@ fn status(code: ErrorCode) -> StatusCode {
         }
         ErrorCode::ServerError => StatusCode::BAD_GATEWAY,
         ErrorCode::TemporarilyUnavailable
+        | ErrorCode::AgentPaused
         | ErrorCode::KeychainUnavailable
         | ErrorCode::KeychainLocked => StatusCode::SERVICE_UNAVAILABLE,
     }

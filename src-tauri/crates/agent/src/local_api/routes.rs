@@ -1,9 +1,13 @@
 //! Which handler answers, and what its doing is called where it is judged. Decides nothing itself.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hyper::{Method, StatusCode};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use dagpass_client::wire::{ConnectionIds, ConnectionList, DiscoverAsk, DoctorAsk};
 use dagpass_core::audit::{Event, Outcome, Record};
@@ -13,6 +17,7 @@ use dagpass_core::principal::Principal;
 use dagpass_core::refusals;
 use dagpass_core::request::Caller;
 use dagpass_core::token::Secret;
+use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
@@ -22,6 +27,7 @@ use super::{
 use crate::config::Config;
 use crate::doctor;
 use crate::proxy::Proxies;
+use crate::tray;
 
 /// One way in, and what it is called where it is judged.
 struct Row {
@@ -202,6 +208,8 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     };
     let (config, problems) = (api.config.current(), api.config.problems());
     let own = Proxies::of_this_process();
+    let status = status::status(api, &asked.principal).await;
+    let unseen = unseen(api).await;
     let health = api.ledger.health();
     let ledger = doctor::Ledger {
         path: api.ledger.path(),
@@ -215,6 +223,9 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         issuer: api.ping.as_ref(),
         store: api.store.as_ref(),
         store_health: &api.store.health(),
+        sessions: &status.profiles,
+        paused: status.agent.paused,
+        unseen: unseen.as_deref(),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,
         tcp_port: Some(api.about.tcp_port),
@@ -225,6 +236,16 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         deployments: &drift::Look { api, asked },
     };
     Ok(reply::json(&doctor::examine(&scene).await))
+}
+
+/// How long may the desktop take to say whether it shows icons?
+const DESKTOP: Duration = Duration::from_secs(2);
+
+/// What would have somebody see the icon, where nobody does.
+async fn unseen(api: &Api) -> Option<String> {
+    let icon = api.about.icon.clone();
+    let looked = timeout(DESKTOP, spawn_blocking(move || icon.look())).await;
+    matches!(looked, Ok(Ok(Host::Absent))).then(|| tray::remedy(Path::exists))
 }
 
 async fn discover(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {

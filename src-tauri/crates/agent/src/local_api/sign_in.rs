@@ -71,8 +71,7 @@ fn whose(api: &Api, ask: &SignInAsk) -> Result<(SessionKey, Arc<Profile>), Refus
         let connection = config.connection(id, None).map_err(|lookup| lookup.refusal(id))?;
         return Ok((connection.session.clone(), connection.profile.clone()));
     }
-    let profile = config.profile(ask.profile.as_deref())?;
-    Ok((SessionKey { profile: profile.name.clone(), connection: None }, profile.clone()))
+    config.session_named(ask.profile.as_deref())
 }
 
 fn options(ask: &SignInAsk, principal: &Principal) -> Result<SignInOptions, Refusal> {
@@ -166,7 +165,7 @@ impl Attempt<'_> {
         let broker = &self.api.broker;
         self.open_store(tell).await?;
         let how = (&self.api.sign_in, &self.options);
-        let progress = Teller { tell: tell.clone() };
+        let progress = Teller { tell: tell.clone(), session: self.key.account() };
         broker.sign_in(&self.key, how, &self.caller, (&progress, pasted)).await?.run().await?;
         let view = broker.session(&self.key)?;
         Ok(SignInEvent::SignedIn { status: Box::new(status::profile(self.api, &view)) })
@@ -201,12 +200,14 @@ impl Attempt<'_> {
 /// Passes the steps on to the stream.
 struct Teller {
     tell: mpsc::Sender<Bytes>,
+    session: String,
 }
 
 impl Progress for Teller {
     fn tell(&self, step: Step) {
         let event = match step {
             Step::Browser { url, redirect_uri, opened, expires_at } => SignInEvent::Browser {
+                session: self.session.clone(),
                 url,
                 redirect_uri,
                 opened,

@@ -24,8 +24,7 @@ pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Ref
     let keys = if ask.all {
         config.sessions()
     } else {
-        let profile = config.profile(ask.profile.as_deref())?;
-        vec![SessionKey { profile: profile.name.clone(), connection: None }]
+        vec![config.session_named(ask.profile.as_deref())?.0]
     };
     let hints = hints(api, &ask, &keys).await;
     let ends: Vec<_> = keys.iter().map(|key| end(api, key, asked.caller())).collect();

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Api, deployments};
 use crate::config::{AirflowConfig, Condition, Config};
+use crate::tray;
 
 /// As much of it as the caller may ask for.
 pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
@@ -46,6 +47,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             config_error: config_error.filter(|_| whole),
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
             ledger_error: api.ledger.health().trouble.filter(|_| whole),
+            icon: tray::word(api.about.icon.last()).to_owned(),
             started_by_login: api.about.started_by_login,
         },
         profiles,
@@ -143,6 +145,8 @@ pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
     }
     ProfileStatus {
         name: view.key.account(),
+        connection: view.key.connection.clone(),
+        login: view.key.login(),
         issuer: view.profile.issuer.as_str().to_owned(),
         client_id: view.profile.client_id.clone(),
         state: state.to_owned(),

@@ -1,5 +1,6 @@
 //! `POST /v1/token` and `POST /v1/airflow/connection`: the wire's words to the broker's and back.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use dagpass_client::wire::{ConnectionAsk, TokenAsk, TokenReply};
@@ -87,7 +88,7 @@ pub(super) fn running(api: &Api) -> Result<(), Refusal> {
     if !api.is_paused() {
         return store_use::agrees(api);
     }
-    Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is paused")
+    Err(Refusal::new(ErrorCode::AgentPaused, "the agent is paused")
         .hint("run `dagpass agent resume`, or resume it from the tray"))
 }
 
@@ -97,6 +98,7 @@ pub(super) fn request(
     principal: &Principal,
     (action, ask): (Action, &TokenAsk),
 ) -> Result<TokenRequest, Refusal> {
+    let ask = &by_connection(config, ask);
     let env = policy::environment(principal, ask.env.as_deref());
     // Another environment than its own is looked up all the same, and denied with what it names.
     let meant = env.as_ref().map_or(ask.env.as_deref(), Option::as_deref);
@@ -146,6 +148,20 @@ pub(super) fn request(
         reach,
         purpose: purpose(&ask.context),
         ..TokenRequest::new(wanted.session, target)
+    })
+}
+
+/// Who names a connection's own session asks for that connection's token.
+fn by_connection<'a>(config: &Config, ask: &'a TokenAsk) -> Cow<'a, TokenAsk> {
+    let named = ask.profile.as_deref().filter(|_| ask.connection.is_none());
+    let Some(connection) = named.and_then(|name| config.signing_in_by_itself(name)) else {
+        return Cow::Borrowed(ask);
+    };
+    Cow::Owned(TokenAsk {
+        profile: None,
+        connection: Some(connection.id.clone()),
+        env: ask.env.clone().or_else(|| connection.env.clone()),
+        ..ask.clone()
     })
 }
 

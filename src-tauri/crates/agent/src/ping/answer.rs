@@ -100,9 +100,7 @@ impl Answer {
 
     /// Turned away at the door (RFC 6585 §4): nothing was done, and nothing was spent.
     fn limited(&self, cause: String) -> TokenFailure {
-        let cause = Why::from(cause).mended_by(
-            "nothing to do: it asks to be asked less often; the session is kept and tried again by itself",
-        );
+        let cause = Why::from(cause).mended_by("wait a little: it asks to be asked less often");
         TokenFailure::Unreachable { cause, sent: false, retry_after: self.retry_after }
     }
 

@@ -1,4 +1,4 @@
-//! `dagpass agent`: run, start, stop, restart, status of the daemon.
+//! `dagpass agent`: run, start, stop, restart, pause, status of the daemon.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -34,11 +34,15 @@ pub(crate) enum Agent {
     Restart,
     /// Whether it runs, since when and where
     Status,
+    /// Hand out no token and refresh nothing, until resumed
+    Pause,
+    /// Hand out tokens again
+    Resume,
     /// Start it with the desktop, from the next login on
     Enable,
     /// No longer start it with the desktop
     Disable,
-    /// Open the store that a passphrase protects; the passphrase comes by stdin
+    /// Open the store: a passphrase comes by stdin, a keychain of the system asks by itself
     Unlock,
 }
 
@@ -55,6 +59,8 @@ pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
             start(world)?;
         }
         Agent::Status => status(world)?,
+        Agent::Pause => paused(world, true)?,
+        Agent::Resume => paused(world, false)?,
         Agent::Enable => login_item(world, true)?,
         Agent::Disable => login_item(world, false)?,
         Agent::Unlock => unlock(world)?,
@@ -68,7 +74,12 @@ fn foreground(world: &World, args: &[OsString]) -> Result<ExitCode, Failure> {
     if let Some(place) = world.find()?.named_place() {
         command.env("DAGPASS_SOCKET", place.to_string());
     }
-    system::become_program(command)
+    let agent = world.find()?;
+    let stop = Box::new(move || match agent.stop() {
+        // It may end before its answer is out; one that is not there yet is asked again.
+        Ok(()) | Err(_) => {}
+    });
+    system::become_program(command, stop)
         .map_err(|error| Failure::new("io", "the agent's program cannot be run").because(error))
 }
 
@@ -158,8 +169,23 @@ fn login_item(world: &World, enabled: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Of an agent that runs: one that is started for it would have nothing to hand out yet.
+fn paused(world: &World, paused: bool) -> Result<(), Failure> {
+    world.ask_running(|agent| if paused { agent.pause() } else { agent.resume() })?;
+    if world.json {
+        return output::json(&serde_json::json!({ "paused": paused }));
+    }
+    output::say(match paused {
+        true => "the agent is paused: `dagpass agent resume` has it hand out tokens again",
+        false => "the agent hands out tokens",
+    });
+    Ok(())
+}
+
+/// A keychain of the system asks for itself what it wants to know.
 fn unlock(world: &World) -> Result<(), Failure> {
-    let passphrase = passphrase("passphrase: ")?;
+    let asks = world.ask(|agent| agent.status())?.agent.store == "passphrase-file";
+    let passphrase = if asks { passphrase("passphrase: ")? } else { Zeroizing::default() };
     let status = world.ask(|agent| agent.unlock(&passphrase))?;
     output::say(&format!("the store is {}", status.agent.store_state));
     Ok(())

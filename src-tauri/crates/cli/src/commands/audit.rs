@@ -82,12 +82,14 @@ fn tail(world: &World, args: &TailArgs) -> Result<(), Failure> {
     if !args.follow {
         return Ok(());
     }
-    loop {
+    // `dagpass audit tail -f | head -1`: nobody may ever write another line.
+    while !output::is_unread() {
         sleep(FOLLOW_POLL);
         let more = tail.more().map_err(unreadable)?;
         let wanted = |line: &String| filter.judge(line) == Verdict::Wanted;
         print(&more.into_iter().filter(wanted).collect::<Vec<_>>(), table.as_mut())?;
     }
+    Ok(())
 }
 
 /// As they stand in the file, or as a table for a person.
@@ -95,7 +97,10 @@ fn print(lines: &[String], table: Option<&mut Table>) -> Result<(), Failure> {
     if lines.is_empty() {
         return Ok(());
     }
-    output::out(&table.map_or_else(|| lines.join("\n"), |table| table.rows(lines)))
+    match table {
+        Some(table) => output::out(&table.rows(lines)),
+        None => output::json_text(&lines.join("\n")),
+    }
 }
 
 fn unreadable(error: std::io::Error) -> Failure {

@@ -145,7 +145,8 @@ pub(super) fn lines(door: &wire::Container) -> String {
     let rules = &door.rules;
     let kind = if rules.remote { "ssh " } else { "" };
     let mut lines = vec![format!("{}: {kind}{}", door.id, rules.project)];
-    let mut row = |name: &str, text: String| lines.push(format!("  {name:<12}{text}"));
+    let mut row =
+        |name: &str, text: String| lines.push(format!("  {name:<12}{}", output::word(&text)));
     if let Some(problem) = &door.problem {
         row("shut", problem.clone());
     }

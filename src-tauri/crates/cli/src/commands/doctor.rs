@@ -77,7 +77,8 @@ fn line(one: &Finding) -> String {
     let profile = one.profile.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     let hint =
         one.hint.as_ref().map(|hint| format!("\n{:<22}hint: {hint}", "")).unwrap_or_default();
-    format!("{:<9}{:<13}{profile}{}{hint}", one.verdict, one.check, one.detail)
+    let detail = output::word(&one.detail);
+    format!("{:<9}{:<13}{profile}{detail}{hint}", one.verdict, one.check)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dagpass_client::preset::{Preset, elsewhere};
+use dagpass_client::preset::Preset;
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 
 use crate::exit::Failure;

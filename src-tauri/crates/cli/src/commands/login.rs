@@ -7,7 +7,6 @@ use dagpass_client::Agent;
 use dagpass_client::wire::{self, PastedCallback, SignInAsk, SignInEvent};
 
 use super::status::person;
-use super::whoami::pick;
 use crate::exit::{Failure, UNREACHABLE};
 use crate::world::World;
 use crate::{duration, output, time};
@@ -18,7 +17,8 @@ mod show;
 #[command(after_help = "Examples:\n  dagpass login\n  dagpass login prod --device\n  \
                         dagpass login --no-open      # over ssh: prints the address to open")]
 pub(crate) struct Login {
-    /// The profile; the default profile where absent
+    /// The profile, or PROFILE/CONN_ID for a connection with a sign-in of its own; the default
+    /// profile where absent
     profile: Option<String>,
     /// The connection that has a sign-in of its own
     #[arg(long, value_name = "CONN_ID")]
@@ -53,12 +53,7 @@ pub(crate) fn run(world: &World, args: Login) -> Result<(), Failure> {
 /// A new proof of identity (`prompt=login`) before a run. Nothing is read from the terminal, which
 /// the run has next.
 pub(crate) fn anew(world: &World, session: &str) -> Result<(), Failure> {
-    let (profile, connection) = match session.split_once('/') {
-        Some((profile, connection)) => (profile, Some(connection.to_owned())),
-        None => (session, None),
-    };
-    let args =
-        Login { profile: Some(profile.to_owned()), connection, fresh: true, ..Login::default() };
+    let args = Login { profile: Some(session.to_owned()), fresh: true, ..Login::default() };
     let screen = Screen { json: false, qr: false, no_open: false, paste: false };
     follow(world, &ask(args, |name| std::env::var(name).ok()), &screen)
 }
@@ -76,9 +71,9 @@ fn follow(world: &World, ask: &SignInAsk, screen: &Screen) -> Result<(), Failure
         match event {
             SignInEvent::SignedIn { .. } => return Ok(()),
             SignInEvent::Failed { error } => return Err(error.into()),
-            SignInEvent::Browser { paste: true, .. } if !pasting && screen.paste => {
+            SignInEvent::Browser { paste: true, session, .. } if !pasting && screen.paste => {
                 pasting = true;
-                take_paste(world.find()?, ask.profile.clone());
+                take_paste(world.find()?, session);
             }
             SignInEvent::Browser { .. } | SignInEvent::Device { .. } | SignInEvent::Note { .. } => {
             }
@@ -100,8 +95,8 @@ impl Screen {
     fn show(&self, event: &SignInEvent) {
         let now = time::now();
         match event {
-            SignInEvent::Browser { url, redirect_uri, opened, paste, expires_at } => {
-                output::say(&show::browser(url, *opened, expires_at - now));
+            SignInEvent::Browser { url, redirect_uri, opened, paste, expires_at, .. } => {
+                output::say(&show::browser(&output::word(url), *opened, expires_at - now));
                 let ssh = show::Ssh::here();
                 let elsewhere = !opened && (self.no_open || ssh.is_used());
                 if elsewhere && let Some(line) = show::tunnel(redirect_uri, &ssh) {
@@ -120,10 +115,11 @@ impl Screen {
                 let complete = verification_uri_complete.as_deref().unwrap_or(verification_uri);
                 if self.qr || output::stderr_is_terminal() {
                     let colours = output::stderr_is_terminal();
-                    show::qr(complete, colours).iter().for_each(|code| output::say(code));
+                    show::qr(complete, colours).iter().for_each(|code| output::say_drawn(code));
                 }
                 let left = duration::show(expires_at - now);
-                output::say(&show::device(user_code, verification_uri, &left));
+                let (code, place) = (output::word(user_code), output::word(verification_uri));
+                output::say(&show::device(&code, &place, &left));
             }
             SignInEvent::Note { text } => output::say(text),
             SignInEvent::SignedIn { status } => {
@@ -163,14 +159,15 @@ pub(super) fn is_remote(variable: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 /// Waits for a pasted address beside the stream of events. The thread ends with the program.
-fn take_paste(agent: Agent, profile: Option<String>) {
+fn take_paste(agent: Agent, session: String) {
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             let url = line.trim();
             if url.is_empty() {
                 continue;
             }
-            match send_paste(&agent, profile.as_deref(), url) {
+            let pasted = PastedCallback { profile: session.clone(), url: url.to_owned().into() };
+            match agent.sign_in_callback(&pasted).map_err(Failure::from) {
                 Ok(()) => return,
                 // It was taken; the stream tells how it ends.
                 Err(failure) if failure.exit == UNREACHABLE => {
@@ -182,14 +179,6 @@ fn take_paste(agent: Agent, profile: Option<String>) {
             }
         }
     });
-}
-
-fn send_paste(agent: &Agent, profile: Option<&str>, url: &str) -> Result<(), Failure> {
-    let profile = match profile {
-        Some(profile) => profile.to_owned(),
-        None => pick(&agent.status()?, None)?.name.clone(),
-    };
-    Ok(agent.sign_in_callback(&PastedCallback { profile, url: url.to_owned().into() })?)
 }
 
 #[cfg(test)]

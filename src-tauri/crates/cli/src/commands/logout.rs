@@ -13,7 +13,8 @@ use crate::{output, time};
     after_help = "Examples:\n  dagpass logout\n  dagpass logout prod --sso\n  dagpass logout --all"
 )]
 pub(crate) struct Logout {
-    /// The profile; the default profile where absent
+    /// The profile, or PROFILE/CONN_ID for a connection with a sign-in of its own; the default
+    /// profile where absent
     profile: Option<String>,
     /// Every profile
     #[arg(long, conflicts_with = "profile")]
@@ -45,19 +46,23 @@ pub(super) fn line(one: &SignedOut) -> String {
         other => other,
     };
     let browser = one.end_session_url.iter();
-    let browser: String =
-        browser.map(|url| format!("\n  to end Ping's session open {url}")).collect();
-    let deployments: String = one.deployments.iter().map(deployment).collect();
+    let browser: String = browser
+        .map(|url| format!("\n  to end Ping's session open {}", output::word(url)))
+        .collect();
+    let deployments: String =
+        one.deployments.iter().map(|at| deployment(&one.profile, at)).collect();
     format!("{}: {said}{deployments}{browser}", one.profile)
 }
 
-fn deployment(one: &DeploymentSignedOut) -> String {
+fn deployment(session: &str, one: &DeploymentSignedOut) -> String {
     let end = time::show(one.expires_at, time::now());
     let said = match one.revocation.as_str() {
         "confirmed" => "its token is revoked".to_owned(),
         "unsupported" => format!("it revokes no tokens; this one ends at {end}"),
         "pending" => {
-            format!("it cannot be reached; its token ends at {end}, `dagpass logout` tries again")
+            format!(
+                "it cannot be reached; its token ends at {end}, `dagpass logout {session}` tries again"
+            )
         }
         "unconfirmed" => format!("it did not confirm; its token ends at {end} at the latest"),
         other => other.to_owned(),
@@ -98,7 +103,7 @@ mod tests {
         ] {
             let revocation = revocation.to_owned();
             let one = DeploymentSignedOut { name: "prod".into(), revocation, expires_at: 1 };
-            assert!(deployment(&one).contains(text), "{}", deployment(&one));
+            assert!(deployment("prod", &one).contains(text), "{}", deployment("prod", &one));
         }
     }
 }

@@ -13,7 +13,7 @@ use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use super::config;
 use crate::args::tree;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// What stands at the foot of every page.
 const MANUAL: &str = "dagpass manual";
@@ -130,7 +130,10 @@ fn the_program(page: &mut Roff) {
         roman(" starts it when it is needed."),
     ]);
     for (word, meaning) in [
-        ("dagpass-agent run", "Serve until told to stop. What it has to say goes to stderr."),
+        (
+            "dagpass-agent run",
+            "Serve until told to stop. What it has to say goes to stderr. Ends with 3 where another agent runs.",
+        ),
         ("dagpass-agent config-check FILE", "Print what is wrong with a config, as JSON."),
         ("dagpass-agent config-schema", "Print the JSON Schema of the config."),
     ] {
@@ -166,19 +169,8 @@ fn the_whole(page: &mut Roff) {
         entry(page, word, [roman(meaning)]);
     }
     section(page, "EXIT STATUS");
-    for (word, meaning) in [
-        ("0", "Done."),
-        ("1", "Failed, or a check found something."),
-        ("2", "The command line or the config is wrong, or the home folder is another user's."),
-        ("3", "Somebody has to sign in."),
-        ("4", "Denied."),
-        ("6", "The issuer or the agent cannot be reached."),
-        ("7", "No agent runs."),
-        ("8", "There is no keychain, or the config asks for another store than the one in use."),
-        ("9", "The keychain is locked."),
-        ("125", "dagpass run failed itself; otherwise it ends as its program does."),
-    ] {
-        entry(page, word, [roman(meaning)]);
+    for row in &exit::TABLE {
+        entry(page, &row.status.to_string(), [roman(row.meaning)]);
     }
     section(page, "SEE ALSO");
     page.text([bold("dagpass-agent"), roman("(1), "), bold("dagpass-config"), roman("(5)")]);
@@ -198,7 +190,11 @@ mod tests {
         let setup = named("dagpass-airflow-setup.1").expect("a page for a command of two words");
         assert!(setup.contains("2026-01-31") && setup.contains(".SH EXAMPLES"), "{setup}");
         assert!(named("dagpass-agent.1").unwrap().contains(".SH \"THE PROGRAM\""));
-        assert!(named("dagpass.1").unwrap().contains(".SH \"EXIT STATUS\""));
+        let whole = named("dagpass.1").unwrap();
+        let (_, statuses) = whole.split_once(".SH \"EXIT STATUS\"").unwrap();
+        for row in &exit::TABLE {
+            assert!(statuses.contains(&format!("\\fB{}\\fR", row.status)), "{statuses}");
+        }
         assert_eq!(named("dagpass-man.1"), None);
     }
 }

@@ -11,12 +11,10 @@ use std::process::{Child, Command, ExitCode};
 use clap::Args;
 use dagpass_client::wire::{RunAsk, RunReply, TokenAsk, TokenReply};
 
-use crate::exit::{Failure, RUN_FAILED};
+use crate::exit::{Failure, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED};
 use crate::world::World;
 use crate::{duration, output, system};
 
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
 /// What `airflowctl` reads before it asks its keyring.
 const AIRFLOW_TOKEN: &str = "AIRFLOW_CLI_TOKEN";
 /// How long should a token that cannot be renewed live, at least, in seconds?
@@ -100,7 +98,8 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
     if let Some(token) = &airflow_token {
         command.env(AIRFLOW_TOKEN, token.access_token.as_str());
     }
-    match command.spawn() {
+    let begun = system::stand_by().and_then(|()| command.spawn());
+    match begun {
         Ok(child) => Ok(Started { run, child }),
         Err(error) => {
             let exit = if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };

@@ -17,13 +17,17 @@ pub(crate) fn run(world: &World) -> Result<(), Failure> {
 
 fn table(status: &Status, now: i64) -> String {
     let agent = &status.agent;
-    let paused = if agent.paused { ", paused" } else { "" };
+    let paused =
+        if agent.paused { ", paused: `dagpass agent resume` hands out tokens again" } else { "" };
     let mut lines = vec![
         row("agent", &format!("{}, pid {}{paused}", agent.version, agent.pid)),
         row("socket", &agent.socket),
         row("keychain", &keychain(status)),
         row("config", &agent.config_path),
     ];
+    if agent.icon == "unseen" {
+        lines.push(row("tray", "this desktop shows no icons: run `dagpass doctor`"));
+    }
     lines.extend(agent.config_error.iter().map(|error| row("", &format!("wrong: {error}"))));
     let unwritten =
         |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
@@ -103,16 +107,16 @@ fn revocation(owed: &OwedRevocation, now: i64) -> String {
 
 /// What a profile's state is called, and what to do about it.
 pub(crate) fn state(profile: &ProfileStatus) -> String {
-    let name = &profile.name;
+    let login = &profile.login;
     match profile.state.as_str() {
         "signed_in" => format!("signed in{}", profile.who.as_ref().map(by).unwrap_or_default()),
-        "signed_out" => format!("signed out: run `dagpass login {name}`"),
-        "login_required" => format!("sign-in required: run `dagpass login {name}`"),
+        "signed_out" => format!("signed out: run `{login}`"),
+        "login_required" => format!("sign-in required: run `{login}`"),
         "offline" => "Ping cannot be reached, the session is kept".to_owned(),
-        "degraded" => "signed in, but the keychain does not save: see `dagpass doctor`".to_owned(),
-        "misconfigured" => "misconfigured: see `dagpass doctor`".to_owned(),
-        "keychain_locked" => "the keychain is locked: unlock it".to_owned(),
-        "keychain_unavailable" => "no keychain: see `dagpass doctor`".to_owned(),
+        "degraded" => "signed in, but the keychain does not save: run `dagpass doctor`".to_owned(),
+        "misconfigured" => "misconfigured: run `dagpass doctor`".to_owned(),
+        "keychain_locked" => "the keychain is locked: run `dagpass agent unlock`".to_owned(),
+        "keychain_unavailable" => "no keychain: run `dagpass doctor`".to_owned(),
         "signing_in" => "signing in".to_owned(),
         other => other.replace('_', " "),
     }
@@ -124,11 +128,11 @@ fn by(who: &Who) -> String {
 
 /// The best name there is, and the address where both are known.
 pub(crate) fn person(who: &Who) -> String {
-    match (&who.name, &who.email) {
+    output::word(&match (&who.name, &who.email) {
         (Some(name), Some(email)) => format!("{name} <{email}>"),
         (Some(one), None) | (None, Some(one)) => one.clone(),
         (None, None) => who.sub.clone(),
-    }
+    })
 }
 
 fn horizon(horizon: &HorizonReply, now: i64) -> String {
@@ -158,7 +162,7 @@ fn keychain(status: &Status) -> String {
 }
 
 fn row(name: &str, value: &str) -> String {
-    format!("{name:<16}{value}")
+    format!("{name:<16}{}", output::word(value))
 }
 
 #[cfg(test)]
@@ -218,7 +222,7 @@ mod tests {
                 },
                 {
                     "name": "dev", "issuer": "https://d", "client_id": "c", "state": "login_required",
-                    "reason": "Ping refused the refresh token", "scopes": [],
+                    "reason": "Ping refused the refresh token", "login": "dagpass login dev", "scopes": [],
                     "horizons": {
                         "access_token": {"source": "none"}, "refresh_token": {"source": "none"},
                         "session": {"source": "none"}

@@ -1,5 +1,7 @@
 //! `dagpass token`: the hot path. One connection, one write, one read; decides only the shape.
 
+mod git;
+
 use dagpass_client::wire::{TokenAsk, TokenReply};
 
 use crate::args::{Format, Token};
@@ -10,6 +12,18 @@ use crate::{output, time};
 pub(crate) fn run(world: &World, args: Token) -> Result<(), Failure> {
     let format = if world.json { Format::Json } else { args.format };
     let basic = Basic::checked(&args)?;
+    let args = match (format, &args.action) {
+        (Format::Git, _) => match git::deed(args, &basic, std::io::stdin().lock())? {
+            git::Deed::Print(args) => args,
+            git::Deed::Replace(ask) => return git::replace(world, &ask),
+            git::Deed::Nothing => return Ok(()),
+        },
+        (_, None) => args,
+        (_, Some(word)) => {
+            return Err(Failure::usage(format!("`{word}` is one word too many"))
+                .hint("an action stands behind `--format git` alone"));
+        }
+    };
     let ask = ask(args);
     let reply = world.ask(|agent| agent.token(&ask))?;
     if reply.short_lived {

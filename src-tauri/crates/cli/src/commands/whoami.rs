@@ -78,17 +78,17 @@ fn unknown(profile: &ProfileStatus) -> Failure {
     if matches!(profile.state.as_str(), "signed_in" | "degraded" | "offline") {
         return Failure::new("not_found", format!("Ping does not say who `{name}` is"));
     }
-    let failure = Failure::new("login_required", format!("profile `{name}` is not signed in"));
-    failure.hint(format!("run `dagpass login {name}`"))
+    let failure = Failure::new("login_required", format!("`{name}` is not signed in"));
+    failure.hint(format!("run `{}`", profile.login))
 }
 
 fn lines(profile: &str, who: &Who) -> String {
     let groups = if who.groups.is_empty() { "none".to_owned() } else { who.groups.join(", ") };
+    let (groups, sub, iss) =
+        (output::word(&groups), output::word(&who.sub), output::word(&who.iss));
     format!(
-        "{}\n  profile  {profile}\n  subject  {} at {}\n  groups   {groups}\n  source   {}",
+        "{}\n  profile  {profile}\n  subject  {sub} at {iss}\n  groups   {groups}\n  source   {}",
         person(who),
-        who.sub,
-        who.iss,
         who.source.replace('_', " ")
     )
 }

@@ -6,29 +6,38 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::process::{Child, Command, ExitCode};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::world::Stop;
 
 /// Elsewhere containers run in a virtual machine, which shares files and no sockets.
 pub(crate) const SHARES_SOCKETS: bool = cfg!(target_os = "linux");
 
-/// Replaces this process; comes back only where that fails.
-pub(crate) fn become_program(mut command: Command) -> io::Result<ExitCode> {
+/// Replaces this process, and gets its signals; comes back only where that fails.
+pub(crate) fn become_program(mut command: Command, _stop: Stop) -> io::Result<ExitCode> {
     Err(command.exec())
 }
 
-/// The child that signals are handed to; 0 once it has ended.
+/// The child that signals are handed to; 0 before it is there and once it has ended.
 static CHILD: AtomicI32 = AtomicI32::new(0);
+/// Signals that are to be handed on, a bit each.
+static DUE: AtomicU32 = AtomicU32::new(0);
+const HANDED_ON: [Signal; 6] =
+    [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
+
+/// Before a child is spawned: from now on no signal ends us and leaves it behind.
+pub(crate) fn stand_by() -> io::Result<()> {
+    HANDED_ON.iter().try_for_each(|signal| keep(*signal))
+}
 
 /// Waits for the child, hands it the signals that were sent to us alone, and ends as it does.
 pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
     CHILD.store(i32::try_from(child.id()).unwrap_or(0), Ordering::SeqCst);
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2]
-    {
-        hand_on(signal)?;
-    }
+    hand_on();
     let status = child.wait();
     CHILD.store(0, Ordering::SeqCst);
     let status = status?;
@@ -36,32 +45,112 @@ pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
     Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
 }
 
-fn hand_on(signal: Signal) -> io::Result<()> {
-    // SAFETY: the action reads an atomic and makes one system call, both allowed in a handler.
+fn keep(signal: Signal) -> io::Result<()> {
+    // SAFETY: the action reads and writes atomics and makes one system call, all allowed in a handler.
     unsafe {
         signal_hook_registry::register_sigaction(signal.as_raw(), move |info| {
-            // What the terminal sends by itself (Ctrl-C, hang-up) goes to the whole foreground
-            // group: the child has it already.
-            let from_terminal = info.si_code > 0;
-            let child = Pid::from_raw(CHILD.load(Ordering::SeqCst));
-            if let Some(child) = child.filter(|_| !from_terminal) {
-                match kill_process(child, signal) {
-                    // A child that has just ended needs no signal.
-                    Ok(()) | Err(_) => {}
-                }
+            let there = CHILD.load(Ordering::SeqCst) != 0;
+            // What the terminal sends goes to the whole foreground group: a child that is there has it.
+            if there && is_of_terminal(signal, sender(info), info.si_code) {
+                return;
             }
+            DUE.fetch_or(bit(signal), Ordering::SeqCst);
+            hand_on();
         })
     }?;
     Ok(())
 }
 
-/// Reads from the terminal without showing what is typed.
+#[cfg(target_os = "macos")]
+fn sender(info: &libc::siginfo_t) -> i32 {
+    info.si_pid
+}
+
+#[cfg(not(target_os = "macos"))]
+fn sender(info: &libc::siginfo_t) -> i32 {
+    // SAFETY: every signal that is handed on is one that a process or the kernel sends: it has a sender.
+    unsafe { info.si_pid() }
+}
+
+/// Nobody's number is the kernel's. Linux gives none to a process of another namespace either (`docker
+/// stop`), and tells the kernel by the code.
+fn is_of_terminal(signal: Signal, pid: i32, code: i32) -> bool {
+    let can_be = [Signal::INT, Signal::QUIT, Signal::HUP].contains(&signal);
+    can_be && pid == 0 && (code > 0 || cfg!(target_os = "macos"))
+}
+
+/// Each once, whoever is first: a handler, or who has just spawned the child.
+fn hand_on() {
+    let Some(child) = Pid::from_raw(CHILD.load(Ordering::SeqCst)) else { return };
+    let due = DUE.swap(0, Ordering::SeqCst);
+    for signal in HANDED_ON.into_iter().filter(|signal| due & bit(*signal) != 0) {
+        match kill_process(child, signal) {
+            // A child that has just ended needs no signal.
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+fn bit(signal: Signal) -> u32 {
+    u32::try_from(signal.as_raw()).ok().and_then(|number| 1_u32.checked_shl(number)).unwrap_or(0)
+}
+
+/// Has the other end of the pipe that stdout is been closed?
+pub(crate) fn stdout_is_unread() -> bool {
+    let stdout = io::stdout();
+    let mut looked = [PollFd::new(&stdout, PollFlags::empty())];
+    let known = poll(&mut looked, Some(&Timespec::default())).is_ok();
+    known && looked[0].revents().contains(PollFlags::ERR)
+}
+
+/// How the terminal was before it hid what is typed.
+static SHOWN: AtomicPtr<libc::termios> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Reads from the terminal without showing what is typed. Whatever ends it, Ctrl-C too, the terminal
+/// shows again.
 pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let stty = |argument: &str| Command::new("stty").arg(argument).stdin(Stdio::inherit()).status();
-    stty("-echo")?;
+    // SAFETY: numbers and arrays of them: all zeroes is one.
+    let mut shown = unsafe { std::mem::zeroed::<libc::termios>() };
+    // SAFETY: it outlives the call.
+    if unsafe { libc::tcgetattr(libc::STDIN_FILENO, &raw mut shown) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // A handler may read it as long as we live.
+    SHOWN.store(Box::leak(Box::new(shown)), Ordering::SeqCst);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        show_before(signal)?;
+    }
+    let hidden = libc::termios { c_lflag: shown.c_lflag & !libc::ECHO, ..shown };
+    // SAFETY: as above.
+    if unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, &raw const hidden) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
     let line = read();
-    stty("echo")?;
+    show();
     line
+}
+
+/// The signal ends us as it would have, and finds the terminal as it was.
+fn show_before(signal: Signal) -> io::Result<()> {
+    let number = signal.as_raw();
+    // SAFETY: the action makes three calls that POSIX allows in a handler. What it raises waits until it
+    // has returned, and then does what the system does by itself.
+    unsafe {
+        signal_hook_registry::register(number, move || {
+            show();
+            libc::signal(number, libc::SIG_DFL);
+            libc::raise(number);
+        })
+    }?;
+    Ok(())
+}
+
+fn show() {
+    let shown = SHOWN.load(Ordering::SeqCst);
+    if !shown.is_null() {
+        // SAFETY: it was leaked, and nobody writes to it.
+        unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, shown) };
+    }
 }
 
 /// A new file that only we can read.
@@ -93,6 +182,31 @@ mod tests {
             let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
             let ended = format!("{:?}", attend(child).unwrap());
             assert_eq!(ended, format!("{:?}", ExitCode::from(code)), "{script}");
+        }
+        // Before there is a child: it is waited for with what came meanwhile.
+        stand_by().unwrap();
+        kill_process(rustix::process::getpid(), Signal::TERM).unwrap();
+        while DUE.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let child = Command::new("sleep").arg("600").spawn().unwrap();
+        let ended = format!("{:?}", attend(child).unwrap());
+        assert_eq!(ended, format!("{:?}", ExitCode::from(143)));
+    }
+
+    #[test]
+    fn a_child_in_the_foreground_gets_the_terminal_s_signals_once() {
+        let of_kernel = 0x80;
+        for (signal, pid, code, expected) in [
+            (Signal::INT, 0, of_kernel, true),
+            (Signal::HUP, 0, of_kernel, true),
+            (Signal::INT, 4711, 0, false),
+            (Signal::TERM, 4711, 0, false),
+            (Signal::TERM, 0, of_kernel, false),
+            (Signal::TERM, 0, 0, false),
+            (Signal::INT, 0, 0, cfg!(target_os = "macos")),
+        ] {
+            assert_eq!(is_of_terminal(signal, pid, code), expected, "{signal:?} {pid} {code}");
         }
     }
 

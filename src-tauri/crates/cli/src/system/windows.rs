@@ -4,33 +4,81 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use windows_sys::Win32::System::Console::{
     ENABLE_ECHO_INPUT, GetConsoleMode, GetStdHandle, STD_INPUT_HANDLE, SetConsoleCtrlHandler,
     SetConsoleMode,
 };
+use windows_sys::core::BOOL;
+
+use crate::world::Stop;
 
 /// Containers run in a virtual machine, which shares files and no sockets.
 pub(crate) const SHARES_SOCKETS: bool = false;
 
-/// Runs the program in our place; there is no exec here.
-pub(crate) fn become_program(mut command: Command) -> io::Result<ExitCode> {
-    attend(command.spawn()?)
-}
+/// What ends the program that stands in our place.
+static STOP: OnceLock<Stop> = OnceLock::new();
 
-/// Waits for the child and ends as it does. Ctrl-C reaches the child by the console, so we only
-/// must outlive it.
-pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
-    // SAFETY: no handler is given; it tells the system that we ignore Ctrl-C.
-    if unsafe { SetConsoleCtrlHandler(None, 1) } == 0 {
+/// Runs the program in our place; there is no exec here. It has no console of its own: what it says comes
+/// by us, and whatever ends us at the console asks it to end.
+pub(crate) fn become_program(mut command: Command, stop: Stop) -> io::Result<ExitCode> {
+    STOP.get_or_init(|| stop);
+    // SAFETY: the handler reads what was set once.
+    if unsafe { SetConsoleCtrlHandler(Some(ask_to_end), 1) } == 0 {
         return Err(io::Error::last_os_error());
     }
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let said = child.stderr.take();
+    let listener =
+        thread::spawn(move || said.map(|mut said| io::copy(&mut said, &mut io::stderr())));
+    let ended = attend(child);
+    // Its last words; a console that is gone has nobody to hear them.
+    drop(listener.join());
+    ended
+}
+
+/// The system runs it on a thread of its own, and ends us after it where a console is closed.
+unsafe extern "system" fn ask_to_end(_event: u32) -> BOOL {
+    if let Some(stop) = STOP.get() {
+        stop();
+    }
+    1
+}
+
+/// Before a child is spawned: Ctrl-C reaches it by the console, so we only must outlive it. A handler,
+/// as a child would inherit that we ignore it.
+pub(crate) fn stand_by() -> io::Result<()> {
+    // SAFETY: the handler touches nothing.
+    if unsafe { SetConsoleCtrlHandler(Some(stay), 1) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+unsafe extern "system" fn stay(_event: u32) -> BOOL {
+    1
+}
+
+/// Waits for the child and ends as it does.
+pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
     let code = child.wait()?.code().unwrap_or(1);
     Ok(u8::try_from(code).map_or_else(|_| std::process::exit(code), ExitCode::from))
 }
 
-/// Reads from the console without showing what is typed.
+/// A pipe tells its writer only when it writes.
+pub(crate) fn stdout_is_unread() -> bool {
+    false
+}
+
+/// How the console was before it hid what is typed.
+static SHOWN: AtomicU32 = AtomicU32::new(0);
+
+/// Reads from the console without showing what is typed. Whatever ends it, Ctrl-C too, the console shows
+/// again.
 pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let mut mode = 0;
     // SAFETY: a handle that is no console makes the calls fail and nothing else.
@@ -38,15 +86,29 @@ pub(crate) fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Resul
     // SAFETY: as above; `mode` outlives the call.
     let known = unsafe { GetConsoleMode(console, &mut mode) } != 0;
     if known {
+        SHOWN.store(mode, Ordering::SeqCst);
+        // SAFETY: the handler sets the mode and leaves the event to the system.
+        unsafe { SetConsoleCtrlHandler(Some(show_first), 1) };
         // SAFETY: as above.
         unsafe { SetConsoleMode(console, mode & !ENABLE_ECHO_INPUT) };
     }
     let line = read();
     if known {
+        show();
         // SAFETY: as above.
-        unsafe { SetConsoleMode(console, mode) };
+        unsafe { SetConsoleCtrlHandler(Some(show_first), 0) };
     }
     line
+}
+
+unsafe extern "system" fn show_first(_event: u32) -> BOOL {
+    show();
+    0
+}
+
+fn show() {
+    // SAFETY: a handle that is no console makes the calls fail and nothing else.
+    unsafe { SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), SHOWN.load(Ordering::SeqCst)) };
 }
 
 /// The user's profile folder is closed to others by its inherited rights.

@@ -25,7 +25,7 @@ impl DoctorAsk {
 /// One thing that was looked at. `GET /v1/doctor` answers a list, as does `POST`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// `config`, `discovery`, `clock`, `keychain`, `socket`, `port`, `proxy`, `ca`, `airflow`.
+    /// `config`, `discovery`, `clock`, `keychain`, `session`, `socket`, `port`, `proxy`, `ca`, `airflow`, `tray`.
     pub check: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,

@@ -32,6 +32,7 @@ pub fn desktop(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String, St
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SignInAsk {
+    /// The session's name: a profile's, or `prod/warehouse_api`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// The connection with a sign-in of its own.
@@ -58,6 +59,7 @@ pub struct SignInAsk {
 /// `POST /v1/sign-in/callback`: the callback URL a person pasted, for the running sign-in.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PastedCallback {
+    /// The session's name, as the sign-in told it.
     pub profile: String,
     pub url: Zeroizing<String>,
 }
@@ -74,6 +76,9 @@ impl fmt::Debug for PastedCallback {
 pub enum SignInEvent {
     /// The browser way stands; `opened` says whether a browser was asked to show it.
     Browser {
+        /// Its one name: `prod`, or `prod/warehouse_api`.
+        #[serde(default)]
+        session: String,
         url: String,
         redirect_uri: String,
         opened: bool,
@@ -106,6 +111,7 @@ pub enum SignInEvent {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SignOutAsk {
+    /// The session's name: a profile's, or `prod/warehouse_api`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -83,6 +83,9 @@ pub struct AgentStatus {
     /// Nothing can be recorded, and therefore nothing is handed out: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger_error: Option<String>,
+    /// Of the tray: `shown`, `unseen` where this desktop shows no icons, `none` without a desktop.
+    #[serde(default)]
+    pub icon: String,
     /// The desktop's start brought it up, not a command.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub started_by_login: bool,
@@ -90,7 +93,14 @@ pub struct AgentStatus {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileStatus {
+    /// The session's one name: `prod`, or `prod/warehouse_api`.
     pub name: String,
+    /// The connection whose own sign-in it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// The command that signs in to it.
+    #[serde(default)]
+    pub login: String,
     pub issuer: String,
     pub client_id: String,
     /// `signed_in`, `signed_out`, `login_required`, `offline`, `degraded`, `misconfigured`, `keychain_locked`, `keychain_unavailable`, `signing_in`.

@@ -23,8 +23,8 @@ pub fn jwt_bearer(
         JwtBearerFailure::NoIdToken => {
             let what = format!("there is no ID token for Airflow `{name}`");
             Refusal::new(ErrorCode::LoginRequired, what).because(because).hint(format!(
-                "run `dagpass login {}`, or set `assertion = \"access_token\"` in `[airflow.{name}]`",
-                profile.name
+                "run `{}`, or set `assertion = \"access_token\"` in `[airflow.{name}]`",
+                profile.login()
             ))
         }
         JwtBearerFailure::NoSuchGrant { .. } => {
@@ -43,7 +43,10 @@ pub fn jwt_bearer(
         JwtBearerFailure::AccessDenied { .. } => {
             Refusal::new(ErrorCode::AccessDenied, format!("Airflow `{name}` gives you no role"))
                 .because(format!("{because} (none of your groups is mapped to a role there)"))
-                .hint("`dagpass airflow roles` shows which group gives which role; `dagpass whoami` shows yours")
+                .hint(format!(
+                    "`dagpass airflow roles {name}` shows which group gives which role; `dagpass whoami {}` shows yours",
+                    profile.name
+                ))
         }
         JwtBearerFailure::Rejected { .. } => {
             let what = format!("Airflow `{name}` refuses the token that Ping gave");
@@ -69,10 +72,10 @@ pub fn jwt_bearer(
 /// The browser's request asks for `auth_time` in an ID token (`max_age`, OIDC Core §3.1.2.1); in a device
 /// authorization request a server may pass over it.
 fn newer_sign_in(profile: &Profile, assertion: AssertionKind) -> String {
-    let name = &profile.name;
+    let login = profile.login();
     match assertion {
-        AssertionKind::AccessToken => format!("run `dagpass login {name} --fresh`"),
-        AssertionKind::IdToken => format!("run `dagpass login {name} --browser --fresh`"),
+        AssertionKind::AccessToken => format!("run `{login} --fresh`"),
+        AssertionKind::IdToken => format!("run `{login} --browser --fresh`"),
     }
 }
 

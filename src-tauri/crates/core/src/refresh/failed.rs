@@ -53,6 +53,12 @@ impl Refresh {
                 turn.rests(ports, trouble).await;
                 Err(refusal)
             }
+            TokenFailure::Misconfigured { ref error, .. } if refusals::is_of_answer(error) => {
+                let cause = refusal.cause.clone().unwrap_or_else(|| refusal.what.clone());
+                let trouble = self.trouble(&turn, TroubleKind::Unusable, cause.into(), None);
+                turn.rests(ports, trouble).await;
+                Err(refusal)
+            }
             TokenFailure::Misconfigured { .. }
             | TokenFailure::AuthorizationPending
             | TokenFailure::SlowDown

@@ -102,6 +102,8 @@ pub enum TroubleKind {
     Offline,
     /// The issuer refuses for a reason a person must mend.
     Misconfigured,
+    /// It answered, and the answer cannot be used.
+    Unusable,
 }
 
 impl SessionState {

@@ -73,7 +73,7 @@ impl Conclusion {
             own.redeem(Grant::AuthorizationCode { code: &code, request: &request }).await
         }));
         ended.await.map_err(|stopped| match stopped {
-            Stopped::ByServer(failure) => no_session(&self.profile, &failure),
+            Stopped::ByServer(failure) => refusals::signing_in(&self.profile, &failure),
             Stopped::Refused(refusal) => refusal,
         })
     }
@@ -149,7 +149,7 @@ impl Conclusion {
                 let _alone = self.session.alone().await;
                 self.promote(sign_outs, stored.clone(), set).await.map(|()| who)
             }
-            Err(failure) => Err(no_session(&self.profile, &failure)),
+            Err(failure) => Err(refusals::signing_in(&self.profile, &failure)),
         };
         match promoted {
             Ok(who) => Ok(Concluded { who, lasts }),
@@ -312,18 +312,6 @@ impl Broker {
         self.ports.spawn.spawn(Box::pin(async move {
             own.give_up_what_left(&key, replaced, RevokedFor::Another).await;
         }));
-    }
-}
-
-/// While signing in nothing has ended: it says what Ping said.
-pub(super) fn no_session(profile: &Profile, failure: &TokenFailure) -> Refusal {
-    match failure {
-        TokenFailure::Rejected { error, description } => {
-            Refusal::new(ErrorCode::of_server(error), "Ping refused the sign-in")
-                .because(format!("{error}: {description}"))
-                .hint(format!("run `{}`", profile.login()))
-        }
-        other => refusals::token(profile, other),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::profile::Profile;
 use crate::race::{First, first};
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
-use crate::sign_in::conclude::{Concluded, Conclusion, Stopped, no_session};
+use crate::sign_in::conclude::{Concluded, Conclusion, Stopped};
 use crate::sign_in::error_response;
 use crate::sign_in::plan::{BROWSER_WINDOW, BrowserWay, DeviceWay, Plan, plan};
 use crate::sign_in::poll::{Next, Polling};
@@ -86,8 +86,6 @@ impl Broker {
 /// How long after a failed reading of the keys is the next, while the person is at it?
 const KEYS_AGAIN: Duration = Duration::from_secs(5);
 
-const BY_HTTPS: &str = "the browser came back by https, which no local program can answer: have it allow http for 127.0.0.1 (its HTTPS-only mode), or sign in by code (`dagpass login --device`)";
-
 type Outcome = Result<Concluded, Refusal>;
 
 impl SignIn<'_> {
@@ -97,7 +95,7 @@ impl SignIn<'_> {
         let ready = self.ports.store.readiness().await;
         ready.map_err(|failure| refusals::store(&self.profile, &failure))?;
         let offers = self.ports.server.offers(&self.profile).await;
-        let offers = offers.map_err(|failure| refusals::token(&self.profile, &failure))?;
+        let offers = offers.map_err(|failure| refusals::signing_in(&self.profile, &failure))?;
         let opening = self.ports.browser.opening(&self.options.desktop);
         let plan = plan(&self.profile, &offers, self.options, opening)?;
         let mut concluded: Pending<'_, Outcome> = Box::pin(self.by_plan(plan, &offers));
@@ -224,7 +222,10 @@ impl SignIn<'_> {
             let mut over = self.ports.clock.sleep(BROWSER_WINDOW);
             let mut came: Pending<'_, ()> = Box::pin(by_https.notified());
             if let First::Right(()) = first(&mut over, &mut came).await {
-                self.note(BY_HTTPS.to_owned());
+                let instead = self.profile.login();
+                self.note(format!(
+                    "the browser came back by https, which no local program can answer: have it allow http for 127.0.0.1 (its HTTPS-only mode), or sign in by code (`{instead} --device`)"
+                ));
                 unopened.notify_one();
                 over.await;
             }
@@ -285,7 +286,7 @@ impl SignIn<'_> {
         };
         arrival.ok_or_else(|| {
             Refusal::new(ErrorCode::ServerError, "the callback listener ended")
-                .hint("run `dagpass login` again")
+                .hint(format!("run `{}` again", self.profile.login()))
         })
     }
 
@@ -315,7 +316,7 @@ impl SignIn<'_> {
         let verifier = CodeVerifier::new((self.ports.random)());
         let assurance = self.asks_for(None);
         let device = self.ports.server.device(&self.profile, Some(&verifier), &assurance).await;
-        let device = device.map_err(|failure| no_session(&self.profile, &failure))?;
+        let device = device.map_err(|failure| refusals::signing_in(&self.profile, &failure))?;
         self.progress.tell(Step::Device(device.clone()));
         let verifier = device.pkce.then_some(verifier);
         let conclusion = self.conclusion.asked(assurance);
@@ -331,7 +332,7 @@ impl SignIn<'_> {
             };
             match polling.next(failure, self.ports.clock.now()) {
                 Next::Wait(span) => wait = span,
-                Next::Stop(failure) => return Err(no_session(&self.profile, &failure)),
+                Next::Stop(failure) => return Err(refusals::signing_in(&self.profile, &failure)),
             }
         }
     }

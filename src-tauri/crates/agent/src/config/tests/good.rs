@@ -177,6 +177,16 @@ fn a_connection_with_a_sign_in_of_its_own_is_a_client_of_its_own() {
     let client = config.session(&key).expect("derived");
     assert_eq!((client.client_id.as_str(), client.scopes.to_string().as_str()), ("w", "z"));
     assert_eq!(client.issuer.as_str(), "https://auth.example/as");
+    for (name, meant) in [
+        (Some("prod/w"), &key),
+        (Some("prod"), &SessionKey::of("prod")),
+        (None, &SessionKey::of("prod")),
+    ] {
+        let (named, profile) = config.session_named(name).expect("a session");
+        assert_eq!((&named, profile.session()), (meant, named.clone()), "{name:?}");
+    }
+    let unknown = config.session_named(Some("prod/x")).expect_err("nothing is called so");
+    assert_eq!(unknown.what, "there is no profile `prod/x`");
     assert_eq!(config.sessions(), [SessionKey::of("prod"), key]);
 }
 

@@ -1,4 +1,4 @@
-//! What is said of a keychain that will not serve, and of what lies damaged in one that does.
+//! What is said of a keychain that will not serve.
 
 use super::*;
 
@@ -9,7 +9,7 @@ async fn a_keychain_that_will_not_serve_names_the_way_out() {
         (
             StoreFailure::Locked("the login collection".into()),
             format!(
-                "keychain problem: the keychain is locked: the login collection [unlock it, {otherwise}]"
+                "keychain problem: the keychain is locked: the login collection [run `dagpass agent unlock`, {otherwise}]"
             ),
         ),
         (
@@ -34,17 +34,4 @@ async fn a_keychain_that_will_not_serve_names_the_way_out() {
         let world = World { store, ..World::good() };
         assert_eq!(world.wrong().await, [expected]);
     }
-}
-
-#[tokio::test]
-async fn a_damaged_record_names_the_sign_in_that_mends_it() {
-    let damaged = StoreFailure::Corrupt("the record is incomplete".into());
-    let store = FakeStore { fail_loads: Mutex::new(Some(damaged)), ..FakeStore::default() };
-    let world = World { store, ..World::good() };
-    assert_eq!(
-        world.wrong().await,
-        [
-            "keychain problem: the stored record is damaged: the record is incomplete [run `dagpass login prod`]"
-        ]
-    );
 }

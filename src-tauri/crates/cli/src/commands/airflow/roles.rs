@@ -72,10 +72,13 @@ fn whose(person: &PersonRoles, now: i64) -> String {
 }
 
 fn given(person: &PersonRoles, mapped: &[String]) -> Vec<String> {
-    let width = person.roles.keys().map(|role| role.chars().count()).max().unwrap_or_default();
+    let width = person.roles.keys().map(|role| output::columns(role)).max().unwrap_or_default();
     let roles = person.roles.iter();
-    let mut lines: Vec<String> =
-        roles.map(|(role, by)| format!("  {role:width$}  because of {}", by.join(", "))).collect();
+    let mut lines: Vec<String> = roles
+        .map(|(role, by)| {
+            format!("  {}  because of {}", output::padded(role, width), by.join(", "))
+        })
+        .collect();
     if person.refused {
         lines.push("  refused: none of the groups is mapped".to_owned());
         lines.push(format!("  mapped are: {}", mapped.join(", ")));

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::output::{columns, padded, word as harmless};
+
 const HEAD: [&str; COLUMNS] =
     ["TIME (UTC)", "WHAT", "WHO", "DAG", "TASK", "CONNECTION", "AUDIENCE", "TOKEN", "BY"];
 const COLUMNS: usize = 9;
@@ -22,16 +24,17 @@ impl Table {
     pub(super) fn rows(&mut self, lines: &[String]) -> String {
         let first = self.widths.is_none();
         let mut rows: Vec<Row> = first.then(|| HEAD.map(str::to_owned)).into_iter().collect();
-        rows.extend(lines.iter().flat_map(|line| of_line(line)));
+        let told = lines.iter().flat_map(|line| of_line(line));
+        rows.extend(told.map(|row| row.map(|cell| harmless(&cell))));
         let mut widths = self.widths.unwrap_or_default();
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(columns(cell));
             }
         }
         self.widths = Some(widths);
         let shown = |row: &Row| {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+            let cells = row.iter().zip(widths).map(|(cell, width)| padded(cell, width));
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         rows.iter().map(shown).collect::<Vec<_>>().join("\n")
@@ -210,6 +213,22 @@ mod tests {
             let record = serde_json::from_str(&line(more)).unwrap();
             assert_eq!(what(&record), expected);
         }
+    }
+
+    /// Whoever names a program or themselves so would take the row from a reviewer's eyes.
+    #[test]
+    fn a_name_can_neither_erase_its_row_nor_add_one() {
+        let record = serde_json::json!({
+            "time": "2026-11-24T19:28:51.000Z", "event": "issue", "outcome": "ok",
+            "subject": {"sub": "李\u{1b}[2K"}, "caller": {"executable": "/tmp/\u{9b}1A\nissue"},
+        });
+        let text = Table::default().rows(&[record.to_string()]);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        assert!(text.contains("李\\u{1b}[2K") && text.contains("\\u{9b}1A\\nissue"), "{text}");
+        let dag = |row: &str| columns(&row[..row.find("  DAG").or(row.find("  -")).unwrap()]);
+        let rows: Vec<&str> = text.lines().collect();
+        assert!(dag(rows[0]) >= dag(rows[1]), "{text}");
     }
 
     #[test]

@@ -41,7 +41,10 @@ fn done(world: &World, path: &str, merged: &merge::Merged) -> Result<(), Failure
         return output::json(&taken);
     }
     if !merged.changes.is_empty() {
-        output::say(&format!("written to {path}\nnext: `dagpass login`"));
+        output::say(&format!("written to {path}"));
+        let status = world.ask(|agent| agent.status())?;
+        let away = status.profiles.iter().filter(|one| one.state == "signed_out");
+        away.for_each(|one| output::say(&format!("next: `{}`", one.login)));
     }
     Ok(())
 }
