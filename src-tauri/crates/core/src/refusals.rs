@@ -117,7 +117,7 @@ pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
         profile.issuer.as_str(),
         profile.called()
     );
-    Refusal::new(ErrorCode::of_server(error), what)
+    Refusal::new(code(error), what)
         .because(format!("{error}: {description}"))
         .hint("the session stands; have Ping allow this client the exchange, or check the connection's scopes and resource")
 }
@@ -144,9 +144,22 @@ pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
 }
 
 fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
-    Refusal::new(ErrorCode::of_server(error), refused_what(profile))
+    Refusal::new(code(error), refused_what(profile))
         .because(format!("{error}: {description}"))
         .hint("run `dagpass doctor`; the session is kept")
+}
+
+/// A word of the token endpoint about one request: it never says that somebody has to sign in.
+fn code(error: &str) -> ErrorCode {
+    match error {
+        "invalid_client" => ErrorCode::InvalidClient,
+        "unauthorized_client" => ErrorCode::UnauthorizedClient,
+        "invalid_scope" => ErrorCode::InvalidScope,
+        "invalid_target" => ErrorCode::InvalidTarget,
+        "invalid_request" => ErrorCode::InvalidRequest,
+        "interaction_required" | "consent_required" => ErrorCode::InteractionRequired,
+        _ => ErrorCode::ServerError,
+    }
 }
 
 fn refused_what(profile: &Profile) -> String {
