@@ -26,7 +26,7 @@ async fn a_code_that_came_too_late_is_refused_and_tried_once() {
     let person = Person { dawdles: Duration::from_secs(61), ..Person::named("alice") };
     let (outcome, seen) = stage.sign_in(Flow::Browser, person).await;
     let refusal = outcome.unwrap_err();
-    assert_eq!(refusal.code, ErrorCode::AccessDenied, "{refusal:?}");
+    assert_eq!(refusal.code, ErrorCode::InvalidGrant, "{refusal:?}");
     assert!(refusal.cause.unwrap().contains("expired"));
     assert!(!seen.pages.is_empty(), "the page says so");
     assert_eq!(stage.grants("authorization_code").len(), 1);

@@ -85,7 +85,7 @@ pub fn signing_in(profile: &Profile, failure: &TokenFailure) -> Refusal {
     let again = format!("run `{}`", profile.login());
     match failure {
         TokenFailure::Rejected { error, description } => {
-            Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
+            Refusal::new(ErrorCode::of_server(error), "Ping refused the sign-in")
                 .because(format!("{error}: {description}"))
                 .hint(again)
         }
@@ -149,7 +149,7 @@ pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
         profile.issuer.as_str(),
         profile.called()
     );
-    Refusal::new(ErrorCode::of_server(error), what)
+    Refusal::new(code(error), what)
         .because(format!("{error}: {description}"))
         .hint("the session stands; have Ping allow this client the exchange, or check the connection's scopes and resource")
 }
@@ -177,7 +177,7 @@ pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
 
 fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
     let what = if is_of_answer(error) { unusable(profile) } else { refused(profile) };
-    Refusal::new(ErrorCode::of_server(error), what).because(format!("{error}: {description}"))
+    Refusal::new(code(error), what).because(format!("{error}: {description}"))
 }
 
 /// Of a session that is there.
@@ -188,6 +188,19 @@ fn stands(refusal: Refusal) -> Refusal {
 /// Words that no server refuses a request with: it answered, and we do not use the answer.
 pub(crate) fn is_of_answer(error: &str) -> bool {
     matches!(error, "server_error" | "invalid_token" | "not_found")
+}
+
+/// A word of the token endpoint about one request: it never says that somebody has to sign in.
+fn code(error: &str) -> ErrorCode {
+    match error {
+        "invalid_client" => ErrorCode::InvalidClient,
+        "unauthorized_client" => ErrorCode::UnauthorizedClient,
+        "invalid_scope" => ErrorCode::InvalidScope,
+        "invalid_target" => ErrorCode::InvalidTarget,
+        "invalid_request" => ErrorCode::InvalidRequest,
+        "interaction_required" | "consent_required" => ErrorCode::InteractionRequired,
+        _ => ErrorCode::ServerError,
+    }
 }
 
 fn refused(profile: &Profile) -> String {

@@ -142,6 +142,7 @@ table! {
         redirect_ports: Vec<u16>,
         /// A registered URI that cannot change: http://localhost:{port}/cb
         redirect_uri: String,
+        /// The callback's path: one of its own where profiles of several issuers would share it.
         redirect_path: String,
         login_hint: String,
         /// What every sign-in asks for, such as "consent"; `login --fresh` adds `login` to it.

@@ -107,14 +107,23 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
     edit.digest = Some(config.digest).filter(|digest| !digest.is_empty());
     let written = world.ask(|agent| agent.edit_config(&edit))?;
     let callbacks = register::callbacks(&written.text, &profile.name, &found.redirect_ports);
+    done(world, &written.path, &profile, &callbacks)
+}
+
+fn done(
+    world: &World,
+    path: &str,
+    profile: &NewProfile,
+    callbacks: &[String],
+) -> Result<(), Failure> {
     if world.json {
         return output::json(&serde_json::json!({
-            "path": config.path, "profile": profile.name, "issuer": profile.issuer,
+            "path": path, "profile": profile.name, "issuer": profile.issuer,
             "redirect_uris": callbacks,
         }));
     }
     let name = &profile.name;
-    output::say(&format!("profile `{name}` is written to {}", config.path));
+    output::say(&format!("profile `{name}` is written to {path}"));
     if !callbacks.is_empty() {
         let list: String = callbacks.iter().map(|uri| format!("\n  {uri}")).collect();
         output::say(&format!("redirect URIs of the client `{}` at Ping:{list}", profile.client_id));
