@@ -147,7 +147,7 @@ async fn a_forged_id_token_in_a_refresh_is_refused_and_a_key_not_yet_published_i
         assert_eq!(answer.is_ok(), served, "{sign_with:?} {answer:?}");
         assert_eq!(stage.stored().unwrap().identity, who, "{sign_with:?}");
         let trouble = stage.active().trouble.map(|trouble| trouble.kind);
-        assert_eq!(trouble, (!served).then_some(TroubleKind::Misconfigured), "{sign_with:?}");
+        assert_eq!(trouble, (!served).then_some(TroubleKind::Unusable), "{sign_with:?}");
         assert_eq!(stage.token().await.is_ok(), served, "{sign_with:?}");
         assert_eq!(stage.sandbox.refreshes(), 1, "{sign_with:?}");
         stage.sandbox.quirks(|quirks| quirks.sign_with = SignWith::Key);
