@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_dagpass import place
 from airflow_provider_dagpass.lint import connections, dags, wiring, xcom
 from airflow_provider_dagpass.lint.finding import Finding
 
@@ -17,8 +18,9 @@ def main() -> None:
     parser.add_argument("--project", type=Path, default=Path.cwd())
     parser.add_argument("--dags", type=Path)
     args = parser.parse_args()
-    found = connections.in_environment(os.environ, "the environment")
-    found += connections.in_file(args.project / ".env")
+    ours = place.known_connections() or frozenset()
+    found = connections.in_environment(os.environ, "the environment", ours)
+    found += connections.in_file(args.project / ".env", ours)
     try:
         from airflow.configuration import conf
     except Exception as error:

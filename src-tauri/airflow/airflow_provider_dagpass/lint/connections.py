@@ -28,12 +28,18 @@ _TOKEN_IN = {
 _PERHAPS = ("postgres", "mysql", "mssql")
 
 
-def in_environment(variables: Mapping[str, str], place: str) -> list[Finding]:
+def in_environment(
+    variables: Mapping[str, str], place: str, ours: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """``ours``: the conn_ids that dagpass answers for, which a variable goes before."""
+    shadowed = {conn_id.upper(): conn_id for conn_id in ours}
     found: list[Finding] = []
     for name, value in sorted(variables.items()):
         if name.startswith(PREFIX):
             conn_id = name.removeprefix(PREFIX).lower()
             found += _judged(conn_id, _parsed(value), f"{place}: {name}", f"remove {name} from it")
+            if name.removeprefix(PREFIX) in shadowed and value:
+                found.append(_goes_first(place, name, shadowed[name.removeprefix(PREFIX)]))
         elif is_secret(name, value):
             what = f"{place}: {name} holds a static secret ({length(value)})"
             hint = "where Ping gives a token for it: `dagpass run -- CMD`, or `$(dagpass token)`"
@@ -41,14 +47,19 @@ def in_environment(variables: Mapping[str, str], place: str) -> list[Finding]:
     return found
 
 
-def in_file(file: Path) -> list[Finding]:
+def _goes_first(place: str, name: str, conn_id: str) -> Finding:
+    what = f"{place}: {name} goes before dagpass's connection `{conn_id}`: what stands there is what is used"
+    return Finding("connections", "problem", what, f"remove {name} from it, and `unset {name}`")
+
+
+def in_file(file: Path, ours: frozenset[str] = frozenset()) -> list[Finding]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
     pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if "=" in line)
     variables = {name.strip(): value.strip().strip("'\"") for name, _, value in pairs if name[:1] != "#"}
-    return in_environment(variables, str(file))
+    return in_environment(variables, str(file), ours)
 
 
 def in_table(rows: list[Any]) -> Iterator[Finding]:

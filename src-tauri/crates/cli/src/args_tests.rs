@@ -59,7 +59,7 @@ fn command_lines_of_the_manual_are_taken() {
         "dagpass airflow setup --for compose --wheel w.whl --service web --env dev",
         "dagpass airflow setup --for compose --undo",
         "dagpass airflow setup --for venv --python .venv --env dev --dry-run",
-        "dagpass airflow setup --for astro --dir p --from-index",
+        "dagpass airflow setup --for astro --dir p",
         "dagpass airflow setup --for pytest --undo",
         "dagpass airflow wheel --out dist",
         "dagpass airflow setup --server",

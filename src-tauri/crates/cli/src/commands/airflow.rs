@@ -23,6 +23,7 @@ mod receipt;
 mod roles;
 mod server;
 mod setup;
+mod shadow;
 mod shell;
 mod undo;
 mod wheel;

@@ -48,7 +48,7 @@ pub(super) fn run(world: &World, command: &Doctor) -> Result<ExitCode, Failure> 
 
 fn package(probe: &interpreter::Probe) -> Finding {
     let (verdict, detail) = match (&probe.provider, &probe.backend_error) {
-        (None, _) => ("problem", "airflow-provider-dagpass is not installed there".to_owned()),
+        (None, _) => ("problem", "the package of dagpass is not installed there".to_owned()),
         (Some(_), Some(error)) => ("problem", format!("the backend cannot be imported: {error}")),
         (Some(version), None) if probe.has_our_package() => ("ok", format!("version {version}")),
         (Some(version), None) => (

@@ -12,7 +12,7 @@ use super::door::Doors;
 use super::interpreter::{self, Interpreter, Probe};
 use super::layout::{Edit, Layout, Place, Plan};
 use super::receipt::{Change, Receipt};
-use super::{cfg, compose, diff, files, server, shell, undo, wheel, wiring};
+use super::{cfg, compose, diff, files, server, shadow, shell, undo, wheel, wiring};
 use crate::exit::Failure;
 use crate::world::{World, home_is_ours};
 use crate::{output, system};
@@ -31,9 +31,6 @@ pub(crate) struct Setup {
     /// Show what would change, and change nothing
     #[arg(long, conflicts_with_all = ["print", "undo"])]
     dry_run: bool,
-    /// astro: name the package in requirements.txt, where an index has it
-    #[arg(long, requires = "layout")]
-    from_index: bool,
     /// Print the settings: for airflow.cfg, or as environment variables
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "cfg", conflicts_with_all = ["write", "undo"])]
     print: Option<Form>,
@@ -98,7 +95,6 @@ impl Setup {
             project: self.dir.clone(),
             cfg: self.file.clone(),
             env: self.env.clone(),
-            from_index: self.from_index,
             state: state.to_owned(),
             compose: self.compose.clone(),
             doors: Doors { world, dry_run: self.dry_run },
@@ -112,8 +108,9 @@ fn set_up(world: &World, setup: &Setup, layout: Layout, state: &Path) -> Result<
         true => Some(look(setup)?),
         false => None,
     };
-    let plan =
-        layout.plan(&setup.place(world, state, looked.as_ref().map(|(found, _)| found.clone())))?;
+    let found = looked.as_ref().map(|(found, _)| found.clone());
+    let mut plan = layout.plan(&setup.place(world, state, found))?;
+    plan.notes.extend(shadow::notes(&setup.dir));
     let mut receipt = Receipt::new(state, layout.name(), &plan.target);
     if setup.dry_run {
         let changes = changes(&plan, receipt.earlier()?.as_ref())?;
@@ -285,7 +282,7 @@ fn write_by_hand(world: &World, setup: &Setup, form: Form, state: &Path) -> Resu
         Form::Cfg => cfg::wire(before, env.as_deref()),
         Form::Env => shell::wire(before, env.as_deref()),
     };
-    let mut notes = Vec::new();
+    let mut notes = shadow::notes(&setup.dir);
     if form == Form::Cfg && std::env::var_os("AIRFLOW__SECRETS__BACKEND").is_some() {
         notes.push("AIRFLOW__SECRETS__BACKEND is set here and goes before airflow.cfg".to_owned());
     }
