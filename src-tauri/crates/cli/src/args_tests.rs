@@ -62,6 +62,8 @@ fn command_lines_of_the_manual_are_taken() {
         "dagpass airflow setup --for astro --dir p",
         "dagpass airflow setup --for pytest --undo",
         "dagpass airflow wheel --out dist",
+        "dagpass airflow import --from a.json --from b.yaml --profile prod --dry-run --json",
+        "dagpass airflow import --undo",
         "dagpass airflow setup --server",
         "dagpass airflow setup --server --for-ping pingam --issuer https://i --client c --out d --force",
         "dagpass airflow roles prod --group a --group b --check --json",

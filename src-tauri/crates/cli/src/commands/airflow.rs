@@ -16,6 +16,7 @@ mod door;
 mod dotenv;
 mod files;
 mod find;
+mod import;
 mod interpreter;
 mod jsonc;
 mod layout;
@@ -50,6 +51,14 @@ pub(crate) enum Airflow {
     #[command(after_help = "Examples:\n  dagpass airflow wheel --out dist\n  \
         pip install --no-index --no-deps \"$(dagpass airflow wheel --out dist)\"")]
     Wheel(wheel::Wheel),
+    /// Take over connections with a pasted token: their tables for config.toml, and what to revoke
+    #[command(
+        after_help = "Examples:\n  dagpass airflow import --dry-run          # what is pasted where, and what would be written\n  \
+        dagpass airflow import                    # .env, AIRFLOW_CONN_… of this shell, Airflow's database\n  \
+        dagpass airflow import --from connections.json --profile prod\n  \
+        dagpass airflow import --undo"
+    )]
+    Import(import::Import),
     /// Show which Airflow roles a person's groups give, and why
     #[command(
         after_help = "Examples:\n  dagpass airflow roles                    # for the person signed in\n  \
@@ -69,6 +78,7 @@ pub(crate) fn run(world: &World, command: Airflow) -> Result<ExitCode, Failure> 
     match command {
         Airflow::Doctor(command) => return doctor::run(world, &command),
         Airflow::Setup(command) => setup::run(world, &command)?,
+        Airflow::Import(command) => import::run(world, &command)?,
         Airflow::Wheel(command) => wheel::run(world, &command)?,
         Airflow::Roles(command) => roles::run(world, command)?,
     }
