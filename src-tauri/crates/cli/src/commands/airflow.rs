@@ -26,6 +26,7 @@ mod server;
 mod setup;
 mod shadow;
 mod shell;
+mod standing;
 mod undo;
 mod wheel;
 pub(crate) mod wiring;
@@ -42,7 +43,7 @@ pub(crate) enum Airflow {
         dagpass airflow setup --for astro --dir my-project\n  \
         dagpass airflow setup --for pytest --undo\n  \
         dagpass airflow setup --for compose --wheel \"$(dagpass airflow wheel --out ~)\"\n  \
-        dagpass airflow setup                        # prints the two settings\n  \
+        dagpass airflow setup                        # looks what stands here, and asks; else prints the settings\n  \
         dagpass airflow setup --write env --file airflow.sh\n  \
         dagpass airflow setup --server --url https://airflow.corp.example --out ./airflow-ping"
     )]

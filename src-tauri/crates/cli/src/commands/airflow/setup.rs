@@ -1,4 +1,4 @@
-//! `dagpass airflow setup`: prints or writes the settings that have Airflow ask the agent, and takes them
+//! `dagpass airflow setup`: asks, prints or writes the settings that have Airflow ask the agent, and takes them
 //! back byte for byte. Never drops a secrets backend that was there (it is asked next), and writes for an
 //! interpreter only once that has imported the backend.
 
@@ -12,7 +12,7 @@ use super::door::Doors;
 use super::interpreter::{self, Interpreter, Probe};
 use super::layout::{Edit, Layout, Place, Plan};
 use super::receipt::{Change, Receipt};
-use super::{cfg, compose, diff, files, server, shadow, shell, undo, wheel, wiring};
+use super::{cfg, compose, diff, files, server, shadow, shell, standing, undo, wheel, wiring};
 use crate::exit::Failure;
 use crate::world::{World, home_is_ours};
 use crate::{output, system};
@@ -80,7 +80,10 @@ pub(super) fn run(world: &World, setup: &Setup) -> Result<(), Failure> {
         },
         (false, Some(layout), _) => set_up(world, setup, layout, &state),
         (false, None, Some(form)) => write_by_hand(world, setup, form, &state),
-        (false, None, None) => print(setup, setup.print.unwrap_or(Form::Cfg)),
+        (false, None, None) => match setup.print {
+            Some(form) => output::out(&settings(setup, form)?),
+            None => stand(world, setup, &state),
+        },
     }
 }
 
@@ -125,6 +128,22 @@ fn set_up(world: &World, setup: &Setup, layout: Layout, state: &Path) -> Result<
         }
     }
     apply(world, &plan, receipt)
+}
+
+/// For whoever names no layout: asked at a terminal, else told before anything else that nothing is written.
+fn stand(world: &World, setup: &Setup, state: &Path) -> Result<(), Failure> {
+    let found = standing::here(&setup.dir);
+    if let Some(layout) = standing::ask(&found)? {
+        return set_up(world, setup, layout, state);
+    }
+    let settings = settings(setup, Form::Cfg)?;
+    if world.json {
+        let seen = found.iter().map(|one| json!({"layout": one.layout.name(), "by": one.by}));
+        let seen: Vec<Value> = seen.collect();
+        return output::json(&json!({"result": "printed", "seen": seen, "settings": settings}));
+    }
+    output::say(&standing::first_line(&found));
+    output::out(&settings)
 }
 
 fn look(setup: &Setup) -> Result<(Interpreter, Probe), Failure> {
@@ -294,8 +313,8 @@ fn write_by_hand(world: &World, setup: &Setup, form: Form, state: &Path) -> Resu
     apply(world, &plan, receipt)
 }
 
-/// Shows the settings as they would come out, with the backend that is there chained.
-fn print(setup: &Setup, form: Form) -> Result<(), Failure> {
+/// The settings as they would come out, with the backend that is there chained.
+fn settings(setup: &Setup, form: Form) -> Result<String, Failure> {
     // Without a file the settings are still worth showing; one that is there is chained.
     let before = match file(setup, form) {
         Ok(file) => files::read_text(&file)?.unwrap_or_default(),
@@ -306,7 +325,7 @@ fn print(setup: &Setup, form: Form) -> Result<(), Failure> {
         Form::Cfg => cfg::settings(&before, env),
         Form::Env => shell::settings(&before, env),
     };
-    output::out(&text.map_err(|error| refused(Path::new("the present setting"), &error))?)
+    text.map_err(|error| refused(Path::new("the present setting"), &error))
 }
 
 fn refused(file: &Path, error: &Unwirable) -> Failure {
