@@ -75,7 +75,16 @@ fn show(who: &str, log: &ApiLog, record: &str) {
     say("\nwhat the protected API saw, by its own log:");
     log.lines().iter().for_each(|line| say(line));
     say("\nwho ran which task, with which connection and audience, by dagpass's ledger:");
-    record.lines().for_each(|line| say(&format!("  {line}")));
+    ended(record).iter().for_each(|line| say(&format!("  {line}")));
+}
+
+/// The head of the ledger's table and the task's end, as far as a terminal is wide: which process asked comes
+/// last, and is this demo's own.
+fn ended(record: &str) -> Vec<String> {
+    let head = record.lines().next().unwrap_or_default();
+    let width = head.find(" BY").unwrap_or(head.len());
+    let wanted = record.lines().filter(|line| *line == head || line.contains("task success"));
+    wanted.map(|line| line.chars().take(width).collect::<String>().trim_end().to_owned()).collect()
 }
 
 /// The programs, and an Airflow that sees the provider.
@@ -103,5 +112,18 @@ fn on_record(record: &str) -> Result<(), Failure> {
     match record.lines().find(tied) {
         Some(_) => Ok(()),
         None => Err(Failure::new("the record does not tie the task to the tokens it was served")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_record_the_task_s_end_is_shown_without_its_process() {
+        let record = "TIME  WHAT          TASK  BY\n01:2  issue         call  pid=1\n\
+                      01:3  task success  call  pid=1 by=/usr/bin/python3";
+        assert_eq!(ended(record), ["TIME  WHAT          TASK", "01:3  task success  call"]);
+        assert_eq!(ended(""), [] as [String; 0]);
     }
 }
