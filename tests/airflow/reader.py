@@ -155,7 +155,8 @@ class Reader:
                 if line.startswith(end):
                     return int(line.removeprefix(end)), "".join(said)
                 said.append(line)
-                if code := USER_CODE.search(line):
+                # A log's own ids look like a code too: only what one is asked to enter is one.
+                if line.startswith("and enter") and (code := USER_CODE.search(line)):
                     self._approve(code[0])
         finally:
             watch.cancel()
