@@ -173,6 +173,13 @@ def told(version: str, _args: argparse.Namespace) -> int:
     return told.told(version)
 
 
+def page(version: str, _args: argparse.Namespace) -> int:
+    """`docs/five-minutes.md` as it stands, in a bare root: needs `DAGPASS_PROGRAM`."""
+    import page as stands
+
+    return stands.run(version)
+
+
 def server(_version: str, args: argparse.Namespace) -> int:
     """The shared deployment's side: a real API server and the independent provider."""
     with tempfile.TemporaryDirectory(prefix="dagpass-server-") as scratch:
@@ -200,7 +207,8 @@ def layouts(version: str, args: argparse.Namespace) -> int:
         where = ["--basetemp", f"{scratch}/homes", str(venvs.HERE / "layouts")]
         if version != venvs.VERSIONS[0]:
             # What is written is the same: only how that Airflow takes it can differ.
-            where[-1] += "/test_local.py"
+            folder = where.pop()
+            where += [f"{folder}/{name}.py" for name in ("test_local", "test_import")]
             where += ["-m", "each_airflow"]
         return _pytest(version, env, *where, *args.rest)
 
@@ -248,7 +256,10 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    verbs = (prepare, unit, clients, lint, dag, long, live, rehearse, container, server, layouts, told)
+    verbs = (
+        *(prepare, unit, clients, lint, dag, long, live),
+        *(rehearse, container, server, layouts, told, page),
+    )
     for command in verbs:
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command, rest=[])
@@ -260,7 +271,7 @@ def _arguments() -> argparse.Namespace:
             sub.set_defaults(airflow=venvs.WITH_CLIENTS)
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
             continue
-        if command is lint:
+        if command in (lint, page):
             sub.set_defaults(airflow="3.3")
             continue
         sub.add_argument(

@@ -48,6 +48,7 @@ pub(crate) fn faults(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
             only_refuses(path, text),
             worldly_core(&name, text),
             somebody_s_machine(text),
+            asks_an_index(text),
         ] {
             found.extend(fault.map(|what| format!("{name}: {what}")));
         }
@@ -118,6 +119,22 @@ fn somebody_s_machine(text: &str) -> Option<String> {
     machine.then(|| "a path of somebody's machine (root's home)".to_owned())
 }
 
+/// The provider's package is on no index, and whoever registers its name there would run as the person whom
+/// the agent trusts: what is installed is the wheel inside `dagpass`.
+fn asks_an_index(text: &str) -> Option<String> {
+    let name = whole(("airflow-provider", "-dagpass"));
+    let asks = |line: &str| {
+        let line = line.replace(['\'', '"', '_'], "-").replace("--", "-").to_lowercase();
+        let line = line.replace("uninstall", "");
+        let asked = |rest: &str| rest.starts_with(['[', '=', '>', '<', '~']);
+        let installs = ["install ", "install -", "add ", "add -"];
+        line.split(&name).skip(1).any(asked)
+            || installs.iter().any(|verb| line.contains(&format!("{verb}{name}")))
+    };
+    let line = text.lines().find(|line| asks(line))?;
+    Some(format!("an installer is told to ask an index for our package: {}", line.trim()))
+}
+
 /// The people of the examples.
 const MADE_UP: [&str; 4] = ["ada", "alice", "bob", "dev"];
 
@@ -146,6 +163,9 @@ fn each_planted_fault_is_found() {
         (core, whole(("std::f", "s::read(path)"))),
         ("README.md", whole(("see /ho", "me/carol/dagpass"))),
         ("README.md", whole(("see /ro", "ot/.cache"))),
+        ("README.md", whole(("pip install airflow-provider", "-dagpass"))),
+        ("README.md", whole(("uv add \"airflow-provider", "-dagpass==0.1.0\""))),
+        ("a.env", whole(("# pip install 'airflow_provider", "_dagpass[fab]'"))),
     ];
     for (path, text) in planted {
         assert_eq!(one(path, &text).len(), 1, "{path}: {text:.60}");
@@ -161,6 +181,8 @@ fn what_is_right_passes() {
         ("src/a/windows.rs", "fn a() -> u32 { 1 }\nfn b() { Err(Unsupported) }"),
         ("src-tauri/crates/core/src/policy.rs", in_a_test.as_str()),
         ("README.md", "$HOME/dagpass and realms/root/realms/alpha"),
+        ("README.md", "pip install './airflow_provider_dagpass-0.1.0-py3-none-any.whl[fab]'"),
+        ("a.py", "pip uninstall airflow-provider-dagpass; name = \"airflow-provider-dagpass\""),
     ] {
         assert_eq!(one(path, text), [] as [String; 0], "{path}");
     }

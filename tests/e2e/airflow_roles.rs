@@ -109,7 +109,7 @@ fn drift_is_told_by_group_and_in_sync_only_after_a_comparison() {
     scene.sign_in();
     let untold = check(1);
     assert!(untold.stderr.contains("cannot tell"), "{}", untold.stderr);
-    assert!(untold.stderr.contains("airflow-provider-dagpass[fab]"), "{}", untold.stderr);
+    assert!(untold.stderr.contains("dagpass airflow wheel"), "{}", untold.stderr);
     assert!(!untold.stdout.contains("sync"), "{}", untold.stdout);
     assert!(doctor(&scene)[1].starts_with("warning"), "{:?}", doctor(&scene));
 

@@ -107,18 +107,6 @@ def test_the_settings_are_added_and_airflow_imports_from_the_wheel(
     assert (folder / "Dockerfile").read_text().startswith("FROM ")
 
 
-def test_an_index_that_has_the_package_is_named_in_the_requirements(
-    world: World, tmp_path: Path, agent: StubAgent
-) -> None:
-    folder = project(tmp_path / "astro", requirements_txt="# none yet\n")
-    world.setup("--for", "astro", "--dir", folder, "--from-index")
-    assert (folder / "requirements.txt").read_text() == "# none yet\nairflow-provider-dagpass==0.1.0\n"
-    assert "PYTHONPATH" not in dotenv_values(folder / ".env")
-    world.setup("--for", "astro", "--dir", folder)
-    assert (folder / "requirements.txt").read_text() == "# none yet\n"
-    assert "PYTHONPATH" in dotenv_values(folder / ".env")
-
-
 def test_a_dockerfile_is_read_and_never_written(world: World, tmp_path: Path) -> None:
     dockerfile = "FROM x\nENV AIRFLOW__SECRETS__BACKEND=a.B\n"
     folder = project(tmp_path / "astro", Dockerfile=dockerfile)

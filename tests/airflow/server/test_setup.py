@@ -162,5 +162,5 @@ def test_a_server_that_has_no_such_route_is_never_in_sync(laptop: Laptop) -> Non
     checked = laptop.dagpass("airflow", "roles", "elsewhere", "--check")
     assert checked.returncode == 1
     assert "cannot tell" in checked.stderr
-    assert "airflow-provider-dagpass[fab]" in checked.stderr
+    assert "dagpass airflow wheel" in checked.stderr
     assert "sync" not in checked.stdout

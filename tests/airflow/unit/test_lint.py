@@ -115,6 +115,19 @@ def test_what_dagpass_can_take_over_depends_on_the_type(value: str, verdict: str
     assert "canary" not in json.dumps([one.shown() for one in found])
 
 
+def test_a_variable_that_goes_before_one_of_dagpass_s_is_a_problem_with_a_secret_or_without() -> None:
+    ours = frozenset({"Warehouse_api"})
+    for value in ("http://plain.example", f"http://:{JWT}@h.example"):
+        found = connections.in_environment({"AIRFLOW_CONN_WAREHOUSE_API": value}, "e", ours)
+        assert found[-1].verdict == "problem"
+        assert "goes before dagpass's connection `Warehouse_api`" in found[-1].detail
+        assert found[-1].hint is not None
+        assert "`unset AIRFLOW_CONN_WAREHOUSE_API`" in found[-1].hint
+        assert JWT not in json.dumps([one.shown() for one in found])
+    other = connections.in_environment({"AIRFLOW_CONN_LAKE": "http://plain.example"}, "e", ours)
+    assert other == []
+
+
 def test_an_env_file_is_read_as_shells_and_docker_write_it(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(

@@ -15,7 +15,7 @@ except ImportError as error:
     from airflow.exceptions import AirflowOptionalProviderFeatureException
 
     raise AirflowOptionalProviderFeatureException(
-        "PingFabAuthManager needs FAB: pip install 'airflow-provider-dagpass[fab]'"
+        "PingFabAuthManager needs FAB: pip install 'apache-airflow-providers-fab[oauth]>=3.10'"
     ) from error
 
 from airflow import settings as airflow_settings

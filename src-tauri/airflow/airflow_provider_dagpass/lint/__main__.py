@@ -6,9 +6,9 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any
 
-from airflow_provider_dagpass.lint import connections, dags, wiring, xcom
+from airflow_provider_dagpass import place
+from airflow_provider_dagpass.lint import connections, dags, database, wiring, xcom
 from airflow_provider_dagpass.lint.finding import Finding
 
 
@@ -17,8 +17,9 @@ def main() -> None:
     parser.add_argument("--project", type=Path, default=Path.cwd())
     parser.add_argument("--dags", type=Path)
     args = parser.parse_args()
-    found = connections.in_environment(os.environ, "the environment")
-    found += connections.in_file(args.project / ".env")
+    ours = place.known_connections() or frozenset()
+    found = connections.in_environment(os.environ, "the environment", ours)
+    found += connections.in_file(args.project / ".env", ours)
     try:
         from airflow.configuration import conf
     except Exception as error:
@@ -36,25 +37,11 @@ def main() -> None:
 
 def _in_database() -> list[Finding]:
     try:
-        rows, values = _read()
+        rows, values = database.read(xcom.NEWEST)
     except Exception as error:
-        what = f"Airflow's database was not looked at: {type(error).__name__}"
+        what = f"Airflow's database was not looked at: {database.why(error)}"
         return [Finding("database", "skipped", what, "run `airflow db check`")]
     return [*connections.in_table(rows), *xcom.judge(values)]
-
-
-def _read() -> tuple[list[Any], list[Any]]:
-    from airflow.models.connection import Connection
-    from airflow.utils.session import create_session
-    from sqlalchemy import column, text
-
-    with create_session() as session:
-        rows = session.query(Connection).all()
-        # `key` is a word of some databases: quoted as the one at hand quotes it.
-        key = session.get_bind().dialect.identifier_preparer.quote(column("key").name)
-        values = session.execute(text(xcom.NEWEST.format(key=key))).all()
-        session.expunge_all()
-    return rows, [tuple(value) for value in values]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from airflow_provider_dagpass.lint.finding import Finding, is_secret, length
 
 PREFIX = "AIRFLOW_CONN_"
 #: Where a token goes, by connection type: as the hooks of these providers read it.
-_TOKEN_IN = {
+TOKEN_IN = {
     "http": "header",
     "dagpass_http": "header",
     "databricks": "password",
@@ -25,15 +25,21 @@ _TOKEN_IN = {
     "trino": "extra.jwt__token",
 }
 #: Databases whose password may be a token, where the server was set up so.
-_PERHAPS = ("postgres", "mysql", "mssql")
+PERHAPS = ("postgres", "mysql", "mssql")
 
 
-def in_environment(variables: Mapping[str, str], place: str) -> list[Finding]:
+def in_environment(
+    variables: Mapping[str, str], place: str, ours: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """``ours``: the conn_ids that dagpass answers for, which a variable goes before."""
+    shadowed = {conn_id.upper(): conn_id for conn_id in ours}
     found: list[Finding] = []
     for name, value in sorted(variables.items()):
         if name.startswith(PREFIX):
             conn_id = name.removeprefix(PREFIX).lower()
-            found += _judged(conn_id, _parsed(value), f"{place}: {name}", f"remove {name} from it")
+            found += _judged(conn_id, parsed(value), f"{place}: {name}", f"remove {name} from it")
+            if name.removeprefix(PREFIX) in shadowed and value:
+                found.append(_goes_first(place, name, shadowed[name.removeprefix(PREFIX)]))
         elif is_secret(name, value):
             what = f"{place}: {name} holds a static secret ({length(value)})"
             hint = "where Ping gives a token for it: `dagpass run -- CMD`, or `$(dagpass token)`"
@@ -41,47 +47,63 @@ def in_environment(variables: Mapping[str, str], place: str) -> list[Finding]:
     return found
 
 
-def in_file(file: Path) -> list[Finding]:
+def _goes_first(place: str, name: str, conn_id: str) -> Finding:
+    what = f"{place}: {name} goes before dagpass's connection `{conn_id}`: what stands there is what is used"
+    return Finding("connections", "problem", what, f"remove {name} from it, and `unset {name}`")
+
+
+def in_file(file: Path, ours: frozenset[str] = frozenset()) -> list[Finding]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
     pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if "=" in line)
     variables = {name.strip(): value.strip().strip("'\"") for name, _, value in pairs if name[:1] != "#"}
-    return in_environment(variables, str(file))
+    return in_environment(variables, str(file), ours)
 
 
 def in_table(rows: list[Any]) -> Iterator[Finding]:
     for row in rows:
-        fields = {
-            "conn_type": row.conn_type,
-            "host": row.host,
-            "schema": row.schema,
-            "login": row.login,
-            "port": row.port,
-            "password": row.password,
-            "extra": _object(row.extra),
-        }
+        fields = of_row(row)
         remove = f"then `airflow connections delete {row.conn_id}`"
         yield from _judged(row.conn_id, fields, f"Airflow's database: {row.conn_id}", remove)
 
 
+def of_row(row: Any) -> dict[str, Any]:
+    """As :func:`parsed`, of a row of Airflow's own table, which decrypts what it holds."""
+    return {
+        "conn_type": row.conn_type,
+        "host": row.host,
+        "schema": row.schema,
+        "login": row.login,
+        "port": row.port,
+        "password": row.password,
+        "extra": as_object(row.extra),
+    }
+
+
 def _judged(conn_id: str, fields: dict[str, Any], place: str, remove: str) -> Iterator[Finding]:
-    secrets = {key: value for key, value in _flat(fields.get("extra")) if is_secret(key, value)}
-    if isinstance(fields.get("password"), str) and fields["password"]:
-        secrets["password"] = fields["password"]
+    secrets = secrets_of(fields)
     if not secrets:
         return
     told = ", ".join(f"`{key}` ({length(value)})" for key, value in sorted(secrets.items()))
     kind = str(fields.get("conn_type") or "").replace("-", "_")
-    token_in = _TOKEN_IN.get(kind) or ("password" if kind in _PERHAPS else None)
+    token_in = TOKEN_IN.get(kind) or ("password" if kind in PERHAPS else None)
     if token_in is None:
         yield Finding("connections", "warning", f"{place} holds a static secret: {told}", None)
         return
-    wish = "if the server takes Ping's token as the password: " if kind in _PERHAPS else ""
+    wish = "if the server takes Ping's token as the password: " if kind in PERHAPS else ""
     hint = f"{wish}put this into config.toml, {remove}\n{_table(conn_id, kind, fields, token_in)}"
     verdict = "warning" if wish else "problem"
     yield Finding("connections", verdict, f"{place} holds a static secret: {told}", hint)
+
+
+def secrets_of(fields: dict[str, Any]) -> dict[str, str]:
+    """What a connection holds that nobody else should see, by its field."""
+    secrets = {key: value for key, value in flat(fields.get("extra")) if is_secret(key, value)}
+    if isinstance(fields.get("password"), str) and fields["password"]:
+        secrets["password"] = fields["password"]
+    return secrets
 
 
 def _table(conn_id: str, kind: str, fields: dict[str, Any], token_in: str) -> str:
@@ -90,18 +112,18 @@ def _table(conn_id: str, kind: str, fields: dict[str, Any], token_in: str) -> st
     lines += [
         f"{name} = {json.dumps(fields[name])}" for name in ("host", "schema", "port") if fields.get(name)
     ]
-    if fields.get("login") and kind in _PERHAPS:
+    if fields.get("login") and kind in PERHAPS:
         lines.append(f"login = {json.dumps(fields['login'])}")
     lines.append(f"token-in = {json.dumps(token_in)}")
     return "\n".join(lines)
 
 
-def _parsed(value: str) -> dict[str, Any]:
+def parsed(value: str) -> dict[str, Any]:
     """As Airflow reads it: JSON, or a URI."""
     if value.lstrip().startswith("{"):
-        fields = _object(value)
+        fields = as_object(value)
         if isinstance(fields.get("extra"), str):
-            fields["extra"] = _object(fields["extra"])
+            fields["extra"] = as_object(fields["extra"])
         return fields
     try:
         parts = urlsplit(value)
@@ -110,7 +132,7 @@ def _parsed(value: str) -> dict[str, Any]:
         return {}
     extra = dict(parse_qsl(parts.query))
     if set(extra) == {"__extra__"}:
-        extra = _object(extra["__extra__"])
+        extra = as_object(extra["__extra__"])
     return {
         "conn_type": parts.scheme,
         "host": unquote(parts.hostname or ""),
@@ -122,7 +144,7 @@ def _parsed(value: str) -> dict[str, Any]:
     }
 
 
-def _object(text: Any) -> dict[str, Any]:
+def as_object(text: Any) -> dict[str, Any]:
     try:
         found = json.loads(text) if isinstance(text, str) else text
     except ValueError:
@@ -130,9 +152,9 @@ def _object(text: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _flat(extra: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+def flat(extra: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
     for key, value in (extra or {}).items() if isinstance(extra, dict) else ():
         if isinstance(value, dict) and depth < 3:
-            yield from _flat(value, depth + 1)
+            yield from flat(value, depth + 1)
         else:
             yield str(key), value

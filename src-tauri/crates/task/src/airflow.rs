@@ -1,7 +1,7 @@
 //! The Airflow provider in real Airflow, on the versions whose lock files are committed: its own tests
-//! beside Airflow's classes, every DAG against a stand-in for the agent, and a server with FAB beside the
-//! independent OpenID provider, and `airflow setup` for each layout. The environments, `uv` and the databases
-//! are kept by `tests/airflow/run.py` itself, in the same cache folder.
+//! beside Airflow's classes, every DAG against a stand-in for the agent, the first page of its docs as it
+//! stands, a server with FAB beside the independent OpenID provider, and `airflow setup` for each layout. The
+//! environments, `uv` and the databases are kept by `tests/airflow/run.py` itself, in the same cache folder.
 
 use crate::Outcome;
 use crate::house::House;
@@ -20,7 +20,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     // `airflow setup --server` writes what one of these servers starts with.
     test::build(house)?;
     let program = house.target.join("debug/dagpass");
-    for part in ["container", "server", "layouts"] {
+    for part in ["page", "container", "server", "layouts"] {
         runner(house).arg(part).env("DAGPASS_PROGRAM", &program).run()?;
     }
     Ok(Outcome::Done)

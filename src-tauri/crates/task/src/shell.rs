@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, PipeReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -64,6 +64,18 @@ pub(crate) fn say(line: &str) {
     if said.and_then(|()| out.flush()).is_err() {
         // Nobody reads: the exit code still tells how it ended.
     }
+}
+
+/// Over the line that is there, where a person looks on: at a terminal, with nobody else speaking.
+pub(crate) fn say_over(line: &str) {
+    let mut out = io::stdout().lock();
+    if write!(out, "\r{line}\u{1b}[K").and_then(|()| out.flush()).is_err() {
+        // As in `say`.
+    }
+}
+
+pub(crate) fn is_watched() -> bool {
+    SPEAKER.get().is_none() && io::stdout().is_terminal()
 }
 
 /// Every line that `work` says, and that the programs say which it runs, begins with `name`: others may
@@ -158,6 +170,26 @@ impl Shell {
             say("(what it left running may speak later)");
         }
         status
+    }
+
+    /// Runs it with its output at the end of a file; shown where it failed.
+    pub(crate) fn logged(&self, log: &Path) -> Result<(), Failure> {
+        let open = std::fs::OpenOptions::new().create(true).append(true).open(log);
+        let mut file = open.map_err(|e| Failure::at(log, &e))?;
+        let begun = file.metadata().map_err(|e| Failure::at(log, &e))?.len();
+        writeln!(file, "$ {self}").map_err(|e| Failure::at(log, &e))?;
+        let errors = file.try_clone().map_err(|e| self.not_run(&e))?;
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(file).stderr(errors);
+        let mut child = command.spawn().map_err(|e| self.not_run(&e))?;
+        let status = self.wait(&mut child)?;
+        if status.success() {
+            return Ok(());
+        }
+        let whole = std::fs::read(log).map_err(|e| Failure::at(log, &e))?;
+        let ours = whole.get(usize::try_from(begun).unwrap_or(0)..).unwrap_or_default();
+        say(&format!("\n{}", String::from_utf8_lossy(ours).trim_end()));
+        Err(self.ended_badly(status).hint(format!("all of it is in {}", log.display())))
     }
 
     /// Runs it quietly and gives what it wrote to standard output.
@@ -330,6 +362,19 @@ mod tests {
         assert_eq!(beside(&left), Ok(()));
         assert!(!end.exists(), "it waited for what the program left running");
         std::fs::write(&end, "").expect("a file of our own");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_logged_program_says_is_at_the_end_of_the_file() {
+        let log = std::env::temp_dir().join(format!("dagpass-logged-{}", std::process::id()));
+        for (script, ends_well) in [("echo one", true), ("echo two >&2; exit 3", false)] {
+            let ended = Shell::new("sh").arg("-c").arg(script).logged(&log);
+            assert_eq!(ended.is_ok(), ends_well, "{script}");
+        }
+        let said = std::fs::read_to_string(&log).expect("a file of our own");
+        assert_eq!(said, "$ sh -c echo one\none\n$ sh -c echo two >&2; exit 3\ntwo\n");
+        std::fs::remove_file(&log).expect("a file of our own");
     }
 
     #[cfg(unix)]

@@ -59,7 +59,7 @@ fn refusal(airflow: &AirflowConfig, untold: &Untold) -> Refusal {
     let (code, hint) = match untold {
         Untold::NoRoute { .. } => (
             ErrorCode::InvalidTarget,
-            "install `airflow-provider-dagpass[fab]` there and have it as the auth manager: `dagpass airflow setup --server`",
+            "install the wheel of `dagpass airflow wheel` there, with its extra `[fab]`, and have it as the auth manager: `dagpass airflow setup --server`",
         ),
         Untold::TokenRefused => (
             ErrorCode::InvalidToken,
@@ -71,7 +71,7 @@ fn refusal(airflow: &AirflowConfig, untold: &Untold) -> Refusal {
         }
         Untold::Nonsense(_) => (
             ErrorCode::ServerError,
-            "bring `airflow-provider-dagpass` there to the version of this dagpass",
+            "install the wheel of this dagpass there: `dagpass airflow wheel`",
         ),
     };
     let what = format!("cannot tell what Airflow deployment `{name}` maps");

@@ -16,6 +16,7 @@ mod door;
 mod dotenv;
 mod files;
 mod find;
+mod import;
 mod interpreter;
 mod jsonc;
 mod layout;
@@ -23,7 +24,9 @@ mod receipt;
 mod roles;
 mod server;
 mod setup;
+mod shadow;
 mod shell;
+mod standing;
 mod undo;
 mod wheel;
 pub(crate) mod wiring;
@@ -40,7 +43,7 @@ pub(crate) enum Airflow {
         dagpass airflow setup --for astro --dir my-project\n  \
         dagpass airflow setup --for pytest --undo\n  \
         dagpass airflow setup --for compose --wheel \"$(dagpass airflow wheel --out ~)\"\n  \
-        dagpass airflow setup                        # prints the two settings\n  \
+        dagpass airflow setup                        # looks what stands here, and asks; else prints the settings\n  \
         dagpass airflow setup --write env --file airflow.sh\n  \
         dagpass airflow setup --server --url https://airflow.corp.example --out ./airflow-ping"
     )]
@@ -49,6 +52,14 @@ pub(crate) enum Airflow {
     #[command(after_help = "Examples:\n  dagpass airflow wheel --out dist\n  \
         pip install --no-index --no-deps \"$(dagpass airflow wheel --out dist)\"")]
     Wheel(wheel::Wheel),
+    /// Take over connections with a pasted token: their tables for config.toml, and what to revoke
+    #[command(
+        after_help = "Examples:\n  dagpass airflow import --dry-run          # what is pasted where, and what would be written\n  \
+        dagpass airflow import                    # .env, AIRFLOW_CONN_… of this shell, Airflow's database\n  \
+        dagpass airflow import --from connections.json --profile prod\n  \
+        dagpass airflow import --undo"
+    )]
+    Import(import::Import),
     /// Show which Airflow roles a person's groups give, and why
     #[command(
         after_help = "Examples:\n  dagpass airflow roles                    # for the person signed in\n  \
@@ -68,6 +79,7 @@ pub(crate) fn run(world: &World, command: Airflow) -> Result<ExitCode, Failure> 
     match command {
         Airflow::Doctor(command) => return doctor::run(world, &command),
         Airflow::Setup(command) => setup::run(world, &command)?,
+        Airflow::Import(command) => import::run(world, &command)?,
         Airflow::Wheel(command) => wheel::run(world, &command)?,
         Airflow::Roles(command) => roles::run(world, command)?,
     }

@@ -103,10 +103,7 @@ fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
         let what = format!("there is no config at {}", file.display());
         return Err(Failure::new("not_found", what).hint("run `dagpass init`"));
     }
-    let output = agent(&["config-check".as_ref(), file.as_os_str()])?;
-    let found: ConfigReply = serde_json::from_slice(&output.stdout)
-        .map_err(|_| complaint("the config cannot be checked", &output))?;
-    let ConfigReply { problems, warnings, .. } = found;
+    let ConfigReply { problems, warnings, .. } = examined(&file)?;
     warnings.iter().for_each(|warning| output::say(&format!("warning: {}", line(warning))));
     if world.json {
         output::json(&problems)?;
@@ -117,6 +114,13 @@ fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
         output::out(&lines.join("\n"))?;
     }
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
+}
+
+/// What the agent's program makes of a file.
+pub(super) fn examined(file: &Path) -> Result<ConfigReply, Failure> {
+    let output = agent(&["config-check".as_ref(), file.as_os_str()])?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|_| complaint("the config cannot be checked", &output))
 }
 
 /// The config's JSON Schema, as the agent's program has it.

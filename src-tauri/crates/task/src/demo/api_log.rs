@@ -47,12 +47,27 @@ impl ApiLog {
         Self { rows: body.split('}').filter_map(row).collect() }
     }
 
+    /// A line a token: when it ends, and each call with it by its second; one that was refused by its status.
     pub(super) fn lines(&self) -> Vec<String> {
-        let head = format!("  {:<24}  {:<16}  {:<24}  status", "time", "token", "expires");
-        let row = |row: &Row| {
-            format!("  {:<24}  {:<16}  {:<24}  {}", row.time, row.token, row.expiry, row.status)
-        };
-        std::iter::once(head).chain(self.rows.iter().map(row)).collect()
+        let mut lines = vec![format!("  {:<8}  {:<8}  called at", "token", "ends")];
+        for calls in self.rows.chunk_by(|one, next| one.token == next.token) {
+            let Some(first) = calls.first() else { continue };
+            let mut shown: Vec<String> = Vec::new();
+            let mut minute = "";
+            for call in calls {
+                let time = clock(&call.time);
+                let (hour_and_minute, second) = time.split_at_checked(6).unwrap_or(("", time));
+                let second = second.get(..4).unwrap_or(second);
+                let refused = (call.status != "200").then(|| format!("={}", call.status));
+                let head = if hour_and_minute == minute { "" } else { hour_and_minute };
+                shown.push(format!("{head}{second}{}", refused.unwrap_or_default()));
+                minute = hour_and_minute;
+            }
+            let shown = shown.join(" ");
+            let (token, end) = (first.token.get(..8).unwrap_or(&first.token), clock(&first.expiry));
+            lines.push(format!("  {token:<8}  {:<8}  {shown}", end.get(..8).unwrap_or(end)));
+        }
+        lines
     }
 
     pub(super) fn verdict(&self, tokens: usize) -> Result<(), Failure> {
@@ -76,6 +91,11 @@ impl ApiLog {
     fn tokens(&self) -> usize {
         self.rows.iter().map(|row| row.token.as_str()).collect::<BTreeSet<_>>().len()
     }
+}
+
+/// The hour of an RFC 3339 time, with what its seconds have of a fraction.
+fn clock(time: &str) -> &str {
+    time.split_once('T').map_or(time, |(_, clock)| clock).trim_end_matches('Z')
 }
 
 /// The value of a member of a flat JSON object, text or number.
@@ -107,6 +127,29 @@ mod tests {
         assert!(log(&[("a", 200), ("b", 200), ("b", 200)]).verdict(3).is_err());
         assert!(log(&[("a", 200), ("b", 200), ("c", 401)]).verdict(3).is_err());
         assert!(log(&[]).verdict(3).is_err());
+    }
+
+    #[test]
+    fn each_call_stands_behind_its_token_and_a_refused_one_says_so() {
+        let row = |token: &str, time: &str, status: u16| {
+            format!(
+                r#"{{"time":"2026-11-30T{time}Z","token":"{token}","expiry":"2026-11-30T00:35:02Z","status":{status}}}"#
+            )
+        };
+        let rows = [
+            row("aaaabbbbcccc", "00:34:58.123", 200),
+            row("aaaabbbbcccc", "00:35:00.500", 401),
+            row("ddddeeeeffff", "00:35:01", 200),
+            row("ddddeeeeffff", "00:35:02", 200),
+        ];
+        assert_eq!(
+            ApiLog::parse(&rows.join(",")).lines(),
+            [
+                "  token     ends      called at",
+                "  aaaabbbb  00:35:02  00:34:58.1 00:35:00.5=401",
+                "  ddddeeee  00:35:02  00:35:01 02",
+            ]
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! `tests/airflow/live`.
 
 use super::stage::Stage;
+use super::steps::Steps;
 use super::{AIRFLOW, prepared};
 use crate::Outcome;
 use crate::airflow::runner;
@@ -14,7 +15,8 @@ const TOKEN_SECONDS: u32 = 60;
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     prepared(house, AIRFLOW)?;
-    let stage = Stage::set(house, TOKEN_SECONDS)?;
+    let steps = Steps::new(house, "live")?;
+    let stage = Stage::set(house, TOKEN_SECONDS, steps.log())?;
     stage.dagpass("login --device").run()?;
     stage
         .inside_world(runner(house))

@@ -3,6 +3,7 @@
 //! an independent provider of its own. Any 401, or too many refreshes at an issuer, fails it.
 
 use super::stage::Stage;
+use super::steps::Steps;
 use super::{AIRFLOW, prepared};
 use crate::Outcome;
 use crate::airflow::runner;
@@ -42,7 +43,8 @@ fn play(house: &House, seconds: u32) -> Result<Outcome, Failure> {
 }
 
 fn one(house: &House, (way, lifetime): (&str, u32), seconds: u32) -> Result<(), Failure> {
-    let stage = Stage::independent(house, lifetime)?;
+    let steps = Steps::new(house, &format!("long-{way}"))?;
+    let stage = Stage::independent(house, lifetime, steps.log())?;
     // A token a lifetime, the last one not yet in use, and the start of the task after the first.
     let tokens = (seconds / lifetime).saturating_sub(1).max(2);
     let judged = stage

@@ -18,26 +18,36 @@ pub(super) struct Stage {
     issuer: Child,
     /// What the issuer says of itself: one JSON line.
     about: String,
+    log: PathBuf,
 }
 
 impl Stage {
-    pub(super) fn set(house: &House, token_seconds: u32) -> Result<Self, Failure> {
+    /// What is said goes to the log.
+    pub(super) fn set(house: &House, token_seconds: u32, log: &Path) -> Result<Self, Failure> {
         let mut sandbox = Command::new(house.target.join("debug/dagpass-sandbox"));
         sandbox.args(["--auto-approve", "alice"]);
-        Self::with(house, &mut sandbox, token_seconds)
+        Self::with(house, &mut sandbox, token_seconds, log)
     }
 
     /// At a provider that nobody here wrote. Somebody has to approve the sign-in.
-    pub(super) fn independent(house: &House, token_seconds: u32) -> Result<Self, Failure> {
+    pub(super) fn independent(
+        house: &House,
+        token_seconds: u32,
+        log: &Path,
+    ) -> Result<Self, Failure> {
         let mut provider = Command::new("node");
         provider.arg(house.at("tests/idp/provider.mjs"));
-        Self::with(house, &mut provider, token_seconds)
+        Self::with(house, &mut provider, token_seconds, log)
     }
 
-    fn with(house: &House, issuer: &mut Command, token_seconds: u32) -> Result<Self, Failure> {
+    fn with(
+        house: &House,
+        issuer: &mut Command,
+        token_seconds: u32,
+        log: &Path,
+    ) -> Result<Self, Failure> {
         let bin = house.target.join("debug");
         let root = private_folder()?;
-        say("the demo keeps its session in an encrypted file of its own, not in your keychain");
         let mut issuer = issuer
             .args(["--family", "pingone", "--at-ttl"])
             .arg(token_seconds.to_string())
@@ -47,9 +57,9 @@ impl Stage {
             .spawn()
             .map_err(|e| Failure::new(format!("the issuer did not start: {e}")))?;
         let about = first_line(&mut issuer)?;
-        let stage = Self { bin, root, issuer, about };
+        let stage = Self { bin, root, issuer, about, log: log.to_owned() };
         stage.configure()?;
-        stage.dagpass("agent start").run()?;
+        stage.dagpass("agent start").logged(&stage.log)?;
         Ok(stage)
     }
 
@@ -100,7 +110,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if let Err(failure) = self.dagpass("agent stop").run() {
+        if let Err(failure) = self.dagpass("agent stop").logged(&self.log) {
             say(&failure.to_string());
         }
         if self.issuer.kill().and_then(|()| self.issuer.wait()).is_err() {

@@ -1,15 +1,15 @@
 //! `dagpass airflow doctor`: what leaks in this Airflow, or could, looked for by its own interpreter with
 //! the lint of the wheel inside this program. Reads only; never shows a secret.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use dagpass_client::limited;
 use dagpass_client::wire::Finding;
 
-use super::interpreter::{self, Interpreter, PYTHON_LIMIT};
-use super::wheel::{self, Unpacked};
+use super::interpreter::{self, Interpreter};
+use super::wheel;
 use crate::commands::doctor::table;
 use crate::exit::{CHECK_FAILED, Failure};
 use crate::output;
@@ -48,7 +48,7 @@ pub(super) fn run(world: &World, command: &Doctor) -> Result<ExitCode, Failure> 
 
 fn package(probe: &interpreter::Probe) -> Finding {
     let (verdict, detail) = match (&probe.provider, &probe.backend_error) {
-        (None, _) => ("problem", "airflow-provider-dagpass is not installed there".to_owned()),
+        (None, _) => ("problem", "the package of dagpass is not installed there".to_owned()),
         (Some(_), Some(error)) => ("problem", format!("the backend cannot be imported: {error}")),
         (Some(version), None) if probe.has_our_package() => ("ok", format!("version {version}")),
         (Some(version), None) => (
@@ -66,28 +66,12 @@ fn package(probe: &interpreter::Probe) -> Finding {
     }
 }
 
-/// The lint comes from the wheel, whatever is installed there: it fits this program.
 fn look(python: &Interpreter, command: &Doctor) -> Result<Vec<Finding>, Failure> {
-    let unpacked = Unpacked::new()?;
-    let mut lint = python.command();
-    let theirs = std::env::var_os("PYTHONPATH").unwrap_or_default();
-    let paths = std::iter::once(unpacked.path()).chain(std::env::split_paths(&theirs));
-    let paths = std::env::join_paths(paths).map_err(|error| {
-        Failure::new("io", "the interpreter's path cannot be told").because(error)
-    })?;
-    lint.args(["-m", "airflow_provider_dagpass.lint", "--project"]).arg(&command.dir);
+    let mut words = vec![OsStr::new("--project"), command.dir.as_os_str()];
     if let Some(dags) = &command.dags {
-        lint.arg("--dags").arg(dags);
+        words.extend([OsStr::new("--dags"), dags.as_os_str()]);
     }
-    let ended = limited::output(lint.env("PYTHONPATH", paths), PYTHON_LIMIT);
-    let output =
-        ended.map_err(|error| Failure::new("io", "the lint did not start").because(error))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let answer = text.lines().rev().find(|line| line.starts_with('[')).unwrap_or_default();
-    serde_json::from_str(answer).map_err(|error| {
-        let cause = interpreter::last_line(&output).unwrap_or_else(|| error.to_string());
-        Failure::new("io", "the lint answers nothing").because(cause)
-    })
+    python.lint("airflow_provider_dagpass.lint", &words)
 }
 
 #[cfg(test)]

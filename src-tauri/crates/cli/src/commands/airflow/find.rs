@@ -57,7 +57,7 @@ impl Interpreter {
 }
 
 /// Every file of this name on `PATH`, in its order.
-fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
+pub(super) fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();

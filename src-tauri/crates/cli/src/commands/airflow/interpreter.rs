@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dagpass_client::limited;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::wheel::{self, Unpacked};
 use crate::exit::Failure;
@@ -23,7 +24,7 @@ const DEFAULTS: &str =
     "import airflow.configuration as c; c.write_default_airflow_configuration_if_needed()";
 
 /// How long may Python take to import Airflow? A cold disk takes half a minute.
-pub(super) const PYTHON_LIMIT: Duration = Duration::from_secs(180);
+const PYTHON_LIMIT: Duration = Duration::from_secs(180);
 /// How long may one wheel that is at hand take to be unpacked?
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
@@ -97,7 +98,33 @@ impl Interpreter {
         Err(Failure::new("io", what).because(last_line(&output).unwrap_or_default()))
     }
 
-    pub(super) fn command(&self) -> Command {
+    /// What a module of the lint answers as its last line of JSON. It comes from the wheel, whatever is
+    /// installed there: it fits this program.
+    pub(super) fn lint<T: DeserializeOwned>(
+        &self,
+        module: &str,
+        words: &[&OsStr],
+    ) -> Result<T, Failure> {
+        let unpacked = Unpacked::new()?;
+        let theirs = std::env::var_os("PYTHONPATH").unwrap_or_default();
+        let paths = std::iter::once(unpacked.path()).chain(std::env::split_paths(&theirs));
+        let paths = std::env::join_paths(paths).map_err(|error| {
+            Failure::new("io", "the interpreter's path cannot be told").because(error)
+        })?;
+        let mut lint = self.command();
+        lint.args(["-m", module]).args(words).env("PYTHONPATH", paths);
+        let ended = limited::output(&mut lint, PYTHON_LIMIT);
+        let output =
+            ended.map_err(|error| Failure::new("io", "the lint did not start").because(error))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let answer = text.lines().rev().find(|line| line.starts_with(['[', '{']));
+        serde_json::from_str(answer.unwrap_or_default()).map_err(|error| {
+            let cause = last_line(&output).unwrap_or_else(|| error.to_string());
+            Failure::new("io", "the lint answers nothing").because(cause)
+        })
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         // Nothing here asks the agent for anything.
         command.env("DAGPASS_AIRFLOW", "off").env("PYTHONWARNINGS", "ignore");
@@ -117,7 +144,7 @@ impl Interpreter {
     }
 }
 
-pub(super) fn last_line(output: &Output) -> Option<String> {
+fn last_line(output: &Output) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }

@@ -41,7 +41,6 @@ pub(super) struct Place<'a> {
     /// airflow.cfg, where another one than Airflow's own is meant.
     pub(super) cfg: Option<PathBuf>,
     pub(super) env: Option<String>,
-    pub(super) from_index: bool,
     /// dagpass's own folder, for what is mounted from it.
     pub(super) state: PathBuf,
     pub(super) compose: Compose,

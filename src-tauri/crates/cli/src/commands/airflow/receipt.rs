@@ -13,6 +13,8 @@ use crate::exit::Failure;
 
 const FOLDER: &str = "airflow-setup";
 const FILE: &str = "receipt.json";
+/// The layout of a receipt that wired nothing: tables in dagpass's own config.
+pub(super) const IMPORT: &str = "import";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Receipt {
@@ -70,6 +72,13 @@ impl Receipt {
     /// The receipt of an earlier run for the same layout and target.
     pub(super) fn earlier(&self) -> Result<Option<Self>, Failure> {
         load(&self.folder)
+    }
+
+    /// Every receipt of a wired Airflow.
+    pub(super) fn wirings(state: &Path) -> Result<Vec<Self>, Failure> {
+        let mut all = Self::all(state)?;
+        all.retain(|receipt| receipt.layout != IMPORT);
+        Ok(all)
     }
 
     /// Every receipt that is kept.

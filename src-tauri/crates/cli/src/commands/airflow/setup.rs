@@ -1,4 +1,4 @@
-//! `dagpass airflow setup`: prints or writes the settings that have Airflow ask the agent, and takes them
+//! `dagpass airflow setup`: asks, prints or writes the settings that have Airflow ask the agent, and takes them
 //! back byte for byte. Never drops a secrets backend that was there (it is asked next), and writes for an
 //! interpreter only once that has imported the backend.
 
@@ -12,7 +12,7 @@ use super::door::Doors;
 use super::interpreter::{self, Interpreter, Probe};
 use super::layout::{Edit, Layout, Place, Plan};
 use super::receipt::{Change, Receipt};
-use super::{cfg, compose, diff, files, server, shell, undo, wheel, wiring};
+use super::{cfg, compose, diff, files, server, shadow, shell, standing, undo, wheel, wiring};
 use crate::exit::Failure;
 use crate::world::{World, home_is_ours};
 use crate::{output, system};
@@ -31,9 +31,6 @@ pub(crate) struct Setup {
     /// Show what would change, and change nothing
     #[arg(long, conflicts_with_all = ["print", "undo"])]
     dry_run: bool,
-    /// astro: name the package in requirements.txt, where an index has it
-    #[arg(long, requires = "layout")]
-    from_index: bool,
     /// Print the settings: for airflow.cfg, or as environment variables
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "cfg", conflicts_with_all = ["write", "undo"])]
     print: Option<Form>,
@@ -83,7 +80,10 @@ pub(super) fn run(world: &World, setup: &Setup) -> Result<(), Failure> {
         },
         (false, Some(layout), _) => set_up(world, setup, layout, &state),
         (false, None, Some(form)) => write_by_hand(world, setup, form, &state),
-        (false, None, None) => print(setup, setup.print.unwrap_or(Form::Cfg)),
+        (false, None, None) => match setup.print {
+            Some(form) => output::out(&settings(setup, form)?),
+            None => stand(world, setup, &state),
+        },
     }
 }
 
@@ -98,7 +98,6 @@ impl Setup {
             project: self.dir.clone(),
             cfg: self.file.clone(),
             env: self.env.clone(),
-            from_index: self.from_index,
             state: state.to_owned(),
             compose: self.compose.clone(),
             doors: Doors { world, dry_run: self.dry_run },
@@ -112,8 +111,9 @@ fn set_up(world: &World, setup: &Setup, layout: Layout, state: &Path) -> Result<
         true => Some(look(setup)?),
         false => None,
     };
-    let plan =
-        layout.plan(&setup.place(world, state, looked.as_ref().map(|(found, _)| found.clone())))?;
+    let found = looked.as_ref().map(|(found, _)| found.clone());
+    let mut plan = layout.plan(&setup.place(world, state, found))?;
+    plan.notes.extend(shadow::notes(&setup.dir));
     let mut receipt = Receipt::new(state, layout.name(), &plan.target);
     if setup.dry_run {
         let changes = changes(&plan, receipt.earlier()?.as_ref())?;
@@ -128,6 +128,22 @@ fn set_up(world: &World, setup: &Setup, layout: Layout, state: &Path) -> Result<
         }
     }
     apply(world, &plan, receipt)
+}
+
+/// For whoever names no layout: asked at a terminal, else told before anything else that nothing is written.
+fn stand(world: &World, setup: &Setup, state: &Path) -> Result<(), Failure> {
+    let found = standing::here(&setup.dir);
+    if let Some(layout) = standing::ask(&found)? {
+        return set_up(world, setup, layout, state);
+    }
+    let settings = settings(setup, Form::Cfg)?;
+    if world.json {
+        let seen = found.iter().map(|one| json!({"layout": one.layout.name(), "by": one.by}));
+        let seen: Vec<Value> = seen.collect();
+        return output::json(&json!({"result": "printed", "seen": seen, "settings": settings}));
+    }
+    output::say(&standing::first_line(&found));
+    output::out(&settings)
 }
 
 fn look(setup: &Setup) -> Result<(Interpreter, Probe), Failure> {
@@ -285,7 +301,7 @@ fn write_by_hand(world: &World, setup: &Setup, form: Form, state: &Path) -> Resu
         Form::Cfg => cfg::wire(before, env.as_deref()),
         Form::Env => shell::wire(before, env.as_deref()),
     };
-    let mut notes = Vec::new();
+    let mut notes = shadow::notes(&setup.dir);
     if form == Form::Cfg && std::env::var_os("AIRFLOW__SECRETS__BACKEND").is_some() {
         notes.push("AIRFLOW__SECRETS__BACKEND is set here and goes before airflow.cfg".to_owned());
     }
@@ -297,8 +313,8 @@ fn write_by_hand(world: &World, setup: &Setup, form: Form, state: &Path) -> Resu
     apply(world, &plan, receipt)
 }
 
-/// Shows the settings as they would come out, with the backend that is there chained.
-fn print(setup: &Setup, form: Form) -> Result<(), Failure> {
+/// The settings as they would come out, with the backend that is there chained.
+fn settings(setup: &Setup, form: Form) -> Result<String, Failure> {
     // Without a file the settings are still worth showing; one that is there is chained.
     let before = match file(setup, form) {
         Ok(file) => files::read_text(&file)?.unwrap_or_default(),
@@ -309,7 +325,7 @@ fn print(setup: &Setup, form: Form) -> Result<(), Failure> {
         Form::Cfg => cfg::settings(&before, env),
         Form::Env => shell::settings(&before, env),
     };
-    output::out(&text.map_err(|error| refused(Path::new("the present setting"), &error))?)
+    text.map_err(|error| refused(Path::new("the present setting"), &error))
 }
 
 fn refused(file: &Path, error: &Unwirable) -> Failure {

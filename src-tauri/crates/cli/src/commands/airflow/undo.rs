@@ -18,10 +18,14 @@ pub(super) fn run(
     state: &Path,
     which: Option<(&str, &Path)>,
 ) -> Result<(), Failure> {
-    let mut all = Receipt::all(state)?;
-    if let Some((layout, target)) = which {
-        all.retain(|receipt| receipt.layout == layout && receipt.target == target);
-    }
+    let mut all = match which {
+        Some((layout, target)) => {
+            let mut all = Receipt::all(state)?;
+            all.retain(|receipt| receipt.layout == layout && receipt.target == target);
+            all
+        }
+        None => Receipt::wirings(state)?,
+    };
     if all.len() > 1 {
         let failure = Failure::usage("which one?").because(
             all.iter()
@@ -49,7 +53,7 @@ pub(super) fn of_file(world: &World, state: &Path, file: &Path) -> Result<(), Fa
 
 /// What was wired on this machine, each once.
 pub(crate) fn wired() -> Vec<PathBuf> {
-    let all = place::state_dir().ok().and_then(|state| Receipt::all(&state).ok());
+    let all = place::state_dir().ok().and_then(|state| Receipt::wirings(&state).ok());
     let mut targets: Vec<PathBuf> =
         all.unwrap_or_default().into_iter().map(|receipt| receipt.target).collect();
     targets.sort();
@@ -61,7 +65,8 @@ pub(crate) fn wired() -> Vec<PathBuf> {
 pub(crate) fn take_back(target: &Path) -> Result<(), Failure> {
     let state = place::state_dir();
     let state = state.map_err(|error| Failure::new("no_place", error.to_string()))?;
-    for receipt in Receipt::all(&state)?.into_iter().filter(|receipt| receipt.target == target) {
+    for receipt in Receipt::wirings(&state)?.into_iter().filter(|receipt| receipt.target == target)
+    {
         reverse(&state, receipt)?;
     }
     Ok(())

@@ -1,11 +1,9 @@
 //! A project of the Astro CLI: the settings in `.env`, the door's folder by `docker-compose.override.yml`, which
-//! the CLI takes along, and the package as a wheel in `include/`, from which Python imports as it is. The
-//! image's build sees `requirements.txt` alone, so a wheel cannot be named there: it gets a line only where an
-//! index has the package. Never touches the Dockerfile.
+//! the CLI takes along, and the package as a wheel in `include/`, from which Python imports as it is: the image's
+//! build sees `requirements.txt` alone, and a wheel cannot be named there. Never touches the Dockerfile.
 
 use std::path::Path;
 
-use super::super::backend::Unwirable;
 use super::super::compose::{self, door_alone};
 use super::super::{door, dotenv, files, wheel};
 use super::{Edit, Place, Plan};
@@ -31,20 +29,14 @@ pub(super) fn plan(place: &Place<'_>) -> Result<Plan, Failure> {
     let (name, value) = compose::reached(&reach);
     let mut settings = vec![(name.to_owned(), value)];
     settings.extend(place.env.iter().map(|env| ("DAGPASS_ENV".to_owned(), env.clone())));
-    let mut edits = Vec::new();
-    if place.from_index {
-        edits.push(Edit::text(project.join("requirements.txt"), require));
-    } else {
-        edits.push(Edit::wheel(project.join("include").join(wheel::NAME)));
-    }
+    let mut edits = vec![Edit::wheel(project.join("include").join(wheel::NAME))];
     let theirs = variable(&dockerfile, "PYTHONPATH");
-    let wheel = (!place.from_index).then(|| format!("{HOME}/include/{}", wheel::NAME));
+    let wheel = format!("{HOME}/include/{}", wheel::NAME);
     edits.push(Edit::text(project.join(".env"), move |before| {
         let mut settings = settings.clone();
-        settings.extend(wheel.iter().map(|wheel| {
-            let theirs = dotenv::value(before, "PYTHONPATH").or_else(|| theirs.clone());
-            ("PYTHONPATH".to_owned(), before_theirs(wheel, theirs.as_deref().unwrap_or(HOME)))
-        }));
+        let theirs = dotenv::value(before, "PYTHONPATH").or_else(|| theirs.clone());
+        let paths = before_theirs(&wheel, theirs.as_deref().unwrap_or(HOME));
+        settings.push(("PYTHONPATH".to_owned(), paths));
         dotenv::set(before, &settings)
     }));
     let block = door_alone(&services, &door.folder, &reach);
@@ -104,22 +96,6 @@ fn dockerfile(project: &Path) -> Result<String, Failure> {
     Ok(dockerfile)
 }
 
-fn require(before: &str) -> Result<String, Unwirable> {
-    const NAME: &str = "airflow-provider-dagpass";
-    let line = format!("{NAME}=={}", wheel::VERSION);
-    let ours = |line: &str| {
-        let rest = line.trim().to_ascii_lowercase().replace('_', "-");
-        rest.strip_prefix(NAME)
-            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
-    };
-    if before.lines().any(|present| present.trim() == line) {
-        return Err(Unwirable::Already);
-    }
-    let kept: String = before.split_inclusive('\n').filter(|line| !ours(line)).collect();
-    let gap = if kept.is_empty() || kept.ends_with('\n') { "" } else { "\n" };
-    Ok(format!("{kept}{gap}{line}\n"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,20 +110,5 @@ mod tests {
         assert_eq!(variable(two, "PYTHONPATH"), None);
         assert!(services("FROM x\n").is_err());
         assert_eq!(before_theirs("/w", "/a:/w:/b"), "/w:/a:/b");
-    }
-
-    #[test]
-    fn a_requirement_replaces_another_version_of_ours_and_nothing_else() {
-        let ours = format!("airflow-provider-dagpass=={}\n", wheel::VERSION);
-        let table = [
-            ("", ours.clone()),
-            ("six==1\n# why", format!("six==1\n# why\n{ours}")),
-            ("airflow_provider_dagpass>=0.0.1\nsix\n", format!("six\n{ours}")),
-            ("airflow-provider-dagpass-extra\n", format!("airflow-provider-dagpass-extra\n{ours}")),
-        ];
-        for (before, after) in table {
-            assert_eq!(require(before).as_deref(), Ok(after.as_str()), "{before}");
-            assert_eq!(require(&after), Err(Unwirable::Already));
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::super::wheel;
 use super::Product;
 use crate::exit::Failure;
 
@@ -57,6 +58,7 @@ impl Plan {
                 .replace("@clients@", &format!("{},{}", self.client, self.web_client()))
                 .replace("@web_client@", self.web_client())
                 .replace("@url@", &self.url)
+                .replace("@wheel@", wheel::NAME)
         };
         [
             ("webserver_config.py", filled(WEBSERVER_CONFIG)),

@@ -42,7 +42,9 @@ fn every_product_s_files_are_filled_in_and_name_the_redirect_uri() {
     for product in ALL {
         let plan = plan(product);
         for (name, text) in plan.files() {
-            for hole in ["@product@", "@scope@", "@issuer@", "@audience@", "@url@", "client@"] {
+            for hole in
+                ["@product@", "@scope@", "@issuer@", "@audience@", "@url@", "client@", "@wheel@"]
+            {
                 assert!(!text.contains(hole), "{product:?} {name}: {hole}");
             }
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{product:?} {name}");
