@@ -1,7 +1,7 @@
 //! What a caller hears when there is no token: code, cause and the one command, in one place so
 //! that CLI, panel and Airflow say the same.
 
-use crate::answers::{StoreFailure, TokenFailure};
+use crate::answers::{StoreFailure, TokenFailure, in_words};
 use crate::error::{ErrorCode, Refusal, Why};
 use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
@@ -91,8 +91,9 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
             Refusal::new(ErrorCode::ExpiredToken, "the code expired before it was used")
                 .hint(format!("run `{}` for a new one", profile.login()))
         }
-        TokenFailure::AccessDenied { description } => {
-            Refusal::new(ErrorCode::AccessDenied, "the sign-in was refused").because(description)
+        TokenFailure::AccessDenied { .. } => {
+            Refusal::new(ErrorCode::AccessDenied, "the sign-in was refused")
+                .because(failure.to_string())
         }
         TokenFailure::SubjectChanged { now } => {
             ended(profile, &EndReason::SubjectChanged { now: now.clone() })
@@ -118,7 +119,7 @@ pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
         profile.called()
     );
     Refusal::new(code(error), what)
-        .because(format!("{error}: {description}"))
+        .because(in_words(error, description))
         .hint("the session stands; have Ping allow this client the exchange, or check the connection's scopes and resource")
 }
 
@@ -145,7 +146,7 @@ pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
 
 fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
     Refusal::new(code(error), refused_what(profile))
-        .because(format!("{error}: {description}"))
+        .because(in_words(error, description))
         .hint("run `dagpass doctor`; the session is kept")
 }
 

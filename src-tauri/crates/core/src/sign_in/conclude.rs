@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 
-use crate::answers::TokenFailure;
+use crate::answers::{TokenFailure, in_words};
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::cache::Cached;
@@ -286,7 +286,7 @@ pub(super) fn no_session(profile: &Profile, failure: &TokenFailure) -> Refusal {
     match failure {
         TokenFailure::Rejected { error, description } => {
             Refusal::new(ErrorCode::AccessDenied, "Ping refused the sign-in")
-                .because(format!("{error}: {description}"))
+                .because(in_words(error, description))
                 .hint(format!("run `{}`", profile.login()))
         }
         other => refusals::token(profile, other),
