@@ -90,9 +90,10 @@ def clients(version: str, args: argparse.Namespace) -> int:
 
 
 def lint(_version: str, _args: argparse.Namespace) -> int:
-    """Formatting, lints and types of the provider and of these tests."""
+    """Formatting, lints and types of the provider, of these tests and of what else tests have in Python."""
     tools = venvs.lint_tools()
-    config, both = str(venvs.PACKAGE / "pyproject.toml"), [str(venvs.PACKAGE), str(venvs.HERE)]
+    config = str(venvs.PACKAGE / "pyproject.toml")
+    sources = [str(venvs.PACKAGE), str(venvs.HERE), str(venvs.HERE.parent / "idp" / "django")]
     commands = [
         [
             "ruff",
@@ -104,10 +105,10 @@ def lint(_version: str, _args: argparse.Namespace) -> int:
             config,
             "--exclude",
             "*.md",
-            *both,
+            *sources,
         ],
-        ["ruff", "check", "--quiet", "--no-cache", "--config", config, *both],
-        ["mypy", "--no-error-summary", "--cache-dir", os.devnull, "--config-file", config, both[0]],
+        ["ruff", "check", "--quiet", "--no-cache", "--config", config, *sources],
+        ["mypy", "--no-error-summary", "--cache-dir", os.devnull, "--config-file", config, sources[0]],
     ]
     return max(subprocess.run([tools / name, *rest], check=False).returncode for name, *rest in commands)
 

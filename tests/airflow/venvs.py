@@ -30,8 +30,12 @@ WITH_CLIENTS = "3.3-clients"
 
 def python(version: str) -> Path:
     """The interpreter of an environment that holds exactly what the lock file of `version` says."""
-    lock = LOCKS / f"airflow-{version}.txt"
-    folder = _kept(f"venv-{version}-compiled", [lock, LOCKS / "uv.txt"], lambda made: _make_venv(made, lock))
+    return interpreter(version, LOCKS / f"airflow-{version}.txt")
+
+
+def interpreter(name: str, lock: Path) -> Path:
+    """The same for any lock file; `name` is the environment's in the cache."""
+    folder = _kept(f"venv-{name}-compiled", [lock, LOCKS / "uv.txt"], lambda made: _make_venv(made, lock))
     return folder / "bin" / "python"
 
 
@@ -99,7 +103,7 @@ def _kept(name: str, made_from: list[Path], make: Callable[[Path], None]) -> Pat
 
 
 def _make_venv(folder: Path, lock: Path) -> None:
-    _say(f"installing {lock.stem} from PyPI into {folder}: the tests of the Airflow provider run on it")
+    _say(f"installing {lock.stem} from PyPI into {folder}: tests run on it")
     _uv("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
     install = ["pip", "install", "--quiet", "--no-deps", "--python", str(folder), "--requirement", str(lock)]
     # Once, here: otherwise each start of Airflow would read the sources anew.

@@ -34,6 +34,8 @@ mod device_sign_in;
 #[cfg(test)]
 mod display;
 #[cfg(test)]
+mod django;
+#[cfg(test)]
 mod ended;
 #[cfg(test)]
 mod endpoints;
@@ -115,6 +117,8 @@ mod scan;
 mod scan_finds_leaks;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod second_provider;
 #[cfg(test)]
 mod sleep;
 #[cfg(test)]

@@ -1,17 +1,19 @@
 // A real browser as a person uses it: opens an authorization URL in headless Chromium, signs in at
 // the provider's own form and stops on the agent's callback page. Set as $BROWSER by the tests.
-//   node browser.mjs [--user alice] [--profile DIR] [--report FILE] [--screenshot FILE] URL
+//   node browser.mjs [--user alice] [--password x] [--profile DIR] [--report FILE] [--screenshot FILE] URL
 // The report is one JSON object {url, status, title, text, requests}: no query, as that holds a code.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const PATIENCE_MS = 20_000;
+const MOST_PAGES = 4;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     user: { type: 'string', default: 'alice' },
+    password: { type: 'string', default: 'x' },
     profile: { type: 'string' },
     report: { type: 'string' },
     screenshot: { type: 'string' },
@@ -58,13 +60,19 @@ async function signIn(page, url) {
     if (response.request().isNavigationRequest() && new URL(response.url()).origin !== provider) status = response.status();
   });
   await page.goto(url, { waitUntil: 'domcontentloaded' });
-  if (new URL(page.url()).origin === provider) {
-    await page.fill('input[name=login]', values.user);
-    await page.fill('input[name=password]', 'x');
-    await Promise.all([page.waitForURL((at) => at.origin !== provider), page.click('button[type=submit]')]);
-  }
+  for (let step = 0; step < MOST_PAGES && new URL(page.url()).origin === provider; step += 1) await answer(page);
   await page.waitForLoadState('load');
   if (values.screenshot) await page.screenshot({ path: values.screenshot });
   const at = new URL(page.url());
   return { url: at.origin + at.pathname, status, title: await page.title(), text: await page.innerText('body'), requests };
+}
+
+/** One page of a provider's own, whose words differ: who the person is, and that they agree. */
+async function answer(page) {
+  const user = page.locator('input[name=login], input[name=username]');
+  if (await user.count()) {
+    await user.fill(values.user);
+    await page.fill('input[name=password]', values.password);
+  }
+  await Promise.all([page.waitForNavigation({ waitUntil: 'domcontentloaded' }), page.locator('input[name=allow], button[type=submit]').first().click()]);
 }

@@ -4,6 +4,9 @@ import http from 'node:http';
 import https from 'node:https';
 
 const MOST_PAGES = 12;
+/** What providers call the buttons of a consent page: one of them is pressed, not both. */
+const AGREEING = ['confirm', 'allow', 'accept'];
+const REFUSING = ['cancel'];
 
 /** Walks from `url` until a redirect leaves the provider, or a page has no form left to fill in. */
 export async function walk(url, { fields, ca, stay }) {
@@ -62,10 +65,13 @@ function firstForm(page, fields) {
   for (const [name, value] of Object.entries(fields)) {
     if (name in values && values[name] === '') values[name] = value;
   }
-  if (fields.deny && 'confirm' in values) {
-    delete values.confirm;
-    values.abort = 'yes';
+  // A button counts only where the person names it: pressing none is what Enter does.
+  for (const [, attributes] of form[2].matchAll(/<button([^>]*)>/gs)) {
+    const name = attribute(attributes, 'name');
+    if (name && fields[name] === attribute(attributes, 'value')) values[name] = fields[name];
   }
+  if (fields.deny && 'confirm' in values) values.abort = 'yes';
+  for (const name of fields.deny ? AGREEING : REFUSING) delete values[name];
   return { action: new URL(attribute(form[1], 'action') ?? page.url, page.url).href, values };
 }
 

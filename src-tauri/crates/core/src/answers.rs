@@ -18,11 +18,11 @@ pub enum TokenFailure {
         retry_after: Option<Duration>,
     },
     /// The grant is dead: `invalid_grant`, or the product's own word for it.
-    #[error("{error}: {description}")]
+    #[error("{}", in_words(error, description))]
     Rejected { error: String, description: String },
     /// The server understood and refused for a reason that a person must mend: `invalid_client`,
     /// `invalid_scope`, a missing endpoint, an issuer mismatch, a bad signature. The grant is kept.
-    #[error("{error}: {description}")]
+    #[error("{}", in_words(error, description))]
     Misconfigured { error: String, description: String },
     /// RFC 8628 §3.5: not yet.
     #[error("authorization_pending")]
@@ -32,7 +32,7 @@ pub enum TokenFailure {
     #[error("expired_token")]
     ExpiredToken,
     /// The person said no, or may not.
-    #[error("access_denied: {description}")]
+    #[error("{}", in_words("access_denied", description))]
     AccessDenied { description: String },
     /// The ID token or userinfo names somebody else than the session does.
     #[error("the server answered for another subject")]
@@ -67,6 +67,12 @@ impl TokenFailure {
             | Self::AccessDenied { .. } => None,
         }
     }
+}
+
+/// An error as its server said it: the description is optional (RFC 6749 §5.2), and some never give one.
+pub fn in_words(error: &str, description: &str) -> String {
+    let colon = if description.is_empty() { "" } else { ": " };
+    format!("{error}{colon}{description}")
 }
 
 /// Why the store would not serve.
@@ -127,4 +133,19 @@ pub enum RevokedFor {
     Good,
     /// A new sign-in took its place. Not asked for where that may end the new one's tokens as well.
     Another,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_without_a_description_is_its_own_word() {
+        for (description, said) in
+            [("", "access_denied"), ("not today", "access_denied: not today")]
+        {
+            let description = description.to_owned();
+            assert_eq!(TokenFailure::AccessDenied { description }.to_string(), said);
+        }
+    }
 }

@@ -197,7 +197,12 @@ impl Broker {
             First::Left(outcome) => outcome,
             First::Right(()) => return Ok(token),
         };
+        // It was refused, and its session is over: nothing speaks for it any more.
+        let dead = |refusal: &Refusal| {
+            cause == Cause::Rejected && refusal.code == ErrorCode::LoginRequired
+        };
         match outcome {
+            Err(refusal) if dead(&refusal) => Err(refusal),
             Err(_) if token.valid_at(self.ports.clock.now()) => Ok(token),
             outcome => outcome,
         }

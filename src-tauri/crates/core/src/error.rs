@@ -154,9 +154,10 @@ impl Refusal {
         Self { code, what: what.into(), cause: None, hint: None }
     }
 
+    /// A server may have said nothing but its error's word: then there is no cause to show.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+        self.cause = Some(cause.into()).filter(|cause| !cause.is_empty());
         self
     }
 

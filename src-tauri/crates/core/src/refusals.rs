@@ -1,7 +1,7 @@
 //! What a caller hears when there is no token: code, cause and the one command, in one place so
 //! that CLI, panel and Airflow say the same.
 
-use crate::answers::{StoreFailure, TokenFailure};
+use crate::answers::{StoreFailure, TokenFailure, in_words};
 use crate::error::{ErrorCode, Refusal, Why};
 use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
@@ -86,7 +86,7 @@ pub fn signing_in(profile: &Profile, failure: &TokenFailure) -> Refusal {
     match failure {
         TokenFailure::Rejected { error, description } => {
             Refusal::new(ErrorCode::of_server(error), "Ping refused the sign-in")
-                .because(format!("{error}: {description}"))
+                .because(in_words(error, description))
                 .hint(again)
         }
         TokenFailure::Unreachable { cause, .. } => {
@@ -123,8 +123,9 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
             Refusal::new(ErrorCode::ExpiredToken, "the code expired before it was used")
                 .hint(format!("run `{}` for a new one", profile.login()))
         }
-        TokenFailure::AccessDenied { description } => {
-            Refusal::new(ErrorCode::AccessDenied, "the sign-in was refused").because(description)
+        TokenFailure::AccessDenied { .. } => {
+            Refusal::new(ErrorCode::AccessDenied, "the sign-in was refused")
+                .because(failure.to_string())
         }
         TokenFailure::SubjectChanged { now } => {
             ended(profile, &EndReason::SubjectChanged { now: now.clone() })
@@ -150,7 +151,7 @@ pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
         profile.called()
     );
     Refusal::new(code(error), what)
-        .because(format!("{error}: {description}"))
+        .because(in_words(error, description))
         .hint("the session stands; have Ping allow this client the exchange, or check the connection's scopes and resource")
 }
 
@@ -177,7 +178,7 @@ pub fn discovery(url: &str, failure: &TokenFailure) -> Refusal {
 
 fn misconfigured(profile: &Profile, error: &str, description: &str) -> Refusal {
     let what = if is_of_answer(error) { unusable(profile) } else { refused(profile) };
-    Refusal::new(code(error), what).because(format!("{error}: {description}"))
+    Refusal::new(code(error), what).because(in_words(error, description))
 }
 
 /// Of a session that is there.

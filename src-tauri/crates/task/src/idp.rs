@@ -20,7 +20,14 @@ pub(crate) fn node_modules(house: &House) -> Result<(), Failure> {
     modules_of(house, "tests/idp", "the independent OpenID provider")
 }
 
-/// The same for any folder with a committed lock.
+/// The environment of the second provider, PyPI's, from its lock: else the first test that wants it makes it.
+pub(crate) fn second(house: &House) -> Result<(), Failure> {
+    let start = house.at("tests/idp/django/start.py");
+    let prepared = Shell::new("python3").arg(start).arg("--prepare");
+    prepared.env("DAGPASS_CACHE", &house.cache).run()
+}
+
+/// The same as [`node_modules`] for any folder with a committed lock.
 pub(crate) fn modules_of(house: &House, folder: &str, what: &str) -> Result<(), Failure> {
     let rig = house.at(folder);
     let lock = rig.join("package-lock.json");

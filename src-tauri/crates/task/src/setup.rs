@@ -92,6 +92,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
         say(&format!("left out: building for other systems {why}"));
     }
     idp::node_modules(house)?;
+    idp::second(house)?;
     Ok(Outcome::Done)
 }
 

@@ -135,8 +135,8 @@ fn failed(profile: &Profile, failure: &TokenFailure) -> Finding {
                 format!("check network and VPN, then `proxy` and `ca-file` of profile `{name}`")
             }),
         ),
-        TokenFailure::Misconfigured { error, description } => (
-            format!("{issuer}: {error}: {description}"),
+        TokenFailure::Misconfigured { .. } => (
+            format!("{issuer}: {failure}"),
             format!("compare `profile.{name}.issuer` with the `issuer` of its discovery document"),
         ),
         TokenFailure::Rejected { .. }

@@ -2,6 +2,7 @@
 //! takes everything that is not a statement of the authorization server (portal, proxy, half a
 //! body) for silence: silence never ends a session.
 
+use dagpass_core::answers::in_words;
 use dagpass_core::error::Why;
 use dagpass_core::ports::TokenFailure;
 use serde_json::{Map, Value};
@@ -114,8 +115,8 @@ impl Answer {
     }
 
     fn told(&self, error: &str, description: &str) -> String {
-        let colon = if description.is_empty() { "" } else { ": " };
-        format!("{} answered HTTP {}, {error}{colon}{description}", self.from, self.status)
+        let said = in_words(error, description);
+        format!("{} answered HTTP {}, {said}", self.from, self.status)
     }
 
     fn describe(&self, description: &str) -> String {

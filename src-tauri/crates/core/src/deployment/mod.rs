@@ -13,6 +13,7 @@ pub mod refusals;
 
 use std::time::Duration;
 
+use crate::answers::in_words;
 use crate::error::Why;
 
 pub use held::DeploymentView;
@@ -52,15 +53,15 @@ pub enum JwtBearerFailure {
     #[error("{cause}")]
     NoSuchGrant { cause: String },
     /// RFC 9470: the person proved who they are too long ago, or nobody knows when.
-    #[error("insufficient_user_authentication: {description}")]
+    #[error("{}", in_words("insufficient_user_authentication", description))]
     SignInTooOld { max_age: Option<Duration>, description: String },
     /// None of the person's groups is mapped to a role.
-    #[error("access_denied: {description}")]
+    #[error("{}", in_words("access_denied", description))]
     AccessDenied { description: String },
     /// The assertion itself is refused: issuer, audience, client, expiry, signature.
-    #[error("{error}: {description}")]
+    #[error("{}", in_words(error, description))]
     Rejected { error: String, description: String },
     /// Any other refusal: a person must mend something.
-    #[error("{error}: {description}")]
+    #[error("{}", in_words(error, description))]
     Misconfigured { error: String, description: String },
 }

@@ -231,7 +231,12 @@ async fn an_end_that_ping_brought_about_says_how_long_the_session_lasted() {
             description: "session ended".into(),
         }));
         let request = TokenRequest { rejected: rejected("at-1"), ..ask("prod") };
-        drop(token(&broker, &request).await);
+        for _ in 0..2 {
+            let refusal = token(&broker, &request).await.unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::LoginRequired, "refused, and its session is over");
+        }
+        let unrefused = token(&broker, &ask("prod")).await;
+        assert_eq!(unrefused.is_ok(), lasted.is_some(), "others are served to the token's end");
         let SessionState::Ended { lasted: told, .. } = state(&broker) else { panic!("not ended") };
         assert_eq!(told.map(|span| span.as_secs()), lasted);
     }

@@ -1,5 +1,6 @@
 //! Why a session ended, and how that is said.
 
+use crate::answers::in_words;
 use crate::time::Timestamp;
 
 /// Why a session ended.
@@ -24,11 +25,8 @@ impl EndReason {
     /// The clause that follows "you must sign in again:".
     pub fn sentence(&self) -> String {
         match self {
-            Self::Rejected { error, description } if description.is_empty() => {
-                format!("Ping refused the refresh token ({error})")
-            }
             Self::Rejected { error, description } => {
-                format!("Ping refused the refresh token ({error}: {description})")
+                format!("Ping refused the refresh token ({})", in_words(error, description))
             }
             Self::LostInRotation { .. } => {
                 "lost in rotation: Ping's answer to a refresh never arrived, and the refresh token it replaced is refused"

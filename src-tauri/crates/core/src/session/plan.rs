@@ -52,7 +52,9 @@ impl Session {
         let valid = cached.clone().filter(|token| token.valid_at(now));
         let Outlook { refusal, unanswered } = match held.outlook(&request.target, now) {
             Ok(outlook) => outlook,
-            Err(Plan::Refuse(refusal)) => return valid_or(held.still_serves(valid), refusal),
+            Err(Plan::Refuse(refusal)) => {
+                return valid_or(held.still_serves(valid, request), refusal);
+            }
             Err(plan) => return plan,
         };
         if request.purpose == Purpose::Use {
@@ -111,9 +113,12 @@ impl Held {
         }
     }
 
-    /// A session that ended leaves its tokens until they end by themselves.
-    fn still_serves(&self, valid: Option<Cached>) -> Option<Cached> {
-        valid.filter(|_| matches!(self.state, SessionState::Ended { .. }))
+    /// A session that ended leaves its tokens until they end by themselves, or a server refuses them: many a
+    /// provider ends both at once, and the same bytes again would help nobody.
+    fn still_serves(&self, valid: Option<Cached>, request: &TokenRequest) -> Option<Cached> {
+        valid
+            .filter(|_| matches!(self.state, SessionState::Ended { .. }))
+            .filter(|token| request.rejected.as_ref() != Some(&token.fingerprint))
     }
 }
 

@@ -48,7 +48,7 @@ impl Polling {
     }
 
     pub fn next(&mut self, failure: TokenFailure, now: Timestamp) -> Next {
-        let wait = match failure {
+        let wait = match &failure {
             TokenFailure::AuthorizationPending => self.interval,
             TokenFailure::SlowDown => {
                 self.interval += SLOW_DOWN;
@@ -58,14 +58,16 @@ impl Polling {
             TokenFailure::Unreachable { retry_after, .. } => {
                 retry_after.unwrap_or(self.interval * 2).max(self.interval)
             }
-            failure @ (TokenFailure::Rejected { .. }
+            TokenFailure::Rejected { .. }
             | TokenFailure::Misconfigured { .. }
             | TokenFailure::ExpiredToken
             | TokenFailure::AccessDenied { .. }
-            | TokenFailure::SubjectChanged { .. }) => return Next::Stop(failure),
+            | TokenFailure::SubjectChanged { .. } => return Next::Stop(failure),
         };
         if now >= self.expires_at {
-            return Next::Stop(TokenFailure::ExpiredToken);
+            // A server in trouble to the end is why nothing came of the code, not that nobody used it.
+            let troubled = matches!(failure, TokenFailure::Unreachable { .. });
+            return Next::Stop(if troubled { failure } else { TokenFailure::ExpiredToken });
         }
         Next::Wait(self.paced(wait, now))
     }
@@ -155,6 +157,13 @@ mod tests {
         let late = Timestamp::from_secs(601);
         let next = polling(5, 600).next(TokenFailure::AuthorizationPending, late);
         assert!(matches!(next, Next::Stop(TokenFailure::ExpiredToken)));
+        let lost = TokenFailure::Unreachable {
+            cause: "sent HTTP 500".into(),
+            sent: true,
+            retry_after: None,
+        };
+        let next = polling(5, 600).next(lost, late);
+        assert!(matches!(next, Next::Stop(TokenFailure::Unreachable { .. })), "{next:?}");
         let denied = TokenFailure::AccessDenied { description: String::new() };
         let next = polling(5, 600).next(denied, Timestamp::from_secs(1));
         assert!(matches!(next, Next::Stop(TokenFailure::AccessDenied { .. })));
