@@ -236,6 +236,12 @@ fn script_file(world: &World, name: &str, text: &str) -> PathBuf {
     file
 }
 
+/// Where the rig lies, its packages installed.
+pub(crate) fn rig_folder() -> &'static Path {
+    install();
+    folder()
+}
+
 fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/idp"))
 }

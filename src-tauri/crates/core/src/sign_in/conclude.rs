@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::answers::{TokenFailure, in_words};
+use crate::answers::TokenFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::cache::Cached;
