@@ -164,6 +164,9 @@ fn check(claims: &Claims, algorithm: Algorithm, expected: &Expected<'_>) -> Resu
 
 fn audience(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
     let (audiences, client_id) = (audiences(claims), expected.client_id);
+    if audiences.is_empty() {
+        return invalid("names no client that it is meant for (aud)");
+    }
     if !audiences.iter().any(|audience| audience == client_id) {
         return invalid("is meant for another client");
     }

@@ -95,6 +95,7 @@ fn a_foreign_audience_is_named_and_a_standing_session_is_warned_first() {
         (json!({"aud": ["desk", "api"]}), none, true, Some("`api`")),
         (json!({"aud": ["desk", "api"], "azp": "api"}), whole, true, Some("(azp)")),
         (json!({"aud": ["api"]}), whole, true, Some("another client")),
+        (json!({"aud": []}), whole, false, Some("no client")),
     ];
     for (change, audiences, stands, named) in table {
         let expected = Expected { audiences, stands, ..expected(&access_token) };
