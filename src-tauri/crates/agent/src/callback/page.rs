@@ -108,7 +108,7 @@ impl Page {
             Self::UsedStart => Text::refusal(
                 "This address was used already",
                 "It leads to Ping once. The sign-in goes on in the tab that it opened.",
-                "For another browser, stop this sign-in and run `dagpass login --no-open`.",
+                "For another browser, stop this sign-in and begin it again with `--no-open`.",
             ),
             Self::Slow => Text::refusal(
                 "Ping does not answer",

@@ -1,13 +1,17 @@
 //! The stored form of a session: versioned JSON. The one room of the store that takes a refresh token
 //! out of its type; never in a log, an error or a `Debug`.
 
+mod identity;
+
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::profile::{EndpointOverrides, Issuer, Scopes, Subject};
+use dagpass_core::profile::{EndpointOverrides, Issuer, Scopes};
 use dagpass_core::session::{EndReason, StoredSession};
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{Fingerprint, IdToken, Identity, IdentitySource, RefreshToken, is_token};
+use dagpass_core::token::{Fingerprint, IdToken, Identity, RefreshToken, is_token};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use identity::StoredIdentity;
 
 /// What this program writes, and the newest it can read.
 const VERSION: u32 = 1;
@@ -214,83 +218,10 @@ impl From<StoredEndpoints> for EndpointOverrides {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct StoredIdentity {
-    subject: Subject,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<String>,
-    groups: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth_time: Option<Timestamp>,
-    source: StoredSource,
-    /// What other sources call them. No record of before has it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    also: Vec<(StoredSource, String)>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum StoredSource {
-    IdToken,
-    Userinfo,
-    AccessTokenClaims,
-}
-
-impl StoredSource {
-    fn of(source: IdentitySource) -> Self {
-        match source {
-            IdentitySource::IdToken => Self::IdToken,
-            IdentitySource::Userinfo => Self::Userinfo,
-            IdentitySource::AccessTokenClaims => Self::AccessTokenClaims,
-        }
-    }
-}
-
-impl From<StoredSource> for IdentitySource {
-    fn from(stored: StoredSource) -> Self {
-        match stored {
-            StoredSource::IdToken => Self::IdToken,
-            StoredSource::Userinfo => Self::Userinfo,
-            StoredSource::AccessTokenClaims => Self::AccessTokenClaims,
-        }
-    }
-}
-
-impl StoredIdentity {
-    fn of(identity: &Identity) -> Self {
-        let also = identity.also.iter();
-        Self {
-            subject: identity.subject.clone(),
-            name: identity.name.clone(),
-            email: identity.email.clone(),
-            groups: identity.groups.clone(),
-            auth_time: identity.auth_time,
-            source: StoredSource::of(identity.source),
-            also: also.map(|(source, name)| (StoredSource::of(*source), name.clone())).collect(),
-        }
-    }
-}
-
-impl From<StoredIdentity> for Identity {
-    fn from(stored: StoredIdentity) -> Self {
-        let also = stored.also.into_iter();
-        Self {
-            subject: stored.subject,
-            name: stored.name,
-            email: stored.email,
-            groups: stored.groups,
-            auth_time: stored.auth_time,
-            source: stored.source.into(),
-            also: also.map(|(source, name)| (source.into(), name)).collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dagpass_core::token::IdentitySource;
 
     #[test]
     fn a_record_comes_back_as_it_went() {
