@@ -14,7 +14,8 @@ use crate::world::{Process, World};
 
 const PROD: [&str; 4] = ["service", "dagpass", "username", "prod"];
 
-fn secret_tool(world: &World, what: &[&str], secret: &str) -> String {
+/// What it prints: of a lookup, the secret.
+pub(crate) fn secret_tool(world: &World, what: &[&str], secret: &str) -> String {
     let mut command = world.command("secret-tool");
     let mut tool = Process::spawn("secret-tool", command.args(what).stdin(Stdio::piped()));
     tool.stdin().write_all(secret.as_bytes()).unwrap();

@@ -88,7 +88,7 @@ fn a_program_that_does_not_start_is_told_and_the_next_caller_is_served() {
     let scene = Scene::signed_in(Setting::of(Family::PingOne));
     let through = scene.world.root().join("tmp/far");
     let near = Near::through(&scene, &[through.to_str().unwrap()]);
-    scene.world.cli(&near.args(&["status"])).expect(1);
+    scene.world.cli(&near.args(&["status"])).expect(7);
     near.relay
         .stderr
         .wait_for("word about it", |text| text.contains("does not start").then_some(()));

@@ -47,7 +47,7 @@ const ANSWERS = {
   },
   doctor: () => (stage === 'empty' ? FINDINGS.filter((one) => !one.profile) : FINDINGS),
   config: () => file,
-  edit_config: ({ edit }) => agreed(edit.digest) && ({ ...(edit.dry_run ? file : edited(edit)), problems: JSON.stringify(edit.set).includes('nonsense') ? [{ file: 'config.toml', line: 6, column: 1, key: 'profile.prod.session-lifetime', message: '`nonsense` is no time: write 90, 60s, 5m or 12h' }] : [] }),
+  edit_config: ({ edit }) => agreed(edit.digest) && ({ ...(edit.dry_run ? file : edited(structuredClone(edit))), problems: JSON.stringify(edit.set).includes('nonsense') ? [{ file: 'config.toml', line: 6, column: 1, key: 'profile.prod.session-lifetime', message: '`nonsense` is no time: write 90, 60s, 5m or 12h' }] : [] }),
   save_config: ({ text, digest }) => (text.includes('devise') ? refuse('config_invalid', 'the config was not taken', { cause: 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device', hint: 'what was there stays; mend the text and try again' }) : agreed(digest) && write({ text })),
   discover: ({ ask }) => {
     if (String(ask.url ?? ask.environment).includes('nowhere')) return refuse('temporarily_unavailable', 'the discovery document cannot be had', { cause: '404 Not Found', hint: 'check the region and the environment id' });

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use super::provider::{Place, When};
 use super::stage::Stage;
 use crate::http;
+use crate::keychain_records::secret_tool;
 use crate::pasted_callback::printed_url_at;
 use crate::scene::user_code;
 use crate::wait::until;
@@ -155,7 +156,11 @@ impl Step {
             Self::BrowserAway => signing_in(stage),
             Self::RedeemBefore => held_sign_in(stage, Place::Code, When::Before),
             Self::RedeemAfter => held_sign_in(stage, Place::Code, When::After),
-            Self::KeySets => held_sign_in(stage, Place::Keys, When::Before),
+            Self::KeySets => {
+                let reached = held_sign_in(stage, Place::Keys, When::Before);
+                received(stage);
+                reached
+            }
             Self::SignInSave => {
                 let reached = held_sign_in(stage, Place::Code, When::After);
                 at_the_save(stage, reached)
@@ -246,6 +251,14 @@ fn held_sign_in(stage: &Stage, place: Place, when: When) -> Reached {
     let mut reached = signing_in(stage);
     reached.comes_back(stage);
     until_held(stage, reached)
+}
+
+/// What came for the code is kept; nobody has judged it yet.
+fn received(stage: &Stage) {
+    let kept = ["lookup", "service", "dagpass", "username", "#pending/prod"];
+    until("what came for the code", || {
+        (!secret_tool(&stage.world, &kept, "").is_empty()).then_some(())
+    });
 }
 
 /// The answer comes in, and the keychain does not take it.

@@ -8,6 +8,7 @@ use crate::setup::{self, For};
 use crate::shell::{Failure, Shell};
 use crate::{macos, test, windows};
 
+pub(crate) const CORNERS_ADDS: &str = "every state of the view, wide and light, narrow and dark";
 pub(crate) const ELSEWHERE_ADDS: &str = "the window's program for Windows and macOS, by its types";
 
 /// The view's own tests, and the window's.
@@ -29,6 +30,18 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     cargo("build --package dagpass-panel --bins --locked").run()?;
     cargo("test --package dagpass-panel --lib --locked").run()?;
     cargo("test --test desktop --locked -- --test-threads 1 --nocapture").run()?;
+    Ok(Outcome::Done)
+}
+
+/// Each state of the view in both its corners, of which an everyday check reads one.
+pub(crate) fn corners(house: &House) -> Result<Outcome, Failure> {
+    setup::packages(For::Desktop)?;
+    idp::modules_of(house, VIEW, "what reads and walks the window's view")?;
+    Shell::new("node")
+        .words("--test view.test.mjs")
+        .env("DAGPASS_EVERY_CORNER", "1")
+        .inside(house.at(VIEW))
+        .run()?;
     Ok(Outcome::Done)
 }
 
