@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,7 +34,12 @@ class Airflow:
         self._log = Path(self._scratch.name) / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(python), __file__, self._socket], env=env, stdin=subprocess.PIPE, stdout=log, stderr=log
+                [str(python), __file__, self._socket],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def __enter__(self) -> Airflow:
@@ -59,6 +65,9 @@ class Airflow:
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()
+        # An answer that nobody waits for any more.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._scratch.cleanup()
 
     def _connected(self) -> socket.socket:
@@ -85,11 +94,13 @@ def serve(path: str) -> None:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen(64)
+    server = os.getpid()
     if os.fork() == 0:
         # Whoever waits for the end of those who ask holds nothing else.
         listening.close()
         sys.stdin.buffer.read()
-        os.kill(os.getppid(), 15)
+        if os.getppid() == server:
+            os.kill(server, signal.SIGTERM)
         os._exit(0)
     while True:
         asking, _ = listening.accept()

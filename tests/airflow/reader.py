@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -147,7 +148,8 @@ class Reader:
         end = f"-- ended {os.urandom(8).hex()}"
         self._shell.stdin.write(f"{{ {command}\n}} < /dev/null\ncode=$?; echo; echo '{end}' $code\n")
         self._shell.stdin.flush()
-        watch = threading.Timer(COMMAND_SECONDS, self._shell.kill)
+        # What hangs holds the output too: the shell alone would leave it there.
+        watch = threading.Timer(COMMAND_SECONDS, os.killpg, (self._shell.pid, signal.SIGKILL))
         watch.start()
         said: list[str] = []
         try:
@@ -171,7 +173,8 @@ class Reader:
 
     def leaves(self) -> None:
         # What they started ends with the root; where there is none, by this.
-        self.types("dagpass agent stop")
+        if self._shell.poll() is None:
+            self.types("dagpass agent stop")
         assert self._shell.stdin is not None
         self._shell.stdin.close()
         self._shell.wait(timeout=30)

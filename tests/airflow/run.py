@@ -39,6 +39,7 @@ def _side_by_side(verb: str, words: list[str]) -> int:
     if "--airflow" in words:
         at = words.index("--airflow")
         words = words[:at] + words[at + 2 :]
+    words = [word for word in words if not word.startswith("--airflow=")]
     programs = {}
     for version in venvs.VERSIONS:
         command = [sys.executable, __file__, verb, "--airflow", version, *words]
@@ -50,7 +51,8 @@ def _side_by_side(verb: str, words: list[str]) -> int:
         teller.start()
     for teller in tellers:
         teller.join()
-    return max(program.wait() for program in programs.values())
+    # One that was killed ends with less than nothing.
+    return max(abs(program.wait()) for program in programs.values())
 
 
 def _tell(version: str, program: subprocess.Popen[str]) -> None:
@@ -254,7 +256,7 @@ def _airflow(
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     commands = parser.add_subparsers(required=True)
     verbs = (
@@ -262,7 +264,7 @@ def _arguments() -> argparse.Namespace:
         *(rehearse, container, server, layouts, told, page),
     )
     for command in verbs:
-        sub = commands.add_parser(command.__name__, help=command.__doc__)
+        sub = commands.add_parser(command.__name__, help=command.__doc__, allow_abbrev=False)
         sub.set_defaults(command=command, rest=[])
         if command is server:
             sub.set_defaults(airflow=venvs.WITH_FAB)

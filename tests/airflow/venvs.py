@@ -35,7 +35,7 @@ def python(version: str) -> Path:
 
 def interpreter(name: str, lock: Path) -> Path:
     """The same for any lock file; `name` is the environment's in the cache."""
-    folder = _kept(f"venv-{name}-compiled", [lock, LOCKS / "uv.txt"], lambda made: _make_venv(made, lock))
+    folder = _kept(f"venv-{name}-readable", [lock, LOCKS / "uv.txt"], lambda made: _make_venv(made, lock))
     return folder / "bin" / "python"
 
 
@@ -145,7 +145,8 @@ def _uv(*arguments: str) -> None:
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_CONFIG": "1",
     }
-    subprocess.run([str(_uv_program()), *arguments], env=env, check=True)
+    # Another user's Airflow reads them too, and asks first what it may.
+    subprocess.run([str(_uv_program()), *arguments], env=env, check=True, umask=0o022)
 
 
 def uv_folder() -> Path:

@@ -1,9 +1,9 @@
 //! The config: the agent reads, checks and writes it; here it only passes by, without its logins.
 
 use dagpass_client::ClientError;
-use dagpass_client::preset::{Preset, elsewhere};
+use dagpass_client::preset::Preset;
 use dagpass_client::wire::{ConfigEdit, ConfigReply, DiscoverAsk, DiscoverReply, ErrorReply};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Answer, ask as of_agent};
 use crate::logins;
@@ -57,26 +57,12 @@ pub(crate) struct Where {
     proxy: Option<String>,
 }
 
-/// What was found, and what the config has to say so that it is found again.
-#[derive(Debug, Serialize)]
-pub(crate) struct Found {
-    #[serde(flatten)]
-    reply: DiscoverReply,
-    /// Of a document that is not where its issuer has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    discovery: Option<String>,
-}
-
 #[tauri::command]
-pub(crate) async fn discover(ask: Where) -> Answer<Found> {
+pub(crate) async fn discover(ask: Where) -> Answer<DiscoverReply> {
     let url = ask.preset.discovery_url().map_err(|error| ErrorReply {
         hint: Some("write https://…".to_owned()),
         ..reply("invalid_request", error.to_string())
     })?;
     let ask = DiscoverAsk { url, ca_file: ask.ca_file, proxy: ask.proxy };
-    of_agent(move |agent| {
-        let reply = agent.discover(&ask)?;
-        Ok(Found { discovery: elsewhere(&ask.url, &reply.issuer), reply })
-    })
-    .await
+    of_agent(move |agent| agent.discover(&ask)).await
 }

@@ -5,14 +5,16 @@ use std::io::BufRead;
 use crate::exit::Failure;
 use crate::output;
 
-/// One line, trimmed; empty where that is what was typed.
+/// One line, trimmed; empty where that is what was typed. Whoever ends the input (Ctrl-D) has not answered.
 pub(crate) fn answer(question: &str, flag: &str) -> Result<String, Failure> {
     require_person(flag)?;
     output::ask(question);
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
-    read.map_err(|error| Failure::new("io", "stdin cannot be read").because(error))?;
-    Ok(line.trim().to_owned())
+    match read.map_err(|error| Failure::new("io", "stdin cannot be read").because(error))? {
+        0 => Err(Failure::new("not_taken", "nothing was answered, and nothing is changed")),
+        _ => Ok(line.trim().to_owned()),
+    }
 }
 
 /// Anything but a plain yes is a no.

@@ -43,13 +43,6 @@ impl Preset {
     }
 }
 
-/// The document's address, where the issuer that it names would have it at another one: it belongs into
-/// the config as `endpoints.discovery`.
-pub fn elsewhere(url: &str, issuer: &str) -> Option<String> {
-    let usual = Preset::Issuer { url: issuer.to_owned() }.discovery_url();
-    (usual.as_deref() != Ok(url)).then(|| url.to_owned())
-}
-
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// A custom domain stands for region and environment, so the environment leaves the path.
@@ -120,20 +113,6 @@ mod tests {
         }
         assert!(issuer("corp.example").discovery_url().is_err());
         assert!(pingone("eu not").discovery_url().is_err());
-    }
-
-    #[test]
-    fn a_document_that_is_not_where_its_issuer_has_it_is_named() {
-        let usual = "https://i/as/.well-known/openid-configuration";
-        for (url, issuer, named) in [
-            (usual, "https://i/as", false),
-            (usual, "https://i/as/", false),
-            (usual, "https://other/as", true),
-            ("https://i/as/.well-known/openid-configuration?policy_id=p", "https://i/as", true),
-            (usual, "no address", true),
-        ] {
-            assert_eq!(elsewhere(url, issuer).is_some(), named, "{url} {issuer}");
-        }
     }
 
     #[test]

@@ -34,6 +34,17 @@ pub fn standing(stored: &StoredSession, profile: &Profile) -> Standing {
     elsewhere.map_or(Standing::Ours, Standing::Elsewhere)
 }
 
+/// May the ID token be shown where the config has Ping's own session ended? That address gets no token but
+/// this one, and is asked of the browser: the issuer's own hosts, and those the sign-in knew.
+pub(crate) fn may_be_shown(stored: &StoredSession, profile: &Profile) -> bool {
+    let known = |url: &String| {
+        let made_with = stored.endpoints.iter().flat_map(hosts);
+        made_with.chain([host(profile.issuer.as_str())]).any(|known| known == host(url))
+    };
+    standing(stored, profile) == Standing::Ours
+        && profile.endpoints.end_session.as_ref().is_none_or(known)
+}
+
 /// Is a session of the one a session of the other, and may its tokens go to the same hosts?
 pub(crate) fn same_client(old: &Profile, new: &Profile) -> bool {
     old.issuer == new.issuer
@@ -228,6 +239,19 @@ mod tests {
         assert_eq!(standing(&made_with(""), &other), Standing::Another);
         let other = Profile { client_id: "other".to_owned(), ..profile() };
         assert_eq!(standing(&made_with(""), &other), Standing::Another);
+    }
+
+    #[test]
+    fn an_id_token_is_shown_to_the_issuers_hosts_and_to_those_the_sign_in_knew() {
+        for (made, now, expected) in [
+            ("", "", true),
+            ("", "end-session=https://idp.example/off", true),
+            ("", "end-session=https://evil/off", false),
+            ("token=https://gw/t", "token=https://gw/t end-session=https://gw/off", true),
+            ("", "token=https://evil/t", false),
+        ] {
+            assert_eq!(may_be_shown(&made_with(made), &with(now)), expected, "{made:?} -> {now:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use dagpass_core::ports::TokenFailure;
 use dagpass_core::profile::{Profile, Subject};
+use dagpass_core::request::Target;
 use dagpass_core::session::StoredSession;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{AccessToken, IdToken, Identity, IdentitySource, Stated};
@@ -100,7 +101,13 @@ impl Finder<'_> {
     /// Whom it does not find stays who they were. Only a token that is genuine can speak against the session: one
     /// that cannot be judged now (key not published yet, clocks apart) says nothing, since the
     /// answer it came with holds the only living refresh token. A forged one spoils its answer.
-    pub(super) async fn at_refresh(&self, session: &StoredSession) -> Result<Found, TokenFailure> {
+    ///
+    /// A token for another target may name its person as that target knows them: only the sign-in's own is heard.
+    pub(super) async fn at_refresh(
+        &self,
+        session: &StoredSession,
+        target: &Target,
+    ) -> Result<Found, TokenFailure> {
         let Some(token) = self.id_token else { return Ok(Found::default()) };
         let claims = match self.verified(token).await {
             Ok(Ok(claims)) => claims,
@@ -125,7 +132,8 @@ impl Finder<'_> {
                 Some(before) => filled(told, before),
                 None => told.who,
             };
-            self.named_by_access_token(who)
+            let is_own = *target == Target::of_sign_in(self.profile);
+            if is_own { self.named_by_access_token(who) } else { who }
         });
         Ok(Found { who, stated: Some(stated) })
     }

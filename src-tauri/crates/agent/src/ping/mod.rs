@@ -257,7 +257,7 @@ async fn who(finder: &Finder<'_>, grant: Grant<'_>) -> Result<Found, TokenFailur
             let stated = found.stated.map(|stated| Stated { by_refresh: true, ..stated });
             Ok(Found { stated, ..found })
         }
-        Grant::RefreshToken { session, .. } => finder.at_refresh(session).await,
+        Grant::RefreshToken { session, target, .. } => finder.at_refresh(session, target).await,
         Grant::TokenExchange { .. } => Ok(Found::default()),
     }
 }

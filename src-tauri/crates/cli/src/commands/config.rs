@@ -68,7 +68,7 @@ fn without_logins(text: &str) -> String {
         while let Some((before, value)) = proxy_in(rest) {
             let quote = value.chars().next().filter(|first| ['"', '\''].contains(first));
             let inside = &value[quote.map_or(0, char::len_utf8)..];
-            let end = quote.and_then(|quote| inside.find(quote)).unwrap_or(inside.len());
+            let end = quote.map_or(inside.len(), |quote| string_end(inside, quote));
             let (literal, after) = value.split_at(value.len() - inside.len() + end);
             out += before;
             out += &without_login(literal);
@@ -77,6 +77,22 @@ fn without_logins(text: &str) -> String {
         out + rest
     };
     text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
+/// Where a string ends whose first quote is read; of one that goes on, the end of the line.
+fn string_end(inside: &str, quote: char) -> usize {
+    let long = String::from(quote).repeat(2);
+    if let Some(text) = inside.strip_prefix(&long) {
+        let ends = text.find(&String::from(quote).repeat(3));
+        return ends.map_or(inside.len(), |end| long.len() + end);
+    }
+    let mut escaped = false;
+    let end = inside.char_indices().find(|(_, c)| {
+        let ends = *c == quote && !escaped;
+        escaped = quote == '"' && *c == '\\' && !escaped;
+        ends
+    });
+    end.map_or(inside.len(), |(at, _)| at)
 }
 
 /// The next value of a key `proxy`, which may stand within a table on one line, and what is before it.
@@ -93,7 +109,8 @@ fn proxy_in(line: &str) -> Option<(&str, &str)> {
 fn without_login(literal: &str) -> String {
     let Some((login, host)) = literal.rsplit_once('@') else { return literal.to_owned() };
     let kept = login.find("://").map_or(0, |at| at + 3);
-    let kept = if kept == 0 { login.find(['"', '\'']).map_or(0, |at| at + 1) } else { kept };
+    let quotes = login.len() - login.trim_start_matches(['"', '\'']).len();
+    let kept = if kept == 0 { quotes } else { kept };
     format!("{}***@{host}", &login[..kept])
 }
 
@@ -183,6 +200,9 @@ mod tests {
                 "[profile] \n x = { proxy = 'http://***@p:1', \"proxy\"=\"***@q:1\", y = \"a@b\" }",
             ),
             ("proxy = \"http://a:pw@p:1", "proxy = \"http://***@p:1"),
+            ("proxy = \"\"\"http://a:pw@p:1\"\"\"", "proxy = \"\"\"http://***@p:1\"\"\""),
+            ("proxy = '''a:pw@p:1''' # x@y", "proxy = '''***@p:1''' # x@y"),
+            ("proxy = \"http://a:p\\\"w@p:1\"", "proxy = \"http://***@p:1\""),
             ("login-hint = \"ada@corp.example\"", "login-hint = \"ada@corp.example\""),
             ("no-proxy = \"a@b\"\n\n", "no-proxy = \"a@b\"\n\n"),
         ] {

@@ -46,6 +46,10 @@ pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
 }
 
 fn keep(signal: Signal) -> io::Result<()> {
+    // What whoever started us has us ignore (`nohup`), the child ignores too: a handler would undo that.
+    if is_ignored(signal)? {
+        return Ok(());
+    }
     // SAFETY: the action reads and writes atomics and makes one system call, all allowed in a handler.
     unsafe {
         signal_hook_registry::register_sigaction(signal.as_raw(), move |info| {
@@ -59,6 +63,16 @@ fn keep(signal: Signal) -> io::Result<()> {
         })
     }?;
     Ok(())
+}
+
+fn is_ignored(signal: Signal) -> io::Result<bool> {
+    // SAFETY: numbers, and places of functions that may be none: all zeroes is one.
+    let mut now = unsafe { std::mem::zeroed::<libc::sigaction>() };
+    // SAFETY: it changes nothing, and what it writes to outlives the call.
+    match unsafe { libc::sigaction(signal.as_raw(), std::ptr::null(), &raw mut now) } {
+        0 => Ok(now.sa_sigaction == libc::SIG_IGN),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 #[cfg(target_os = "macos")]

@@ -149,7 +149,7 @@ impl Broker {
             }
         };
         let by = (&pending.assurance, &own_voice());
-        match self.promote(session, pending.stored.clone(), set, by).await {
+        match self.promote(session, pending.stored.clone(), (target, set), by).await {
             Ok(()) => Judged::Promoted,
             Err(refusal) => {
                 let cause = refusal.cause.unwrap_or(refusal.what);

@@ -64,6 +64,7 @@ async fn sign_in(broker: &Broker, stored: StoredSession, set: TokenSet) -> Resul
     let set = TokenSet { identity: stored.identity.clone(), ..set };
     let (asked_at, profile) = (set.received_at, session.profile());
     let asked = Assurance::asked(&profile, &Claim::default(), None, asked_at);
+    let set = (Target::of_sign_in(&profile), set);
     broker.promote(&session, stored, set, (&asked, &Caller::default())).await
 }
 

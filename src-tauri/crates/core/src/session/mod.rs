@@ -26,7 +26,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::cache::{Cached, Shown};
 use crate::deployment::{DeploymentView, Deployments};
-use crate::endpoints::same_client;
+use crate::endpoints::{may_be_shown, same_client};
 use crate::error::Refusal;
 use crate::profile::{Profile, Subject};
 use crate::request::{SessionKey, Target};
@@ -69,9 +69,11 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    /// What Ping wants to see where its own session is to be ended.
+    /// What Ping wants to see where its own session is to be ended; where the config has that done
+    /// elsewhere, nobody is shown it.
     pub fn id_token_hint(&self) -> Option<IdToken> {
-        self.state.last()?.id_token_hint.clone()
+        let last = self.state.last()?;
+        may_be_shown(last, &self.profile).then(|| last.id_token_hint.clone())?
     }
 }
 
@@ -214,10 +216,15 @@ impl Session {
     }
 
     /// Another sign-in takes the place of what was, which is given back.
-    pub(crate) fn sign_in(&self, state: SessionState, token: Cached, now: Timestamp) -> Left {
+    /// Its token is served as what was asked for, whatever the config says by now.
+    pub(crate) fn sign_in(
+        &self,
+        state: SessionState,
+        (target, token): (Target, Cached),
+        now: Timestamp,
+    ) -> Left {
         let mut held = self.held();
         let left = held.leave(state);
-        let target = Target::of_sign_in(&held.profile);
         held.tokens.insert(target, token);
         held.stands_or_steps_aside(now);
         left

@@ -215,7 +215,7 @@ impl Assurance {
             Objection::Nonce => {
                 let error = "invalid_token".to_owned();
                 let description = "the ID token does not carry this sign-in's nonce".to_owned();
-                refusals::token(profile, &TokenFailure::Misconfigured { error, description })
+                refusals::signing_in(profile, &TokenFailure::Misconfigured { error, description })
             }
             Objection::AnotherPerson { before, now } => another_person(profile, &before, &now),
             Objection::Acr(told) => {

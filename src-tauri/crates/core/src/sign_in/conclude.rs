@@ -18,7 +18,7 @@ use crate::freshness;
 use crate::ports::{Grant, Pending, Received, Redeemed, RevokedFor, Saved};
 use crate::profile::Profile;
 use crate::refusals;
-use crate::request::{Caller, SessionKey};
+use crate::request::{Caller, SessionKey, Target};
 use crate::session::{Leaving, Safety, Session, SessionState, StoredSession, stored};
 use crate::sign_in::{Assurance, AuthorizationRequest, NewProof};
 use crate::token::{AuthorizationCode, CodeVerifier, DeviceCode, Identity, TokenSet};
@@ -204,6 +204,7 @@ impl Conclusion {
             let what = "this sign-in was finished another way";
             return Err(Refusal::new(ErrorCode::InteractionRequired, what));
         }
+        let set = (Target::of_sign_in(&self.profile), set);
         let promoted =
             self.broker.promote(&self.session, stored, set, (&self.assurance, &self.caller)).await;
         // Another way may still bring the right person.
@@ -257,7 +258,7 @@ impl Broker {
         &self,
         session: &Session,
         mut stored: StoredSession,
-        set: TokenSet,
+        (target, set): (Target, TokenSet),
         (assurance, caller): (&Assurance, &Caller),
     ) -> Result<(), Refusal> {
         let (ports, key, profile) = (&self.ports, &session.key, session.profile());
@@ -291,7 +292,7 @@ impl Broker {
         );
         let span = (set.received_at, set.expires_at);
         let state = SessionState::signed_in(stored, safety, span);
-        let left = session.sign_in(state, Cached::new(set, due), ports.clock.now());
+        let left = session.sign_in(state, (target, Cached::new(set, due)), ports.clock.now());
         if proven_anew {
             session.deployments(Deployments::has_new_proof);
         }

@@ -62,7 +62,7 @@ impl SignIn<'_> {
 
     async fn authorize(&self, request: &AuthorizationRequest) -> Result<AuthorizationUrl, Refusal> {
         let url = self.ports.server.authorize(&self.profile, request).await;
-        url.map_err(|failure| refusals::token(&self.profile, &failure))
+        url.map_err(|failure| refusals::signing_in(&self.profile, &failure))
     }
 }
 

@@ -133,7 +133,8 @@ fn set_up(world: &World, setup: &Setup, layout: Layout, state: &Path) -> Result<
 /// For whoever names no layout: asked at a terminal, else told before anything else that nothing is written.
 fn stand(world: &World, setup: &Setup, state: &Path) -> Result<(), Failure> {
     let found = standing::here(&setup.dir);
-    if let Some(layout) = standing::ask(&found)? {
+    let asked = if world.json { None } else { standing::ask(&found)? };
+    if let Some(layout) = asked {
         return set_up(world, setup, layout, state);
     }
     let settings = settings(setup, Form::Cfg)?;
