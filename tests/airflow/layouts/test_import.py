@@ -50,8 +50,10 @@ def test_pasted_tokens_are_told_taken_over_and_given_back_and_never_shown(
     fresh = jwt(iss="https://old.example", iat=now - 9 * 86_400, exp=now + 3_600)
     opaque = "canary-opaque-token"
     bearer = json.dumps({"Authorization": f"Bearer {fresh}", "X-Tenant": "eu"})
+    headers = {"Authorization": f"Bearer {fresh}"}
     held = {
         "Warehouse_API": {"conn_type": "http", "host": "https://w.example", "extra": bearer},
+        "odd": {"conn_type": "http", "host": "https://o.example", "extra": json.dumps({"headers": headers})},
         "known": {"conn_type": "http", "host": "https://known.example", "password": opaque},
         "basic": {"conn_type": "http", "host": "https://b.example", "login": "ada", "password": opaque},
     }
@@ -80,6 +82,7 @@ def test_pasted_tokens_are_told_taken_over_and_given_back_and_never_shown(
     assert "basic: stays: a login with a password" in shown
     assert config.read_bytes() == before
 
+    config.with_suffix(".dagpass-check").write_text("of one that was killed")
     told = json.loads(dagpass("--from", export, "--json"))
     rows = {row["conn_id"]: row for row in told["connections"]}
     assert {name: row["result"] for name, row in rows.items()} == {
@@ -87,6 +90,7 @@ def test_pasted_tokens_are_told_taken_over_and_given_back_and_never_shown(
         "lake": "taken",
         "known": "there",
         "basic": "left",
+        "odd": "taken",
     }
     places = [place["place"] for place in rows["Warehouse_API"]["places"]]
     assert places[0] == "the environment: AIRFLOW_CONN_WAREHOUSE_API"

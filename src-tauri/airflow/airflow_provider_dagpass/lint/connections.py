@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from airflow_provider_dagpass.lint.finding import Finding, is_secret, length
+from airflow_provider_dagpass.lint.finding import Finding, is_secret, is_secret_field, length
 
 PREFIX = "AIRFLOW_CONN_"
 #: Where a token goes, by connection type: as the hooks of these providers read it.
@@ -100,9 +100,10 @@ def _judged(conn_id: str, fields: dict[str, Any], place: str, remove: str) -> It
 
 def secrets_of(fields: dict[str, Any]) -> dict[str, str]:
     """What a connection holds that nobody else should see, by its field."""
-    secrets = {key: value for key, value in flat(fields.get("extra")) if is_secret(key, value)}
-    if isinstance(fields.get("password"), str) and fields["password"]:
-        secrets["password"] = fields["password"]
+    secrets = {key: value for key, value in flat(fields.get("extra")) if is_secret_field(key, value)}
+    if fields.get("password"):
+        # YAML reads one of digits as a number.
+        secrets["password"] = str(fields["password"])
     return secrets
 
 
@@ -125,23 +126,42 @@ def parsed(value: str) -> dict[str, Any]:
         if isinstance(fields.get("extra"), str):
             fields["extra"] = as_object(fields["extra"])
         return fields
+    before, has_query, query = value.partition("?")
+    kind, is_uri, rest = before.partition("://")
+    if not is_uri:
+        kind, rest = "", before.removeprefix("//")
+    # A host with a scheme of its own has it in front of the login: `http://https://:TOKEN@host`.
+    protocol, has_protocol, after = rest.partition("://")
+    if has_protocol:
+        rest = after
+    if has_protocol and (set("@:") & set(protocol) or "://" in after):
+        # Airflow refuses it, and which part of it is the secret nobody knows.
+        return {}
     try:
-        parts = urlsplit(value)
-        port = parts.port
+        parts = urlsplit(f"//{rest}{has_query}{query}")
+        host, port = _host(parts), parts.port
     except ValueError:
         return {}
-    extra = dict(parse_qsl(parts.query))
-    if set(extra) == {"__extra__"}:
+    extra: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if "__extra__" in extra:
         extra = as_object(extra["__extra__"])
     return {
-        "conn_type": parts.scheme,
-        "host": unquote(parts.hostname or ""),
-        "schema": unquote(parts.path.lstrip("/")),
+        "conn_type": {"postgresql": "postgres"}.get(kind.lower(), kind.lower()),
+        "host": f"{protocol}://{host}" if has_protocol and host else host,
+        "schema": unquote(parts.path[1:]),
         "login": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "port": port,
         "extra": extra,
     }
+
+
+def _host(parts: SplitResult) -> str:
+    """In lower case, as Airflow has it, but for a host that is an address: a path has a case."""
+    host = unquote(parts.hostname or "")
+    if "/" not in host:
+        return host
+    return unquote(parts.netloc.rpartition("@")[2].partition(":")[0])
 
 
 def as_object(text: Any) -> dict[str, Any]:
@@ -153,8 +173,12 @@ def as_object(text: Any) -> dict[str, Any]:
 
 
 def flat(extra: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    for key, value in (extra or {}).items() if isinstance(extra, dict) else ():
-        if isinstance(value, dict) and depth < 3:
-            yield from flat(value, depth + 1)
-        else:
+    """Each value by its own name; a text that is JSON by what it holds, too."""
+    for key, value in extra.items() if isinstance(extra, dict) else ():
+        inner = as_object(value) if isinstance(value, str) else value
+        many = inner if isinstance(inner, list) else [inner]
+        for one in many:
+            if isinstance(one, dict) and depth < 3:
+                yield from flat(one, depth + 1)
+        if not isinstance(value, dict):
             yield str(key), value

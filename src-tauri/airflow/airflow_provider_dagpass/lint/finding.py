@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,15 @@ _SECRET_ENDINGS = (
     "authorization",
     "bearer",
     "credentials",
+)
+#: What a connection's extra names a secret by: it also holds headers, which every API names as it likes.
+_FIELD = re.compile(
+    r"(passw(or)?d|passphrase|pwd|secret|token|key|cookie|signature|credentials?|authorization|bearer)$",
+    re.IGNORECASE,
+)
+#: Names that may well be a secret's: enough to keep what stands there out of a file, too little to accuse it.
+_PERHAPS_FIELD = re.compile(
+    r"passw|passphrase|pwd|secret|token|key$|cookie|signature|credential|authorization|bearer", re.IGNORECASE
 )
 
 
@@ -38,7 +48,20 @@ def is_secret_name(name: str) -> bool:
 
 def is_secret(name: str, value: object) -> bool:
     """A value under such a name; a file's path, a number or a reference is no secret itself."""
-    if not isinstance(value, str) or not is_secret_name(name):
+    return is_secret_name(name) and _may_be_one(value)
+
+
+def is_secret_field(name: str, value: object) -> bool:
+    """As :func:`is_secret`, in the extra of a connection."""
+    return bool(_FIELD.search(name)) and _may_be_one(value)
+
+
+def is_perhaps_secret_field(name: str) -> bool:
+    return bool(_PERHAPS_FIELD.search(name))
+
+
+def _may_be_one(value: object) -> bool:
+    if not isinstance(value, str):
         return False
     text = value.strip()
     return len(text) >= 4 and not text.startswith(("/", "$", "{{", "<")) and not text.isdigit()

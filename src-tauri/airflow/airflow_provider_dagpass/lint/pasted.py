@@ -12,17 +12,22 @@ import base64
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_dagpass.lint import connections, database
-from airflow_provider_dagpass.lint.finding import is_secret
+from airflow_provider_dagpass.lint.left_out import Cleaned
 
 #: What HttpHook reads: all of `extra` but its options goes out as headers, and a login makes it Basic.
 _HTTP = ("http", "dagpass_http")
 _BEARER = re.compile(r"^Bearer\s+(\S+)$", re.IGNORECASE)
 _JWT = re.compile(r"^eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*$")
+#: The year 10000, in epoch seconds.
+_NO_DATE = 253_402_300_800
+#: As Airflow has it; it forgets any other conn_id.
+_CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 
 
 def main() -> None:
@@ -48,7 +53,13 @@ def main() -> None:
         skipped += closed
     except Exception as error:
         skipped.append(f"Airflow's database: {database.why(error)}")
-    print("\n" + json.dumps({"pasted": found, "skipped": skipped}))
+    print("\n" + line_of({"pasted": found, "skipped": skipped}))
+
+
+def line_of(told: dict[str, Any]) -> str:
+    """In ASCII; half a surrogate pair, which stands for a byte that is no UTF-8, becomes `?`."""
+    text = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return json.dumps(json.loads(text))
 
 
 class NoExportError(Exception):
@@ -57,9 +68,10 @@ class NoExportError(Exception):
 
 def in_variables(variables: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     for name, value in sorted(variables.items()):
-        if name.startswith(connections.PREFIX) and value:
-            conn_id = name.removeprefix(connections.PREFIX).lower()
-            told = {"place": f"the environment: {name}", "kind": "environment", "remove": f"unset {name}"}
+        conn_id = name.removeprefix(connections.PREFIX).lower()
+        if name.startswith(connections.PREFIX) and conn_id and value:
+            told = {"place": f"the environment: {name}", "kind": "environment"}
+            told["remove"] = f"unset {shlex.quote(name)}"
             yield from judged(conn_id, connections.parsed(value), told)
 
 
@@ -72,6 +84,8 @@ def in_env_file(file: Path, prefix: str = connections.PREFIX) -> Iterator[dict[s
         if not (is_set and name and value and name.startswith(prefix)) or name.startswith("#"):
             continue
         conn_id = name.removeprefix(prefix).lower() if prefix else name
+        if not conn_id:
+            continue
         told = {**_of_file(file, number, kind), "remove": f"take line {number} out of {file}"}
         yield from judged(conn_id, connections.parsed(value), told)
 
@@ -97,8 +111,8 @@ def in_export(file: Path) -> Iterator[dict[str, Any]]:
     if not isinstance(whole, dict):
         raise NoExportError(file)
     lines = text.splitlines()
-    for conn_id, value in whole.items():
-        fields = connections.parsed(value) if isinstance(value, str) else dict(value or {})
+    for conn_id, value in ((str(key), value) for key, value in whole.items() if key):
+        fields = connections.parsed(value) if isinstance(value, str) else dict(connections.as_object(value))
         fields["extra"] = connections.as_object(fields.get("extra"))
         told = _of_file(file, _line_of(lines, conn_id, fields), "export")
         told["remove"] = f"delete {file}, and {conn_id} where it was exported from"
@@ -111,7 +125,7 @@ def in_rows(rows: list[Any], place: str) -> tuple[list[dict[str, Any]], list[str
     closed: list[str] = []
     for row in rows:
         told = {"place": f"{place}: connection {row.conn_id}", "kind": "database"}
-        told["remove"] = f"airflow connections delete {row.conn_id}"
+        told["remove"] = f"airflow connections delete {shlex.quote(row.conn_id)}"
         try:
             fields = connections.of_row(row)
         except Exception as error:
@@ -129,21 +143,33 @@ def judged(conn_id: str, fields: dict[str, Any], told: dict[str, Any]) -> Iterat
         return
     kind = str(fields.get("conn_type") or "").replace("-", "_")
     token_in, why = _taken(kind, fields, secrets)
-    shown = {key: value for key, value in fields.items() if key in ("schema", "port") and value}
-    if fields.get("host"):
-        shown["host"] = re.sub(r"(?<=://)[^/@]*@", "", str(fields["host"]))
-    if fields.get("login") and kind not in _HTTP:
-        shown["login"] = fields["login"]
+    if not _CONN_ID.fullmatch(conn_id):
+        token_in, why = None, "Airflow takes no such conn_id"
+    cleaned = Cleaned(secrets)
+    shown = {
+        "schema": cleaned.text("schema", fields.get("schema")),
+        "port": cleaned.port(fields.get("port")),
+        "host": cleaned.host(fields.get("host")),
+        # A login makes the HttpHook send Basic authentication.
+        "login": None if kind in _HTTP else cleaned.text("login", fields.get("login")),
+    }
     yield {
         "conn_id": conn_id,
         **told,
         "conn_type": "http" if kind in _HTTP else kind,
         "token_in": token_in,
         "why": why,
-        "fields": shown,
-        "extra": _without_secrets(fields.get("extra"), secrets) or {},
+        "fields": {key: value for key, value in shown.items() if value},
+        "extra": cleaned.extra(fields.get("extra"), ("headers",) if kind in _HTTP else ()),
+        "left_out": [name for name in cleaned.left_out if not _is_replaced(name, token_in)],
         "secrets": [{"name": name, **_of_secret(value)} for name, value in sorted(secrets.items())],
     }
+
+
+def _is_replaced(name: str, token_in: str | None) -> bool:
+    """Is this what Ping's token takes the place of?"""
+    place = "authorization" if token_in == "header" else (token_in or "").removeprefix("extra.")
+    return name.lower() == place
 
 
 def _taken(kind: str, fields: dict[str, Any], secrets: dict[str, str]) -> tuple[str | None, str | None]:
@@ -185,8 +211,9 @@ def _of_secret(value: str) -> dict[str, Any]:
     if told["jwt"]:
         claims = _claims(token)
         for name, claim in (("issued", "iat"), ("expires", "exp")):
-            if isinstance(claims.get(claim), (int, float)):
-                told[name] = int(claims[claim])
+            at = claims.get(claim)
+            if isinstance(at, (int, float)) and 0 <= at < _NO_DATE:
+                told[name] = int(at)
         if isinstance(claims.get("iss"), str):
             told["issuer"] = claims["iss"]
     return told
@@ -199,20 +226,6 @@ def _claims(token: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return claims if isinstance(claims, dict) else {}
-
-
-def _without_secrets(value: Any, secrets: dict[str, str]) -> Any:
-    """Nothing that is a secret by its name, its look or its value."""
-    if isinstance(value, dict):
-        kept = {
-            key: _without_secrets(inner, secrets) for key, inner in value.items() if not is_secret(key, inner)
-        }
-        return {key: inner for key, inner in kept.items() if inner is not None}
-    if isinstance(value, str):
-        text = value.strip()
-        hides = text in secrets.values() or _JWT.match(text) or _BEARER.match(text)
-        return None if hides else value
-    return value if isinstance(value, (bool, int, float)) else None
 
 
 def _of_file(file: Path, number: int, kind: str) -> dict[str, Any]:

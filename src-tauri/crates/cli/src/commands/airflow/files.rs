@@ -45,6 +45,12 @@ pub(super) fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     kept.map_err(|error| cannot_write(path, error))
 }
 
+/// As [`keep`], for a file that lives for one command: one that is there was left by a process that was killed.
+pub(super) fn keep_anew(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    remove_leftover(path).map_err(|error| cannot_write(path, error))?;
+    keep(path, bytes)
+}
+
 pub(super) fn replace(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = file.as_os_str().to_owned();
     name.push(".dagpass-new");
@@ -54,11 +60,7 @@ pub(super) fn replace(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn write_beside(new: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    match fs::remove_file(new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        // One that is there was left by a process that was killed.
-        Ok(()) | Err(_) => {}
-    }
+    remove_leftover(new)?;
     match fs::metadata(file) {
         Ok(about) => {
             let mut made = system::create_private(new)?;
@@ -68,6 +70,13 @@ fn write_beside(new: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
         // A new file is as any program would make it.
         Err(error) if error.kind() == ErrorKind::NotFound => fs::write(new, bytes),
         Err(error) => Err(error),
+    }
+}
+
+fn remove_leftover(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dagpass_client::place;
+use dagpass_client::wire::ConfigProblem;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -65,16 +66,16 @@ pub(super) fn run(world: &World, import: &Import) -> Result<(), Failure> {
     let found = look(world, import)?;
     let before = files::read_text(&file)?;
     let text = before.as_deref().unwrap_or_default();
-    let rows = pasted::rows(&found.pasted, &shadow::connections(text));
-    let new = rows.iter().any(|row| matches!(row.verdict, Verdict::Taken { .. }));
-    let result = match (new, import.dry_run) {
+    let mut rows = pasted::rows(&found.pasted, &shadow::connections(text));
+    let profile = import.profile.as_deref();
+    let after = match import.dry_run {
+        true => with_tables(text, &rows, profile)?,
+        false => settled(&file, text, &mut rows, profile)?,
+    };
+    let result = match (is_new(&rows), import.dry_run) {
         (false, _) => "unchanged",
         (true, true) => "would be written",
         (true, false) => "written",
-    };
-    let after = match new {
-        true => tables::add(text, &rows, import.profile.as_deref())?,
-        false => text.to_owned(),
     };
     if result == "written" {
         write(&state, &file, before.as_deref(), &after)?;
@@ -94,24 +95,54 @@ fn look(world: &World, import: &Import) -> Result<Found, Failure> {
     python.lint("airflow_provider_dagpass.lint.pasted", &words)
 }
 
-/// Only what the agent would take.
+fn is_new(rows: &[Row<'_>]) -> bool {
+    rows.iter().any(|row| matches!(row.verdict, Verdict::Taken { .. }))
+}
+
+fn with_tables(text: &str, rows: &[Row<'_>], profile: Option<&str>) -> Result<String, Failure> {
+    if is_new(rows) { tables::add(text, rows, profile) } else { Ok(text.to_owned()) }
+}
+
+/// Only what the agent would take: a connection that it would not stays where it is, and the others go on.
+fn settled(
+    file: &Path,
+    text: &str,
+    rows: &mut [Row<'_>],
+    profile: Option<&str>,
+) -> Result<String, Failure> {
+    loop {
+        let after = with_tables(text, rows, profile)?;
+        if !is_new(rows) {
+            return Ok(after);
+        }
+        let problems = problems(file, &after)?;
+        if problems.is_empty() {
+            return Ok(after);
+        }
+        if !pasted::leave(rows, &problems) {
+            let lines: Vec<String> = problems.iter().map(config::line).collect();
+            let failure = Failure::new("config_invalid", "the config would not be taken");
+            return Err(failure.because(lines.join("\n         ")).hint(
+                "nothing was written; `dagpass config check` says what is wrong without us",
+            ));
+        }
+    }
+}
+
+fn problems(file: &Path, text: &str) -> Result<Vec<ConfigProblem>, Failure> {
+    let candidate = file.with_extension("dagpass-check");
+    files::keep_anew(&candidate, text.as_bytes())?;
+    let checked = config::examined(&candidate);
+    files::remove(&candidate)?;
+    Ok(checked?.problems)
+}
+
 fn write(state: &Path, file: &Path, before: Option<&str>, after: &str) -> Result<(), Failure> {
     let Some(before) = before else {
         let failure =
             Failure::new("not_found", format!("there is no config at {}", file.display()));
         return Err(failure.hint("run `dagpass init`, which writes one with your profile"));
     };
-    let candidate = file.with_extension("dagpass-check");
-    files::keep(&candidate, after.as_bytes())?;
-    let checked = config::examined(&candidate);
-    files::remove(&candidate)?;
-    let problems: Vec<String> = checked?.problems.iter().map(config::line).collect();
-    if !problems.is_empty() {
-        let failure = Failure::new("config_invalid", "the config would not be taken");
-        return Err(failure
-            .because(problems.join("\n         "))
-            .hint("nothing was written; `dagpass config check` says what is wrong without us"));
-    }
     let receipt = Receipt::new(state, IMPORT, file);
     let first = match receipt.earlier()? {
         Some(earlier) => earlier.base(file)?,
@@ -139,7 +170,7 @@ fn tell(
         }));
     }
     for skipped in &found.skipped {
-        output::say(&format!("not looked at: {skipped}"));
+        output::say(&format!("not looked at: {}", output::word(skipped)));
     }
     output::out(&told::text(rows, now))?;
     if !tables.is_empty() {

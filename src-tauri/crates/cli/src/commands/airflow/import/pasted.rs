@@ -1,5 +1,8 @@
 //! What was found pasted, a row a connection: which of them becomes dagpass's. Pure, and without a secret.
 
+use std::borrow::Cow;
+
+use dagpass_client::wire::ConfigProblem;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -17,6 +20,9 @@ pub(super) struct Pasted {
     /// `host`, `schema`, `port`, `login`.
     pub(super) fields: Map<String, Value>,
     pub(super) extra: Map<String, Value>,
+    /// What of `extra` and the fields is not among them, since it may be a secret: by name.
+    #[serde(default)]
+    pub(super) left_out: Vec<String>,
     pub(super) secrets: Vec<Secret>,
     /// The command or the deed that takes it out of there.
     pub(super) remove: String,
@@ -62,7 +68,7 @@ pub(super) enum Verdict<'a> {
     /// The config names it already.
     There,
     Left {
-        why: &'a str,
+        why: Cow<'a, str>,
     },
 }
 
@@ -85,10 +91,31 @@ pub(super) fn rows<'a>(found: &'a [Pasted], present: &[String]) -> Vec<Row<'a>> 
     rows
 }
 
+/// Leaves those whose tables the config's check names; were there any?
+pub(super) fn leave(rows: &mut [Row<'_>], problems: &[ConfigProblem]) -> bool {
+    let mut left = false;
+    for row in rows.iter_mut() {
+        let table = format!("connection.{}", row.conn_id);
+        let of_row = |problem: &&ConfigProblem| {
+            problem
+                .key
+                .strip_prefix(&table)
+                .is_some_and(|key| key.is_empty() || key.starts_with('.'))
+        };
+        if let (Verdict::Taken { .. }, Some(problem)) = (&row.verdict, problems.iter().find(of_row))
+        {
+            let why = format!("its table would not be taken: {}", problem.message);
+            row.verdict = Verdict::Left { why: why.into() };
+            left = true;
+        }
+    }
+    left
+}
+
 fn verdict(one: &Pasted) -> Verdict<'_> {
     match &one.token_in {
         Some(token_in) => Verdict::Taken { from: one, token_in },
-        None => Verdict::Left { why: one.why.as_deref().unwrap_or("no bearer token") },
+        None => Verdict::Left { why: one.why.as_deref().unwrap_or("no bearer token").into() },
     }
 }
 
@@ -140,7 +167,32 @@ pub(super) mod tests {
             matches!(rows[0].verdict, Verdict::Taken { from, .. } if from.kind == Kind::Database)
         );
         assert_eq!(rows[0].places.len(), 2);
-        assert!(matches!(rows[1].verdict, Verdict::Left { why: "Basic" }));
+        assert!(matches!(&rows[1].verdict, Verdict::Left { why } if why == "Basic"));
         assert!(matches!(rows[2].verdict, Verdict::There));
+    }
+
+    #[test]
+    fn what_the_config_s_check_names_stays_and_no_other_of_a_like_name() {
+        for (key, left) in [
+            ("connection.api", Some("api")),
+            ("connection.api.extra.headers", Some("api")),
+            ("connection.api_2.port", Some("api_2")),
+            ("connection.old", None),
+            ("profile.prod.issuer", None),
+        ] {
+            let found = ["api", "api_2", "old"].map(|id| pasted(id, json!({})));
+            let mut rows = rows(&found, &["old".to_owned()]);
+            let problem = ConfigProblem {
+                file: "c.toml".into(),
+                line: 1,
+                column: 1,
+                key: key.into(),
+                message: "odd".into(),
+                hint: None,
+            };
+            assert_eq!(leave(&mut rows, &[problem]), left.is_some(), "{key}");
+            let stays = rows.iter().find(|row| matches!(row.verdict, Verdict::Left { .. }));
+            assert_eq!(stays.map(|row| row.conn_id), left, "{key}");
+        }
     }
 }

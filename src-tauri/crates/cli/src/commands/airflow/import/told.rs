@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pasted::{Pasted, Row, Secret, Verdict};
+use crate::output::word;
 use crate::time;
 
 pub(super) fn text(rows: &[Row<'_>], now: i64) -> String {
@@ -10,14 +11,14 @@ pub(super) fn text(rows: &[Row<'_>], now: i64) -> String {
         return "no connection holds a pasted secret".to_owned();
     }
     let lines = rows.iter().flat_map(|row| {
-        let head = format!("{}: {}", row.conn_id, verdict(&row.verdict));
+        let head = format!("{}: {}", word(row.conn_id), word(&verdict(&row.verdict)));
         std::iter::once(head).chain(row.places.iter().flat_map(|place| lines(place, now)))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn json(row: &Row<'_>, now: i64) -> Value {
-    let (result, why) = match row.verdict {
+    let (result, why) = match &row.verdict {
         Verdict::Taken { .. } => ("taken", None),
         Verdict::There => ("there", None),
         Verdict::Left { why } => ("left", Some(why)),
@@ -32,6 +33,7 @@ pub(super) fn json(row: &Row<'_>, now: i64) -> Value {
         };
         json!({
             "place": place.place, "changed": place.changed, "remove": place.remove,
+            "left_out": place.left_out,
             "secrets": place.secrets.iter().map(secret).collect::<Vec<_>>(),
         })
     };
@@ -47,15 +49,24 @@ fn verdict(verdict: &Verdict<'_>) -> String {
     }
 }
 
+/// Names and claims are other people's: none of them begins a line.
 fn lines(place: &Pasted, now: i64) -> Vec<String> {
     let mut lines = Vec::new();
+    let lies = word(&place.place);
     for secret in &place.secrets {
-        let about =
-            format!("`{}`, {} characters{}", secret.name, secret.length, age(secret, place, now));
-        lines.push(format!("  {}: {about}", place.place));
-        lines.push(format!("    revoke: {}", revoke(secret, place, now)));
+        let (name, length) = (word(&secret.name), secret.length);
+        lines.push(format!("  {lies}: `{name}`, {length} characters{}", age(secret, place, now)));
+        lines.push(format!("    revoke: {}", word(&revoke(secret, place, now))));
     }
-    lines.push(format!("    remove: {}", place.remove));
+    if place.token_in.is_some() && !place.left_out.is_empty() {
+        let names: Vec<String> =
+            place.left_out.iter().map(|name| format!("`{}`", word(name))).collect();
+        let names = names.join(", ");
+        lines.push(format!(
+            "    left out, may be secret: {names}; what the server needs of it is yours to add"
+        ));
+    }
+    lines.push(format!("    remove: {}", word(&place.remove)));
     lines
 }
 
@@ -143,6 +154,21 @@ mod tests {
             assert_eq!(text(&rows, now), expected);
             assert_eq!(json(&rows[0], now)["places"][0]["secrets"][0]["revoke"], revoke);
         }
+        let forged = pasted(
+            "api\nlake: taken",
+            json!({
+                "place": "a\nb", "remove": "'c\nd'", "left_out": ["Cookie", "X\nY"],
+                "secrets": [{"name": "e\nf", "length": 8, "jwt": true, "issuer": "g\nh"}],
+            }),
+        );
+        let forged = [forged];
+        let rows = rows(&forged, &[]);
+        let expected = "api\\nlake: taken: Ping's tokens serve it\n  a\\nb: `e\\nf`, 8 characters, in a file last \
+                        changed 1970-01-01 00:00:00 UTC (100 days ago)\n    revoke: at g\\nh; it names no end\n    \
+                        left out, may be secret: `Cookie`, `X\\nY`; what the server needs of it is yours to add\n    \
+                        remove: 'c\\nd'";
+        assert_eq!(text(&rows, now), expected);
+        assert_eq!(json(&rows[0], now)["places"][0]["left_out"][1], "X\nY");
         assert_eq!(text(&[], now), "no connection holds a pasted secret");
     }
 }
