@@ -13,7 +13,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::fakes::{Fault, World, ask, serve as token, stored, token_set};
 use crate::pending::PendingSignIn;
 use crate::ports::{Browser, Callbacks, Clock, Listening, Pending, TokenFailure};
-use crate::profile::{Flow, Redirect};
+use crate::profile::{Flow, Profile, Redirect};
 use crate::request::{Caller, SessionKey, Target, TokenRequest};
 use crate::session::{EndReason, SessionState, StoredSession};
 use crate::sign_in::{Claim, Desktop, Opening, Progress, SignInOptions, SignInPorts, Step};
@@ -262,4 +262,28 @@ async fn the_first_token_of_a_connection_with_a_sign_in_of_its_own_is_served() {
     let issued = token(&broker, &TokenRequest::new(key(), Target::of_sign_in(&own))).await.unwrap();
     assert_eq!(issued.access_token().expose(), "s1-at");
     assert!(world.presented().is_empty(), "it was asked for from the start");
+}
+
+#[tokio::test]
+async fn what_was_asked_for_one_target_is_served_as_no_other_whatever_the_config_says_by_then() {
+    let world = World::signed_in();
+    let mut own = crate::fakes::profile();
+    own.connection = Some("lake".to_owned());
+    own.own_token.resource = Some("https://lake.example".to_owned());
+    let mut moved = own.clone();
+    moved.own_token.resource = Some("https://another.example".to_owned());
+    let broker = Broker::new(world.ports());
+    broker.configure([(key(), Arc::new(own.clone()))]);
+    let keys = world.server.keys.lock().await;
+    let person = signing_in(&world, &broker, Claim::default());
+    until(|| pending(&world).is_some()).await;
+    broker.configure([(key(), Arc::new(moved.clone()))]);
+    drop(keys);
+    person.await.unwrap().unwrap();
+    let served = async |profile: &Profile| {
+        let request = TokenRequest::new(key(), Target::of_sign_in(profile));
+        token(&broker, &request).await.unwrap().access_token().expose().to_owned()
+    };
+    assert_eq!(served(&own).await, "s1-at");
+    assert_ne!(served(&moved).await, "s1-at");
 }
