@@ -30,12 +30,16 @@ class World:
         self.now = 1000.0
         self.published = list(published)
         self.away = False
+        #: A fetch ends while this is set: cleared, what is kept has to serve in its place.
+        self.answers = threading.Event()
+        self.answers.set()
         self.issuer = SETTINGS.issuer
         self.fetched: list[str] = []
         self.keys = keys.Issuer(SETTINGS, self, lambda: self.now)  # type: ignore[arg-type]
 
     def get(self, url: str) -> dict[str, Any]:
         self.fetched.append(url.rpartition("/")[2])
+        assert self.answers.wait(20)
         if self.away:
             raise PingAway("away")
         if url.endswith("/keys"):
@@ -51,6 +55,7 @@ class World:
 
     def land(self) -> None:
         """Waits for the fetches that are on their way."""
+        self.answers.set()
         for thread in threading.enumerate():
             if thread.name == "dagpass-fetch":
                 thread.join(20)
@@ -109,11 +114,13 @@ def test_keys_go_stale_after_an_hour_and_serve_on_while_they_are_fetched_and_whi
     assert world.finds("a")
     world.now += FRESH_SECONDS + 1
     world.published = [{**RSA, "kid": "b"}]
+    world.answers.clear()
     assert world.finds("a")
     world.land()
     assert not world.finds("a")
     world.away = True
     world.now += FRESH_SECONDS + 1
+    world.answers.clear()
     assert world.finds("b")
     world.land()
     world.now += LAST_SECONDS
