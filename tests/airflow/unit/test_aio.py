@@ -21,8 +21,8 @@ except ImportError:
     AccessDenied = None
 
 #: A loop that waited for the agent would be later by a whole answer.
-LATE = 0.25
-SLOW = 1.0
+LATE = 1.5
+SLOW = 2.0
 
 
 async def lag_during(work: Any) -> tuple[Any, float]:

@@ -99,7 +99,7 @@ def test_an_agent_that_is_away_is_one_quiet_line_and_a_slow_one_is_left_alone(
     started = time.monotonic()
     for _ in range(20):
         listener.on_task_instance_running(None, task())
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3, "twenty times the patience for one would be four"
     assert len(agent.asks) == 1
     assert [(record.levelname, "did not answer" in record.message) for record in caplog.records] == [
         ("WARNING", True)

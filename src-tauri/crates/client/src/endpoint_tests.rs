@@ -175,6 +175,6 @@ fn one_deadline_covers_an_answer_that_comes_in_small_pieces() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert!(server.join().unwrap() >= 1);
 }

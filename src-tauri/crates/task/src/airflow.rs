@@ -4,11 +4,11 @@
 //! environments, `uv` and the databases are kept by `tests/airflow/run.py` itself, in the same cache folder.
 
 use crate::Outcome;
+use crate::builds;
 use crate::house::House;
 use crate::idp;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell};
-use crate::test;
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Airflow)?;
@@ -18,7 +18,7 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Rig)?;
     idp::node_modules(house)?;
     // `airflow setup --server` writes what one of these servers starts with.
-    test::build(house)?;
+    builds::programs_and_tests(house)?;
     let program = house.target.join("debug/dagpass");
     for part in ["page", "container", "server", "layouts"] {
         runner(house).arg(part).env("DAGPASS_PROGRAM", &program).run()?;

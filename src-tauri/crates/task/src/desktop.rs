@@ -2,11 +2,12 @@
 //! agent, the independent provider. Writes pictures of every view to `target/desktop`.
 
 use crate::Outcome;
+use crate::builds::{self, Builds};
 use crate::house::House;
 use crate::idp;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell};
-use crate::{macos, test, windows};
+use crate::{macos, windows};
 
 pub(crate) const CORNERS_ADDS: &str = "every state of the view, wide and light, narrow and dark";
 pub(crate) const ELSEWHERE_ADDS: &str = "the window's program for Windows and macOS, by its types";
@@ -22,14 +23,14 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Rig)?;
     idp::node_modules(house)?;
     idp::modules_of(house, VIEW, "what reads and walks the window's view")?;
-    test::build(house)?;
-    let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root);
+    builds::programs_and_tests(house)?;
     // The view by itself, in another browser: every state of it, which no real agent is in at will.
     Shell::new("npm").words("test --silent").inside(house.at(VIEW)).run()?;
-    // By itself, as a packager builds it: the other programs stay as they are.
-    cargo("build --package dagpass-panel --bins --locked").run()?;
-    cargo("test --package dagpass-panel --lib --locked").run()?;
-    cargo("test --test desktop --locked -- --test-threads 1 --nocapture").run()?;
+    builds::window(house)?;
+    if house.builds == Builds::Everyday {
+        builds::cargo(house, "test --package dagpass-panel --lib").run()?;
+    }
+    builds::cargo(house, "test --test desktop").words("-- --test-threads 1 --nocapture").run()?;
     Ok(Outcome::Done)
 }
 

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::builds::Builds;
 use crate::shell::Failure;
 
 #[derive(Debug, Clone)]
@@ -17,6 +18,7 @@ pub(crate) struct House {
     pub(crate) cache: PathBuf,
     /// What followed the verb.
     pub(crate) args: Vec<String>,
+    pub(crate) builds: Builds,
 }
 
 impl House {
@@ -34,11 +36,16 @@ impl House {
         let cache = cache_folder(|name| env::var_os(name)).ok_or_else(|| {
             Failure::new("no place for a cache").hint("set HOME or DAGPASS_CACHE")
         })?;
-        Ok(Self { root, target, cache, args })
+        Ok(Self { root, target, cache, args, builds: Builds::Everyday })
     }
 
     pub(crate) fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)
+    }
+
+    /// The same house, with everything in it built once and read by clippy.
+    pub(crate) fn gated(&self) -> Self {
+        Self { builds: Builds::Gate, ..self.clone() }
     }
 
     pub(crate) fn asks_for(&self, flag: &str) -> bool {

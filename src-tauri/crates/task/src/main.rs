@@ -4,6 +4,7 @@
 
 mod airflow;
 mod bench;
+mod builds;
 mod cross;
 mod demo;
 mod deny;

@@ -1,25 +1,19 @@
-//! The tests of everything but the window, which `cargo task desktop` has. Built whole first, so that the
-//! end-to-end tests find every program beside their own.
+//! The tests of everything but the window, which `cargo task desktop` has; in a gate its own too.
 
 use crate::Outcome;
+use crate::builds::{cargo, programs_and_tests};
 use crate::house::House;
-use crate::shell::{Failure, Shell};
-
-pub(crate) fn build(house: &House) -> Result<Outcome, Failure> {
-    Shell::new("cargo").words("build --all-targets --locked").inside(&house.root).run()?;
-    Ok(Outcome::Done)
-}
+use crate::shell::Failure;
 
 /// How many tests go on at once? Twice the cores it is made for: half of an end-to-end test is waiting, for a
 /// program to start or a token to end.
 const AT_ONCE: &str = "4";
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
-    build(house)?;
-    Shell::new("cargo")
-        .words("test --lib --bins --tests --locked --no-fail-fast -- --test-threads")
+    programs_and_tests(house)?;
+    cargo(house, "test --lib --bins --tests --no-fail-fast")
+        .words("-- --test-threads")
         .arg(AT_ONCE)
-        .inside(&house.root)
         .run()?;
     Ok(Outcome::Done)
 }

@@ -52,6 +52,7 @@ const RELEASE_STEPS: [(&str, Verb, &str); 6] = [
 ];
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    let house = &house.gated();
     let release = house.asks_for("--release");
     let last = if release { &RELEASE_STEPS[..] } else { &[] };
     let last: Vec<Step> = last.iter().map(|(name, run, _)| (*name, *run)).collect();

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
+use crate::builds;
 use crate::cross::{self, Toolchain};
 use crate::house::House;
 use crate::idp;
@@ -70,11 +71,10 @@ fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
         .arg(&person)
         .arg(house.at(PERSON))
         .run()?;
-    Shell::new("cargo")
-        // One after the other: they share a Windows, and so the agent's pipe.
-        .words("test --locked --test e2e -- windows_ --nocapture --test-threads 1")
+    // One after the other: they share a Windows, and so the agent's pipe.
+    builds::cargo(house, "test --test e2e")
+        .words("-- windows_ --nocapture --test-threads 1")
         .env("DAGPASS_WINE_PERSON", &person)
-        .inside(&house.root)
         .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET, "debug"))
         .env("DAGPASS_WINE_PREFIX", &prefix.folder)
         .run()

@@ -18,7 +18,7 @@ use super::thread::Connect;
 use super::which_store::{Chosen, Memory};
 use super::{KeychainStore, StoreChoice, System};
 
-pub(super) const DEADLINE: Duration = Duration::from_millis(300);
+pub(super) const DEADLINE: Duration = Duration::from_secs(1);
 
 pub(super) fn session(token: &str, generation: u64) -> StoredSession {
     StoredSession {

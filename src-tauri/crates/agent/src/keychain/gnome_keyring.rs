@@ -125,7 +125,7 @@ fn a_keyring_that_hangs_costs_the_deadline_and_serves_again_when_it_goes_on() {
             daemon.send(Signal::STOP);
             let asked = Instant::now();
             assert_eq!(agent.readiness().await, Err(StoreFailure::TimedOut(DEADLINE)));
-            assert!(asked.elapsed() < DEADLINE + Duration::from_secs(1), "{:?}", asked.elapsed());
+            assert!(asked.elapsed() < 4 * DEADLINE, "{:?}", asked.elapsed());
             assert_eq!(agent.save(&key(), &session("t2", 2)).await, Ok(Saved::Fallback));
             daemon.send(Signal::CONT);
             until(|| async { agent.readiness().await.is_ok() }).await;

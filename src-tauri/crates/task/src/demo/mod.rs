@@ -9,6 +9,7 @@ mod steps;
 
 use crate::Outcome;
 use crate::airflow::runner;
+use crate::builds;
 use crate::house::House;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell, say};
@@ -97,9 +98,8 @@ fn prepared(house: &House, version: &str) -> Result<(), Failure> {
     airflow(house, version).run()
 }
 
-/// All but the window, as the tests do: one choice of features, so that they build nothing again.
 fn build(house: &House) -> Shell {
-    Shell::new("cargo").words("build --bins --quiet --locked").inside(&house.root)
+    builds::cargo(house, "build --bins --quiet")
 }
 
 fn airflow(house: &House, version: &str) -> Shell {

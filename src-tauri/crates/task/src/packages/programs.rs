@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Build, Issue};
+use crate::builds;
 use crate::house::House;
-use crate::shell::{Failure, Shell, say};
-use crate::{desktop, test};
+use crate::shell::{Failure, Shell};
 
 /// The shells, by the word that `dagpass completions` takes, and the file each looks for.
 pub(super) const SHELLS: [(&str, &str); 4] = [
@@ -29,31 +29,10 @@ pub(super) struct Programs {
 
 impl Programs {
     pub(super) fn built(house: &House, issue: &Issue) -> Result<Self, Failure> {
-        let cargo = |words: &str| Shell::new("cargo").words(words).inside(&house.root);
-        let window = match desktop::headers_missing() {
-            None => true,
-            Some(why) => {
-                say(&format!("left out: {why}"));
-                false
-            }
+        let (from, window) = match issue.build {
+            Build::Everyday => everyday(house)?,
+            Build::Shipped => shipped(house)?,
         };
-        let from = house.target.join(match issue.build {
-            Build::Shipped => {
-                cargo("build --release --locked --package dagpass --bins").run()?;
-                "release"
-            }
-            Build::Everyday => {
-                test::build(house)?;
-                "debug"
-            }
-        });
-        if window {
-            let how = if issue.build == Build::Shipped { "--release" } else { "" };
-            cargo(&format!("build {how} --locked --package dagpass-panel --bins")).run()?;
-            if issue.build == Build::Shipped {
-                cargo("build --release --locked --package dagpass-sandbox --bins").run()?;
-            }
-        }
         let folder = issue.work.join("programs");
         emptied(&folder)?;
         for name in ["dagpass", "dagpass-agent"] {
@@ -91,6 +70,31 @@ impl Programs {
         }
         Ok(())
     }
+}
+
+/// What the tests use: the folder of the programs, and whether the window is among them.
+fn everyday(house: &House) -> Result<(PathBuf, bool), Failure> {
+    builds::programs_and_tests(house)?;
+    let window = builds::can_have_window();
+    if window {
+        builds::window(house)?;
+    }
+    Ok((house.target.join("debug"), window))
+}
+
+/// What ships, each package by itself, as a packager builds it.
+fn shipped(house: &House) -> Result<(PathBuf, bool), Failure> {
+    let built = |package: &str| {
+        let cargo = Shell::new("cargo").words("build --release --locked --bins --package");
+        cargo.arg(package).inside(&house.root).run()
+    };
+    built("dagpass")?;
+    let window = builds::can_have_window();
+    if window {
+        built("dagpass-panel")?;
+        built(SANDBOX)?;
+    }
+    Ok((house.target.join("release"), window))
 }
 
 /// bash's script has the program's own name: it lies beside it under another.
