@@ -1,11 +1,13 @@
-//! The independent provider of `tests/idp`: started for one test, asked what it saw, told what to
-//! do wrong.
+//! The independent provider of `tests/idp`: one for each test, in one program for all; asked what it saw,
+//! told what to do wrong.
 
 use std::fmt;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -62,38 +64,29 @@ pub(crate) struct Idp {
     pub(crate) client_id: String,
     pub(crate) api: String,
     control: String,
-    process: Process,
+    /// What the house of providers calls it; none once it was stopped.
+    number: Option<u64>,
 }
 
 impl Idp {
     pub(crate) fn start(setting: Setting<'_>) -> Self {
-        install();
-        let mut command = Command::new("node");
-        command.arg(folder().join("provider.mjs")).stdin(Stdio::piped());
-        command.args(["--family", &setting.family.to_string()]);
-        command.args(["--at-ttl", &setting.access.to_string()]);
-        command.args(["--rotation", setting.rotation]);
-        if let Some(tls) = setting.tls {
-            command.arg("--tls").arg(&tls.chain).arg(&tls.key);
-        }
-        command.arg("--key").arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("idp-key.json"));
-        if setting.port != 0 {
-            command.args(["--port", &setting.port.to_string()]);
-        }
-        if setting.par {
-            command.arg("--require-par");
-        }
-        let process = Process::spawn("provider", &mut command);
-        let line: Value = process.stdout.wait_for("line of the provider", |text| {
-            text.split_once('\n').map(|(line, _)| serde_json::from_str(line).unwrap())
-        });
+        let tls = setting.tls.map(|tls| json!({ "chain": tls.chain, "key": tls.key }));
+        let (number, line) = House::of_providers().ask(&json!({ "start": {
+            "family": setting.family.to_string(),
+            "access": setting.access,
+            "rotation": setting.rotation,
+            "tls": tls,
+            "key": Path::new(env!("CARGO_TARGET_TMPDIR")).join("idp-key.json"),
+            "port": setting.port,
+            "requirePar": setting.par,
+        } }));
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
         Self {
             issuer: text("issuer"),
             client_id: text("client_id"),
             api: text("api"),
             control: text("control"),
-            process,
+            number: Some(number),
         }
     }
 
@@ -101,7 +94,8 @@ impl Idp {
     pub(crate) fn stop(&mut self) -> u16 {
         let port = self.issuer.split(':').nth(2).and_then(|rest| rest.split('/').next());
         let port = port.and_then(|port| port.parse().ok()).expect("a port in the issuer");
-        drop(self.process.kill());
+        let number = self.number.take().expect("it stands");
+        House::of_providers().ask(&json!({ "stop": number }));
         port
     }
 
@@ -196,6 +190,59 @@ impl Idp {
         let reply = http::request(&format!("{}/{route}", self.control), method, body).unwrap();
         assert_eq!(reply.status, 200, "{route}: {}", reply.body);
         reply.json()
+    }
+}
+
+impl Drop for Idp {
+    fn drop(&mut self) {
+        if let Some(number) = self.number.take() {
+            // Nobody waits for it, a test that fails least of all.
+            let _gone_with_its_house = House::of_providers().tell(&json!({ "stop": number }));
+        }
+    }
+}
+
+/// The one program that all providers of these tests live in; it ends with this one, whose pipe it reads.
+#[derive(Debug)]
+struct House {
+    process: Process,
+    ear: Mutex<ChildStdin>,
+    asked: AtomicU64,
+}
+
+impl House {
+    fn of_providers() -> &'static Self {
+        static HOUSE: OnceLock<House> = OnceLock::new();
+        HOUSE.get_or_init(|| {
+            install();
+            let mut command = Command::new("node");
+            command.arg(folder().join("house.mjs")).stdin(Stdio::piped());
+            let mut process = Process::spawn("providers", &mut command);
+            let ear = Mutex::new(process.stdin());
+            Self { process, ear, asked: AtomicU64::new(1) }
+        })
+    }
+
+    /// The number of what is said.
+    fn tell(&self, what: &Value) -> io::Result<u64> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let mut line = what.clone();
+        line["id"] = json!(number);
+        let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(ear, "{line}").map(|()| number)
+    }
+
+    /// The number of the question, and its answer.
+    fn ask(&self, question: &Value) -> (u64, Value) {
+        let number = self.tell(question).expect("the providers live");
+        let answer = self.process.stdout.wait_for("answer of the providers", |text| {
+            // The library has its word there too, and a line may not be whole yet.
+            let mut answers =
+                text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            answers.find(|answer| answer["id"] == number)
+        });
+        assert!(answer.get("error").is_none(), "{question}: {answer}");
+        (number, answer)
     }
 }
 

@@ -14,6 +14,7 @@ import { Memory } from './store.mjs';
 /** Starts a rig in this process. `tls` is `{chain, key}`: the leaf's chain ends in its own CA. */
 export async function start({ family: name, port = 0, access = 5, refresh = 3600, rotation = 'detect', tls, requirePar = false, web, key = signingKey() }) {
   const family = FAMILIES[name];
+  if (!family) throw new Error(`the family is one of ${Object.keys(FAMILIES).join(', ')}`);
   const quirks = { ...PLAIN, ...family.quirks };
   const rig = { skewMs: 0, ttl: { access, refresh } };
   const memory = new Memory(rotation);
@@ -31,12 +32,11 @@ export async function start({ family: name, port = 0, access = 5, refresh = 3600
 
   const back = await listen(control({ origin, ca: tls?.chain, provider, memory, record, faults, quirks, rig, keys: publicKeys(key) }), 0);
   const side = `http://127.0.0.1:${back.address().port}`;
-  const close = () => {
-    for (const server of [front, back]) {
-      server.closeAllConnections();
-      server.close();
-    }
-  };
+  /** Its ports are free once this has resolved. */
+  const close = () => Promise.all([front, back].map((server) => new Promise((closed) => {
+    server.close(closed);
+    server.closeAllConnections();
+  })));
   return {
     close,
     line: {
@@ -69,12 +69,11 @@ function options(args) {
       default: throw new Error(`unknown argument ${args[at]}`);
     }
   }
-  if (!FAMILIES[found.family]) throw new Error(`--family is one of ${Object.keys(FAMILIES).join(', ')}`);
   return found;
 }
 
 /** Many rigs, one key: making one takes a second of a core. */
-function keptKey(file) {
+export function keptKey(file) {
   if (!existsSync(file)) {
     const fresh = `${file}.${process.pid}`;
     writeFileSync(fresh, JSON.stringify(signingKey()), { mode: 0o600 });
