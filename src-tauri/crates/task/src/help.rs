@@ -20,7 +20,7 @@ const VERBS: [(&str, Verb, &str); 23] = [
     (
         "verify",
         verify::run,
-        "every check and every test, two at a time (--release adds the long ones, --one-by-one takes one)",
+        "every check and every test, three at a time (--release adds the long ones, --one-by-one takes one)",
     ),
     ("setup", setup::run, "install what is missing, saying what and why"),
     ("fmt", fmt::run, "format every crate (--check only looks)"),
