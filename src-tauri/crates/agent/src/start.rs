@@ -215,7 +215,9 @@ async fn agent(
     witness.flush(true);
     api.tell_of_turned_away(true);
     witness.note(Event::AgentStop, &farewell(left, unsaved.ok()));
-    ledger.tend();
+    if let Err(error) = ledger.synced() {
+        tracing::error!(%error, "the end of the record may not be on disk");
+    }
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());
     runs.keep();

@@ -36,6 +36,15 @@ pub(crate) struct Health {
     pub(crate) lost: Option<String>,
 }
 
+/// How far the file at our path is on disk: what stands before that survives a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Synced {
+    /// Its first bytes, whole lines all.
+    pub(crate) bytes: u64,
+    /// The number of the last record among them; 0 where there is none.
+    pub(crate) seq: u64,
+}
+
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Ledger")
@@ -68,19 +77,29 @@ impl Ledger {
     /// Looks at the file and makes what was appended durable; called every second or two. Nobody who asks
     /// meanwhile waits for the disk: it is written to without the lock.
     pub(crate) fn tend(&self) {
-        let (file, sync, length) = {
+        let (file, sync, end) = {
             let mut open = self.lock();
             open.tend(self.clock.now());
-            if open.synced == open.length || open.trouble().is_some() {
+            if open.synced == open.length && open.settled || open.trouble().is_some() {
                 return;
             }
-            (open.file.clone(), open.syncs(), open.length)
+            (open.file.clone(), open.syncs(), open.end())
         };
         let synced = sync(&file);
         let mut open = self.lock();
         // Of another file nothing is known by that.
         if Arc::ptr_eq(&file, &open.file) {
-            open.sync_ended(self.clock.now(), synced.map(|()| length), 0);
+            open.sync_ended(self.clock.now(), synced.map(|()| end), 0);
+        }
+    }
+
+    /// Makes all that was appended durable, and says up to where it is.
+    pub(crate) fn synced(&self) -> io::Result<Synced> {
+        self.tend();
+        let open = self.lock();
+        match open.trouble() {
+            Some(what) => Err(io::Error::other(what.to_owned())),
+            None => Ok(Synced { bytes: open.synced, seq: open.synced_seq }),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dagpass_client::ledger::Chain;
 use dagpass_core::fakes::FakeClock;
@@ -306,6 +306,32 @@ fn after_a_sync_that_failed_nothing_is_recorded_until_all_is_on_disk() {
     assert_eq!(ledger.health().trouble, None, "mended while nobody asks");
     let count = lines(&path).last().unwrap()["count"].clone();
     assert_eq!(count, 2);
+}
+
+#[test]
+fn whoever_asks_is_told_up_to_where_the_record_is_on_disk() {
+    static SYNCS: AtomicUsize = AtomicUsize::new(0);
+    fn sync(file: &File) -> io::Result<()> {
+        SYNCS.fetch_add(1, Ordering::Relaxed);
+        file.sync_data()
+    }
+    let (_folder, path, ledger, _) = begun();
+    ledger.open.lock().unwrap().fail_by(Disk { sync, ..DISK });
+    let length = || fs::metadata(&path).unwrap().len();
+    assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 2 });
+    assert_eq!(ledger.synced().unwrap().seq, 2);
+    assert_eq!(SYNCS.load(Ordering::Relaxed), 1, "nothing was new");
+    record(&ledger);
+    assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 3 });
+    // What the last agent wrote may be in memory alone.
+    drop(ledger);
+    let ledger = Ledger::open(&path, FakeClock::at(0)).unwrap();
+    ledger.open.lock().unwrap().fail_by(Disk { sync, ..DISK });
+    assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 3 });
+    assert_eq!(SYNCS.load(Ordering::Relaxed), 3);
+    ledger.open.lock().unwrap().fail_by(Disk { sync: |_| Err(io::Error::other("EIO")), ..DISK });
+    record(&ledger);
+    assert!(ledger.synced().unwrap_err().to_string().contains("EIO"));
 }
 
 #[test]

@@ -41,8 +41,11 @@ pub(super) struct Writer {
     id: (u64, u64),
     /// How long it is, as far as we wrote whole lines.
     pub(super) length: u64,
-    /// Up to where it is on disk.
+    /// Up to where it is on disk, and the number of the last record there.
     pub(super) synced: u64,
+    pub(super) synced_seq: u64,
+    /// What it held when it was opened is known to be on disk too.
+    pub(super) settled: bool,
     /// Behind `length` may stand the beginning of a line that was not written whole.
     torn: bool,
     chain: Chain,
@@ -83,6 +86,7 @@ impl Writer {
         let mut tail = Vec::new();
         (&file).seek(SeekFrom::Start(mark.length.saturating_sub(TAIL)))?;
         (&file).read_to_end(&mut tail)?;
+        let chain = Chain::behind(&tail);
         let mut writer = Self {
             path: path.to_owned(),
             disk: DISK,
@@ -90,8 +94,10 @@ impl Writer {
             id: mark.id,
             length: mark.length,
             synced: mark.length,
+            synced_seq: chain.next - 1,
+            settled: false,
             torn: false,
-            chain: Chain::behind(&tail),
+            chain,
             owed: Vec::new(),
             trouble: None,
             lost: None,
@@ -132,9 +138,18 @@ impl Writer {
     }
 
     /// What was handed to the system is, or may not be, on disk.
-    pub(super) fn sync_ended(&mut self, now: Timestamp, synced: io::Result<u64>, denied: u64) {
+    pub(super) fn sync_ended(
+        &mut self,
+        now: Timestamp,
+        synced: io::Result<(u64, u64)>,
+        denied: u64,
+    ) {
         match synced {
-            Ok(length) => self.synced = self.synced.max(length),
+            Ok((length, seq)) => {
+                self.synced = self.synced.max(length);
+                self.synced_seq = self.synced_seq.max(seq);
+                self.settled = true;
+            }
             Err(error) => {
                 self.suffer(now, &error, denied);
                 if let Some(trouble) = &mut self.trouble {
@@ -144,14 +159,19 @@ impl Writer {
         }
     }
 
+    /// How long it is, and the number of its last record.
+    pub(super) fn end(&self) -> (u64, u64) {
+        (self.length, self.chain.next - 1)
+    }
+
     pub(super) fn syncs(&self) -> fn(&File) -> io::Result<()> {
         self.disk.sync
     }
 
     fn sync(&mut self, now: Timestamp, denied: u64) -> io::Result<()> {
         let synced = (self.disk.sync)(&self.file);
-        let length = self.length;
-        let kept = synced.as_ref().map(|()| length).map_err(copy);
+        let end = self.end();
+        let kept = synced.as_ref().map(|()| end).map_err(copy);
         self.sync_ended(now, kept, denied);
         synced
     }
@@ -255,6 +275,7 @@ impl Writer {
         let mark = system::mark_of(&file)?;
         self.file = Arc::new(file);
         (self.id, self.length, self.synced) = (mark.id, mark.length, mark.length);
+        self.settled = false;
         Ok(())
     }
 
