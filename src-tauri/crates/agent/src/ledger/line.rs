@@ -1,11 +1,11 @@
 //! A line of the ledger and how lines hang together: sequence, time, and the hash of the line before.
 
-use std::io::{self, Write};
+use std::io;
 
 use jiff::fmt::temporal::DateTimePrinter;
 
 pub(super) use dagpass_client::ledger::hex;
-use dagpass_core::audit::Record;
+use dagpass_client::ledger::{Line, VERSION};
 
 /// What stands where the first line names the line before it.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -32,23 +32,15 @@ impl Chain {
         Self { next: last.map_or(1, |seq| seq + 1), previous }
     }
 
-    /// Writes the next line to `line`, newline included, and returns the chain behind it.
-    pub(super) fn link(
-        &self,
-        line: &mut Vec<u8>,
-        now: i64,
-        record: &Record<'_>,
-    ) -> io::Result<Self> {
-        line.clear();
-        let (next, previous, time) = (self.next, &self.previous, rfc3339(now));
-        write!(line, r#"{{"v":1,"seq":{next},"time":"{time}","prev":"{previous}","#)?;
-        let body = line.len();
-        serde_json::to_writer(&mut *line, record)?;
-        // The record's own opening brace: its members go on in ours.
-        line.remove(body);
-        let previous = hex(line);
-        line.push(b'\n');
-        Ok(Self { next: next + 1, previous })
+    /// Writes it as the next line to `text`, newline included, and returns the chain behind it.
+    pub(super) fn link(&self, text: &mut Vec<u8>, now: i64, line: &mut Line) -> io::Result<Self> {
+        (line.v, line.seq, line.time) = (VERSION, self.next, rfc3339(now));
+        line.prev.clone_from(&self.previous);
+        text.clear();
+        serde_json::to_writer(&mut *text, line)?;
+        let previous = hex(text);
+        text.push(b'\n');
+        Ok(Self { next: self.next + 1, previous })
     }
 }
 

@@ -4,6 +4,7 @@
 mod line;
 #[cfg(test)]
 mod tests;
+mod told;
 mod writer;
 
 use std::io;

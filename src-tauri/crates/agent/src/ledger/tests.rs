@@ -354,18 +354,24 @@ fn who_is_turned_away_costs_no_sync() {
 
 #[test]
 fn a_ledger_of_a_released_agent_is_continued_and_holds() {
-    const RELEASED: &str = include_str!("../../../../../tests/cases/released/ledger.jsonl");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.jsonl");
-    fs::write(&path, RELEASED).unwrap();
-    let ledger = Ledger::open(&path, FakeClock::at(1_795_000_000)).unwrap();
-    record(&ledger);
-    record(&ledger);
-    let all = texts(&path);
-    assert_eq!(all[..12], RELEASED.lines().map(str::to_owned).collect::<Vec<_>>());
-    let first: Value = serde_json::from_str(&all[12]).unwrap();
-    assert_eq!((&first["seq"], &first["prev"]), (&12.into(), &hex(all[11].as_bytes()).into()));
-    let chain = Chain::of(all.join("\n").as_bytes()).unwrap();
-    assert!(chain.holds(), "{chain:#?}");
-    assert_eq!((chain.last, chain.notes.len()), (Some(13), 1));
+    for (released, lines, cut) in [
+        (include_str!("../../../../../tests/cases/released/ledger.jsonl"), 11, 1),
+        (include_str!("../../../../../tests/cases/released/ledger-v1.jsonl"), 18, 0),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        fs::write(&path, released).unwrap();
+        let ledger = Ledger::open(&path, FakeClock::at(1_795_000_000)).unwrap();
+        record(&ledger);
+        record(&ledger);
+        let all = texts(&path);
+        let own = lines + cut;
+        assert_eq!(all[..own], released.lines().map(str::to_owned).collect::<Vec<_>>());
+        let first: Value = serde_json::from_str(&all[own]).unwrap();
+        assert_eq!((&first["v"], &first["seq"]), (&2.into(), &(lines + 1).into()));
+        assert_eq!(first["prev"], hex(all[own - 1].as_bytes()));
+        let chain = Chain::of(all.join("\n").as_bytes()).unwrap();
+        assert!(chain.holds(), "{chain:#?}");
+        assert_eq!((chain.last, chain.notes.len()), (Some(lines as u64 + 2), cut));
+    }
 }

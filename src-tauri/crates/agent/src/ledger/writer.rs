@@ -15,6 +15,7 @@ use dagpass_core::request::{Caller, Transport};
 use dagpass_core::time::Timestamp;
 
 use super::line::{Chain, hex, rfc3339};
+use super::told::line_of;
 use crate::system;
 
 /// How far from the end is the last line looked for? No line is longer.
@@ -327,7 +328,7 @@ impl Writer {
 
     fn append(&mut self, now: Timestamp, record: &Record<'_>) -> io::Result<()> {
         let mut line = std::mem::take(&mut self.line);
-        let linked = self.chain.link(&mut line, now.as_millis(), record);
+        let linked = self.chain.link(&mut line, now.as_millis(), &mut line_of(record));
         let written = linked.and_then(|behind| {
             (self.disk.write)(&self.file, &line)?;
             Ok(behind)

@@ -1,0 +1,179 @@
+//! What the core tells, as a line has it.
+
+use std::path::Path;
+
+use dagpass_client::ledger::record;
+use dagpass_client::ledger::{Audience, Line};
+use dagpass_core::audit::{Record, RunNote, Served};
+use dagpass_core::policy::Action;
+use dagpass_core::profile::{Scopes, Subject};
+use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::runs::Tie;
+use dagpass_core::time::Timestamp;
+
+/// All but what the chain gives it.
+pub(super) fn line_of(told: &Record<'_>) -> Line {
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
+    Line {
+        event: told.event.as_str().into(),
+        outcome: told.outcome.as_str().into(),
+        session: told.session.map(session),
+        caller: caller(told.caller),
+        action: told.action.map(Action::as_str).map(Into::into),
+        subject: told.subject.map(person),
+        connection: text(told.connection),
+        deployment: text(told.deployment),
+        env: text(told.env),
+        scopes: told.scopes.map(scopes),
+        resource: text(told.resource),
+        run_id: text(told.run_id),
+        audience: told.audience.map(|names| Audience::Names(names.to_vec())),
+        fingerprint: text(told.fingerprint),
+        assertion: text(told.assertion),
+        expires_at: millis(told.expires_at),
+        served: told.served.map(Served::as_str).map(Into::into),
+        error: text(told.error),
+        reason: text(told.reason),
+        door: text(told.door),
+        count: told.count,
+        first: millis(told.first),
+        last: millis(told.last),
+        run: told.run.as_ref().map(run),
+        ..Line::default()
+    }
+}
+
+fn session(key: &SessionKey) -> record::Session {
+    record::Session {
+        profile: key.profile.as_str().to_owned(),
+        connection: key.connection.clone(),
+    }
+}
+
+fn person(subject: &Subject) -> record::Person {
+    record::Person { iss: subject.iss.clone(), sub: subject.sub.clone() }
+}
+
+fn scopes(scopes: &Scopes) -> Vec<String> {
+    scopes.iter().map(str::to_owned).collect()
+}
+
+/// A program's path is bytes, and not all of them are text: those are shown with marks where they are not,
+/// and stand exactly beside that.
+fn caller(caller: &Caller) -> record::Caller {
+    let path = caller.executable.as_deref();
+    record::Caller {
+        transport: caller.transport.as_str().into(),
+        uid: caller.uid,
+        pid: caller.pid,
+        executable: path.map(|path| path.to_string_lossy().into_owned()),
+        executable_bytes: path.filter(|path| path.to_str().is_none()).map(escaped),
+        capability: caller.capability.clone(),
+        remote: caller.remote,
+        context: caller.context.clone(),
+    }
+}
+
+/// Printable ASCII as it is, each other byte and the backslash as `\\xNN`.
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b' '..=b'~' if *byte != b'\\' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    text
+}
+
+fn run(note: &RunNote<'_>) -> record::Run {
+    record::Run {
+        kind: note.kind.as_str().into(),
+        dag_id: note.dag_id.to_owned(),
+        run_id: note.run_id.to_owned(),
+        task_id: note.task_id.to_owned(),
+        map_index: note.map_index,
+        try_number: note.try_number,
+        state: note.state.to_owned(),
+        triggering_user: note.triggering_user.map(str::to_owned),
+        signed_in_as: note.signed_in_as.map(str::to_owned),
+        tokens: note.tokens.iter().map(tie).collect(),
+    }
+}
+
+fn tie(tie: &Tie) -> record::Tie {
+    record::Tie {
+        session: session(&tie.session),
+        connection: tie.connection.clone(),
+        audience: tie.audience.clone().map(Audience::Names).unwrap_or_default(),
+        fingerprint: tie.fingerprint.clone(),
+        tokens: tie.tokens,
+        times: tie.times,
+        by: tie.by.as_str().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dagpass_core::audit::{Event, Outcome};
+    use dagpass_core::request::SessionKey;
+    use dagpass_core::runs::{RunKind, Tied};
+
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_no_text_is_shown_lossily_and_recorded_exactly() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        for (bytes, shown, exact) in [
+            (&b"/usr/bin/python3"[..], "/usr/bin/python3", None),
+            ("/opt/caf\u{e9}".as_bytes(), "/opt/caf\u{e9}", None),
+            (b"/opt/caf\xe9", "/opt/caf\u{fffd}", Some("/opt/caf\\xe9")),
+            (b"/o\\xe9\xff", "/o\\xe9\u{fffd}", Some("/o\\x5cxe9\\xff")),
+        ] {
+            let executable = Some(Path::new(OsStr::from_bytes(bytes)).to_owned());
+            let told = caller(&Caller { pid: Some(7), executable, ..Caller::default() });
+            assert_eq!(told.executable.as_deref(), Some(shown));
+            assert_eq!(told.executable_bytes.as_deref(), exact);
+            assert_eq!(told.pid, Some(7));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_on_the_line_and_an_opaque_audience_is_said_to_be_that() {
+        let nobody = Caller::default();
+        let bare = serde_json::to_string(&line_of(&Record::new(Event::Run, Outcome::Ok, &nobody)));
+        let bare = bare.unwrap();
+        let end = r#""event":"run","outcome":"ok","caller":{"transport":"socket"}}"#;
+        assert!(bare.ends_with(end), "{bare}");
+        let token = |audience| Tie {
+            session: SessionKey::of("prod"),
+            connection: None,
+            audience,
+            fingerprint: "f".into(),
+            tokens: 1,
+            times: 1,
+            by: Tied::Context,
+        };
+        let mut told = Record::new(Event::Run, Outcome::Ok, &nobody);
+        let tokens = [token(None), token(Some(vec!["https://lake".into()]))];
+        told.run = Some(RunNote {
+            kind: RunKind::Task,
+            dag_id: "etl",
+            run_id: "r",
+            task_id: "load",
+            map_index: None,
+            try_number: None,
+            state: "success",
+            triggering_user: None,
+            signed_in_as: None,
+            tokens: &tokens,
+        });
+        let text = serde_json::to_string(&line_of(&told)).unwrap();
+        assert!(text.contains(r#""audience":"not visible""#), "{text}");
+        assert!(text.contains(r#""audience":["https://lake"]"#), "{text}");
+        assert_eq!(Line::parse(&text), Some(line_of(&told)));
+    }
+}
