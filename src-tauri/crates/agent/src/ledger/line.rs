@@ -7,6 +7,8 @@ use jiff::fmt::temporal::DateTimePrinter;
 pub(super) use dagpass_client::ledger::hex;
 use dagpass_client::ledger::{Line, VERSION};
 
+use crate::random::salt;
+
 /// What stands where the first line names the line before it.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -36,6 +38,7 @@ impl Chain {
     pub(super) fn link(&self, text: &mut Vec<u8>, now: i64, line: &mut Line) -> io::Result<Self> {
         (line.v, line.seq, line.time) = (VERSION, self.next, rfc3339(now));
         line.prev.clone_from(&self.previous);
+        line.salt = Some(salt().map_err(io::Error::other)?);
         text.clear();
         serde_json::to_writer(&mut *text, line)?;
         let previous = hex(text);

@@ -55,11 +55,15 @@ fn each_line_carries_the_hash_of_the_line_before_across_restarts() {
     }
     let text = fs::read_to_string(&path).unwrap();
     let mut previous = GENESIS.to_owned();
+    let mut salts = std::collections::HashSet::new();
     for (number, line) in text.lines().enumerate() {
         let value: Value = serde_json::from_str(line).unwrap();
         assert_eq!(value["seq"], number + 1);
         assert_eq!(value["prev"], previous);
         assert_eq!(value["time"], "2026-11-18T11:06:40.000Z");
+        let salt = value["salt"].as_str().unwrap().to_owned();
+        assert_eq!(salt.len(), 22, "16 bytes, base64url");
+        assert!(salts.insert(salt), "each line has its own");
         previous = hex(line.as_bytes());
     }
 }

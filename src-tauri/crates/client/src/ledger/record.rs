@@ -20,7 +20,7 @@ pub type Word = Cow<'static, str>;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Line {
-    /// 1: as before it had a version of its own. 2: as here.
+    /// 1: without salt. 2: as here.
     pub v: u32,
     /// Counted from 1.
     pub seq: u64,
@@ -28,6 +28,9 @@ pub struct Line {
     pub time: String,
     /// SHA-256 of the line before without its newline, in hex.
     pub prev: String,
+    /// 16 random bytes, base64url: who knows the hash of a line that is gone cannot find the line by trying.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
     pub event: Word,
     /// `ok`, `denied` or `failed`.
     pub outcome: Word,
