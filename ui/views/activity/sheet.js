@@ -68,7 +68,7 @@ function bodyOf(record) {
       ['Signed in as', run.signed_in_as],
       ['Tokens', run.tokens?.length ? run.tokens.map((tie) => h('div', {}, h('code', {}, tie.fingerprint), ` ${tie.connection ?? ''}${tie.times > 1 ? ` × ${tie.times}` : ''}`)) : 'none'],
     ]),
-    subject && group('Person', [['Subject', h('code', {}, subject.sub)], ['Issuer', h('code', {}, subject.iss)]]),
+    subject && group('Person', [['Name', subject.name], ['Address', subject.email], ['Subject', h('code', {}, subject.sub)], ['Issuer', h('code', {}, subject.iss)]]),
     h('div', { class: 'part-head record-json' }, h('h3', {}, `Record ${record.seq}`), h('div', { class: 'more' }, copyButton(short, { words: 'Copy JSON', label: 'Copy JSON', action: 'copy-json', look: '' }))),
     h('pre', { class: 'json', tabindex: '0', role: 'region', 'aria-label': 'JSON of the record' }, json),
   ];

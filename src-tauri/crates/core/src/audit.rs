@@ -2,10 +2,11 @@
 //! each record its sequence, time and the hash of the line before.
 
 use crate::policy::Action;
-use crate::profile::{Scopes, Subject};
+use crate::profile::Scopes;
 use crate::request::{Caller, SessionKey};
 use crate::runs::{RunKind, Tie};
 use crate::time::Timestamp;
+use crate::token::Person;
 
 /// One event with all that is known of it. Never a token: its fingerprint alone.
 #[derive(Clone, Debug)]
@@ -16,7 +17,8 @@ pub struct Record<'a> {
     pub caller: &'a Caller,
     /// Of a decision: what was asked for.
     pub action: Option<Action>,
-    pub subject: Option<&'a Subject>,
+    /// Whose sign-in it is.
+    pub person: Option<&'a Person>,
     pub connection: Option<&'a str>,
     /// The Airflow deployment, by its name in the config.
     pub deployment: Option<&'a str>,
@@ -75,7 +77,7 @@ impl<'a> Record<'a> {
             session: None,
             caller,
             action: None,
-            subject: None,
+            person: None,
             connection: None,
             deployment: None,
             env: None,

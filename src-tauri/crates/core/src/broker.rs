@@ -217,7 +217,7 @@ impl Broker {
     ) -> Result<Issued, Refusal> {
         let mut record = Record::new(Event::Issue, Outcome::Ok, caller);
         record.session = Some(&request.session);
-        record.subject = whose.subject.as_ref();
+        record.person = whose.person.as_ref();
         record.connection = request.connection.as_deref();
         record.deployment = request.deployment.as_deref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());

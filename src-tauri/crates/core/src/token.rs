@@ -196,6 +196,14 @@ pub struct Identity {
     pub also: Vec<(IdentitySource, String)>,
 }
 
+/// Who it is, as the record names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub subject: Subject,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
 /// Are two of them one person?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Same {
@@ -216,6 +224,14 @@ impl Same {
 }
 
 impl Identity {
+    pub fn person(&self) -> Person {
+        Person {
+            subject: self.subject.clone(),
+            name: self.name.clone(),
+            email: self.email.clone(),
+        }
+    }
+
     /// Compared within the best source that named both. Where there is none, an ID token and userinfo have
     /// to agree (OIDC Core §5.3.2); nothing says so of an access token.
     pub fn same_as(&self, now: &Self) -> Same {

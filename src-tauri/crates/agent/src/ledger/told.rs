@@ -6,10 +6,11 @@ use dagpass_client::ledger::record;
 use dagpass_client::ledger::{Audience, Line};
 use dagpass_core::audit::{Record, RunNote, Served};
 use dagpass_core::policy::Action;
-use dagpass_core::profile::{Scopes, Subject};
+use dagpass_core::profile::Scopes;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::runs::Tie;
 use dagpass_core::time::Timestamp;
+use dagpass_core::token::Person;
 
 /// All but what the chain gives it.
 pub(super) fn line_of(told: &Record<'_>) -> Line {
@@ -21,7 +22,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         session: told.session.map(session),
         caller: caller(told.caller),
         action: told.action.map(Action::as_str).map(Into::into),
-        subject: told.subject.map(person),
+        subject: told.person.map(person),
         connection: text(told.connection),
         deployment: text(told.deployment),
         env: text(told.env),
@@ -51,8 +52,13 @@ fn session(key: &SessionKey) -> record::Session {
     }
 }
 
-fn person(subject: &Subject) -> record::Person {
-    record::Person { iss: subject.iss.clone(), sub: subject.sub.clone() }
+fn person(who: &Person) -> record::Person {
+    record::Person {
+        iss: who.subject.iss.clone(),
+        sub: who.subject.sub.clone(),
+        name: who.name.clone(),
+        email: who.email.clone(),
+    }
 }
 
 fn scopes(scopes: &Scopes) -> Vec<String> {

@@ -20,7 +20,7 @@ pub type Word = Cow<'static, str>;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Line {
-    /// 1: without salt. 2: as here.
+    /// 1: without salt, and of a person `iss` and `sub` alone. 2: as here.
     pub v: u32,
     /// Counted from 1.
     pub seq: u64,
@@ -109,6 +109,10 @@ pub struct Session {
 pub struct Person {
     pub iss: String,
     pub sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 /// The process that asks, as the agent saw it.

@@ -273,9 +273,10 @@ impl Broker {
         stored.id_token_hint = set.id_token.as_ref().and_then(|held| stored::hint(&held.token));
         let proven_anew = assurance.is_proven_anew(set.stated.as_ref());
         stored.generation = session.next_generation();
+        let person = stored.identity.as_ref().map(Identity::person);
         let mut record = Record::new(Event::SignIn, Outcome::Ok, caller);
         record.session = Some(key);
-        record.subject = stored.identity.as_ref().map(|who| &who.subject);
+        record.person = person.as_ref();
         record.scopes = Some(&stored.granted);
         self.record(&record)?;
         let safety = match ports.store.save(key, &stored).await {
