@@ -225,11 +225,7 @@ impl Same {
 
 impl Identity {
     pub fn person(&self) -> Person {
-        Person {
-            subject: self.subject.clone(),
-            name: self.name.clone(),
-            email: self.email.clone(),
-        }
+        Person { subject: self.subject.clone(), name: self.name.clone(), email: self.email.clone() }
     }
 
     /// Compared within the best source that named both. Where there is none, an ID token and userinfo have

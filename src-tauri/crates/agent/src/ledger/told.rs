@@ -46,10 +46,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
 }
 
 fn session(key: &SessionKey) -> record::Session {
-    record::Session {
-        profile: key.profile.as_str().to_owned(),
-        connection: key.connection.clone(),
-    }
+    record::Session { profile: key.profile.as_str().to_owned(), connection: key.connection.clone() }
 }
 
 fn person(who: &Person) -> record::Person {

@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn what_a_newer_agent_says_besides_does_not_keep_a_line_from_being_read() {
-        let line = Line::parse(r#"{"v":9,"seq":7,"event":"blessed","new":{"a":1},"caller":{"via":"x"}}"#);
+        let line =
+            Line::parse(r#"{"v":9,"seq":7,"event":"blessed","new":{"a":1},"caller":{"via":"x"}}"#);
         let line = line.unwrap();
         assert_eq!((line.v, line.seq, &*line.event), (9, 7, "blessed"));
         assert_eq!(Line::parse(r#"{"v":1,"seq":2,"ti"#), None);

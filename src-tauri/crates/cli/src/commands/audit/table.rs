@@ -96,7 +96,8 @@ fn what(line: &Line) -> String {
         return format!("{} {}", run.kind, run.state);
     }
     let mut what = line.event.to_string();
-    if let Some(action) = &line.action {
+    // An issue tells what was asked for by its other columns.
+    if let Some(action) = line.action.as_ref().filter(|_| line.event != "issue") {
         what.push_str(&format!(" {action}"));
     }
     if let Some(purpose) = line.caller.context.get("purpose") {
@@ -230,7 +231,10 @@ mod tests {
             (r#""subject":{"sub":"alice","name":"alice"}"#.to_owned(), Some("alice")),
             (r#""subject":{"sub":"7f3a","email":"a@b"}"#.to_owned(), Some("a@b (7f3a)")),
             (r#""subject":{"sub":"7f3a"}"#.to_owned(), Some("7f3a")),
-            (format!("{alice},{}", run("")), Some("ada as Alice Liddell <alice@corp.example> (7f3a)")),
+            (
+                format!("{alice},{}", run("")),
+                Some("ada as Alice Liddell <alice@corp.example> (7f3a)"),
+            ),
             (
                 format!(r#""subject":{{"sub":"7f3a"}},{}"#, run(r#","signed_in_as":"a@b""#)),
                 Some("ada as a@b (7f3a)"),
@@ -246,16 +250,19 @@ mod tests {
 
     #[test]
     fn what_was_asked_and_how_often_stand_beside_the_event() {
-        let line =
-            |more: &str| format!(r#"{{"time":"t","event":"decision",{more},"caller":{{}}}}"#);
+        let line = |more: &str| format!(r#"{{"time":"t","caller":{{}},{more}}}"#);
         for (more, expected) in [
-            (r#""outcome":"ok","action":"pause""#, "decision pause"),
-            (r#""outcome":"ok","action":"show-status","count":12"#, "decision show-status x12"),
+            (r#""event":"decision","outcome":"ok","action":"pause""#, "decision pause"),
             (
-                r#""outcome":"failed","action":"connection","count":40"#,
+                r#""event":"decision","outcome":"ok","action":"show-status","count":12"#,
+                "decision show-status x12",
+            ),
+            (
+                r#""event":"decision","outcome":"failed","action":"connection","count":40"#,
                 "decision connection failed x40",
             ),
-            (r#""outcome":"denied""#, "decision denied"),
+            (r#""event":"decision","outcome":"denied""#, "decision denied"),
+            (r#""outcome":"ok","event":"issue","action":"token""#, "issue"),
         ] {
             assert_eq!(what(&Line::parse(&line(more)).unwrap()), expected);
         }
