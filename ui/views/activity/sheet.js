@@ -66,7 +66,7 @@ function bodyOf(record) {
       ['State', run.state],
       ['Triggered by', run.triggering_user],
       ['Signed in as', run.signed_in_as],
-      ['Tokens', run.tokens?.length ? run.tokens.map((tie) => h('div', {}, h('code', {}, tie.fingerprint), ` ${tie.connection ?? ''}${tie.times > 1 ? ` × ${tie.times}` : ''}`)) : 'none'],
+      ['Tokens', run.tokens?.length ? run.tokens.flatMap((tie) => (tie.each?.length ? tie.each : [tie]).map((used) => h('div', {}, h('code', {}, used.fingerprint), ` ${tie.connection ?? ''}${used.times > 1 ? ` × ${used.times}` : ''}`))) : 'none'],
     ]),
     subject && group('Person', [['Name', subject.name], ['Address', subject.email], ['Subject', h('code', {}, subject.sub)], ['Issuer', h('code', {}, subject.iss)]]),
     h('div', { class: 'part-head record-json' }, h('h3', {}, `Record ${record.seq}`), h('div', { class: 'more' }, copyButton(short, { words: 'Copy JSON', label: 'Copy JSON', action: 'copy-json', look: '' }))),

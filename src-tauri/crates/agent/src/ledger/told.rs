@@ -8,7 +8,7 @@ use dagpass_core::audit::{Record, RunNote, Served};
 use dagpass_core::policy::Action;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::{Caller, SessionKey};
-use dagpass_core::runs::Tie;
+use dagpass_core::runs::{Tie, Used};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Person;
 
@@ -105,15 +105,23 @@ fn run(note: &RunNote<'_>) -> record::Run {
     }
 }
 
+/// How many tokens of one kind does a line name? The newest; the count tells of all.
+const MOST_EACH: usize = 32;
+
 fn tie(tie: &Tie) -> record::Tie {
+    let used =
+        |used: &Used| record::Used { fingerprint: used.fingerprint.clone(), times: used.times };
+    let named = tie.tokens.len().saturating_sub(MOST_EACH);
+    let each: Vec<_> = tie.tokens.iter().skip(named).map(used).collect();
     record::Tie {
         session: session(&tie.session),
         connection: tie.connection.clone(),
         audience: tie.audience.clone().map(Audience::Names).unwrap_or_default(),
-        fingerprint: tie.fingerprint.clone(),
-        tokens: tie.tokens,
-        times: tie.times,
+        fingerprint: each.last().map(|used| used.fingerprint.clone()).unwrap_or_default(),
+        tokens: u32::try_from(tie.tokens.len()).unwrap_or(u32::MAX),
+        times: tie.times(),
         by: tie.by.as_str().into(),
+        each: if each.len() > 1 { each } else { Vec::new() },
     }
 }
 
@@ -155,9 +163,7 @@ mod tests {
             session: SessionKey::of("prod"),
             connection: None,
             audience,
-            fingerprint: "f".into(),
-            tokens: 1,
-            times: 1,
+            tokens: vec![Used { fingerprint: "f".into(), times: 1 }],
             by: Tied::Context,
         };
         let mut told = Record::new(Event::Run, Outcome::Ok, &nobody);
@@ -178,5 +184,28 @@ mod tests {
         assert!(text.contains(r#""audience":"not visible""#), "{text}");
         assert!(text.contains(r#""audience":["https://lake"]"#), "{text}");
         assert_eq!(Line::parse(&text), Some(line_of(&told)));
+    }
+
+    #[test]
+    fn each_of_several_tokens_is_named_with_its_count_and_no_task_makes_a_line_too_long() {
+        let of = |count: u32| {
+            let one = |n| Used { fingerprint: format!("f{n}"), times: n };
+            tie(&Tie {
+                session: SessionKey::of("prod"),
+                connection: None,
+                audience: None,
+                tokens: (1..=count).map(one).collect(),
+                by: Tied::Context,
+            })
+        };
+        assert_eq!((of(1).fingerprint.as_str(), of(1).times, of(1).each.len()), ("f1", 1, 0));
+        let three = of(3);
+        let each: Vec<_> =
+            three.each.iter().map(|used| (used.fingerprint.as_str(), used.times)).collect();
+        assert_eq!(each, [("f1", 1), ("f2", 2), ("f3", 3)]);
+        assert_eq!((three.fingerprint.as_str(), three.tokens, three.times), ("f3", 3, 6));
+        let many = of(2_000);
+        assert_eq!((many.tokens, many.each.len()), (2_000, MOST_EACH));
+        assert_eq!(many.each[MOST_EACH - 1].fingerprint, "f2000");
     }
 }

@@ -181,6 +181,17 @@ pub struct Tie {
     pub times: u32,
     /// How we know: `context`, `process` or `run`.
     pub by: Word,
+    /// Where there are several: each by itself, the newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub each: Vec<Used>,
+}
+
+/// One token, and how often it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Used {
+    pub fingerprint: String,
+    pub times: u32,
 }
 
 /// Whom a token is for.

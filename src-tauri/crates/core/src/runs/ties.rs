@@ -65,12 +65,34 @@ pub struct Tie {
     pub connection: Option<String>,
     /// `None`: not visible.
     pub audience: Option<Vec<String>>,
-    /// The newest token's.
-    pub fingerprint: String,
-    /// How many tokens of this kind, and how often they were asked for.
-    pub tokens: u32,
-    pub times: u32,
+    /// Each by itself, the newest last.
+    pub tokens: Vec<Used>,
     pub by: Tied,
+}
+
+/// One token, and how often it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    pub fingerprint: String,
+    pub times: u32,
+}
+
+impl Tie {
+    /// How often tokens of this kind were asked for.
+    pub fn times(&self) -> u32 {
+        self.tokens.iter().fold(0, |sum, used| sum.saturating_add(used.times))
+    }
+
+    /// Several processes may have been served the same.
+    fn add(&mut self, served: &Served) {
+        let known = self.tokens.iter().position(|used| used.fingerprint == served.fingerprint);
+        let mut used = match known {
+            Some(at) => self.tokens.remove(at),
+            None => Used { fingerprint: served.fingerprint.clone(), times: 0 },
+        };
+        used.times = used.times.saturating_add(served.times);
+        self.tokens.push(used);
+    }
 }
 
 /// The tokens of one task, by kind, the newest kind last.
@@ -84,17 +106,13 @@ pub fn of_task<'a>(task: Task<'_>, served: impl IntoIterator<Item = &'a Served>)
                 && tie.audience == one.audience
         };
         if let Some(tie) = ties.iter_mut().find(kind) {
-            tie.tokens += 1;
-            tie.times = tie.times.saturating_add(one.times);
-            tie.fingerprint.clone_from(&one.fingerprint);
+            tie.add(one);
         } else if ties.len() < MOST_TIES {
             ties.push(Tie {
                 session: one.session.clone(),
                 connection: one.connection.clone(),
                 audience: one.audience.clone(),
-                fingerprint: one.fingerprint.clone(),
-                tokens: 1,
-                times: one.times,
+                tokens: vec![Used { fingerprint: one.fingerprint.clone(), times: one.times }],
                 by,
             });
         }
@@ -201,9 +219,26 @@ mod tests {
         let load = key("load");
         let task = Task { key: &load, pid: None, capability: None, since: None };
         let ties = of_task(task, many.iter().chain([&visible]));
-        assert_eq!((ties.len(), ties[0].tokens, ties[0].times), (2, 40, 200));
-        assert_eq!(ties[0].fingerprint, "f39");
+        assert_eq!((ties.len(), ties[0].tokens.len(), ties[0].times()), (2, 40, 200));
+        assert_eq!(ties[0].tokens[39], Used { fingerprint: "f39".into(), times: 5 });
         assert_eq!((&ties[0].audience, &ties[1].audience), (&None, &visible.audience));
+    }
+
+    #[test]
+    fn each_token_is_named_with_its_count_however_many_processes_asked_for_it() {
+        let one = |fingerprint: &str, pid, times| Served {
+            fingerprint: fingerprint.into(),
+            processes: vec![pid],
+            times,
+            ..served(Some("load"))
+        };
+        let load = key("load");
+        let task = Task { key: &load, pid: None, capability: None, since: None };
+        let all = [one("f1", 7, 2), one("f2", 7, 1), one("f1", 8, 10), one("f3", 8, 1)];
+        let ties = of_task(task, &all);
+        let told: Vec<_> =
+            ties[0].tokens.iter().map(|used| (used.fingerprint.as_str(), used.times)).collect();
+        assert_eq!((ties.len(), told), (1, vec![("f2", 1), ("f1", 12), ("f3", 1)]));
     }
 
     #[test]

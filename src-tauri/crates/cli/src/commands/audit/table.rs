@@ -78,9 +78,18 @@ fn row(line: &Line, tie: Option<&Tie>) -> Row {
     ]
 }
 
-/// `3e57aa0912bc45de x12`.
+/// `3e57aa0912bc45de x12, 90ab12cd34ef5678`: each of them, and how many more there were.
 fn used(tie: &Tie) -> String {
-    times(&tie.fingerprint, tie.times)
+    if tie.each.is_empty() {
+        return times(&tie.fingerprint, tie.times);
+    }
+    let named = tie.each.iter().map(|used| times(&used.fingerprint, used.times));
+    let mut all = named.collect::<Vec<_>>().join(", ");
+    let more = (tie.tokens as usize).saturating_sub(tie.each.len());
+    if more > 0 {
+        all.push_str(&format!(", {more} more"));
+    }
+    all
 }
 
 fn times(fingerprint: &str, times: u32) -> String {
@@ -282,6 +291,21 @@ mod tests {
         let dag = |row: &str| columns(&row[..row.find("  DAG").or(row.find("  -")).unwrap()]);
         let rows: Vec<&str> = text.lines().collect();
         assert!(dag(rows[0]) >= dag(rows[1]), "{text}");
+    }
+
+    #[test]
+    fn a_task_names_each_of_its_tokens_with_its_count() {
+        let line = |more: &str| {
+            let tie = format!(
+                r#"{{"fingerprint":"f3","times":14{more},"each":[{{"fingerprint":"f1","times":12}},
+                   {{"fingerprint":"f2","times":1}},{{"fingerprint":"f3","times":1}}]}}"#
+            );
+            let run =
+                format!(r#"{{"v":2,"event":"run","run":{{"kind":"task","tokens":[{tie}]}}}}"#);
+            of_line(&run)[0][7].clone()
+        };
+        assert_eq!(line(r#","tokens":3"#), "f1 x12, f2, f3");
+        assert_eq!(line(r#","tokens":40"#), "f1 x12, f2, f3, 37 more");
     }
 
     #[test]
