@@ -6,7 +6,7 @@ use crate::profile::Scopes;
 use crate::request::{Caller, SessionKey};
 use crate::runs::{RunKind, Tie};
 use crate::time::Timestamp;
-use crate::token::Person;
+use crate::token::{GivenBy, Person, Stated};
 
 /// One event with all that is known of it. Never a token: its fingerprint alone.
 #[derive(Clone, Debug)]
@@ -50,6 +50,16 @@ pub struct Record<'a> {
     pub last: Option<Timestamp>,
     /// What Airflow's listener told.
     pub run: Option<RunNote<'a>>,
+    /// Of a `sign-in`: what it rests on.
+    pub proof: Option<ProofNote<'a>>,
+}
+
+/// What a sign-in rests on: what a genuine ID token states, and who gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofNote<'a> {
+    /// `None` where no ID token came.
+    pub stated: Option<&'a Stated>,
+    pub given_by: Option<&'a GivenBy>,
 }
 
 /// A run or task of Airflow's, with the tokens that were served to it.
@@ -96,6 +106,7 @@ impl<'a> Record<'a> {
             first: None,
             last: None,
             run: None,
+            proof: None,
         }
     }
 }

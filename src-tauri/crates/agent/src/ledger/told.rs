@@ -4,13 +4,13 @@ use std::path::Path;
 
 use dagpass_client::ledger::record;
 use dagpass_client::ledger::{Audience, Line};
-use dagpass_core::audit::{Record, RunNote, Served};
+use dagpass_core::audit::{ProofNote, Record, RunNote, Served};
 use dagpass_core::policy::Action;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::runs::{Tie, Used};
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::Person;
+use dagpass_core::token::{Person, Stated};
 
 /// All but what the chain gives it.
 pub(super) fn line_of(told: &Record<'_>) -> Line {
@@ -41,6 +41,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         first: millis(told.first),
         last: millis(told.last),
         run: told.run.as_ref().map(run),
+        proof: told.proof.as_ref().map(proof),
         ..Line::default()
     }
 }
@@ -105,7 +106,45 @@ fn run(note: &RunNote<'_>) -> record::Run {
     }
 }
 
-/// How many tokens of one kind does a line name? The newest; the count tells of all.
+fn proof(note: &ProofNote<'_>) -> record::Proof {
+    record::Proof {
+        endpoint: note.given_by.map(|by| short(&by.endpoint)),
+        took_ms: note.given_by.map(|by| u64::try_from(by.took.as_millis()).unwrap_or(u64::MAX)),
+        id_token: note.stated.and_then(id_token),
+    }
+}
+
+fn id_token(stated: &Stated) -> Option<record::IdToken> {
+    let detail = stated.detail.as_deref()?;
+    let text = |text: &Option<String>| text.as_deref().map(short);
+    let texts = |texts: &[String]| texts.iter().take(MOST_EACH).map(|text| short(text)).collect();
+    Some(record::IdToken {
+        iss: short(&detail.iss),
+        sub: short(&detail.sub),
+        aud: texts(&detail.aud),
+        azp: text(&detail.azp),
+        auth_time: stated.auth_time.map(Timestamp::as_secs),
+        acr: text(&stated.acr),
+        amr: texts(&detail.amr),
+        sid: text(&detail.sid),
+        jti: text(&detail.jti),
+        alg: detail.alg.clone(),
+        kid: text(&detail.kid),
+        at_hash: detail.at_hash,
+    })
+}
+
+/// How long may a word of Ping's be on the record?
+const LONGEST: usize = 512;
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// How many of a kind does a line name? Of tokens the newest; the count tells of all.
 const MOST_EACH: usize = 32;
 
 fn tie(tie: &Tie) -> record::Tie {
@@ -184,6 +223,40 @@ mod tests {
         assert!(text.contains(r#""audience":"not visible""#), "{text}");
         assert!(text.contains(r#""audience":["https://lake"]"#), "{text}");
         assert_eq!(Line::parse(&text), Some(line_of(&told)));
+    }
+
+    #[test]
+    fn a_sign_in_says_what_it_rests_on() {
+        use dagpass_core::token::{GivenBy, IdTokenDetail};
+        use std::time::Duration;
+        let given_by =
+            GivenBy { endpoint: "https://sso/as/token".into(), took: Duration::from_millis(41) };
+        let stated = Stated {
+            acr: Some("Multi_Factor".into()),
+            auth_time: Some(Timestamp::from_secs(1_795_500_000)),
+            detail: Some(Box::new(IdTokenDetail {
+                iss: "https://sso".into(),
+                sub: "7f3a".into(),
+                aud: vec!["agent".into()],
+                amr: vec!["pwd".into(), "mfa".into()],
+                jti: Some("j".repeat(9_000)),
+                alg: "RS256".into(),
+                kid: Some("k1".into()),
+                at_hash: true,
+                ..IdTokenDetail::default()
+            })),
+            ..Stated::default()
+        };
+        let nobody = Caller::default();
+        let mut told = Record::new(Event::SignIn, Outcome::Ok, &nobody);
+        told.proof = Some(ProofNote { stated: Some(&stated), given_by: Some(&given_by) });
+        let mut line = line_of(&told);
+        let jti = line.proof.as_mut().unwrap().id_token.as_mut().unwrap().jti.take().unwrap();
+        assert_eq!(jti.chars().count(), LONGEST + 1);
+        let text = serde_json::to_string(&line).unwrap();
+        let proof = r#""proof":{"endpoint":"https://sso/as/token","took_ms":41,"id_token":{"iss":"https://sso","sub":"7f3a","aud":["agent"],"auth_time":1795500000,"acr":"Multi_Factor","amr":["pwd","mfa"],"alg":"RS256","kid":"k1","at_hash":true}}"#;
+        assert!(text.contains(proof), "{text}");
+        assert_eq!(Line::parse(&text), Some(line));
     }
 
     #[test]

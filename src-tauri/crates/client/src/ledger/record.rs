@@ -91,6 +91,9 @@ pub struct Line {
     /// What Airflow's listener told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// Of a `sign-in`: what it rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }
 
 /// Whose sign-in the token comes from.
@@ -164,6 +167,47 @@ pub struct Run {
     pub signed_in_as: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Tie>,
+}
+
+/// What a sign-in rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Proof {
+    /// The token endpoint that gave it, and how long that took to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+    /// `None` where no ID token came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<IdToken>,
+}
+
+/// What a genuine ID token states, and how it was signed; never the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IdToken {
+    pub iss: String,
+    pub sub: String,
+    pub aud: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub azp: Option<String>,
+    /// Epoch seconds by the server's clock, as the token has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    pub alg: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// Was it bound to its access token?
+    pub at_hash: bool,
 }
 
 /// What a task was served of one kind: session, connection, audience.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::answers::TokenFailure;
-use crate::audit::{Event, Outcome, Record};
+use crate::audit::{Event, Outcome, ProofNote, Record};
 use crate::broker::Broker;
 use crate::cache::Cached;
 use crate::deployment::Deployments;
@@ -278,6 +278,8 @@ impl Broker {
         record.session = Some(key);
         record.person = person.as_ref();
         record.scopes = Some(&stored.granted);
+        record.proof =
+            Some(ProofNote { stated: set.stated.as_ref(), given_by: set.given_by.as_ref() });
         self.record(&record)?;
         let safety = match ports.store.save(key, &stored).await {
             Ok(Saved::Kept) => Safety::Kept,

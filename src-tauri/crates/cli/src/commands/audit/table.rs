@@ -167,6 +167,7 @@ fn shown(audience: &Audience) -> Option<String> {
 fn by(line: &Line) -> String {
     let text = |number: Option<u32>| number.map(|number| number.to_string());
     let run = line.run.as_ref();
+    let proven = line.proof.as_ref().and_then(|proof| proof.id_token.as_ref());
     let named = [
         ("profile", line.session.as_ref().map(|session| session.profile.clone())),
         ("try", text(run.and_then(|run| run.try_number).filter(|number| *number != 1))),
@@ -174,6 +175,8 @@ fn by(line: &Line) -> String {
         ("pid", text(line.caller.pid)),
         ("by", line.caller.executable.clone()),
         ("env", line.env.clone()),
+        ("acr", proven.and_then(|proven| proven.acr.clone())),
+        ("amr", proven.map(|proven| proven.amr.join(",")).filter(|amr| !amr.is_empty())),
         ("error", line.error.clone()),
         ("door", line.door.clone()),
         ("count", line.count.map(|count| count.to_string())),
