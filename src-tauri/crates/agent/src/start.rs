@@ -148,6 +148,7 @@ async fn agent(
     let ledger_path = state.join("ledger.jsonl");
     let ledger = Ledger::open(&ledger_path, clock.clone())
         .map_err(|cause| NotStarted::File { path: ledger_path, cause })?;
+    ledger.keep_as(config.current().durability);
     let ledger = Arc::new(ledger);
     let runs = Arc::new(TaskRuns::open(&state, clock.clone()));
     let witness = Arc::new(Observer::new(ledger.clone(), runs.clone(), clock.clone()));

@@ -6,7 +6,7 @@ mod filter;
 pub mod record;
 mod tail;
 
-pub use chain::{Chain, Found, hex};
+pub use chain::{Chain, Found, digits, hex, leaf};
 pub use filter::{Filter, Verdict};
 pub use record::{Audience, Line, NOT_VISIBLE, VERSION};
 pub use tail::Tail;

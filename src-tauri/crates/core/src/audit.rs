@@ -79,6 +79,14 @@ pub struct RunNote<'a> {
     pub tokens: &'a [Tie],
 }
 
+/// The ledger's word that a record is on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub seq: u64,
+    /// Of the line without its newline: SHA-256 over a zero byte and the line (RFC 6962 §2.1).
+    pub leaf: [u8; 32],
+}
+
 impl<'a> Record<'a> {
     pub fn new(event: Event, outcome: Outcome, caller: &'a Caller) -> Self {
         Self {

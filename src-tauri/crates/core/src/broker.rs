@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::alarm::Alarm;
-use crate::audit::{Event, Outcome, Record, Served};
+use crate::audit::{Event, Outcome, Receipt, Record, Served};
 use crate::cache::Cached;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
@@ -48,6 +48,8 @@ pub struct Issued {
     pub served: Served,
     /// The issuer cannot give what `min_ttl` asked for.
     pub short_lived: bool,
+    /// Where it stands on the record.
+    pub receipt: Option<Receipt>,
 }
 
 impl Issued {
@@ -229,10 +231,10 @@ impl Broker {
         record.assertion = cached.set.given_for.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
         record.served = Some(served);
-        self.record(&record)?;
+        let receipt = self.receipt(&record)?;
         let remaining = self.ports.clock.now().until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
-        Ok(Issued { set: cached.set.clone(), served, short_lived })
+        Ok(Issued { set: cached.set.clone(), served, short_lived, receipt })
     }
 
     /// Every session, for `status`.
@@ -285,6 +287,10 @@ impl Broker {
     }
 
     pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Refusal> {
+        self.receipt(record).map(drop)
+    }
+
+    fn receipt(&self, record: &Record<'_>) -> Result<Option<Receipt>, Refusal> {
         self.ports.witness.record(record).map_err(|failure| not_recorded(&failure.0))
     }
 }

@@ -5,12 +5,16 @@ use std::io;
 use jiff::fmt::temporal::DateTimePrinter;
 
 pub(super) use dagpass_client::ledger::hex;
-use dagpass_client::ledger::{Line, VERSION};
+use dagpass_client::ledger::{Line, VERSION, leaf};
+use dagpass_core::audit::Receipt;
 
 use crate::random::salt;
 
 /// What stands where the first line names the line before it.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// How long may a line be? An entry of a tile has two bytes for its length (C2SP tlog-tiles).
+const LONGEST: usize = 65_535;
 
 /// Where the chain goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,17 +38,36 @@ impl Chain {
         Self { next: last.map_or(1, |seq| seq + 1), previous }
     }
 
-    /// Writes it as the next line to `text`, newline included, and returns the chain behind it.
-    pub(super) fn link(&self, text: &mut Vec<u8>, now: i64, line: &mut Line) -> io::Result<Self> {
+    /// Writes it as the next line behind `text`, newline included, and returns the chain behind it.
+    pub(super) fn link(
+        &self,
+        text: &mut Vec<u8>,
+        now: i64,
+        mut line: Line,
+    ) -> io::Result<(Self, Receipt)> {
         (line.v, line.seq, line.time) = (VERSION, self.next, rfc3339(now));
         line.prev.clone_from(&self.previous);
         line.salt = Some(salt().map_err(io::Error::other)?);
-        text.clear();
-        serde_json::to_writer(&mut *text, line)?;
-        let previous = hex(text);
+        let start = text.len();
+        let written = serde_json::to_writer(&mut *text, &line).map_err(io::Error::from);
+        let line = &text[start..];
+        let fits = written.and_then(|()| if line.len() <= LONGEST { Ok(()) } else { too_long() });
+        if let Err(error) = fits {
+            text.truncate(start);
+            return Err(error);
+        }
+        let receipt = Receipt { seq: self.next, leaf: leaf(line) };
+        let previous = hex(line);
         text.push(b'\n');
-        Ok(Self { next: self.next + 1, previous })
+        Ok((Self { next: self.next + 1, previous }, receipt))
     }
+}
+
+fn too_long() -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the record would be longer than a line may be",
+    ))
 }
 
 /// UTC with milliseconds (RFC 3339).

@@ -15,7 +15,7 @@ use super::writer::{DISK, Disk};
 use super::*;
 use crate::system;
 
-fn try_record(ledger: &Ledger) -> Result<(), WitnessFailure> {
+fn try_record(ledger: &Ledger) -> Result<Option<Receipt>, WitnessFailure> {
     let caller = Caller::default();
     ledger.record(&Record::new(Event::Issue, Outcome::Ok, &caller))
 }
@@ -250,7 +250,7 @@ fn a_line_that_failed_half_way_is_taken_away_or_closed_off_and_is_told_of() {
     }
     for fixed in [false, true] {
         let (_folder, path, ledger, _) = begun();
-        ledger.open.lock().unwrap().fail_by(Disk { write, cut, ..DISK });
+        ledger.fail_by(Disk { write, cut, ..DISK });
         FIXED.store(fixed, Ordering::Relaxed);
         FULL.store(true, Ordering::Relaxed);
         try_record(&ledger).unwrap_err();
@@ -285,7 +285,7 @@ fn after_a_sync_that_failed_nothing_is_recorded_until_all_is_on_disk() {
         if BROKEN.load(Ordering::Relaxed) { Err(io::Error::other("EIO")) } else { file.sync_data() }
     }
     let (_folder, path, ledger, _) = begun();
-    ledger.open.lock().unwrap().fail_by(Disk { sync, ..DISK });
+    ledger.fail_by(Disk { sync, ..DISK });
     BROKEN.store(true, Ordering::Relaxed);
     ledger.tend();
     assert_eq!(ledger.health().trouble.as_deref(), Some("EIO"));
@@ -320,7 +320,7 @@ fn whoever_asks_is_told_up_to_where_the_record_is_on_disk() {
         file.sync_data()
     }
     let (_folder, path, ledger, _) = begun();
-    ledger.open.lock().unwrap().fail_by(Disk { sync, ..DISK });
+    ledger.fail_by(Disk { sync, ..DISK });
     let length = || fs::metadata(&path).unwrap().len();
     assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 2 });
     assert_eq!(ledger.synced().unwrap().seq, 2);
@@ -330,10 +330,10 @@ fn whoever_asks_is_told_up_to_where_the_record_is_on_disk() {
     // What the last agent wrote may be in memory alone.
     drop(ledger);
     let ledger = Ledger::open(&path, FakeClock::at(0)).unwrap();
-    ledger.open.lock().unwrap().fail_by(Disk { sync, ..DISK });
+    ledger.fail_by(Disk { sync, ..DISK });
     assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 3 });
     assert_eq!(SYNCS.load(Ordering::Relaxed), 3);
-    ledger.open.lock().unwrap().fail_by(Disk { sync: |_| Err(io::Error::other("EIO")), ..DISK });
+    ledger.fail_by(Disk { sync: |_| Err(io::Error::other("EIO")), ..DISK });
     record(&ledger);
     assert!(ledger.synced().unwrap_err().to_string().contains("EIO"));
 }

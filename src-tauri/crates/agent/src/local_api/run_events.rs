@@ -110,7 +110,7 @@ pub(crate) fn tell_of_dropped(api: &Api, dropped: u64) -> Result<(), Refusal> {
 }
 
 fn put(api: &Api, record: &Record<'_>) -> Result<(), Refusal> {
-    api.witness.record(record).map_err(|failure| {
+    api.witness.record(record).map(drop).map_err(|failure| {
         Refusal::new(ErrorCode::NotRecorded, "the run event is not on the record")
             .because(failure.to_string())
     })

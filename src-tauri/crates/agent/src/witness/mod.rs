@@ -7,7 +7,7 @@ mod fold;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_core::audit::{Event, Outcome, Receipt, Record};
 use dagpass_core::policy::Weight;
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 use dagpass_core::request::{Caller, Transport};
@@ -87,25 +87,24 @@ fn way(record: &Record<'_>) -> Way {
 }
 
 impl Witness for Observer {
-    fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure> {
+    fn record(&self, record: &Record<'_>) -> Result<Option<Receipt>, WitnessFailure> {
         let way = way(record);
         if way != Way::Line {
             let counted = self.fold().count(Folded::of(record), self.clock.now(), way);
             if counted {
-                return Ok(());
+                return Ok(None);
             }
         }
-        if let Err(failure) = self.ledger.record(record) {
+        let receipt = self.ledger.record(record).inspect_err(|_| {
             // The first of many is not lost either: it is told with those that follow.
             if way != Way::Line {
                 self.fold().count(Folded::of(record), self.clock.now(), way);
             }
-            return Err(failure);
-        }
+        })?;
         if record.event == Event::Issue && record.outcome == Outcome::Ok {
             self.runs.served(record);
         }
-        Ok(())
+        Ok(receipt)
     }
 }
 
