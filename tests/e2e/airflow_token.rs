@@ -53,7 +53,9 @@ fn a_hundred_callers_cost_one_grant_and_each_issue_is_on_the_ledger() {
     let named = |event: &str| {
         lines.iter().filter(|line| line["event"] == event && line["deployment"] == "prod").count()
     };
-    assert_eq!((named("exchange"), named("issue"), named("decision")), (1, 101, 101));
+    assert_eq!((named("exchange"), named("issue")), (1, 101));
+    let waited = named("decision");
+    assert!((1..=100).contains(&waited), "whoever waits is on the record before: {waited}");
     let issue = lines.iter().rfind(|line| line["event"] == "issue").unwrap();
     assert_eq!(issue["fingerprint"], fingerprint(&jwt(1))[..16]);
     assert_eq!(issue["assertion"], fingerprint(&ping)[..16]);

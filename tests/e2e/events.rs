@@ -96,9 +96,10 @@ fn activity_has_the_newest_first_and_what_is_asked_for_alone() {
     let etl = get("?dag=etl&limit=1");
     assert_eq!(etl["records"][0]["event"], "issue");
     assert_eq!(etl["records"][0]["caller"]["context"]["dag_id"], "etl");
-    assert_eq!(etl["more"], true, "its decision is older");
+    assert_eq!(etl["more"], false, "decision and issue are one line");
+    assert_eq!(etl["records"][0]["action"], "token");
     let pid = std::process::id();
-    assert_eq!(get(&format!("?process={pid}"))["records"].as_array().unwrap().len(), 4);
+    assert_eq!(get(&format!("?process={pid}"))["records"].as_array().unwrap().len(), 2);
     assert_eq!(get("?profile=other")["records"], json!([]));
     assert_eq!(get("?since=4000000000")["records"], json!([]));
     assert_eq!(scene.world.api("GET", "/v1/activity?limit=x", &Value::Null).status, 400);

@@ -46,3 +46,40 @@ fn every_line_holds_the_hash_of_the_line_before() {
     assert!(next.contains(&bare) || next.contains(&ended), "the chain broke: {next}");
     scene.close();
 }
+
+#[test]
+fn a_token_comes_with_the_number_and_the_hash_of_its_line_and_one_from_the_cache_is_one_line() {
+    let more = "\n[audit]\ndurability = \"synced\"\n";
+    let scene = Scene::configured(Setting::of(Family::PingOne), more);
+    scene.sign_in();
+    scene.token();
+    let ledger = || fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
+    let before = ledger().lines().count();
+    let reply = scene.ask(&serde_json::json!({}));
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let record = reply.json()["record"].clone();
+    let text = ledger();
+    assert_eq!(text.lines().count(), before + 1, "{text}");
+    let line = text.lines().last().unwrap();
+    let told: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&told["v"], &told["seq"]), (&2.into(), &record["seq"]));
+    assert_eq!(record["leaf"], sha256(&format!("\0{line}")));
+    let said = (&told["event"], &told["action"], &told["served"]);
+    assert_eq!(said, (&"issue".into(), &"token".into(), &"cache".into()), "{line}");
+
+    let signed_in =
+        text.lines().find(|line| line.contains("\"sign-in\",\"outcome\":\"ok\",\"session"));
+    let signed_in: serde_json::Value = serde_json::from_str(signed_in.unwrap()).unwrap();
+    let proof = &signed_in["proof"];
+    for there in ["iss", "sub", "aud", "alg", "kid"] {
+        assert!(!proof["id_token"][there].is_null(), "{there}: {signed_in:#}");
+    }
+    assert!(proof["endpoint"].as_str().unwrap().contains("token"), "{proof}");
+    assert!(proof["took_ms"].is_u64(), "{proof}");
+    let shown = scene.world.cli(&["audit", "tail"]).expect(0).stdout;
+    let sub = signed_in["subject"]["sub"].as_str().unwrap();
+    let named = signed_in["subject"]["email"].as_str().or(signed_in["subject"]["name"].as_str());
+    assert!(shown.contains(sub), "{shown}");
+    assert!(named.is_none_or(|name| shown.contains(name)), "{shown}");
+    scene.close();
+}

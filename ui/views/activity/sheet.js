@@ -66,11 +66,25 @@ function bodyOf(record) {
       ['State', run.state],
       ['Triggered by', run.triggering_user],
       ['Signed in as', run.signed_in_as],
-      ['Tokens', run.tokens?.length ? run.tokens.map((tie) => h('div', {}, h('code', {}, tie.fingerprint), ` ${tie.connection ?? ''}${tie.times > 1 ? ` × ${tie.times}` : ''}`)) : 'none'],
+      ['Tokens', run.tokens?.length ? run.tokens.flatMap((tie) => (tie.each?.length ? tie.each : [tie]).map((used) => h('div', {}, h('code', {}, used.fingerprint), ` ${tie.connection ?? ''}${used.times > 1 ? ` × ${used.times}` : ''}`))) : 'none'],
     ]),
-    subject && group('Person', [['Subject', h('code', {}, subject.sub)], ['Issuer', h('code', {}, subject.iss)]]),
+    record.proof && group('Proof', proofOf(record.proof)),
+    subject && group('Person', [['Name', subject.name], ['Address', subject.email], ['Subject', h('code', {}, subject.sub)], ['Issuer', h('code', {}, subject.iss)]]),
     h('div', { class: 'part-head record-json' }, h('h3', {}, `Record ${record.seq}`), h('div', { class: 'more' }, copyButton(short, { words: 'Copy JSON', label: 'Copy JSON', action: 'copy-json', look: '' }))),
     h('pre', { class: 'json', tabindex: '0', role: 'region', 'aria-label': 'JSON of the record' }, json),
+  ];
+}
+
+function proofOf({ endpoint, took_ms: took, id_token: token }) {
+  return [
+    ['Given by', endpoint && h('code', {}, endpoint)],
+    ['Took', took !== undefined && `${took} ms`],
+    ['Proved who', token?.auth_time && stamp(token.auth_time)],
+    ['Policy (acr)', token?.acr],
+    ['Methods (amr)', tags(token?.amr)],
+    ['Signed with', token && h('code', {}, [token.alg, token.kid].filter(Boolean).join(' '))],
+    ['For', tags(token?.aud)],
+    ['Bound to its token', token && (token.at_hash ? 'yes, by at_hash' : 'no')],
   ];
 }
 

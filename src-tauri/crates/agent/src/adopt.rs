@@ -20,6 +20,7 @@ impl Api {
         let _one = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
         self.say_config();
         let Some(ids) = self.config.ids() else { return };
+        self.ledger.keep_as(self.config.current().durability);
         self.store.reconsider(self.config.store().as_ref());
         let config = self.config.current();
         let sessions = config.sessions();

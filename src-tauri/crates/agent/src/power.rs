@@ -72,8 +72,10 @@ impl Power {
     }
 
     fn keep(&self) {
-        self.ledger.tend();
+        match self.ledger.synced() {
+            Ok(synced) => tracing::debug!(synced.seq, synced.bytes, "the record is on disk"),
+            Err(error) => tracing::error!(%error, "the record may not be on disk"),
+        }
         self.runs.keep();
-        tracing::debug!("the record is on disk");
     }
 }

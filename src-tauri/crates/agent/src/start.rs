@@ -148,6 +148,7 @@ async fn agent(
     let ledger_path = state.join("ledger.jsonl");
     let ledger = Ledger::open(&ledger_path, clock.clone())
         .map_err(|cause| NotStarted::File { path: ledger_path, cause })?;
+    ledger.keep_as(config.current().durability);
     let ledger = Arc::new(ledger);
     let runs = Arc::new(TaskRuns::open(&state, clock.clone()));
     let witness = Arc::new(Observer::new(ledger.clone(), runs.clone(), clock.clone()));
@@ -215,7 +216,9 @@ async fn agent(
     witness.flush(true);
     api.tell_of_turned_away(true);
     witness.note(Event::AgentStop, &farewell(left, unsaved.ok()));
-    ledger.tend();
+    if let Err(error) = ledger.synced() {
+        tracing::error!(%error, "the end of the record may not be on disk");
+    }
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());
     runs.keep();

@@ -3,10 +3,12 @@
 
 mod chain;
 mod filter;
+pub mod record;
 mod tail;
 
-pub use chain::{Chain, Found, hex};
+pub use chain::{Chain, Found, digits, hex, leaf};
 pub use filter::{Filter, Verdict};
+pub use record::{Audience, Line, NOT_VISIBLE, VERSION};
 pub use tail::Tail;
 
 /// The line without the hash of the line before, which only a verifier needs. `None` where it is no
@@ -34,9 +36,9 @@ mod tests {
     #[test]
     fn only_the_hash_goes() {
         let hash = "0".repeat(64);
-        let line = format!(r#"{{"v":1,"seq":2,"time":"t","prev":"{hash}","event":"issue"}}"#);
+        let line = format!(r#"{{"v":2,"seq":2,"time":"t","prev":"{hash}","event":"issue"}}"#);
         let table = [
-            (line.as_str(), Some(r#"{"v":1,"seq":2,"time":"t","event":"issue"}"#)),
+            (line.as_str(), Some(r#"{"v":2,"seq":2,"time":"t","event":"issue"}"#)),
             (r#"{"prev":"x"}"#, Some("{}")),
             (r#"{"v":1,"seq":2,"ti"#, None),
             ("7", None),

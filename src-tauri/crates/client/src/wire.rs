@@ -50,7 +50,7 @@ pub use status::{
     Who,
 };
 pub use store_use::{StoreUseAsk, StoreUseReply};
-pub use token::{TokenAsk, TokenReply};
+pub use token::{Recorded, TokenAsk, TokenReply};
 pub use try_it::{AudienceShown, NotVisible, TryAsk, TryReply};
 
 /// Sent with every request: scripts in a browser cannot set a header whose name begins `Sec-`.

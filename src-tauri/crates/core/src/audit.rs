@@ -1,99 +1,90 @@
-//! What goes on the record, before anything leaves. The ledger gives each record its sequence,
-//! time and the hash of the line before.
-
-use serde::Serialize;
+//! What goes on the record, before anything leaves. How a line of it looks is the ledger's own: it gives
+//! each record its sequence, time and the hash of the line before.
 
 use crate::policy::Action;
-use crate::profile::{Scopes, Subject};
+use crate::profile::Scopes;
 use crate::request::{Caller, SessionKey};
 use crate::runs::{RunKind, Tie};
 use crate::time::Timestamp;
+use crate::token::{GivenBy, Person, Stated};
 
 /// One event with all that is known of it. Never a token: its fingerprint alone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Record<'a> {
     pub event: Event,
     pub outcome: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<&'a SessionKey>,
     pub caller: &'a Caller,
     /// Of a decision: what was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<&'a Subject>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Whose sign-in it is.
+    pub person: Option<&'a Person>,
     pub connection: Option<&'a str>,
     /// The Airflow deployment, by its name in the config.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<&'a str>,
     /// The environment that the connection was looked up in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub env: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<&'a Scopes>,
     /// RFC 8707, as it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<&'a str>,
     /// Of a run that is begun or ended: its capability's public name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<&'a str>,
     /// `aud` of the token where it can be seen.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<&'a [String]>,
     /// SHA-256 of the token, first 16 digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<&'a str>,
     /// Fingerprint of the token it was exchanged for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub assertion: Option<&'a str>,
     /// End of the token, epoch milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// Of an `issue`: where the token came from.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub served: Option<Served>,
     /// A standard's error code, where the outcome is not `ok`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
     /// Of a `refused`: which door was knocked at.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub door: Option<&'a str>,
     /// Where one line stands for many: how many, the first and the last of them (epoch milliseconds).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
     /// What Airflow's listener told.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunNote<'a>>,
+    /// Of a `sign-in`: what it rests on.
+    pub proof: Option<ProofNote<'a>>,
+}
+
+/// What a sign-in rests on: what a genuine ID token states, and who gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofNote<'a> {
+    /// `None` where no ID token came.
+    pub stated: Option<&'a Stated>,
+    pub given_by: Option<&'a GivenBy>,
 }
 
 /// A run or task of Airflow's, with the tokens that were served to it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct RunNote<'a> {
     pub kind: RunKind,
     pub dag_id: &'a str,
     pub run_id: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
     pub task_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub map_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub try_number: Option<u32>,
     pub state: &'a str,
     /// As Airflow has it; in `dags test` the operating system's user.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub triggering_user: Option<&'a str>,
     /// The person whose sign-in the tokens come from: name, address or `sub`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_in_as: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub tokens: &'a [Tie],
+}
+
+/// The ledger's word that a record is on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub seq: u64,
+    /// Of the line without its newline: SHA-256 over a zero byte and the line (RFC 6962 §2.1).
+    pub leaf: [u8; 32],
 }
 
 impl<'a> Record<'a> {
@@ -104,7 +95,7 @@ impl<'a> Record<'a> {
             session: None,
             caller,
             action: None,
-            subject: None,
+            person: None,
             connection: None,
             deployment: None,
             env: None,
@@ -123,12 +114,12 @@ impl<'a> Record<'a> {
             first: None,
             last: None,
             run: None,
+            proof: None,
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     SignIn,
     /// A request was judged.
@@ -163,9 +154,33 @@ pub enum Event {
     LedgerMended,
 }
 
+impl Event {
+    /// The ledger's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::Decision => "decision",
+            Self::Issue => "issue",
+            Self::Refresh => "refresh",
+            Self::SignOut => "sign-out",
+            Self::Run => "run",
+            Self::Revocation => "revocation",
+            Self::DoorOpened => "door-opened",
+            Self::DoorClosed => "door-closed",
+            Self::Exchange => "exchange",
+            Self::Refused => "refused",
+            Self::AgentStart => "agent-start",
+            Self::AgentStop => "agent-stop",
+            Self::ConfigChange => "config-change",
+            Self::LedgerLost => "ledger-lost",
+            Self::LedgerAltered => "ledger-altered",
+            Self::LedgerMended => "ledger-mended",
+        }
+    }
+}
+
 /// Where a token came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
     Cache,
     /// Ping was asked, by this caller or by one who asked at the same time.
@@ -184,10 +199,19 @@ impl Served {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     Ok,
     Denied,
     Failed,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::alarm::Alarm;
-use crate::audit::{Event, Outcome, Record, Served};
+use crate::audit::{Event, Outcome, Receipt, Record, Served};
 use crate::cache::Cached;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
@@ -48,6 +48,8 @@ pub struct Issued {
     pub served: Served,
     /// The issuer cannot give what `min_ttl` asked for.
     pub short_lived: bool,
+    /// Where it stands on the record.
+    pub receipt: Option<Receipt>,
 }
 
 impl Issued {
@@ -106,33 +108,34 @@ impl Broker {
         })
     }
 
-    /// The data path. The permit is spent: what it was given for is what is issued, to nobody else.
+    /// The data path. The permit is spent: what it was given for is what is issued, to nobody else. One line
+    /// of the record tells the decision and what it came to; where somebody has to be asked first, a line of
+    /// what was permitted stands before that.
     pub async fn token(
         &self,
         permit: Permit<TokenRequest>,
         principal: &Principal,
     ) -> Result<Issued, Refusal> {
-        let (request, caller) = (permit.spend(), &principal.caller);
-        match self.serve(&request, principal).await {
+        let (action, request) = permit.spend_untold();
+        let (request, caller) = (&request, &principal.caller);
+        let asked = Asked { action, request, caller };
+        match self.serve(asked, principal).await {
             Ok(issued) => Ok(issued),
             Err(refusal) => {
-                self.record_unserved(&request, caller, &refusal);
+                self.record_unserved(asked, &refusal);
                 Err(refusal)
             }
         }
     }
 
-    async fn serve(
-        &self,
-        request: &TokenRequest,
-        principal: &Principal,
-    ) -> Result<Issued, Refusal> {
+    async fn serve(&self, asked: Asked<'_>, principal: &Principal) -> Result<Issued, Refusal> {
+        let request = asked.request;
         let session = self.session_of(&request.session)?;
         if request.reach != Reach::Named {
             let now = self.ports.clock.now();
             session.seat(&request.target, principal.name(), now)?;
         }
-        let (whose, fresh) = self.fresh(&session, request).await?;
+        let (whose, fresh) = self.fresh(&session, asked).await?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
         let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose));
         let Some(whose) = whose.filter(|_| still) else {
@@ -142,32 +145,37 @@ impl Broker {
             Refusal::new(ErrorCode::AccessDenied, "the caller is not the one that asked any more")
                 .because(what)
         })?;
-        self.issue(&whose, request, &principal.caller, fresh)
+        let issued = self.issue(&whose, asked, (&fresh.token, fresh.served))?;
+        if fresh.is_due {
+            self.refresh(&session, &request.target, Cause::Expiry).once();
+        }
+        Ok(issued)
     }
 
     /// A token that is good enough, and whose it was when it was asked for.
     async fn fresh(
         &self,
         session: &Arc<Session>,
-        request: &TokenRequest,
-    ) -> Result<(Option<Whose>, (Cached, Served)), Refusal> {
-        let now = self.ports.clock.now();
-        let plan = match session.plan(request, now) {
-            Plan::Load => {
-                self.load(session).await;
-                session.plan(request, now)
-            }
-            plan => plan,
-        };
+        asked: Asked<'_>,
+    ) -> Result<(Option<Whose>, Fresh), Refusal> {
+        let (request, now) = (asked.request, self.ports.clock.now());
+        let mut plan = session.plan(request, now);
+        // Before anybody is waited for: store or Ping.
+        if matches!(plan, Plan::Load | Plan::Fly { .. }) {
+            self.record(&asked.permitted())?;
+        }
+        if matches!(plan, Plan::Load) {
+            self.load(session).await;
+            plan = session.plan(request, now);
+        }
         let whose = session.whose();
         let fresh = match plan {
             Plan::Serve(token) => {
                 self.alarm.not_after(token.refresh_at.max(now));
-                Ok((token, Served::Cache))
+                Ok(Fresh { token, served: Served::Cache, is_due: false })
             }
             Plan::ServeAndRefresh(token) => {
-                self.refresh(session, &request.target, Cause::Expiry).once();
-                Ok((token, Served::Cache))
+                Ok(Fresh { token, served: Served::Cache, is_due: true })
             }
             Plan::Fly { fallback, cause } => {
                 let flight = self.refresh(session, &request.target, cause).once();
@@ -175,7 +183,7 @@ impl Broker {
                 let token = self.arrival(flight, fallback, cause).await?;
                 let kept = before.as_ref() == Some(&token.fingerprint);
                 let served = if kept { Served::Cache } else { brought_by(&request.target.obtain) };
-                Ok((token, served))
+                Ok(Fresh { token, served, is_due: false })
             }
             Plan::Refuse(refusal) => Err(refusal),
             Plan::Load => Err(not_recorded("the session could not be loaded")),
@@ -211,25 +219,22 @@ impl Broker {
     fn issue(
         &self,
         whose: &Whose,
-        request: &TokenRequest,
-        caller: &Caller,
-        (cached, served): (Cached, Served),
+        asked: Asked<'_>,
+        (cached, served): (&Cached, Served),
     ) -> Result<Issued, Refusal> {
-        let mut record = Record::new(Event::Issue, Outcome::Ok, caller);
-        record.session = Some(&request.session);
-        record.subject = whose.subject.as_ref();
-        record.connection = request.connection.as_deref();
-        record.deployment = request.deployment.as_deref();
+        let request = asked.request;
+        let mut record = asked.record(Event::Issue, Outcome::Ok);
+        record.person = whose.person.as_ref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
         record.audience = cached.set.audience.as_deref();
         record.fingerprint = Some(cached.fingerprint.short());
         record.assertion = cached.set.given_for.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
         record.served = Some(served);
-        self.record(&record)?;
+        let receipt = self.receipt(&record)?;
         let remaining = self.ports.clock.now().until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
-        Ok(Issued { set: cached.set, served, short_lived })
+        Ok(Issued { set: cached.set.clone(), served, short_lived, receipt })
     }
 
     /// Every session, for `status`.
@@ -269,14 +274,10 @@ impl Broker {
     }
 
     /// So that the record tells who went away with nothing, and why.
-    fn record_unserved(&self, request: &TokenRequest, caller: &Caller, refusal: &Refusal) {
+    fn record_unserved(&self, asked: Asked<'_>, refusal: &Refusal) {
         let denied = matches!(refusal.code, ErrorCode::AccessDenied | ErrorCode::TooManyTargets);
         let outcome = if denied { Outcome::Denied } else { Outcome::Failed };
-        let mut record = Record::new(Event::Issue, outcome, caller);
-        record.session = Some(&request.session);
-        record.connection = request.connection.as_deref();
-        record.deployment = request.deployment.as_deref();
-        record.scopes = request.target.scopes.as_ref();
+        let mut record = asked.record(Event::Issue, outcome);
         record.error = Some(refusal.code.as_str());
         record.reason = refusal.cause.as_deref();
         match self.record(&record) {
@@ -286,18 +287,60 @@ impl Broker {
     }
 
     pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Refusal> {
+        self.receipt(record).map(drop)
+    }
+
+    fn receipt(&self, record: &Record<'_>) -> Result<Option<Receipt>, Refusal> {
         self.ports.witness.record(record).map_err(|failure| not_recorded(&failure.0))
+    }
+}
+
+/// A request that was permitted, and who asked.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    action: Action,
+    request: &'a TokenRequest,
+    caller: &'a Caller,
+}
+
+/// A token that is good enough for it.
+struct Fresh {
+    token: Cached,
+    served: Served,
+    /// Its successor is asked for behind it.
+    is_due: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// Before it is known what it comes to.
+    fn permitted(self) -> Record<'a> {
+        self.record(Event::Decision, Outcome::Ok)
+    }
+
+    fn record(self, event: Event, outcome: Outcome) -> Record<'a> {
+        let resource = self.request.resource();
+        let mut record = Record::new(event, outcome, self.caller);
+        name(&mut record, self.action, &resource);
+        record
     }
 }
 
 fn decision<'a>(
     caller: &'a Caller,
     action: Action,
-    resource: &'a Resource<'a>,
+    resource: &Resource<'a>,
     denied: Option<&'a Denied>,
 ) -> Record<'a> {
     let outcome = if denied.is_some() { Outcome::Denied } else { Outcome::Ok };
     let mut record = Record::new(Event::Decision, outcome, caller);
+    name(&mut record, action, resource);
+    record.error = denied.map(|_| ErrorCode::AccessDenied.as_str());
+    record.reason = denied.map(|denied| denied.reason.as_str());
+    record
+}
+
+/// What was asked for.
+fn name<'a>(record: &mut Record<'a>, action: Action, resource: &Resource<'a>) {
     record.action = Some(action);
     record.session = resource.session;
     record.connection = resource.connection;
@@ -306,9 +349,6 @@ fn decision<'a>(
     record.scopes = resource.scopes;
     record.resource = resource.resource;
     record.run_id = resource.run_id;
-    record.error = denied.map(|_| ErrorCode::AccessDenied.as_str());
-    record.reason = denied.map(|denied| denied.reason.as_str());
-    record
 }
 
 /// How a token for such a target comes about where it is not at hand.

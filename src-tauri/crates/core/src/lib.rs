@@ -42,7 +42,6 @@ pub mod policy;
 pub mod ports;
 pub mod principal;
 pub mod profile;
-mod program_path;
 mod race;
 mod refresh;
 pub mod refusals;

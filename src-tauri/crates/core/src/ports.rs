@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::audit::Record;
+use crate::audit::{Receipt, Record};
 use crate::deployment::{Deployment, JwtBearerFailure};
 use crate::owed::note::OwedRevocation;
 use crate::pending::note::PendingSignIn;
@@ -305,5 +305,6 @@ impl std::fmt::Debug for Listening {
 
 /// The ledger. Synchronous, because nothing leaves before it has been recorded.
 pub trait Witness: Send + Sync {
-    fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure>;
+    /// `None` where it is counted with others like it, and told in a line with them.
+    fn record(&self, record: &Record<'_>) -> Result<Option<Receipt>, WitnessFailure>;
 }

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::deployment::Deployment;
 use crate::profile::{OwnToken, Profile, ProfileName, Scopes};
-use crate::program_path;
 use crate::token::Fingerprint;
 
 /// A request for an access token, parsed.
@@ -74,11 +71,10 @@ pub enum Purpose {
 }
 
 /// One sign-in's identity: a profile, or a connection that has a sign-in of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
     pub profile: ProfileName,
     /// The connection with `obtain = "sign-in"`, where the session is not the profile's main one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
 }
 
@@ -156,30 +152,22 @@ pub enum Obtain {
 pub const ENDPOINT: &str = "endpoint";
 
 /// The process that asks, as the agent saw it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Caller {
     pub transport: Transport,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// Where its name is no text, it is shown lossily and recorded exactly beside that.
-    #[serde(flatten, serialize_with = "program_path::serialize")]
     pub executable: Option<PathBuf>,
     /// Which capability it presented: a public identifier, not the capability.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub capability: Option<String>,
     /// Came through a socket forwarded over ssh: the asking process runs on another machine.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remote: bool,
     /// What the caller says of itself (DAG, task, run). Recorded, never decided on.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
 }
 
 /// How the request reached the agent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Transport {
     #[default]
     Socket,
@@ -187,6 +175,18 @@ pub enum Transport {
     Tcp,
     /// The agent itself: proactive refresh.
     Agent,
+}
+
+impl Transport {
+    /// The ledger's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Pipe => "pipe",
+            Self::Tcp => "tcp",
+            Self::Agent => "agent",
+        }
+    }
 }
 
 #[cfg(test)]

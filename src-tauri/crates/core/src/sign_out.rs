@@ -48,8 +48,10 @@ impl Broker {
         {
             return Err(refusals::store(&session.profile(), &failure));
         }
+        let whose = session.whose();
         let mut record = Record::new(Event::SignOut, Outcome::Ok, caller);
         record.session = Some(key);
+        record.person = whose.as_ref().and_then(|whose| whose.person.as_ref());
         self.record(&record)?;
         let left = session.sign_out();
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the

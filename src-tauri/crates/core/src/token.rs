@@ -158,9 +158,18 @@ pub struct TokenSet {
     pub id_token: Option<HeldIdToken>,
     /// What was handed in for it, where a deployment gave it (RFC 7523 §2.1).
     pub given_for: Option<Fingerprint>,
+    /// Who gave it; `None` where that is no endpoint of Ping's.
+    pub given_by: Option<GivenBy>,
     /// Why the ID token of a refresh is not believed. Then nothing of the answer is served; its
     /// refresh token alone is kept, because the one that was sent may be dead.
     pub disbelieved: Option<String>,
+}
+
+/// The token endpoint that was asked, and how long it took to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenBy {
+    pub endpoint: String,
+    pub took: Duration,
 }
 
 /// An ID token that is still of use, and until when.
@@ -196,6 +205,14 @@ pub struct Identity {
     pub also: Vec<(IdentitySource, String)>,
 }
 
+/// Who it is, as the record names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub subject: Subject,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
 /// Are two of them one person?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Same {
@@ -216,6 +233,10 @@ impl Same {
 }
 
 impl Identity {
+    pub fn person(&self) -> Person {
+        Person { subject: self.subject.clone(), name: self.name.clone(), email: self.email.clone() }
+    }
+
     /// Compared within the best source that named both. Where there is none, an ID token and userinfo have
     /// to agree (OIDC Core §5.3.2); nothing says so of an access token.
     pub fn same_as(&self, now: &Self) -> Same {
@@ -293,6 +314,25 @@ pub struct Stated {
     pub clock_skew: Option<i64>,
     /// A refresh gave it.
     pub by_refresh: bool,
+    /// For the record alone.
+    pub detail: Option<Box<IdTokenDetail>>,
+}
+
+/// What else stands in it, and how it was signed. Nothing is decided by this.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdTokenDetail {
+    pub iss: String,
+    pub sub: String,
+    pub aud: Vec<String>,
+    pub azp: Option<String>,
+    /// How they proved who they are (RFC 8176).
+    pub amr: Vec<String>,
+    pub sid: Option<String>,
+    pub jti: Option<String>,
+    pub alg: String,
+    pub kid: Option<String>,
+    /// It is bound to the access token beside it.
+    pub at_hash: bool,
 }
 
 impl Stated {

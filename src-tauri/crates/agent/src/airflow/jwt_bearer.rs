@@ -75,6 +75,7 @@ fn token_set(
         audience: audience.filter(|audience| !audience.is_empty()),
         id_token: None,
         given_for: Some(assertion.fingerprint()),
+        given_by: None,
         disbelieved: None,
     }
 }

@@ -17,8 +17,8 @@ use super::shared_callback::{self, Callback};
 use super::shared_client::{self, Client};
 use super::words::nearest;
 use super::{
-    AirflowConfig, CaFileKey, Condition, Config, DeploymentToken, Notifications, RolesFileKey,
-    StoreChoice,
+    AirflowConfig, CaFileKey, Condition, Config, DeploymentToken, Durability, Notifications,
+    RolesFileKey, StoreChoice,
 };
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
@@ -96,6 +96,10 @@ impl Check<'_> {
             endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),
             store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
             notifications: raw.notifications.map_or_else(Notifications::default, notifications),
+            durability: raw
+                .audit
+                .and_then(|audit| audit.value.durability)
+                .map_or_else(Durability::default, |durability| durability.value),
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,

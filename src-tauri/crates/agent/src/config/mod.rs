@@ -39,6 +39,8 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::Resource;
 use dagpass_core::profile::{Flow, Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 pub use ca_file::CaFileKey;
 pub use check::parse;
@@ -65,6 +67,7 @@ pub struct Config {
     pub endpoint_port: u16,
     pub store: StoreChoice,
     pub notifications: Notifications,
+    pub durability: Durability,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.
@@ -90,6 +93,17 @@ impl Default for Notifications {
     fn default() -> Self {
         Self { sign_in: true, session_end: true }
     }
+}
+
+/// When is a record kept well enough for what it tells of to leave?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// The system has it: a crash of ours loses nothing, a loss of power the last seconds.
+    #[default]
+    Written,
+    /// The disk has it.
+    Synced,
 }
 
 /// Where refresh tokens are kept.

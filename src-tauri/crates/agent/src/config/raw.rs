@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Durability;
 use super::section::{At, Section, Table};
 
 /// A struct whose fields are the keys of a table; the doc comments become the schema's.
@@ -52,6 +53,7 @@ pub(super) struct RawConfig {
     pub(super) endpoint: Option<At<RawEndpoint>>,
     pub(super) store: Option<At<RawStore>>,
     pub(super) notifications: Option<At<RawNotifications>>,
+    pub(super) audit: Option<At<RawAudit>>,
     #[schemars(default)]
     pub(super) profile: BTreeMap<String, At<RawProfile>>,
     #[schemars(default)]
@@ -72,6 +74,7 @@ impl RawConfig {
             endpoint: section.table("endpoint", RawEndpoint::read),
             store: section.table("store", RawStore::read),
             notifications: section.table("notifications", RawNotifications::read),
+            audit: section.table("audit", RawAudit::read),
             profile: section.tables("profile", RawProfile::read),
             connection: section.tables("connection", RawConnection::read),
             env: section.tables("env", |environment| RawEnvironment {
@@ -107,6 +110,16 @@ table! {
         sign_in: bool,
         /// That a session ends soon.
         session_end: bool,
+    }
+}
+
+table! {
+    /// The ledger.
+    RawAudit {
+        /// When may a token leave? "written": its line was handed to the system, which a crash of the
+        /// agent survives, and is on disk within seconds. "synced": its line is on disk, which a loss of
+        /// power survives as well; each token waits for the disk.
+        durability: Durability,
     }
 }
 

@@ -1,14 +1,20 @@
 //! A line of the ledger and how lines hang together: sequence, time, and the hash of the line before.
 
-use std::io::{self, Write};
+use std::io;
 
 use jiff::fmt::temporal::DateTimePrinter;
 
 pub(super) use dagpass_client::ledger::hex;
-use dagpass_core::audit::Record;
+use dagpass_client::ledger::{Line, VERSION, leaf};
+use dagpass_core::audit::Receipt;
+
+use crate::random::salt;
 
 /// What stands where the first line names the line before it.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// How long may a line be? An entry of a tile has two bytes for its length (C2SP tlog-tiles).
+const LONGEST: usize = 65_535;
 
 /// Where the chain goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,24 +38,36 @@ impl Chain {
         Self { next: last.map_or(1, |seq| seq + 1), previous }
     }
 
-    /// Writes the next line to `line`, newline included, and returns the chain behind it.
+    /// Writes it as the next line behind `text`, newline included, and returns the chain behind it.
     pub(super) fn link(
         &self,
-        line: &mut Vec<u8>,
+        text: &mut Vec<u8>,
         now: i64,
-        record: &Record<'_>,
-    ) -> io::Result<Self> {
-        line.clear();
-        let (next, previous, time) = (self.next, &self.previous, rfc3339(now));
-        write!(line, r#"{{"v":1,"seq":{next},"time":"{time}","prev":"{previous}","#)?;
-        let body = line.len();
-        serde_json::to_writer(&mut *line, record)?;
-        // The record's own opening brace: its members go on in ours.
-        line.remove(body);
+        mut line: Line,
+    ) -> io::Result<(Self, Receipt)> {
+        (line.v, line.seq, line.time) = (VERSION, self.next, rfc3339(now));
+        line.prev.clone_from(&self.previous);
+        line.salt = Some(salt().map_err(io::Error::other)?);
+        let start = text.len();
+        let written = serde_json::to_writer(&mut *text, &line).map_err(io::Error::from);
+        let line = &text[start..];
+        let fits = written.and_then(|()| if line.len() <= LONGEST { Ok(()) } else { too_long() });
+        if let Err(error) = fits {
+            text.truncate(start);
+            return Err(error);
+        }
+        let receipt = Receipt { seq: self.next, leaf: leaf(line) };
         let previous = hex(line);
-        line.push(b'\n');
-        Ok(Self { next: next + 1, previous })
+        text.push(b'\n');
+        Ok((Self { next: self.next + 1, previous }, receipt))
     }
+}
+
+fn too_long() -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the record would be longer than a line may be",
+    ))
 }
 
 /// UTC with milliseconds (RFC 3339).

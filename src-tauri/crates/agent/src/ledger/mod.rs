@@ -2,28 +2,42 @@
 //! before. Written before a token leaves; a write that fails denies.
 
 mod line;
+mod queue;
 #[cfg(test)]
 mod tests;
+mod told;
 mod writer;
+#[cfg(test)]
+mod writer_tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::broadcast;
 
-use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_core::audit::{Event, Outcome, Receipt, Record};
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 
-use writer::Writer;
+use crate::config::Durability;
+use queue::{Job, PLACES, Standing, Unsynced, Wanted};
+use writer::{Entry, Writer};
 
 /// How many lines may a follower be behind before it misses some?
 const BEHIND: usize = 256;
 
 pub(crate) struct Ledger {
-    clock: Arc<dyn Clock>,
     path: PathBuf,
-    open: Mutex<Writer>,
+    /// `None` once it ends.
+    jobs: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    standing: Arc<Mutex<Standing>>,
+    /// Each line has to be on disk before it counts.
+    all_last: AtomicBool,
     followers: broadcast::Sender<Arc<str>>,
 }
 
@@ -36,6 +50,15 @@ pub(crate) struct Health {
     pub(crate) lost: Option<String>,
 }
 
+/// How far the file at our path is on disk: what stands before that survives a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Synced {
+    /// Its first bytes, whole lines all.
+    pub(crate) bytes: u64,
+    /// The number of the last record among them; 0 where there is none.
+    pub(crate) seq: u64,
+}
+
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Ledger")
@@ -46,12 +69,29 @@ impl Ledger {
     /// Goes on where the file ends.
     pub(crate) fn open(path: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let (followers, _none_yet) = broadcast::channel(BEHIND);
-        let open = Mutex::new(Writer::open(path, followers.clone())?);
-        Ok(Self { clock, path: path.to_owned(), open, followers })
+        let writer = Writer::open(path, followers.clone())?;
+        let standing = Arc::new(Mutex::new(writer.standing()));
+        let (jobs, asked) = sync_channel(PLACES);
+        let told = standing.clone();
+        let work = move || queue::work(writer, clock.as_ref(), &asked, &told);
+        let writer = std::thread::Builder::new().name("ledger".to_owned()).spawn(work)?;
+        Ok(Self {
+            path: path.to_owned(),
+            jobs: Some(jobs),
+            writer: Some(writer),
+            standing,
+            all_last: AtomicBool::new(false),
+            followers,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// From now on.
+    pub(crate) fn keep_as(&self, durability: Durability) {
+        self.all_last.store(durability == Durability::Synced, Ordering::Relaxed);
     }
 
     /// Every line from now on. A follower that is too slow misses some and is told so; nobody waits
@@ -61,38 +101,69 @@ impl Ledger {
     }
 
     pub(crate) fn health(&self) -> Health {
-        let open = self.lock();
-        Health { trouble: open.trouble().map(str::to_owned), lost: open.lost.clone() }
+        self.standing().health
     }
 
-    /// Looks at the file and makes what was appended durable; called every second or two. Nobody who asks
-    /// meanwhile waits for the disk: it is written to without the lock.
+    /// Looks at the file and makes what was appended durable; called every second or two. Nobody who records
+    /// meanwhile waits for the disk: it is written to by whoever calls.
     pub(crate) fn tend(&self) {
-        let (file, sync, length) = {
-            let mut open = self.lock();
-            open.tend(self.clock.now());
-            if open.synced == open.length || open.trouble().is_some() {
-                return;
-            }
-            (open.file.clone(), open.syncs(), open.length)
-        };
-        let synced = sync(&file);
-        let mut open = self.lock();
-        // Of another file nothing is known by that.
-        if Arc::ptr_eq(&file, &open.file) {
-            open.sync_ended(self.clock.now(), synced.map(|()| length), 0);
-        }
+        let Some(Unsynced { file, sync, end }) = self.ask(Job::Tend).flatten() else { return };
+        let end = sync(&file).map(|()| end);
+        // Where the writer has ended, nothing is recorded any more.
+        self.ask(|done| Job::Synced { file, end, done });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Writer> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes all that was appended durable, and says up to where it is.
+    pub(crate) fn synced(&self) -> io::Result<Synced> {
+        self.tend();
+        let Standing { health, synced } = self.standing();
+        health.trouble.map_or(Ok(synced), |what| Err(io::Error::other(what)))
+    }
+
+    #[cfg(test)]
+    fn fail_by(&self, disk: writer::Disk) {
+        self.jobs.as_ref().unwrap().send(Job::FailBy(disk)).unwrap();
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `None` where there is no writer any more.
+    fn ask<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Option<T> {
+        let (reply, answer) = sync_channel(1);
+        self.jobs.as_ref()?.send(job(reply)).ok()?;
+        answer.recv().ok()
+    }
+}
+
+impl Drop for Ledger {
+    /// What was handed over is written first.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the ledger's writer has ended by itself");
+        }
     }
 }
 
 impl Witness for Ledger {
-    fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure> {
-        let written = self.lock().record(self.clock.now(), record, must_last(record));
-        written.map_err(|error| WitnessFailure(error.to_string()))
+    fn record(&self, record: &Record<'_>) -> Result<Option<Receipt>, WitnessFailure> {
+        let lasting = must_last(record) || self.all_last.load(Ordering::Relaxed);
+        let entry = Entry::of(record);
+        let ask = || self.ask(|reply| Job::Record(Wanted { entry, lasting, reply }));
+        let written = if lasting { patiently(ask) } else { ask() };
+        let written =
+            written.ok_or_else(|| WitnessFailure("the ledger's writer has ended".to_owned()))?;
+        written.map(Some).map_err(|error| WitnessFailure(error.to_string()))
+    }
+}
+
+/// A disk takes milliseconds: whatever else is on this thread goes on on another meanwhile.
+fn patiently<T>(wait: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+        Ok(_) | Err(_) => wait(),
     }
 }
 

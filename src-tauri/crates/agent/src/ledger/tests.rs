@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dagpass_client::ledger::Chain;
 use dagpass_core::fakes::FakeClock;
@@ -15,7 +15,7 @@ use super::writer::{DISK, Disk};
 use super::*;
 use crate::system;
 
-fn try_record(ledger: &Ledger) -> Result<(), WitnessFailure> {
+fn try_record(ledger: &Ledger) -> Result<Option<Receipt>, WitnessFailure> {
     let caller = Caller::default();
     ledger.record(&Record::new(Event::Issue, Outcome::Ok, &caller))
 }
@@ -55,11 +55,15 @@ fn each_line_carries_the_hash_of_the_line_before_across_restarts() {
     }
     let text = fs::read_to_string(&path).unwrap();
     let mut previous = GENESIS.to_owned();
+    let mut salts = std::collections::HashSet::new();
     for (number, line) in text.lines().enumerate() {
         let value: Value = serde_json::from_str(line).unwrap();
         assert_eq!(value["seq"], number + 1);
         assert_eq!(value["prev"], previous);
         assert_eq!(value["time"], "2026-11-18T11:06:40.000Z");
+        let salt = value["salt"].as_str().unwrap().to_owned();
+        assert_eq!(salt.len(), 22, "16 bytes, base64url");
+        assert!(salts.insert(salt), "each line has its own");
         previous = hex(line.as_bytes());
     }
 }
@@ -246,7 +250,7 @@ fn a_line_that_failed_half_way_is_taken_away_or_closed_off_and_is_told_of() {
     }
     for fixed in [false, true] {
         let (_folder, path, ledger, _) = begun();
-        ledger.open.lock().unwrap().fail_by(Disk { write, cut, ..DISK });
+        ledger.fail_by(Disk { write, cut, ..DISK });
         FIXED.store(fixed, Ordering::Relaxed);
         FULL.store(true, Ordering::Relaxed);
         try_record(&ledger).unwrap_err();
@@ -281,7 +285,7 @@ fn after_a_sync_that_failed_nothing_is_recorded_until_all_is_on_disk() {
         if BROKEN.load(Ordering::Relaxed) { Err(io::Error::other("EIO")) } else { file.sync_data() }
     }
     let (_folder, path, ledger, _) = begun();
-    ledger.open.lock().unwrap().fail_by(Disk { sync, ..DISK });
+    ledger.fail_by(Disk { sync, ..DISK });
     BROKEN.store(true, Ordering::Relaxed);
     ledger.tend();
     assert_eq!(ledger.health().trouble.as_deref(), Some("EIO"));
@@ -309,6 +313,32 @@ fn after_a_sync_that_failed_nothing_is_recorded_until_all_is_on_disk() {
 }
 
 #[test]
+fn whoever_asks_is_told_up_to_where_the_record_is_on_disk() {
+    static SYNCS: AtomicUsize = AtomicUsize::new(0);
+    fn sync(file: &File) -> io::Result<()> {
+        SYNCS.fetch_add(1, Ordering::Relaxed);
+        file.sync_data()
+    }
+    let (_folder, path, ledger, _) = begun();
+    ledger.fail_by(Disk { sync, ..DISK });
+    let length = || fs::metadata(&path).unwrap().len();
+    assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 2 });
+    assert_eq!(ledger.synced().unwrap().seq, 2);
+    assert_eq!(SYNCS.load(Ordering::Relaxed), 1, "nothing was new");
+    record(&ledger);
+    assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 3 });
+    // What the last agent wrote may be in memory alone.
+    drop(ledger);
+    let ledger = Ledger::open(&path, FakeClock::at(0)).unwrap();
+    ledger.fail_by(Disk { sync, ..DISK });
+    assert_eq!(ledger.synced().unwrap(), Synced { bytes: length(), seq: 3 });
+    assert_eq!(SYNCS.load(Ordering::Relaxed), 3);
+    ledger.fail_by(Disk { sync: |_| Err(io::Error::other("EIO")), ..DISK });
+    record(&ledger);
+    assert!(ledger.synced().unwrap_err().to_string().contains("EIO"));
+}
+
+#[test]
 fn who_is_turned_away_costs_no_sync() {
     let caller = Caller::default();
     for (event, outcome, expected) in [
@@ -328,18 +358,24 @@ fn who_is_turned_away_costs_no_sync() {
 
 #[test]
 fn a_ledger_of_a_released_agent_is_continued_and_holds() {
-    const RELEASED: &str = include_str!("../../../../../tests/cases/released/ledger.jsonl");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.jsonl");
-    fs::write(&path, RELEASED).unwrap();
-    let ledger = Ledger::open(&path, FakeClock::at(1_795_000_000)).unwrap();
-    record(&ledger);
-    record(&ledger);
-    let all = texts(&path);
-    assert_eq!(all[..12], RELEASED.lines().map(str::to_owned).collect::<Vec<_>>());
-    let first: Value = serde_json::from_str(&all[12]).unwrap();
-    assert_eq!((&first["seq"], &first["prev"]), (&12.into(), &hex(all[11].as_bytes()).into()));
-    let chain = Chain::of(all.join("\n").as_bytes()).unwrap();
-    assert!(chain.holds(), "{chain:#?}");
-    assert_eq!((chain.last, chain.notes.len()), (Some(13), 1));
+    for (released, lines, cut) in [
+        (include_str!("../../../../../tests/cases/released/ledger.jsonl"), 11, 1),
+        (include_str!("../../../../../tests/cases/released/ledger-v1.jsonl"), 18, 0),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        fs::write(&path, released).unwrap();
+        let ledger = Ledger::open(&path, FakeClock::at(1_795_000_000)).unwrap();
+        record(&ledger);
+        record(&ledger);
+        let all = texts(&path);
+        let own = lines + cut;
+        assert_eq!(all[..own], released.lines().map(str::to_owned).collect::<Vec<_>>());
+        let first: Value = serde_json::from_str(&all[own]).unwrap();
+        assert_eq!((&first["v"], &first["seq"]), (&2.into(), &(lines + 1).into()));
+        assert_eq!(first["prev"], hex(all[own - 1].as_bytes()));
+        let chain = Chain::of(all.join("\n").as_bytes()).unwrap();
+        assert!(chain.holds(), "{chain:#?}");
+        assert_eq!((chain.last, chain.notes.len()), (Some(lines as u64 + 2), cut));
+    }
 }

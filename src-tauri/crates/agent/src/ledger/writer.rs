@@ -2,19 +2,24 @@
 //! Whatever happened to it is a line of its own in what comes after, and the chain goes on. After a write
 //! or a sync that failed nothing is written as if nothing had been: first a good write that is on disk.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+mod mend;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_client::ledger::Line;
+use dagpass_core::audit::{Event, Receipt, Record};
 use dagpass_core::policy::Weight;
-use dagpass_core::request::{Caller, Transport};
 use dagpass_core::time::Timestamp;
 
-use super::line::{Chain, hex, rfc3339};
+use super::line::Chain;
+use super::queue::{Standing, Unsynced};
+use super::told::line_of;
+use super::{Health, Synced};
 use crate::system;
 
 /// How far from the end is the last line looked for? No line is longer.
@@ -40,9 +45,12 @@ pub(super) struct Writer {
     pub(super) file: Arc<File>,
     id: (u64, u64),
     /// How long it is, as far as we wrote whole lines.
-    pub(super) length: u64,
-    /// Up to where it is on disk.
-    pub(super) synced: u64,
+    length: u64,
+    /// Up to where it is on disk, and the number of the last record there.
+    synced: u64,
+    synced_seq: u64,
+    /// What it held when it was opened is known to be on disk too.
+    settled: bool,
     /// Behind `length` may stand the beginning of a line that was not written whole.
     torn: bool,
     chain: Chain,
@@ -50,9 +58,30 @@ pub(super) struct Writer {
     owed: Vec<(Event, String)>,
     trouble: Option<Trouble>,
     /// What happened to it since we opened it, and when.
-    pub(super) lost: Option<String>,
-    line: Vec<u8>,
+    lost: Option<String>,
+    text: Vec<u8>,
     followers: broadcast::Sender<Arc<str>>,
+}
+
+/// What is to be appended.
+pub(super) struct Entry {
+    line: Line,
+    /// A follower looks too, and must not feed itself: it is not told of it.
+    is_look: bool,
+}
+
+impl Entry {
+    pub(super) fn of(record: &Record<'_>) -> Self {
+        let is_look = record.action.is_some_and(|action| action.weight() == Weight::Look);
+        Self { line: line_of(record), is_look }
+    }
+}
+
+/// Lines as they are about to be written.
+struct Linked {
+    behind: Chain,
+    /// Where each ends in the text, whether it is a look, and what it becomes.
+    lines: Vec<(usize, bool, io::Result<Receipt>)>,
 }
 
 /// Why nothing is recorded.
@@ -65,16 +94,6 @@ struct Trouble {
     last: Timestamp,
 }
 
-/// The file at our path, against the one we wrote.
-#[derive(Debug, PartialEq, Eq)]
-enum Found {
-    AsWritten,
-    Gone,
-    Another,
-    Cut { to: u64 },
-    Grown { by: u64 },
-}
-
 impl Writer {
     /// Goes on where the file ends. A last line that a crash cut short is closed off and stays.
     pub(super) fn open(path: &Path, followers: broadcast::Sender<Arc<str>>) -> io::Result<Self> {
@@ -83,6 +102,7 @@ impl Writer {
         let mut tail = Vec::new();
         (&file).seek(SeekFrom::Start(mark.length.saturating_sub(TAIL)))?;
         (&file).read_to_end(&mut tail)?;
+        let chain = Chain::behind(&tail);
         let mut writer = Self {
             path: path.to_owned(),
             disk: DISK,
@@ -90,28 +110,36 @@ impl Writer {
             id: mark.id,
             length: mark.length,
             synced: mark.length,
+            synced_seq: chain.next - 1,
+            settled: false,
             torn: false,
-            chain: Chain::behind(&tail),
+            chain,
             owed: Vec::new(),
             trouble: None,
             lost: None,
-            line: Vec::new(),
+            text: Vec::new(),
             followers,
         };
         writer.end_line()?;
         Ok(writer)
     }
 
-    /// Appends it. With `lasting` it is on disk when this returns.
+    /// Appends them in one go. With `lasting` they are on disk when this returns; where that fails, none of
+    /// them counts. A line that can never be one is an error of its own.
     pub(super) fn record(
         &mut self,
         now: Timestamp,
-        record: &Record<'_>,
+        entries: Vec<Entry>,
         lasting: bool,
-    ) -> io::Result<()> {
-        self.ready(now).inspect_err(|error| self.suffer(now, error, 1))?;
-        self.append(now, record).inspect_err(|error| self.suffer(now, error, 1))?;
-        if lasting { self.sync(now, 1) } else { Ok(()) }
+    ) -> io::Result<Vec<io::Result<Receipt>>> {
+        let count = entries.len() as u64;
+        self.ready(now).inspect_err(|error| self.suffer(now, error, count))?;
+        let written =
+            self.append(now, entries).inspect_err(|error| self.suffer(now, error, count))?;
+        if lasting {
+            self.sync(now, count)?;
+        }
+        Ok(written)
     }
 
     /// Looks at the file and mends what can be mended, while nobody asks.
@@ -121,20 +149,40 @@ impl Writer {
         }
     }
 
+    /// What is not on disk yet, and can be brought there.
+    pub(super) fn unsynced(&self) -> Option<Unsynced> {
+        if self.synced == self.length && self.settled || self.trouble.is_some() {
+            return None;
+        }
+        Some(Unsynced { file: self.file.clone(), sync: self.disk.sync, end: self.end() })
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let trouble = self.trouble.as_ref().map(|trouble| trouble.what.clone());
+        Standing {
+            health: Health { trouble, lost: self.lost.clone() },
+            synced: Synced { bytes: self.synced, seq: self.synced_seq },
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn fail_by(&mut self, disk: Disk) {
         self.disk = disk;
     }
 
-    /// Why nothing can be recorded, where that is so.
-    pub(super) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_ref().map(|trouble| trouble.what.as_str())
-    }
-
     /// What was handed to the system is, or may not be, on disk.
-    pub(super) fn sync_ended(&mut self, now: Timestamp, synced: io::Result<u64>, denied: u64) {
+    pub(super) fn sync_ended(
+        &mut self,
+        now: Timestamp,
+        synced: io::Result<(u64, u64)>,
+        denied: u64,
+    ) {
         match synced {
-            Ok(length) => self.synced = self.synced.max(length),
+            Ok((length, seq)) => {
+                self.synced = self.synced.max(length);
+                self.synced_seq = self.synced_seq.max(seq);
+                self.settled = true;
+            }
             Err(error) => {
                 self.suffer(now, &error, denied);
                 if let Some(trouble) = &mut self.trouble {
@@ -144,182 +192,39 @@ impl Writer {
         }
     }
 
-    pub(super) fn syncs(&self) -> fn(&File) -> io::Result<()> {
-        self.disk.sync
+    /// How long it is, and the number of its last record.
+    fn end(&self) -> (u64, u64) {
+        (self.length, self.chain.next - 1)
     }
 
     fn sync(&mut self, now: Timestamp, denied: u64) -> io::Result<()> {
         let synced = (self.disk.sync)(&self.file);
-        let length = self.length;
-        let kept = synced.as_ref().map(|()| length).map_err(copy);
+        let end = self.end();
+        let kept = synced.as_ref().map(|()| end).map_err(copy);
         self.sync_ended(now, kept, denied);
         synced
     }
 
-    /// Returns at once where the file is as we wrote it and all went well so far.
-    fn ready(&mut self, now: Timestamp) -> io::Result<()> {
-        let found = self.look()?;
-        if found == Found::AsWritten && self.owed.is_empty() && self.trouble.is_none() {
-            return Ok(());
-        }
-        if found != Found::AsWritten {
-            self.take_up(&found, now)?;
-        }
-        self.close_torn()?;
-        self.end_line()?;
-        if self.trouble.as_ref().is_some_and(|trouble| trouble.unsure) {
-            self.write_again()?;
-            self.sync(now, 0)?;
-        }
-        let caller = Caller { transport: Transport::Agent, ..Caller::default() };
-        while let Some((event, reason)) = self.owed.first().cloned() {
-            let mut record = Record::new(event, Outcome::Failed, &caller);
-            record.reason = Some(&reason);
-            self.append(now, &record)?;
-            self.owed.remove(0);
-        }
-        if let Some(trouble) = self.trouble.take() {
-            let mut record = Record::new(Event::LedgerMended, Outcome::Ok, &caller);
-            record.reason = Some(&trouble.what);
-            record.count = Some(trouble.denied);
-            (record.first, record.last) = (Some(trouble.first), Some(trouble.last));
-            let written = self.append(now, &record);
-            self.trouble = Some(trouble);
-            written?;
-        }
-        self.sync(now, 0)?;
-        if let Some(trouble) = self.trouble.take() {
-            tracing::info!(denied = trouble.denied, "the ledger is written again");
-        }
-        Ok(())
-    }
-
-    fn look(&self) -> io::Result<Found> {
-        let mark = match system::mark_at(&self.path) {
-            Err(error) if is_nothing(&error) => return Ok(Found::Gone),
-            mark => mark?,
-        };
-        Ok(match mark.length {
-            _ if mark.id != self.id => Found::Another,
-            length if length < self.length => Found::Cut { to: length },
-            length if length > self.length && !self.torn => {
-                Found::Grown { by: length - self.length }
-            }
-            _ => Found::AsWritten,
-        })
-    }
-
-    /// Goes on with what is there now, and owes the record a line that says so.
-    fn take_up(&mut self, found: &Found, now: Timestamp) -> io::Result<()> {
-        let last = self.chain.next - 1;
-        let (event, reason) = match found {
-            Found::AsWritten => return Ok(()),
-            Found::Gone => {
-                (Event::LedgerLost, format!("the file was gone; line {last} was its last"))
-            }
-            Found::Another => (
-                Event::LedgerLost,
-                format!(
-                    "another file stands in its place; line {last} was the last of the old one"
-                ),
-            ),
-            Found::Cut { to } => {
-                let was = self.length;
-                let reason =
-                    format!("it was cut from {was} bytes to {to}; line {last} was its last");
-                (Event::LedgerLost, reason)
-            }
-            Found::Grown { by } => {
-                (Event::LedgerAltered, format!("{by} bytes behind line {last} are not ours"))
-            }
-        };
-        if matches!(found, Found::Gone | Found::Another) {
-            self.reopen(now)?;
-        } else {
-            self.length = system::mark_of(&self.file)?.length;
-        }
-        (self.synced, self.torn) = (self.synced.min(self.length), false);
-        tracing::error!(path = %self.path.display(), reason, "the ledger is not as we wrote it");
-        self.lost = Some(format!("{reason} ({})", rfc3339(now.as_millis())));
-        self.owed.push((event, reason));
-        Ok(())
-    }
-
-    fn reopen(&mut self, now: Timestamp) -> io::Result<()> {
-        // Moved away it is still the record.
-        if self.synced < self.length && self.sync(now, 0).is_err() {
-            tracing::error!("the end of the ledger that was moved away may not be on disk");
-        }
-        system::private_dir(self.path.parent().unwrap_or(Path::new(".")))?;
-        let file = system::open_record(&self.path)?;
-        let mark = system::mark_of(&file)?;
-        self.file = Arc::new(file);
-        (self.id, self.length, self.synced) = (mark.id, mark.length, mark.length);
-        Ok(())
-    }
-
-    /// What comes next begins a line of its own.
-    fn end_line(&mut self) -> io::Result<()> {
-        if self.length == 0 {
-            return Ok(());
-        }
-        let mut last = [0];
-        (&*self.file).seek(SeekFrom::Start(self.length - 1))?;
-        (&*self.file).read_exact(&mut last)?;
-        if last != *b"\n" {
-            (self.disk.write)(&self.file, b"\n")?;
-            self.length += 1;
-        }
-        Ok(())
-    }
-
-    /// Takes the beginning of a failed line away or, where that cannot be, makes it a line that stays.
-    fn close_torn(&mut self) -> io::Result<()> {
-        if !self.torn {
-            return Ok(());
-        }
-        if (self.disk.cut)(&self.file, self.length).is_err() {
-            let mut half = Vec::new();
-            (&*self.file).seek(SeekFrom::Start(self.length))?;
-            (&*self.file).read_to_end(&mut half)?;
-            if !half.is_empty() {
-                (self.disk.write)(&self.file, b"\n")?;
-                self.length += half.len() as u64 + 1;
-                self.chain.previous = hex(&half);
-            }
-        }
-        self.torn = false;
-        Ok(())
-    }
-
-    /// After a sync that failed the system takes what it could not write for written: only what is handed
-    /// to it once more is tried once more.
-    fn write_again(&mut self) -> io::Result<()> {
-        let mut bytes = vec![0; usize::try_from(self.length - self.synced).unwrap_or_default()];
-        (&*self.file).seek(SeekFrom::Start(self.synced))?;
-        (&*self.file).read_exact(&mut bytes)?;
-        // What is opened to append writes at the end wherever it stands.
-        let mut over = OpenOptions::new().write(true).open(&self.path)?;
-        over.seek(SeekFrom::Start(self.synced))?;
-        over.write_all(&bytes)
-    }
-
-    fn append(&mut self, now: Timestamp, record: &Record<'_>) -> io::Result<()> {
-        let mut line = std::mem::take(&mut self.line);
-        let linked = self.chain.link(&mut line, now.as_millis(), record);
-        let written = linked.and_then(|behind| {
-            (self.disk.write)(&self.file, &line)?;
-            Ok(behind)
-        });
-        let done = match written {
-            Ok(behind) => {
-                self.length += line.len() as u64;
-                self.chain = behind;
-                // A follower looks too, and must not feed itself.
-                if record.action.is_none_or(|action| action.weight() != Weight::Look) {
-                    self.tell(&line);
+    fn append(
+        &mut self,
+        now: Timestamp,
+        entries: Vec<Entry>,
+    ) -> io::Result<Vec<io::Result<Receipt>>> {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        let linked = self.link(&mut text, now, entries);
+        let written = match (self.disk.write)(&self.file, &text) {
+            Ok(()) => {
+                self.length += text.len() as u64;
+                self.chain = linked.behind;
+                let mut start = 0;
+                for (end, is_look, _) in &linked.lines {
+                    if !is_look && start < *end {
+                        self.tell(&text[start..*end]);
+                    }
+                    start = *end;
                 }
-                Ok(())
+                Ok(linked.lines.into_iter().map(|(_, _, receipt)| receipt).collect())
             }
             // Half a line would break the chain for whoever comes next.
             Err(error) => {
@@ -327,8 +232,22 @@ impl Writer {
                 Err(error)
             }
         };
-        self.line = line;
-        done
+        self.text = text;
+        written
+    }
+
+    /// The text of all, each line's end in it with its receipt, and the chain behind them.
+    fn link(&self, text: &mut Vec<u8>, now: Timestamp, entries: Vec<Entry>) -> Linked {
+        let mut linked = Linked { behind: self.chain.clone(), lines: Vec::new() };
+        for Entry { line, is_look } in entries {
+            let next = linked.behind.link(text, now.as_millis(), line);
+            let receipt = next.map(|(behind, receipt)| {
+                linked.behind = behind;
+                receipt
+            });
+            linked.lines.push((text.len(), is_look, receipt));
+        }
+        linked
     }
 
     fn tell(&self, line: &[u8]) {
@@ -350,12 +269,7 @@ impl Writer {
     }
 }
 
-/// Nothing has this name, or what it lies in has none.
-fn is_nothing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
-
-fn copy(error: &io::Error) -> io::Error {
+pub(super) fn copy(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(
         || io::Error::new(error.kind(), error.to_string()),
         io::Error::from_raw_os_error,

@@ -56,7 +56,7 @@ impl Api {
             let mut record = Record::new(Event::ConfigChange, Outcome::Ok, caller);
             record.session = Some(&session);
             record.reason = Some(&what);
-            self.witness.record(&record).map_err(|failure| not_recorded(&failure.0))
+            self.witness.record(&record).map(drop).map_err(|failure| not_recorded(&failure.0))
         })
     }
 }

@@ -162,7 +162,9 @@ fn record(api: &Api, awaited: &Awaited, refusal: &Refusal) {
     record.session = Some(&request.session);
     record.connection = request.connection.as_deref();
     record.deployment = request.deployment.as_deref();
+    record.env = request.env.as_deref();
     record.scopes = request.target.scopes.as_ref();
+    record.resource = request.target.resource.as_deref();
     record.error = Some(refusal.code.as_str());
     record.reason = refusal.cause.as_deref();
     if let Err(failure) = api.witness.record(&record) {

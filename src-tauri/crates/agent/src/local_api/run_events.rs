@@ -7,11 +7,11 @@ use dagpass_client::wire::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply,
 use dagpass_core::audit::{Event, Outcome, Record, RunNote};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::Principal;
-use dagpass_core::profile::Subject;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::runs::{Happening, Outlook, Past, RunEvent, RunKind, TaskKey};
 use dagpass_core::session::{HorizonSource, SessionState};
 use dagpass_core::time::Timestamp;
+use dagpass_core::token::{Identity, Person};
 
 use super::reply::{self, Reply};
 use super::status::{Shown, source_word};
@@ -80,7 +80,7 @@ fn record(
     let person = first.map(|tie| tie.session.clone()).or_else(|| own_session(api));
     let person = person.and_then(|key| person_of(api, &key));
     let mut record = Record::new(Event::Run, Outcome::Ok, caller);
-    record.subject = person.as_ref().map(|(subject, _)| subject);
+    record.person = person.as_ref();
     record.run = Some(RunNote {
         kind: event.kind,
         dag_id: &event.task.dag_id,
@@ -90,7 +90,7 @@ fn record(
         try_number: event.try_number,
         state: state.filter(|word| !word.is_empty()).unwrap_or(event.happening.as_str()),
         triggering_user: event.triggering_user.as_deref(),
-        signed_in_as: person.as_ref().map(|(_, name)| name.as_str()),
+        signed_in_as: person.as_ref().map(name_of),
         tokens: &taken.ties,
     });
     put(api, &record)
@@ -110,7 +110,7 @@ pub(crate) fn tell_of_dropped(api: &Api, dropped: u64) -> Result<(), Refusal> {
 }
 
 fn put(api: &Api, record: &Record<'_>) -> Result<(), Refusal> {
-    api.witness.record(record).map_err(|failure| {
+    api.witness.record(record).map(drop).map_err(|failure| {
         Refusal::new(ErrorCode::NotRecorded, "the run event is not on the record")
             .because(failure.to_string())
     })
@@ -212,10 +212,12 @@ fn own_session(api: &Api) -> Option<SessionKey> {
     Some(SessionKey { profile, connection: None })
 }
 
-fn person_of(api: &Api, key: &SessionKey) -> Option<(Subject, String)> {
-    let who = api.broker.session(key).ok()?.state.stored()?.identity.clone()?;
-    let name = who.email.or(who.name).unwrap_or_else(|| who.subject.sub.clone());
-    Some((who.subject, name))
+fn person_of(api: &Api, key: &SessionKey) -> Option<Person> {
+    api.broker.session(key).ok()?.state.stored()?.identity.as_ref().map(Identity::person)
+}
+
+fn name_of(person: &Person) -> &str {
+    person.email.as_ref().or(person.name.as_ref()).unwrap_or(&person.subject.sub)
 }
 
 /// In the largest unit that is not misleading: `45 s`, `50 min`, `3 h 20 min`.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use dagpass_client::wire::{ConnectionAsk, TokenAsk, TokenReply};
+use dagpass_client::ledger;
+use dagpass_client::wire::{ConnectionAsk, Recorded, TokenAsk, TokenReply};
 use dagpass_core::broker::Issued;
 use dagpass_core::effective::{Offer, Wish, effective};
 use dagpass_core::error::{ErrorCode, Refusal};
@@ -229,5 +230,8 @@ fn token_reply(api: &Api, issued: &Issued) -> TokenReply {
         expires_at: issued.set.expires_at.as_secs(),
         scope: issued.set.scope.as_ref().map(ToString::to_string),
         short_lived: issued.short_lived,
+        record: issued
+            .receipt
+            .map(|receipt| Recorded { seq: receipt.seq, leaf: ledger::digits(&receipt.leaf) }),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, Fingerprint, IdToken, Stated};
+use dagpass_core::token::{AccessToken, Fingerprint, IdToken, IdTokenDetail, Stated};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
@@ -214,12 +214,38 @@ fn times(claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
 }
 
 /// What a token says that was verified: whether that is what was asked for, the core judges.
-pub(super) fn stated(claims: &Claims) -> Stated {
+pub(super) fn stated(token: &IdToken, claims: &Claims) -> Stated {
     Stated {
         nonce: text(claims, "nonce").map(Fingerprint::of),
         acr: text(claims, "acr").map(str::to_owned),
         auth_time: auth_time(claims),
+        detail: header(token).ok().map(|header| Box::new(detail(claims, header))),
         ..Stated::default()
+    }
+}
+
+/// For the record.
+fn detail(claims: &Claims, (algorithm, kid): (Algorithm, Option<String>)) -> IdTokenDetail {
+    let word = |name: &str| text(claims, name).map(str::to_owned);
+    let amr = match claims.get("amr") {
+        // PingFederate may tell one alone.
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(all)) => {
+            all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        Some(_) | None => Vec::new(),
+    };
+    IdTokenDetail {
+        iss: word("iss").unwrap_or_default(),
+        sub: word("sub").unwrap_or_default(),
+        aud: audiences(claims),
+        azp: word("azp"),
+        amr,
+        sid: word("sid"),
+        jti: word("jti"),
+        alg: format!("{algorithm:?}"),
+        kid,
+        at_hash: claims.contains_key("at_hash"),
     }
 }
 

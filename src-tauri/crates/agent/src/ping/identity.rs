@@ -56,7 +56,7 @@ impl Finder<'_> {
             Some(told) => Some(self.named_by_access_token(self.with_userinfo(told).await)),
             None => self.without_id_token().await,
         };
-        Ok(Found { who, stated: Some(id_token::stated(&claims)) })
+        Ok(Found { who, stated: Some(id_token::stated(token, &claims)) })
     }
 
     async fn without_id_token(&self) -> Option<Identity> {
@@ -123,7 +123,7 @@ impl Finder<'_> {
                 return Ok(Found::default());
             }
         };
-        let stated = Stated { by_refresh: true, ..id_token::stated(&claims) };
+        let stated = Stated { by_refresh: true, ..id_token::stated(token, &claims) };
         if stated.is_of_another(session.nonce.as_ref()) {
             tracing::warn!(profile = %self.profile.name, "a refreshed ID token has another sign-in's nonce, and is set aside");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dagpass_core::ports::{Received, Renewal};
 use dagpass_core::profile::Scopes;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{AccessToken, IdToken, RefreshToken, TokenSet, is_token};
+use dagpass_core::token::{AccessToken, GivenBy, IdToken, RefreshToken, TokenSet, is_token};
 use oauth2::TokenResponse as _;
 use oauth2::basic::{BasicTokenResponse, BasicTokenType};
 use serde_json::{Map, Value};
@@ -61,7 +61,11 @@ pub(super) fn renewal(answer: &Answer, lacks: String) -> Option<Renewal> {
 }
 
 /// As it came: who it is for is not known yet.
-pub(super) fn received(tokens: &BasicTokenResponse, arrival: Arrival) -> Received {
+pub(super) fn received(
+    tokens: &BasicTokenResponse,
+    arrival: Arrival,
+    given_by: GivenBy,
+) -> Received {
     let access_token = AccessToken::new(tokens.access_token().secret().as_str());
     let claims = claims::hint(&access_token);
     let exp = claims.as_ref().and_then(|claims| claims::instant(claims, "exp"));
@@ -85,6 +89,7 @@ pub(super) fn received(tokens: &BasicTokenResponse, arrival: Arrival) -> Receive
         identity: None,
         stated: None,
         audience: audience.filter(|audience| !audience.is_empty()),
+        given_by: Some(given_by),
         disbelieved: None,
         access_token,
     };

@@ -2,11 +2,12 @@
 //! carries a refresh token is never thrown away for a field of a wrong type.
 
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use dagpass_core::ports::{Grant, Redeemed, Renewal, TokenFailure};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::Target;
-use dagpass_core::token::{CodeVerifier, is_token};
+use dagpass_core::token::{CodeVerifier, GivenBy, is_token};
 use oauth2::HttpRequest;
 use oauth2::basic::BasicTokenResponse;
 use serde_json::{Map, Value};
@@ -43,12 +44,14 @@ impl<'a> AccessTokenRequest<'a> {
     }
 
     pub(super) async fn run(self, url: Url, grant: Grant<'_>) -> Result<Redeemed, TokenFailure> {
+        let since = Instant::now();
         let tokens = self.ask(&url, &grant).await;
+        let given_by = GivenBy { endpoint: url.to_string(), took: since.elapsed() };
         if let Some(renewal) = self.renewal.into_inner().flatten() {
             return Ok(Redeemed::Renewal(renewal));
         }
         let (tokens, arrival) = (tokens?, self.arrival.into_inner().ok_or_else(unlike_tokens)?);
-        Ok(Redeemed::Tokens(Box::new(received(&tokens, arrival))))
+        Ok(Redeemed::Tokens(Box::new(received(&tokens, arrival, given_by))))
     }
 
     async fn ask(&self, url: &Url, grant: &Grant<'_>) -> Result<BasicTokenResponse, TokenFailure> {

@@ -93,7 +93,8 @@ fn a_token_is_tied_to_the_task_of_its_process_and_goes_with_it() {
     serve(&runs, &process(71), "of another");
     let ties = take(&runs, &event(Happening::Success, "r1", "load"), &caller).ties;
     assert_eq!(ties.len(), 1);
-    assert_eq!((ties[0].fingerprint.as_str(), ties[0].times, ties[0].by), ("f1", 2, Tied::Process));
+    let used = &ties[0].tokens[0];
+    assert_eq!((used.fingerprint.as_str(), used.times, ties[0].by), ("f1", 2, Tied::Process));
     stage.clock.jump(1);
     take(&runs, &event(Happening::Running, "r1", "next"), &caller);
     let next = take(&runs, &event(Happening::Success, "r1", "next"), &caller);

@@ -1,31 +1,34 @@
 //! Counts what happens many times a minute, by who did what: one line with count, first and last. In
 //! memory, bounded; what has no place of its own is counted together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::policy::Action;
-use dagpass_core::request::Caller;
+use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::time::Timestamp;
 
-use super::Way;
+use super::{MINUTE, Way};
 
-/// How long is counted before a line tells of it?
-const MINUTE: Duration = Duration::from_secs(60);
 /// How many kinds are told apart?
 const KINDS: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Fold(HashMap<Folded, Count>);
 
-/// What is counted together: all of it is the same but the time and the process.
+/// What is counted together: all of it is the same but the time, the process, and how much was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Folded {
     event: Event,
     outcome: Outcome,
     action: Option<Action>,
     caller: CallerKey,
+    session: Option<SessionKey>,
+    connection: Option<String>,
+    deployment: Option<String>,
+    env: Option<String>,
+    run_id: Option<String>,
     error: Option<String>,
     reason: Option<String>,
     /// Not part of what is compared: set where it is told.
@@ -47,12 +50,15 @@ struct Counted {
 struct Count {
     /// Since when a line is owed; the first of a kind may have had its own.
     since: Timestamp,
+    /// How long is counted from then on?
+    span: Duration,
     counted: Option<Counted>,
 }
 
 impl Folded {
     pub(super) fn of(record: &Record<'_>) -> Self {
         let caller = record.caller;
+        let text = |text: Option<&str>| text.map(str::to_owned);
         Self {
             event: record.event,
             outcome: record.outcome,
@@ -64,10 +70,19 @@ impl Folded {
                 executable: caller.executable.clone(),
                 capability: caller.capability.clone(),
                 remote: caller.remote,
-                context: Default::default(),
+                // Whose task it was: of what is looked at nobody needs to know.
+                context: match record.event {
+                    Event::Issue => caller.context.clone(),
+                    _ => BTreeMap::new(),
+                },
             }),
-            error: record.error.map(str::to_owned),
-            reason: record.reason.map(str::to_owned),
+            session: record.session.cloned(),
+            connection: text(record.connection),
+            deployment: text(record.deployment),
+            env: text(record.env),
+            run_id: text(record.run_id),
+            error: text(record.error),
+            reason: text(record.reason),
             counted: None,
         }
     }
@@ -76,6 +91,11 @@ impl Folded {
     pub(super) fn record(&self) -> Record<'_> {
         let mut record = Record::new(self.event, self.outcome, &self.caller.0);
         record.action = self.action;
+        record.session = self.session.as_ref();
+        record.connection = self.connection.as_deref();
+        record.deployment = self.deployment.as_deref();
+        record.env = self.env.as_deref();
+        record.run_id = self.run_id.as_deref();
         record.error = self.error.as_deref();
         record.reason = self.reason.as_deref();
         record.count = self.counted.map(|counted| counted.count);
@@ -84,9 +104,27 @@ impl Folded {
         record
     }
 
+    /// Somebody went away with nothing: the first has a line of its own.
+    fn is_refusal(&self) -> bool {
+        self.outcome == Outcome::Denied || self.event == Event::Issue
+    }
+
     /// Where there are too many kinds: by what was done alone.
     fn anyones(self) -> Self {
-        Self { caller: CallerKey(Caller::default()), error: None, reason: None, ..self }
+        Self {
+            event: self.event,
+            outcome: self.outcome,
+            action: self.action,
+            caller: CallerKey(Caller::default()),
+            session: None,
+            connection: None,
+            deployment: None,
+            env: None,
+            run_id: None,
+            error: None,
+            reason: None,
+            counted: self.counted,
+        }
     }
 }
 
@@ -95,11 +133,15 @@ impl Fold {
     pub(super) fn count(&mut self, what: Folded, now: Timestamp, way: Way) -> bool {
         let known = self.0.contains_key(&what);
         let what = if known || self.0.len() < KINDS { what } else { what.anyones() };
-        if way == Way::FirstThenCounted && !self.0.contains_key(&what) {
-            self.0.insert(what, Count { since: now, counted: None });
+        let (is_told, span) = match way {
+            Way::Line => return false,
+            Way::FirstThenCounted(span) => (!self.0.contains_key(&what), span),
+            Way::Counted => (false, MINUTE),
+        };
+        let count = self.0.entry(what).or_insert(Count { since: now, span, counted: None });
+        if is_told {
             return false;
         }
-        let count = self.0.entry(what).or_insert(Count { since: now, counted: None });
         match &mut count.counted {
             Some(counted) => {
                 counted.count = counted.count.saturating_add(1);
@@ -115,14 +157,14 @@ impl Fold {
         let mut due = Vec::new();
         self.0.retain(|what, count| {
             // A clock that was set back ends the minute.
-            if !all && count.since <= now && count.since.until(now) < MINUTE {
+            if !all && count.since <= now && count.since.until(now) < count.span {
                 return true;
             }
             let Some(counted) = count.counted.take() else { return false };
             due.push(Folded { counted: Some(counted), ..what.clone() });
             count.since = now;
             // Looks begin anew; of a refusal that goes on, the next minute's line follows this one.
-            what.outcome == Outcome::Denied && !all
+            what.is_refusal() && !all
         });
         due.sort_by_key(|folded| folded.counted.map(|counted| counted.first));
         due
@@ -132,7 +174,11 @@ impl Fold {
     pub(super) fn put_back(&mut self, folded: Folded) {
         let Some(counted) = folded.counted else { return };
         let what = Folded { counted: None, ..folded };
-        let count = self.0.entry(what).or_insert(Count { since: counted.last, counted: None });
+        let count = self.0.entry(what).or_insert(Count {
+            since: counted.last,
+            span: MINUTE,
+            counted: None,
+        });
         count.counted = Some(count.counted.map_or(counted, |newer| Counted {
             count: counted.count.saturating_add(newer.count),
             first: counted.first,
@@ -172,15 +218,51 @@ mod tests {
     #[test]
     fn a_flood_is_its_first_line_and_then_one_a_minute() {
         let mut fold = Fold::default();
-        let told = (0..1_000).filter(|n| !fold.count(denied(9), at(n / 20), Way::FirstThenCounted));
+        let told = (0..1_000)
+            .filter(|n| !fold.count(denied(9), at(n / 20), Way::FirstThenCounted(MINUTE)));
         assert_eq!(told.count(), 1);
         assert!(fold.due(at(59), false).is_empty());
         assert_eq!(counts(&fold.due(at(60), false)), [(999, at(0), at(49))]);
-        assert!(fold.count(denied(9), at(61), Way::FirstThenCounted), "still the same flood");
-        assert!(!fold.count(denied(8), at(61), Way::FirstThenCounted), "another source");
+        assert!(
+            fold.count(denied(9), at(61), Way::FirstThenCounted(MINUTE)),
+            "still the same flood"
+        );
+        assert!(!fold.count(denied(8), at(61), Way::FirstThenCounted(MINUTE)), "another source");
         assert_eq!(counts(&fold.due(at(120), false)), [(1, at(61), at(61))]);
         assert!(fold.due(at(240), false).is_empty());
-        assert!(!fold.count(denied(9), at(241), Way::FirstThenCounted), "it had ended");
+        assert!(!fold.count(denied(9), at(241), Way::FirstThenCounted(MINUTE)), "it had ended");
+    }
+
+    #[test]
+    fn who_asks_in_vain_is_told_at_once_and_again_within_seconds_by_what_was_asked_for() {
+        let ask = |connection: &'static str, reason: &'static str, dag: &str| {
+            let mut caller = Caller { pid: Some(7), ..Caller::default() };
+            caller.context.insert("dag_id".into(), dag.into());
+            let session = SessionKey::of("prod");
+            let mut record = Record::new(Event::Issue, Outcome::Failed, &caller);
+            (record.session, record.connection) = (Some(&session), Some(connection));
+            record.reason = Some(reason);
+            Folded::of(&record)
+        };
+        let way = Way::FirstThenCounted(Duration::from_secs(10));
+        let mut fold = Fold::default();
+        for (connection, reason, dag) in [
+            ("lake", "a", "etl"),
+            ("warehouse", "a", "etl"),
+            ("lake", "b", "etl"),
+            ("lake", "a", "x"),
+        ] {
+            assert!(!fold.count(ask(connection, reason, dag), at(0), way), "{connection} {reason}");
+            assert!(fold.count(ask(connection, reason, dag), at(9), way));
+        }
+        assert!(fold.due(at(9), false).is_empty());
+        let due = fold.due(at(10), false);
+        assert_eq!(counts(&due), [(1, at(9), at(9)); 4]);
+        let told = due[0].record();
+        assert!(told.session.is_some() && told.connection.is_some() && told.reason.is_some());
+        assert_eq!(told.caller.context.len(), 1);
+        assert!(fold.count(ask("lake", "a", "etl"), at(11), way), "it goes on");
+        assert_eq!(counts(&fold.due(at(12), true)), [(1, at(11), at(11))], "the agent ends");
     }
 
     #[test]

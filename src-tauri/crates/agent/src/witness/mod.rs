@@ -5,8 +5,9 @@
 mod fold;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_core::audit::{Event, Outcome, Receipt, Record};
 use dagpass_core::policy::Weight;
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 use dagpass_core::request::{Caller, Transport};
@@ -58,15 +59,22 @@ impl Observer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Line,
-    /// The first at once, what follows within the minute in one line.
-    FirstThenCounted,
+    /// The first at once, what follows within the span in one line.
+    FirstThenCounted(Duration),
     /// In one line, at the end of the minute.
     Counted,
 }
 
+/// How long is counted who is denied or looks, before a line tells of it?
+const MINUTE: Duration = Duration::from_secs(60);
+/// And who asks in vain? A notice on the desktop may hang on it: what failed a minute ago and was mended
+/// meanwhile fails anew.
+const SHORTLY: Duration = Duration::from_secs(10);
+
 fn way(record: &Record<'_>) -> Way {
     match (record.event, record.outcome, record.action) {
-        (Event::Decision, Outcome::Denied, _) => Way::FirstThenCounted,
+        (Event::Decision, Outcome::Denied, _) => Way::FirstThenCounted(MINUTE),
+        (Event::Issue, Outcome::Denied | Outcome::Failed, _) => Way::FirstThenCounted(SHORTLY),
         (Event::Decision, Outcome::Ok, Some(action)) if action.weight() == Weight::Look => {
             Way::Counted
         }
@@ -79,19 +87,24 @@ fn way(record: &Record<'_>) -> Way {
 }
 
 impl Witness for Observer {
-    fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure> {
+    fn record(&self, record: &Record<'_>) -> Result<Option<Receipt>, WitnessFailure> {
         let way = way(record);
         if way != Way::Line {
             let counted = self.fold().count(Folded::of(record), self.clock.now(), way);
             if counted {
-                return Ok(());
+                return Ok(None);
             }
         }
-        self.ledger.record(record)?;
+        let receipt = self.ledger.record(record).inspect_err(|_| {
+            // The first of many is not lost either: it is told with those that follow.
+            if way != Way::Line {
+                self.fold().count(Folded::of(record), self.clock.now(), way);
+            }
+        })?;
         if record.event == Event::Issue && record.outcome == Outcome::Ok {
             self.runs.served(record);
         }
-        Ok(())
+        Ok(receipt)
     }
 }
 
@@ -105,15 +118,16 @@ mod tests {
         use Outcome::{Denied, Failed, Ok};
         for (event, outcome, action, expected) in [
             (Event::Decision, Ok, Some(Action::ShowStatus), Way::Counted),
-            (Event::Decision, Denied, Some(Action::ShowStatus), Way::FirstThenCounted),
+            (Event::Decision, Denied, Some(Action::ShowStatus), Way::FirstThenCounted(MINUTE)),
             (Event::Decision, Ok, Some(Action::Token), Way::Line),
-            (Event::Decision, Denied, Some(Action::Token), Way::FirstThenCounted),
+            (Event::Decision, Denied, Some(Action::Token), Way::FirstThenCounted(MINUTE)),
             (Event::Decision, Failed, Some(Action::Connection), Way::Counted),
             (Event::Decision, Ok, Some(Action::Stop), Way::Line),
             (Event::Decision, Failed, Some(Action::Unlock), Way::Line),
             (Event::Refused, Denied, None, Way::Line),
             (Event::Issue, Ok, None, Way::Line),
-            (Event::Issue, Failed, None, Way::Line),
+            (Event::Issue, Failed, None, Way::FirstThenCounted(SHORTLY)),
+            (Event::Issue, Denied, Some(Action::Token), Way::FirstThenCounted(SHORTLY)),
         ] {
             let caller = Caller::default();
             let mut record = Record::new(event, outcome, &caller);

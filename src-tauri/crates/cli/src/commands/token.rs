@@ -130,6 +130,7 @@ mod tests {
             expires_at: 1_795_548_531,
             scope: Some("openid airflow".into()),
             short_lived: false,
+            record: None,
         }
     }
 

@@ -123,8 +123,17 @@ impl Chain {
 
 /// SHA-256 of a line without its newline, in hex, as the next one names it.
 pub fn hex(line: &[u8]) -> String {
+    digits(&Sha256::digest(line))
+}
+
+/// The leaf that a line is in a Merkle tree (RFC 6962 §2.1).
+pub fn leaf(line: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update([0]).chain_update(line).finalize().into()
+}
+
+/// A digest in lower-case hex.
+pub fn digits(digest: &[u8]) -> String {
     let nibble = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    let digest = Sha256::digest(line);
     // Twice a request: by `format!` a digest would cost 32 allocations.
     digest.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
 }
@@ -198,6 +207,14 @@ mod tests {
         altered.push(line(5, &ours, "ledger-altered"));
         altered.push(line(6, &last_of(&altered), "issue"));
         assert_eq!(verdict(&altered), (vec![], vec![6, 7]), "named by the line that goes on");
+    }
+
+    /// RFC 6962 §2.1.3's first leaf, and one of a line.
+    #[test]
+    fn a_line_s_leaf_is_that_of_a_merkle_tree() {
+        let empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
+        assert_eq!(digits(&leaf(b"")), empty);
+        assert_eq!(digits(&leaf(b"{}")), hex(b"\0{}"));
     }
 
     #[test]

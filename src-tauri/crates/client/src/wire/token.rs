@@ -52,6 +52,17 @@ pub struct TokenReply {
     /// The issuer cannot give what `min_ttl` asked for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub short_lived: bool,
+    /// The line of the ledger that tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Recorded>,
+}
+
+/// A line of the ledger, by its number and its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub seq: u64,
+    /// SHA-256 over a zero byte and the line without its newline (RFC 6962 §2.1), in hex.
+    pub leaf: String,
 }
 
 impl fmt::Debug for TokenReply {
@@ -61,6 +72,7 @@ impl fmt::Debug for TokenReply {
             .field("expires_at", &self.expires_at)
             .field("scope", &self.scope)
             .field("short_lived", &self.short_lived)
+            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

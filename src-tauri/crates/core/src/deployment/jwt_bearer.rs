@@ -15,7 +15,7 @@ use crate::refusals as session_refusals;
 use crate::request::Target;
 use crate::session::{Cause, Epoch, Fetched, SessionState, StoredSession, Trouble};
 use crate::time::Timestamp;
-use crate::token::{Assertion, TokenSet};
+use crate::token::{Assertion, Identity, TokenSet};
 
 /// How close may the ends of a JWT and of the token that it was given for lie to be the same end? The
 /// one is in whole seconds by the server's clock, the other counted from an answer's arrival.
@@ -113,9 +113,10 @@ impl Refresh {
         stored: &StoredSession,
     ) -> Result<(), Refusal> {
         let caller = own_voice();
+        let person = stored.identity.as_ref().map(Identity::person);
         let mut record = Record::new(Event::Exchange, Outcome::Ok, &caller);
         record.session = Some(&self.session.key);
-        record.subject = stored.identity.as_ref().map(|who| &who.subject);
+        record.person = person.as_ref();
         record.deployment = Some(&deployment.name);
         record.audience = token.set.audience.as_deref();
         record.fingerprint = Some(token.fingerprint.short());

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::audit::Record;
+use crate::audit::{Receipt, Record};
 use crate::ports::{Clock, Pending, Ports, Spawn, Witness, WitnessFailure};
 use crate::request::SessionKey;
 use crate::time::Timestamp;
@@ -86,14 +86,15 @@ pub struct FakeWitness {
 }
 
 impl Witness for FakeWitness {
-    fn record(&self, record: &Record<'_>) -> Result<(), WitnessFailure> {
+    fn record(&self, record: &Record<'_>) -> Result<Option<Receipt>, WitnessFailure> {
         if *lock(&self.full) {
             return Err(WitnessFailure("no space left on device".into()));
         }
         let event = format!("{:?} {:?}", record.event, record.outcome);
-        lock(&self.events).push(event.to_lowercase());
         lock(&self.lines).push(format!("{record:?}"));
-        Ok(())
+        let mut events = lock(&self.events);
+        events.push(event.to_lowercase());
+        Ok(Some(Receipt { seq: events.len() as u64, leaf: [0; 32] }))
     }
 }
 

@@ -86,6 +86,7 @@ pub fn token_set(
         audience: None,
         id_token: None,
         given_for: None,
+        given_by: None,
         disbelieved: None,
     }
 }

@@ -1,8 +1,6 @@
 //! What can be asked of the agent, and which kinds of caller may ask it. Each row of the route table
 //! names one of these.
 
-use serde::{Serialize, Serializer};
-
 /// One thing that a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Action {
@@ -129,12 +127,6 @@ impl Action {
             | Self::Stop
             | Self::SetLoginItem => Weight::Deed,
         }
-    }
-}
-
-impl Serialize for Action {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.as_str())
     }
 }
 

@@ -40,6 +40,12 @@ pub enum Kinship {
 /// Something that a decision can be about.
 pub trait About {
     fn resource(&self) -> Resource<'_>;
+
+    /// What is done with the permit puts the decision on the record, with what it came to. A denial is
+    /// recorded by whoever judged.
+    fn is_told_by_its_deed(&self) -> bool {
+        false
+    }
 }
 
 impl About for Resource<'_> {
@@ -63,18 +69,28 @@ impl About for TokenRequest {
             run_id: None,
         }
     }
+
+    fn is_told_by_its_deed(&self) -> bool {
+        true
+    }
 }
 
 /// Proof that this was judged, and what was. Made here and nowhere else; spent by what is done with it.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit<T> {
+    action: Action,
     about: T,
 }
 
 impl<T> Permit<T> {
     pub fn spend(self) -> T {
         self.about
+    }
+
+    /// With what it was given for, where that is not on the record yet.
+    pub(crate) fn spend_untold(self) -> (Action, T) {
+        (self.action, self.about)
     }
 }
 
@@ -84,8 +100,8 @@ pub struct Denied {
     pub reason: String,
 }
 
-/// May it? The answer goes on the record first: there is no permit that nobody was told of. It carries
-/// what was judged, so that nothing else can be done with it.
+/// May it? The answer goes on the record first, or with its deed: there is no permit that nobody is told of.
+/// It carries what was judged, so that nothing else can be done with it.
 pub(crate) fn authorize<T: About, E: From<Denied>>(
     principal: &Principal,
     action: Action,
@@ -94,9 +110,11 @@ pub(crate) fn authorize<T: About, E: From<Denied>>(
 ) -> Result<Permit<T>, E> {
     let resource = about.resource();
     let judged = judge(principal, action, &resource);
-    tell(&resource, judged.as_ref().err())?;
+    if judged.is_err() || !about.is_told_by_its_deed() {
+        tell(&resource, judged.as_ref().err())?;
+    }
     judged?;
-    Ok(Permit { about })
+    Ok(Permit { action, about })
 }
 
 /// The rules, in order. What is absent from the resource is not judged.

@@ -46,8 +46,15 @@ fn a_capability_is_held_to_its_connections_and_gets_no_bare_token() {
 #[test]
 fn there_is_no_permit_that_could_not_be_told_of() {
     let full = |_: &Resource<'_>, _: Option<&Denied>| Err(Denied { reason: "full".to_owned() });
-    let denied = authorize(&run(), Action::Token, ask("prod"), full).unwrap_err();
+    let looked = Resource::default();
+    let denied = authorize(&run(), Action::ShowStatus, looked, full).unwrap_err();
     assert_eq!(denied.reason, "full");
+    // What is served is one line with the decision, and that line comes first as well.
+    let untold = authorize(&run(), Action::Token, ask("prod"), full).unwrap();
+    assert_eq!(untold.spend_untold().0, Action::Token);
+    let beyond = TokenRequest { reach: Reach::Beyond, ..through("w") };
+    let denied = authorize(&narrowed(Some(&["prod"]), None), Action::Token, beyond, full);
+    assert_eq!(denied.unwrap_err().reason, "full", "a denial is told by whoever judged");
 }
 
 #[test]

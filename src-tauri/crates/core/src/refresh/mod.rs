@@ -25,7 +25,7 @@ use crate::rest::{REFUSED_FOR, Rest};
 use crate::session::{
     Boarding, Cause, Epoch, Fetched, Flight, SendTurn, Session, StoredSession, Turn, Want,
 };
-use crate::token::{Fingerprint, TokenSet};
+use crate::token::{Fingerprint, Identity, TokenSet};
 
 /// What a flight needs of the world and of its session.
 #[derive(Clone)]
@@ -111,9 +111,10 @@ impl Refresh {
     /// Records the refresh and puts the token where callers find it.
     fn publish(&self, stored: &StoredSession, epoch: Epoch, token: Cached) -> Fetched {
         let caller = own_voice();
+        let person = stored.identity.as_ref().map(Identity::person);
         let mut record = Record::new(Event::Refresh, Outcome::Ok, &caller);
         record.session = Some(&self.session.key);
-        record.subject = stored.identity.as_ref().map(|who| &who.subject);
+        record.person = person.as_ref();
         record.scopes = self.target.scopes.as_ref().or(Some(&stored.granted));
         record.audience = token.set.audience.as_deref();
         record.fingerprint = Some(token.fingerprint.short());

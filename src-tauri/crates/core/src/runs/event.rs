@@ -1,8 +1,6 @@
 //! One thing that happened to a DAG run or a task instance, parsed. A text that Airflow itself would
 //! not take is refused, and nothing is kept of it.
 
-use serde::Serialize;
-
 use crate::error::{ErrorCode, Refusal};
 use crate::time::Timestamp;
 
@@ -36,15 +34,22 @@ pub struct TaskKey {
     pub map_index: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunKind {
     Task,
     Dag,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+impl RunKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Dag => "dag",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     Running,
     Success,

@@ -8,4 +8,4 @@ pub mod ties;
 
 pub use event::{Happening, RunEvent, RunKind, TaskKey};
 pub use outlook::{Outlook, Past};
-pub use ties::{Served, Tie, Tied};
+pub use ties::{Served, Tie, Tied, Used};

@@ -2,8 +2,6 @@
 //! else by the process, where the system shows it; else by the run's capability, where only one
 //! task of it can be meant. Never by a guess.
 
-use serde::{Serialize, Serializer};
-
 use crate::request::SessionKey;
 use crate::runs::TaskKey;
 use crate::time::Timestamp;
@@ -40,8 +38,7 @@ pub struct Task<'a> {
 }
 
 /// How we know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tied {
     /// The request named the task.
     Context,
@@ -51,32 +48,52 @@ pub enum Tied {
     Run,
 }
 
-/// What a task was served of one kind: session, connection, audience.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Tie {
-    pub session: SessionKey,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connection: Option<String>,
-    #[serde(serialize_with = "visible")]
-    pub audience: Option<Vec<String>>,
-    /// The newest token's.
-    pub fingerprint: String,
-    /// How many tokens of this kind, and how often they were asked for.
-    pub tokens: u32,
-    pub times: u32,
-    pub by: Tied,
-}
-
-/// The audience of a token that cannot be read is said to be that, never left to be guessed.
-fn visible<S: Serializer>(audience: &Option<Vec<String>>, to: S) -> Result<S::Ok, S::Error> {
-    match audience {
-        Some(audience) => audience.serialize(to),
-        None => to.serialize_str(NOT_VISIBLE),
+impl Tied {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Context => "context",
+            Self::Process => "process",
+            Self::Run => "run",
+        }
     }
 }
 
-/// What stands on the record for the audience of an opaque token.
-pub const NOT_VISIBLE: &str = "not visible";
+/// What a task was served of one kind: session, connection, audience.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tie {
+    pub session: SessionKey,
+    pub connection: Option<String>,
+    /// `None`: not visible.
+    pub audience: Option<Vec<String>>,
+    /// Each by itself, the newest last.
+    pub tokens: Vec<Used>,
+    pub by: Tied,
+}
+
+/// One token, and how often it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    pub fingerprint: String,
+    pub times: u32,
+}
+
+impl Tie {
+    /// How often tokens of this kind were asked for.
+    pub fn times(&self) -> u32 {
+        self.tokens.iter().fold(0, |sum, used| sum.saturating_add(used.times))
+    }
+
+    /// Several processes may have been served the same.
+    fn add(&mut self, served: &Served) {
+        let known = self.tokens.iter().position(|used| used.fingerprint == served.fingerprint);
+        let mut used = match known {
+            Some(at) => self.tokens.remove(at),
+            None => Used { fingerprint: served.fingerprint.clone(), times: 0 },
+        };
+        used.times = used.times.saturating_add(served.times);
+        self.tokens.push(used);
+    }
+}
 
 /// The tokens of one task, by kind, the newest kind last.
 pub fn of_task<'a>(task: Task<'_>, served: impl IntoIterator<Item = &'a Served>) -> Vec<Tie> {
@@ -89,17 +106,13 @@ pub fn of_task<'a>(task: Task<'_>, served: impl IntoIterator<Item = &'a Served>)
                 && tie.audience == one.audience
         };
         if let Some(tie) = ties.iter_mut().find(kind) {
-            tie.tokens += 1;
-            tie.times = tie.times.saturating_add(one.times);
-            tie.fingerprint.clone_from(&one.fingerprint);
+            tie.add(one);
         } else if ties.len() < MOST_TIES {
             ties.push(Tie {
                 session: one.session.clone(),
                 connection: one.connection.clone(),
                 audience: one.audience.clone(),
-                fingerprint: one.fingerprint.clone(),
-                tokens: 1,
-                times: one.times,
+                tokens: vec![Used { fingerprint: one.fingerprint.clone(), times: one.times }],
                 by,
             });
         }
@@ -197,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn forty_tokens_of_one_kind_are_one_line_and_an_opaque_audience_is_said_to_be_that() {
+    fn forty_tokens_of_one_kind_are_one() {
         let many: Vec<Served> = (0..40)
             .map(|n| Served { fingerprint: format!("f{n}"), times: 5, ..served(Some("load")) })
             .collect();
@@ -206,11 +219,26 @@ mod tests {
         let load = key("load");
         let task = Task { key: &load, pid: None, capability: None, since: None };
         let ties = of_task(task, many.iter().chain([&visible]));
-        assert_eq!((ties.len(), ties[0].tokens, ties[0].times), (2, 40, 200));
-        assert_eq!(ties[0].fingerprint, "f39");
-        let text = serde_json::to_string(&ties).unwrap();
-        assert!(text.contains(r#""audience":"not visible""#), "{text}");
-        assert!(text.contains(r#""audience":["https://lake"]"#), "{text}");
+        assert_eq!((ties.len(), ties[0].tokens.len(), ties[0].times()), (2, 40, 200));
+        assert_eq!(ties[0].tokens[39], Used { fingerprint: "f39".into(), times: 5 });
+        assert_eq!((&ties[0].audience, &ties[1].audience), (&None, &visible.audience));
+    }
+
+    #[test]
+    fn each_token_is_named_with_its_count_however_many_processes_asked_for_it() {
+        let one = |fingerprint: &str, pid, times| Served {
+            fingerprint: fingerprint.into(),
+            processes: vec![pid],
+            times,
+            ..served(Some("load"))
+        };
+        let load = key("load");
+        let task = Task { key: &load, pid: None, capability: None, since: None };
+        let all = [one("f1", 7, 2), one("f2", 7, 1), one("f1", 8, 10), one("f3", 8, 1)];
+        let ties = of_task(task, &all);
+        let told: Vec<_> =
+            ties[0].tokens.iter().map(|used| (used.fingerprint.as_str(), used.times)).collect();
+        assert_eq!((ties.len(), told), (1, vec![("f2", 1), ("f1", 12), ("f3", 1)]));
     }
 
     #[test]

@@ -22,6 +22,45 @@ async fn a_rotated_token_is_saved_before_the_access_token_is_handed_out() {
 }
 
 #[tokio::test]
+async fn a_request_that_asks_nobody_is_one_line_and_the_line_of_intent_stands_before_ping_is_asked()
+{
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    let new = || world.witness.events.lock().unwrap().split_off(3);
+    bytes(&broker).await;
+    assert_eq!(new(), ["issue ok"], "from the cache");
+    let line = world.witness.lines.lock().unwrap().last().cloned().unwrap();
+    assert!(line.contains("action: Some(Token)"), "what was decided stands on it: {line}");
+    assert!(line.contains("served: Some(Cache)"), "{line}");
+
+    // Refused while it rests: nobody is asked either.
+    world.clock.jump(3601);
+    world.server.fail_next(Fault::Answer(unreachable(false)));
+    token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(new(), ["decision ok", "refresh failed", "issue failed"]);
+    token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(new(), ["issue failed"]);
+}
+
+#[tokio::test]
+async fn what_is_due_is_asked_for_behind_the_line_of_what_was_served() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    world.clock.jump(3400);
+    *world.witness.full.lock().unwrap() = true;
+    let refusal = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::NotRecorded);
+    tokio::task::yield_now().await;
+    assert_eq!(world.server.refreshes(), 1, "nobody is asked for what cannot be recorded");
+    *world.witness.full.lock().unwrap() = false;
+    bytes(&broker).await;
+    let events = world.witness.events.lock().unwrap().split_off(3);
+    assert_eq!(events.first().map(String::as_str), Some("issue ok"));
+}
+
+#[tokio::test]
 async fn an_access_that_cannot_be_recorded_is_denied() {
     let world = World::signed_in();
     let broker = broker(&world);

@@ -28,11 +28,11 @@ use crate::cache::{Cached, Shown};
 use crate::deployment::{DeploymentView, Deployments};
 use crate::endpoints::{may_be_shown, same_client};
 use crate::error::Refusal;
-use crate::profile::{Profile, Subject};
+use crate::profile::Profile;
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::time::Timestamp;
-use crate::token::IdToken;
+use crate::token::{IdToken, Identity, Person};
 
 pub use end::EndReason;
 pub use state::{ActiveSession, FixedSession, Safety, SessionState, Trouble, TroubleKind};
@@ -80,7 +80,7 @@ impl SessionView {
 /// Whose tokens are served.
 pub(crate) struct Whose {
     signed_in_at: Timestamp,
-    pub(crate) subject: Option<Subject>,
+    pub(crate) person: Option<Person>,
 }
 
 /// Nobody else sends, saves, signs in or signs out meanwhile.
@@ -177,7 +177,7 @@ impl Session {
         let last = held.state.last()?;
         Some(Whose {
             signed_in_at: last.signed_in_at,
-            subject: last.identity.as_ref().map(|who| who.subject.clone()),
+            person: last.identity.as_ref().map(Identity::person),
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::answers::TokenFailure;
-use crate::audit::{Event, Outcome, Record};
+use crate::audit::{Event, Outcome, ProofNote, Record};
 use crate::broker::Broker;
 use crate::cache::Cached;
 use crate::deployment::Deployments;
@@ -273,10 +273,13 @@ impl Broker {
         stored.id_token_hint = set.id_token.as_ref().and_then(|held| stored::hint(&held.token));
         let proven_anew = assurance.is_proven_anew(set.stated.as_ref());
         stored.generation = session.next_generation();
+        let person = stored.identity.as_ref().map(Identity::person);
         let mut record = Record::new(Event::SignIn, Outcome::Ok, caller);
         record.session = Some(key);
-        record.subject = stored.identity.as_ref().map(|who| &who.subject);
+        record.person = person.as_ref();
         record.scopes = Some(&stored.granted);
+        record.proof =
+            Some(ProofNote { stated: set.stated.as_ref(), given_by: set.given_by.as_ref() });
         self.record(&record)?;
         let safety = match ports.store.save(key, &stored).await {
             Ok(Saved::Kept) => Safety::Kept,

@@ -32,6 +32,8 @@ fn the_schema_refuses_what_the_agent_refuses() {
         ),
         ("[env.dev.connection.w]\nobtain = \"x\"", "env.dev.connection.w.obtain"),
         ("[store]\nkind = \"plain\"", "store.kind"),
+        ("[audit]\ndurability = \"fsync\"", "audit.durability"),
+        ("[audit]\nretain = \"1d\"", "audit.retain"),
         ("[airflow.a]\nurl = \"x\"\nroles-file = 1", "airflow.a.roles-file"),
     ];
     for (text, place) in cases {

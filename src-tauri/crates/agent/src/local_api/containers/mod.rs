@@ -260,7 +260,7 @@ fn on_record(
     let reason = rules::sentence(rules);
     let mut record = Record::new(event, Outcome::Ok, caller);
     record.reason = Some(&reason);
-    api.witness.record(&record).map_err(|failure| {
+    api.witness.record(&record).map(drop).map_err(|failure| {
         Refusal::new(ErrorCode::ServerError, "a door that cannot be recorded is not opened")
             .because(failure.to_string())
     })

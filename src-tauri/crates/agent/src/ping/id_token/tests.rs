@@ -216,9 +216,41 @@ fn what_it_states_is_read_and_a_wrong_type_states_nothing() {
         auth_time: Some(Timestamp::from_secs(NOW - 5)),
         ..Stated::default()
     };
-    assert_eq!(stated(&with(&json!({"acr": "MFA"}))), told);
+    let says = |claims: &Claims| stated(&sign(claims), claims);
+    let without_detail = |claims: &Claims| Stated { detail: None, ..says(claims) };
+    assert_eq!(without_detail(&with(&json!({"acr": "MFA"}))), told);
     let odd = with(&json!({"nonce": 1, "acr": ["MFA"], "auth_time": "now"}));
-    assert_eq!(stated(&odd), Stated::default());
+    assert_eq!(without_detail(&odd), Stated::default());
+}
+
+#[test]
+fn all_that_an_auditor_asks_of_an_assertion_is_kept_and_never_the_token() {
+    let more = json!({
+        "azp": "desk", "amr": ["pwd", "mfa"], "sid": "s-1", "jti": "j-1", "at_hash": "h",
+        "aud": ["desk", "api"],
+    });
+    let claims = with(&more);
+    let token = sign(&claims);
+    let detail = stated(&token, &claims).detail.unwrap();
+    let expected = IdTokenDetail {
+        iss: "https://am.example.com:443/am".to_owned(),
+        sub: "jane".to_owned(),
+        aud: vec!["desk".to_owned(), "api".to_owned()],
+        azp: Some("desk".to_owned()),
+        amr: vec!["pwd".to_owned(), "mfa".to_owned()],
+        sid: Some("s-1".to_owned()),
+        jti: Some("j-1".to_owned()),
+        alg: "ES256".to_owned(),
+        kid: Some("k1".to_owned()),
+        at_hash: true,
+    };
+    assert_eq!(*detail, expected);
+    let odd = with(&json!({"amr": "pwd", "sid": 7, "jti": ["x"]}));
+    let detail = stated(&sign(&odd), &odd).detail.unwrap();
+    assert_eq!(detail.amr, ["pwd"]);
+    assert_eq!((detail.sid, detail.jti, detail.at_hash), (None, None, false));
+    let printed = format!("{:?}", stated(&token, &claims));
+    assert!(token.expose().split('.').all(|part| !printed.contains(part)), "{printed}");
 }
 
 #[test]

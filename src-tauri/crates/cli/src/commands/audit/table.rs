@@ -1,15 +1,14 @@
 //! The ledger for a person: when, what, who, which DAG, task, connection and audience. One row a
 //! line, and of a task one row for each kind of token it was served.
 
-use serde_json::Value;
+use dagpass_client::ledger::record::{Person, Tie};
+use dagpass_client::ledger::{Audience, Line, NOT_VISIBLE};
 
 use crate::output::{columns, padded, word as harmless};
 
 const HEAD: [&str; COLUMNS] =
     ["TIME (UTC)", "WHAT", "WHO", "DAG", "TASK", "CONNECTION", "AUDIENCE", "TOKEN", "BY"];
 const COLUMNS: usize = 9;
-/// What stands for an audience that cannot be read. Never a guess.
-const NOT_VISIBLE: &str = "not visible";
 const NOTHING: &str = "-";
 
 type Row = [String; COLUMNS];
@@ -43,110 +42,148 @@ impl Table {
 
 /// A line that is no record is shown as it stands.
 fn of_line(text: &str) -> Vec<Row> {
-    let Ok(record) = serde_json::from_str::<Value>(text) else {
+    let Some(line) = Line::parse(text) else {
         let mut row = Row::default();
         row[0] = text.to_owned();
         return vec![row];
     };
-    let tokens = record.pointer("/run/tokens").and_then(Value::as_array);
-    match tokens {
-        Some(tokens) if !tokens.is_empty() => {
-            tokens.iter().map(|token| row(&record, Some(token))).collect()
-        }
-        _ => vec![row(&record, None)],
+    match line.run.as_ref().map(|run| run.tokens.as_slice()) {
+        None | Some([]) => vec![row(&line, None)],
+        Some(tokens) => tokens.iter().map(|tie| row(&line, Some(tie))).collect(),
     }
 }
 
-fn row(record: &Value, token: Option<&Value>) -> Row {
-    let first = |places: &[&str]| {
-        places.iter().find_map(|place| word(record, place)).unwrap_or_else(|| NOTHING.to_owned())
+fn row(line: &Line, tie: Option<&Tie>) -> Row {
+    let or_nothing =
+        |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or(NOTHING.to_owned());
+    let run = line.run.as_ref();
+    let said = |name: &str| line.caller.context.get(name).cloned();
+    let connection = tie.map_or(&line.connection, |tie| &tie.connection);
+    let audience = match tie {
+        Some(tie) => Some(&tie.audience),
+        None => line.audience.as_ref(),
     };
-    let of_token = token.unwrap_or(record);
-    let fingerprint = word(of_token, "/fingerprint");
-    let audience = match (&fingerprint, audience(of_token)) {
-        (_, Some(audience)) => audience,
-        (Some(_), None) => NOT_VISIBLE.to_owned(),
-        (None, None) => NOTHING.to_owned(),
-    };
-    let times = word(of_token, "/times").filter(|times| times != "1");
-    let token = fingerprint.map(|short| match times {
-        Some(times) => format!("{short} x{times}"),
-        None => short,
-    });
+    let token = tie.map_or_else(|| line.fingerprint.clone(), |tie| Some(used(tie)));
+    let audience = audience.and_then(shown).or(token.as_ref().map(|_| NOT_VISIBLE.to_owned()));
     [
-        first(&["/time"]).replace('T', " ").trim_end_matches('Z').to_owned(),
-        what(record),
-        who(record),
-        first(&["/run/dag_id", "/caller/context/dag_id"]),
-        first(&["/run/task_id", "/caller/context/task_id"]),
-        word(of_token, "/connection").unwrap_or_else(|| NOTHING.to_owned()),
-        audience,
-        token.unwrap_or_else(|| NOTHING.to_owned()),
-        by(record),
+        or_nothing(Some(line.time.replace('T', " ").trim_end_matches('Z').to_owned())),
+        what(line),
+        or_nothing(who(line)),
+        or_nothing(run.map(|run| run.dag_id.clone()).or_else(|| said("dag_id"))),
+        or_nothing(run.map(|run| run.task_id.clone()).or_else(|| said("task_id"))),
+        or_nothing(connection.clone()),
+        or_nothing(audience),
+        or_nothing(token),
+        by(line),
     ]
 }
 
+/// `3e57aa0912bc45de x12, 90ab12cd34ef5678`: each of them, and how many more there were.
+fn used(tie: &Tie) -> String {
+    if tie.each.is_empty() {
+        return times(&tie.fingerprint, tie.times);
+    }
+    let named = tie.each.iter().map(|used| times(&used.fingerprint, used.times));
+    let mut all = named.collect::<Vec<_>>().join(", ");
+    let more = (tie.tokens as usize).saturating_sub(tie.each.len());
+    if more > 0 {
+        all.push_str(&format!(", {more} more"));
+    }
+    all
+}
+
+fn times(fingerprint: &str, times: u32) -> String {
+    match times {
+        0 | 1 => fingerprint.to_owned(),
+        times => format!("{fingerprint} x{times}"),
+    }
+}
+
 /// `issue`, `issue denied`, `task success`, `decision pause`, `refused denied x12`.
-fn what(record: &Value) -> String {
-    let event = word(record, "/event").unwrap_or_default();
-    if let (Some(kind), Some(state)) = (word(record, "/run/kind"), word(record, "/run/state")) {
-        return format!("{kind} {state}");
+fn what(line: &Line) -> String {
+    if let Some(run) = &line.run {
+        return format!("{} {}", run.kind, run.state);
     }
-    let purpose = word(record, "/caller/context/purpose").map(|purpose| format!(" ({purpose})"));
-    let action = word(record, "/action").map(|action| format!(" {action}"));
-    let event = event + &action.unwrap_or_default() + &purpose.unwrap_or_default();
-    let count = word(record, "/count").map(|count| format!(" x{count}")).unwrap_or_default();
-    match word(record, "/outcome") {
-        Some(outcome) if outcome != "ok" => format!("{event} {outcome}{count}"),
-        _ => event + &count,
+    let mut what = line.event.to_string();
+    // An issue tells what was asked for by its other columns.
+    if let Some(action) = line.action.as_ref().filter(|_| line.event != "issue") {
+        what.push_str(&format!(" {action}"));
     }
+    if let Some(purpose) = line.caller.context.get("purpose") {
+        what.push_str(&format!(" ({purpose})"));
+    }
+    if line.outcome != "ok" && !line.outcome.is_empty() {
+        what.push_str(&format!(" {}", line.outcome));
+    }
+    if let Some(count) = line.count {
+        what.push_str(&format!(" x{count}"));
+    }
+    what
 }
 
 /// Who asked Airflow, and whose sign-in it ran under.
-fn who(record: &Value) -> String {
-    let asked = word(record, "/run/triggering_user");
-    let signed_in = word(record, "/run/signed_in_as").or(word(record, "/subject/sub"));
-    match (asked, signed_in) {
-        (Some(asked), Some(signed_in)) if asked != signed_in => format!("{asked} as {signed_in}"),
-        (Some(one), _) | (None, Some(one)) => one,
-        (None, None) => NOTHING.to_owned(),
+fn who(line: &Line) -> Option<String> {
+    let run = line.run.as_ref();
+    let asked = run.and_then(|run| run.triggering_user.clone());
+    let told = run.and_then(|run| run.signed_in_as.clone());
+    let person = match &line.subject {
+        Some(subject) => Some(named(subject, told.as_deref())),
+        None => told.clone(),
+    };
+    let is_one = |asked: &String| {
+        told.as_ref() == Some(asked)
+            || line.subject.as_ref().is_some_and(|subject| {
+                [Some(&subject.sub), subject.name.as_ref(), subject.email.as_ref()]
+                    .contains(&Some(asked))
+            })
+    };
+    match (asked, person) {
+        (Some(asked), Some(person)) if !is_one(&asked) => Some(format!("{asked} as {person}")),
+        (asked, person) => person.or(asked),
     }
 }
 
-fn audience(of_token: &Value) -> Option<String> {
-    match of_token.get("audience")? {
-        Value::Array(all) => {
-            let all: Vec<&str> = all.iter().filter_map(Value::as_str).collect();
-            (!all.is_empty()).then(|| all.join(","))
-        }
-        Value::String(one) => Some(one.clone()),
-        _ => None,
+/// `Alice Liddell <alice@corp.example> (7f3a)`: a person, and beside that what Ping calls them. An older
+/// line of a run has one name, and it stands apart.
+fn named(person: &Person, told: Option<&str>) -> String {
+    let Person { sub, name, email, .. } = person;
+    let told = told.filter(|_| name.is_none() && email.is_none()).map(str::to_owned);
+    let name = match (name.clone().or(told), email) {
+        (Some(name), Some(email)) if name != *email => format!("{name} <{email}>"),
+        (Some(name), _) => name,
+        (None, Some(email)) => email.clone(),
+        (None, None) => return sub.clone(),
+    };
+    if name == *sub { name } else { format!("{name} ({sub})") }
+}
+
+fn shown(audience: &Audience) -> Option<String> {
+    match audience {
+        Audience::Names(names) => (!names.is_empty()).then(|| names.join(",")),
+        Audience::Text(text) => Some(text.to_string()),
     }
 }
 
-fn by(record: &Value) -> String {
+fn by(line: &Line) -> String {
+    let text = |number: Option<u32>| number.map(|number| number.to_string());
+    let run = line.run.as_ref();
+    let proven = line.proof.as_ref().and_then(|proof| proof.id_token.as_ref());
     let named = [
-        ("profile", word(record, "/session/profile").or(word(record, "/session"))),
-        ("try", word(record, "/run/try_number").filter(|number| number != "1")),
-        ("map", word(record, "/run/map_index")),
-        ("pid", word(record, "/caller/pid")),
-        ("by", word(record, "/caller/executable")),
-        ("env", word(record, "/env")),
-        ("error", word(record, "/error")),
-        ("door", word(record, "/door")),
-        ("count", word(record, "/count")),
-        ("reason", word(record, "/reason")),
+        ("profile", line.session.as_ref().map(|session| session.profile.clone())),
+        ("try", text(run.and_then(|run| run.try_number).filter(|number| *number != 1))),
+        ("map", text(run.and_then(|run| run.map_index))),
+        ("pid", text(line.caller.pid)),
+        ("by", line.caller.executable.clone()),
+        ("env", line.env.clone()),
+        ("acr", proven.and_then(|proven| proven.acr.clone())),
+        ("amr", proven.map(|proven| proven.amr.join(",")).filter(|amr| !amr.is_empty())),
+        ("error", line.error.clone()),
+        ("door", line.door.clone()),
+        ("count", line.count.map(|count| count.to_string())),
+        ("reason", line.reason.clone()),
     ];
     let said = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
     said.collect::<Vec<_>>().join(" ")
-}
-
-fn word(value: &Value, place: &str) -> Option<String> {
-    match value.pointer(place) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -198,20 +235,48 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_and_how_often_stand_beside_the_event() {
-        let line =
-            |more: &str| format!(r#"{{"time":"t","event":"decision",{more},"caller":{{}}}}"#);
+    fn a_person_comes_first_and_what_ping_calls_them_beside() {
+        let alice = r#""subject":{"iss":"i","sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"}"#;
+        let run = |told: &str| format!(r#""run":{{"kind":"task","triggering_user":"ada"{told}}}"#);
         for (more, expected) in [
-            (r#""outcome":"ok","action":"pause""#, "decision pause"),
-            (r#""outcome":"ok","action":"show-status","count":12"#, "decision show-status x12"),
+            (alice.to_owned(), Some("Alice Liddell <alice@corp.example> (7f3a)")),
+            (r#""subject":{"sub":"alice","name":"alice"}"#.to_owned(), Some("alice")),
+            (r#""subject":{"sub":"7f3a","email":"a@b"}"#.to_owned(), Some("a@b (7f3a)")),
+            (r#""subject":{"sub":"7f3a"}"#.to_owned(), Some("7f3a")),
             (
-                r#""outcome":"failed","action":"connection","count":40"#,
+                format!("{alice},{}", run("")),
+                Some("ada as Alice Liddell <alice@corp.example> (7f3a)"),
+            ),
+            (
+                format!(r#""subject":{{"sub":"7f3a"}},{}"#, run(r#","signed_in_as":"a@b""#)),
+                Some("ada as a@b (7f3a)"),
+            ),
+            (format!(r#""subject":{{"sub":"7f3a","name":"ada"}},{}"#, run("")), Some("ada (7f3a)")),
+            (run(""), Some("ada")),
+            (r#""outcome":"ok""#.to_owned(), None),
+        ] {
+            let line = Line::parse(&format!(r#"{{"v":2,"event":"issue",{more}}}"#)).unwrap();
+            assert_eq!(who(&line).as_deref(), expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_and_how_often_stand_beside_the_event() {
+        let line = |more: &str| format!(r#"{{"time":"t","caller":{{}},{more}}}"#);
+        for (more, expected) in [
+            (r#""event":"decision","outcome":"ok","action":"pause""#, "decision pause"),
+            (
+                r#""event":"decision","outcome":"ok","action":"show-status","count":12"#,
+                "decision show-status x12",
+            ),
+            (
+                r#""event":"decision","outcome":"failed","action":"connection","count":40"#,
                 "decision connection failed x40",
             ),
-            (r#""outcome":"denied""#, "decision denied"),
+            (r#""event":"decision","outcome":"denied""#, "decision denied"),
+            (r#""outcome":"ok","event":"issue","action":"token""#, "issue"),
         ] {
-            let record = serde_json::from_str(&line(more)).unwrap();
-            assert_eq!(what(&record), expected);
+            assert_eq!(what(&Line::parse(&line(more)).unwrap()), expected);
         }
     }
 
@@ -229,6 +294,21 @@ mod tests {
         let dag = |row: &str| columns(&row[..row.find("  DAG").or(row.find("  -")).unwrap()]);
         let rows: Vec<&str> = text.lines().collect();
         assert!(dag(rows[0]) >= dag(rows[1]), "{text}");
+    }
+
+    #[test]
+    fn a_task_names_each_of_its_tokens_with_its_count() {
+        let line = |more: &str| {
+            let tie = format!(
+                r#"{{"fingerprint":"f3","times":14{more},"each":[{{"fingerprint":"f1","times":12}},
+                   {{"fingerprint":"f2","times":1}},{{"fingerprint":"f3","times":1}}]}}"#
+            );
+            let run =
+                format!(r#"{{"v":2,"event":"run","run":{{"kind":"task","tokens":[{tie}]}}}}"#);
+            of_line(&run)[0][7].clone()
+        };
+        assert_eq!(line(r#","tokens":3"#), "f1 x12, f2, f3");
+        assert_eq!(line(r#","tokens":40"#), "f1 x12, f2, f3, 37 more");
     }
 
     #[test]

@@ -1,0 +1,188 @@
+//! Many lines at once: what they cost, what each is told, and what becomes of those that fail together.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use dagpass_client::ledger::{Chain, leaf};
+use dagpass_core::fakes::FakeClock;
+use dagpass_core::request::Caller;
+use dagpass_core::time::Timestamp;
+use serde_json::Value;
+
+use super::writer::{DISK, Disk};
+use super::*;
+
+fn ledger() -> (tempfile::TempDir, PathBuf, Ledger) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let ledger = Ledger::open(&path, FakeClock::at(1_795_000_000)).unwrap();
+    (folder, path, ledger)
+}
+
+fn issue(ledger: &Ledger) -> Result<Receipt, WitnessFailure> {
+    let caller = Caller::default();
+    ledger.record(&Record::new(Event::Issue, Outcome::Ok, &caller)).map(Option::unwrap)
+}
+
+fn entries(reasons: &[&str]) -> Vec<Entry> {
+    let caller = Caller::default();
+    let entry = |reason: &&str| {
+        let mut record = Record::new(Event::Issue, Outcome::Ok, &caller);
+        record.reason = Some(*reason);
+        Entry::of(&record)
+    };
+    reasons.iter().map(entry).collect()
+}
+
+#[test]
+fn many_who_record_at_once_share_a_sync_and_each_has_the_receipt_of_its_own_line() {
+    static SYNCS: AtomicUsize = AtomicUsize::new(0);
+    fn sync(file: &File) -> io::Result<()> {
+        SYNCS.fetch_add(1, Ordering::Relaxed);
+        // Long enough for the others to come.
+        for _ in 0..5 {
+            file.sync_all()?;
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+    let (_folder, path, ledger) = ledger();
+    ledger.fail_by(Disk { sync, ..DISK });
+    ledger.keep_as(Durability::Synced);
+    let receipts: Vec<Receipt> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| (0..25).map(|_| issue(&ledger).unwrap()).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((receipts.len(), lines.len()), (400, 400));
+    for receipt in &receipts {
+        let line = lines[usize::try_from(receipt.seq).unwrap() - 1];
+        let seq = serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64();
+        assert_eq!((seq, receipt.leaf), (Some(receipt.seq), leaf(line.as_bytes())));
+    }
+    let mut seqs: Vec<u64> = receipts.iter().map(|receipt| receipt.seq).collect();
+    seqs.sort_unstable();
+    seqs.dedup();
+    assert_eq!(seqs.len(), 400, "no number is given twice");
+    assert!(Chain::of(text.as_bytes()).unwrap().holds());
+    let syncs = SYNCS.load(Ordering::Relaxed);
+    assert!(syncs < 400, "{syncs} syncs for 400 lines");
+    let synced = ledger.synced().unwrap();
+    assert_eq!(synced, Synced { bytes: text.len() as u64, seq: 400 });
+    assert_eq!(SYNCS.load(Ordering::Relaxed), syncs, "all of it was on disk");
+}
+
+#[test]
+fn what_has_to_be_on_disk_first_is_the_config_s_to_say() {
+    for (durability, counts) in [(Durability::Written, true), (Durability::Synced, false)] {
+        let (_folder, path, ledger) = ledger();
+        issue(&ledger).unwrap();
+        ledger.keep_as(durability);
+        ledger.fail_by(Disk { sync: |_| Err(io::Error::other("EIO")), ..DISK });
+        assert_eq!(issue(&ledger).is_ok(), counts, "{durability:?}");
+        assert_eq!(ledger.health().trouble.is_none(), counts, "{durability:?}");
+        ledger.fail_by(DISK);
+        issue(&ledger).unwrap();
+        assert_eq!(ledger.health().trouble, None, "{durability:?}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.contains("ledger-mended"), !counts, "{durability:?}");
+        assert!(Chain::of(text.as_bytes()).unwrap().holds(), "{durability:?}");
+    }
+}
+
+#[test]
+fn lines_that_failed_together_are_denied_together_and_the_chain_goes_on_behind_what_is_left_of_them()
+ {
+    static FULL: AtomicBool = AtomicBool::new(false);
+    fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        if !FULL.load(Ordering::Relaxed) {
+            return file.write_all(bytes);
+        }
+        file.write_all(&bytes[..bytes.len() / 2])?;
+        Err(io::ErrorKind::StorageFull.into())
+    }
+    let cut: fn(&File, u64) -> io::Result<()> = |_, _| Err(io::ErrorKind::PermissionDenied.into());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let now = Timestamp::from_secs(1_795_000_000);
+    let (followers, mut told) = broadcast::channel(9);
+    let mut writer = Writer::open(&path, followers).unwrap();
+    writer.record(now, entries(&["first"]), false).unwrap();
+    writer.fail_by(Disk { write, cut, ..DISK });
+    FULL.store(true, Ordering::Relaxed);
+    writer.record(now, entries(&["a", "b", "c"]), false).unwrap_err();
+    FULL.store(false, Ordering::Relaxed);
+    let receipts = writer.record(now, entries(&["d", "e"]), false).unwrap();
+    let seqs: Vec<u64> = receipts.into_iter().map(|receipt| receipt.unwrap().seq).collect();
+    let text = fs::read_to_string(&path).unwrap();
+    let chain = Chain::of(text.as_bytes()).unwrap();
+    assert!(chain.holds(), "{chain:#?}\n{text}");
+    // One and a half of the three are there.
+    assert_eq!((seqs, chain.last), (vec![4, 5], Some(5)), "{text}");
+    let mended = text.lines().find(|line| line.contains("ledger-mended")).unwrap();
+    assert!(mended.contains("\"count\":3"), "{mended}");
+    let heard: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+    assert_eq!(heard.len(), 4, "nobody is told of what was denied: {heard:#?}");
+}
+
+#[test]
+fn a_record_that_is_too_long_for_a_line_is_denied_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let mut writer = Writer::open(&path, broadcast::channel(9).0).unwrap();
+    let long = "x".repeat(70_000);
+    let now = Timestamp::from_secs(1_795_000_000);
+    let written = writer.record(now, entries(&["a", &long, "b"]), false).unwrap();
+    let seqs: Vec<Option<u64>> =
+        written.iter().map(|one| one.as_ref().ok().map(|receipt| receipt.seq)).collect();
+    assert_eq!(seqs, [Some(1), None, Some(2)]);
+    assert!(writer.standing().health.trouble.is_none(), "the ledger is well");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(Chain::of(text.as_bytes()).unwrap().holds() && text.lines().count() == 2);
+}
+
+/// What a line costs of the machine's time. Nothing is judged: run it with `--ignored --nocapture`, optimised.
+#[test]
+#[ignore = "a figure, not a fact"]
+fn what_a_line_costs() {
+    for (durability, lines, threads) in [
+        (Durability::Written, 100_000_u32, 1),
+        (Durability::Written, 100_000, 8),
+        (Durability::Synced, 400, 1),
+        (Durability::Synced, 4_000, 32),
+    ] {
+        let (_folder, path, ledger) = ledger();
+        ledger.keep_as(durability);
+        let (since, used) = (Instant::now(), processor());
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for _ in 0..lines / threads {
+                        issue(&ledger).unwrap();
+                    }
+                });
+            }
+        });
+        let (wall, used) = (since.elapsed(), processor() - used);
+        let each = |seconds: f64| seconds * 1e6 / f64::from(lines);
+        println!(
+            "{durability:?}, {threads} at once: {:.1} µs a line, {:.1} µs of processor, {} bytes",
+            each(wall.as_secs_f64()),
+            each(used),
+            fs::metadata(&path).unwrap().len() / u64::from(lines),
+        );
+    }
+}
+
+/// Seconds of processor time that this process took, in hundredths.
+fn processor() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind = stat.rsplit(')').next().unwrap_or_default();
+    let fields = behind.split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
