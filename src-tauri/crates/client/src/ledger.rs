@@ -3,6 +3,7 @@
 
 mod chain;
 mod filter;
+pub mod log;
 mod tail;
 
 pub use chain::{Chain, Found, hex};
