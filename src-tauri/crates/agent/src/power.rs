@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Sealer};
 use crate::task_runs::TaskRuns;
 use crate::tasks::Tasks;
 
@@ -32,6 +32,7 @@ enum Told {
 /// Who has something to do then.
 pub(crate) struct Power {
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) runs: Arc<TaskRuns>,
     /// Told after waking.
     pub(crate) woke: Arc<Notify>,
@@ -74,6 +75,7 @@ impl Power {
     fn keep(&self) {
         self.ledger.tend();
         self.runs.keep();
+        self.sealer.close();
         tracing::debug!("the record is on disk");
     }
 }

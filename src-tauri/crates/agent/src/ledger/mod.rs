@@ -1,9 +1,19 @@
 //! The ledger: `ledger.jsonl`, 0600, append-only, a line an event, each with the SHA-256 of the line
-//! before. Written before a token leaves; a write that fails denies.
+//! before. Written before a token leaves; a write that fails denies. What is on disk of it is signed from
+//! time to time ([`sealer`]), in the files of a transparency log beside it ([`tiles`]).
 
+#[cfg(test)]
+mod bent_tests;
+mod checkpoint;
 mod line;
+mod sealed_log;
+mod sealer;
+#[cfg(test)]
+mod sealer_tests;
 #[cfg(test)]
 mod tests;
+mod tiles;
+mod unsealed;
 mod writer;
 
 use std::io;
@@ -14,6 +24,8 @@ use tokio::sync::broadcast;
 
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
+
+pub(crate) use sealer::{Durable, Sealer};
 
 use writer::Writer;
 
@@ -86,6 +98,16 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, Writer> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Durable for Ledger {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn synced(&self) -> u64 {
+        self.lock().synced
     }
 }
 

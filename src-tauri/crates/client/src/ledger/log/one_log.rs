@@ -33,6 +33,13 @@ impl<'s> Log<'s> {
         let (notes, checkpoints) = (Vec::new(), Vec::new());
         let mut log =
             Self { shelf, judged, key: None, foreign: false, notes, checkpoints, good: 0 };
+        let history = shelf.read(CHECKPOINTS)?.unwrap_or_default();
+        let newest = shelf.read(CHECKPOINT)?;
+        if newest.is_none() && split_notes(&history).0.is_empty() {
+            let what = "no checkpoint: an agent ended before its first, or they were taken away";
+            log.judged.notes.push(what.to_owned());
+            return Ok(log);
+        }
         let own = shelf.read(VKEY)?.map(|text| VerifierKey::parse(&String::from_utf8_lossy(&text)));
         match own {
             Some(Ok(key)) => log.key = Some(key),
@@ -42,8 +49,6 @@ impl<'s> Log<'s> {
         if let Some(pinned) = pinned {
             log.foreign = log.key.as_ref().is_some_and(|key| !key.is_same_key(pinned));
         }
-        let history = shelf.read(CHECKPOINTS)?.unwrap_or_default();
-        let newest = shelf.read(CHECKPOINT)?;
         log.take_history(&history, newest.as_deref());
         if log.key.is_none() {
             // Under the pinned key it can still be judged.
@@ -246,7 +251,7 @@ impl<'s> Log<'s> {
             }
             Some((after, until)) => {
                 self.good = after;
-                match signed.filter(|_| authentic) {
+                match signed.filter(|_| authentic && after < size) {
                     Some(leaves) => self.name_lines(&leaves, found, after),
                     None => self.name_interval(found, after, until),
                 }

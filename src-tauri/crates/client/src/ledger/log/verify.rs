@@ -99,7 +99,7 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
         }
         judgement.logs.push(log.judged);
     }
-    if !logs.is_empty() && !believed {
+    if !believed {
         judgement.breaks.push(plain("no log here is signed by the key that was given"));
     }
     if kept.is_some() {
