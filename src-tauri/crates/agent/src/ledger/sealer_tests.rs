@@ -256,6 +256,22 @@ fn a_state_that_is_gone_or_another_is_made_again_by_reading_the_ledger() {
     }
 }
 
+#[test]
+fn a_log_goes_on_without_reading_what_it_covers_and_verify_reads_it() {
+    let mut world = World::new();
+    world.write(700);
+    world.sealer.close();
+    let text = fs::read_to_string(world.path()).unwrap();
+    fs::write(world.path(), text.replacen("\"seq\":5}", "\"seq\":6}", 1)).unwrap();
+    world.restart(no_step());
+    world.write(1);
+    world.sealer.close();
+    assert_eq!((world.head(1).size, world.logs().len()), (701, 1), "the line was not looked at");
+    let judgement = world.judge(&own());
+    let named = judgement.breaks().any(|found| found.what == "line 5 was edited");
+    assert!(named, "{judgement:#?}");
+}
+
 /// What happens, and why another log then begins.
 type Anew = (&'static str, fn(&mut World), &'static str);
 
