@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use dagpass_client::ledger::log::{Asked, Folder, Note, VerifierKey};
+use dagpass_client::ledger::log::{Asked, Checkpoint, Folder, Hash, Note, VerifierKey};
+use dagpass_core::token::Secret;
 
+use super::checkpoint::Signer;
 use super::sealer_tests::{World, own};
 
 /// Checkpoints over 300, 600, 900 and 1000 lines.
@@ -282,6 +284,68 @@ fn a_checkpoint_that_was_kept_elsewhere_convicts_whoever_has_the_key() {
     let words: Vec<_> = judgement.breaks().map(|found| found.what.clone()).collect();
     assert!(words.iter().any(|what| what.contains("it was set back")), "{words:#?}");
     assert!(words.iter().any(|what| what.contains("is not what the ledger holds")), "{words:#?}");
+}
+
+#[test]
+fn two_histories_under_one_key_are_told_by_the_checkpoint_of_the_first() {
+    let mut world = World::new();
+    world.write(900);
+    world.sealer.close();
+    let early = world.log(1).with_extension("early");
+    copy_all(&world.log(1), &early);
+    world.write(100);
+    world.sealer.close();
+    let kept = Note::parse(&fs::read(world.log(1).join("checkpoint")).unwrap()).unwrap();
+    // Who may write all of it and has the key signs another end, in the same log.
+    fs::remove_dir_all(world.log(1)).unwrap();
+    fs::rename(&early, world.log(1)).unwrap();
+    rewrite(&world, |all| all[950].push('}'));
+    world.restart_with(7);
+    world.write(0);
+    world.sealer.close();
+    assert_eq!(world.sealer.trouble(), None);
+    assert_eq!(world.judge(&own()).breaks().count(), 0, "nothing on the machine says so");
+    let judgement = world.judge(&Asked { kept: Some(kept), ..own() });
+    let found = judgement.breaks().find(|one| one.what.contains("two histories were signed"));
+    assert!(found.is_some(), "{judgement:#?}");
+}
+
+#[test]
+fn a_key_that_was_noted_down_judges_its_own_log_and_no_other() {
+    let mut world = sealed();
+    let key = |world: &World, number| {
+        let text = fs::read_to_string(world.log(number).join("vkey")).unwrap();
+        Asked { pinned: Some(VerifierKey::parse(&text).unwrap()), ..own() }
+    };
+    let first = key(&world, 1);
+    assert_eq!(world.judge(&first).breaks().count(), 0);
+    world.restart_with(9);
+    world.write(1);
+    world.sealer.close();
+    let second = key(&world, 2);
+    let judgement = world.judge(&second);
+    assert_eq!((judgement.breaks().count(), judgement.covered), (0, 1001), "{judgement:#?}");
+    let judgement = world.judge(&first);
+    assert_eq!(judgement.covered, 1000);
+    assert!(judgement.breaks().any(|one| one.what.contains("another key")), "{judgement:#?}");
+    fs::remove_dir_all(world.log(1).parent().unwrap()).unwrap();
+    let judgement = world.judge(&first);
+    assert!(judgement.breaks().any(|one| one.what.contains("no log here")), "{judgement:#?}");
+}
+
+#[test]
+fn a_log_that_claims_more_lines_than_there_ever_were_is_told_at_once() {
+    let world = sealed();
+    let signer = Signer::new(&Secret::new([8; 32])).unwrap();
+    let origin = "dagpass.dev/ledger/x".to_owned();
+    let vkey = signer.key(&origin).unwrap().to_string();
+    let (size, root) = (u64::MAX - 1, Hash([7; 32]));
+    let note = signer.sign(&Checkpoint { origin, size, root, before: None }).unwrap().to_string();
+    for (file, text) in [("vkey", vkey), ("checkpoint", note.clone()), ("checkpoints", note)] {
+        fs::write(world.log(1).join(file), text).unwrap();
+    }
+    let judgement = world.judge(&own());
+    assert!((1..=200).contains(&judgement.breaks().count()));
 }
 
 #[test]

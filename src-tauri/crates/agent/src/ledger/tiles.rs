@@ -117,10 +117,9 @@ impl LogFolder {
         if fs::read(&path).is_ok_and(|found| found == bytes) {
             return Ok(());
         }
-        let folders: Vec<&Path> =
-            path.ancestors().skip(1).take_while(|above| *above != self.path).collect();
-        for folder in folders.into_iter().rev() {
-            system::private_dir(folder)?;
+        if let Some(folder) = path.parent() {
+            // Private as the log's own folder is.
+            fs::create_dir_all(folder)?;
         }
         step("tile")?;
         system::write_private(&path, &bytes)?;

@@ -23,6 +23,8 @@ use crate::world::World;
 use asked::Asked;
 use table::Table;
 
+const LEDGER: &str = "ledger.jsonl";
+
 /// How often is the file looked at with `--follow`?
 const FOLLOW_POLL: Duration = Duration::from_millis(250);
 
@@ -80,7 +82,7 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
 
 /// The agent's own, or the one that was named.
 fn opened(named: Option<&Path>) -> Result<(PathBuf, File), Failure> {
-    let own = || place::state_dir().map(|folder| folder.join("ledger.jsonl"));
+    let own = || place::state_dir().map(|folder| folder.join(LEDGER));
     let path = named.map_or_else(own, |path| Ok(path.to_owned()));
     let path = path.map_err(|error| Failure::new("no_place", error.to_string()))?;
     let file = File::open(&path).map_err(|error| match error.kind() {

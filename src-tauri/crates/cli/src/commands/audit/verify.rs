@@ -14,7 +14,7 @@ use dagpass_client::ledger::log::{
 use dagpass_client::ledger::{Chain, Found};
 use serde::Serialize;
 
-use super::{opened, unreadable};
+use super::{LEDGER, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -84,7 +84,8 @@ fn asked(args: &VerifyArgs) -> Result<Asked, Failure> {
             Failure::usage(format!("{} is no checkpoint", path.display())).because(why)
         })
     });
-    let own = args.file.is_none();
+    // A copy of the whole folder, too.
+    let own = args.file.as_ref().is_none_or(|file| file.ends_with(LEDGER));
     Ok(Asked { pinned: pinned(args.key.as_deref())?, kept: kept.transpose()?, own })
 }
 

@@ -31,7 +31,28 @@ impl std::fmt::Debug for Hash {
 
 /// Of a line without its newline.
 pub fn leaf_hash(line: &[u8]) -> Hash {
-    Hash(Sha256::new_with_prefix([0]).chain_update(line).finalize().into())
+    let mut leaf = Leaf::default();
+    leaf.add(line);
+    leaf.hash()
+}
+
+/// A line that comes in parts.
+pub(super) struct Leaf(Sha256);
+
+impl Default for Leaf {
+    fn default() -> Self {
+        Self(Sha256::new_with_prefix([0]))
+    }
+}
+
+impl Leaf {
+    pub(super) fn add(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    pub(super) fn hash(self) -> Hash {
+        Hash(self.0.finalize().into())
+    }
 }
 
 pub(super) fn node_hash(left: &Hash, right: &Hash) -> Hash {

@@ -11,6 +11,9 @@ use super::tile::{Growing, Tile};
 use super::verify::{Break, Judged, interval, plain};
 use super::{Checkpoint, Malformed, Note, Signed, VerifierKey, Why, split_notes};
 
+/// How many things are said to be wrong with one log at most?
+const MOST_BREAKS: usize = 100;
+
 pub(super) struct Log<'s> {
     shelf: &'s dyn Shelf,
     pub(super) judged: Judged,
@@ -195,7 +198,7 @@ impl<'s> Log<'s> {
             let what = format!("the checkpoint over {} lines {what}", checkpoint.size);
             bad.push(interval(after, checkpoint.size, what));
         }
-        self.judged.breaks.extend(bad);
+        bad.into_iter().for_each(|one| self.broken(one));
         self.judged.size = after;
         !self.checkpoints.is_empty()
     }
@@ -212,11 +215,11 @@ impl<'s> Log<'s> {
         if self.checkpoints.iter().any(|own| differs(&own)) {
             let what = "the checkpoint that was kept and the log's own over as many lines differ: two \
                         histories were signed";
-            self.judged.breaks.push(interval(0, kept.size, what.to_owned()));
+            self.broken(interval(0, kept.size, what.to_owned()));
         } else if kept.size > last {
             let what = format!("the checkpoint that was kept is over {} lines", kept.size);
             let what = format!("{what}, the log's newest over {last}: it was set back");
-            self.judged.breaks.push(interval(last, kept.size, what));
+            self.broken(interval(last, kept.size, what));
         }
         let at = self.checkpoints.partition_point(|own| own.size < kept.size);
         self.checkpoints.insert(at, kept);
@@ -269,7 +272,7 @@ impl<'s> Log<'s> {
             let after = sizes().filter(|size| *size <= leaf).max().unwrap_or(0);
             let until = sizes().filter(|size| *size > leaf).min().unwrap_or(self.judged.size);
             let broken = interval(after, until, difference.what);
-            self.judged.breaks.push(Break { line: Some(difference.line), ..broken });
+            self.broken(Break { line: Some(difference.line), ..broken });
         }
     }
 
@@ -280,7 +283,7 @@ impl<'s> Log<'s> {
         } else {
             "what was signed here is not what the ledger holds".to_owned()
         };
-        self.judged.breaks.push(interval(after, until, what));
+        self.broken(interval(after, until, what));
     }
 
     /// `None` where not all of them are there; which, is among the breaks.
@@ -293,8 +296,11 @@ impl<'s> Log<'s> {
                     let after = tile.index * 256;
                     let until = after + u64::from(tile.width);
                     let what = format!("{}: {why}", tile.path());
-                    self.judged.breaks.push(interval(after, until, what));
+                    self.broken(interval(after, until, what));
                     whole = false;
+                    if self.judged.breaks.len() == MOST_BREAKS {
+                        return Ok(None);
+                    }
                 }
             }
         }
@@ -329,7 +335,7 @@ impl<'s> Log<'s> {
             let span = 1 << (8 * u32::from(tile.level));
             let after = tile.index * 256 * span;
             let until = after + u64::from(tile.width) * span;
-            self.judged.breaks.push(interval(after, until, format!("{}: {what}", tile.path())));
+            self.broken(interval(after, until, format!("{}: {what}", tile.path())));
         }
         Ok(())
     }
@@ -357,8 +363,14 @@ impl<'s> Log<'s> {
         }
     }
 
+    fn broken(&mut self, what: Break) {
+        if self.judged.breaks.len() < MOST_BREAKS {
+            self.judged.breaks.push(what);
+        }
+    }
+
     fn wrong(&mut self, what: String) {
-        self.judged.breaks.push(plain(&what));
+        self.broken(plain(&what));
     }
 }
 

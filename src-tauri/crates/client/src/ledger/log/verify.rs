@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 
 use serde::Serialize;
 
-use super::merkle::{Hash, leaf_hash};
+use super::merkle::{Hash, Leaf};
 use super::one_log::Log;
 use super::{Checkpoint, Note, Shelf, VerifierKey};
 
@@ -67,13 +67,25 @@ impl Judgement {
 
 /// The leaf of each whole line, and whether something stands behind the last newline.
 pub fn leaves(mut ledger: impl BufRead) -> io::Result<(Vec<Hash>, bool)> {
-    let (mut leaves, mut line) = (Vec::new(), Vec::new());
-    while ledger.read_until(b'\n', &mut line)? > 0 {
-        let Some(whole) = line.strip_suffix(b"\n") else { return Ok((leaves, true)) };
-        leaves.push(leaf_hash(whole));
-        line.clear();
+    let (mut leaves, mut leaf, mut begun) = (Vec::new(), Leaf::default(), false);
+    loop {
+        let block = ledger.fill_buf()?;
+        let Some(end) = block.iter().position(|byte| *byte == b'\n') else {
+            let length = block.len();
+            if length == 0 {
+                return Ok((leaves, begun));
+            }
+            // However long a line is, it is never held.
+            leaf.add(block);
+            begun = true;
+            ledger.consume(length);
+            continue;
+        };
+        leaf.add(&block[..end]);
+        leaves.push(std::mem::take(&mut leaf).hash());
+        begun = false;
+        ledger.consume(end + 1);
     }
-    Ok((leaves, false))
 }
 
 /// `logs`: the oldest first, each with its number.
