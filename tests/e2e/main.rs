@@ -64,6 +64,8 @@ mod ledger;
 #[cfg(test)]
 mod ledger_file;
 #[cfg(test)]
+mod ledger_log;
+#[cfg(test)]
 mod login1;
 #[cfg(test)]
 mod login_item;

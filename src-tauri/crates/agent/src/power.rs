@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Sealer};
 use crate::task_runs::TaskRuns;
 use crate::tasks::Tasks;
 
@@ -32,6 +32,7 @@ enum Told {
 /// Who has something to do then.
 pub(crate) struct Power {
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) runs: Arc<TaskRuns>,
     /// Told after waking.
     pub(crate) woke: Arc<Notify>,
@@ -77,5 +78,6 @@ impl Power {
             Err(error) => tracing::error!(%error, "the record may not be on disk"),
         }
         self.runs.keep();
+        self.sealer.close();
     }
 }

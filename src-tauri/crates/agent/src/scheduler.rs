@@ -1,5 +1,5 @@
 //! What happens without being asked: refresh ahead of need, save again, revoke what is owed, make the
-//! ledger durable, take in a changed config. Looks at the wall clock, because a laptop sleeps.
+//! ledger durable and sign it, take in a changed config. Looks at the wall clock, because a laptop sleeps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -36,7 +36,7 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Each duty by itself: a keychain or a disk that hangs keeps none of the others waiting.
     pub(crate) async fn run(self) {
-        tokio::join!(self.refreshes(), self.record(), self.upkeep());
+        tokio::join!(self.refreshes(), self.record(), self.upkeep(), self.seal());
     }
 
     /// Sleeps until something is due, or the alarm says that it is sooner than was known.
@@ -72,6 +72,14 @@ impl Scheduler {
         loop {
             tokio::time::sleep(SELDOM).await;
             self.write().await;
+        }
+    }
+
+    /// Checkpoints over what is on disk.
+    async fn seal(&self) {
+        loop {
+            tokio::time::sleep(SELDOM).await;
+            self.api.sealer.tend(&self.api.store).await;
         }
     }
 

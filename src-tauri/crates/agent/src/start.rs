@@ -186,10 +186,16 @@ async fn agent(
         doors.open_kept_doors().await;
     });
     let woke = Arc::default();
-    let (held, stop) = (ledger.clone(), api.stop.clone());
-    let (tasks, runtime) = (api.tasks.clone(), tokio::runtime::Handle::current());
-    Power { ledger: held, runs: runs.clone(), woke: Arc::clone(&woke), stop, tasks, runtime }
-        .watch();
+    Power {
+        ledger: ledger.clone(),
+        sealer: api.sealer.clone(),
+        runs: runs.clone(),
+        woke: Arc::clone(&woke),
+        stop: api.stop.clone(),
+        tasks: api.tasks.clone(),
+        runtime: tokio::runtime::Handle::current(),
+    }
+    .watch();
     let (broker, api) = (api.broker.clone(), api);
     let observer = witness.clone();
     let scheduler =
@@ -219,6 +225,7 @@ async fn agent(
     if let Err(error) = ledger.synced() {
         tracing::error!(%error, "the end of the record may not be on disk");
     }
+    api.sealer.close();
     api.containers.tidy();
     runs.note_ends(&api.broker.sessions());
     runs.keep();

@@ -11,6 +11,7 @@ use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
 use crate::config::ConfigFile;
 use crate::keychain::KeychainStore;
+use crate::ledger::Sealer;
 use crate::local_api::{About, Api, Parts};
 use crate::ping::Ping;
 use crate::random::random;
@@ -47,8 +48,20 @@ pub(crate) fn wire(
     };
     let config = config.clone();
     let (ledger, task_runs) = (witness.ledger.clone(), witness.runs.clone());
+    let sealer = Arc::new(Sealer::new(ledger.clone(), clock.clone()));
     let witness = witness.clone();
-    let parts =
-        Parts { broker, config, ping, airflow, store, sign_in, witness, ledger, task_runs, tasks };
+    let parts = Parts {
+        broker,
+        config,
+        ping,
+        airflow,
+        store,
+        sign_in,
+        witness,
+        ledger,
+        sealer,
+        task_runs,
+        tasks,
+    };
     Api::new(parts, about)
 }

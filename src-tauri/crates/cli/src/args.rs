@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// The record of what was signed in, asked for and issued
     #[command(
         subcommand,
-        after_help = "Examples:\n  dagpass audit tail\n  dagpass audit tail -n 100 --json\n  dagpass audit verify"
+        after_help = "Examples:\n  dagpass audit tail\n  dagpass audit tail -n 100 --json\n  dagpass audit verify\n  dagpass audit prove 4711 --output 4711.tlog-proof"
     )]
     Audit(crate::commands::audit::Audit),
     /// Wire Airflow to the agent

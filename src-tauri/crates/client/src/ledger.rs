@@ -3,6 +3,7 @@
 
 mod chain;
 mod filter;
+pub mod log;
 pub mod record;
 mod tail;
 

@@ -14,6 +14,8 @@ pub struct Ledger<'a> {
     pub trouble: Option<&'a str>,
     /// What happened to the file while this agent ran.
     pub lost: Option<&'a str>,
+    /// Why no checkpoint is signed over it.
+    pub unsealed: Option<&'a str>,
 }
 
 pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
@@ -36,6 +38,13 @@ pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
             "look for a backup of it; `dagpass audit verify` shows where it goes on",
         );
     }
+    if let Some(why) = ledger.unsealed {
+        let what = format!("{path} is written, and no checkpoint is signed over it: {why}");
+        return hint(
+            warning("ledger", None, what),
+            "unlock the store of sessions, or make room beside the ledger; the checkpoint is made then",
+        );
+    }
     ok("ledger", None, path.to_string())
 }
 
@@ -45,13 +54,16 @@ mod tests {
 
     #[test]
     fn a_ledger_that_cannot_be_written_is_a_problem_and_one_that_was_lost_a_warning() {
-        for (trouble, lost, verdict) in [
-            (None, None, "ok"),
-            (None, Some("the file was gone"), "warning"),
-            (Some("no space left on device"), None, "problem"),
-            (Some("no space left on device"), Some("the file was gone"), "problem"),
+        let full = Some("no space left on device");
+        for (trouble, lost, unsealed, verdict) in [
+            (None, None, None, "ok"),
+            (None, Some("the file was gone"), None, "warning"),
+            (None, None, Some("the keychain is locked"), "warning"),
+            (full, None, None, "problem"),
+            (full, Some("the file was gone"), Some("the keychain is locked"), "problem"),
         ] {
-            let found = written(&Ledger { path: Path::new("/state/ledger.jsonl"), trouble, lost });
+            let path = Path::new("/state/ledger.jsonl");
+            let found = written(&Ledger { path, trouble, lost, unsealed });
             assert_eq!((found.verdict.as_str(), found.hint.is_some()), (verdict, verdict != "ok"));
         }
     }

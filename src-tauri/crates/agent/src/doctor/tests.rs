@@ -146,6 +146,7 @@ impl World {
                 path: Path::new("/state/ledger.jsonl"),
                 trouble: None,
                 lost: None,
+                unsealed: None,
             },
             containers: &[],
             deployments: &NoAirflow,

@@ -6,7 +6,8 @@
 //! 3. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 4. [`sealed`]: in the encrypted file alone
 //! 5. [`thread`], [`asking`], [`provider`]: how the keychain is asked
-//! 6. [`record`], [`envelope`], [`files`], [`mark`], [`owed`],
+//! 6. [`log_key`]: the key of the ledger's log, among them
+//! 7. [`record`], [`envelope`], [`files`], [`mark`], [`owed`],
 //!    [`pending`]: what is written
 
 mod asking;
@@ -18,6 +19,7 @@ mod foreign;
 mod freedesktop;
 mod health;
 mod kept;
+mod log_key;
 mod mark;
 mod moving;
 mod newest;
@@ -61,6 +63,7 @@ mod released_stores;
 mod stage;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_core::ports::{Saved, StoreFailure};
@@ -93,6 +96,8 @@ pub struct KeychainStore {
     pending: AccountFiles,
     /// Accounts whose records could not be removed when they were to be.
     forgotten: AccountFiles,
+    /// All of it was taken off the machine: nothing is made any more by itself.
+    purged: AtomicBool,
 }
 
 impl KeychainStore {
@@ -129,6 +134,7 @@ impl KeychainStore {
             notes: owed::Notes::new(state),
             pending: AccountFiles::new(state, "pending", ".json"),
             forgotten: AccountFiles::new(state, "forgotten", ""),
+            purged: AtomicBool::new(false),
         }
     }
 
@@ -206,6 +212,7 @@ impl KeychainStore {
     /// The files are what whoever asked for it removes.
     pub async fn purge(&self) -> Result<Vec<String>, StoreFailure> {
         let _alone = self.turn.write().await;
+        self.purged.store(true, Ordering::SeqCst);
         let mut gone = match self.now().backing {
             Backing::Keychain(kept) => kept.purge().await?,
             Backing::Files(_) => Vec::new(),

@@ -1,11 +1,21 @@
 //! The ledger: `ledger.jsonl`, 0600, append-only, a line an event, each with the SHA-256 of the line
-//! before. Written before a token leaves; a write that fails denies.
+//! before. Written before a token leaves; a write that fails denies. What is on disk of it is signed from
+//! time to time ([`sealer`]), in the files of a transparency log beside it ([`tiles`]).
 
+#[cfg(test)]
+mod bent_tests;
+mod checkpoint;
 mod line;
 mod queue;
+mod sealed_log;
+mod sealer;
+#[cfg(test)]
+mod sealer_tests;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod told;
+mod unsealed;
 mod writer;
 #[cfg(test)]
 mod writer_tests;
@@ -22,6 +32,8 @@ use tokio::sync::broadcast;
 
 use dagpass_core::audit::{Event, Outcome, Receipt, Record};
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
+
+pub(crate) use sealer::{Durable, Sealer};
 
 use crate::config::Durability;
 use queue::{Job, PLACES, Standing, Unsynced, Wanted};
@@ -144,6 +156,16 @@ impl Drop for Ledger {
         if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the ledger's writer has ended by itself");
         }
+    }
+}
+
+impl Durable for Ledger {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn synced(&self) -> u64 {
+        self.standing().synced.bytes
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) use server::{Loopback, serve};
 use crate::airflow::{Airflow, ItemKeeper};
 use crate::config::{ConfigFile, Told};
 use crate::keychain::KeychainStore;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Sealer};
 use crate::ping::Ping;
 use crate::system::{self, LocalListener};
 use crate::task_runs::TaskRuns;
@@ -95,6 +95,7 @@ pub(crate) struct Api {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) witness: Arc<dyn Witness>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) items: ItemKeeper,
@@ -146,6 +147,7 @@ pub(crate) struct Parts {
     pub(crate) sign_in: SignInPorts,
     pub(crate) witness: Arc<dyn Witness>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) tasks: Tasks,
 }
@@ -163,6 +165,7 @@ impl Api {
             clock: parts.sign_in.clock.clone(),
             witness: parts.witness,
             ledger: parts.ledger,
+            sealer: parts.sealer,
             task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),

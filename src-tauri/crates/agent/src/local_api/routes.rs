@@ -210,11 +210,12 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let own = Proxies::of_this_process();
     let status = status::status(api, &asked.principal).await;
     let unseen = unseen(api).await;
-    let health = api.ledger.health();
+    let (health, unsealed) = (api.ledger.health(), api.sealer.trouble());
     let ledger = doctor::Ledger {
         path: api.ledger.path(),
         trouble: health.trouble.as_deref(),
         lost: health.lost.as_deref(),
+        unsealed: unsealed.as_deref(),
     };
     let scene = doctor::Scene {
         config_path: api.config.path(),

@@ -64,11 +64,17 @@ async fn change_to(api: &Arc<Api>, ask: StoreUseAsk) -> Result<StoreUseReply, Re
     api.broker.reread_store();
     Ok(StoreUseReply {
         store: api.store.health().kind.to_owned(),
-        carried: moved.carried,
-        dropped: moved.dropped,
+        carried: named(moved.carried),
+        dropped: named(moved.dropped),
         backup: moved.backup.map(|path| path.display().to_string()),
         left: moved.left,
     })
+}
+
+/// What is our own has no name that a person knows.
+fn named(mut accounts: Vec<String>) -> Vec<String> {
+    accounts.retain(|account| !account.starts_with('#'));
+    accounts
 }
 
 fn wanted(ask: &StoreUseAsk) -> Result<StoreChoice, Refusal> {

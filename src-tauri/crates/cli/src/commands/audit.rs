@@ -1,7 +1,9 @@
-//! `dagpass audit tail`: the ledger's last lines; `audit verify`: does its chain hold. Both read the file
-//! and nothing else, so they work while no agent runs.
+//! `dagpass audit tail`: the ledger's last lines; `audit verify`: is it what was written and signed; `audit
+//! prove` and `verify-proof`: one line of it in a file of its own. All read files and nothing else, so they
+//! work while no agent runs.
 
 mod asked;
+mod proof;
 mod table;
 mod verify;
 
@@ -21,6 +23,8 @@ use crate::world::World;
 use asked::Asked;
 use table::Table;
 
+const LEDGER: &str = "ledger.jsonl";
+
 /// How often is the file looked at with `--follow`?
 const FOLLOW_POLL: Duration = Duration::from_millis(250);
 
@@ -31,13 +35,27 @@ pub(crate) enum Audit {
                             dagpass audit tail --connection warehouse_api -n 100\n  \
                             dagpass audit tail --follow --json | jq .run")]
     Tail(TailArgs),
-    /// Does each line go on from the one before? Ends with 1 where one does not
+    /// Is the ledger what was written and signed? Ends with 1 where it is not
+    ///
+    /// Each line has to go on from the one before, and the first lines have to be those that each signed
+    /// checkpoint was made over. Says between which checkpoints something was edited, dropped, reordered or
+    /// cut, and which line, where that can still be told.
     #[command(after_help = "Examples:\n  dagpass audit verify\n  \
+                            dagpass audit verify --key \"$(cat vkey-noted-down)\"\n  \
+                            dagpass audit verify --checkpoint checkpoint-of-monday\n  \
                             dagpass audit verify ledger.jsonl.1")]
-    Verify {
-        /// Another file than the agent's own: one that was moved away
-        file: Option<PathBuf>,
-    },
+    Verify(verify::VerifyArgs),
+    /// Write a file that proves one line, for somebody who has not the ledger (C2SP tlog-proof)
+    #[command(after_help = "Examples:\n  dagpass audit prove 4711 --output 4711.tlog-proof\n  \
+                            dagpass audit prove 4711 | ssh auditor 'cat > 4711.tlog-proof'")]
+    Prove(proof::ProveArgs),
+    /// Check such a file, by the public key alone. Ends with 1 where it proves nothing
+    #[command(after_help = "Examples:\n  dagpass audit verify-proof 4711.tlog-proof\n  \
+                            dagpass audit verify-proof 4711.tlog-proof --key \"$(cat vkey-noted-down)\"")]
+    VerifyProof(proof::VerifyProofArgs),
+    /// Print the public key that the checkpoints are signed by, to be noted down off this machine
+    #[command(after_help = "Examples:\n  dagpass audit key\n  dagpass audit key --json")]
+    Key,
 }
 
 #[derive(Debug, Args)]
@@ -55,13 +73,16 @@ pub(crate) struct TailArgs {
 pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
     match command {
         Audit::Tail(args) => tail(world, args),
-        Audit::Verify { file } => verify::run(world, file.as_deref()),
+        Audit::Verify(args) => verify::run(world, args),
+        Audit::Prove(args) => proof::prove(args),
+        Audit::VerifyProof(args) => proof::verify(world, args),
+        Audit::Key => proof::key(world),
     }
 }
 
 /// The agent's own, or the one that was named.
 fn opened(named: Option<&Path>) -> Result<(PathBuf, File), Failure> {
-    let own = || place::state_dir().map(|folder| folder.join("ledger.jsonl"));
+    let own = || place::state_dir().map(|folder| folder.join(LEDGER));
     let path = named.map_or_else(own, |path| Ok(path.to_owned()));
     let path = path.map_err(|error| Failure::new("no_place", error.to_string()))?;
     let file = File::open(&path).map_err(|error| match error.kind() {

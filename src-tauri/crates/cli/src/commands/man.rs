@@ -144,6 +144,10 @@ fn the_program(page: &mut Roff) {
         ("~/.config/dagpass/config.toml", "The config."),
         ("~/.local/state/dagpass/ledger.jsonl", "The record of what was signed in and issued."),
         (
+            "~/.local/state/dagpass/ledger-log",
+            "Signed checkpoints over it, and the hashes of its lines (C2SP tlog-tiles); no secret.",
+        ),
+        (
             "~/.local/state/dagpass/agent.lock",
             "Who runs, where it listens and which config it reads, whatever XDG_STATE_HOME says.",
         ),

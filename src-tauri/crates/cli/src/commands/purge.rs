@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use dagpass_client::folders::{Folders, NOTE};
+use dagpass_client::ledger::log::FOLDER;
 use dagpass_client::{login_item, owner, place};
 use serde::Serialize;
 
@@ -142,7 +143,7 @@ impl Files {
     fn remove(&self, gone: &mut Gone) {
         for state in &self.state {
             // The note says where a ledger lies.
-            let kept = [state.join(LEDGER), state.join(NOTE)];
+            let kept = [state.join(LEDGER), state.join(FOLDER), state.join(NOTE)];
             if self.keep_ledger && kept.iter().any(|kept| kept.exists()) {
                 gone.empty_but(state, &kept);
             } else {
@@ -245,10 +246,15 @@ mod tests {
         let world = tempfile::tempdir().unwrap();
         let at = |name: &str| world.path().join(name);
         fs::create_dir_all(at("state/dagpass/sealed")).unwrap();
+        fs::create_dir_all(at("state/dagpass/ledger-log/1")).unwrap();
         fs::create_dir_all(at("config/dagpass")).unwrap();
         fs::create_dir_all(at("run/dagpass")).unwrap();
         fs::write(at("run/dagpass/panel-0.lock"), "").unwrap();
-        for file in ["state/dagpass/ledger.jsonl", "state/dagpass/store.json"] {
+        for file in [
+            "state/dagpass/ledger.jsonl",
+            "state/dagpass/ledger-log/1/checkpoint",
+            "state/dagpass/store.json",
+        ] {
             fs::write(at(file), "x").unwrap();
         }
         fs::write(at("config/dagpass/config.toml"), "x").unwrap();
@@ -268,6 +274,7 @@ mod tests {
         assert_eq!(gone.removed.len(), 6, "{gone:?}");
         assert!(!at("snap/dagpass").exists());
         assert!(at("state/dagpass/ledger.jsonl").exists());
+        assert!(at("state/dagpass/ledger-log/1/checkpoint").exists());
         assert!(at("config/dagpass/corp-ca.pem").exists());
         Files { keep_ledger: false, ..files }.remove(&mut gone);
         assert!(!at("state/dagpass").exists());

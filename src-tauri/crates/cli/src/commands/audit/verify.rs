@@ -1,45 +1,195 @@
-//! Whether the ledger's chain holds, for a person: what is on the record of the file itself, and each line
-//! that does not go on from the one before.
+//! Whether the ledger is what it was, for a person: what is on the record of the file itself, each line that
+//! does not go on from the one before, and whether all of it is what checkpoints were signed over. Says what
+//! none of that can tell.
 
+use std::fs;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 
+use clap::Args;
+use dagpass_client::ledger::log::{
+    Asked, Break, Judged, Judgement, Note, VerifierKey, judge, leaves, logs_in,
+};
 use dagpass_client::ledger::{Chain, Found};
+use serde::Serialize;
 
-use super::{opened, unreadable};
+use super::{LEDGER, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
 
-pub(super) fn run(world: &World, file: Option<&Path>) -> Result<(), Failure> {
-    let (path, file) = opened(file)?;
-    let chain = Chain::of(BufReader::new(file)).map_err(unreadable)?;
-    if world.json {
-        output::json(&chain)?;
-    } else {
-        output::out(&shown(&path, &chain))?;
+/// How often is it read again where the agent wrote meanwhile?
+const AGAIN: usize = 3;
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Another file than the agent's own: one that was moved away
+    file: Option<PathBuf>,
+    /// Believe this key alone, as `dagpass audit key` printed it when you noted it down elsewhere
+    #[arg(long, value_name = "VKEY")]
+    key: Option<String>,
+    /// A checkpoint that you kept elsewhere: the ledger still has to be what it was signed over
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+}
+
+/// What was found, and what nobody can find here.
+#[derive(Serialize)]
+struct Verdict {
+    #[serde(flatten)]
+    chain: Chain,
+    log: Judgement,
+    /// `given` or `beside-the-ledger`.
+    key_from: &'static str,
+    not_covered: Vec<String>,
+}
+
+pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
+    let asked = asked(args)?;
+    let (path, _) = opened(args.file.as_deref())?;
+    let mut read = read(&path, &asked)?;
+    for _ in 1..AGAIN {
+        let grew = fs::metadata(&path).is_ok_and(|now| now.len() != read.length);
+        if read.log.breaks().next().is_none() || !grew {
+            break;
+        }
+        read = self::read(&path, &asked)?;
     }
-    match chain.breaks.first() {
-        None => Ok(()),
-        Some(first) => Err(Failure::new("ledger_broken", "the ledger was changed")
+    let not_covered = not_covered(&read.log);
+    let key_from = if asked.pinned.is_some() { "given" } else { "beside-the-ledger" };
+    let verdict = Verdict { chain: read.chain, log: read.log, key_from, not_covered };
+    if world.json {
+        output::json(&verdict)?;
+    } else {
+        output::out(&shown(&path, &verdict))?;
+    }
+    let broken = |what: &str| Failure::new("ledger_broken", what);
+    match (verdict.chain.breaks.first(), verdict.log.breaks().next()) {
+        (None, None) => Ok(()),
+        (Some(first), _) => Err(broken("the ledger was changed")
             .because(format!("line {}: {}", first.line, first.what))),
+        (None, Some(first)) => {
+            Err(broken("the ledger is not what was signed").because(of_break(first)))
+        }
     }
 }
 
-fn shown(path: &Path, chain: &Chain) -> String {
-    let path = path.display();
+fn asked(args: &VerifyArgs) -> Result<Asked, Failure> {
+    let kept = args.checkpoint.as_deref().map(|path| {
+        let bytes = fs::read(path).map_err(|error| {
+            Failure::new("io", format!("{} cannot be read", path.display())).because(error)
+        })?;
+        Note::parse(&bytes).map_err(|why| {
+            Failure::usage(format!("{} is no checkpoint", path.display())).because(why)
+        })
+    });
+    // A copy of the whole folder, too.
+    let own = args.file.as_ref().is_none_or(|file| file.ends_with(LEDGER));
+    Ok(Asked { pinned: pinned(args.key.as_deref())?, kept: kept.transpose()?, own })
+}
+
+pub(super) fn pinned(key: Option<&str>) -> Result<Option<VerifierKey>, Failure> {
+    let parse = |text| {
+        VerifierKey::parse(text)
+            .map_err(|why| Failure::usage("--key is no verifier key").because(why))
+    };
+    key.map(parse).transpose()
+}
+
+struct Read {
+    chain: Chain,
+    log: Judgement,
+    length: u64,
+}
+
+/// Both look at all of the file, each for itself.
+fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
+    let open = || opened(Some(path)).map(|(_, file)| file);
+    let (first, second) = (open()?, open()?);
+    let length = first.metadata().map_err(unreadable)?.len();
+    let (chain, log) = thread::scope(|scope| {
+        let chain = scope.spawn(|| Chain::of(BufReader::new(first)));
+        let log = leaves(BufReader::new(second)).and_then(|(leaves, _)| {
+            let logs = logs_in(path.parent().unwrap_or(Path::new(".")))?;
+            judge(&leaves, &logs, asked)
+        });
+        (chain.join(), log)
+    });
+    let chain = chain.map_err(|_| Failure::new("io", "the ledger cannot be read"))?;
+    Ok(Read { chain: chain.map_err(unreadable)?, log: log.map_err(unreadable)?, length })
+}
+
+/// Said each time: what holds here is not more than it is.
+fn not_covered(log: &Judgement) -> Vec<String> {
+    let lines = match log.uncovered {
+        0 => "no line: the last checkpoint covers them all".to_owned(),
+        1 => "1 line since the last checkpoint, by which only the chain speaks".to_owned(),
+        many => format!("{many} lines since the last checkpoint, by which only the chain speaks"),
+    };
+    vec![
+        lines,
+        "events that were never written".to_owned(),
+        "another history under the same key: without a witness, whoever has the signing key can sign \
+         one; a key and a checkpoint that you keep elsewhere (--key, --checkpoint) show it"
+            .to_owned(),
+    ]
+}
+
+fn shown(path: &Path, verdict: &Verdict) -> String {
+    let (path, chain, log) = (path.display(), &verdict.chain, &verdict.log);
     let records = match (chain.first, chain.last) {
         (Some(first), Some(last)) => format!("records {first} to {last}"),
         (_, _) => "no record".to_owned(),
     };
-    let verdict = match chain.breaks.len() {
+    let holds = match chain.breaks.len() {
         0 => "the chain holds".to_owned(),
         1 => "the chain is broken in 1 place".to_owned(),
         many => format!("the chain is broken in {many} places"),
     };
-    let mut lines = vec![format!("{path}: {records}, {verdict}")];
+    let mut lines = vec![format!("{path}: {records}, {holds}")];
     let of = |found: &Found| format!("  line {}: {}", found.line, found.what);
     lines.extend(chain.notes.iter().map(of));
     lines.extend(chain.breaks.iter().map(of));
+    if log.logs.is_empty() {
+        lines.push("no checkpoint was signed over it yet".to_owned());
+    }
+    log.logs.iter().for_each(|log| lines.extend(of_log(log)));
+    lines.extend(log.breaks.iter().map(|one| format!("  {}", of_break(one))));
+    if !log.logs.is_empty() && verdict.key_from != "given" {
+        lines.push(
+            "the key is the one beside the ledger: note it down elsewhere and give it with --key"
+                .to_owned(),
+        );
+    }
+    lines.push("not covered:".to_owned());
+    lines.extend(verdict.not_covered.iter().map(|what| format!("  {what}")));
     lines.join("\n")
+}
+
+fn of_log(log: &Judged) -> Vec<String> {
+    let checkpoints = match log.checkpoints {
+        1 => "1 checkpoint".to_owned(),
+        many => format!("{many} checkpoints"),
+    };
+    let verdict = match (log.breaks.len(), log.of_this_file) {
+        (0, true) => "the ledger is what was signed",
+        (0, false) => "of another file",
+        (_, _) => "NOT as it was signed",
+    };
+    let Judged { number, origin, size, .. } = log;
+    let mut lines =
+        vec![format!("log {number}, {origin}: {checkpoints} up to line {size}, {verdict}")];
+    lines.extend(log.notes.iter().map(|note| format!("  {note}")));
+    lines.extend(log.breaks.iter().map(|one| format!("  {}", of_break(one))));
+    lines
+}
+
+fn of_break(one: &Break) -> String {
+    match (one.after, one.until) {
+        (Some(after), Some(until)) if after < until => {
+            format!("lines {} to {until}: {}", after + 1, one.what)
+        }
+        _ => one.what.clone(),
+    }
 }

@@ -1,0 +1,121 @@
+//! The key that signs the ledger's checkpoints: made once, and kept where the sessions' records are, in
+//! their form and under an account of its own, so that every store holds it and a move carries it. Never
+//! asks a person: it is read where the store was opened for something else.
+
+use std::sync::atomic::Ordering;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use dagpass_core::ports::StoreFailure;
+use dagpass_core::profile::{Issuer, Scopes};
+use dagpass_core::session::StoredSession;
+use dagpass_core::time::Timestamp;
+use dagpass_core::token::{RefreshToken, Secret};
+use zeroize::Zeroizing;
+
+use super::which_store::Memory;
+use super::{HealthState, KeychainStore};
+
+/// No profile may have a name that begins so.
+const ACCOUNT: &str = "#log-key";
+
+impl KeychainStore {
+    /// Ed25519's seed, made where there is none. `None`: not now, for nothing is kept yet, or nobody has
+    /// asked the store for anything, or all of it was just taken off the machine.
+    pub(crate) async fn log_seed(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<Secret<[u8; 32]>>, StoreFailure> {
+        if self.purged.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        let standing = self.now();
+        let health = standing.backing.health();
+        match health.state {
+            _ if standing.chosen.memory != Memory::Written => return Ok(None),
+            HealthState::Unasked => return Ok(None),
+            HealthState::Ok | HealthState::Degraded | HealthState::Changed => {}
+            HealthState::Locked | HealthState::Unavailable => {
+                let what = health.detail.unwrap_or_else(|| health.state.as_str().to_owned());
+                return Err(StoreFailure::Unavailable(what));
+            }
+        }
+        match self.read(ACCOUNT).await {
+            Ok(Some(record)) => match seed_of(&record) {
+                Some(seed) => return Ok(Some(seed)),
+                None => tracing::warn!("the key of the ledger's log is damaged: another is made"),
+            },
+            Ok(None) => {}
+            Err(StoreFailure::Corrupt(why)) => {
+                tracing::warn!(why, "the key of the ledger's log is lost: another is made");
+            }
+            Err(failure) => return Err(failure),
+        }
+        let mut seed = Zeroizing::new([0; 32]);
+        aws_lc_rs::rand::fill(&mut *seed)
+            .map_err(|_| StoreFailure::Unavailable("no random numbers".to_owned()))?;
+        self.write(ACCOUNT, &record_of(&seed, now)).await?;
+        // Read back: it counts only once it is known to be there after a restart.
+        let kept = self.read(ACCOUNT).await?;
+        Ok(kept.as_ref().and_then(seed_of))
+    }
+}
+
+fn record_of(seed: &[u8; 32], now: Timestamp) -> StoredSession {
+    let text = Zeroizing::new(STANDARD.encode(seed));
+    StoredSession {
+        issuer: Issuer::new("dagpass:ledger-log"),
+        client_id: "log-key".to_owned(),
+        endpoints: None,
+        identity: None,
+        nonce: None,
+        granted: Scopes::parse(""),
+        refresh_token: Some(RefreshToken::new(text.as_str())),
+        refresh_expires_at: None,
+        signed_in_at: now,
+        generation: 1,
+        id_token_hint: None,
+        ended: None,
+    }
+}
+
+fn seed_of(record: &StoredSession) -> Option<Secret<[u8; 32]>> {
+    let text = record.refresh_token.as_ref()?;
+    let bytes = Zeroizing::new(STANDARD.decode(text.expose()).ok()?);
+    bytes.as_slice().try_into().ok().map(Secret::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Keychain, Mood, session};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_made_once_and_only_where_the_store_is_open_anyway() {
+        let state = tempfile::tempdir().unwrap();
+        let keychain = Keychain::new();
+        let store = keychain.store(2048, state.path());
+        let now = Timestamp::from_secs(7);
+        assert!(store.log_seed(now).await.unwrap().is_none(), "nobody has asked it yet");
+        assert_eq!(keychain.connections(), 0);
+        store.write("prod", &session("t", 1)).await.unwrap();
+        let made = store.log_seed(now).await.unwrap().unwrap();
+        let again = keychain.store(2048, state.path());
+        again.read("prod").await.unwrap();
+        let read = again.log_seed(now).await.unwrap().unwrap();
+        assert_eq!(made.expose(), read.expose());
+        assert_eq!(again.sessions().await.unwrap().len(), 1, "it is no session");
+
+        keychain.becomes(Mood::Locked);
+        again.read("prod").await.unwrap_err();
+        assert!(again.log_seed(now).await.is_err());
+        keychain.becomes(Mood::Well);
+        keychain.put(ACCOUNT, b"damaged");
+        again.read("prod").await.unwrap();
+        let other = again.log_seed(now).await.unwrap().unwrap();
+        assert_ne!(other.expose(), made.expose());
+        assert!(again.purge().await.unwrap().contains(&ACCOUNT.to_owned()));
+        assert!(again.log_seed(now).await.unwrap().is_none(), "nothing comes back after a purge");
+        assert_eq!(keychain.item(ACCOUNT), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! The key that signs, in memory, and the checkpoint that it signs.
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use dagpass_client::ledger::log::{Checkpoint, Malformed, Note, VerifierKey};
+use dagpass_core::token::Secret;
+
+pub(super) struct Signer {
+    pair: Ed25519KeyPair,
+    public: [u8; 32],
+}
+
+impl Signer {
+    pub(super) fn new(seed: &Secret<[u8; 32]>) -> Option<Self> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).ok()?;
+        let public = pair.public_key().as_ref().try_into().ok()?;
+        Some(Self { pair, public })
+    }
+
+    /// Its name is the origin of the log that it signs.
+    pub(super) fn key(&self, origin: &str) -> Result<VerifierKey, Malformed> {
+        VerifierKey::new(origin, self.public)
+    }
+
+    /// `None` where there is no such signature, which never happens.
+    pub(super) fn sign(&self, checkpoint: &Checkpoint) -> Option<Note> {
+        let text = checkpoint.to_string();
+        let signature = self.pair.sign(text.as_bytes());
+        let key = self.key(&checkpoint.origin).ok()?;
+        Some(Note::new(&text, &key, signature.as_ref().try_into().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dagpass_client::ledger::log::{Hash, Signed};
+
+    use super::*;
+
+    #[test]
+    fn what_it_signs_is_verified_by_another_implementation() {
+        let signer = Signer::new(&Secret::new([7; 32])).unwrap();
+        let (size, root) = (9, Hash([1; 32]));
+        let origin = "dagpass.dev/ledger/x".to_owned();
+        let note = signer.sign(&Checkpoint { origin: origin.clone(), size, root, before: None });
+        assert_eq!(note.unwrap().signed_by(&signer.key(&origin).unwrap()), Signed::Yes);
+    }
+}

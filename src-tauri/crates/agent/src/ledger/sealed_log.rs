@@ -1,0 +1,248 @@
+//! A log as it lies on disk, and how it goes on: which one is taken up, when another has to begin, and one
+//! checkpoint more.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use dagpass_client::ledger::log::{
+    Before, Checkpoint, Folder, Growing, Hash, State, Tile, Why, leaf_hash, logs_in,
+};
+
+use super::checkpoint::Signer;
+use super::tiles::{LogFolder, Step, VERSION};
+use crate::random::random;
+use crate::system;
+
+/// How far from its end does a line begin at most?
+const LONGEST_LINE: u64 = 256 * 1024;
+/// How many tiles are held in memory before they are written?
+const AT_ONCE: usize = 64;
+
+/// Who signs, and what a test stops.
+type By<'a> = (&'a Signer, &'a Step);
+
+pub(super) struct SealedLog {
+    folder: LogFolder,
+    growing: Growing,
+    /// Bytes of the ledger that the tree covers.
+    length: u64,
+    last: Option<Hash>,
+    /// Which file it is of.
+    file: String,
+    head: Option<Checkpoint>,
+    /// What its first checkpoint names.
+    before: Option<Before>,
+}
+
+impl SealedLog {
+    /// How far the newest log says that it reaches, in bytes.
+    pub(super) fn reaches(folder: &Path) -> Option<u64> {
+        let (_, path) = newest(folder).ok()??;
+        Some(LogFolder::open(&path).ok()??.state().ok()??.length)
+    }
+
+    /// Is the ledger still the file that this goes on with, and no shorter than it was?
+    pub(super) fn is_of(&self, ledger: &Path, synced: u64) -> io::Result<bool> {
+        Ok(file_id(ledger)? == self.file && synced >= self.length)
+    }
+
+    /// The newest log where it can be gone on with, else another one.
+    pub(super) fn take_up(logs: &Path, ledger: &Path, synced: u64, by: By<'_>) -> io::Result<Self> {
+        let file = file_id(ledger)?;
+        // What an agent before us wrote may not be on disk yet.
+        system::open_record(ledger)?.sync_data()?;
+        let mut number = 0;
+        // One that a crash left without a checkpoint never was.
+        while let Some((newest, path)) = newest(logs)? {
+            number = newest;
+            if LogFolder::never_was(&path)? {
+                fs::remove_dir_all(&path)?;
+                number = newest.saturating_sub(1);
+                continue;
+            }
+            let Some(folder) = LogFolder::open(&path)? else { break };
+            let Some(head) = folder.head()? else { break };
+            let before = |why| {
+                let (origin, size, root) = (head.origin.clone(), head.size, head.root);
+                Some(Before { origin, size, root, why })
+            };
+            let ours = by.0.key(&head.origin).is_ok_and(|key| key == folder.key);
+            let why = if ours {
+                match Self::go_on(folder, &head, (ledger, &file, synced), by.1)? {
+                    Ok(log) => return Ok(log),
+                    Err(why) => why,
+                }
+            } else {
+                Why::KeyLost
+            };
+            tracing::warn!(why = why.as_str(), "another log of the ledger begins");
+            return Self::begin(logs, (number + 1, before(why)), file, by);
+        }
+        Self::begin(logs, (number + 1, None), file, by)
+    }
+
+    fn begin(
+        logs: &Path,
+        (number, before): (u64, Option<Before>),
+        file: String,
+        (signer, step): By<'_>,
+    ) -> io::Result<Self> {
+        let name: String = random().chars().take(16).collect();
+        let key = signer.key(&format!("dagpass.dev/ledger/{name}")).map_err(io::Error::other)?;
+        let folder = LogFolder::begin(&logs.join(number.to_string()), key, step)?;
+        let (growing, length, last, head) = (Growing::default(), 0, None, None);
+        Ok(Self { folder, growing, length, last, file, head, before })
+    }
+
+    /// By its state where that fits, else by reading the ledger again.
+    fn go_on(
+        folder: LogFolder,
+        head: &Checkpoint,
+        (ledger, file, synced): (&Path, &str, u64),
+        step: &Step,
+    ) -> io::Result<Result<Self, Why>> {
+        let state = folder.state()?;
+        if state.as_ref().is_some_and(|state| state.file != *file) {
+            return Ok(Err(Why::FileReplaced));
+        }
+        let length = state.as_ref().map_or(0, |state| state.length);
+        let whole = |growing, last, length| Self {
+            folder: folder.clone(),
+            growing,
+            length,
+            last,
+            file: file.to_owned(),
+            head: Some(head.clone()),
+            before: None,
+        };
+        if let Some(state) = state.filter(|state| state.size == head.size && length <= synced)
+            && let Some(growing) = folder.growing(head.size)?.filter(|one| one.root() == head.root)
+        {
+            let last = last_leaf(ledger, state.length)?;
+            if last.is_some_and(|last| last.to_string() == state.last) {
+                return Ok(Ok(whole(growing, last, state.length)));
+            }
+        }
+        tracing::info!(lines = head.size, "the ledger is read anew for its log");
+        let (mut growing, mut tiles) = (Growing::default(), Vec::new());
+        let (mut length, mut last) = (0, None);
+        let mut lines = Lines::from(ledger, 0, synced)?;
+        while growing.size() < head.size {
+            let Some(line) = lines.next()? else { return Ok(Err(Why::Cut)) };
+            length += line.len() as u64 + 1;
+            let leaf = leaf_hash(line);
+            growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
+            last = Some(leaf);
+        }
+        if growing.root() != head.root {
+            return Ok(Err(Why::Altered));
+        }
+        // What is missing or damaged there is mended by what was signed.
+        tiles.extend(growing.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
+        tiles.iter().try_for_each(|(tile, hashes)| folder.write_tile(*tile, hashes, step))?;
+        Ok(Ok(whole(growing, last, length)))
+    }
+
+    /// One checkpoint over every whole line up to that byte; says up to which byte it reaches.
+    pub(super) fn seal(
+        &mut self,
+        ledger: &Path,
+        synced: u64,
+        (signer, step): By<'_>,
+    ) -> io::Result<u64> {
+        let mut lines = Lines::from(ledger, self.length, synced)?;
+        let mut tiles: Vec<(Tile, Vec<Hash>)> = Vec::new();
+        while let Some(line) = lines.next()? {
+            self.length += line.len() as u64 + 1;
+            let leaf = leaf_hash(line);
+            self.last = Some(leaf);
+            self.growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
+            if tiles.len() >= AT_ONCE {
+                self.write(&mut tiles, step)?;
+            }
+        }
+        let size = self.growing.size();
+        if self.head.as_ref().map_or(0, |head| head.size) == size {
+            return Ok(self.length);
+        }
+        tiles.extend(self.growing.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
+        self.write(&mut tiles, step)?;
+        let (origin, root) = (self.folder.key.name().to_owned(), self.growing.root());
+        let before = self.before.take().filter(|_| self.head.is_none());
+        let checkpoint = Checkpoint { origin: origin.clone(), size, root, before };
+        let note = signer.sign(&checkpoint);
+        let note = note.ok_or_else(|| io::Error::other("the key signs nothing"))?;
+        let state = State {
+            v: VERSION,
+            origin,
+            size,
+            length: self.length,
+            last: self.last.map(|last| last.to_string()).unwrap_or_default(),
+            file: self.file.clone(),
+        };
+        self.folder.write_checkpoint(&note, &state, step)?;
+        self.head = Some(checkpoint);
+        tracing::debug!(lines = size, "a checkpoint over the ledger");
+        Ok(self.length)
+    }
+
+    fn write(&self, tiles: &mut Vec<(Tile, Vec<Hash>)>, step: &Step) -> io::Result<()> {
+        let mut each = tiles.drain(..);
+        each.try_for_each(|(tile, hashes)| self.folder.write_tile(tile, &hashes, step))
+    }
+}
+
+fn newest(logs: &Path) -> io::Result<Option<(u64, PathBuf)>> {
+    let state = logs.parent().unwrap_or(logs);
+    Ok(logs_in(state)?.pop().map(|(number, Folder(path))| (number, path)))
+}
+
+/// Whole lines from one byte of a file up to another.
+struct Lines {
+    ledger: BufReader<io::Take<File>>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    fn from(ledger: &Path, from: u64, upto: u64) -> io::Result<Self> {
+        let mut file = File::open(ledger)?;
+        file.seek(SeekFrom::Start(from))?;
+        let ledger = BufReader::with_capacity(64 * 1024, file.take(upto.saturating_sub(from)));
+        Ok(Self { ledger, line: Vec::new() })
+    }
+
+    fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        self.ledger.read_until(b'\n', &mut self.line)?;
+        Ok(self.line.strip_suffix(b"\n"))
+    }
+}
+
+/// Of the line that ends at that byte. `None` where none does.
+fn last_leaf(ledger: &Path, upto: u64) -> io::Result<Option<Hash>> {
+    let mut file = File::open(ledger)?;
+    let start = upto.saturating_sub(LONGEST_LINE);
+    file.seek(SeekFrom::Start(start))?;
+    let mut tail = Vec::new();
+    file.take(upto - start).read_to_end(&mut tail)?;
+    if (tail.len() as u64) < upto - start {
+        return Ok(None);
+    }
+    let Some(tail) = tail.strip_suffix(b"\n") else { return Ok(None) };
+    let line = tail.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(Some(leaf_hash(line)))
+}
+
+/// By which a file is told from one that was put in its place: when it was made, or, where nobody knows, its
+/// number. Neither changes when the machine starts again.
+fn file_id(ledger: &Path) -> io::Result<String> {
+    let found = fs::metadata(ledger)?;
+    let made = found.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+    let named = match made.filter(|made| !made.is_zero()) {
+        Some(made) => format!("made-{}.{:09}", made.as_secs(), made.subsec_nanos()),
+        None => format!("number-{}", system::mark_at(ledger)?.id.1),
+    };
+    if found.is_file() { Ok(named) } else { Err(ErrorKind::InvalidInput.into()) }
+}

@@ -1,0 +1,182 @@
+//! Follows the ledger and signs checkpoints over it, off the way of every token: each 256 lines or five
+//! minutes of activity, at sleep and at the end, and over lines alone that are on disk. A log whose key, file
+//! or lines are not what they were is never signed on: another is begun, and names the head of the old one.
+//! A keychain or a disk that fails costs a checkpoint, which is said and made up for, and never a token.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dagpass_core::ports::{Clock, StoreFailure};
+use dagpass_core::time::Timestamp;
+use dagpass_core::token::Secret;
+
+use super::checkpoint::Signer;
+use super::sealed_log::SealedLog;
+use super::tiles::Step;
+use super::unsealed::Unsealed;
+use crate::keychain::KeychainStore;
+
+/// After how many lines is a checkpoint due?
+const LINES: u64 = 256;
+/// And how long after a line at the latest?
+const AGE: Duration = Duration::from_secs(5 * 60);
+/// How long is it left alone after it failed?
+const REST: Duration = Duration::from_secs(30);
+
+/// The ledger as this needs it.
+pub(crate) trait Durable: Send + Sync {
+    fn path(&self) -> &Path;
+    /// Up to which byte it is known to be on disk.
+    fn synced(&self) -> u64;
+}
+
+pub(crate) struct Sealer {
+    ledger: Arc<dyn Durable>,
+    clock: Arc<dyn Clock>,
+    /// The logs' folder.
+    folder: PathBuf,
+    step: Step,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    signer: Option<Signer>,
+    /// As it lies on disk; read anew after whatever went wrong.
+    log: Option<SealedLog>,
+    unsealed: Unsealed,
+    trouble: Option<String>,
+    rests_until: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer")
+    }
+}
+
+impl Sealer {
+    /// Touches nothing yet.
+    pub(crate) fn new(ledger: Arc<dyn Durable>, clock: Arc<dyn Clock>) -> Self {
+        let folder = ledger.path().with_file_name(dagpass_client::ledger::log::FOLDER);
+        let step: Step = Box::new(|_| Ok(()));
+        Self { ledger, clock, folder, step, inner: Mutex::default() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn stopped_by(self, step: Step) -> Self {
+        Self { step, ..self }
+    }
+
+    /// Why there is no checkpoint where one is due, and since when lines wait for it.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
+    }
+
+    /// Signs where that is due. Called every second or two.
+    pub(crate) async fn tend(self: &Arc<Self>, store: &KeychainStore) {
+        let this = self.clone();
+        let due = tokio::task::spawn_blocking(move || this.is_due(false)).await;
+        if !due.is_ok_and(|due| due) {
+            return;
+        }
+        let keyless = self.lock().signer.is_none();
+        if keyless {
+            let seed = store.log_seed(self.clock.now()).await;
+            if !self.has_key(seed) {
+                return;
+            }
+        }
+        let this = self.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || this.seal()).await {
+            tracing::error!(%error, "sealing ended");
+        }
+    }
+
+    /// The machine sleeps or we end: what is known of the key by now has to do.
+    pub(crate) fn close(&self) {
+        if self.is_due(true) && self.lock().signer.is_some() {
+            self.seal();
+        }
+    }
+
+    /// Takes the key, or what became of it.
+    pub(super) fn has_key(&self, seed: Result<Option<Secret<[u8; 32]>>, StoreFailure>) -> bool {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        match seed.map(|seed| seed.as_ref().and_then(Signer::new)) {
+            Ok(signer) => inner.signer = signer,
+            Err(failure) => inner.suffer(now, format!("the key that signs: {failure}")),
+        }
+        inner.signer.is_some()
+    }
+
+    /// Looks how much waits. `closing`: whatever waits is due.
+    pub(super) fn is_due(&self, closing: bool) -> bool {
+        let (synced, now) = (self.ledger.synced(), self.clock.now());
+        let mut inner = self.lock();
+        let rests = inner.rests_until.is_some_and(|until| now < until && now.until(until) <= REST);
+        if rests && !closing {
+            return false;
+        }
+        if inner.log.is_none() && inner.unsealed.is_new() {
+            // Where an earlier agent ended; believed for this alone.
+            let from = SealedLog::reaches(&self.folder).unwrap_or(0);
+            inner.unsealed.begin(from);
+        }
+        let waits = inner.unsealed.count(self.ledger.path(), synced, now);
+        match waits {
+            Ok((0, _)) => false,
+            Ok((lines, age)) => closing || lines >= LINES || age >= AGE,
+            Err(error) => {
+                inner.suffer(now, error.to_string());
+                false
+            }
+        }
+    }
+
+    /// A checkpoint over all that is on disk.
+    pub(super) fn seal(&self) {
+        let (synced, now) = (self.ledger.synced(), self.clock.now());
+        let mut inner = self.lock();
+        match self.try_seal(&mut inner, synced) {
+            Ok(reached) => {
+                inner.unsealed.begin(reached);
+                (inner.trouble, inner.rests_until) = (None, None);
+            }
+            Err(error) => {
+                inner.log = None;
+                inner.suffer(now, error.to_string());
+            }
+        }
+    }
+
+    fn try_seal(&self, inner: &mut Inner, synced: u64) -> io::Result<u64> {
+        let Inner { signer: Some(signer), log, .. } = inner else { return Ok(0) };
+        let path = self.ledger.path();
+        let fits = log.as_ref().is_some_and(|log| log.is_of(path, synced).unwrap_or(false));
+        if !fits {
+            // Dropped first: should this fail, nothing is believed of it.
+            *log = None;
+            *log = Some(SealedLog::take_up(&self.folder, path, synced, (signer, &self.step))?);
+        }
+        let Some(log) = log else { return Ok(0) };
+        log.seal(path, synced, (signer, &self.step))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn suffer(&mut self, now: Timestamp, what: String) {
+        if self.trouble.as_ref() != Some(&what) {
+            tracing::warn!(why = what, "no checkpoint over the ledger");
+        }
+        self.trouble = Some(what);
+        self.rests_until = Some(now.plus(REST));
+    }
+}

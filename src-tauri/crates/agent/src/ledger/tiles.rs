@@ -1,0 +1,164 @@
+//! A log's folder, written: tiles first, then the checkpoint over them, then where the next one goes on.
+//! Whatever stops in between, what stands there is a log: a checkpoint has its tiles, and a state that is
+//! behind is not believed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use dagpass_client::ledger::log::{
+    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, STATE, Shelf, Signed, State,
+    Tile, VKEY, VerifierKey, split_notes,
+};
+
+use crate::system;
+
+/// How far from the end is the newest checkpoint looked for? No note is longer.
+const TAIL: u64 = 64 * 1024;
+
+/// The version of `state.json`.
+pub(super) const VERSION: u32 = 1;
+
+/// Asked before each step of writing: a test ends it there, as a kill would.
+pub(super) type Step = Box<dyn Fn(&'static str) -> io::Result<()> + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct LogFolder {
+    path: PathBuf,
+    pub(super) key: VerifierKey,
+}
+
+impl LogFolder {
+    /// Of a log that begins.
+    pub(super) fn begin(path: &Path, key: VerifierKey, step: &Step) -> io::Result<Self> {
+        step("folder")?;
+        if let Some(above) = path.parent() {
+            system::private_dir(above)?;
+        }
+        system::private_dir(path)?;
+        step("vkey")?;
+        system::write_private(&path.join(VKEY), format!("{key}\n").as_bytes())?;
+        Ok(Self { path: path.to_owned(), key })
+    }
+
+    /// `None` where its key cannot be read.
+    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
+        let text = Folder(path.to_owned()).read(VKEY)?.unwrap_or_default();
+        let key = VerifierKey::parse(&String::from_utf8_lossy(&text)).ok();
+        Ok(key.map(|key| Self { path: path.to_owned(), key }))
+    }
+
+    /// Did a crash leave it before its first checkpoint?
+    pub(super) fn never_was(path: &Path) -> io::Result<bool> {
+        let folder = Folder(path.to_owned());
+        Ok(folder.read(CHECKPOINT)?.is_none()
+            && split_notes(&folder.read(CHECKPOINTS)?.unwrap_or_default()).0.is_empty())
+    }
+
+    /// The newest checkpoint that its key signed.
+    pub(super) fn head(&self) -> io::Result<Option<Checkpoint>> {
+        let newest = Folder(self.path.clone()).read(CHECKPOINT)?.unwrap_or_default();
+        let newest = Note::parse(&newest).ok().and_then(|note| self.ours(&note));
+        let last = self.last()?;
+        Ok(last.into_iter().chain(newest).max_by_key(|checkpoint| checkpoint.size))
+    }
+
+    /// The last one of all. What a crash cut short behind it goes.
+    fn last(&self) -> io::Result<Option<Checkpoint>> {
+        let path = self.path.join(CHECKPOINTS);
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let length = file.metadata()?.len();
+        let start = length.saturating_sub(TAIL);
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        file.read_to_end(&mut tail)?;
+        let (notes, whole) = split_notes(&tail);
+        if whole < tail.len() {
+            let file = OpenOptions::new().write(true).open(&path)?;
+            file.set_len(start + whole as u64)?;
+            file.sync_all()?;
+        }
+        Ok(notes.into_iter().rev().flatten().find_map(|note| self.ours(&note)))
+    }
+
+    fn ours(&self, note: &Note) -> Option<Checkpoint> {
+        let checkpoint = Checkpoint::parse(note.text()).ok()?;
+        let signed = note.signed_by(&self.key) == Signed::Yes;
+        (signed && checkpoint.origin == self.key.name()).then_some(checkpoint)
+    }
+
+    pub(super) fn state(&self) -> io::Result<Option<State>> {
+        let bytes = Folder(self.path.clone()).read(STATE)?.unwrap_or_default();
+        Ok(serde_json::from_slice(&bytes)
+            .ok()
+            .filter(|state: &State| state.v == VERSION && state.origin == self.key.name()))
+    }
+
+    /// The tree under its newest checkpoint, by the tiles that are not full. `None` where they are not there.
+    pub(super) fn growing(&self, size: u64) -> io::Result<Option<Growing>> {
+        let folder = Folder(self.path.clone());
+        let read = |tile: Tile| -> Result<Vec<Hash>, Option<io::Error>> {
+            let bytes = folder.read(&tile.path()).map_err(Some)?.ok_or(None)?;
+            tile.hashes(&bytes).map_err(|_| None)
+        };
+        match Growing::at(size, read) {
+            Ok(growing) => Ok(Some(growing)),
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(error),
+        }
+    }
+
+    pub(super) fn write_tile(&self, tile: Tile, hashes: &[Hash], step: &Step) -> io::Result<()> {
+        let path = self.path.join(tile.path());
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
+        if fs::read(&path).is_ok_and(|found| found == bytes) {
+            return Ok(());
+        }
+        if let Some(folder) = path.parent() {
+            // Private as the log's own folder is.
+            fs::create_dir_all(folder)?;
+        }
+        step("tile")?;
+        system::write_private(&path, &bytes)?;
+        if tile.is_whole() {
+            step("partial tiles")?;
+            remove_partials(&path)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_checkpoint(
+        &self,
+        note: &Note,
+        state: &State,
+        step: &Step,
+    ) -> io::Result<()> {
+        let text = note.to_string();
+        step("checkpoints")?;
+        let path = self.path.join(CHECKPOINTS);
+        if !path.exists() {
+            system::write_private(&path, b"")?;
+        }
+        let mut file = OpenOptions::new().append(true).open(&path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        step("checkpoint")?;
+        system::write_private(&self.path.join(CHECKPOINT), text.as_bytes())?;
+        step("state")?;
+        let state = serde_json::to_vec(state).map_err(io::Error::other)?;
+        system::write_private(&self.path.join(STATE), &state)
+    }
+}
+
+/// What a whole tile grew out of is not needed any more.
+fn remove_partials(tile: &Path) -> io::Result<()> {
+    let mut name = tile.file_name().unwrap_or_default().to_owned();
+    name.push(".p");
+    match fs::remove_dir_all(tile.with_file_name(name)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

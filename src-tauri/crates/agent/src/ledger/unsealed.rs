@@ -1,0 +1,70 @@
+//! How many lines wait for a checkpoint, and since when: newlines are counted, each byte once.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use dagpass_core::time::Timestamp;
+
+#[derive(Debug, Default)]
+pub(super) struct Unsealed {
+    /// Up to which byte they were counted. `None` before the first look.
+    upto: Option<u64>,
+    lines: u64,
+    since: Option<Timestamp>,
+}
+
+impl Unsealed {
+    pub(super) fn is_new(&self) -> bool {
+        self.upto.is_none()
+    }
+
+    /// From that byte on.
+    pub(super) fn begin(&mut self, upto: u64) {
+        *self = Self { upto: Some(upto), lines: 0, since: None };
+    }
+
+    /// How many lines wait, and for how long the first of them does.
+    pub(super) fn count(
+        &mut self,
+        ledger: &Path,
+        synced: u64,
+        now: Timestamp,
+    ) -> io::Result<(u64, Duration)> {
+        let upto = self.upto.unwrap_or(0);
+        if synced < upto {
+            // Shorter than it was: all of it is looked at anew.
+            self.begin(0);
+            return self.count(ledger, synced, now);
+        }
+        if synced > upto {
+            self.lines += newlines(ledger, upto, synced)?;
+            self.upto = Some(synced);
+        }
+        if self.lines == 0 {
+            return Ok((0, Duration::ZERO));
+        }
+        // A clock that was set back begins the wait anew.
+        let since = self.since.filter(|since| *since <= now).unwrap_or(now);
+        self.since = Some(since);
+        Ok((self.lines, since.until(now)))
+    }
+}
+
+fn newlines(ledger: &Path, from: u64, upto: u64) -> io::Result<u64> {
+    let mut file = match File::open(ledger) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        file => file?,
+    };
+    file.seek(SeekFrom::Start(from))?;
+    let (mut left, mut lines) = (file.take(upto - from), 0);
+    let mut block = vec![0; 64 * 1024];
+    loop {
+        let read = left.read(&mut block)?;
+        if read == 0 {
+            return Ok(lines);
+        }
+        lines += block[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+}

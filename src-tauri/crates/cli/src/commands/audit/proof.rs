@@ -1,0 +1,201 @@
+//! One line of the ledger in a file that proves it, and who checks such a file: by the public key, without
+//! the ledger. And that key.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dagpass_client::ledger::log::{
+    CHECKPOINT, Checkpoint, Folder, Hash, Note, Proof, Shelf, Signed, VKEY, VerifierKey,
+    inclusion_proof, leaf_hash, logs_in,
+};
+use dagpass_client::place;
+use serde::{Deserialize, Serialize};
+
+use super::verify::pinned;
+use super::{opened, unreadable};
+use crate::exit::Failure;
+use crate::output;
+use crate::world::World;
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    /// The line's `seq`
+    seq: u64,
+    /// Where it goes, instead of to stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyProofArgs {
+    /// What `dagpass audit prove` wrote
+    file: PathBuf,
+    /// Believe this key; else the one beside this machine's ledger
+    #[arg(long, value_name = "VKEY")]
+    key: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Proved {
+    origin: String,
+    key: String,
+    /// `given` or `beside-the-ledger`.
+    key_from: &'static str,
+    /// Counted from 1.
+    line: u64,
+    /// Lines under the checkpoint.
+    size: u64,
+    record: String,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    seq: u64,
+}
+
+pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
+    let (path, file) = opened(None)?;
+    let (leaves, found) = read(BufReader::new(file), args.seq).map_err(unreadable)?;
+    let (index, line) = found.ok_or_else(|| {
+        Failure::new("not_found", format!("the ledger has no line with seq {}", args.seq))
+    })?;
+    let state = path.parent().unwrap_or(Path::new("."));
+    let Some((note, checkpoint)) = newest(state)?.filter(|(_, newest)| newest.size > index) else {
+        return Err(Failure::new("not_covered", "no checkpoint covers that line yet").hint(
+            "one is signed after 256 lines or five minutes, and when the agent stops, once somebody \
+             has signed in",
+        ));
+    };
+    let covered = usize::try_from(checkpoint.size).ok().and_then(|size| leaves.get(..size));
+    let hashes = covered.and_then(|leaves| inclusion_proof(leaves, index));
+    let proof = hashes.map(|hashes| Proof { line, index, hashes, note });
+    let proof = proof.filter(|proof| proof.holds(&checkpoint)).ok_or_else(|| {
+        Failure::new("ledger_broken", "the ledger is not what was signed")
+            .hint("`dagpass audit verify` says where")
+    })?;
+    let text = proof.to_string();
+    match &args.output {
+        None => output::out(text.trim_end()),
+        Some(path) => fs::write(path, text).map_err(|error| {
+            Failure::new("io", format!("{} cannot be written", path.display())).because(error)
+        }),
+    }
+}
+
+/// The leaves of all lines, and the line with that number.
+fn read(
+    mut ledger: impl BufRead,
+    seq: u64,
+) -> std::io::Result<(Vec<Hash>, Option<(u64, Vec<u8>)>)> {
+    let (mut leaves, mut found, mut line) = (Vec::new(), None, Vec::new());
+    while ledger.read_until(b'\n', &mut line)? > 0 {
+        let Some(whole) = line.strip_suffix(b"\n") else { break };
+        if found.is_none()
+            && serde_json::from_slice::<Numbered>(whole).is_ok_and(|one| one.seq == seq)
+        {
+            found = Some((leaves.len() as u64, whole.to_vec()));
+        }
+        leaves.push(leaf_hash(whole));
+        line.clear();
+    }
+    Ok((leaves, found))
+}
+
+fn newest(state: &Path) -> Result<Option<(Note, Checkpoint)>, Failure> {
+    let Some((_, log)) = logs_in(state).map_err(unreadable)?.pop() else { return Ok(None) };
+    let Some(bytes) = log.read(CHECKPOINT).map_err(unreadable)? else { return Ok(None) };
+    let note = Note::parse(&bytes).map_err(damaged)?;
+    let checkpoint = Checkpoint::parse(note.text()).map_err(damaged)?;
+    Ok(Some((note, checkpoint)))
+}
+
+pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failure> {
+    let name = args.file.display();
+    let bytes = fs::read(&args.file)
+        .map_err(|error| Failure::new("io", format!("{name} cannot be read")).because(error))?;
+    let wrong = |what: &str| Failure::new("proof_wrong", format!("{name} proves nothing: {what}"));
+    let proof = Proof::parse(&bytes).map_err(|why| wrong(why.0))?;
+    let checkpoint = Checkpoint::parse(proof.note.text()).map_err(|why| wrong(why.0))?;
+    let (key, key_from) = match pinned(args.key.as_deref())? {
+        // The same key signs every log of a ledger, each under its own name.
+        Some(key) => (key.named(&checkpoint.origin).map_err(|why| wrong(why.0))?, "given"),
+        None => (own_key(&checkpoint.origin)?, "beside-the-ledger"),
+    };
+    match proof.note.signed_by(&key) {
+        Signed::Yes => {}
+        Signed::No => return Err(wrong("its checkpoint is not signed by that key")),
+        Signed::Wrongly => return Err(wrong("its checkpoint's signature does not hold")),
+    }
+    if !proof.holds(&checkpoint) {
+        return Err(wrong("its line is not the one in the checkpoint's tree"));
+    }
+    let proved = Proved {
+        origin: checkpoint.origin,
+        key: key.to_string(),
+        key_from,
+        line: proof.index + 1,
+        size: checkpoint.size,
+        record: String::from_utf8_lossy(&proof.line).into_owned(),
+    };
+    if world.json { output::json(&proved) } else { output::out(&shown(&proved)) }
+}
+
+fn shown(proved: &Proved) -> String {
+    let Proved { origin, key, line, size, record, .. } = proved;
+    let mut lines = vec![
+        format!("line {line} of {origin} is under a signed checkpoint over {size} lines:"),
+        record.clone(),
+        format!("signed by {key}"),
+    ];
+    if proved.key_from != "given" {
+        lines
+            .push("that key is the one beside this machine's ledger: give yours with --key".into());
+    }
+    lines.push(
+        "not proved: what was never written, and that no other history was signed by the same key"
+            .to_owned(),
+    );
+    lines.join("\n")
+}
+
+/// The keys of this machine's logs, the oldest first.
+fn own_keys() -> Result<Vec<VerifierKey>, Failure> {
+    let state = place::state_dir().map_err(|error| Failure::new("no_place", error.to_string()))?;
+    let mut keys = Vec::new();
+    for (_, folder) in logs_in(&state).map_err(unreadable)? {
+        keys.extend(key_of(&folder)?);
+    }
+    Ok(keys)
+}
+
+fn key_of(log: &Folder) -> Result<Option<VerifierKey>, Failure> {
+    let Some(text) = log.read(VKEY).map_err(unreadable)? else { return Ok(None) };
+    VerifierKey::parse(&String::from_utf8_lossy(&text)).map(Some).map_err(damaged)
+}
+
+fn own_key(origin: &str) -> Result<VerifierKey, Failure> {
+    own_keys()?.into_iter().find(|key| key.name() == origin).ok_or_else(|| {
+        Failure::new("not_found", format!("no log here is {origin}"))
+            .hint("give its key with --key")
+    })
+}
+
+/// The newest log's.
+pub(super) fn key(world: &World) -> Result<(), Failure> {
+    let Some(key) = own_keys()?.pop() else {
+        return Err(Failure::new("not_found", "no checkpoint was signed yet").hint(
+            "the key is made once somebody has signed in and the agent has something to sign",
+        ));
+    };
+    let key = key.to_string();
+    if world.json {
+        return output::json(&serde_json::json!({ "key": key }));
+    }
+    output::out(&key)
+}
+
+fn damaged(why: dagpass_client::ledger::log::Malformed) -> Failure {
+    Failure::new("ledger_broken", "the ledger's log is damaged").because(why)
+}

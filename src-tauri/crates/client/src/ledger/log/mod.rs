@@ -1,0 +1,35 @@
+//! The transparency log over the ledger's lines, in C2SP's formats, so that others' tools read it: what a
+//! hash, a tile, a signed note, a checkpoint and a proof are, and whether a ledger is what was signed.
+//! Readers are total: any bytes give a value or say what is wrong with them. Nothing here writes a file.
+//!
+//! A leaf is a line of the file without its newline, the first one is leaf 0 (so leaf `n` is line `n + 1`).
+//!
+//! 1. [`merkle`]: RFC 6962's tree; [`tile`]: where its hashes lie (tlog-tiles)
+//! 2. [`note`]: signed notes and verifier keys; [`checkpoint`]: a note over a tree (tlog-checkpoint)
+//! 3. [`proof`]: one line in one checkpoint, in a file of its own (tlog-proof)
+//! 4. [`shelf`]: a log's folder; [`verify`]: a ledger against its logs; [`one_log`]: against one; [`differ`]: which lines differ
+
+mod checkpoint;
+mod differ;
+mod merkle;
+mod note;
+mod one_log;
+mod proof;
+mod shelf;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod verify;
+
+pub use checkpoint::{Before, Checkpoint, Why};
+pub use merkle::{Frontier, Hash, includes, inclusion_proof, leaf_hash};
+pub use note::{Note, Signed, VerifierKey, split_notes};
+pub use proof::Proof;
+pub use shelf::{CHECKPOINT, CHECKPOINTS, FOLDER, Folder, STATE, Shelf, State, VKEY, logs_in};
+pub use tile::{Growing, Tile};
+pub use verify::{Asked, Break, Judged, Judgement, judge, leaves};
+
+/// What a reader does not accept, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);

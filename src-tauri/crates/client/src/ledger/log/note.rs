@@ -1,0 +1,202 @@
+//! Signed notes and verifier keys (C2SP signed-note): a text, and who signed it with Ed25519. A signature of
+//! nobody that is known is left alone; one of a known key that does not hold spoils the note.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_compact::{PublicKey, Signature as Ed25519};
+use sha2::{Digest, Sha256};
+
+use super::Malformed;
+
+/// How long may a note be? Sixteen signatures of the largest kind are a third of that.
+const LONGEST: usize = 256 * 1024;
+const MOST_SIGNATURES: usize = 64;
+
+const ED25519: u8 = 0x01;
+
+/// Whose signature is believed: `NAME+ID+BASE64`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    public: [u8; 32],
+}
+
+impl VerifierKey {
+    pub fn new(name: &str, public: [u8; 32]) -> Result<Self, Malformed> {
+        if name.is_empty()
+            || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
+        {
+            return Err(Malformed("a key's name is empty, or holds a space or a plus"));
+        }
+        Ok(Self { name: name.to_owned(), public })
+    }
+
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        const PARTS: Malformed = Malformed("a verifier key is NAME+ID+BASE64");
+        let (name, rest) = text.trim().split_once('+').ok_or(PARTS)?;
+        let (id, key) = rest.split_once('+').ok_or(PARTS)?;
+        let bytes = STANDARD.decode(key).map_err(|_| PARTS)?;
+        let (kind, public) = bytes.split_first().ok_or(PARTS)?;
+        if *kind != ED25519 {
+            return Err(Malformed("this verifier key is not of the kind Ed25519 (0x01)"));
+        }
+        let public = public.try_into().map_err(|_| Malformed("an Ed25519 key has 32 bytes"))?;
+        let key = Self::new(name, public)?;
+        if id != key.id_text() {
+            return Err(Malformed("the key's id does not belong to its name and key"));
+        }
+        Ok(key)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same key under another name.
+    pub fn named(&self, name: &str) -> Result<Self, Malformed> {
+        Self::new(name, self.public)
+    }
+
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        self.public == other.public
+    }
+
+    fn id(&self) -> [u8; 4] {
+        let digest = Sha256::new_with_prefix(self.name.as_bytes())
+            .chain_update([b'\n', ED25519])
+            .chain_update(self.public)
+            .finalize();
+        [digest[0], digest[1], digest[2], digest[3]]
+    }
+
+    fn id_text(&self) -> String {
+        self.id().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl std::fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = [&[ED25519], self.public.as_slice()].concat();
+        write!(f, "{}+{}+{}", self.name, self.id_text(), STANDARD.encode(key))
+    }
+}
+
+/// A text that ends in a newline, and its signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Signature {
+    name: String,
+    id: [u8; 4],
+    bytes: Vec<u8>,
+}
+
+/// What a note is to somebody who knows one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    Yes,
+    /// By none that is known.
+    No,
+    /// By a key of that name and id, and it does not hold.
+    Wrongly,
+}
+
+impl Note {
+    /// `signature` is Ed25519's over `text`.
+    pub fn new(text: &str, key: &VerifierKey, signature: &[u8; 64]) -> Self {
+        let signature =
+            Signature { name: key.name.clone(), id: key.id(), bytes: signature.to_vec() };
+        Self { text: text.to_owned(), signatures: vec![signature] }
+    }
+
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() > LONGEST {
+            return Err(Malformed("a note is longer than 256 KiB"));
+        }
+        let note = str::from_utf8(bytes).map_err(|_| Malformed("a note is no UTF-8"))?;
+        if note.contains(|c: char| c < ' ' && c != '\n') {
+            return Err(Malformed("a note holds a control character"));
+        }
+        let split = note.rfind("\n\n").ok_or(Malformed("a note has no signatures"))?;
+        let (text, signatures) = (&note[..=split], &note[split + 2..]);
+        let signatures = signatures.strip_suffix('\n').ok_or(Malformed("a note is cut short"))?;
+        let signatures = signatures.split('\n').take(MOST_SIGNATURES + 1);
+        let signatures = signatures.map(Signature::parse).collect::<Result<Vec<_>, _>>()?;
+        if signatures.len() > MOST_SIGNATURES {
+            return Err(Malformed("a note has more than 64 signatures"));
+        }
+        Ok(Self { text: text.to_owned(), signatures })
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn signed_by(&self, key: &VerifierKey) -> Signed {
+        let id = key.id();
+        let theirs = |one: &&Signature| one.name == key.name && one.id == id;
+        let mut signed = Signed::No;
+        for signature in self.signatures.iter().filter(theirs) {
+            let given = Ed25519::from_slice(&signature.bytes);
+            let holds = given.is_ok_and(|given| {
+                PublicKey::new(key.public).verify(self.text.as_bytes(), &given).is_ok()
+            });
+            if !holds {
+                return Signed::Wrongly;
+            }
+            signed = Signed::Yes;
+        }
+        signed
+    }
+}
+
+impl std::fmt::Display for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}", self.text)?;
+        self.signatures.iter().try_for_each(|one| {
+            let bytes = [one.id.as_slice(), &one.bytes].concat();
+            writeln!(f, "— {} {}", one.name, STANDARD.encode(bytes))
+        })
+    }
+}
+
+impl Signature {
+    fn parse(line: &str) -> Result<Self, Malformed> {
+        const FORM: Malformed = Malformed("a signature line is `— NAME BASE64`");
+        let (name, bytes) =
+            line.strip_prefix("— ").and_then(|line| line.split_once(' ')).ok_or(FORM)?;
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == '+') {
+            return Err(FORM);
+        }
+        let bytes = STANDARD.decode(bytes).map_err(|_| FORM)?;
+        let (id, rest) = bytes.split_first_chunk::<4>().ok_or(FORM)?;
+        if rest.is_empty() {
+            return Err(FORM);
+        }
+        Ok(Self { name: name.to_owned(), id: *id, bytes: rest.to_vec() })
+    }
+}
+
+/// Notes that stand one behind the other in a file, each with what it is, and where the last whole one ends:
+/// what stands behind that was cut short.
+pub fn split_notes(bytes: &[u8]) -> (Vec<Result<Note, Malformed>>, usize) {
+    let (mut notes, mut begun, mut at, mut signed) = (Vec::new(), 0, 0, false);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let signature = line.starts_with("— ".as_bytes());
+        if signed && !signature {
+            notes.push(Note::parse(&bytes[begun..at]));
+            begun = at;
+        }
+        signed = signature && line.ends_with(b"\n");
+        at += line.len();
+    }
+    if signed {
+        notes.push(Note::parse(&bytes[begun..at]));
+        begun = at;
+    }
+    (notes, begun)
+}

@@ -1,0 +1,80 @@
+//! A log's folder, read: `ledger-log/N` beside the ledger, `N` the higher the later it was begun.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Beside `ledger.jsonl`, a folder a log in it.
+pub const FOLDER: &str = "ledger-log";
+/// The newest checkpoint.
+pub const CHECKPOINT: &str = "checkpoint";
+/// All of them, one behind the other.
+pub const CHECKPOINTS: &str = "checkpoints";
+/// Who signs.
+pub const VKEY: &str = "vkey";
+/// Where the agent goes on.
+pub const STATE: &str = "state.json";
+
+/// How long may a file of it be? Checkpoints of a hundred years are shorter.
+const LONGEST: u64 = 256 * 1024 * 1024;
+
+/// What a log consists of, by its paths.
+pub trait Shelf {
+    /// `None` where there is no such file.
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
+}
+
+#[derive(Clone, Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Shelf for Folder {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(self.0.join(path)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = Vec::new();
+        file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LONGEST {
+            return Err(io::Error::new(
+                ErrorKind::FileTooLarge,
+                format!("{path} is no log's file"),
+            ));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// The logs beside a ledger, the oldest first.
+pub fn logs_in(state: &Path) -> io::Result<Vec<(u64, Folder)>> {
+    let entries = match fs::read_dir(state.join(FOLDER)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut logs = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
+        logs.extend(number.map(|number| (number, Folder(entry.path()))));
+    }
+    logs.sort_by_key(|(number, _)| *number);
+    Ok(logs)
+}
+
+/// How far the newest checkpoint reaches in the file. Believed by nobody: the agent holds it against the
+/// file and the checkpoint, and reads the ledger anew where they do not agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub v: u32,
+    pub origin: String,
+    /// Lines.
+    pub size: u64,
+    /// Bytes.
+    pub length: u64,
+    /// The hash of the last of those lines as a leaf, in base64.
+    pub last: String,
+    /// Which file it was, as the system tells one from another.
+    pub file: String,
+}

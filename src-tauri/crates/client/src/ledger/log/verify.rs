@@ -1,0 +1,130 @@
+//! Is a ledger what was signed? Each checkpoint of each log beside it names the root over its first lines;
+//! the narrowest interval between two of them in which that is not so is told, and the lines themselves
+//! where the tiles still hold what was signed. Offline, by the public key alone.
+
+use std::io::{self, BufRead};
+
+use serde::Serialize;
+
+use super::merkle::{Hash, Leaf};
+use super::one_log::Log;
+use super::{Checkpoint, Note, Shelf, VerifierKey};
+
+/// What whoever verifies brings along.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The key that is believed; else the one in the log's own folder.
+    pub pinned: Option<VerifierKey>,
+    /// A checkpoint that was kept elsewhere: the ledger still has to be what it was signed over.
+    pub kept: Option<Note>,
+    /// The ledger is the agent's own: its newest log is of this very file.
+    pub own: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Judgement {
+    /// The oldest first.
+    pub logs: Vec<Judged>,
+    /// How many lines of this file a checkpoint covers, and how many came after it.
+    pub covered: u64,
+    pub uncovered: u64,
+    /// What is no log's own: a kept checkpoint that belongs to none, no log under the pinned key.
+    pub breaks: Vec<Break>,
+}
+
+/// One log, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Judged {
+    pub number: u64,
+    pub origin: String,
+    pub key: String,
+    pub checkpoints: u64,
+    /// Lines under its newest checkpoint.
+    pub size: u64,
+    /// Is it of the file that is verified?
+    pub of_this_file: bool,
+    pub breaks: Vec<Break>,
+    pub notes: Vec<String>,
+}
+
+/// Something that is not as it was signed, behind line `after` and up to line `until`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Break {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    pub what: String,
+}
+
+impl Judgement {
+    pub fn breaks(&self) -> impl Iterator<Item = &Break> {
+        self.logs.iter().flat_map(|log| &log.breaks).chain(&self.breaks)
+    }
+}
+
+/// The leaf of each whole line, and whether something stands behind the last newline.
+pub fn leaves(mut ledger: impl BufRead) -> io::Result<(Vec<Hash>, bool)> {
+    let (mut leaves, mut leaf, mut begun) = (Vec::new(), Leaf::default(), false);
+    loop {
+        let block = ledger.fill_buf()?;
+        let Some(end) = block.iter().position(|byte| *byte == b'\n') else {
+            let length = block.len();
+            if length == 0 {
+                return Ok((leaves, begun));
+            }
+            // However long a line is, it is never held.
+            leaf.add(block);
+            begun = true;
+            ledger.consume(length);
+            continue;
+        };
+        leaf.add(&block[..end]);
+        leaves.push(std::mem::take(&mut leaf).hash());
+        begun = false;
+        ledger.consume(end + 1);
+    }
+}
+
+/// `logs`: the oldest first, each with its number.
+pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::Result<Judgement> {
+    let mut judgement = Judgement::default();
+    let mut head: Option<Checkpoint> = None;
+    let mut believed = asked.pinned.is_none();
+    let mut kept = asked.kept.as_ref();
+    for (at, (number, shelf)) in logs.iter().enumerate() {
+        let newest = at + 1 == logs.len();
+        let mut log = Log::read(*number, shelf, asked.pinned.as_ref())?;
+        log.is_of(found, asked.own && newest)?;
+        log.follows(head.take().as_ref(), at == 0);
+        let theirs = log.checked_signatures(newest);
+        believed |= theirs;
+        if theirs && kept.is_some_and(|note| log.keep(note)) {
+            kept = None;
+        }
+        log.hold_against(found)?;
+        head = log.checkpoints.last().cloned();
+        if log.judged.of_this_file && theirs {
+            judgement.covered = judgement.covered.max(log.good);
+        }
+        judgement.logs.push(log.judged);
+    }
+    if !believed {
+        judgement.breaks.push(plain("no log here is signed by the key that was given"));
+    }
+    if kept.is_some() {
+        judgement.breaks.push(plain("the checkpoint that was kept belongs to no log here"));
+    }
+    judgement.uncovered = (found.len() as u64).saturating_sub(judgement.covered);
+    Ok(judgement)
+}
+
+pub(super) fn plain(what: &str) -> Break {
+    Break { after: None, until: None, line: None, what: what.to_owned() }
+}
+
+pub(super) fn interval(after: u64, until: u64, what: String) -> Break {
+    Break { after: Some(after), until: Some(until), line: None, what }
+}

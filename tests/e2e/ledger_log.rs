@@ -1,0 +1,77 @@
+//! Fact: what stands in the ledger is signed as it grows and when the agent ends, in files by which anybody
+//! with the public key finds out what was changed, and to whom one line can be proved by a file of its own.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::idp::{Family, Setting};
+use crate::scene::Scene;
+use crate::wait::until;
+
+#[test]
+fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
+    let scene = Scene::in_world(crate::world::World::new(), Setting::of(Family::PingOne), "");
+    scene.world.start_agent();
+    let world = &scene.world;
+    let none = world.cli(&["audit", "key"]).expect(1);
+    assert!(none.stderr.contains("no checkpoint was signed yet"), "{}", none.stderr);
+    scene.sign_in();
+    // Two lines each at most: 256 of them make a checkpoint due.
+    for _ in 0..140 {
+        scene.ask(&json!({}));
+    }
+    let ledger = world.state().join("ledger.jsonl");
+    let logs = world.state().join("ledger-log");
+    let lines = || fs::read_to_string(&ledger).unwrap().lines().count();
+    while lines() < 256 {
+        scene.ask(&json!({}));
+    }
+    until("the first checkpoint", || logs.join("1/checkpoint").exists().then_some(()));
+    let key = world.cli(&["audit", "key"]).expect(0).stdout.trim().to_owned();
+    assert!(key.starts_with("dagpass.dev/ledger/"), "{key}");
+    world.cli(&["audit", "verify", "--key", &key]).expect(0);
+    let doctor = world.cli(&["doctor"]).stdout;
+    assert!(!doctor.contains("no checkpoint is signed"), "{doctor}");
+
+    world.stop_agent();
+    let verified = world.cli(&["--json", "audit", "verify", "--key", &key]).expect(0).stdout;
+    let verified: Value = serde_json::from_str(&verified).unwrap();
+    assert_eq!(verified["log"]["uncovered"], 0, "the end is signed too: {verified}");
+    assert_eq!(verified["log"]["covered"], lines(), "{verified}");
+    let told = world.cli(&["audit", "verify"]).expect(0).stdout;
+    for words in ["the ledger is what was signed", "never written", "without a witness", "--key"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+
+    let proof = world.root().join("tmp/9.tlog-proof");
+    let file = proof.to_str().unwrap();
+    world.cli(&["audit", "prove", "9", "--output", file]).expect(0);
+    let proved = world.cli(&["--json", "audit", "verify-proof", file, "--key", &key]).expect(0);
+    let proved: Value = serde_json::from_str(&proved.stdout).unwrap();
+    let record: Value = serde_json::from_str(proved["record"].as_str().unwrap()).unwrap();
+    assert_eq!((&record["seq"], &proved["key_from"]), (&9.into(), &"given".into()));
+    world.cli(&["audit", "verify-proof", file]).expect(0);
+    let other = fs::read_to_string(&proof).unwrap().replacen("index 8", "index 9", 1);
+    fs::write(&proof, other).unwrap();
+    let refused = world.cli(&["audit", "verify-proof", file, "--key", &key]).expect(1);
+    assert!(refused.stderr.contains("proves nothing"), "{}", refused.stderr);
+    let missing = world.cli(&["audit", "prove", "99999"]).expect(1);
+    assert!(missing.stderr.contains("no line with seq"), "{}", missing.stderr);
+
+    // Another process goes on with the same key and the same log.
+    world.start_agent();
+    scene.token();
+    world.stop_agent();
+    world.cli(&["audit", "verify", "--key", &key]).expect(0);
+    assert!(logs.join("1").exists() && !logs.join("2").exists());
+
+    let text = fs::read_to_string(&ledger).unwrap();
+    let edited = text.replacen("\"seq\":100,", "\"seq\":100 ,", 1);
+    assert_ne!(text, edited);
+    fs::write(&ledger, edited).unwrap();
+    let broken = world.cli(&["audit", "verify", "--key", &key]).expect(1);
+    assert!(broken.stdout.contains("line 100 was edited"), "{}", broken.stdout);
+    world.cli(&["audit", "prove", "50"]).expect(1);
+    scene.close();
+}
