@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dagpass_core::ports::RefreshTokenStore as _;
 use rustix::process::{Pid, Signal, kill_process};
