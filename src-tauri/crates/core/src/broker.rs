@@ -160,12 +160,12 @@ impl Broker {
     ) -> Result<(Option<Whose>, Fresh), Refusal> {
         let (request, now) = (asked.request, self.ports.clock.now());
         let mut plan = session.plan(request, now);
-        // Before anybody is waited for: store or Ping.
+        // Before anybody is waited for, store or Ping. Somebody else may have brought it meanwhile.
         if matches!(plan, Plan::Load | Plan::Fly { .. }) {
             self.record(&asked.permitted())?;
-        }
-        if matches!(plan, Plan::Load) {
-            self.load(session).await;
+            if matches!(plan, Plan::Load) {
+                self.load(session).await;
+            }
             plan = session.plan(request, now);
         }
         let whose = session.whose();
