@@ -57,7 +57,7 @@ struct Numbered {
 
 pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
     let (path, file) = opened(None)?;
-    let (leaves, found) = read(BufReader::new(file), args.seq).map_err(unreadable)?;
+    let Lines { leaves, found } = read(BufReader::new(file), args.seq).map_err(unreadable)?;
     let (index, line) = found.ok_or_else(|| {
         Failure::new("not_found", format!("the ledger has no line with seq {}", args.seq))
     })?;
@@ -84,23 +84,28 @@ pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
     }
 }
 
-/// The leaves of all lines, and the line with that number.
-fn read(
-    mut ledger: impl BufRead,
-    seq: u64,
-) -> std::io::Result<(Vec<Hash>, Option<(u64, Vec<u8>)>)> {
-    let (mut leaves, mut found, mut line) = (Vec::new(), None, Vec::new());
+/// The leaves of all lines, and the line with one number.
+#[derive(Default)]
+struct Lines {
+    leaves: Vec<Hash>,
+    /// Its index, and the line.
+    found: Option<(u64, Vec<u8>)>,
+}
+
+fn read(mut ledger: impl BufRead, seq: u64) -> std::io::Result<Lines> {
+    let (mut lines, mut line) = (Lines::default(), Vec::new());
+    let is_it = |line: &[u8]| {
+        serde_json::from_slice::<Numbered>(line).is_ok_and(|numbered| numbered.seq == seq)
+    };
     while ledger.read_until(b'\n', &mut line)? > 0 {
         let Some(whole) = line.strip_suffix(b"\n") else { break };
-        if found.is_none()
-            && serde_json::from_slice::<Numbered>(whole).is_ok_and(|one| one.seq == seq)
-        {
-            found = Some((leaves.len() as u64, whole.to_vec()));
+        if lines.found.is_none() && is_it(whole) {
+            lines.found = Some((lines.leaves.len() as u64, whole.to_vec()));
         }
-        leaves.push(leaf_hash(whole));
+        lines.leaves.push(leaf_hash(whole));
         line.clear();
     }
-    Ok((leaves, found))
+    Ok(lines)
 }
 
 fn newest(state: &Path) -> Result<Option<(Note, Checkpoint)>, Failure> {
