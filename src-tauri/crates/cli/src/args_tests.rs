@@ -59,6 +59,7 @@ fn command_lines_of_the_manual_are_taken() {
         "dagpass audit verify --key a+b+c --checkpoint c --json",
         "dagpass audit prove 7 --output 7.tlog-proof",
         "dagpass audit verify-proof 7.tlog-proof --key a+b+c --json",
+        "dagpass audit verify-proof 7.tlog-proof --witness a+b+c --witness d+e+f",
         "dagpass audit key",
         "dagpass airflow setup",
         "dagpass airflow setup --print env",

@@ -5,12 +5,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use dagpass_core::ports::{Clock, StoreFailure};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Secret;
+use tokio::task::spawn_blocking;
 
 use super::checkpoint::Signer;
 use super::sealed_log::SealedLog;
@@ -22,6 +23,8 @@ use crate::keychain::KeychainStore;
 const LINES: u64 = 256;
 /// And how long after a line at the latest?
 const AGE: Duration = Duration::from_secs(5 * 60);
+/// How long may one that is being made keep the machine from sleeping, and us from ending?
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long is it left alone after it failed?
 const REST: Duration = Duration::from_secs(30);
 
@@ -38,7 +41,10 @@ pub(crate) struct Sealer {
     /// The logs' folder.
     folder: PathBuf,
     step: Step,
+    /// Held while a checkpoint is made, which takes seconds where an old ledger is taken in.
     inner: Mutex<Inner>,
+    /// Why there is none where one is due.
+    trouble: Mutex<Option<String>>,
 }
 
 #[derive(Default)]
@@ -47,7 +53,6 @@ struct Inner {
     /// As it lies on disk; read anew after whatever went wrong.
     log: Option<SealedLog>,
     unsealed: Unsealed,
-    trouble: Option<String>,
     rests_until: Option<Timestamp>,
 }
 
@@ -62,7 +67,7 @@ impl Sealer {
     pub(crate) fn new(ledger: Arc<dyn Durable>, clock: Arc<dyn Clock>) -> Self {
         let folder = ledger.path().with_file_name(dagpass_client::ledger::log::FOLDER);
         let step: Step = Box::new(|_| Ok(()));
-        Self { ledger, clock, folder, step, inner: Mutex::default() }
+        Self { ledger, clock, folder, step, inner: Mutex::default(), trouble: Mutex::default() }
     }
 
     #[cfg(test)]
@@ -70,33 +75,38 @@ impl Sealer {
         Self { step, ..self }
     }
 
-    /// Why there is no checkpoint where one is due, and since when lines wait for it.
+    /// Why there is no checkpoint where one is due. Waits for nothing.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.lock().trouble.clone()
+        lock(&self.trouble).clone()
     }
 
     /// Signs where that is due. Called every second or two.
     pub(crate) async fn tend(self: &Arc<Self>, store: &KeychainStore) {
         let this = self.clone();
-        let due = tokio::task::spawn_blocking(move || this.is_due(false)).await;
-        if !due.is_ok_and(|due| due) {
-            return;
-        }
-        let keyless = self.lock().signer.is_none();
-        if keyless {
-            let seed = store.log_seed(self.clock.now()).await;
-            if !self.has_key(seed) {
-                return;
-            }
-        }
+        let look = move || this.is_due(false).then(|| this.lock().signer.is_none());
+        let Ok(Some(keyless)) = spawn_blocking(look).await else { return };
+        let seed = if keyless { Some(store.log_seed(self.clock.now()).await) } else { None };
         let this = self.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || this.seal()).await {
+        let sealed = spawn_blocking(move || {
+            if seed.is_none_or(|seed| this.has_key(seed)) {
+                this.seal();
+            }
+        });
+        if let Err(error) = sealed.await {
             tracing::error!(%error, "sealing ended");
         }
     }
 
-    /// The machine sleeps or we end: what is known of the key by now has to do.
+    /// The machine sleeps or we end: what is known of the key by now has to do, and what is being made is
+    /// not waited for any longer than that.
     pub(crate) fn close(&self) {
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.inner.try_lock(), Err(TryLockError::WouldBlock)) {
+            if Instant::now() > until {
+                return;
+            }
+            std::thread::sleep(PATIENCE / 50);
+        }
         if self.is_due(true) && self.lock().signer.is_some() {
             self.seal();
         }
@@ -104,11 +114,10 @@ impl Sealer {
 
     /// Takes the key, or what became of it.
     pub(super) fn has_key(&self, seed: Result<Option<Secret<[u8; 32]>>, StoreFailure>) -> bool {
-        let now = self.clock.now();
         let mut inner = self.lock();
         match seed.map(|seed| seed.as_ref().and_then(Signer::new)) {
             Ok(signer) => inner.signer = signer,
-            Err(failure) => inner.suffer(now, format!("the key that signs: {failure}")),
+            Err(failure) => self.suffer(&mut inner, format!("the key that signs: {failure}")),
         }
         inner.signer.is_some()
     }
@@ -131,7 +140,7 @@ impl Sealer {
             Ok((0, _)) => false,
             Ok((lines, age)) => closing || lines >= LINES || age >= AGE,
             Err(error) => {
-                inner.suffer(now, error.to_string());
+                self.suffer(&mut inner, error.to_string());
                 false
             }
         }
@@ -139,16 +148,17 @@ impl Sealer {
 
     /// A checkpoint over all that is on disk.
     pub(super) fn seal(&self) {
-        let (synced, now) = (self.ledger.synced(), self.clock.now());
+        let synced = self.ledger.synced();
         let mut inner = self.lock();
         match self.try_seal(&mut inner, synced) {
             Ok(reached) => {
                 inner.unsealed.begin(reached);
-                (inner.trouble, inner.rests_until) = (None, None);
+                inner.rests_until = None;
+                *lock(&self.trouble) = None;
             }
             Err(error) => {
                 inner.log = None;
-                inner.suffer(now, error.to_string());
+                self.suffer(&mut inner, error.to_string());
             }
         }
     }
@@ -166,17 +176,20 @@ impl Sealer {
         log.seal(path, synced, (signer, &self.step))
     }
 
+    fn suffer(&self, inner: &mut Inner, what: String) {
+        inner.rests_until = Some(self.clock.now().plus(REST));
+        let mut trouble = lock(&self.trouble);
+        if trouble.as_ref() != Some(&what) {
+            tracing::warn!(why = what, "no checkpoint over the ledger");
+        }
+        *trouble = Some(what);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 
-impl Inner {
-    fn suffer(&mut self, now: Timestamp, what: String) {
-        if self.trouble.as_ref() != Some(&what) {
-            tracing::warn!(why = what, "no checkpoint over the ledger");
-        }
-        self.trouble = Some(what);
-        self.rests_until = Some(now.plus(REST));
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

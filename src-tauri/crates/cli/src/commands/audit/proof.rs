@@ -35,6 +35,9 @@ pub(crate) struct VerifyProofArgs {
     /// Believe this key; else the one beside this machine's ledger
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
+    /// The checkpoint has to be cosigned by this witness too (C2SP tlog-cosignature)
+    #[arg(long = "witness", value_name = "VKEY")]
+    witnesses: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +50,8 @@ struct Proved {
     line: u64,
     /// Lines under the checkpoint.
     size: u64,
+    /// Who cosigned it, of those that were asked for.
+    witnesses: Vec<String>,
     record: String,
 }
 
@@ -133,6 +138,16 @@ pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failur
         Signed::No => return Err(wrong("its checkpoint is not signed by that key")),
         Signed::Wrongly => return Err(wrong("its checkpoint's signature does not hold")),
     }
+    for text in &args.witnesses {
+        let usage = |why: &str| Failure::usage("--witness is no witness's key").because(why);
+        let witness = VerifierKey::parse(text).map_err(|why| usage(why.0))?;
+        if !witness.is_witness() {
+            return Err(usage("it is a log's key"));
+        }
+        if proof.note.signed_by(&witness) != Signed::Yes {
+            return Err(wrong(&format!("{} has not cosigned its checkpoint", witness.name())));
+        }
+    }
     if !proof.holds(&checkpoint) {
         return Err(wrong("its line is not the one in the checkpoint's tree"));
     }
@@ -142,6 +157,7 @@ pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failur
         key_from,
         line: proof.index + 1,
         size: checkpoint.size,
+        witnesses: args.witnesses.clone(),
         record: String::from_utf8_lossy(&proof.line).into_owned(),
     };
     if world.json { output::json(&proved) } else { output::out(&shown(&proved)) }
@@ -154,6 +170,7 @@ fn shown(proved: &Proved) -> String {
         record.clone(),
         format!("signed by {key}"),
     ];
+    lines.extend(proved.witnesses.iter().map(|witness| format!("cosigned by {witness}")));
     if proved.key_from != "given" {
         lines
             .push("that key is the one beside this machine's ledger: give yours with --key".into());

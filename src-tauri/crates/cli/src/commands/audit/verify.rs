@@ -94,7 +94,13 @@ pub(super) fn pinned(key: Option<&str>) -> Result<Option<VerifierKey>, Failure> 
         VerifierKey::parse(text)
             .map_err(|why| Failure::usage("--key is no verifier key").because(why))
     };
-    key.map(parse).transpose()
+    let key = key.map(parse).transpose()?;
+    match key {
+        Some(key) if key.is_witness() => {
+            Err(Failure::usage("--key is a witness's key, and a log's is needed"))
+        }
+        key => Ok(key),
+    }
 }
 
 struct Read {

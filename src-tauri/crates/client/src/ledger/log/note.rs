@@ -1,5 +1,6 @@
-//! Signed notes and verifier keys (C2SP signed-note): a text, and who signed it with Ed25519. A signature of
-//! nobody that is known is left alone; one of a known key that does not hold spoils the note.
+//! Signed notes and verifier keys (C2SP signed-note): a text, and who signed it with Ed25519: a log, or a
+//! witness with the time at which it had seen no other history (C2SP tlog-cosignature). A signature of nobody
+//! that is known is left alone; one of a known key that does not hold spoils the note.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,23 +13,36 @@ use super::Malformed;
 const LONGEST: usize = 256 * 1024;
 const MOST_SIGNATURES: usize = 64;
 
-const ED25519: u8 = 0x01;
+/// What a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The text itself.
+    Ed25519 = 0x01,
+    /// The time and the text.
+    Cosignature = 0x04,
+}
 
 /// Whose signature is believed: `NAME+ID+BASE64`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifierKey {
     name: String,
+    kind: Kind,
     public: [u8; 32],
 }
 
 impl VerifierKey {
+    /// A log's.
     pub fn new(name: &str, public: [u8; 32]) -> Result<Self, Malformed> {
+        Self::of_kind(Kind::Ed25519, name, public)
+    }
+
+    fn of_kind(kind: Kind, name: &str, public: [u8; 32]) -> Result<Self, Malformed> {
         if name.is_empty()
             || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
         {
             return Err(Malformed("a key's name is empty, or holds a space or a plus"));
         }
-        Ok(Self { name: name.to_owned(), public })
+        Ok(Self { name: name.to_owned(), kind, public })
     }
 
     pub fn parse(text: &str) -> Result<Self, Malformed> {
@@ -37,11 +51,11 @@ impl VerifierKey {
         let (id, key) = rest.split_once('+').ok_or(PARTS)?;
         let bytes = STANDARD.decode(key).map_err(|_| PARTS)?;
         let (kind, public) = bytes.split_first().ok_or(PARTS)?;
-        if *kind != ED25519 {
-            return Err(Malformed("this verifier key is not of the kind Ed25519 (0x01)"));
-        }
+        let kinds = [Kind::Ed25519, Kind::Cosignature];
+        let kind = kinds.into_iter().find(|known| *known as u8 == *kind);
+        let kind = kind.ok_or(Malformed("this verifier key is of neither kind: 0x01, 0x04"))?;
         let public = public.try_into().map_err(|_| Malformed("an Ed25519 key has 32 bytes"))?;
-        let key = Self::new(name, public)?;
+        let key = Self::of_kind(kind, name, public)?;
         if id != key.id_text() {
             return Err(Malformed("the key's id does not belong to its name and key"));
         }
@@ -54,16 +68,21 @@ impl VerifierKey {
 
     /// The same key under another name.
     pub fn named(&self, name: &str) -> Result<Self, Malformed> {
-        Self::new(name, self.public)
+        Self::of_kind(self.kind, name, self.public)
+    }
+
+    /// Does it cosign what a log signed?
+    pub fn is_witness(&self) -> bool {
+        self.kind == Kind::Cosignature
     }
 
     pub fn is_same_key(&self, other: &Self) -> bool {
-        self.public == other.public
+        (self.kind, self.public) == (other.kind, other.public)
     }
 
     fn id(&self) -> [u8; 4] {
         let digest = Sha256::new_with_prefix(self.name.as_bytes())
-            .chain_update([b'\n', ED25519])
+            .chain_update([b'\n', self.kind as u8])
             .chain_update(self.public)
             .finalize();
         [digest[0], digest[1], digest[2], digest[3]]
@@ -76,7 +95,7 @@ impl VerifierKey {
 
 impl std::fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let key = [&[ED25519], self.public.as_slice()].concat();
+        let key = [&[self.kind as u8], self.public.as_slice()].concat();
         write!(f, "{}+{}+{}", self.name, self.id_text(), STANDARD.encode(key))
     }
 }
@@ -141,16 +160,30 @@ impl Note {
         let theirs = |one: &&Signature| one.name == key.name && one.id == id;
         let mut signed = Signed::No;
         for signature in self.signatures.iter().filter(theirs) {
-            let given = Ed25519::from_slice(&signature.bytes);
-            let holds = given.is_ok_and(|given| {
-                PublicKey::new(key.public).verify(self.text.as_bytes(), &given).is_ok()
-            });
+            let holds = self.holds(key, &signature.bytes);
             if !holds {
                 return Signed::Wrongly;
             }
             signed = Signed::Yes;
         }
         signed
+    }
+
+    fn holds(&self, key: &VerifierKey, signature: &[u8]) -> bool {
+        let (signed, signature) = match key.kind {
+            Kind::Ed25519 => (self.text.clone(), signature),
+            Kind::Cosignature => {
+                let Some((time, signature)) = signature.split_first_chunk() else { return false };
+                let time = u64::from_be_bytes(*time);
+                if i64::try_from(time).is_err() {
+                    return false;
+                }
+                (format!("cosignature/v1\ntime {time}\n{}", self.text), signature)
+            }
+        };
+        let given = Ed25519::from_slice(signature);
+        let key = PublicKey::new(key.public);
+        given.is_ok_and(|given| key.verify(signed.as_bytes(), &given).is_ok())
     }
 }
 

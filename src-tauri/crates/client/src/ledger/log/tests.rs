@@ -1,7 +1,10 @@
 //! C2SP's own examples, RFC 6962 against another's implementation, and bytes of no kind at all.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_compact::{KeyPair, Seed};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use tlog_tiles::tlog;
 
 use super::merkle::root;
@@ -32,6 +35,37 @@ fn the_example_of_the_specification_is_verified_and_a_changed_one_is_not() {
     assert_eq!(other.signed_by(&key), Signed::Wrongly);
     let stranger = signer("example.com/foo", 9).1;
     assert_eq!(note.signed_by(&stranger), Signed::No);
+}
+
+#[test]
+fn a_witness_signs_the_time_with_the_checkpoint_and_is_no_log() {
+    let log = signer("example.com/behind-the-sofa", 3);
+    let (witness, public) = signer("witness.example.com/w1", 4);
+    // Its key as text: the same bytes of another kind have another id.
+    let bytes = [&[4], witness.pk.as_slice()].concat();
+    let id = Sha256::new_with_prefix(b"witness.example.com/w1\n\x04")
+        .chain_update(*witness.pk)
+        .finalize();
+    let id: Vec<u8> = id[..4].to_vec();
+    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!("witness.example.com/w1+{hex}+{}", STANDARD.encode(bytes));
+    let key = VerifierKey::parse(&text).unwrap();
+    assert_eq!((key.to_string(), key.is_witness(), public.is_witness()), (text, true, false));
+    assert!(!key.is_same_key(&public));
+
+    let checkpoint = format!("example.com/behind-the-sofa\n9\n{}\n", Hash([1; 32]));
+    let note = signed(&checkpoint, &log).to_string();
+    let cosigned = |time: u64, told: u64| {
+        let signed = format!("cosignature/v1\ntime {time}\n{checkpoint}");
+        let signature = witness.sk.sign(signed.as_bytes(), None);
+        let bytes = [id.as_slice(), &told.to_be_bytes(), signature.as_slice()].concat();
+        let line = format!("— witness.example.com/w1 {}\n", STANDARD.encode(bytes));
+        Note::parse(format!("{note}{line}").as_bytes()).unwrap().signed_by(&key)
+    };
+    assert_eq!(cosigned(1_679_315_147, 1_679_315_147), Signed::Yes);
+    assert_eq!(cosigned(1_679_315_147, 1_679_315_148), Signed::Wrongly);
+    assert_eq!(cosigned(u64::MAX, u64::MAX), Signed::Wrongly);
+    assert_eq!(Note::parse(note.as_bytes()).unwrap().signed_by(&key), Signed::No);
 }
 
 #[test]
