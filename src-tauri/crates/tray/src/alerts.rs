@@ -152,7 +152,8 @@ impl Alerts {
             (Some("issue"), Some("ok")) if in_use => drop(self.used.insert(profile, moment.now)),
             (Some("issue"), Some("failed")) if in_use => {
                 self.used.insert(profile.clone(), moment.now);
-                let needed = matches!(text("/error"), Some("login_required"));
+                // What was counted is told late: who asked first has called already.
+                let needed = text("/error") == Some("login_required") && record["count"].is_null();
                 return needed.then(|| self.call(&profile, moment)).flatten().into_iter().collect();
             }
             (Some("config-change"), _) => {

@@ -116,6 +116,17 @@ fn a_notice_goes_when_somebody_signs_in_and_comes_again_at_the_next_end() {
 }
 
 #[test]
+fn who_was_refused_before_the_sign_in_and_is_told_after_it_calls_nobody() {
+    let mut day = Day::new(BOTH);
+    day.status(0, &[profile("prod", "login_required")]);
+    assert_eq!(day.refused(1), CALLED);
+    assert_eq!(day.status(2, &[profile("prod", "signed_in")]), ["- https://p"]);
+    let mut counted = asked("failed", "use");
+    counted["count"] = json!(19);
+    assert_eq!(day.record(11, counted), NOTHING);
+}
+
+#[test]
 fn who_closes_it_is_left_alone_for_a_while() {
     let mut day = Day::new(BOTH);
     day.status(0, &[profile("prod", "login_required")]);

@@ -14,7 +14,7 @@ const SHOWN: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Requests(VecDeque<Request>);
 
-/// One record that is a request.
+/// One record that is a request, or many of the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     at: Timestamp,
@@ -57,11 +57,15 @@ impl Request {
         let what = text("/connection").or_else(|| text("/deployment"));
         // Without any of these it was no token that was asked for.
         let what = what.or_else(|| text("/session/profile"))?;
+        let mut how = how.replace('_', " ");
+        if let Some(count) = record["count"].as_u64() {
+            how.push_str(&format!(" x{count}"));
+        }
         Some(Self {
             at: text("/time")?.parse().ok()?,
             who: who(record),
             what: what.to_owned(),
-            how: how.replace('_', " "),
+            how,
         })
     }
 
@@ -133,6 +137,7 @@ mod tests {
                 Some("curl · prod · temporarily unavailable"),
             ),
             (record("decision", "denied", json!({})), Some("curl · prod · denied")),
+            (record("decision", "denied", json!({"count": 19})), Some("curl · prod · denied x19")),
             (record("decision", "ok", json!({})), None),
             (record("decision", "denied", json!({"session": null, "action": "show-config"})), None),
             (record("refresh", "ok", json!({})), None),
