@@ -115,7 +115,7 @@ impl World {
     }
 
     pub(super) fn judge(&self, asked: &Asked) -> Judgement {
-        let (found, _) = leaves(fs::read(self.path()).unwrap().as_slice()).unwrap();
+        let found = leaves(fs::read(self.path()).unwrap().as_slice()).unwrap();
         judge(&found, &self.logs(), asked).unwrap()
     }
 

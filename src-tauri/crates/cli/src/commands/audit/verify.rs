@@ -116,7 +116,7 @@ fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
     let length = first.metadata().map_err(unreadable)?.len();
     let (chain, log) = thread::scope(|scope| {
         let chain = scope.spawn(|| Chain::of(BufReader::new(first)));
-        let log = leaves(BufReader::new(second)).and_then(|(leaves, _)| {
+        let log = leaves(BufReader::new(second)).and_then(|leaves| {
             let logs = logs_in(path.parent().unwrap_or(Path::new(".")))?;
             judge(&leaves, &logs, asked)
         });

@@ -65,25 +65,23 @@ impl Judgement {
     }
 }
 
-/// The leaf of each whole line, and whether something stands behind the last newline.
-pub fn leaves(mut ledger: impl BufRead) -> io::Result<(Vec<Hash>, bool)> {
-    let (mut leaves, mut leaf, mut begun) = (Vec::new(), Leaf::default(), false);
+/// The leaf of each whole line: what stands behind the last newline is none yet.
+pub fn leaves(mut ledger: impl BufRead) -> io::Result<Vec<Hash>> {
+    let (mut leaves, mut leaf) = (Vec::new(), Leaf::default());
     loop {
         let block = ledger.fill_buf()?;
         let Some(end) = block.iter().position(|byte| *byte == b'\n') else {
             let length = block.len();
             if length == 0 {
-                return Ok((leaves, begun));
+                return Ok(leaves);
             }
             // However long a line is, it is never held.
             leaf.add(block);
-            begun = true;
             ledger.consume(length);
             continue;
         };
         leaf.add(&block[..end]);
         leaves.push(std::mem::take(&mut leaf).hash());
-        begun = false;
         ledger.consume(end + 1);
     }
 }
