@@ -65,7 +65,7 @@ pub(super) struct Writer {
 
 /// What is to be appended.
 pub(super) struct Entry {
-    line: Line,
+    line: Box<Line>,
     /// A follower looks too, and must not feed itself: it is not told of it.
     is_look: bool,
 }
@@ -73,7 +73,7 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn of(record: &Record<'_>) -> Self {
         let is_look = record.action.is_some_and(|action| action.weight() == Weight::Look);
-        Self { line: line_of(record), is_look }
+        Self { line: Box::new(line_of(record)), is_look }
     }
 }
 
@@ -240,7 +240,7 @@ impl Writer {
     fn link(&self, text: &mut Vec<u8>, now: Timestamp, entries: Vec<Entry>) -> Linked {
         let mut linked = Linked { behind: self.chain.clone(), lines: Vec::new() };
         for Entry { line, is_look } in entries {
-            let next = linked.behind.link(text, now.as_millis(), line);
+            let next = linked.behind.link(text, now.as_millis(), *line);
             let receipt = next.map(|(behind, receipt)| {
                 linked.behind = behind;
                 receipt
