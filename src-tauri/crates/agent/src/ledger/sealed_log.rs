@@ -2,9 +2,8 @@
 //! checkpoint more.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use dagpass_client::ledger::log::{
     Before, Checkpoint, Folder, Growing, Hash, State, Tile, Why, leaf_hash, logs_in,
@@ -45,12 +44,12 @@ impl SealedLog {
 
     /// Is the ledger still the file that this goes on with, and no shorter than it was?
     pub(super) fn is_of(&self, ledger: &Path, synced: u64) -> io::Result<bool> {
-        Ok(file_id(ledger)? == self.file && synced >= self.length)
+        Ok(system::identity_at(ledger)? == self.file && synced >= self.length)
     }
 
     /// The newest log where it can be gone on with, else another one.
     pub(super) fn take_up(logs: &Path, ledger: &Path, synced: u64, by: By<'_>) -> io::Result<Self> {
-        let file = file_id(ledger)?;
+        let file = system::identity_at(ledger)?;
         // What an agent before us wrote may not be on disk yet.
         system::open_record(ledger)?.sync_data()?;
         let mut number = 0;
@@ -233,16 +232,4 @@ fn last_leaf(ledger: &Path, upto: u64) -> io::Result<Option<Hash>> {
     let Some(tail) = tail.strip_suffix(b"\n") else { return Ok(None) };
     let line = tail.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(Some(leaf_hash(line)))
-}
-
-/// By which a file is told from one that was put in its place: when it was made, or, where nobody knows, its
-/// number. Neither changes when the machine starts again.
-fn file_id(ledger: &Path) -> io::Result<String> {
-    let found = fs::metadata(ledger)?;
-    let made = found.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
-    let named = match made.filter(|made| !made.is_zero()) {
-        Some(made) => format!("made-{}.{:09}", made.as_secs(), made.subsec_nanos()),
-        None => format!("number-{}", system::mark_at(ledger)?.id.1),
-    };
-    if found.is_file() { Ok(named) } else { Err(ErrorKind::InvalidInput.into()) }
 }

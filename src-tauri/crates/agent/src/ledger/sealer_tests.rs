@@ -311,10 +311,6 @@ const ANEW: [Anew; 4] = [
 #[test]
 fn a_lost_key_a_backup_or_another_file_begins_a_log_that_names_the_old_head() {
     for (case, happen, why) in ANEW {
-        // There a file that takes another's name within seconds takes its age too.
-        if cfg!(windows) && why == "file-replaced" {
-            continue;
-        }
         let mut world = World::new();
         world.write(20);
         world.sealer.close();

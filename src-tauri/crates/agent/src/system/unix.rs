@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 pub use dagpass_client::bind::private_dir;
 use dagpass_client::bind::{clear_stale, dir_with_mode};
@@ -184,6 +184,18 @@ pub fn mark_of(file: &File) -> io::Result<FileMark> {
 /// Which file stands at this path, and how long it is.
 pub fn mark_at(path: &Path) -> io::Result<FileMark> {
     Ok(mark(&fs::metadata(path)?))
+}
+
+/// By which a file is told from one that was put in its place: when it was made, or, where nobody knows, its
+/// number. Neither changes when the machine starts again.
+pub fn identity_at(path: &Path) -> io::Result<String> {
+    let found = fs::metadata(path)?;
+    let made = found.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+    let named = match made.filter(|made| !made.is_zero()) {
+        Some(made) => format!("made-{}.{:09}", made.as_secs(), made.subsec_nanos()),
+        None => format!("number-{}", mark(&found).id.1),
+    };
+    if found.is_file() { Ok(named) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 fn mark(found: &fs::Metadata) -> FileMark {

@@ -35,7 +35,10 @@ use windows_sys::Win32::System::Threading::{
 
 use super::{FileMark, Lasting, Peer};
 
+mod file_number;
 mod parents;
+
+pub use file_number::identity_at;
 
 /// The longest path the system knows, in UTF-16 units.
 const LONGEST_PATH: usize = 32_768;
