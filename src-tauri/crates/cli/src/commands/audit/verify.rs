@@ -128,18 +128,28 @@ fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
 
 /// Said each time: what holds here is not more than it is.
 fn not_covered(log: &Judgement) -> Vec<String> {
+    let none = !log.logs.iter().any(|log| log.of_this_file && log.checkpoints > 0);
     let lines = match log.uncovered {
+        _ if none => "all of it: no checkpoint here is of this file".to_owned(),
         0 => "no line: the last checkpoint covers them all".to_owned(),
         1 => "1 line since the last checkpoint, by which only the chain speaks".to_owned(),
         many => format!("{many} lines since the last checkpoint, by which only the chain speaks"),
     };
-    vec![
-        lines,
+    // Its file may be anywhere, and whoever put this one there may have had no right to.
+    let elsewhere = log.logs.iter().filter(|log| !log.of_this_file && log.checkpoints > 0);
+    let elsewhere = elsewhere.map(|log| {
+        let Judged { number, size, .. } = log;
+        format!("the {size} lines that log {number} signed: another file than this one had them")
+    });
+    let mut all = vec![lines];
+    all.extend(elsewhere);
+    all.extend([
         "events that were never written".to_owned(),
         "another history under the same key: without a witness, whoever has the signing key can sign \
          one; a key and a checkpoint that you keep elsewhere (--key, --checkpoint) show it"
             .to_owned(),
-    ]
+    ]);
+    all
 }
 
 fn shown(path: &Path, verdict: &Verdict) -> String {
@@ -179,6 +189,7 @@ fn of_log(log: &Judged) -> Vec<String> {
         many => format!("{many} checkpoints"),
     };
     let verdict = match (log.breaks.len(), log.of_this_file) {
+        (0, _) if !log.believed => "not judged",
         (0, true) => "the ledger is what was signed",
         (0, false) => "of another file",
         (_, _) => "NOT as it was signed",
