@@ -9,12 +9,12 @@ use std::thread;
 
 use clap::Args;
 use dagpass_client::ledger::log::{
-    Asked, Break, Judged, Judgement, Note, VerifierKey, judge, leaves, logs_in,
+    Asked, Break, Judged, Judgement, Note, VerifierKey, held_in, judge, leaves,
 };
 use dagpass_client::ledger::{Chain, Found};
 use serde::Serialize;
 
-use super::{LEDGER, opened, unreadable};
+use super::{LEDGER, files, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -77,9 +77,7 @@ pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
 
 fn asked(args: &VerifyArgs) -> Result<Asked, Failure> {
     let kept = args.checkpoint.as_deref().map(|path| {
-        let bytes = fs::read(path).map_err(|error| {
-            Failure::new("io", format!("{} cannot be read", path.display())).because(error)
-        })?;
+        let bytes = files::read(path, Note::LONGEST)?;
         Note::parse(&bytes).map_err(|why| {
             Failure::usage(format!("{} is no checkpoint", path.display())).because(why)
         })
@@ -111,15 +109,14 @@ struct Read {
 
 /// Both look at all of the file, each for itself.
 fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
+    // Before the lines: what is signed meanwhile is over some that were not read.
+    let logs = held_in(path.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
     let open = || opened(Some(path)).map(|(_, file)| file);
     let (first, second) = (open()?, open()?);
     let length = first.metadata().map_err(unreadable)?.len();
     let (chain, log) = thread::scope(|scope| {
         let chain = scope.spawn(|| Chain::of(BufReader::new(first)));
-        let log = leaves(BufReader::new(second)).and_then(|leaves| {
-            let logs = logs_in(path.parent().unwrap_or(Path::new(".")))?;
-            judge(&leaves, &logs, asked)
-        });
+        let log = leaves(BufReader::new(second)).and_then(|leaves| judge(&leaves, &logs, asked));
         (chain.join(), log)
     });
     let chain = chain.map_err(|_| Failure::new("io", "the ledger cannot be read"))?;

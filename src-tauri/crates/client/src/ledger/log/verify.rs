@@ -6,6 +6,7 @@ use std::io::{self, BufRead};
 
 use serde::Serialize;
 
+use super::super::Lines;
 use super::merkle::{Hash, Leaf};
 use super::one_log::Log;
 use super::{Checkpoint, Note, Shelf, VerifierKey};
@@ -68,23 +69,14 @@ impl Judgement {
 }
 
 /// The leaf of each whole line: what stands behind the last newline is none yet.
-pub fn leaves(mut ledger: impl BufRead) -> io::Result<Vec<Hash>> {
-    let (mut leaves, mut leaf) = (Vec::new(), Leaf::default());
+pub fn leaves(ledger: impl BufRead) -> io::Result<Vec<Hash>> {
+    let (mut leaves, mut lines) = (Vec::new(), Lines::of(ledger));
     loop {
-        let block = ledger.fill_buf()?;
-        let Some(end) = block.iter().position(|byte| *byte == b'\n') else {
-            let length = block.len();
-            if length == 0 {
-                return Ok(leaves);
-            }
-            // However long a line is, it is never held.
-            leaf.add(block);
-            ledger.consume(length);
-            continue;
-        };
-        leaf.add(&block[..end]);
-        leaves.push(std::mem::take(&mut leaf).hash());
-        ledger.consume(end + 1);
+        let mut leaf = Leaf::default();
+        match lines.next(|part| leaf.add(part))? {
+            Some(line) if line.ended => leaves.push(leaf.hash()),
+            Some(_) | None => return Ok(leaves),
+        }
     }
 }
 
