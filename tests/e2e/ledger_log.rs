@@ -72,6 +72,7 @@ fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
     fs::remove_dir_all(&logs).unwrap();
     world.start_agent();
     scene.token();
+    until("another log", || logs.join("1/checkpoint").exists().then_some(()));
     world.stop_agent();
     let missed = world.cli(&["audit", "verify", "--key", &key]).expect(1);
     assert!(missed.stderr.contains("no log here is dagpass.dev/ledger/"), "{}", missed.stderr);
