@@ -207,3 +207,46 @@ fn of_break(one: &Break) -> String {
         _ => one.what.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_no_log_here_is_over_are_said_to_be_covered_by_nothing() {
+        let log = |number, of_this_file| Judged {
+            number,
+            of_this_file,
+            believed: true,
+            checkpoints: 1,
+            size: 9,
+            ..Judged::default()
+        };
+        let table: [(Vec<Judged>, u64, &[&str]); 4] = [
+            (vec![], 7, &["all of it: no checkpoint here is of this file"]),
+            (vec![log(1, true)], 0, &["no line: the last checkpoint covers them all"]),
+            (
+                vec![log(1, false)],
+                7,
+                &["all of it: no checkpoint here is of this file", "the 9 lines that log 1 signed"],
+            ),
+            (
+                vec![log(1, false), log(2, true)],
+                1,
+                &["1 line since the last checkpoint", "the 9 lines that log 1 signed"],
+            ),
+        ];
+        for (logs, uncovered, words) in table {
+            let judgement = Judgement { logs, uncovered, ..Judgement::default() };
+            let told = not_covered(&judgement);
+            assert_eq!(told.len(), words.len() + 2, "{told:#?}");
+            for (told, words) in told.iter().zip(words) {
+                assert!(told.starts_with(words), "{told} {words}");
+            }
+        }
+        let shown = of_log(&log(1, false)).join("\n");
+        assert!(shown.ends_with("of another file"), "{shown}");
+        let shown = of_log(&Judged { believed: false, ..log(1, true) }).join("\n");
+        assert!(shown.ends_with("not judged"), "{shown}");
+    }
+}
