@@ -6,7 +6,7 @@ mod held;
 use std::io;
 
 use super::merkle::Hash;
-use super::shelf::{CHECKPOINT, CHECKPOINTS, Shelf, VKEY};
+use super::shelf::{CHECKPOINT, CHECKPOINTS, STATE, Shelf, State, VKEY};
 use super::tile::Tile;
 use super::verify::{Break, Judged, interval, plain};
 use super::{Checkpoint, Note, Signed, VerifierKey, Why, split_notes};
@@ -22,6 +22,8 @@ pub(super) struct Log<'s> {
     foreign: bool,
     notes: Vec<Note>,
     pub(super) checkpoints: Vec<Checkpoint>,
+    /// Over how many lines is the newest one that its folder names, where that is an old one?
+    behind: Option<u64>,
     /// Up to which line all is as it was signed.
     pub(super) good: u64,
 }
@@ -34,8 +36,8 @@ impl<'s> Log<'s> {
     ) -> io::Result<Self> {
         let judged = Judged { number, ..Judged::default() };
         let (notes, checkpoints) = (Vec::new(), Vec::new());
-        let mut log =
-            Self { shelf, judged, key: None, foreign: false, notes, checkpoints, good: 0 };
+        let (key, foreign, behind, good) = (None, false, None, 0);
+        let mut log = Self { shelf, judged, key, foreign, notes, checkpoints, behind, good };
         let history = shelf.read(CHECKPOINTS)?.unwrap_or_default();
         let newest = shelf.read(CHECKPOINT)?;
         if newest.is_none() && split_notes(&history).0.is_empty() {
@@ -110,7 +112,13 @@ impl<'s> Log<'s> {
             Some(_) => {
                 let size = checkpoint.size;
                 let what = format!("its {CHECKPOINT} is an old one, over {size} lines");
-                self.wrong(what);
+                // A disk that failed several times leaves both behind, and all of them are judged.
+                if self.state().is_ok_and(|state| state.is_some_and(|state| state.size == size)) {
+                    self.behind = Some(size);
+                    self.judged.notes.push(format!("{what}, and so is its {STATE}"));
+                } else {
+                    self.wrong(what);
+                }
             }
             None => {
                 let size = checkpoint.size;
@@ -126,6 +134,12 @@ impl<'s> Log<'s> {
             let what = format!("its {CHECKPOINTS} end within one: an agent ended while it wrote");
             self.judged.notes.push(what);
         }
+    }
+
+    /// `None` where there is none, an error where it is damaged.
+    fn state(&self) -> io::Result<Option<State>> {
+        let bytes = self.shelf.read(STATE)?;
+        Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
     }
 
     /// Was nothing signed in it?

@@ -6,7 +6,7 @@ use std::io;
 
 use super::super::differ::differences;
 use super::super::merkle::{Frontier, Hash};
-use super::super::shelf::{STATE, State};
+use super::super::shelf::STATE;
 use super::super::tile::{Growing, Tile};
 use super::super::verify::{Break, interval};
 use super::super::{Checkpoint, Malformed};
@@ -140,21 +140,19 @@ impl Log<'_> {
     }
 
     fn compare_state(&mut self, found: &[Hash]) {
-        let bytes = match self.shelf.read(STATE) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) | Err(_) => {
+        let state = match self.state() {
+            Ok(Some(state)) => state,
+            Ok(None) => {
                 let what = format!("its {STATE} is missing: the agent reads the ledger anew");
                 return self.judged.notes.push(what);
             }
-        };
-        let Ok(state) = serde_json::from_slice::<State>(&bytes) else {
-            return self.wrong(format!("its {STATE} is damaged"));
+            Err(_) => return self.wrong(format!("its {STATE} is damaged")),
         };
         // A crash leaves it one checkpoint behind.
         let last = self.judged.size;
         let sizes = self.checkpoints.iter().map(|one| one.size);
         let before = sizes.filter(|size| *size < last).max().unwrap_or(0);
-        let at_one = state.size == last || state.size == before;
+        let at_one = [Some(last), Some(before), self.behind].contains(&Some(state.size));
         let last = state.size.checked_sub(1).and_then(|at| found.get(usize::try_from(at).ok()?));
         let same_last = last.is_none_or(|last| last.to_string() == state.last);
         if state.origin != self.judged.origin || !at_one || !same_last {
