@@ -28,7 +28,7 @@ fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
         scene.ask(&json!({}));
     }
     until("the first checkpoint", || logs.join("1/checkpoint").exists().then_some(()));
-    let key = world.cli(&["audit", "key"]).expect(0).stdout.trim().to_owned();
+    let mut key = world.cli(&["audit", "key"]).expect(0).stdout.trim().to_owned();
     assert!(key.starts_with("dagpass.dev/ledger/"), "{key}");
     world.cli(&["audit", "verify", "--key", &key]).expect(0);
     let doctor = world.cli(&["doctor"]).stdout;
@@ -66,11 +66,28 @@ fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
     world.cli(&["audit", "verify", "--key", &key]).expect(0);
     assert!(logs.join("1").exists() && !logs.join("2").exists());
 
+    // Its logs are taken away: the same key signs another, and whoever noted down which one misses it.
+    world.cli(&["audit", "prove", "9", "--output", file]).expect(0);
+    world.cli(&["audit", "verify-proof", file, "--key", &key]).expect(0);
+    fs::remove_dir_all(&logs).unwrap();
+    world.start_agent();
+    scene.token();
+    until("another log", || logs.join("1/checkpoint").exists().then_some(()));
+    world.stop_agent();
+    let missed = world.cli(&["audit", "verify", "--key", &key]).expect(1);
+    assert!(missed.stderr.contains("no log here is dagpass.dev/ledger/"), "{}", missed.stderr);
+    let noted = std::mem::replace(&mut key, world.cli(&["audit", "key"]).expect(0).stdout);
+    let key = key.trim();
+    assert_eq!(key.rsplit('+').next(), noted.rsplit('+').next(), "the same key, another log");
+    world.cli(&["audit", "verify", "--key", key]).expect(0);
+    let refused = world.cli(&["audit", "verify-proof", file, "--key", key]).expect(1);
+    assert!(refused.stderr.contains("and the key that was given of"), "{}", refused.stderr);
+
     let text = fs::read_to_string(&ledger).unwrap();
     let edited = text.replacen("\"seq\":100,", "\"seq\":100 ,", 1);
     assert_ne!(text, edited);
     fs::write(&ledger, edited).unwrap();
-    let broken = world.cli(&["audit", "verify", "--key", &key]).expect(1);
+    let broken = world.cli(&["audit", "verify", "--key", key]).expect(1);
     assert!(broken.stdout.contains("line 100 was edited"), "{}", broken.stdout);
     world.cli(&["audit", "prove", "50"]).expect(1);
     scene.close();

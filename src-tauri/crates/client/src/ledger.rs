@@ -3,12 +3,14 @@
 
 mod chain;
 mod filter;
+mod lines;
 pub mod log;
 pub mod record;
 mod tail;
 
-pub use chain::{Chain, Found, digits, hex, leaf};
+pub use chain::{Chain, Found, digits, hex};
 pub use filter::{Filter, Verdict};
+pub use lines::{Lines, WholeLine};
 pub use record::{Audience, Line, NOT_VISIBLE, VERSION};
 pub use tail::Tail;
 

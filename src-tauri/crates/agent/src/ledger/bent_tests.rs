@@ -1,6 +1,9 @@
 //! A ledger and its log bent by somebody who may write all of the files and has not the key (in the last
 //! ones: has it): each is found, and where it can be known, so is the line.
 
+mod escapes;
+mod harmless;
+
 use std::fs;
 use std::path::Path;
 

@@ -5,7 +5,8 @@ use std::io;
 use jiff::fmt::temporal::DateTimePrinter;
 
 pub(super) use dagpass_client::ledger::hex;
-use dagpass_client::ledger::{Line, VERSION, leaf};
+use dagpass_client::ledger::log::leaf_hash;
+use dagpass_client::ledger::{Line, VERSION};
 use dagpass_core::audit::Receipt;
 
 use crate::random::salt;
@@ -56,7 +57,7 @@ impl Chain {
             text.truncate(start);
             return Err(error);
         }
-        let receipt = Receipt { seq: self.next, leaf: leaf(line) };
+        let receipt = Receipt { seq: self.next, leaf: leaf_hash(line).0 };
         let previous = hex(line);
         text.push(b'\n');
         Ok((Self { next: self.next + 1, previous }, receipt))

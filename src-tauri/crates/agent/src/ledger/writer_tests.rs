@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use dagpass_client::ledger::{Chain, leaf};
+use dagpass_client::ledger::Chain;
+use dagpass_client::ledger::log::leaf_hash;
 use dagpass_core::fakes::FakeClock;
 use dagpass_core::request::Caller;
 use dagpass_core::time::Timestamp;
@@ -63,7 +64,7 @@ fn many_who_record_at_once_share_a_sync_and_each_has_the_receipt_of_its_own_line
     for receipt in &receipts {
         let line = lines[usize::try_from(receipt.seq).unwrap() - 1];
         let seq = serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64();
-        assert_eq!((seq, receipt.leaf), (Some(receipt.seq), leaf(line.as_bytes())));
+        assert_eq!((seq, receipt.leaf), (Some(receipt.seq), leaf_hash(line.as_bytes()).0));
     }
     let mut seqs: Vec<u64> = receipts.iter().map(|receipt| receipt.seq).collect();
     seqs.sort_unstable();

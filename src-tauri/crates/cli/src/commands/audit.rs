@@ -3,6 +3,7 @@
 //! work while no agent runs.
 
 mod asked;
+mod files;
 mod proof;
 mod table;
 mod verify;

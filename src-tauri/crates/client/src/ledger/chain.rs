@@ -7,6 +7,8 @@ use std::io::{self, BufRead};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Lines;
+
 /// What a ledger says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Chain {
@@ -55,23 +57,29 @@ impl Chain {
         let mut chain = Self::default();
         let genesis = "0".repeat(64);
         let mut before = Before { hash: genesis.clone(), seq: 0, held: (0, genesis) };
-        for line in ledger.split(b'\n') {
-            let line = line?;
+        let mut lines = Lines::of(ledger);
+        loop {
+            let mut digest = Sha256::new();
+            let Some(line) = lines.next(|part| digest.update(part))? else { return Ok(chain) };
             chain.lines += 1;
-            // An empty line is none: it closes off what a crash left.
-            if !line.is_empty() {
-                chain.take(&line, &mut before);
+            match line.text {
+                // An empty line is none: it closes off what a crash left.
+                Some([]) => {}
+                Some(text) => chain.take(text, digits(&digest.finalize()), &mut before),
+                None => {
+                    let what = "longer than any record: damaged, or put there".to_owned();
+                    chain.breaks.push(Found { line: chain.lines, what });
+                    before.hash = digits(&digest.finalize());
+                }
             }
         }
-        Ok(chain)
     }
 
     pub fn holds(&self) -> bool {
         self.breaks.is_empty()
     }
 
-    fn take(&mut self, line: &[u8], before: &mut Before) {
-        let hash = hex(line);
+    fn take(&mut self, line: &[u8], hash: String, before: &mut Before) {
         let Ok(head) = serde_json::from_slice::<Head>(line) else {
             self.note("no record: cut short by a crash or a full disk".to_owned());
             before.hash = hash;
@@ -124,11 +132,6 @@ impl Chain {
 /// SHA-256 of a line without its newline, in hex, as the next one names it.
 pub fn hex(line: &[u8]) -> String {
     digits(&Sha256::digest(line))
-}
-
-/// The leaf that a line is in a Merkle tree (RFC 6962 §2.1).
-pub fn leaf(line: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update([0]).chain_update(line).finalize().into()
 }
 
 /// A digest in lower-case hex.
@@ -209,12 +212,15 @@ mod tests {
         assert_eq!(verdict(&altered), (vec![], vec![6, 7]), "named by the line that goes on");
     }
 
-    /// RFC 6962 §2.1.3's first leaf, and one of a line.
     #[test]
-    fn a_line_s_leaf_is_that_of_a_merkle_tree() {
-        let empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
-        assert_eq!(digits(&leaf(b"")), empty);
-        assert_eq!(digits(&leaf(b"{}")), hex(b"\0{}"));
+    fn a_line_longer_than_any_record_is_a_break_and_the_next_may_name_it() {
+        let mut lines = chained(&["sign-in"]);
+        lines.push("x".repeat(3 << 20));
+        lines.push(line(2, &hex(lines[1].as_bytes()), "issue"));
+        let chain = Chain::of(lines.join("\n").as_bytes()).unwrap();
+        assert_eq!((chain.lines, chain.last), (3, Some(2)));
+        let told: Vec<_> = chain.breaks.iter().map(|one| (one.line, one.what.as_str())).collect();
+        assert_eq!(told, [(2, "longer than any record: damaged, or put there")]);
     }
 
     #[test]

@@ -1,20 +1,20 @@
 //! One line of the ledger in a file that proves it, and who checks such a file: by the public key, without
 //! the ledger. And that key.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dagpass_client::ledger::Lines;
 use dagpass_client::ledger::log::{
-    CHECKPOINT, Checkpoint, Folder, Hash, Note, Proof, Shelf, Signed, VKEY, VerifierKey,
-    inclusion_proof, leaf_hash, logs_in,
+    CHECKPOINT, Checkpoint, Folder, Hash, Leaf, Malformed, Note, Proof, Shelf, Signed, VKEY,
+    VerifierKey, inclusion_proof, logs_in,
 };
 use dagpass_client::place;
 use serde::{Deserialize, Serialize};
 
 use super::verify::pinned;
-use super::{opened, unreadable};
+use super::{files, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -62,12 +62,13 @@ struct Numbered {
 
 pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
     let (path, file) = opened(None)?;
-    let Lines { leaves, found } = read(BufReader::new(file), args.seq).map_err(unreadable)?;
-    let (index, line) = found.ok_or_else(|| {
+    // Before the lines: what is signed meanwhile is over some that were not read.
+    let newest = newest(path.parent().unwrap_or(Path::new(".")))?;
+    let Found { leaves, line } = read(BufReader::new(file), args.seq).map_err(unreadable)?;
+    let (index, line) = line.ok_or_else(|| {
         Failure::new("not_found", format!("the ledger has no line with seq {}", args.seq))
     })?;
-    let state = path.parent().unwrap_or(Path::new("."));
-    let Some((note, checkpoint)) = newest(state)?.filter(|(_, newest)| newest.size > index) else {
+    let Some((note, checkpoint)) = newest.filter(|(_, newest)| newest.size > index) else {
         return Err(Failure::new("not_covered", "no checkpoint covers that line yet").hint(
             "one is signed after 256 lines or five minutes, and when the agent stops, once somebody \
              has signed in",
@@ -83,54 +84,62 @@ pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
     let text = proof.to_string();
     match &args.output {
         None => output::out(text.trim_end()),
-        Some(path) => fs::write(path, text).map_err(|error| {
-            Failure::new("io", format!("{} cannot be written", path.display())).because(error)
-        }),
+        Some(path) => files::write(path, text.as_bytes()),
     }
 }
 
 /// The leaves of all lines, and the line with one number.
 #[derive(Default)]
-struct Lines {
+struct Found {
     leaves: Vec<Hash>,
     /// Its index, and the line.
-    found: Option<(u64, Vec<u8>)>,
+    line: Option<(u64, Vec<u8>)>,
 }
 
-fn read(mut ledger: impl BufRead, seq: u64) -> std::io::Result<Lines> {
-    let (mut lines, mut line) = (Lines::default(), Vec::new());
-    let is_it = |line: &[u8]| {
+fn read(ledger: impl BufRead, seq: u64) -> io::Result<Found> {
+    let (mut found, mut lines) = (Found::default(), Lines::of(ledger));
+    let is_it = |line: &&[u8]| {
         serde_json::from_slice::<Numbered>(line).is_ok_and(|numbered| numbered.seq == seq)
     };
-    while ledger.read_until(b'\n', &mut line)? > 0 {
-        let Some(whole) = line.strip_suffix(b"\n") else { break };
-        if lines.found.is_none() && is_it(whole) {
-            lines.found = Some((lines.leaves.len() as u64, whole.to_vec()));
+    loop {
+        let mut leaf = Leaf::default();
+        let line = lines.next(|part| leaf.add(part))?;
+        let Some(line) = line.filter(|line| line.ended) else { return Ok(found) };
+        if found.line.is_none() {
+            let index = found.leaves.len() as u64;
+            found.line = line.text.filter(is_it).map(|text| (index, text.to_vec()));
         }
-        lines.leaves.push(leaf_hash(whole));
-        line.clear();
+        found.leaves.push(leaf.hash());
     }
-    Ok(lines)
 }
 
+/// The newest one that was signed, by the key of its log.
 fn newest(state: &Path) -> Result<Option<(Note, Checkpoint)>, Failure> {
-    let Some((_, log)) = logs_in(state).map_err(unreadable)?.pop() else { return Ok(None) };
-    let Some(bytes) = log.read(CHECKPOINT).map_err(unreadable)? else { return Ok(None) };
-    let note = Note::parse(&bytes).map_err(damaged)?;
-    let checkpoint = Checkpoint::parse(note.text()).map_err(damaged)?;
-    Ok(Some((note, checkpoint)))
+    for (_, log) in logs_in(state).map_err(unreadable)?.into_iter().rev() {
+        let Some(bytes) = log.read(CHECKPOINT).map_err(unreadable)? else { continue };
+        let note = Note::parse(&bytes).map_err(damaged)?;
+        let checkpoint = Checkpoint::parse(note.text()).map_err(damaged)?;
+        let key = key_of(&log)?.filter(|key| key.name() == checkpoint.origin);
+        if key.is_none_or(|key| note.signed_by(&key) != Signed::Yes) {
+            return Err(damaged(Malformed("its newest checkpoint is not signed by its key")));
+        }
+        return Ok(Some((note, checkpoint)));
+    }
+    Ok(None)
 }
 
 pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failure> {
     let name = args.file.display();
-    let bytes = fs::read(&args.file)
-        .map_err(|error| Failure::new("io", format!("{name} cannot be read")).because(error))?;
+    let bytes = files::read(&args.file, Proof::LONGEST)?;
     let wrong = |what: &str| Failure::new("proof_wrong", format!("{name} proves nothing: {what}"));
     let proof = Proof::parse(&bytes).map_err(|why| wrong(why.0))?;
     let checkpoint = Checkpoint::parse(proof.note.text()).map_err(|why| wrong(why.0))?;
     let (key, key_from) = match pinned(args.key.as_deref())? {
-        // The same key signs every log of a ledger, each under its own name.
-        Some(key) => (key.named(&checkpoint.origin).map_err(|why| wrong(why.0))?, "given"),
+        Some(key) if key.name() != checkpoint.origin => {
+            let (given, is) = (key.name(), &checkpoint.origin);
+            return Err(wrong(&format!("it is of {is}, and the key that was given of {given}")));
+        }
+        Some(key) => (key, "given"),
         None => (own_key(&checkpoint.origin)?, "beside-the-ledger"),
     };
     match proof.note.signed_by(&key) {
@@ -186,8 +195,11 @@ fn shown(proved: &Proved) -> String {
 fn own_keys() -> Result<Vec<VerifierKey>, Failure> {
     let state = place::state_dir().map_err(|error| Failure::new("no_place", error.to_string()))?;
     let mut keys = Vec::new();
-    for (_, folder) in logs_in(&state).map_err(unreadable)? {
-        keys.extend(key_of(&folder)?);
+    for (_, log) in logs_in(&state).map_err(unreadable)? {
+        // One that nothing was signed in yet may be begun anew under another name.
+        if log.read(CHECKPOINT).map_err(unreadable)?.is_some() {
+            keys.extend(key_of(&log)?);
+        }
     }
     Ok(keys)
 }
@@ -218,6 +230,6 @@ pub(super) fn key(world: &World) -> Result<(), Failure> {
     output::out(&key)
 }
 
-fn damaged(why: dagpass_client::ledger::log::Malformed) -> Failure {
+fn damaged(why: Malformed) -> Failure {
     Failure::new("ledger_broken", "the ledger's log is damaged").because(why)
 }

@@ -9,12 +9,12 @@ use std::thread;
 
 use clap::Args;
 use dagpass_client::ledger::log::{
-    Asked, Break, Judged, Judgement, Note, VerifierKey, judge, leaves, logs_in,
+    Asked, Break, Judged, Judgement, Note, VerifierKey, held_in, judge, leaves,
 };
 use dagpass_client::ledger::{Chain, Found};
 use serde::Serialize;
 
-use super::{LEDGER, opened, unreadable};
+use super::{LEDGER, files, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -77,9 +77,7 @@ pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
 
 fn asked(args: &VerifyArgs) -> Result<Asked, Failure> {
     let kept = args.checkpoint.as_deref().map(|path| {
-        let bytes = fs::read(path).map_err(|error| {
-            Failure::new("io", format!("{} cannot be read", path.display())).because(error)
-        })?;
+        let bytes = files::read(path, Note::LONGEST)?;
         Note::parse(&bytes).map_err(|why| {
             Failure::usage(format!("{} is no checkpoint", path.display())).because(why)
         })
@@ -111,15 +109,14 @@ struct Read {
 
 /// Both look at all of the file, each for itself.
 fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
+    // Before the lines: what is signed meanwhile is over some that were not read.
+    let logs = held_in(path.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
     let open = || opened(Some(path)).map(|(_, file)| file);
     let (first, second) = (open()?, open()?);
     let length = first.metadata().map_err(unreadable)?.len();
     let (chain, log) = thread::scope(|scope| {
         let chain = scope.spawn(|| Chain::of(BufReader::new(first)));
-        let log = leaves(BufReader::new(second)).and_then(|leaves| {
-            let logs = logs_in(path.parent().unwrap_or(Path::new(".")))?;
-            judge(&leaves, &logs, asked)
-        });
+        let log = leaves(BufReader::new(second)).and_then(|leaves| judge(&leaves, &logs, asked));
         (chain.join(), log)
     });
     let chain = chain.map_err(|_| Failure::new("io", "the ledger cannot be read"))?;
@@ -128,18 +125,28 @@ fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
 
 /// Said each time: what holds here is not more than it is.
 fn not_covered(log: &Judgement) -> Vec<String> {
+    let none = !log.logs.iter().any(|log| log.of_this_file && log.checkpoints > 0);
     let lines = match log.uncovered {
+        _ if none => "all of it: no checkpoint here is of this file".to_owned(),
         0 => "no line: the last checkpoint covers them all".to_owned(),
         1 => "1 line since the last checkpoint, by which only the chain speaks".to_owned(),
         many => format!("{many} lines since the last checkpoint, by which only the chain speaks"),
     };
-    vec![
-        lines,
+    // Its file may be anywhere, and whoever put this one there may have had no right to.
+    let elsewhere = log.logs.iter().filter(|log| !log.of_this_file && log.checkpoints > 0);
+    let elsewhere = elsewhere.map(|log| {
+        let Judged { number, size, .. } = log;
+        format!("the {size} lines that log {number} signed: another file than this one had them")
+    });
+    let mut all = vec![lines];
+    all.extend(elsewhere);
+    all.extend([
         "events that were never written".to_owned(),
         "another history under the same key: without a witness, whoever has the signing key can sign \
          one; a key and a checkpoint that you keep elsewhere (--key, --checkpoint) show it"
             .to_owned(),
-    ]
+    ]);
+    all
 }
 
 fn shown(path: &Path, verdict: &Verdict) -> String {
@@ -179,6 +186,7 @@ fn of_log(log: &Judged) -> Vec<String> {
         many => format!("{many} checkpoints"),
     };
     let verdict = match (log.breaks.len(), log.of_this_file) {
+        (0, _) if !log.believed => "not judged",
         (0, true) => "the ledger is what was signed",
         (0, false) => "of another file",
         (_, _) => "NOT as it was signed",
@@ -197,5 +205,48 @@ fn of_break(one: &Break) -> String {
             format!("lines {} to {until}: {}", after + 1, one.what)
         }
         _ => one.what.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_no_log_here_is_over_are_said_to_be_covered_by_nothing() {
+        let log = |number, of_this_file| Judged {
+            number,
+            of_this_file,
+            believed: true,
+            checkpoints: 1,
+            size: 9,
+            ..Judged::default()
+        };
+        let table: [(Vec<Judged>, u64, &[&str]); 4] = [
+            (vec![], 7, &["all of it: no checkpoint here is of this file"]),
+            (vec![log(1, true)], 0, &["no line: the last checkpoint covers them all"]),
+            (
+                vec![log(1, false)],
+                7,
+                &["all of it: no checkpoint here is of this file", "the 9 lines that log 1 signed"],
+            ),
+            (
+                vec![log(1, false), log(2, true)],
+                1,
+                &["1 line since the last checkpoint", "the 9 lines that log 1 signed"],
+            ),
+        ];
+        for (logs, uncovered, words) in table {
+            let judgement = Judgement { logs, uncovered, ..Judgement::default() };
+            let told = not_covered(&judgement);
+            assert_eq!(told.len(), words.len() + 2, "{told:#?}");
+            for (told, words) in told.iter().zip(words) {
+                assert!(told.starts_with(words), "{told} {words}");
+            }
+        }
+        let shown = of_log(&log(1, false)).join("\n");
+        assert!(shown.ends_with("of another file"), "{shown}");
+        let shown = of_log(&Judged { believed: false, ..log(1, true) }).join("\n");
+        assert!(shown.ends_with("not judged"), "{shown}");
     }
 }

@@ -37,7 +37,8 @@ pub fn leaf_hash(line: &[u8]) -> Hash {
 }
 
 /// A line that comes in parts.
-pub(super) struct Leaf(Sha256);
+#[derive(Debug)]
+pub struct Leaf(Sha256);
 
 impl Default for Leaf {
     fn default() -> Self {
@@ -46,11 +47,11 @@ impl Default for Leaf {
 }
 
 impl Leaf {
-    pub(super) fn add(&mut self, part: &[u8]) {
+    pub fn add(&mut self, part: &[u8]) {
         self.0.update(part);
     }
 
-    pub(super) fn hash(self) -> Hash {
+    pub fn hash(self) -> Hash {
         Hash(self.0.finalize().into())
     }
 }

@@ -22,10 +22,12 @@ mod tile;
 mod verify;
 
 pub use checkpoint::{Before, Checkpoint, Why};
-pub use merkle::{Frontier, Hash, includes, inclusion_proof, leaf_hash};
+pub use merkle::{Frontier, Hash, Leaf, includes, inclusion_proof, leaf_hash};
 pub use note::{Note, Signed, VerifierKey, split_notes};
 pub use proof::Proof;
-pub use shelf::{CHECKPOINT, CHECKPOINTS, FOLDER, Folder, STATE, Shelf, State, VKEY, logs_in};
+pub use shelf::{
+    CHECKPOINT, CHECKPOINTS, FOLDER, Folder, Held, STATE, Shelf, State, VKEY, held_in, logs_in,
+};
 pub use tile::{Growing, Tile};
 pub use verify::{Asked, Break, Judged, Judgement, judge, leaves};
 

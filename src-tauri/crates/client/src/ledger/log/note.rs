@@ -9,8 +9,6 @@ use sha2::{Digest, Sha256};
 
 use super::Malformed;
 
-/// How long may a note be? Sixteen signatures of the largest kind are a third of that.
-const LONGEST: usize = 256 * 1024;
 const MOST_SIGNATURES: usize = 64;
 
 /// What a key signs.
@@ -125,6 +123,9 @@ pub enum Signed {
 }
 
 impl Note {
+    /// How long may a note be? Sixteen signatures of the largest kind are a third of that.
+    pub const LONGEST: usize = 256 * 1024;
+
     /// `signature` is Ed25519's over `text`.
     pub fn new(text: &str, key: &VerifierKey, signature: &[u8; 64]) -> Self {
         let signature =
@@ -133,7 +134,7 @@ impl Note {
     }
 
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        if bytes.len() > LONGEST {
+        if bytes.len() > Self::LONGEST {
             return Err(Malformed("a note is longer than 256 KiB"));
         }
         let note = str::from_utf8(bytes).map_err(|_| Malformed("a note is no UTF-8"))?;

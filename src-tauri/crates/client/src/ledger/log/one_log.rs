@@ -1,15 +1,15 @@
-//! One log, judged: its checkpoints and who signed them, what it follows, its tiles, its state, and the lines
-//! of the ledger against all of that.
+//! One log, judged: its checkpoints and who signed them, what it follows, of which file it is; [`held`]: the
+//! lines of the ledger against all of that.
 
-use std::collections::BTreeMap;
+mod held;
+
 use std::io;
 
-use super::differ::differences;
-use super::merkle::{Frontier, Hash};
+use super::merkle::Hash;
 use super::shelf::{CHECKPOINT, CHECKPOINTS, STATE, Shelf, State, VKEY};
-use super::tile::{Growing, Tile};
+use super::tile::Tile;
 use super::verify::{Break, Judged, interval, plain};
-use super::{Checkpoint, Malformed, Note, Signed, VerifierKey, Why, split_notes};
+use super::{Checkpoint, Note, Signed, VerifierKey, Why, split_notes};
 
 /// How many things are said to be wrong with one log at most?
 const MOST_BREAKS: usize = 100;
@@ -22,6 +22,8 @@ pub(super) struct Log<'s> {
     foreign: bool,
     notes: Vec<Note>,
     pub(super) checkpoints: Vec<Checkpoint>,
+    /// Over how many lines is the newest one that its folder names, where that is an old one?
+    behind: Option<u64>,
     /// Up to which line all is as it was signed.
     pub(super) good: u64,
 }
@@ -34,8 +36,8 @@ impl<'s> Log<'s> {
     ) -> io::Result<Self> {
         let judged = Judged { number, ..Judged::default() };
         let (notes, checkpoints) = (Vec::new(), Vec::new());
-        let mut log =
-            Self { shelf, judged, key: None, foreign: false, notes, checkpoints, good: 0 };
+        let (key, foreign, behind, good) = (None, false, None, 0);
+        let mut log = Self { shelf, judged, key, foreign, notes, checkpoints, behind, good };
         let history = shelf.read(CHECKPOINTS)?.unwrap_or_default();
         let newest = shelf.read(CHECKPOINT)?;
         if newest.is_none() && split_notes(&history).0.is_empty() {
@@ -110,7 +112,13 @@ impl<'s> Log<'s> {
             Some(_) => {
                 let size = checkpoint.size;
                 let what = format!("its {CHECKPOINT} is an old one, over {size} lines");
-                self.wrong(what);
+                // A disk that failed several times leaves both behind, and all of them are judged.
+                if self.state().is_ok_and(|state| state.is_some_and(|state| state.size == size)) {
+                    self.behind = Some(size);
+                    self.judged.notes.push(format!("{what}, and so is its {STATE}"));
+                } else {
+                    self.wrong(what);
+                }
             }
             None => {
                 let size = checkpoint.size;
@@ -128,7 +136,23 @@ impl<'s> Log<'s> {
         }
     }
 
-    /// Is it of this file? The agent's newest is; another, where it begins with the same line.
+    /// `None` where there is none, an error where it is damaged.
+    fn state(&self) -> io::Result<Option<State>> {
+        let bytes = self.shelf.read(STATE)?;
+        Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
+    }
+
+    /// Was nothing signed in it?
+    pub(super) fn is_empty(&self) -> bool {
+        self.checkpoints.is_empty()
+    }
+
+    /// Is it the very log of that key, by its name too?
+    pub(super) fn is_named(&self, key: &VerifierKey) -> bool {
+        self.key.as_ref() == Some(key)
+    }
+
+    /// Is it of this file? Certainly, or where it begins with the same line.
     pub(super) fn is_of(&mut self, found: &[Hash], certainly: bool) -> io::Result<()> {
         let first = Tile::of_level(0, self.judged.size).next();
         let first = first.map(|tile| self.tile(tile)).transpose()?.and_then(Result::ok);
@@ -142,6 +166,13 @@ impl<'s> Log<'s> {
             self.judged.notes.push(what);
         }
         Ok(())
+    }
+
+    /// Did the believed key sign that another file stood in the ledger's place when it began? Of any other
+    /// reason the file stayed the same, and so the log before is of it too.
+    pub(super) fn begins_another_file(&self) -> bool {
+        let before = self.checkpoints.first().and_then(|first| first.before.as_ref());
+        !self.foreign && before.is_some_and(|before| before.why == Why::FileReplaced)
     }
 
     /// The first checkpoint names the head of the log before.
@@ -210,6 +241,11 @@ impl<'s> Log<'s> {
         if kept.origin != key.name() || note.signed_by(key) != Signed::Yes {
             return false;
         }
+        if !self.judged.of_this_file {
+            let what = "the checkpoint that was kept is of another file than this ledger";
+            self.broken(interval(0, kept.size, what.to_owned()));
+            return true;
+        }
         let last = self.checkpoints.last().map_or(0, |last| last.size);
         let differs = |own: &&Checkpoint| own.size == kept.size && own.root != kept.root;
         if self.checkpoints.iter().any(|own| differs(&own)) {
@@ -226,143 +262,6 @@ impl<'s> Log<'s> {
         true
     }
 
-    /// The roots, then the tiles, and with their help the lines.
-    pub(super) fn hold_against(&mut self, found: &[Hash]) -> io::Result<()> {
-        let size = self.judged.size;
-        if self.foreign || size == 0 {
-            return Ok(());
-        }
-        let signed = self.signed_leaves(size)?;
-        // One that was kept may reach further.
-        let own = self.checkpoints.partition_point(|one| one.size <= size);
-        let own = &self.checkpoints[..own];
-        let told = signed.as_ref().map(|leaves| first_wrong(own, leaves));
-        // Do the tiles hold what was signed?
-        let authentic = matches!(told, Some(None));
-        if !self.judged.of_this_file {
-            if let (Some(leaves), true) = (&signed, authentic) {
-                self.good = size;
-                self.compare_tiles(leaves)?;
-            }
-            return Ok(());
-        }
-        match first_wrong(&self.checkpoints, found) {
-            None => {
-                self.good = size;
-                let covered = found.get(..usize::try_from(size).unwrap_or(usize::MAX));
-                self.compare_tiles(covered.unwrap_or(found))?;
-            }
-            Some((after, until)) => {
-                self.good = after;
-                match signed.filter(|_| authentic && after < size) {
-                    Some(leaves) => self.name_lines(&leaves, found, after),
-                    None => self.name_interval(found, after, until),
-                }
-            }
-        }
-        self.compare_state(found);
-        Ok(())
-    }
-
-    fn name_lines(&mut self, signed: &[Hash], found: &[Hash], after: u64) {
-        let from = usize::try_from(after).unwrap_or(usize::MAX);
-        for difference in differences(signed, found, from) {
-            let leaf = difference.signed as u64;
-            let sizes = || self.checkpoints.iter().map(|one| one.size);
-            let after = sizes().filter(|size| *size <= leaf).max().unwrap_or(0);
-            let until = sizes().filter(|size| *size > leaf).min().unwrap_or(self.judged.size);
-            let broken = interval(after, until, difference.what);
-            self.broken(Break { line: Some(difference.line), ..broken });
-        }
-    }
-
-    fn name_interval(&mut self, found: &[Hash], after: u64, until: u64) {
-        let lines = found.len() as u64;
-        let what = if lines < until {
-            format!("{until} lines were signed, and there are {lines}")
-        } else {
-            "what was signed here is not what the ledger holds".to_owned()
-        };
-        self.broken(interval(after, until, what));
-    }
-
-    /// `None` where not all of them are there; which, is among the breaks.
-    fn signed_leaves(&mut self, size: u64) -> io::Result<Option<Vec<Hash>>> {
-        let (mut leaves, mut whole) = (Vec::new(), true);
-        for tile in Tile::of_level(0, size) {
-            match self.tile(tile)? {
-                Ok(hashes) => leaves.extend(hashes),
-                Err(why) => {
-                    let after = tile.index * 256;
-                    let until = after + u64::from(tile.width);
-                    let what = format!("{}: {why}", tile.path());
-                    self.broken(interval(after, until, what));
-                    whole = false;
-                    if self.judged.breaks.len() == MOST_BREAKS {
-                        return Ok(None);
-                    }
-                }
-            }
-        }
-        Ok(whole.then_some(leaves))
-    }
-
-    fn tile(&self, tile: Tile) -> io::Result<Result<Vec<Hash>, Malformed>> {
-        let bytes = match self.shelf.read(&tile.path())? {
-            None => self.shelf.read(&tile.whole().path())?,
-            bytes => bytes,
-        };
-        let bytes = bytes.ok_or(Malformed("it is missing"));
-        Ok(bytes.and_then(|bytes| tile.hashes(&bytes)))
-    }
-
-    /// Every tile that the log's newest checkpoint needs, against those that these leaves make.
-    fn compare_tiles(&mut self, leaves: &[Hash]) -> io::Result<()> {
-        let mut wanted: BTreeMap<Tile, Vec<Hash>> = BTreeMap::new();
-        let mut growing = Growing::default();
-        for leaf in leaves {
-            growing.push(*leaf, |tile, hashes| drop(wanted.insert(tile, hashes.to_vec())));
-        }
-        wanted.extend(growing.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
-        for (tile, hashes) in wanted {
-            let what = match self.tile(tile)? {
-                Ok(found) if found == hashes => continue,
-                Ok(_) => "it holds other hashes than what was signed",
-                // Said already.
-                Err(_) if tile.level == 0 => continue,
-                Err(Malformed(why)) => why,
-            };
-            let span = 1 << (8 * u32::from(tile.level));
-            let after = tile.index * 256 * span;
-            let until = after + u64::from(tile.width) * span;
-            self.broken(interval(after, until, format!("{}: {what}", tile.path())));
-        }
-        Ok(())
-    }
-
-    fn compare_state(&mut self, found: &[Hash]) {
-        let bytes = match self.shelf.read(STATE) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) | Err(_) => {
-                let what = format!("its {STATE} is missing: the agent reads the ledger anew");
-                return self.judged.notes.push(what);
-            }
-        };
-        let Ok(state) = serde_json::from_slice::<State>(&bytes) else {
-            return self.wrong(format!("its {STATE} is damaged"));
-        };
-        // A crash leaves it one checkpoint behind.
-        let last = self.judged.size;
-        let sizes = self.checkpoints.iter().map(|one| one.size);
-        let before = sizes.filter(|size| *size < last).max().unwrap_or(0);
-        let at_one = state.size == last || state.size == before;
-        let last = state.size.checked_sub(1).and_then(|at| found.get(usize::try_from(at).ok()?));
-        let same_last = last.is_none_or(|last| last.to_string() == state.last);
-        if state.origin != self.judged.origin || !at_one || !same_last {
-            self.wrong(format!("its {STATE} is not the one that its checkpoints belong to"));
-        }
-    }
-
     fn broken(&mut self, what: Break) {
         if self.judged.breaks.len() < MOST_BREAKS {
             self.judged.breaks.push(what);
@@ -372,20 +271,4 @@ impl<'s> Log<'s> {
     fn wrong(&mut self, what: String) {
         self.broken(plain(&what));
     }
-}
-
-/// Between which two sizes do these leaves stop to be what was signed?
-fn first_wrong(checkpoints: &[Checkpoint], leaves: &[Hash]) -> Option<(u64, u64)> {
-    let (mut frontier, mut rest, mut after) = (Frontier::default(), leaves.iter(), 0);
-    for checkpoint in checkpoints {
-        while frontier.size() < checkpoint.size {
-            let Some(leaf) = rest.next() else { return Some((after, checkpoint.size)) };
-            frontier.push(*leaf);
-        }
-        if frontier.size() != checkpoint.size || frontier.root() != checkpoint.root {
-            return Some((after, checkpoint.size));
-        }
-        after = checkpoint.size;
-    }
-    None
 }

@@ -9,8 +9,6 @@ use super::merkle::{Hash, includes, leaf_hash};
 use super::{Checkpoint, Malformed, Note};
 
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
-/// How long may such a file be? No line of a ledger is that long.
-const LONGEST: usize = 2 * 1024 * 1024;
 /// The height of the highest tree.
 const MOST_HASHES: usize = 64;
 
@@ -24,8 +22,11 @@ pub struct Proof {
 }
 
 impl Proof {
+    /// How long may such a file be? No line of a ledger is that long.
+    pub const LONGEST: usize = 2 * 1024 * 1024;
+
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        if bytes.len() > LONGEST {
+        if bytes.len() > Self::LONGEST {
             return Err(Malformed("a proof is longer than 2 MiB"));
         }
         let text = str::from_utf8(bytes).map_err(|_| Malformed("a proof is no UTF-8"))?;

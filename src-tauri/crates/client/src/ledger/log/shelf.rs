@@ -47,6 +47,38 @@ impl Shelf for Folder {
     }
 }
 
+/// A log whose heads were taken before the ledger is read: a checkpoint that is signed meanwhile is over lines
+/// that nobody saw. Its tiles are as they lie there, they only grow.
+#[derive(Clone, Debug)]
+pub struct Held {
+    folder: Folder,
+    heads: [(&'static str, Option<Vec<u8>>); 3],
+}
+
+impl Held {
+    /// The other way round than they are written, so that none is ahead of one that was written before it.
+    fn of(folder: Folder) -> io::Result<Self> {
+        let take = |path| folder.read(path).map(|bytes| (path, bytes));
+        let heads = [take(STATE)?, take(CHECKPOINT)?, take(CHECKPOINTS)?];
+        Ok(Self { folder, heads })
+    }
+}
+
+impl Shelf for Held {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        match self.heads.iter().find(|(name, _)| *name == path) {
+            Some((_, bytes)) => Ok(bytes.clone()),
+            None => self.folder.read(path),
+        }
+    }
+}
+
+/// [`logs_in`], with their heads as they are now.
+pub fn held_in(state: &Path) -> io::Result<Vec<(u64, Held)>> {
+    let logs = logs_in(state)?.into_iter();
+    logs.map(|(number, folder)| Ok((number, Held::of(folder)?))).collect()
+}
+
 /// The logs beside a ledger, the oldest first.
 pub fn logs_in(state: &Path) -> io::Result<Vec<(u64, Folder)>> {
     let entries = match fs::read_dir(state.join(FOLDER)) {

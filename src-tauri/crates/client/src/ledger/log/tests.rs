@@ -24,6 +24,14 @@ fn signed(text: &str, (pair, key): &(KeyPair, VerifierKey)) -> Note {
 const VKEY_EXAMPLE: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
 const NOTE_EXAMPLE: &str = "This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
 
+/// RFC 6962 §2.1.3's first leaf, and one of a line.
+#[test]
+fn a_line_s_leaf_is_that_of_a_merkle_tree() {
+    let empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
+    assert_eq!(super::super::digits(&leaf_hash(b"").0), empty);
+    assert_eq!(leaf_hash(b"{}").0, *Sha256::digest(b"\0{}"));
+}
+
 #[test]
 fn the_example_of_the_specification_is_verified_and_a_changed_one_is_not() {
     let key = VerifierKey::parse(VKEY_EXAMPLE).unwrap();

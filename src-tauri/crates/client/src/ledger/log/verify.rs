@@ -6,6 +6,7 @@ use std::io::{self, BufRead};
 
 use serde::Serialize;
 
+use super::super::Lines;
 use super::merkle::{Hash, Leaf};
 use super::one_log::Log;
 use super::{Checkpoint, Note, Shelf, VerifierKey};
@@ -43,6 +44,8 @@ pub struct Judged {
     pub size: u64,
     /// Is it of the file that is verified?
     pub of_this_file: bool,
+    /// Did the key that is believed sign something in it? Else it is not judged.
+    pub believed: bool,
     pub breaks: Vec<Break>,
     pub notes: Vec<String>,
 }
@@ -66,57 +69,87 @@ impl Judgement {
 }
 
 /// The leaf of each whole line: what stands behind the last newline is none yet.
-pub fn leaves(mut ledger: impl BufRead) -> io::Result<Vec<Hash>> {
-    let (mut leaves, mut leaf) = (Vec::new(), Leaf::default());
+pub fn leaves(ledger: impl BufRead) -> io::Result<Vec<Hash>> {
+    let (mut leaves, mut lines) = (Vec::new(), Lines::of(ledger));
     loop {
-        let block = ledger.fill_buf()?;
-        let Some(end) = block.iter().position(|byte| *byte == b'\n') else {
-            let length = block.len();
-            if length == 0 {
-                return Ok(leaves);
-            }
-            // However long a line is, it is never held.
-            leaf.add(block);
-            ledger.consume(length);
-            continue;
-        };
-        leaf.add(&block[..end]);
-        leaves.push(std::mem::take(&mut leaf).hash());
-        ledger.consume(end + 1);
+        let mut leaf = Leaf::default();
+        match lines.next(|part| leaf.add(part))? {
+            Some(line) if line.ended => leaves.push(leaf.hash()),
+            Some(_) | None => return Ok(leaves),
+        }
     }
 }
 
 /// `logs`: the oldest first, each with its number.
 pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::Result<Judgement> {
+    let pinned = asked.pinned.as_ref();
+    let read = logs.iter().map(|(number, shelf)| Log::read(*number, shelf, pinned));
+    let mut logs = read.collect::<io::Result<Vec<_>>>()?;
+    let theirs = signed(&mut logs);
+    of_the_file(&mut logs, found, asked.own)?;
     let mut judgement = Judgement::default();
-    let mut head: Option<Checkpoint> = None;
-    let mut believed = asked.pinned.is_none();
+    let mut believed = pinned.is_none();
     let mut kept = asked.kept.as_ref();
-    for (at, (number, shelf)) in logs.iter().enumerate() {
-        let newest = at + 1 == logs.len();
-        let mut log = Log::read(*number, shelf, asked.pinned.as_ref())?;
-        log.is_of(found, asked.own && newest)?;
-        log.follows(head.take().as_ref(), at == 0);
-        let theirs = log.checked_signatures(newest);
-        believed |= theirs;
+    for (mut log, theirs) in logs.into_iter().zip(theirs) {
         if theirs && kept.is_some_and(|note| log.keep(note)) {
             kept = None;
         }
         log.hold_against(found)?;
-        head = log.checkpoints.last().cloned();
-        if log.judged.of_this_file && theirs {
+        log.judged.believed = theirs;
+        let of_it = log.judged.of_this_file;
+        // A copy that no log of that key is of is not vouched for by it.
+        let named = pinned.is_some_and(|key| log.is_named(key));
+        believed |= theirs && named && (of_it || asked.own);
+        if of_it && theirs {
             judgement.covered = judgement.covered.max(log.good);
         }
         judgement.logs.push(log.judged);
     }
-    if !believed {
-        judgement.breaks.push(plain("no log here is signed by the key that was given"));
+    if let Some(key) = pinned.filter(|_| !believed) {
+        let what = format!("no log here is {}, signed by the key that was given", key.name());
+        let others = judgement.logs.iter().filter_map(|log| VerifierKey::parse(&log.key).ok());
+        let what = match others.into_iter().any(|other| other.is_same_key(key)) {
+            true => {
+                format!("{what}: what that key signed here is of another name or of another file")
+            }
+            false => what,
+        };
+        judgement.breaks.push(plain(&what));
     }
     if kept.is_some() {
         judgement.breaks.push(plain("the checkpoint that was kept belongs to no log here"));
     }
     judgement.uncovered = (found.len() as u64).saturating_sub(judgement.covered);
     Ok(judgement)
+}
+
+/// What each follows, and who signed it: which of them hold something that the believed key signed.
+fn signed(logs: &mut [Log<'_>]) -> Vec<bool> {
+    // A folder without a checkpoint takes no other's place.
+    let newest = logs.iter().rposition(|log| !log.is_empty());
+    let (mut head, mut first): (Option<Checkpoint>, bool) = (None, true);
+    let each = logs.iter_mut().enumerate().map(|(at, log)| {
+        if log.is_empty() {
+            return false;
+        }
+        log.follows(head.take().as_ref(), first);
+        first = false;
+        let theirs = log.checked_signatures(Some(at) == newest);
+        head = log.checkpoints.last().cloned();
+        theirs
+    });
+    each.collect()
+}
+
+/// The newest log of the agent's own ledger is of this file, and so is each before it up to one that began
+/// because another file stood there. Of others, and of a copy, the first line decides.
+fn of_the_file(logs: &mut [Log<'_>], found: &[Hash], own: bool) -> io::Result<()> {
+    let mut certainly = own;
+    for log in logs.iter_mut().rev() {
+        log.is_of(found, certainly)?;
+        certainly &= !log.begins_another_file();
+    }
+    Ok(())
 }
 
 pub(super) fn plain(what: &str) -> Break {
