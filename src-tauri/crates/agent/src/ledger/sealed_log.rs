@@ -43,9 +43,9 @@ impl SealedLog {
         Some(LogFolder::open(&path).ok()??.state().ok()??.length)
     }
 
-    /// Is the ledger still the file that this goes on with, and no shorter than it was?
-    pub(super) fn is_of(&self, ledger: &Path, synced: u64) -> io::Result<bool> {
-        Ok(file_id(ledger)? == self.file && synced >= self.length)
+    /// Is the ledger still the file that this goes on with, and where it ended the line that ended there?
+    pub(super) fn is_of(&self, ledger: &Path) -> io::Result<bool> {
+        Ok(file_id(ledger)? == self.file && last_leaf(ledger, self.length)? == self.last)
     }
 
     /// The newest log where it can be gone on with, else another one.
@@ -142,7 +142,9 @@ impl SealedLog {
         // What is missing or damaged there is mended by what was signed.
         tiles.extend(growing.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
         tiles.iter().try_for_each(|(tile, hashes)| folder.write_tile(*tile, hashes, step))?;
-        Ok(Ok(whole(growing, last, length)))
+        let log = whole(growing, last, length);
+        folder.write_state(&log.state(), step)?;
+        Ok(Ok(log))
     }
 
     /// One checkpoint over every whole line up to that byte; says up to which byte it reaches.
@@ -171,21 +173,24 @@ impl SealedLog {
         self.write(&mut tiles, step)?;
         let (origin, root) = (self.folder.key.name().to_owned(), self.growing.root());
         let before = self.before.take().filter(|_| self.head.is_none());
-        let checkpoint = Checkpoint { origin: origin.clone(), size, root, before };
+        let checkpoint = Checkpoint { origin, size, root, before };
         let note = signer.sign(&checkpoint);
         let note = note.ok_or_else(|| io::Error::other("the key signs nothing"))?;
-        let state = State {
-            v: VERSION,
-            origin,
-            size,
-            length: self.length,
-            last: self.last.map(|last| last.to_string()).unwrap_or_default(),
-            file: self.file.clone(),
-        };
-        self.folder.write_checkpoint(&note, &state, step)?;
+        self.folder.write_checkpoint(&note, &self.state(), step)?;
         self.head = Some(checkpoint);
         tracing::debug!(lines = size, "a checkpoint over the ledger");
         Ok(self.length)
+    }
+
+    fn state(&self) -> State {
+        State {
+            v: VERSION,
+            origin: self.folder.key.name().to_owned(),
+            size: self.growing.size(),
+            length: self.length,
+            last: self.last.map(|last| last.to_string()).unwrap_or_default(),
+            file: self.file.clone(),
+        }
     }
 
     fn write(&self, tiles: &mut Vec<(Tile, Vec<Hash>)>, step: &Step) -> io::Result<()> {

@@ -166,7 +166,7 @@ impl Sealer {
     fn try_seal(&self, inner: &mut Inner, synced: u64) -> io::Result<u64> {
         let Inner { signer: Some(signer), log, .. } = inner else { return Ok(0) };
         let path = self.ledger.path();
-        let fits = log.as_ref().is_some_and(|log| log.is_of(path, synced).unwrap_or(false));
+        let fits = log.as_ref().is_some_and(|log| log.is_of(path).unwrap_or(false));
         if !fits {
             // Dropped first: should this fail, nothing is believed of it.
             *log = None;

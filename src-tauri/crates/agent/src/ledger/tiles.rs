@@ -55,16 +55,21 @@ impl LogFolder {
             && split_notes(&folder.read(CHECKPOINTS)?.unwrap_or_default()).0.is_empty())
     }
 
-    /// The newest checkpoint that its key signed.
+    /// The newest checkpoint that its key signed. Where a failure left an older one in the place of the
+    /// newest, that is made good.
     pub(super) fn head(&self) -> io::Result<Option<Checkpoint>> {
         let newest = Folder(self.path.clone()).read(CHECKPOINT)?.unwrap_or_default();
         let newest = Note::parse(&newest).ok().and_then(|note| self.ours(&note));
-        let last = self.last()?;
-        Ok(last.into_iter().chain(newest).max_by_key(|checkpoint| checkpoint.size))
+        let Some((note, last)) = self.last()? else { return Ok(newest) };
+        if newest.as_ref().is_some_and(|newest| newest.size >= last.size) {
+            return Ok(newest);
+        }
+        system::write_private(&self.path.join(CHECKPOINT), note.to_string().as_bytes())?;
+        Ok(Some(last))
     }
 
     /// The last one of all. What a crash cut short behind it goes.
-    fn last(&self) -> io::Result<Option<Checkpoint>> {
+    fn last(&self) -> io::Result<Option<(Note, Checkpoint)>> {
         let path = self.path.join(CHECKPOINTS);
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -81,7 +86,10 @@ impl LogFolder {
             file.set_len(start + whole as u64)?;
             file.sync_all()?;
         }
-        Ok(notes.into_iter().rev().flatten().find_map(|note| self.ours(&note)))
+        Ok(notes.into_iter().rev().flatten().find_map(|note| {
+            let checkpoint = self.ours(&note)?;
+            Some((note, checkpoint))
+        }))
     }
 
     fn ours(&self, note: &Note) -> Option<Checkpoint> {
@@ -147,6 +155,10 @@ impl LogFolder {
         file.sync_all()?;
         step("checkpoint")?;
         system::write_private(&self.path.join(CHECKPOINT), text.as_bytes())?;
+        self.write_state(state, step)
+    }
+
+    pub(super) fn write_state(&self, state: &State, step: &Step) -> io::Result<()> {
         step("state")?;
         let state = serde_json::to_vec(state).map_err(io::Error::other)?;
         system::write_private(&self.path.join(STATE), &state)
