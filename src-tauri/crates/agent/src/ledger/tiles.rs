@@ -36,6 +36,9 @@ impl LogFolder {
             system::private_dir(above)?;
         }
         system::private_dir(path)?;
+        if path.join(VKEY).exists() {
+            return Err(io::Error::new(ErrorKind::AlreadyExists, "another agent begins this log"));
+        }
         step("vkey")?;
         system::write_private(&path.join(VKEY), format!("{key}\n").as_bytes())?;
         Ok(Self { path: path.to_owned(), key })
@@ -46,6 +49,11 @@ impl LogFolder {
         let text = Folder(path.to_owned()).read(VKEY)?.unwrap_or_default();
         let key = VerifierKey::parse(&String::from_utf8_lossy(&text)).ok();
         Ok(key.map(|key| Self { path: path.to_owned(), key }))
+    }
+
+    /// What was taken away under us is not made again by a part of it.
+    fn is_there(&self) -> io::Result<()> {
+        fs::metadata(self.path.join(VKEY)).map(|_| ())
     }
 
     /// Did a crash leave it before its first checkpoint?
@@ -125,11 +133,12 @@ impl LogFolder {
         if fs::read(&path).is_ok_and(|found| found == bytes) {
             return Ok(());
         }
-        if let Some(folder) = path.parent() {
-            // Private as the log's own folder is.
-            fs::create_dir_all(folder)?;
-        }
         step("tile")?;
+        self.is_there()?;
+        // One that is there already lies in the log's own, which is private.
+        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+            system::private_dir(folder)?;
+        }
         system::write_private(&path, &bytes)?;
         if tile.is_whole() {
             step("partial tiles")?;
@@ -146,6 +155,7 @@ impl LogFolder {
     ) -> io::Result<()> {
         let text = note.to_string();
         step("checkpoints")?;
+        self.is_there()?;
         let path = self.path.join(CHECKPOINTS);
         if !path.exists() {
             system::write_private(&path, b"")?;
@@ -154,12 +164,14 @@ impl LogFolder {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         step("checkpoint")?;
+        self.is_there()?;
         system::write_private(&self.path.join(CHECKPOINT), text.as_bytes())?;
         self.write_state(state, step)
     }
 
     pub(super) fn write_state(&self, state: &State, step: &Step) -> io::Result<()> {
         step("state")?;
+        self.is_there()?;
         let state = serde_json::to_vec(state).map_err(io::Error::other)?;
         system::write_private(&self.path.join(STATE), &state)
     }
