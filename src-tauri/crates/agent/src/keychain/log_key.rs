@@ -17,7 +17,7 @@ use super::which_store::Memory;
 use super::{HealthState, KeychainStore};
 
 /// No profile may have a name that begins so.
-const ACCOUNT: &str = "#log-key";
+pub(super) const ACCOUNT: &str = "#log-key";
 
 impl KeychainStore {
     /// Ed25519's seed, made where there is none. `None`: not now, for nothing is kept yet, or nobody has
@@ -26,6 +26,8 @@ impl KeychainStore {
         &self,
         now: Timestamp,
     ) -> Result<Option<Secret<[u8; 32]>>, StoreFailure> {
+        // Held to the end: a purge or a move comes before all of this or behind it.
+        let _still = self.turn.read().await;
         if self.purged.load(Ordering::SeqCst) {
             return Ok(None);
         }
@@ -40,7 +42,7 @@ impl KeychainStore {
                 return Err(StoreFailure::Unavailable(what));
             }
         }
-        match self.read(ACCOUNT).await {
+        match standing.backing.load(ACCOUNT).await {
             Ok(Some(record)) => match seed_of(&record) {
                 Some(seed) => return Ok(Some(seed)),
                 None => tracing::warn!("the key of the ledger's log is damaged: another is made"),
@@ -54,9 +56,9 @@ impl KeychainStore {
         let mut seed = Zeroizing::new([0; 32]);
         aws_lc_rs::rand::fill(&mut *seed)
             .map_err(|_| StoreFailure::Unavailable("no random numbers".to_owned()))?;
-        self.write(ACCOUNT, &record_of(&seed, now)).await?;
+        standing.backing.save(ACCOUNT, &record_of(&seed, now)).await?;
         // Read back: it counts only once it is known to be there after a restart.
-        let kept = self.read(ACCOUNT).await?;
+        let kept = standing.backing.load(ACCOUNT).await?;
         Ok(kept.as_ref().and_then(seed_of))
     }
 }
@@ -116,6 +118,22 @@ mod tests {
         assert_ne!(other.expose(), made.expose());
         assert!(again.purge().await.unwrap().contains(&ACCOUNT.to_owned()));
         assert!(again.log_seed(now).await.unwrap().is_none(), "nothing comes back after a purge");
+        assert_eq!(keychain.item(ACCOUNT), None);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_asked_for_while_all_is_removed_does_not_come_back() {
+        let state = tempfile::tempdir().unwrap();
+        let keychain = Keychain::new();
+        let store = keychain.store(2048, state.path());
+        store.write("prod", &session("t", 1)).await.unwrap();
+        let alone = store.turn.write().await;
+        let purge = async {
+            store.purged.store(true, Ordering::SeqCst);
+            drop(alone);
+        };
+        let (asked, ()) = tokio::join!(store.log_seed(Timestamp::from_secs(7)), purge);
+        assert!(asked.unwrap().is_none());
         assert_eq!(keychain.item(ACCOUNT), None);
     }
 }

@@ -16,7 +16,8 @@ use super::newest::age;
 use super::sealed::{InFiles, clear_staged};
 use super::which_store::{Chosen, agree};
 use super::{
-    Backing, KeychainStore, Memory, PassphraseLock, Standing, StoreChoice, off_runtime, record,
+    Backing, KeychainStore, Memory, PassphraseLock, Standing, StoreChoice, log_key, off_runtime,
+    record,
 };
 use crate::config;
 
@@ -246,6 +247,8 @@ async fn readable(
         match old.backing.load(&account).await {
             Ok(Some(session)) => sessions.push((account, session)),
             Ok(None) => {}
+            // Made anew where it is needed: nobody signs in again for it.
+            Err(StoreFailure::Corrupt(_)) if account.starts_with(log_key::ACCOUNT) => {}
             Err(why @ StoreFailure::Corrupt(_)) => bad.push((account, why)),
             Err(_) if lenient => bad.push((account, StoreFailure::Corrupt(String::new()))),
             Err(failure) => return Err(MoveFailure::Old(failure)),

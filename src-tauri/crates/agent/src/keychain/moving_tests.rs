@@ -249,6 +249,19 @@ async fn what_cannot_be_read_stops_the_move_unless_it_is_let_go_of() {
 }
 
 #[tokio::test]
+async fn a_damaged_key_of_the_ledger_s_log_keeps_nobody_from_moving_on() {
+    let world = World::new();
+    let store = world.agent(Some(&Asked::Keychain));
+    store.save(&prod(), &session("t1", 1)).await.unwrap();
+    world.keychain.put("#log-key", b"not a record");
+    let moved = change(&store, &world.key("a.key")).await;
+    assert_eq!((moved.carried, moved.dropped), (vec!["prod".to_owned()], Vec::new()));
+    assert_eq!(world.keychain.item("#log-key"), None);
+    let now = Timestamp::from_secs(9);
+    assert!(store.log_seed(now).await.unwrap().is_some(), "another is made");
+}
+
+#[tokio::test]
 async fn a_passphrase_that_is_set_is_not_set_again() {
     let world = World::new();
     let words = Asked::PassphraseFile;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use dagpass_client::ledger::log::{
     Before, Checkpoint, Folder, Growing, Hash, State, Tile, Why, leaf_hash, logs_in,
 };
+use sha2::{Digest, Sha256};
 
 use super::checkpoint::Signer;
 use super::tiles::{LogFolder, Step, VERSION};
@@ -18,6 +19,9 @@ use crate::system;
 const LONGEST_LINE: u64 = 256 * 1024;
 /// How many tiles are held in memory before they are written?
 const AT_ONCE: usize = 64;
+
+/// Then it is read anew before anything is signed.
+const NOT_AS_LEFT: &str = "the log is not as it was left: another agent signed, or it was set back";
 
 /// Who signs, and what a test stops.
 type By<'a> = (&'a Signer, &'a Step);
@@ -31,24 +35,39 @@ pub(super) struct SealedLog {
     /// Which file it is of.
     file: String,
     head: Option<Checkpoint>,
+    /// The newest one that lies in the folder.
+    found: Option<Checkpoint>,
     /// What its first checkpoint names.
     before: Option<Before>,
 }
 
 impl SealedLog {
-    /// How far the newest log says that it reaches, in bytes.
-    pub(super) fn reaches(folder: &Path) -> Option<u64> {
+    /// How far the newest log says that it reaches in this file, in bytes: not at all where it is of another.
+    pub(super) fn reaches(folder: &Path, ledger: &Path) -> Option<Option<u64>> {
         let (_, path) = newest(folder).ok()??;
-        Some(LogFolder::open(&path).ok()??.state().ok()??.length)
+        let state = LogFolder::open(&path).ok()??.state().ok()??;
+        Some((state.file == system::identity_at(ledger).ok()?).then_some(state.length))
     }
 
-    /// Is the ledger still the file that this goes on with, and no shorter than it was?
-    pub(super) fn is_of(&self, ledger: &Path, synced: u64) -> io::Result<bool> {
-        Ok(system::identity_at(ledger)? == self.file && synced >= self.length)
+    /// Is the ledger still the file that this goes on with, and where it ended the line that ended there?
+    pub(super) fn is_of(&self, ledger: &Path) -> io::Result<bool> {
+        Ok(system::identity_at(ledger)? == self.file
+            && last_leaf(ledger, self.length)? == self.last)
     }
 
-    /// The newest log where it can be gone on with, else another one.
-    pub(super) fn take_up(logs: &Path, ledger: &Path, synced: u64, by: By<'_>) -> io::Result<Self> {
+    /// What was signed last.
+    pub(super) fn head(&self) -> Option<&Checkpoint> {
+        self.head.as_ref()
+    }
+
+    /// The newest log where it can be gone on with, else another one. `signed` is what this agent signed last:
+    /// a folder that was set back behind that does not say any more what it is to go on from.
+    pub(super) fn take_up(
+        logs: &Path,
+        ledger: &Path,
+        signed: Option<&Checkpoint>,
+        by: By<'_>,
+    ) -> io::Result<Self> {
         let file = system::identity_at(ledger)?;
         // What an agent before us wrote may not be on disk yet.
         system::open_record(ledger)?.sync_data()?;
@@ -62,26 +81,34 @@ impl SealedLog {
                 continue;
             }
             let Some(folder) = LogFolder::open(&path)? else { break };
-            let Some(head) = folder.head()? else { break };
+            let Some(found) = folder.head()? else { break };
+            let of_it = signed.is_none_or(|signed| signed.origin == found.origin);
+            let gone = !of_it && is_gone(logs, signed)?;
+            let behind = |signed: &&Checkpoint| gone || (of_it && signed.size >= found.size);
+            let head = signed.filter(behind).unwrap_or(&found);
             let before = |why| {
                 let (origin, size, root) = (head.origin.clone(), head.size, head.root);
                 Some(Before { origin, size, root, why })
             };
             let ours = by.0.key(&head.origin).is_ok_and(|key| key == folder.key);
-            let why = if ours {
-                match Self::go_on(folder, &head, (ledger, &file, synced), by.1)? {
+            let replaced = folder.state()?.is_some_and(|state| state.file != file);
+            let why = match ours {
+                _ if replaced => Why::FileReplaced,
+                // The log that was signed last is not there: the one before it is not gone on with.
+                _ if gone => Covered::read(ledger, head)?.err().unwrap_or(Why::FileReplaced),
+                false => Why::KeyLost,
+                true => match Self::go_on(folder, (head, &found), (ledger, &file), by.1)? {
                     Ok(log) => return Ok(log),
                     Err(why) => why,
-                }
-            } else {
-                Why::KeyLost
+                },
             };
             tracing::warn!(why = why.as_str(), "another log of the ledger begins");
-            return Self::begin(logs, (number + 1, before(why)), file, by);
+            return Self::begin(logs, (number, before(why)), file, by);
         }
-        Self::begin(logs, (number + 1, None), file, by)
+        Self::begin(logs, (number, None), file, by)
     }
 
+    /// Behind the log of that number.
     fn begin(
         logs: &Path,
         (number, before): (u64, Option<Before>),
@@ -90,23 +117,21 @@ impl SealedLog {
     ) -> io::Result<Self> {
         let name: String = random().chars().take(16).collect();
         let key = signer.key(&format!("dagpass.dev/ledger/{name}")).map_err(io::Error::other)?;
+        let number =
+            number.checked_add(1).ok_or_else(|| io::Error::other("no log has a number left"))?;
         let folder = LogFolder::begin(&logs.join(number.to_string()), key, step)?;
-        let (growing, length, last, head) = (Growing::default(), 0, None, None);
-        Ok(Self { folder, growing, length, last, file, head, before })
+        let (growing, length, last) = (Growing::default(), 0, None);
+        Ok(Self { folder, growing, length, last, file, head: None, found: None, before })
     }
 
     /// By its state where that fits, else by reading the ledger again.
     fn go_on(
         folder: LogFolder,
-        head: &Checkpoint,
-        (ledger, file, synced): (&Path, &str, u64),
+        (head, found): (&Checkpoint, &Checkpoint),
+        (ledger, file): (&Path, &str),
         step: &Step,
     ) -> io::Result<Result<Self, Why>> {
         let state = folder.state()?;
-        if state.as_ref().is_some_and(|state| state.file != *file) {
-            return Ok(Err(Why::FileReplaced));
-        }
-        let length = state.as_ref().map_or(0, |state| state.length);
         let whole = |growing, last, length| Self {
             folder: folder.clone(),
             growing,
@@ -114,9 +139,10 @@ impl SealedLog {
             last,
             file: file.to_owned(),
             head: Some(head.clone()),
+            found: Some(found.clone()),
             before: None,
         };
-        if let Some(state) = state.filter(|state| state.size == head.size && length <= synced)
+        if let Some(state) = state.filter(|state| state.size == head.size)
             && let Some(growing) = folder.growing(head.size)?.filter(|one| one.root() == head.root)
         {
             let last = last_leaf(ledger, state.length)?;
@@ -125,23 +151,16 @@ impl SealedLog {
             }
         }
         tracing::info!(lines = head.size, "the ledger is read anew for its log");
-        let (mut growing, mut tiles) = (Growing::default(), Vec::new());
-        let (mut length, mut last) = (0, None);
-        let mut lines = Lines::from(ledger, 0, synced)?;
-        while growing.size() < head.size {
-            let Some(line) = lines.next()? else { return Ok(Err(Why::Cut)) };
-            length += line.len() as u64 + 1;
-            let leaf = leaf_hash(line);
-            growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
-            last = Some(leaf);
-        }
-        if growing.root() != head.root {
-            return Ok(Err(Why::Altered));
-        }
+        let Covered { growing, mut tiles, length, last } = match Covered::read(ledger, head)? {
+            Ok(covered) => covered,
+            Err(why) => return Ok(Err(why)),
+        };
         // What is missing or damaged there is mended by what was signed.
         tiles.extend(growing.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
         tiles.iter().try_for_each(|(tile, hashes)| folder.write_tile(*tile, hashes, step))?;
-        Ok(Ok(whole(growing, last, length)))
+        let log = whole(growing, last, length);
+        folder.write_state(&log.state(), step)?;
+        Ok(Ok(log))
     }
 
     /// One checkpoint over every whole line up to that byte; says up to which byte it reaches.
@@ -153,9 +172,8 @@ impl SealedLog {
     ) -> io::Result<u64> {
         let mut lines = Lines::from(ledger, self.length, synced)?;
         let mut tiles: Vec<(Tile, Vec<Hash>)> = Vec::new();
-        while let Some(line) = lines.next()? {
-            self.length += line.len() as u64 + 1;
-            let leaf = leaf_hash(line);
+        while let Some((leaf, bytes)) = lines.next()? {
+            self.length += bytes;
             self.last = Some(leaf);
             self.growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
             if tiles.len() >= AT_ONCE {
@@ -170,21 +188,28 @@ impl SealedLog {
         self.write(&mut tiles, step)?;
         let (origin, root) = (self.folder.key.name().to_owned(), self.growing.root());
         let before = self.before.take().filter(|_| self.head.is_none());
-        let checkpoint = Checkpoint { origin: origin.clone(), size, root, before };
+        let checkpoint = Checkpoint { origin, size, root, before };
+        if self.folder.head()? != self.found {
+            return Err(io::Error::other(NOT_AS_LEFT));
+        }
         let note = signer.sign(&checkpoint);
         let note = note.ok_or_else(|| io::Error::other("the key signs nothing"))?;
-        let state = State {
-            v: VERSION,
-            origin,
-            size,
-            length: self.length,
-            last: self.last.map(|last| last.to_string()).unwrap_or_default(),
-            file: self.file.clone(),
-        };
-        self.folder.write_checkpoint(&note, &state, step)?;
+        self.folder.write_checkpoint(&note, &self.state(), step)?;
+        self.found = Some(checkpoint.clone());
         self.head = Some(checkpoint);
         tracing::debug!(lines = size, "a checkpoint over the ledger");
         Ok(self.length)
+    }
+
+    fn state(&self) -> State {
+        State {
+            v: VERSION,
+            origin: self.folder.key.name().to_owned(),
+            size: self.growing.size(),
+            length: self.length,
+            last: self.last.map(|last| last.to_string()).unwrap_or_default(),
+            file: self.file.clone(),
+        }
     }
 
     fn write(&self, tiles: &mut Vec<(Tile, Vec<Hash>)>, step: &Step) -> io::Result<()> {
@@ -193,29 +218,76 @@ impl SealedLog {
     }
 }
 
+/// As many lines as a checkpoint covers, read.
+struct Covered {
+    growing: Growing,
+    tiles: Vec<(Tile, Vec<Hash>)>,
+    length: u64,
+    last: Option<Hash>,
+}
+
+impl Covered {
+    /// Whether on disk or not: they are held against what was signed. Else why they are not that.
+    fn read(ledger: &Path, head: &Checkpoint) -> io::Result<Result<Self, Why>> {
+        let (mut growing, mut tiles) = (Growing::default(), Vec::new());
+        let (mut length, mut last) = (0, None);
+        let mut lines = Lines::from(ledger, 0, u64::MAX)?;
+        while growing.size() < head.size {
+            let Some((leaf, bytes)) = lines.next()? else { return Ok(Err(Why::Cut)) };
+            length += bytes;
+            growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
+            last = Some(leaf);
+        }
+        let same = growing.root() == head.root;
+        Ok(if same { Ok(Self { growing, tiles, length, last }) } else { Err(Why::Altered) })
+    }
+}
+
+/// Is the log of that checkpoint none of those that lie there?
+fn is_gone(logs: &Path, signed: Option<&Checkpoint>) -> io::Result<bool> {
+    let Some(signed) = signed else { return Ok(false) };
+    for (_, Folder(path)) in logs_in(logs.parent().unwrap_or(logs))? {
+        if LogFolder::open(&path)?.is_some_and(|log| log.key.name() == signed.origin) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn newest(logs: &Path) -> io::Result<Option<(u64, PathBuf)>> {
     let state = logs.parent().unwrap_or(logs);
     Ok(logs_in(state)?.pop().map(|(number, Folder(path))| (number, path)))
 }
 
-/// Whole lines from one byte of a file up to another.
-struct Lines {
-    ledger: BufReader<io::Take<File>>,
-    line: Vec<u8>,
-}
+/// Whole lines from one byte of a file up to another, each as a leaf, however long it is.
+struct Lines(BufReader<io::Take<File>>);
 
 impl Lines {
     fn from(ledger: &Path, from: u64, upto: u64) -> io::Result<Self> {
         let mut file = File::open(ledger)?;
         file.seek(SeekFrom::Start(from))?;
-        let ledger = BufReader::with_capacity(64 * 1024, file.take(upto.saturating_sub(from)));
-        Ok(Self { ledger, line: Vec::new() })
+        let file = file.take(upto.saturating_sub(from));
+        Ok(Self(BufReader::with_capacity(64 * 1024, file)))
     }
 
-    fn next(&mut self) -> io::Result<Option<&[u8]>> {
-        self.line.clear();
-        self.ledger.read_until(b'\n', &mut self.line)?;
-        Ok(self.line.strip_suffix(b"\n"))
+    /// The next one, and how many bytes it has with its newline.
+    fn next(&mut self) -> io::Result<Option<(Hash, u64)>> {
+        // As `leaf_hash`, by parts: no line is held whole.
+        let (mut leaf, mut length) = (Sha256::new_with_prefix([0]), 0);
+        loop {
+            let part = self.0.fill_buf()?;
+            if part.is_empty() {
+                return Ok(None);
+            }
+            let end = part.iter().position(|byte| *byte == b'\n');
+            leaf.update(&part[..end.unwrap_or(part.len())]);
+            let read = end.map_or(part.len(), |end| end + 1);
+            self.0.consume(read);
+            length += read as u64;
+            if end.is_some() {
+                return Ok(Some((Hash(leaf.finalize().into()), length)));
+            }
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Follows the ledger and signs checkpoints over it, off the way of every token: each 256 lines or five
-//! minutes of activity, at sleep and at the end, and over lines alone that are on disk. A log whose key, file
+//! minutes of activity, at sleep and at the end, at once where another file is there, and over lines alone that are on disk. A log whose key, file
 //! or lines are not what they were is never signed on: another is begun, and names the head of the old one.
 //! A keychain or a disk that fails costs a checkpoint, which is said and made up for, and never a token.
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use dagpass_client::ledger::log::Checkpoint;
 use dagpass_core::ports::{Clock, StoreFailure};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Secret;
@@ -52,7 +53,13 @@ struct Inner {
     signer: Option<Signer>,
     /// As it lies on disk; read anew after whatever went wrong.
     log: Option<SealedLog>,
+    /// The newest checkpoint that this agent knows of, whatever becomes of the folder.
+    signed: Option<Checkpoint>,
     unsealed: Unsealed,
+    /// The ledger is not what the log is of: that is not left to stand.
+    moved: bool,
+    /// Was a checkpoint due at the last look?
+    due: bool,
     rests_until: Option<Timestamp>,
 }
 
@@ -83,12 +90,16 @@ impl Sealer {
     /// Signs where that is due. Called every second or two.
     pub(crate) async fn tend(self: &Arc<Self>, store: &KeychainStore) {
         let this = self.clone();
-        let look = move || this.is_due(false).then(|| this.lock().signer.is_none());
-        let Ok(Some(keyless)) = spawn_blocking(look).await else { return };
+        let look = move || this.look(false).map(|due| (due, this.lock().signer.is_none()));
+        let Ok(Some((due, keyless))) = spawn_blocking(look).await else { return };
+        // The key is fetched before it is needed: at the end there is no time for that.
+        if !due && !keyless {
+            return;
+        }
         let seed = if keyless { Some(store.log_seed(self.clock.now()).await) } else { None };
         let this = self.clone();
         let sealed = spawn_blocking(move || {
-            if seed.is_none_or(|seed| this.has_key(seed)) {
+            if seed.is_none_or(|seed| this.has_key(seed)) && due {
                 this.seal();
             }
         });
@@ -117,31 +128,53 @@ impl Sealer {
         let mut inner = self.lock();
         match seed.map(|seed| seed.as_ref().and_then(Signer::new)) {
             Ok(signer) => inner.signer = signer,
-            Err(failure) => self.suffer(&mut inner, format!("the key that signs: {failure}")),
+            Err(failure) if inner.due => {
+                self.suffer(&mut inner, format!("the key that signs: {failure}"));
+            }
+            // Nothing is missing yet.
+            Err(_) => self.rest(&mut inner),
         }
         inner.signer.is_some()
     }
 
-    /// Looks how much waits. `closing`: whatever waits is due.
+    /// `closing`: whatever waits is due.
     pub(super) fn is_due(&self, closing: bool) -> bool {
+        self.look(closing) == Some(true)
+    }
+
+    /// Is a checkpoint due over what waits? `None`: nothing waits, or it is left alone for now.
+    fn look(&self, closing: bool) -> Option<bool> {
         let (synced, now) = (self.ledger.synced(), self.clock.now());
+        let path = self.ledger.path();
         let mut inner = self.lock();
+        inner.due = false;
         let rests = inner.rests_until.is_some_and(|until| now < until && now.until(until) <= REST);
         if rests && !closing {
-            return false;
+            return None;
         }
-        if inner.log.is_none() && inner.unsealed.is_new() {
-            // Where an earlier agent ended; believed for this alone.
-            let from = SealedLog::reaches(&self.folder).unwrap_or(0);
-            inner.unsealed.begin(from);
+        match &inner.log {
+            Some(log) if !inner.unsealed.is_at(synced) && !log.is_of(path).unwrap_or(true) => {
+                inner.moved = true;
+                inner.unsealed.begin(0);
+            }
+            None if inner.unsealed.is_new() => {
+                // Where an earlier agent ended; believed for this alone.
+                let reached = SealedLog::reaches(&self.folder, path);
+                inner.moved = reached == Some(None);
+                inner.unsealed.begin(reached.flatten().unwrap_or(0));
+            }
+            Some(_) | None => {}
         }
-        let waits = inner.unsealed.count(self.ledger.path(), synced, now);
+        let waits = inner.unsealed.count(path, synced, now);
         match waits {
-            Ok((0, _)) => false,
-            Ok((lines, age)) => closing || lines >= LINES || age >= AGE,
+            Ok((0, _)) => None,
+            Ok((lines, age)) => {
+                inner.due = closing || inner.moved || lines >= LINES || age >= AGE;
+                Some(inner.due)
+            }
             Err(error) => {
                 self.suffer(&mut inner, error.to_string());
-                false
+                None
             }
         }
     }
@@ -153,7 +186,7 @@ impl Sealer {
         match self.try_seal(&mut inner, synced) {
             Ok(reached) => {
                 inner.unsealed.begin(reached);
-                inner.rests_until = None;
+                (inner.rests_until, inner.moved) = (None, false);
                 *lock(&self.trouble) = None;
             }
             Err(error) => {
@@ -164,25 +197,36 @@ impl Sealer {
     }
 
     fn try_seal(&self, inner: &mut Inner, synced: u64) -> io::Result<u64> {
-        let Inner { signer: Some(signer), log, .. } = inner else { return Ok(0) };
+        let Inner { signer: Some(signer), log, signed, .. } = inner else { return Ok(0) };
         let path = self.ledger.path();
-        let fits = log.as_ref().is_some_and(|log| log.is_of(path, synced).unwrap_or(false));
+        let fits = log.as_ref().is_some_and(|log| log.is_of(path).unwrap_or(false));
         if !fits {
             // Dropped first: should this fail, nothing is believed of it.
             *log = None;
-            *log = Some(SealedLog::take_up(&self.folder, path, synced, (signer, &self.step))?);
+            *log = Some(SealedLog::take_up(
+                &self.folder,
+                path,
+                signed.as_ref(),
+                (signer, &self.step),
+            )?);
         }
         let Some(log) = log else { return Ok(0) };
-        log.seal(path, synced, (signer, &self.step))
+        let reached = log.seal(path, synced, (signer, &self.step));
+        *signed = log.head().cloned().or(signed.take());
+        reached
     }
 
     fn suffer(&self, inner: &mut Inner, what: String) {
-        inner.rests_until = Some(self.clock.now().plus(REST));
+        self.rest(inner);
         let mut trouble = lock(&self.trouble);
         if trouble.as_ref() != Some(&what) {
             tracing::warn!(why = what, "no checkpoint over the ledger");
         }
         *trouble = Some(what);
+    }
+
+    fn rest(&self, inner: &mut Inner) {
+        inner.rests_until = Some(self.clock.now().plus(REST));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -18,6 +18,8 @@ use dagpass_core::token::Secret;
 use super::sealer::{Durable, Sealer};
 use super::tiles::Step;
 
+mod mended;
+
 /// A ledger that says itself how much of it is on disk.
 struct Paper {
     path: PathBuf,

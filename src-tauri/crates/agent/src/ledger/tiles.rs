@@ -36,6 +36,9 @@ impl LogFolder {
             system::private_dir(above)?;
         }
         system::private_dir(path)?;
+        if path.join(VKEY).exists() {
+            return Err(io::Error::new(ErrorKind::AlreadyExists, "another agent begins this log"));
+        }
         step("vkey")?;
         system::write_private(&path.join(VKEY), format!("{key}\n").as_bytes())?;
         Ok(Self { path: path.to_owned(), key })
@@ -48,6 +51,11 @@ impl LogFolder {
         Ok(key.map(|key| Self { path: path.to_owned(), key }))
     }
 
+    /// What was taken away under us is not made again by a part of it.
+    fn is_there(&self) -> io::Result<()> {
+        fs::metadata(self.path.join(VKEY)).map(|_| ())
+    }
+
     /// Did a crash leave it before its first checkpoint?
     pub(super) fn never_was(path: &Path) -> io::Result<bool> {
         let folder = Folder(path.to_owned());
@@ -55,16 +63,21 @@ impl LogFolder {
             && split_notes(&folder.read(CHECKPOINTS)?.unwrap_or_default()).0.is_empty())
     }
 
-    /// The newest checkpoint that its key signed.
+    /// The newest checkpoint that its key signed. Where a failure left an older one in the place of the
+    /// newest, that is made good.
     pub(super) fn head(&self) -> io::Result<Option<Checkpoint>> {
         let newest = Folder(self.path.clone()).read(CHECKPOINT)?.unwrap_or_default();
         let newest = Note::parse(&newest).ok().and_then(|note| self.ours(&note));
-        let last = self.last()?;
-        Ok(last.into_iter().chain(newest).max_by_key(|checkpoint| checkpoint.size))
+        let Some((note, last)) = self.last()? else { return Ok(newest) };
+        if newest.as_ref().is_some_and(|newest| newest.size >= last.size) {
+            return Ok(newest);
+        }
+        system::write_private(&self.path.join(CHECKPOINT), note.to_string().as_bytes())?;
+        Ok(Some(last))
     }
 
     /// The last one of all. What a crash cut short behind it goes.
-    fn last(&self) -> io::Result<Option<Checkpoint>> {
+    fn last(&self) -> io::Result<Option<(Note, Checkpoint)>> {
         let path = self.path.join(CHECKPOINTS);
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -81,7 +94,10 @@ impl LogFolder {
             file.set_len(start + whole as u64)?;
             file.sync_all()?;
         }
-        Ok(notes.into_iter().rev().flatten().find_map(|note| self.ours(&note)))
+        Ok(notes.into_iter().rev().flatten().find_map(|note| {
+            let checkpoint = self.ours(&note)?;
+            Some((note, checkpoint))
+        }))
     }
 
     fn ours(&self, note: &Note) -> Option<Checkpoint> {
@@ -117,11 +133,12 @@ impl LogFolder {
         if fs::read(&path).is_ok_and(|found| found == bytes) {
             return Ok(());
         }
-        if let Some(folder) = path.parent() {
-            // Private as the log's own folder is.
-            fs::create_dir_all(folder)?;
-        }
         step("tile")?;
+        self.is_there()?;
+        // One that is there already lies in the log's own, which is private.
+        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+            system::private_dir(folder)?;
+        }
         system::write_private(&path, &bytes)?;
         if tile.is_whole() {
             step("partial tiles")?;
@@ -138,6 +155,7 @@ impl LogFolder {
     ) -> io::Result<()> {
         let text = note.to_string();
         step("checkpoints")?;
+        self.is_there()?;
         let path = self.path.join(CHECKPOINTS);
         if !path.exists() {
             system::write_private(&path, b"")?;
@@ -146,8 +164,14 @@ impl LogFolder {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         step("checkpoint")?;
+        self.is_there()?;
         system::write_private(&self.path.join(CHECKPOINT), text.as_bytes())?;
+        self.write_state(state, step)
+    }
+
+    pub(super) fn write_state(&self, state: &State, step: &Step) -> io::Result<()> {
         step("state")?;
+        self.is_there()?;
         let state = serde_json::to_vec(state).map_err(io::Error::other)?;
         system::write_private(&self.path.join(STATE), &state)
     }

@@ -20,6 +20,10 @@ impl Unsealed {
         self.upto.is_none()
     }
 
+    pub(super) fn is_at(&self, byte: u64) -> bool {
+        self.upto == Some(byte)
+    }
+
     /// From that byte on.
     pub(super) fn begin(&mut self, upto: u64) {
         *self = Self { upto: Some(upto), lines: 0, since: None };
