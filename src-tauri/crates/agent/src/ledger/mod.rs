@@ -145,8 +145,20 @@ impl Ledger {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// `None` where there is no writer any more.
+    /// `None` where there is no writer any more: a write ended it. That is told once, and stays.
     fn ask<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Option<T> {
+        let answer = self.put(job);
+        if answer.is_none() {
+            let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+            if standing.health.trouble.as_deref() != Some(ENDED) {
+                tracing::error!("{ENDED}");
+                standing.health.trouble = Some(ENDED.to_owned());
+            }
+        }
+        answer
+    }
+
+    fn put<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let jobs = self.jobs.as_ref()?;
         match jobs.try_send(job(reply)) {
@@ -166,8 +178,9 @@ impl Drop for Ledger {
     /// What was handed over is written first.
     fn drop(&mut self) {
         drop(self.jobs.take());
-        // How it ended, it has told.
-        drop(self.writer.take().map(JoinHandle::join));
+        if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the ledger's writer has ended by itself");
+        }
     }
 }
 

@@ -76,19 +76,6 @@ pub(super) struct Standing {
     pub(super) synced: Synced,
 }
 
-/// A writer that ends by itself is told of before anybody finds it gone.
-struct AtItsEnd<'a>(&'a Mutex<Standing>);
-
-impl Drop for AtItsEnd<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("the ledger's writer has ended by itself");
-            let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            standing.health.trouble = Some(ENDED.to_owned());
-        }
-    }
-}
-
 /// Until nobody can record any more.
 pub(super) fn work(
     mut writer: Writer,
@@ -99,7 +86,6 @@ pub(super) fn work(
     let tell = |writer: &Writer| {
         *standing.lock().unwrap_or_else(PoisonError::into_inner) = writer.standing();
     };
-    let _told = AtItsEnd(standing);
     let mut group = Vec::new();
     while let Ok(first) = jobs.recv() {
         let more = jobs.try_iter().take(TOGETHER - 1);

@@ -149,7 +149,7 @@ const LONGEST_SUB: usize = 2_048;
 /// And several of them together?
 const LONGEST_LIST: usize = 8_192;
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     cut(text, LONGEST)
 }
 

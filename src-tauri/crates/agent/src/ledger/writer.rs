@@ -18,7 +18,7 @@ use dagpass_core::time::Timestamp;
 
 use super::line::Chain;
 use super::queue::{Standing, Unsynced};
-use super::told::line_of;
+use super::told::{line_of, short};
 use super::{Health, Synced};
 use crate::system;
 
@@ -283,7 +283,8 @@ impl Writer {
     }
 
     fn suffer(&mut self, now: Timestamp, error: &io::Error, denied: u64) {
-        let what = error.to_string();
+        // It becomes a line, and none may be too long.
+        let what = short(&error.to_string());
         let trouble = self.trouble.get_or_insert_with(|| {
             tracing::error!(path = %self.path.display(), error = what, "nothing can be recorded");
             Trouble { what: String::new(), unsure: false, denied: 0, first: now, last: now }
