@@ -96,13 +96,13 @@ impl Scheduler {
 
     async fn write(&self) {
         let (ledger, runs) = (self.ledger.clone(), self.api.task_runs.clone());
-        let observer = self.observer.clone();
+        let (observer, api) = (self.observer.clone(), self.api.clone());
         runs.note_ends(&self.broker.sessions());
-        if let Err(refusal) = tell_of_dropped(&self.api, runs.untold()) {
-            tracing::error!(%refusal, "dropped run events are not on the record");
-        }
-        self.api.tell_of_turned_away(false);
         let written = tokio::task::spawn_blocking(move || {
+            if let Err(refusal) = tell_of_dropped(&api, runs.untold()) {
+                tracing::error!(%refusal, "dropped run events are not on the record");
+            }
+            api.tell_of_turned_away(false);
             observer.flush(false);
             ledger.tend();
             runs.keep();

@@ -152,8 +152,9 @@ impl Alerts {
             (Some("issue"), Some("ok")) if in_use => drop(self.used.insert(profile, moment.now)),
             (Some("issue"), Some("failed")) if in_use => {
                 self.used.insert(profile.clone(), moment.now);
-                // What was counted is told late: who asked first has called already.
-                let needed = text("/error") == Some("login_required") && record["count"].is_null();
+                // What was counted is told late: somebody may have signed in meanwhile.
+                let late = !record["count"].is_null() && self.has_session(&profile);
+                let needed = text("/error") == Some("login_required") && !late;
                 return needed.then(|| self.call(&profile, moment)).flatten().into_iter().collect();
             }
             (Some("config-change"), _) => {
@@ -169,6 +170,10 @@ impl Alerts {
             _ => {}
         }
         Vec::new()
+    }
+
+    fn has_session(&self, profile: &str) -> bool {
+        self.profiles.iter().any(|one| one.name == profile && has_session(one))
     }
 
     /// An edit while the agent was off is on the record before anybody follows it.

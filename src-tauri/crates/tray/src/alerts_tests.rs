@@ -127,6 +127,25 @@ fn who_was_refused_before_the_sign_in_and_is_told_after_it_calls_nobody() {
 }
 
 #[test]
+fn a_program_that_asks_every_few_seconds_for_hours_calls_again_after_a_while() {
+    let mut day = Day::new(BOTH);
+    day.status(0, &[profile("prod", "login_required")]);
+    assert_eq!(day.refused(1), CALLED);
+    let closed = Answer::Closed(Key::SignIn { issuer: "https://p".into() });
+    day.see(2, Seen::Answer(&closed));
+    let mut counted = asked("failed", "use");
+    counted["count"] = json!(4);
+    let mut called = Vec::new();
+    for at in (11..3 * REMIND).step_by(10) {
+        if day.record(at, counted.clone()) == CALLED {
+            called.push(at);
+            day.see(at + 1, Seen::Answer(&closed));
+        }
+    }
+    assert_eq!(called.len(), 2, "once an hour: {called:?}");
+}
+
+#[test]
 fn who_closes_it_is_left_alone_for_a_while() {
     let mut day = Day::new(BOTH);
     day.status(0, &[profile("prod", "login_required")]);

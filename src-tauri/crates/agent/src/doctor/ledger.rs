@@ -5,6 +5,7 @@ use std::path::Path;
 use dagpass_client::wire::Finding;
 
 use super::{hint, ok, problem, warning};
+use crate::ledger::ENDED;
 
 /// What the agent knows of its ledger.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,10 @@ pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
         );
         return hint(
             found,
-            "make room and rights for it; the agent goes on by itself within seconds",
+            match why {
+                ENDED => "run `dagpass agent restart`; sessions are kept",
+                _ => "make room and rights for it; the agent goes on by itself within seconds",
+            },
         );
     }
     if let Some(what) = ledger.lost {
@@ -51,6 +55,16 @@ pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_the_writer_has_ended_only_a_new_agent_helps() {
+        let path = Path::new("/state/ledger.jsonl");
+        for (why, said) in [(ENDED, "agent restart"), ("no space left on device", "make room")] {
+            let trouble = Some(why);
+            let found = written(&Ledger { path, trouble, lost: None, unsealed: None });
+            assert!(found.hint.unwrap().contains(said), "{why}");
+        }
+    }
 
     #[test]
     fn a_ledger_that_cannot_be_written_is_a_problem_and_one_that_was_lost_a_warning() {

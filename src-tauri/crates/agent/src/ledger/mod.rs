@@ -23,9 +23,10 @@ mod writer_tests;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::broadcast;
@@ -36,11 +37,14 @@ use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 pub(crate) use sealer::{Durable, Sealer};
 
 use crate::config::Durability;
-use queue::{Job, PLACES, Standing, Unsynced, Wanted};
+pub(crate) use queue::ENDED;
+use queue::{Job, PLACES, Standing, Wanted};
 use writer::{Entry, Writer};
 
 /// How many lines may a follower be behind before it misses some?
 const BEHIND: usize = 256;
+/// How long is a write waited for before this thread is given up? A sync may stand before it.
+const SOON: Duration = Duration::from_millis(1);
 
 pub(crate) struct Ledger {
     path: PathBuf,
@@ -48,7 +52,7 @@ pub(crate) struct Ledger {
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     standing: Arc<Mutex<Standing>>,
-    /// Each line has to be on disk before it counts.
+    /// Each line has to be on disk before it counts, but of whom is turned away.
     all_last: AtomicBool,
     followers: broadcast::Sender<Arc<str>>,
 }
@@ -119,10 +123,10 @@ impl Ledger {
     /// Looks at the file and makes what was appended durable; called every second or two. Nobody who records
     /// meanwhile waits for the disk: it is written to by whoever calls.
     pub(crate) fn tend(&self) {
-        let Some(Unsynced { file, sync, end }) = self.ask(Job::Tend).flatten() else { return };
-        let end = sync(&file).map(|()| end);
+        let Some(what) = self.ask(Job::Tend).flatten() else { return };
+        let ended = what.sync();
         // Where the writer has ended, nothing is recorded any more.
-        self.ask(|done| Job::Synced { file, end, done });
+        self.ask(|done| Job::Synced { what, ended, done });
     }
 
     /// Makes all that was appended durable, and says up to where it is.
@@ -141,11 +145,32 @@ impl Ledger {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// `None` where there is no writer any more.
+    /// `None` where there is no writer any more: a write ended it. That is told once, and stays.
     fn ask<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Option<T> {
+        let answer = self.put(job);
+        if answer.is_none() {
+            let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+            if standing.health.trouble.as_deref() != Some(ENDED) {
+                tracing::error!("{ENDED}");
+                standing.health.trouble = Some(ENDED.to_owned());
+            }
+        }
+        answer
+    }
+
+    fn put<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Option<T> {
         let (reply, answer) = sync_channel(1);
-        self.jobs.as_ref()?.send(job(reply)).ok()?;
-        answer.recv().ok()
+        let jobs = self.jobs.as_ref()?;
+        match jobs.try_send(job(reply)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job)) => patiently(|| jobs.send(job)).ok()?,
+            Err(TrySendError::Disconnected(_)) => return None,
+        }
+        match answer.recv_timeout(SOON) {
+            Ok(answer) => Some(answer),
+            Err(RecvTimeoutError::Timeout) => patiently(|| answer.recv()).ok(),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
     }
 }
 
@@ -171,12 +196,13 @@ impl Durable for Ledger {
 
 impl Witness for Ledger {
     fn record(&self, record: &Record<'_>) -> Result<Option<Receipt>, WitnessFailure> {
-        let lasting = must_last(record) || self.all_last.load(Ordering::Relaxed);
+        // Of who went away with nothing there is nothing to be sure of.
+        let counts = record.outcome == Outcome::Ok && self.all_last.load(Ordering::Relaxed);
+        let lasting = must_last(record) || counts;
         let entry = Entry::of(record);
-        let ask = || self.ask(|reply| Job::Record(Wanted { entry, lasting, reply }));
-        let written = if lasting { patiently(ask) } else { ask() };
-        let written =
-            written.ok_or_else(|| WitnessFailure("the ledger's writer has ended".to_owned()))?;
+        let written = self
+            .ask(|reply| Job::Record(Wanted { entry, lasting, reply }))
+            .ok_or_else(|| WitnessFailure(ENDED.to_owned()))?;
         written.map(Some).map_err(|error| WitnessFailure(error.to_string()))
     }
 }

@@ -2,8 +2,9 @@
 //! writes goes together with the next write, and with the next sync where one of them needs it. The queue
 //! is bounded: whoever finds it full waits for their place.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,9 +15,12 @@ use dagpass_core::ports::Clock;
 use super::writer::Disk;
 use super::writer::{Entry, Writer, copy};
 use super::{Health, Synced};
+use crate::system;
 
 /// How many may wait for the writer?
 pub(super) const PLACES: usize = 1_024;
+/// What is said where nobody writes any more.
+pub(crate) const ENDED: &str = "the ledger's writer has ended";
 /// How many lines go into one write?
 const TOGETHER: usize = 256;
 
@@ -25,10 +29,10 @@ pub(super) enum Job {
     Record(Wanted),
     /// Look at the file; what is to be synced is synced by whoever asks, so that nobody else waits for that.
     Tend(SyncSender<Option<Unsynced>>),
-    /// What became of that sync.
+    /// What became of that sync; `None` where the writer has to sync itself.
     Synced {
-        file: Arc<File>,
-        end: io::Result<(u64, u64)>,
+        what: Unsynced,
+        ended: Option<io::Result<()>>,
         done: SyncSender<()>,
     },
     #[cfg(test)]
@@ -45,9 +49,24 @@ pub(super) struct Wanted {
 
 /// What was written and is not on disk yet.
 pub(super) struct Unsynced {
+    /// Which one, for the writer: that is not what is synced.
     pub(super) file: Arc<File>,
+    pub(super) path: PathBuf,
+    pub(super) id: (u64, u64),
     pub(super) sync: fn(&File) -> io::Result<()>,
+    /// What was on disk before, and what is after: how long it is, and the number of the last record.
+    pub(super) from: (u64, u64),
     pub(super) end: (u64, u64),
+}
+
+impl Unsynced {
+    /// By an opening of our own. That a write failed is told once to each opening of a file: were there one,
+    /// whoever syncs at the same time would hear that all is well.
+    pub(super) fn sync(&self) -> Option<io::Result<()>> {
+        let file = OpenOptions::new().read(true).append(true).open(&self.path).ok()?;
+        let is_it = system::mark_of(&file).is_ok_and(|mark| mark.id == self.id);
+        is_it.then(|| (self.sync)(&file))
+    }
 }
 
 /// How the ledger stands, for whoever asks without waiting.
@@ -114,11 +133,8 @@ fn attend(writer: &mut Writer, clock: &dyn Clock, job: Job, tell: impl Fn(&Write
             tell(writer);
             answer(&reply, writer.unsynced());
         }
-        Job::Synced { file, end, done } => {
-            // Of another file nothing is known by that.
-            if Arc::ptr_eq(&file, &writer.file) {
-                writer.sync_ended(clock.now(), end, 0);
-            }
+        Job::Synced { what, ended, done } => {
+            writer.tended(clock.now(), &what, ended);
             tell(writer);
             answer(&done, ());
         }

@@ -12,6 +12,8 @@ use dagpass_core::runs::{Tie, Used};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{Person, Stated};
 
+use crate::proxy::masked;
+
 /// All but what the chain gives it.
 pub(super) fn line_of(told: &Record<'_>) -> Line {
     let text = |text: Option<&str>| text.map(str::to_owned);
@@ -29,7 +31,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         scopes: told.scopes.map(scopes),
         resource: text(told.resource),
         run_id: text(told.run_id),
-        audience: told.audience.map(|names| Audience::Names(names.to_vec())),
+        audience: told.audience.map(|names| Audience::Names(several(names.iter(), MOST_EACH))),
         fingerprint: text(told.fingerprint),
         assertion: text(told.assertion),
         expires_at: millis(told.expires_at),
@@ -52,15 +54,16 @@ fn session(key: &SessionKey) -> record::Session {
 
 fn person(who: &Person) -> record::Person {
     record::Person {
-        iss: who.subject.iss.clone(),
-        sub: who.subject.sub.clone(),
-        name: who.name.clone(),
-        email: who.email.clone(),
+        iss: short(&who.subject.iss),
+        // By this the person is found.
+        sub: cut(&who.subject.sub, LONGEST_SUB),
+        name: who.name.as_deref().map(short),
+        email: who.email.as_deref().map(short),
     }
 }
 
 fn scopes(scopes: &Scopes) -> Vec<String> {
-    scopes.iter().map(str::to_owned).collect()
+    several(scopes.iter(), usize::MAX)
 }
 
 /// A program's path is bytes, and not all of them are text: those are shown with marks where they are not,
@@ -108,7 +111,7 @@ fn run(note: &RunNote<'_>) -> record::Run {
 
 fn proof(note: &ProofNote<'_>) -> record::Proof {
     record::Proof {
-        endpoint: note.given_by.map(|by| short(&by.endpoint)),
+        endpoint: note.given_by.map(|by| short(&place(&by.endpoint))),
         took_ms: note.given_by.map(|by| u64::try_from(by.took.as_millis()).unwrap_or(u64::MAX)),
         id_token: note.stated.and_then(id_token),
     }
@@ -117,7 +120,7 @@ fn proof(note: &ProofNote<'_>) -> record::Proof {
 fn id_token(stated: &Stated) -> Option<record::IdToken> {
     let detail = stated.detail.as_deref()?;
     let text = |text: &Option<String>| text.as_deref().map(short);
-    let texts = |texts: &[String]| texts.iter().take(MOST_EACH).map(|text| short(text)).collect();
+    let texts = |texts: &[String]| several(texts.iter(), MOST_EACH);
     Some(record::IdToken {
         iss: short(&detail.iss),
         sub: short(&detail.sub),
@@ -128,19 +131,62 @@ fn id_token(stated: &Stated) -> Option<record::IdToken> {
         amr: texts(&detail.amr),
         sid: text(&detail.sid),
         jti: text(&detail.jti),
-        alg: detail.alg.clone(),
+        alg: short(&detail.alg),
         kid: text(&detail.kid),
         at_hash: detail.at_hash,
     })
 }
 
-/// How long may a word of Ping's be on the record?
-const LONGEST: usize = 512;
+/// Where an endpoint is: what else its address holds may be a secret.
+fn place(url: &str) -> String {
+    masked(url.split(['?', '#']).next().unwrap_or_default())
+}
 
-fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+/// How long may a word of Ping's be on the record? In bytes as they are written: no claim can make a line
+/// that is longer than one may be, for what cannot be recorded is denied.
+const LONGEST: usize = 512;
+const LONGEST_SUB: usize = 2_048;
+/// And several of them together?
+const LONGEST_LIST: usize = 8_192;
+
+pub(super) fn short(text: &str) -> String {
+    cut(text, LONGEST)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let mut length = 0;
+    let over = text.char_indices().find(|(_, one)| {
+        length += written(*one);
+        length > most
+    });
+    over.map_or_else(|| text.to_owned(), |(end, _)| format!("{}{CUT}", &text[..end]))
+}
+
+/// As many as there is room for; that there were more is said.
+fn several<T: AsRef<str>>(texts: impl Iterator<Item = T>, most: usize) -> Vec<String> {
+    let (mut named, mut length) = (Vec::new(), 0);
+    for text in texts {
+        let text = short(text.as_ref());
+        // With the quotes and the comma.
+        length += text.chars().map(written).sum::<usize>() + 3;
+        if named.len() == most || length > LONGEST_LIST {
+            named.push(CUT.to_owned());
+            break;
+        }
+        named.push(text);
+    }
+    named
+}
+
+/// Stands where something was left out.
+const CUT: &str = "…";
+
+/// How many bytes has it in a line?
+const fn written(one: char) -> usize {
+    match one {
+        '"' | '\\' => 2,
+        '\0'..='\x1f' => 6,
+        one => one.len_utf8(),
     }
 }
 
@@ -230,7 +276,7 @@ mod tests {
         use dagpass_core::token::{GivenBy, IdTokenDetail};
         use std::time::Duration;
         let given_by =
-            GivenBy { endpoint: "https://sso/as/token".into(), took: Duration::from_millis(41) };
+            GivenBy { endpoint: "https://me:word@sso/as/token?key=1#a".into(), took: Duration::from_millis(41) };
         let stated = Stated {
             acr: Some("Multi_Factor".into()),
             auth_time: Some(Timestamp::from_secs(1_795_500_000)),
@@ -254,9 +300,60 @@ mod tests {
         let jti = line.proof.as_mut().unwrap().id_token.as_mut().unwrap().jti.take().unwrap();
         assert_eq!(jti.chars().count(), LONGEST + 1);
         let text = serde_json::to_string(&line).unwrap();
-        let proof = r#""proof":{"endpoint":"https://sso/as/token","took_ms":41,"id_token":{"iss":"https://sso","sub":"7f3a","aud":["agent"],"auth_time":1795500000,"acr":"Multi_Factor","amr":["pwd","mfa"],"alg":"RS256","kid":"k1","at_hash":true}}"#;
+        let proof = r#""proof":{"endpoint":"https://***@sso/as/token","took_ms":41,"id_token":{"iss":"https://sso","sub":"7f3a","aud":["agent"],"auth_time":1795500000,"acr":"Multi_Factor","amr":["pwd","mfa"],"alg":"RS256","kid":"k1","at_hash":true}}"#;
         assert!(text.contains(proof), "{text}");
         assert_eq!(Line::parse(&text), Some(line));
+    }
+
+    #[test]
+    fn no_claim_makes_a_line_that_is_too_long_and_what_is_left_out_is_marked() {
+        use dagpass_core::profile::Subject;
+        use dagpass_core::token::IdTokenDetail;
+        for one in ["a", "\u{1}", "\"", "\u{1f511}"] {
+            let huge = one.repeat(4_000);
+            let many: Vec<String> = (0..400).map(|n| format!("{n}{huge}")).collect();
+            let text = || Some(huge.clone());
+            let stated = Stated {
+                acr: text(),
+                detail: Some(Box::new(IdTokenDetail {
+                    iss: huge.clone(),
+                    sub: huge.clone(),
+                    aud: many.clone(),
+                    azp: text(),
+                    amr: many.clone(),
+                    sid: text(),
+                    jti: text(),
+                    alg: huge.clone(),
+                    kid: text(),
+                    ..IdTokenDetail::default()
+                })),
+                ..Stated::default()
+            };
+            let who = Person {
+                subject: Subject { iss: huge.clone(), sub: huge.clone() },
+                name: text(),
+                email: text(),
+            };
+            let scopes: Scopes = many.iter().map(|one| one.replace(['"', '\u{1}'], "b")).collect();
+            let nobody = Caller::default();
+            let mut told = Record::new(Event::SignIn, Outcome::Ok, &nobody);
+            told.person = Some(&who);
+            told.scopes = Some(&scopes);
+            told.audience = Some(&many);
+            told.proof = Some(ProofNote { stated: Some(&stated), given_by: None });
+            let line = line_of(&told);
+            let length = serde_json::to_string(&line).unwrap().len();
+            assert!(length < 40_000, "{length} bytes of {one:?}");
+            let subject = line.subject.unwrap();
+            assert!(subject.sub.ends_with(CUT) && subject.sub.len() > LONGEST / 6, "{one:?}");
+            assert_eq!(line.scopes.unwrap().last().unwrap(), CUT);
+            let Some(Audience::Names(names)) = line.audience else { panic!("{one:?}") };
+            assert_eq!(names.last().unwrap(), CUT);
+        }
+        let whole = ["lake".to_owned(), "etl".to_owned()];
+        assert_eq!(several(whole.iter(), MOST_EACH), whole);
+        let many = vec!["a"; MOST_EACH];
+        assert_eq!(several(many.iter(), MOST_EACH), many);
     }
 
     #[test]

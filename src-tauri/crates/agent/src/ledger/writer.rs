@@ -18,7 +18,7 @@ use dagpass_core::time::Timestamp;
 
 use super::line::Chain;
 use super::queue::{Standing, Unsynced};
-use super::told::line_of;
+use super::told::{line_of, short};
 use super::{Health, Synced};
 use crate::system;
 
@@ -42,7 +42,7 @@ pub(super) const DISK: Disk = Disk {
 pub(super) struct Writer {
     path: PathBuf,
     disk: Disk,
-    pub(super) file: Arc<File>,
+    file: Arc<File>,
     id: (u64, u64),
     /// How long it is, as far as we wrote whole lines.
     length: u64,
@@ -154,7 +154,14 @@ impl Writer {
         if self.synced == self.length && self.settled || self.trouble.is_some() {
             return None;
         }
-        Some(Unsynced { file: self.file.clone(), sync: self.disk.sync, end: self.end() })
+        Some(Unsynced {
+            file: self.file.clone(),
+            path: self.path.clone(),
+            id: self.id,
+            sync: self.disk.sync,
+            from: (self.synced, self.synced_seq),
+            end: self.end(),
+        })
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -170,13 +177,30 @@ impl Writer {
         self.disk = disk;
     }
 
+    /// What came of a sync that somebody else did.
+    pub(super) fn tended(&mut self, now: Timestamp, what: &Unsynced, ended: Option<io::Result<()>>) {
+        // Of another file, or of one that was cut meanwhile, nothing is known by that.
+        if !Arc::ptr_eq(&what.file, &self.file) {
+            return;
+        }
+        let unsure = self.trouble.as_ref().is_some_and(|trouble| trouble.unsure);
+        match ended {
+            // A later one may have been told that all is well.
+            Some(Err(error)) => {
+                self.synced = self.synced.min(what.from.0);
+                self.synced_seq = self.synced_seq.min(what.from.1);
+                self.sync_ended(now, Err(error), 0);
+            }
+            // What failed here meanwhile may be among it.
+            Some(Ok(())) | None if unsure => {}
+            Some(Ok(())) => self.sync_ended(now, Ok(what.end), 0),
+            // What it came to stands in `trouble`.
+            None => drop(self.sync(now, 0)),
+        }
+    }
+
     /// What was handed to the system is, or may not be, on disk.
-    pub(super) fn sync_ended(
-        &mut self,
-        now: Timestamp,
-        synced: io::Result<(u64, u64)>,
-        denied: u64,
-    ) {
+    fn sync_ended(&mut self, now: Timestamp, synced: io::Result<(u64, u64)>, denied: u64) {
         match synced {
             Ok((length, seq)) => {
                 self.synced = self.synced.max(length);
@@ -259,7 +283,8 @@ impl Writer {
     }
 
     fn suffer(&mut self, now: Timestamp, error: &io::Error, denied: u64) {
-        let what = error.to_string();
+        // It becomes a line, and none may be too long.
+        let what = short(&error.to_string());
         let trouble = self.trouble.get_or_insert_with(|| {
             tracing::error!(path = %self.path.display(), error = what, "nothing can be recorded");
             Trouble { what: String::new(), unsure: false, denied: 0, first: now, last: now }

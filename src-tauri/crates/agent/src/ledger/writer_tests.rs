@@ -147,6 +147,163 @@ fn a_record_that_is_too_long_for_a_line_is_denied_by_itself() {
     assert!(Chain::of(text.as_bytes()).unwrap().holds() && text.lines().count() == 2);
 }
 
+fn alone() -> (tempfile::TempDir, PathBuf, Writer) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let writer = Writer::open(&path, broadcast::channel(9).0).unwrap();
+    (folder, path, writer)
+}
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+fn no_sync(_: &File) -> io::Result<()> {
+    Err(io::Error::other("EIO"))
+}
+
+#[test]
+fn whoever_tends_the_file_has_an_opening_of_its_own_and_syncs_no_other_file() {
+    static SYNCS: AtomicUsize = AtomicUsize::new(0);
+    fn sync(mut file: &File) -> io::Result<()> {
+        SYNCS.fetch_add(1, Ordering::Relaxed);
+        io::Seek::seek(&mut file, io::SeekFrom::Start(7)).map(drop)
+    }
+    let (_folder, path, mut writer) = alone();
+    writer.record(NOW, entries(&["a"]), false).unwrap();
+    writer.fail_by(Disk { sync, ..DISK });
+    let what = writer.unsynced().unwrap();
+    let place = io::Seek::stream_position(&mut &*what.file).unwrap();
+    assert!(what.sync().is_some_and(|ended| ended.is_ok()));
+    assert_ne!(place, 7);
+    assert_eq!(io::Seek::stream_position(&mut &*what.file).unwrap(), place, "one opening for both");
+    assert_eq!(SYNCS.load(Ordering::Relaxed), 1);
+    if cfg!(unix) {
+        fs::rename(&path, path.with_extension("old")).unwrap();
+        assert!(what.sync().is_none(), "it is gone");
+        assert!(!path.exists(), "nobody but the writer makes one");
+        fs::write(&path, "").unwrap();
+        assert!(what.sync().is_none(), "another file");
+        assert_eq!(SYNCS.load(Ordering::Relaxed), 1);
+    }
+}
+
+#[test]
+fn of_two_syncs_at_once_the_one_that_failed_is_believed() {
+    // The writer's fails, and the other is told that all is well.
+    let (_folder, path, mut writer) = alone();
+    writer.record(NOW, entries(&["a"]), false).unwrap();
+    let what = writer.unsynced().unwrap();
+    writer.fail_by(Disk { sync: no_sync, ..DISK });
+    writer.record(NOW, entries(&["b"]), true).unwrap_err();
+    writer.tended(NOW, &what, Some(Ok(())));
+    assert_eq!(writer.standing().synced, Synced { bytes: 0, seq: 0 });
+    writer.fail_by(DISK);
+    writer.tend(NOW);
+    assert_eq!(writer.standing().synced.bytes, fs::metadata(&path).unwrap().len());
+
+    // The other one's fails, and the writer's went well before that is known.
+    let (_folder, path, mut writer) = alone();
+    writer.record(NOW, entries(&["a"]), false).unwrap();
+    let what = writer.unsynced().unwrap();
+    writer.record(NOW, entries(&["b"]), true).unwrap();
+    assert_eq!(writer.standing().synced.seq, 2);
+    writer.tended(NOW, &what, Some(Err(io::Error::other("EIO"))));
+    assert_eq!(writer.standing().synced, Synced { bytes: 0, seq: 0 });
+    assert!(writer.standing().health.trouble.is_some());
+    writer.tend(NOW);
+    let text = fs::read_to_string(&path).unwrap();
+    let seq = text.lines().count() as u64;
+    assert_eq!(writer.standing().synced, Synced { bytes: text.len() as u64, seq });
+    assert!(Chain::of(text.as_bytes()).unwrap().holds());
+
+    // Where nobody else can open it, the writer syncs.
+    writer.record(NOW, entries(&["c"]), false).unwrap();
+    let what = writer.unsynced().unwrap();
+    writer.tended(NOW, &what, None);
+    assert_eq!(writer.standing().synced.bytes, fs::metadata(&path).unwrap().len());
+}
+
+#[test]
+fn a_sync_that_was_under_way_when_the_file_was_cut_tells_nothing_of_what_is_left() {
+    let (_folder, path, mut writer) = alone();
+    writer.record(NOW, entries(&["a", "b", "c"]), false).unwrap();
+    let what = writer.unsynced().unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(9).unwrap();
+    writer.fail_by(Disk { sync: no_sync, ..DISK });
+    writer.tend(NOW);
+    writer.tended(NOW, &what, Some(Ok(())));
+    assert!(writer.standing().synced.bytes <= 9);
+    writer.fail_by(DISK);
+    writer.record(NOW, entries(&["d"]), true).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(writer.standing().synced.bytes, text.len() as u64);
+    assert!(text.contains("ledger-lost") && text.contains("ledger-mended"), "{text}");
+}
+
+#[test]
+fn a_writer_that_has_ended_by_itself_is_trouble_for_everybody() {
+    let (_folder, _path, ledger) = ledger();
+    issue(&ledger).unwrap();
+    ledger.fail_by(Disk { write: |_, _| panic!("as it must never"), ..DISK });
+    assert_eq!(issue(&ledger).unwrap_err().0, ENDED);
+    assert_eq!(ledger.health().trouble.as_deref(), Some(ENDED));
+    assert_eq!(ledger.synced().unwrap_err().to_string(), ENDED);
+    ledger.tend();
+    assert_eq!(issue(&ledger).unwrap_err().0, ENDED);
+}
+
+#[test]
+fn who_is_turned_away_costs_no_sync_whatever_the_config_says() {
+    static SYNCS: AtomicUsize = AtomicUsize::new(0);
+    fn sync(_: &File) -> io::Result<()> {
+        SYNCS.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+    let (_folder, _path, ledger) = ledger();
+    ledger.keep_as(Durability::Synced);
+    ledger.fail_by(Disk { sync, ..DISK });
+    let caller = Caller::default();
+    for (event, outcome, syncs) in [
+        (Event::Refused, Outcome::Denied, 0),
+        (Event::Decision, Outcome::Denied, 0),
+        (Event::Issue, Outcome::Failed, 0),
+        (Event::Issue, Outcome::Ok, 1),
+        (Event::SignIn, Outcome::Failed, 2),
+    ] {
+        ledger.record(&Record::new(event, outcome, &caller)).unwrap();
+        assert_eq!(SYNCS.load(Ordering::Relaxed), syncs, "{event:?} {outcome:?}");
+    }
+}
+
+#[test]
+fn who_waits_behind_a_sync_holds_no_thread_of_the_runtime() {
+    fn slow(_: &File) -> io::Result<()> {
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(())
+    }
+    let (_folder, _path, ledger) = ledger();
+    ledger.fail_by(Disk { sync: slow, ..DISK });
+    let ledger = Arc::new(ledger);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let free = runtime.block_on(async {
+        let sync = ledger.clone();
+        let syncing = std::thread::spawn(move || {
+            let caller = Caller::default();
+            sync.record(&Record::new(Event::SignIn, Outcome::Ok, &caller)).unwrap();
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        for _ in 0..4 {
+            let ledger = ledger.clone();
+            tokio::spawn(async move { issue(&ledger).unwrap() });
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        tokio::spawn(async {}).await.unwrap();
+        let free = !syncing.is_finished();
+        syncing.join().unwrap();
+        free
+    });
+    assert!(free, "nothing else went on while the disk was waited for");
+}
+
 /// What a line costs of the machine's time. Nothing is judged: run it with `--ignored --nocapture`, optimised.
 #[test]
 #[ignore = "a figure, not a fact"]

@@ -25,6 +25,7 @@ const _: () = assert!(LONG.as_secs() + 10 <= SLOW_LIMIT.as_secs());
 
 /// A token that was permitted and is waited for, and who waits.
 pub(super) struct Awaited {
+    pub(super) action: Action,
     pub(super) request: TokenRequest,
     pub(super) caller: Caller,
 }
@@ -159,6 +160,7 @@ const SILENT: &str = "Ping does not answer";
 fn record(api: &Api, awaited: &Awaited, refusal: &Refusal) {
     let request = &awaited.request;
     let mut record = Record::new(Event::Issue, Outcome::Failed, &awaited.caller);
+    record.action = Some(awaited.action);
     record.session = Some(&request.session);
     record.connection = request.connection.as_deref();
     record.deployment = request.deployment.as_deref();

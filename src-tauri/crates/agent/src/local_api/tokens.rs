@@ -42,7 +42,7 @@ pub(super) async fn obtain(
 ) -> Result<Issued, Refusal> {
     let caller = principal.caller.clone();
     // Asked a second time, after a token that was refused, it is the same.
-    asked.awaits.get_or_init(|| Awaited { request: request.clone(), caller });
+    asked.awaits.get_or_init(|| Awaited { action, request: request.clone(), caller });
     let permit = asked.permit(api, principal, (action, request))?;
     api.broker.token(permit, principal).await
 }

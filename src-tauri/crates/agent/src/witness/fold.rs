@@ -1,5 +1,7 @@
 //! Counts what happens many times a minute, by who did what: one line with count, first and last. In
-//! memory, bounded; what has no place of its own is counted together.
+//! memory, bounded; what has no place of its own is counted together. Who asks in vain is told apart by what
+//! they say of themselves, which can be many things: they have a room of their own, so that they never stand
+//! where others are counted, and where there is no place left in it each is a line.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -11,11 +13,16 @@ use dagpass_core::time::Timestamp;
 
 use super::{MINUTE, Way};
 
-/// How many kinds are told apart?
+/// How many kinds are told apart in a room?
 const KINDS: usize = 256;
 
+type Room = HashMap<Folded, Count>;
+
 #[derive(Debug, Default)]
-pub(super) struct Fold(HashMap<Folded, Count>);
+pub(super) struct Fold {
+    decisions: Room,
+    issues: Room,
+}
 
 /// What is counted together: all of it is the same but the time, the process, and how much was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +49,7 @@ struct CallerKey(Caller);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Counted {
     count: u64,
+    span: Duration,
     first: Timestamp,
     last: Timestamp,
 }
@@ -131,41 +139,50 @@ impl Folded {
 impl Fold {
     /// `false` where this one is to be told at once.
     pub(super) fn count(&mut self, what: Folded, now: Timestamp, way: Way) -> bool {
-        let known = self.0.contains_key(&what);
-        let what = if known || self.0.len() < KINDS { what } else { what.anyones() };
-        let (is_told, span) = match way {
+        let (is_first_told, span) = match way {
             Way::Line => return false,
-            Way::FirstThenCounted(span) => (!self.0.contains_key(&what), span),
+            Way::FirstThenCounted(span) => (true, span),
             Way::Counted => (false, MINUTE),
         };
-        let count = self.0.entry(what).or_insert(Count { since: now, span, counted: None });
-        if is_told {
+        let room = self.room(&what);
+        let full = room.len() >= KINDS && !room.contains_key(&what);
+        if full && what.event == Event::Issue {
             return false;
         }
-        match &mut count.counted {
-            Some(counted) => {
-                counted.count = counted.count.saturating_add(1);
-                counted.last = now;
-            }
-            None => count.counted = Some(Counted { count: 1, first: now, last: now }),
+        let what = if full { what.anyones() } else { what };
+        let is_told = is_first_told && !room.contains_key(&what);
+        let count = room.entry(what).or_insert(Count { since: now, span, counted: None });
+        if !is_told {
+            count.add(now);
         }
-        true
+        !is_told
     }
 
-    /// What a line is owed for by now. A kind that was quiet for a minute is forgotten.
+    /// Counts one that was to be told at once and could not be.
+    pub(super) fn owe(&mut self, what: Folded, now: Timestamp, way: Way) {
+        let span = match way {
+            Way::FirstThenCounted(span) => span,
+            Way::Line | Way::Counted => MINUTE,
+        };
+        self.place(what, now, span).add(now);
+    }
+
+    /// What a line is owed for by now. A kind that was quiet for its span is forgotten.
     pub(super) fn due(&mut self, now: Timestamp, all: bool) -> Vec<Folded> {
         let mut due = Vec::new();
-        self.0.retain(|what, count| {
-            // A clock that was set back ends the minute.
+        let mut is_kept = |what: &Folded, count: &mut Count| {
+            // A clock that was set back ends the span.
             if !all && count.since <= now && count.since.until(now) < count.span {
                 return true;
             }
             let Some(counted) = count.counted.take() else { return false };
             due.push(Folded { counted: Some(counted), ..what.clone() });
             count.since = now;
-            // Looks begin anew; of a refusal that goes on, the next minute's line follows this one.
+            // Looks begin anew; of a refusal that goes on, the next line follows this one.
             what.is_refusal() && !all
-        });
+        };
+        self.decisions.retain(&mut is_kept);
+        self.issues.retain(&mut is_kept);
         due.sort_by_key(|folded| folded.counted.map(|counted| counted.first));
         due
     }
@@ -174,16 +191,42 @@ impl Fold {
     pub(super) fn put_back(&mut self, folded: Folded) {
         let Some(counted) = folded.counted else { return };
         let what = Folded { counted: None, ..folded };
-        let count = self.0.entry(what).or_insert(Count {
-            since: counted.last,
-            span: MINUTE,
-            counted: None,
-        });
+        let count = self.place(what, counted.last, counted.span);
         count.counted = Some(count.counted.map_or(counted, |newer| Counted {
             count: counted.count.saturating_add(newer.count),
             first: counted.first,
-            last: newer.last,
+            ..newer
         }));
+    }
+
+    fn room(&mut self, what: &Folded) -> &mut Room {
+        match what.event {
+            Event::Issue => &mut self.issues,
+            _ => &mut self.decisions,
+        }
+    }
+
+    /// Its own, or everybody's where there is none left.
+    fn place(&mut self, what: Folded, now: Timestamp, span: Duration) -> &mut Count {
+        let room = self.room(&what);
+        let has_room = room.len() < KINDS || room.contains_key(&what);
+        let what = if has_room { what } else { what.anyones() };
+        room.entry(what).or_insert(Count { since: now, span, counted: None })
+    }
+}
+
+impl Count {
+    fn add(&mut self, now: Timestamp) {
+        match &mut self.counted {
+            Some(counted) => {
+                counted.count = counted.count.saturating_add(1);
+                counted.last = now;
+            }
+            None => {
+                let span = self.span;
+                self.counted = Some(Counted { count: 1, span, first: now, last: now });
+            }
+        }
     }
 }
 
@@ -287,7 +330,7 @@ mod tests {
         for n in 0..10_000 {
             fold.count(look(&format!("run-{n}")), at(1), Way::Counted);
         }
-        assert!(fold.0.len() <= KINDS + 1);
+        assert!(fold.decisions.len() <= KINDS + 1);
         let due = fold.due(at(61), false);
         assert_eq!(counts(&due).iter().map(|(count, _, _)| count).sum::<u64>(), 10_000);
         let one = due.into_iter().find(|one| one.counted.is_some_and(|c| c.count == 1)).unwrap();
@@ -295,6 +338,51 @@ mod tests {
         fold.put_back(one);
         fold.count(what, at(62), Way::Counted);
         assert_eq!(counts(&fold.due(at(200), false)), [(2, at(1), at(62))]);
+    }
+
+    #[test]
+    fn who_asks_in_vain_for_ever_other_runs_takes_no_place_of_who_is_denied_and_is_named_always() {
+        let ask = |n: u32| {
+            let mut caller = Caller::default();
+            caller.context.insert("run_id".into(), format!("run-{n}"));
+            Folded::of(&Record::new(Event::Issue, Outcome::Failed, &caller))
+        };
+        let way = Way::FirstThenCounted(Duration::from_secs(10));
+        let mut fold = Fold::default();
+        for n in 0..10_000 {
+            assert!(!fold.count(ask(n), at(0), way), "each is a line: {n}");
+        }
+        assert!(fold.issues.len() <= KINDS && fold.decisions.is_empty());
+        assert!(!fold.count(ask(9_999), at(1), way), "again, for it is counted nowhere");
+        assert!(fold.count(ask(7), at(1), way));
+        assert!(!fold.count(denied(9), at(1), Way::FirstThenCounted(MINUTE)));
+        assert!(fold.count(denied(9), at(2), Way::FirstThenCounted(MINUTE)));
+        let minute = fold.due(at(62), false);
+        assert!(minute.iter().any(|one| one.record().caller.uid == Some(9)), "by name");
+
+        // What the ledger does not take is owed, if under no name; memory does not grow.
+        for n in 0..10_000 {
+            fold.owe(ask(n), at(63), way);
+        }
+        assert!(fold.issues.len() <= KINDS + 1);
+        let owed = fold.due(at(73), false);
+        assert_eq!(counts(&owed).iter().map(|(count, _, _)| count).sum::<u64>(), 10_000);
+    }
+
+    #[test]
+    fn what_is_put_back_is_told_again_as_soon_as_before() {
+        let caller = Caller::default();
+        let failed = || Folded::of(&Record::new(Event::Issue, Outcome::Failed, &caller));
+        let way = Way::FirstThenCounted(Duration::from_secs(10));
+        let mut fold = Fold::default();
+        fold.count(failed(), at(0), way);
+        fold.count(failed(), at(1), way);
+        let due = fold.due(at(10), true);
+        assert_eq!(counts(&due), [(1, at(1), at(1))]);
+        for one in due {
+            fold.put_back(one);
+        }
+        assert_eq!(counts(&fold.due(at(11), false)), [(1, at(1), at(1))]);
     }
 
     #[test]

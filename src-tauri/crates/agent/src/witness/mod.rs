@@ -98,7 +98,7 @@ impl Witness for Observer {
         let receipt = self.ledger.record(record).inspect_err(|_| {
             // The first of many is not lost either: it is told with those that follow.
             if way != Way::Line {
-                self.fold().count(Folded::of(record), self.clock.now(), way);
+                self.fold().owe(Folded::of(record), self.clock.now(), way);
             }
         })?;
         if record.event == Event::Issue && record.outcome == Outcome::Ok {

@@ -83,8 +83,10 @@ pub struct Permit<T> {
     about: T,
 }
 
-impl<T> Permit<T> {
+impl<T: About> Permit<T> {
+    /// What is told by its deed alone is not spent by this.
     pub fn spend(self) -> T {
+        debug_assert!(!self.about.is_told_by_its_deed(), "nobody would be told of it");
         self.about
     }
 

@@ -44,7 +44,7 @@ impl Writer {
         while let Some((event, reason)) = self.owed.first().cloned() {
             let mut record = Record::new(event, Outcome::Failed, &caller);
             record.reason = Some(&reason);
-            self.append(now, vec![Entry::of(&record)])?;
+            self.say(now, &record)?;
             self.owed.remove(0);
         }
         if let Some(trouble) = self.trouble.take() {
@@ -52,7 +52,7 @@ impl Writer {
             record.reason = Some(&trouble.what);
             record.count = Some(trouble.denied);
             (record.first, record.last) = (Some(trouble.first), Some(trouble.last));
-            let written = self.append(now, vec![Entry::of(&record)]);
+            let written = self.say(now, &record);
             self.trouble = Some(trouble);
             written?;
         }
@@ -61,6 +61,11 @@ impl Writer {
             tracing::info!(denied = trouble.denied, "the ledger is written again");
         }
         Ok(())
+    }
+
+    /// A line of our own: that it could not be made is an error as any other.
+    fn say(&mut self, now: Timestamp, record: &Record<'_>) -> io::Result<()> {
+        self.append(now, vec![Entry::of(record)])?.into_iter().try_for_each(|one| one.map(drop))
     }
 
     fn look(&self) -> io::Result<Found> {
@@ -105,6 +110,8 @@ impl Writer {
         if matches!(found, Found::Gone | Found::Another) {
             self.reopen(now)?;
         } else {
+            // Whoever syncs it now knows of another length.
+            self.file = Arc::new(self.file.try_clone()?);
             self.length = system::mark_of(&self.file)?.length;
         }
         (self.synced, self.torn) = (self.synced.min(self.length), false);
@@ -168,7 +175,7 @@ impl Writer {
     /// After a sync that failed the system takes what it could not write for written: only what is handed
     /// to it once more is tried once more.
     fn write_again(&mut self) -> io::Result<()> {
-        let mut bytes = vec![0; usize::try_from(self.length - self.synced).unwrap_or_default()];
+        let mut bytes = vec![0; usize::try_from(self.length.saturating_sub(self.synced)).unwrap_or_default()];
         (&*self.file).seek(SeekFrom::Start(self.synced))?;
         (&*self.file).read_exact(&mut bytes)?;
         // What is opened to append writes at the end wherever it stands.
