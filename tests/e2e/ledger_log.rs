@@ -83,6 +83,13 @@ fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
     let refused = world.cli(&["audit", "verify-proof", file, "--key", key]).expect(1);
     assert!(refused.stderr.contains("and the key that was given of"), "{}", refused.stderr);
 
+    let checkpoint = logs.join("1/checkpoint");
+    let signed = fs::read_to_string(&checkpoint).unwrap();
+    fs::write(&checkpoint, signed.replacen('\n', "\n1", 1)).unwrap();
+    let refused = world.cli(&["audit", "prove", "9"]).expect(1);
+    assert!(refused.stderr.contains("is not signed by its key"), "{}", refused.stderr);
+    fs::write(&checkpoint, signed).unwrap();
+
     let text = fs::read_to_string(&ledger).unwrap();
     let edited = text.replacen("\"seq\":100,", "\"seq\":100 ,", 1);
     assert_ne!(text, edited);

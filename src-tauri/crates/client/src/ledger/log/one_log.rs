@@ -147,6 +147,11 @@ impl<'s> Log<'s> {
         self.checkpoints.is_empty()
     }
 
+    /// Is it signed by a key that is not believed?
+    pub(super) fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
     /// Is it the very log of that key, by its name too?
     pub(super) fn is_named(&self, key: &VerifierKey) -> bool {
         self.key.as_ref() == Some(key)

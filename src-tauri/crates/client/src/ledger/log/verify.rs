@@ -142,12 +142,14 @@ fn signed(logs: &mut [Log<'_>]) -> Vec<bool> {
 }
 
 /// The newest log of the agent's own ledger is of this file, and so is each before it up to one that began
-/// because another file stood there. Of others, and of a copy, the first line decides.
+/// because another file stood there. Of others, and of a copy, the first line decides. What is said of a log
+/// that the believed key did not sign lets go of none: whoever put that one there can make an agent say it.
 fn of_the_file(logs: &mut [Log<'_>], found: &[Hash], own: bool) -> io::Result<()> {
-    let mut certainly = own;
-    for log in logs.iter_mut().rev() {
+    let (mut certainly, mut begun) = (own, false);
+    for log in logs.iter_mut().rev().filter(|log| !log.is_empty()) {
+        certainly &= !begun || log.is_foreign();
         log.is_of(found, certainly)?;
-        certainly &= !log.begins_another_file();
+        begun = log.begins_another_file();
     }
     Ok(())
 }
