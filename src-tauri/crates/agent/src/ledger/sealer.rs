@@ -1,7 +1,8 @@
 //! Follows the ledger and signs checkpoints over it, off the way of every token: each 256 lines or five
-//! minutes of activity, at sleep and at the end, at once where another file is there, and over lines alone that are on disk. A log whose key, file
-//! or lines are not what they were is never signed on: another is begun, and names the head of the old one.
-//! A keychain or a disk that fails costs a checkpoint, which is said and made up for, and never a token.
+//! minutes of activity, at sleep and at the end, at once where another file is there, and over lines alone
+//! that are on disk. A log whose key, file or lines are not what they were is never signed on: another is
+//! begun, and names the head of the old one. A keychain or a disk that fails costs a checkpoint, which is
+//! said and made up for, and never a token.
 
 use std::io;
 use std::path::{Path, PathBuf};
