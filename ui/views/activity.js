@@ -11,7 +11,7 @@ import { shape, timeline } from '../timeline.js';
 import { toastRefusal } from '../toast.js';
 import { count } from '../words.js';
 import { filters } from './activity/filters.js';
-import { connectionOf, dagOf, KINDS, kindOf, processOf, profileOf, shortOf, targetOf, taskOf, timeOf, titleOf } from './activity/record.js';
+import { amountOf, connectionOf, dagOf, KINDS, kindOf, processOf, profileOf, shortOf, targetOf, taskOf, timeOf, titleOf } from './activity/record.js';
 import { openRecord } from './activity/sheet.js';
 
 /** How many records are asked for at once? The route's most is 5000. */
@@ -212,7 +212,7 @@ function markOf(record, tracks) {
   return { track, kind: kind === 'run' ? 'other' : kind, at: timeOf(record), item: record, words: [`${clock(timeOf(record))} ${titleOf(record)}`, targetOf(record), asker, processOf(record)] };
 }
 
-const tallies = (records) => Object.keys(KINDS).map((kind) => [kind, records.filter((record) => kindOf(record) === kind).length]);
+const tallies = (records) => Object.keys(KINDS).map((kind) => [kind, records.filter((record) => kindOf(record) === kind).reduce((sum, record) => sum + amountOf(record), 0)]);
 
 function legendOf(records) {
   return tallies(records).filter(([kind, amount]) => amount || kind === 'cache' || kind === 'refresh').map(([kind, amount]) => h('li', {}, svg('svg', { width: 12, height: 12, viewBox: '-6 -6 12 12', 'aria-hidden': 'true' }, shape(KINDS[kind][1], 0, 0)), h('span', { class: 'soft' }, KINDS[kind][2]), h('span', { class: 'figures' }, String(amount))));

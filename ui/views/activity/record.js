@@ -76,6 +76,9 @@ const DEEDS = {
 };
 const SERVED = new Set([undefined, 'token', 'connection', 'try']);
 const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);
+/** How many a line stands for; of a mended ledger the count is of those that were denied meanwhile. */
+export const amountOf = (record) => (record.event === 'ledger-mended' ? 1 : record.count ?? 1);
+
 /** One line may tell of many. */
 const times = (title, record) => (record.count > 1 ? `${title}, ${record.count} times` : title);
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::ledger::{Ledger, Sealer};
 use crate::task_runs::TaskRuns;
 use crate::tasks::Tasks;
+use crate::witness::Observer;
 
 #[cfg_attr(target_os = "linux", path = "power/login1.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "power/untold.rs")]
@@ -32,6 +33,7 @@ enum Told {
 /// Who has something to do then.
 pub(crate) struct Power {
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) witness: Arc<Observer>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) runs: Arc<TaskRuns>,
     /// Told after waking.
@@ -73,6 +75,8 @@ impl Power {
     }
 
     fn keep(&self) {
+        // What is counted is in memory alone.
+        self.witness.flush(true);
         match self.ledger.synced() {
             Ok(synced) => tracing::debug!(synced.seq, synced.bytes, "the record is on disk"),
             Err(error) => tracing::error!(%error, "the record may not be on disk"),

@@ -188,6 +188,7 @@ async fn agent(
     let woke = Arc::default();
     Power {
         ledger: ledger.clone(),
+        witness: witness.clone(),
         sealer: api.sealer.clone(),
         runs: runs.clone(),
         woke: Arc::clone(&woke),
