@@ -275,8 +275,10 @@ mod tests {
     fn a_sign_in_says_what_it_rests_on() {
         use dagpass_core::token::{GivenBy, IdTokenDetail};
         use std::time::Duration;
-        let given_by =
-            GivenBy { endpoint: "https://me:word@sso/as/token?key=1#a".into(), took: Duration::from_millis(41) };
+        let given_by = GivenBy {
+            endpoint: "https://me:word@sso/as/token?key=1#a".into(),
+            took: Duration::from_millis(41),
+        };
         let stated = Stated {
             acr: Some("Multi_Factor".into()),
             auth_time: Some(Timestamp::from_secs(1_795_500_000)),

@@ -178,7 +178,12 @@ impl Writer {
     }
 
     /// What came of a sync that somebody else did.
-    pub(super) fn tended(&mut self, now: Timestamp, what: &Unsynced, ended: Option<io::Result<()>>) {
+    pub(super) fn tended(
+        &mut self,
+        now: Timestamp,
+        what: &Unsynced,
+        ended: Option<io::Result<()>>,
+    ) {
         // Of another file, or of one that was cut meanwhile, nothing is known by that.
         if !Arc::ptr_eq(&what.file, &self.file) {
             return;

@@ -175,7 +175,8 @@ impl Writer {
     /// After a sync that failed the system takes what it could not write for written: only what is handed
     /// to it once more is tried once more.
     fn write_again(&mut self) -> io::Result<()> {
-        let mut bytes = vec![0; usize::try_from(self.length.saturating_sub(self.synced)).unwrap_or_default()];
+        let mut bytes =
+            vec![0; usize::try_from(self.length.saturating_sub(self.synced)).unwrap_or_default()];
         (&*self.file).seek(SeekFrom::Start(self.synced))?;
         (&*self.file).read_exact(&mut bytes)?;
         // What is opened to append writes at the end wherever it stands.
