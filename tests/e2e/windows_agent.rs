@@ -86,12 +86,11 @@ impl Wine {
         for count in 1..=2 {
             stdin.write_all(request.as_bytes()).unwrap();
             stdin.flush().unwrap();
-            let said = relay.stdout.wait_for("answer", |text| {
-                (text.matches("\"expires_at\"").count() == count && text.trim_end().ends_with('}'))
-                    .then(|| text.to_owned())
+            let body: Value = relay.stdout.wait_for("answer", |text| {
+                let bodies = text.split("\r\n\r\n").skip(1);
+                let body = bodies.filter(|body| body.starts_with('{')).nth(count - 1)?;
+                serde_json::from_str(body).ok()
             });
-            let body = &said[said.rfind("{").unwrap()..];
-            let body: Value = serde_json::from_str(body).unwrap();
             answers.push(body["access_token"].as_str().unwrap().to_owned());
         }
         drop(stdin);

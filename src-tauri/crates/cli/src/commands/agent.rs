@@ -195,8 +195,10 @@ fn unlock(world: &World) -> Result<(), Failure> {
 pub(super) fn passphrase(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     let mut typed = Zeroizing::new(String::new());
     let read = if output::stdin_is_terminal() {
-        output::ask(prompt);
-        let read = system::without_echo(|| std::io::stdin().read_line(&mut typed));
+        let read = system::without_echo(|| {
+            output::ask(prompt);
+            std::io::stdin().read_line(&mut typed)
+        });
         output::say("");
         read
     } else {

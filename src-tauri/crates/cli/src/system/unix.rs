@@ -50,19 +50,42 @@ fn keep(signal: Signal) -> io::Result<()> {
     if is_ignored(signal)? {
         return Ok(());
     }
-    // SAFETY: the action reads and writes atomics and makes one system call, all allowed in a handler.
-    unsafe {
-        signal_hook_registry::register_sigaction(signal.as_raw(), move |info| {
-            let there = CHILD.load(Ordering::SeqCst) != 0;
-            // What the terminal sends goes to the whole foreground group: a child that is there has it.
-            if there && is_of_terminal(signal, sender(info), info.si_code) {
-                return;
-            }
-            DUE.fetch_or(bit(signal), Ordering::SeqCst);
-            hand_on();
-        })
-    }?;
+    undisturbed(|| {
+        // SAFETY: the action reads and writes atomics and makes one system call, all allowed in a handler.
+        unsafe {
+            signal_hook_registry::register_sigaction(signal.as_raw(), move |info| {
+                let there = CHILD.load(Ordering::SeqCst) != 0;
+                // What the terminal sends goes to the whole foreground group: a child that is there has it.
+                if there && is_of_terminal(signal, sender(info), info.si_code) {
+                    return;
+                }
+                DUE.fetch_or(bit(signal), Ordering::SeqCst);
+                hand_on();
+            })
+        }
+    })?;
     Ok(())
+}
+
+/// No signal arrives on this thread meanwhile: between the system's word for a handler and the handler's own
+/// list of what to do, one would be nobody's and lost.
+fn undisturbed<T>(register: impl FnOnce() -> T) -> T {
+    // SAFETY: a set of signals is plain memory, for which all zeroes is a value.
+    let (mut all, mut before): (libc::sigset_t, libc::sigset_t) =
+        unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    // SAFETY: both outlive the calls.
+    let blocked = unsafe {
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, &raw mut before)
+    };
+    let done = register();
+    if blocked == 0 {
+        // SAFETY: as it was before.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut())
+        };
+    }
+    done
 }
 
 fn is_ignored(signal: Signal) -> io::Result<bool> {
@@ -149,13 +172,13 @@ fn show_before(signal: Signal) -> io::Result<()> {
     let number = signal.as_raw();
     // SAFETY: the action makes three calls that POSIX allows in a handler. What it raises waits until it
     // has returned, and then does what the system does by itself.
-    unsafe {
+    undisturbed(|| unsafe {
         signal_hook_registry::register(number, move || {
             show();
             libc::signal(number, libc::SIG_DFL);
             libc::raise(number);
         })
-    }?;
+    })?;
     Ok(())
 }
 
