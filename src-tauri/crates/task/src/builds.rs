@@ -39,12 +39,18 @@ pub(crate) fn programs_and_tests(house: &House) -> Result<(), Failure> {
     cargo(house, "build --all-targets").run()
 }
 
-/// The window's program.
+/// What a person starts, and no more where that is all that is asked for: a gate has the tests too, and asked
+/// for programs alone cargo would build them again, without the features that tests join to theirs.
+pub(crate) fn programs(house: &House) -> Shell {
+    cargo(house, if house.builds == Builds::Gate { "build --all-targets" } else { "build --bins" })
+}
+
+/// The window's program, beside all others.
 pub(crate) fn window(house: &House) -> Result<(), Failure> {
     match house.builds {
         // As a packager builds it: the other programs stay as they are.
         Builds::Everyday => cargo(house, "build --package dagpass-panel --bins").run(),
-        Builds::Gate => cargo(house, "build --bins").run(),
+        Builds::Gate => programs(house).run(),
     }
 }
 

@@ -99,7 +99,7 @@ fn prepared(house: &House, version: &str) -> Result<(), Failure> {
 }
 
 fn build(house: &House) -> Shell {
-    builds::cargo(house, "build --bins --quiet")
+    builds::programs(house).arg("--quiet")
 }
 
 fn airflow(house: &House, version: &str) -> Shell {
