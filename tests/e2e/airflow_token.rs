@@ -84,6 +84,8 @@ fn a_jwt_that_was_refused_or_is_over_is_asked_for_anew_and_a_failing_server_cost
     };
     let wanted = json!({ "airflow": "prod" });
     assert_eq!(ask(&wanted), jwt(1));
+    // The next one is over by no clock: only being refused has another one asked for.
+    deployment.lifetime(600);
     until("the next JWT", || (ask(&wanted) != jwt(1)).then_some(()));
 
     let current = ask(&wanted);
@@ -91,7 +93,7 @@ fn a_jwt_that_was_refused_or_is_over_is_asked_for_anew_and_a_failing_server_cost
     deployment.fault(Some(Fault::Answer(502, "text/html", "<html>".into())));
     assert_eq!(ask(&rejected), current, "the valid JWT is still served");
     deployment.fault(None);
-    until("a JWT in its place", || (ask(&wanted) != current).then_some(()));
+    until("a JWT in its place", || (ask(&rejected) != current).then_some(()));
     close(scene, &deployment);
 }
 

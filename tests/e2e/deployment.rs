@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(crate) struct Deployment {
 #[derive(Debug)]
 struct Shared {
     /// Seconds that a JWT lives.
-    lifetime: u32,
+    lifetime: AtomicU32,
     /// Every assertion that was handed in.
     assertions: Mutex<Vec<String>>,
     revoked: Mutex<BTreeSet<String>>,
@@ -52,7 +52,7 @@ impl Deployment {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
-            lifetime,
+            lifetime: AtomicU32::new(lifetime),
             assertions: Mutex::default(),
             revoked: Mutex::default(),
             roles: Mutex::default(),
@@ -84,6 +84,11 @@ impl Deployment {
     }
 
     /// Requests wait from here on, until [`Self::release`].
+    /// Of the JWTs from now on, in seconds.
+    pub(crate) fn lifetime(&self, seconds: u32) {
+        self.shared.lifetime.store(seconds, Ordering::SeqCst);
+    }
+
     pub(crate) fn hold(&self) {
         self.shared.gate.lock().unwrap().shut = true;
     }
@@ -180,7 +185,10 @@ impl Shared {
                 let mut assertions = self.assertions.lock().unwrap();
                 assertions.push(body["assertion"].as_str().unwrap().to_owned());
                 let token = jwt(assertions.len());
-                json(201, json!({ "access_token": token, "expires_in": self.lifetime }))
+                json(
+                    201,
+                    json!({ "access_token": token, "expires_in": self.lifetime.load(Ordering::SeqCst) }),
+                )
             }
             "GET /api/v2/auth/logout" => {
                 self.revoked.lock().unwrap().insert(bearer.to_owned());

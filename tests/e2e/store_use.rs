@@ -70,7 +70,8 @@ fn a_session_goes_into_a_key_file_on_to_a_passphrase_and_back_into_the_keychain(
 
     let moved = world.cli(&["store", "use", "key-file", key]).expect(0).stderr;
     assert!(moved.contains("kept in key-file now; carried: prod"), "{moved}");
-    assert_eq!((in_keyring(world), sealed(world)), (0, 1));
+    // The session, and by now or not yet the key that signs checkpoints.
+    assert!(in_keyring(world) == 0 && (1..=2).contains(&sealed(world)), "{}", sealed(world));
     assert!(fs::read_to_string(&config).unwrap().contains("# by hand"), "as it was typed");
     assert_eq!(scene.idp.call_api(&world.token(&[]).expect("no new sign-in")), 200);
     world.restart_agent();
@@ -128,7 +129,7 @@ fn what_cannot_be_moved_stays_where_it_is_and_signing_out_goes_on_where_it_lies(
     let out = world.cli(&["logout"]).expect(0).stderr;
     assert!(out.contains("Ping has revoked"), "{out}");
     let left = in_keyring(world);
-    assert!(left <= 1, "the sealing key at most: {left}");
+    assert!(left <= 2, "the sealing key and the ledger log's at most: {left}");
     scene.close();
 }
 
