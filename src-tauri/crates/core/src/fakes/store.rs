@@ -26,6 +26,8 @@ pub struct FakeStore {
     /// Of what is owed, once it is paid.
     pub fail_forgets: Mutex<Option<StoreFailure>>,
     pub fail_saves: Mutex<Option<StoreFailure>>,
+    /// Of a pending sign-in, though it is written: whoever waited had given up.
+    pub late_pends: Mutex<Option<StoreFailure>>,
     pub fail_all: Mutex<Option<StoreFailure>>,
     pub log: Mutex<Vec<String>>,
     /// Held by whoever wants the store slow to say that it is ready.
@@ -182,7 +184,7 @@ impl PendingSignIns for FakeStore {
             self.check()?;
             lock(&self.log).push("pend".into());
             lock(&self.pending).insert(key.clone(), pending.clone());
-            Ok(())
+            lock(&self.late_pends).clone().map_or(Ok(()), Err)
         })
     }
 

@@ -12,7 +12,7 @@ use crate::broker::Broker;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
 use crate::freshness;
-use crate::ports::{Grant, Redeemed, RevokedFor};
+use crate::ports::{Grant, Redeemed, RevokedFor, StoreFailure};
 use crate::refresh::own_voice;
 use crate::refusals;
 use crate::request::{SessionKey, Target};
@@ -53,8 +53,7 @@ impl Broker {
         if session.is_concluding() {
             return;
         }
-        let key = &session.key;
-        let judged = match self.ports.pending.load(key).await {
+        let judged = match self.pending_of(session).await {
             Ok(None) => return session.put_off_pending(None),
             Ok(Some(pending)) => self.judge_one(session, pending).await,
             Err(_) => Judged::Later(None),
@@ -71,6 +70,17 @@ impl Broker {
                 self.tell_of_void(session, &cause);
             }
         }
+    }
+
+    /// As it is kept. A mark that this life made and nothing followed does not count: a store that was too slow
+    /// for us may have taken the mark after all, or not have taken it back.
+    async fn pending_of(&self, session: &Session) -> Result<Option<PendingSignIn>, StoreFailure> {
+        let mut pending = self.ports.pending.load(&session.key).await?;
+        if let Some(one) = &mut pending {
+            let stayed = |token| session.has_kept_back(token);
+            one.sent &= !one.stored.refresh_token.as_ref().is_some_and(stayed);
+        }
+        Ok(pending)
     }
 
     async fn judge_one(&self, session: &Session, mut pending: PendingSignIn) -> Judged {
@@ -94,6 +104,7 @@ impl Broker {
             return self.void(key, None, cause).await;
         }
         pending.sent = true;
+        session.keep_back(Some(&token));
         if self.ports.pending.keep(key, &pending).await.is_err() {
             return Judged::Later(None);
         }
@@ -101,10 +112,12 @@ impl Broker {
         let before = pending.stored.clone();
         let grant =
             Grant::RefreshToken { token: &token, target: &target, session: &before, first: true };
+        session.keep_back(None);
         let redeemed = match self.ports.server.redeem(&profile, grant).await {
             Ok(redeemed) => redeemed,
             Err(TokenFailure::Unreachable { sent: false, retry_after, .. }) => {
                 pending.sent = false;
+                session.keep_back(Some(&token));
                 return match self.ports.pending.keep(key, &pending).await {
                     Ok(()) | Err(_) => Judged::Later(retry_after),
                 };
@@ -204,7 +217,7 @@ impl Broker {
         }
         let key = &session.key;
         let failed = |failure| refusals::store(&session.profile(), &failure);
-        if let Some(pending) = self.ports.pending.load(key).await.map_err(failed)? {
+        if let Some(pending) = self.pending_of(session).await.map_err(failed)? {
             if !pending.sent {
                 self.give_up(key, pending.stored, RevokedFor::Good).await;
             }

@@ -9,6 +9,7 @@ use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::fakes::{Fault, World, ask, profile, serve as token, stored};
 use crate::pending::PendingSignIn;
+use crate::ports::StoreFailure;
 use crate::profile::Profile;
 use crate::request::Caller;
 use crate::session::{EndReason, SessionState, StoredSession};
@@ -90,6 +91,34 @@ async fn where_ping_is_away_at_the_next_start_it_is_judged_later() {
     broker.tend(false).await;
     settle().await;
     assert_eq!(world.presented().len(), 1, "not before its time");
+    world.clock.jump(60);
+    broker.tend(false).await;
+    settle().await;
+    assert_eq!(world.presented(), ["s1-rt", "s1-rt"]);
+    assert!(pending(&world).is_none());
+    bytes(&broker).await;
+}
+
+/// A loaded machine's keychain: what it did not say in time it did all the same, or did not take back.
+#[tokio::test]
+async fn what_never_left_is_judged_though_a_slow_store_has_it_marked_as_sent() {
+    let world = World::signed_in();
+    killed_while_judging(&world).await;
+    let world = next_life(world);
+    world.store.records.lock().unwrap().clear();
+    let late = |how| *world.store.late_pends.lock().unwrap() = how;
+    late(Some(StoreFailure::TimedOut(Duration::from_secs(2))));
+    let broker = broker(&world);
+    broker.judge_pending_sign_ins().await;
+    settle().await;
+    assert!(world.presented().is_empty() && pending(&world).unwrap().sent, "marked, and kept back");
+    late(None);
+    world.server.fail_next(Fault::Answer(super::unreachable(false)));
+    world.clock.jump(60);
+    broker.tend(false).await;
+    settle().await;
+    assert_eq!(world.presented(), ["s1-rt"], "tried, and it never left");
+    world.store.pending.lock().unwrap().get_mut(&key()).unwrap().sent = true;
     world.clock.jump(60);
     broker.tend(false).await;
     settle().await;

@@ -13,6 +13,7 @@ use crate::request::Target;
 use crate::rest::{Rest, Rests};
 use crate::session::{EndReason, Flight, SessionState, StoredSession};
 use crate::time::Timestamp;
+use crate::token::Fingerprint;
 use crate::typed::Typed;
 
 pub(super) struct Held {
@@ -38,6 +39,8 @@ pub(super) struct Held {
     pub(super) unkept: Option<(Rest, u32)>,
     /// A sign-in that an earlier life of the agent received and did not judge: when to try it next.
     pub(super) pending: Option<Rest>,
+    /// The refresh token of such a one that was to leave and has stayed, whatever a slow store says of it.
+    pub(super) kept_back: Option<Fingerprint>,
     /// Sign-ins that were received and are being judged.
     pub(super) concluding: usize,
     /// Its server wants the whole scope named at every refresh.
@@ -92,6 +95,7 @@ impl Held {
             typed: Typed::default(),
             unkept: None,
             pending: None,
+            kept_back: None,
             concluding: 0,
             names_scope: false,
             spread: None,

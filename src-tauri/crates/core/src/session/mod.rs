@@ -32,7 +32,7 @@ use crate::profile::Profile;
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::time::Timestamp;
-use crate::token::{IdToken, Identity, Person};
+use crate::token::{IdToken, Identity, Person, RefreshToken};
 
 pub use end::EndReason;
 pub use state::{ActiveSession, FixedSession, Safety, SessionState, Trouble, TroubleKind};
@@ -295,6 +295,15 @@ impl Session {
 
     pub(crate) fn put_off_pending(&self, rest: Option<Rest>) {
         self.held().pending = rest;
+    }
+
+    /// A pending sign-in's token, before it leaves and where it did not; `None` once it may have.
+    pub(crate) fn keep_back(&self, token: Option<&RefreshToken>) {
+        self.held().kept_back = token.map(RefreshToken::fingerprint);
+    }
+
+    pub(crate) fn has_kept_back(&self, token: &RefreshToken) -> bool {
+        self.held().kept_back.as_ref() == Some(&token.fingerprint())
     }
 
     /// Callers find it from here on, unless it was begun under another sign-in or client.
