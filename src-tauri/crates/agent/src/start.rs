@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use dagpass_client::folders::Folders;
+use dagpass_client::folders::{Folders, LEDGER};
 use dagpass_client::instance::{RECORD, TAKEN};
 use dagpass_client::owner::{self, ForeignHome};
 use dagpass_client::{descriptors, place};
@@ -145,7 +145,7 @@ async fn agent(
             .map_or_else(String::new, |who| format!("; {who} has it")),
         failed,
     })?;
-    let ledger_path = state.join("ledger.jsonl");
+    let ledger_path = state.join(LEDGER);
     let ledger = Ledger::open(&ledger_path, clock.clone())
         .map_err(|cause| NotStarted::File { path: ledger_path, cause })?;
     ledger.keep_as(config.current().durability);

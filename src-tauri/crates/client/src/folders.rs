@@ -12,8 +12,11 @@ use crate::system;
 /// In the lock's folder: where the files lie, if not beside it.
 pub const NOTE: &str = "state-folder";
 
+/// The record of what was signed in, asked for and issued.
+pub const LEDGER: &str = "ledger.jsonl";
+
 /// Every agent writes these two. The folder where one was written last is the one in use.
-const SIGNS: [&str; 2] = ["ledger.jsonl", "connections.json"];
+const SIGNS: [&str; 2] = [LEDGER, "connections.json"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folders {

@@ -2,13 +2,13 @@
 //! checkpoint more.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use dagpass_client::ledger::Lines;
 use dagpass_client::ledger::log::{
-    Before, Checkpoint, Folder, Growing, Hash, State, Tile, Why, leaf_hash, logs_in,
+    Before, Checkpoint, Folder, Growing, Hash, Leaf, State, Tile, Why, leaf_hash, logs_in,
 };
-use sha2::{Digest, Sha256};
 
 use super::checkpoint::Signer;
 use super::tiles::{LogFolder, Step, VERSION};
@@ -170,9 +170,9 @@ impl SealedLog {
         synced: u64,
         (signer, step): By<'_>,
     ) -> io::Result<u64> {
-        let mut lines = Lines::from(ledger, self.length, synced)?;
+        let mut leaves = Leaves::from(ledger, self.length, synced)?;
         let mut tiles: Vec<(Tile, Vec<Hash>)> = Vec::new();
-        while let Some((leaf, bytes)) = lines.next()? {
+        while let Some((leaf, bytes)) = leaves.next()? {
             self.length += bytes;
             self.last = Some(leaf);
             self.growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
@@ -231,9 +231,9 @@ impl Covered {
     fn read(ledger: &Path, head: &Checkpoint) -> io::Result<Result<Self, Why>> {
         let (mut growing, mut tiles) = (Growing::default(), Vec::new());
         let (mut length, mut last) = (0, None);
-        let mut lines = Lines::from(ledger, 0, u64::MAX)?;
+        let mut leaves = Leaves::from(ledger, 0, u64::MAX)?;
         while growing.size() < head.size {
-            let Some((leaf, bytes)) = lines.next()? else { return Ok(Err(Why::Cut)) };
+            let Some((leaf, bytes)) = leaves.next()? else { return Ok(Err(Why::Cut)) };
             length += bytes;
             growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
             last = Some(leaf);
@@ -260,34 +260,24 @@ fn newest(logs: &Path) -> io::Result<Option<(u64, PathBuf)>> {
 }
 
 /// Whole lines from one byte of a file up to another, each as a leaf, however long it is.
-struct Lines(BufReader<io::Take<File>>);
+struct Leaves(Lines<BufReader<io::Take<File>>>);
 
-impl Lines {
+impl Leaves {
     fn from(ledger: &Path, from: u64, upto: u64) -> io::Result<Self> {
         let mut file = File::open(ledger)?;
         file.seek(SeekFrom::Start(from))?;
         let file = file.take(upto.saturating_sub(from));
-        Ok(Self(BufReader::with_capacity(64 * 1024, file)))
+        Ok(Self(Lines::of(BufReader::with_capacity(64 * 1024, file))))
     }
 
-    /// The next one, and how many bytes it has with its newline.
+    /// The next one, and how many bytes its line has with the newline.
     fn next(&mut self) -> io::Result<Option<(Hash, u64)>> {
-        // As `leaf_hash`, by parts: no line is held whole.
-        let (mut leaf, mut length) = (Sha256::new_with_prefix([0]), 0);
-        loop {
-            let part = self.0.fill_buf()?;
-            if part.is_empty() {
-                return Ok(None);
-            }
-            let end = part.iter().position(|byte| *byte == b'\n');
-            leaf.update(&part[..end.unwrap_or(part.len())]);
-            let read = end.map_or(part.len(), |end| end + 1);
-            self.0.consume(read);
-            length += read as u64;
-            if end.is_some() {
-                return Ok(Some((Hash(leaf.finalize().into()), length)));
-            }
-        }
+        let (mut leaf, mut length) = (Leaf::default(), 1);
+        let line = self.0.next(|part| {
+            leaf.add(part);
+            length += part.len() as u64;
+        })?;
+        Ok(line.filter(|line| line.ended).map(|_| (leaf.hash(), length)))
     }
 }
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::files;
 use crate::exit::Failure;
 use crate::world::World;
 
@@ -14,7 +15,6 @@ mod diff;
 mod doctor;
 mod door;
 mod dotenv;
-mod files;
 mod find;
 mod import;
 mod interpreter;

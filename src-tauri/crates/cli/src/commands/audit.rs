@@ -3,7 +3,6 @@
 //! work while no agent runs.
 
 mod asked;
-mod files;
 mod proof;
 mod table;
 mod verify;
@@ -15,16 +14,16 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use dagpass_client::folders::LEDGER;
 use dagpass_client::ledger::{Tail, Verdict};
 use dagpass_client::{owner, place};
 
+use super::files;
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
 use asked::Asked;
 use table::Table;
-
-const LEDGER: &str = "ledger.jsonl";
 
 /// How often is the file looked at with `--follow`?
 const FOLLOW_POLL: Duration = Duration::from_millis(250);

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod container;
 mod doctor;
+mod files;
 pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;

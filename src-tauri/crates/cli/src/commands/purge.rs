@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dagpass_client::folders::{Folders, NOTE};
+use dagpass_client::folders::{Folders, LEDGER, NOTE};
 use dagpass_client::ledger::log::FOLDER;
 use dagpass_client::{login_item, owner, place};
 use serde::Serialize;
@@ -17,8 +17,6 @@ use super::{agent, airflow};
 use crate::exit::Failure;
 use crate::world::World;
 use crate::{input, output};
-
-const LEDGER: &str = "ledger.jsonl";
 
 /// How long may an agent that stopped take to let go of its files?
 const LET_GO_LIMIT: Duration = Duration::from_secs(10);

@@ -84,7 +84,7 @@ pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
     let text = proof.to_string();
     match &args.output {
         None => output::out(text.trim_end()),
-        Some(path) => files::write(path, text.as_bytes()),
+        Some(path) => files::replace_private(path, text.as_bytes()),
     }
 }
 
@@ -130,7 +130,7 @@ fn newest(state: &Path) -> Result<Option<(Note, Checkpoint)>, Failure> {
 
 pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failure> {
     let name = args.file.display();
-    let bytes = files::read(&args.file, Proof::LONGEST)?;
+    let bytes = files::read_up_to(&args.file, Proof::LONGEST)?;
     let wrong = |what: &str| Failure::new("proof_wrong", format!("{name} proves nothing: {what}"));
     let proof = Proof::parse(&bytes).map_err(|why| wrong(why.0))?;
     let checkpoint = Checkpoint::parse(proof.note.text()).map_err(|why| wrong(why.0))?;

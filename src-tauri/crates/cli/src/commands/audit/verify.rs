@@ -77,7 +77,7 @@ pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
 
 fn asked(args: &VerifyArgs) -> Result<Asked, Failure> {
     let kept = args.checkpoint.as_deref().map(|path| {
-        let bytes = files::read(path, Note::LONGEST)?;
+        let bytes = files::read_up_to(path, Note::LONGEST)?;
         Note::parse(&bytes).map_err(|why| {
             Failure::usage(format!("{} is no checkpoint", path.display())).because(why)
         })

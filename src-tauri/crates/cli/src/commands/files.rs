@@ -1,0 +1,159 @@
+//! Files that are not ours, or that are named on the command line: written whole or not at all, with the
+//! rights they had or for their owner alone.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use dagpass_client::owner;
+
+use crate::exit::Failure;
+use crate::system;
+
+/// What is there; `None` for no file.
+pub(in crate::commands) fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_read(file, &error)),
+    }
+}
+
+/// Of what may be anything, one byte more than that at most: who parses it says that it is too long.
+pub(in crate::commands) fn read_up_to(path: &Path, longest: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let limit = longest as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|error| cannot_read(path, &error))
+}
+
+/// As [`read`], for a file that people write.
+pub(in crate::commands) fn read_text(file: &Path) -> Result<Option<String>, Failure> {
+    let Some(bytes) = read(file)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        Failure::new("conflict", format!("{} is no UTF-8", file.display()))
+            .because(error.utf8_error())
+    })
+}
+
+/// A link stays a link: what it points to is edited.
+pub(in crate::commands) fn real(file: &Path) -> Result<PathBuf, Failure> {
+    if let Ok(real) = fs::canonicalize(file) {
+        return Ok(real);
+    }
+    std::path::absolute(file)
+        .map_err(|error| Failure::new("io", "the working folder is not known").because(error))
+}
+
+/// A new file for its owner alone: Airflow's config holds keys and passwords, and so do its copies.
+pub(in crate::commands) fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let kept = system::create_private(path).and_then(|mut file| file.write_all(bytes));
+    kept.map_err(|error| cannot_write(path, error))
+}
+
+/// As [`keep`], for a file that lives for one command: one that is there was left by a process that was killed.
+pub(in crate::commands) fn keep_anew(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    remove_leftover(path).map_err(|error| cannot_write(path, error))?;
+    keep(path, bytes)
+}
+
+pub(in crate::commands) fn replace(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = put(file, |new| write_beside(new, file, bytes));
+    written.map_err(|error| cannot_write(file, error))
+}
+
+/// For its owner alone, whoever might read what was there. A link stays a link, and a pipe or a device gets
+/// the bytes.
+pub(in crate::commands) fn replace_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let there = real(file)?;
+    let private = |new: &Path| {
+        let mut made = system::create_private(new)?;
+        made.write_all(bytes)?;
+        made.sync_all()
+    };
+    let written = match fs::metadata(&there) {
+        Ok(about) if !about.is_file() => fs::write(&there, bytes),
+        Ok(_) | Err(_) => put(&there, private),
+    };
+    written.map_err(|error| cannot_write(file, error))
+}
+
+/// What `write` made beside it takes its place, or is not left there.
+fn put(file: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".dagpass-new");
+    let new = PathBuf::from(name);
+    remove_leftover(&new)?;
+    let written = write(&new).and_then(|()| fs::rename(&new, file));
+    if written.is_err() {
+        remove_leftover(&new)?;
+    }
+    written
+}
+
+fn write_beside(new: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::metadata(file) {
+        Ok(about) => {
+            let mut made = system::create_private(new)?;
+            made.write_all(bytes)?;
+            made.set_permissions(about.permissions())
+        }
+        // A new file is as any program would make it.
+        Err(error) if error.kind() == ErrorKind::NotFound => fs::write(new, bytes),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove_leftover(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+pub(in crate::commands) fn remove(file: &Path) -> Result<(), Failure> {
+    fs::remove_file(file).map_err(|error| cannot_write(file, error))
+}
+
+pub(in crate::commands) fn create_folder(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| cannot_write(folder, error))
+}
+
+pub(in crate::commands) fn cannot_write(path: &Path, error: io::Error) -> Failure {
+    let failure = Failure::new("io", format!("{} cannot be written", path.display()));
+    failure.because(owner::why(path, &error))
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new("io", format!("{} cannot be read", path.display()));
+    failure.because(owner::why(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_for_its_owner_alone_and_read_no_further_than_it_may_be_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("9.tlog-proof");
+        fs::write(&path, "what was there").unwrap();
+        replace_private(&path, b"a proof").unwrap();
+        assert_eq!(read_up_to(&path, 100).unwrap(), b"a proof");
+        assert_eq!(read_up_to(&path, 2).unwrap(), b"a p");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            replace_private(&link, b"another").unwrap();
+            assert_eq!(fs::read_link(&link).unwrap(), path);
+            assert_eq!(read_up_to(&path, 100).unwrap(), b"another");
+        }
+        assert!(replace_private(folder.path(), b"x").is_err(), "a folder");
+        assert!(replace_private(&folder.path().join("none/9"), b"x").is_err());
+    }
+}
