@@ -6,15 +6,18 @@
 //! 2. [`policy::Action`]: what is asked, by the route table's row
 //! 3. [`request`]: for what. Names are looked up and scopes settled ([`effective`]); nothing is
 //!    open-ended after this
-//! 4. [`policy`]: a `Permit` that carries what was judged, or `Denied`; on the record either way
+//! 4. [`policy`]: a `Permit` that carries what was judged, or `Denied`; on the record either way, a token's
+//!    permit with what came of it
 //! 5. [`typed`]: a target that no config names takes one of few places
 //! 6. [`broker`]: spends the permit, asks the session what to do
 //! 7. [`session`]: reads its [`cache`]; is that good enough, and until when ([`freshness`]); does it rest
 //!    ([`rest`])
-//! 8. `refresh`: else one flight to Ping per (session, target), which waits for the session's turn and is
-//!    judged anew when it comes; what is received is saved, then judged, then published
+//! 8. `refresh`: else, behind a line of what was permitted, one flight to Ping per (session, target), which
+//!    waits for the session's turn and is judged anew when it comes; what is received is saved, then judged,
+//!    then published
 //! 9. [`deployment`]: an Airflow deployment's own token, given for the session's
-//! 10. [`audit`]: is it still the process that asked? Then it goes on the record, and then it leaves
+//! 10. [`audit`]: is it still the process that asked? Then it goes on the record, one line with the decision,
+//!     and then it leaves
 //!
 //! [`sign_in`] makes sessions, by way of [`pending`]; `sign_out` ends them and leaves what is [`owed`];
 //! `clockwork` keeps them in between; [`endpoints`] says where their tokens may go. [`runs`] ties what was
