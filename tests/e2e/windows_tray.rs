@@ -6,10 +6,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::idp::{Family, Idp, Setting};
 use crate::scene::user_code;
-use crate::wait::until;
+use crate::wait::{until, within};
 use crate::windows_agent::Wine;
 use crate::world::Process;
 
@@ -22,6 +23,9 @@ const ICON_PART: &str = "24x20+998+748";
 const NOTICE_PART: &str = "400x140+620+600";
 /// How far down is "Sign in with a code" where nobody is signed in: below who, and "Sign in".
 const WITH_A_CODE: &str = "3";
+/// How long may the person take, who gives up by themselves after 30 s?
+const PERSONS_PATIENCE: Duration = Duration::from_secs(60);
+const TRIES: usize = 3;
 /// The taskbar of Wine is a light one.
 const LIGHT: [&str; 9] = [
     "reg",
@@ -62,21 +66,32 @@ impl<'a> Taskbar<'a> {
         command
     }
 
+    /// The person finds the icon. It is not there yet when the agent serves, and how long a taskbar that
+    /// comes up takes is Wine's: who has not found it is sent again.
+    fn person_finds_the_icon(&self, agent: &Process) {
+        let found = (0..TRIES).any(|_| self.asked(&["ready"]).as_deref() == Ok(""));
+        assert!(found, "no icon in {TRIES} looks; the agent: {}", agent.stderr.text());
+    }
+
     /// The person does one thing; what they saw.
     fn person(&self, words: &[&str]) -> String {
+        self.asked(words).unwrap_or_else(|why| panic!("{words:?}: {why}"))
+    }
+
+    fn asked(&self, words: &[&str]) -> Result<String, String> {
         let told = self.wine.world.root().join("tmp/person");
         if told.exists() {
             std::fs::remove_file(&told).unwrap();
         }
         let mut command = self.on_it(&self.person);
         command.arg(windows_path(&told)).args(words);
-        let _person = Process::spawn("the person", &mut command);
-        let told = until("the person's word", || {
+        let person = Process::spawn("the person", &mut command);
+        let told = within(PERSONS_PATIENCE, || {
             let text = std::fs::read_to_string(&told).unwrap_or_default();
             (text.ends_with("done") || text.contains("failed")).then_some(text)
         });
-        assert!(told.ends_with("done"), "{words:?}: {told}");
-        told.trim_end_matches("done").to_owned()
+        let told = told.ok_or_else(|| format!("no word; Wine: {}", person.stderr.text()))?;
+        told.strip_suffix("done").map(str::to_owned).ok_or(told.clone())
     }
 
     fn right_click_on_the_icon(&self) {
@@ -141,7 +156,7 @@ fn the_icon_s_menu_leads_to_a_sign_in() {
     agent
         .stderr
         .wait_for("line that the agent serves", |text| text.contains("\"serving\"").then_some(()));
-    taskbar.person(&["ready"]);
+    taskbar.person_finds_the_icon(&agent);
     let signed_out = until("the icon on the taskbar", || {
         let icon = taskbar.icon();
         (colours(&icon).len() > 8).then_some(icon)

@@ -91,6 +91,15 @@ impl Agent {
         }
     }
 
+    /// Whether nobody has that place any more. One that takes nobody has it still: an agent that ends keeps a
+    /// pipe's name on Windows until the last of its connections has ended.
+    pub fn is_gone(&self) -> Result<bool, ClientError> {
+        match self.answers() {
+            Err(ClientError::Io(busy)) if is_timeout(&busy) => Ok(false),
+            answers => Ok(!answers?),
+        }
+    }
+
     /// Connects, sends one request in one write and reads the answer's head.
     pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer<Timed>, ClientError> {
         let Call { method, path, body, limit } = *call;
@@ -375,6 +384,11 @@ fn mounted(file: &Path) -> Result<Option<Capability>, ClientError> {
 fn left(until: Instant) -> io::Result<Duration> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// A socket says `WouldBlock` where its time runs out.
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
 fn is_absent(error: &io::Error) -> bool {

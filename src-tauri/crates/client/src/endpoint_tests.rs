@@ -4,9 +4,11 @@
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread::{self, JoinHandle};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 use super::*;
 use crate::wire::TokenAsk;
@@ -99,6 +101,21 @@ fn no_socket_and_a_dead_socket_both_mean_not_running() {
     drop(UnixListener::bind(&socket).unwrap());
     assert!(matches!(agent(&socket).token(&ask), Err(ClientError::NotRunning { .. })));
     assert!(!agent(&socket).answers().unwrap());
+}
+
+/// As the pipe of an agent that ends is, while others are still connected to it.
+#[test]
+fn a_place_where_nobody_is_taken_any_more_is_not_gone_until_it_is() {
+    let folder = folder();
+    let socket = folder.path().join("agent.sock");
+    let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&listener, &SocketAddrUnix::new(&socket).unwrap()).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let _first = UnixStream::connect(&socket).unwrap();
+    assert!(matches!(agent(&socket).answers(), Err(ClientError::Io(_))), "it has no room");
+    assert!(!agent(&socket).is_gone().unwrap());
+    drop(listener);
+    assert!(agent(&socket).is_gone().unwrap());
 }
 
 #[test]

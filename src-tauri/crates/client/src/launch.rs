@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::endpoint::Agent;
+use crate::endpoint::{Agent, is_timeout};
 use crate::error::ClientError;
 use crate::instance::TAKEN;
 use crate::{limited, owner, place, system};
@@ -111,8 +111,12 @@ fn wait(agent: &Agent, mut child: Option<&mut Child>) -> Result<bool, ClientErro
     let mut until = Instant::now() + START_LIMIT;
     let mut ended = false;
     loop {
-        if agent.answers()? {
-            return Ok(true);
+        match agent.answers() {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            // The one before, on its way out.
+            Err(ClientError::Io(busy)) if is_timeout(&busy) => {}
+            Err(error) => return Err(error),
         }
         if Instant::now() >= until {
             return Ok(false);

@@ -1,12 +1,11 @@
 //! One function per route of the local API. Decides how long each may take; never what it means.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::endpoint::{Agent, Call, Limit, Timed};
+use crate::endpoint::{Agent, Call, Limit, Timed, is_timeout};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
@@ -359,10 +358,6 @@ pub(crate) fn refusal(status: u16, body: &[u8]) -> ClientError {
         hint: None,
     });
     ClientError::Refused { reply, status }
-}
-
-fn is_timeout(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
 #[cfg(test)]

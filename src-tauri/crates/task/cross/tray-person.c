@@ -53,8 +53,10 @@ static BOOL CALLBACK longest(HWND child, LPARAM kept) {
 int wmain(int count, wchar_t **words) {
     FILE *told = count > 2 ? _wfopen(words[1], L"w") : NULL;
     HWND icon = told ? wait_for(L"tray_icon_app", NULL) : NULL;
-    if (!icon) return 1;
-    if (!wcscmp(words[2], L"ready")) {
+    if (!told) return 1;
+    if (!icon) {
+        fprintf(told, "failed: there is no icon");
+    } else if (!wcscmp(words[2], L"ready")) {
         fprintf(told, answer_for_wine(icon) ? "done" : "failed: nothing can be written there");
     } else if (!wcscmp(words[2], L"down") && count > 3) {
         HWND menu = wait_for(L"#32768", NULL);

@@ -117,7 +117,7 @@ pub(super) fn stop(world: &World) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     }
     let until = Instant::now() + STOP_LIMIT;
-    while agent.answers()? {
+    while !agent.is_gone()? {
         if Instant::now() >= until {
             return Err(Failure::new("agent_unreachable", "the agent does not end"));
         }
