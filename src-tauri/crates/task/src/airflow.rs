@@ -4,6 +4,7 @@
 //! environments, `uv` and the databases are kept by `tests/airflow/run.py` itself, in the same cache folder.
 
 use crate::Outcome;
+use crate::again;
 use crate::builds;
 use crate::house::House;
 use crate::idp;
@@ -12,8 +13,9 @@ use crate::shell::{Failure, Shell};
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Airflow)?;
-    for part in ["lint", "unit", "clients", "rehearse", "told"] {
-        runner(house).arg(part).run()?;
+    runner(house).arg("lint").run()?;
+    for part in ["unit", "clients", "rehearse", "told"] {
+        again::part(house, part, || runner(house).arg(part).run())?;
     }
     setup::packages(For::Rig)?;
     idp::node_modules(house)?;
@@ -21,7 +23,8 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     builds::programs_and_tests(house)?;
     let program = house.target.join("debug/dagpass");
     for part in ["page", "container", "server", "layouts"] {
-        runner(house).arg(part).env("DAGPASS_PROGRAM", &program).run()?;
+        let runner = runner(house).arg(part).env("DAGPASS_PROGRAM", &program);
+        again::part(house, part, || runner.run())?;
     }
     Ok(Outcome::Done)
 }

@@ -2,6 +2,7 @@
 //! agent, the independent provider. Writes pictures of every view to `target/desktop`.
 
 use crate::Outcome;
+use crate::again;
 use crate::builds::{self, Builds};
 use crate::house::House;
 use crate::idp;
@@ -25,12 +26,14 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     idp::modules_of(house, VIEW, "what reads and walks the window's view")?;
     builds::programs_and_tests(house)?;
     // The view by itself, in another browser: every state of it, which no real agent is in at will.
-    Shell::new("npm").words("test --silent").inside(house.at(VIEW)).run()?;
+    let view = Shell::new("npm").words("test --silent").inside(house.at(VIEW));
+    again::part(house, "the view's own tests", || view.run())?;
     builds::window(house)?;
     if house.builds == Builds::Everyday {
         builds::cargo(house, "test --package dagpass-panel --lib").run()?;
     }
-    builds::cargo(house, "test --test desktop").words("-- --test-threads 1 --nocapture").run()?;
+    let window = builds::cargo(house, "test --test desktop");
+    again::cargo(house, &window, "--test-threads 1 --nocapture")?;
     Ok(Outcome::Done)
 }
 

@@ -4,6 +4,7 @@
 use std::fs;
 
 use crate::Outcome;
+use crate::again;
 use crate::house::House;
 use crate::setup::{self, For};
 use crate::shell::{Failure, Shell, has, say};
@@ -11,7 +12,8 @@ use crate::shell::{Failure, Shell, has, say};
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Rig)?;
     node_modules(house)?;
-    Shell::new("npm").words("test --silent").inside(house.at("tests/idp")).run()?;
+    let tests = Shell::new("npm").words("test --silent").inside(house.at("tests/idp"));
+    again::part(house, "the provider's own tests", || tests.run())?;
     Ok(Outcome::Done)
 }
 

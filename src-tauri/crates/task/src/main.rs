@@ -2,6 +2,7 @@
 //! how its end is told; never touches the product's own code, and needs nothing but `std`, so that a
 //! clean clone has it within seconds.
 
+mod again;
 mod airflow;
 mod bench;
 mod builds;

@@ -87,6 +87,11 @@ pub(crate) fn speaking_as<T>(name: &'static str, work: impl FnOnce() -> T) -> T 
     done
 }
 
+/// Whose name the lines begin with.
+pub(crate) fn speaker() -> Option<&'static str> {
+    SPEAKER.get()
+}
+
 fn spoken(name: &str, line: &str) -> String {
     format!("{name:<9} | {line}").trim_end().to_owned()
 }
@@ -140,6 +145,18 @@ impl Shell {
 
     /// Runs it with this terminal's output; line by line where others speak at the same time.
     pub(crate) fn run(&self) -> Result<(), Failure> {
+        self.run_and_hear(|_| ())
+    }
+
+    /// The same, and what it said: nothing where it has the terminal for itself.
+    pub(crate) fn heard(&self) -> (Result<(), Failure>, Vec<String>) {
+        let (hear, heard) = mpsc::channel();
+        // The other end is there until this has returned.
+        let ended = self.run_and_hear(move |line| drop(hear.send(line.to_owned())));
+        (ended, heard.try_iter().collect())
+    }
+
+    fn run_and_hear(&self, hear: impl FnMut(&str) + Send + 'static) -> Result<(), Failure> {
         say(&format!("$ {self}"));
         let mut command = self.command();
         command.stdin(Stdio::null());
@@ -148,12 +165,17 @@ impl Shell {
                 let mut child = command.spawn().map_err(|e| self.not_run(&e))?;
                 self.wait(&mut child)?
             }
-            Some(name) => self.run_as(name, command)?,
+            Some(name) => self.run_as(name, command, hear)?,
         };
         if status.success() { Ok(()) } else { Err(self.ended_badly(status)) }
     }
 
-    fn run_as(&self, name: &'static str, mut command: Command) -> Result<ExitStatus, Failure> {
+    fn run_as(
+        &self,
+        name: &'static str,
+        mut command: Command,
+        hear: impl FnMut(&str) + Send + 'static,
+    ) -> Result<ExitStatus, Failure> {
         let not_run = |e: io::Error| self.not_run(&e);
         let (reader, writer) = io::pipe().map_err(not_run)?;
         command.stdout(writer.try_clone().map_err(not_run)?).stderr(writer);
@@ -162,7 +184,7 @@ impl Shell {
         drop(command);
         let (ended, end) = mpsc::channel::<()>();
         std::thread::spawn(move || {
-            speaking_as(name, || say_all(reader));
+            speaking_as(name, || say_all(reader, hear));
             drop(ended);
         });
         let status = self.wait(&mut child);
@@ -259,11 +281,13 @@ pub(crate) fn has(program: &str) -> bool {
 }
 
 /// Says what is read, a line at a time, to its end.
-fn say_all(reader: PipeReader) {
+fn say_all(reader: PipeReader, mut hear: impl FnMut(&str)) {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
-        say(&String::from_utf8_lossy(line.trim_ascii_end()));
+        let text = String::from_utf8_lossy(line.trim_ascii_end());
+        say(&text);
+        hear(&text);
         line.clear();
     }
 }

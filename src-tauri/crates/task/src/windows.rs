@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
+use crate::again;
 use crate::builds;
 use crate::cross::{self, Toolchain};
 use crate::house::House;
@@ -72,17 +73,17 @@ fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
         .arg(house.at(PERSON))
         .run()?;
     // One after the other: they share a Windows, and so the agent's pipe.
-    builds::cargo(house, "test --test e2e")
-        .words("-- windows_ --nocapture --test-threads 1")
+    let cargo = builds::cargo(house, "test --test e2e")
         .env("DAGPASS_WINE_PERSON", &person)
         .env("DAGPASS_WINDOWS_PROGRAMS", cross::programs(house, TARGET, "debug"))
-        .env("DAGPASS_WINE_PREFIX", &prefix.folder)
-        .run()
+        .env("DAGPASS_WINE_PREFIX", &prefix.folder);
+    again::cargo(house, &cargo, "windows_ --nocapture --test-threads 1")
 }
 
 fn tests(toolchain: &Toolchain, house: &House, prefix: &Prefix) -> Result<(), Failure> {
     let cargo = toolchain.cargo(house, "test", TARGET);
-    prefix.wine(cargo).env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine").run()
+    let cargo = prefix.wine(cargo).env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine");
+    again::cargo(house, &cargo, "")
 }
 
 /// A Windows of one's own: nobody's everyday Wine is touched.

@@ -6,6 +6,7 @@ use super::stage::Stage;
 use super::steps::Steps;
 use super::{AIRFLOW, prepared};
 use crate::Outcome;
+use crate::again;
 use crate::airflow::runner;
 use crate::house::House;
 use crate::shell::Failure;
@@ -14,6 +15,10 @@ use crate::shell::Failure;
 const TOKEN_SECONDS: u32 = 60;
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
+    again::part(house, "live", || play(house))
+}
+
+fn play(house: &House) -> Result<Outcome, Failure> {
     prepared(house, AIRFLOW)?;
     let steps = Steps::new(house, "live")?;
     let stage = Stage::set(house, TOKEN_SECONDS, steps.log())?;

@@ -8,6 +8,7 @@ mod stage;
 mod steps;
 
 use crate::Outcome;
+use crate::again;
 use crate::airflow::runner;
 use crate::builds;
 use crate::house::House;
@@ -27,12 +28,12 @@ const AIRFLOW: &str = "3.3";
 const OLDER_AIRFLOW: &str = "2.11";
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
-    play(house, AIRFLOW)
+    again::part(house, "demo", || play(house, AIRFLOW))
 }
 
 /// The same on the Airflow that many companies still run.
 pub(crate) fn on_older_airflow(house: &House) -> Result<Outcome, Failure> {
-    play(house, OLDER_AIRFLOW)
+    again::part(house, "demo", || play(house, OLDER_AIRFLOW))
 }
 
 fn play(house: &House, version: &str) -> Result<Outcome, Failure> {

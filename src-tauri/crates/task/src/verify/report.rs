@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{GOAL, LEFT_OUT, RELEASE_STEPS};
 use crate::Outcome;
+use crate::again;
 use crate::shell::{Failure, Shell};
 
 /// How many signs wide is the whole?
@@ -85,6 +86,9 @@ impl Report {
                 lines.push(format!("left out: {}: {why}", row.name));
             }
         }
+        lines.extend(
+            again::told().iter().map(|what| format!("held only when run once more: {what}")),
+        );
         if !release {
             lines.extend(
                 RELEASE_STEPS
