@@ -6,13 +6,22 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::idp::{Family, Idp, Setting};
 use crate::scene::user_code;
-use crate::wait::until;
+use crate::wait::within;
 use crate::world::{Ended, Process, World};
+
+/// How long may one step take under Wine, where each program first starts a Windows?
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// As [`crate::wait::until`], with that patience.
+pub(crate) fn until<T>(what: &str, found: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, found).unwrap_or_else(|| panic!("still waiting after {PATIENCE:?}: {what}"))
+}
 
 #[derive(Debug)]
 pub(crate) struct Wine {

@@ -6,12 +6,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use crate::idp::{Family, Idp, Setting};
 use crate::scene::user_code;
-use crate::wait::{until, within};
-use crate::windows_agent::Wine;
+use crate::wait::within;
+use crate::windows_agent::{PATIENCE, Wine, until};
 use crate::world::Process;
 
 /// A screen's size, and where the last icon of the taskbar lies on it.
@@ -23,8 +22,7 @@ const ICON_PART: &str = "24x20+998+748";
 const NOTICE_PART: &str = "400x140+620+600";
 /// How far down is "Sign in with a code" where nobody is signed in: below who, and "Sign in".
 const WITH_A_CODE: &str = "3";
-/// How long may the person take, who gives up by themselves after 30 s?
-const PERSONS_PATIENCE: Duration = Duration::from_secs(60);
+/// How often is the person sent, who gives up by themselves after 30 s?
 const TRIES: usize = 3;
 /// The taskbar of Wine is a light one.
 const LIGHT: [&str; 9] = [
@@ -86,7 +84,7 @@ impl<'a> Taskbar<'a> {
         let mut command = self.on_it(&self.person);
         command.arg(windows_path(&told)).args(words);
         let person = Process::spawn("the person", &mut command);
-        let told = within(PERSONS_PATIENCE, || {
+        let told = within(PATIENCE, || {
             let text = std::fs::read_to_string(&told).unwrap_or_default();
             (text.ends_with("done") || text.contains("failed")).then_some(text)
         });
@@ -205,10 +203,12 @@ fn a_notice_leads_to_the_next(wine: &Wine, idp: &Idp, taskbar: &Taskbar<'_>) {
         (colours(&taskbar.part(NOTICE_PART)).len() == 1).then_some(())
     });
     idp.revoke_families();
-    until("the end of the last token", || {
-        (!wine.cli(&["token", "--no-start"]).status.success()).then_some(())
+    // The notice goes by itself after some seconds: it is looked for each time one more was told no.
+    until("a notice at the icon", || {
+        let served = wine.cli(&["token", "--no-start"]).status.success();
+        let told = colours(&taskbar.part(NOTICE_PART)).len() > 8;
+        (told && !served).then_some(())
     });
-    until("a notice at the icon", || (colours(&taskbar.part(NOTICE_PART)).len() > 8).then_some(()));
     taskbar.picture("windows-tray-notice.png");
     taskbar.person(&["notice"]);
     until("the sign-in it leads to", || {

@@ -85,17 +85,15 @@ impl Agent {
     /// Whether somebody listens at a place that is ours.
     pub fn answers(&self) -> Result<bool, ClientError> {
         match self.open(Instant::now() + Duration::from_secs(1)) {
-            Ok(_) => Ok(true),
             Err(ClientError::NotRunning { .. }) => Ok(false),
-            Err(error) => Err(error),
+            opened => opened.map(|_| true),
         }
     }
 
-    /// Whether nobody has that place any more. One that takes nobody has it still: an agent that ends keeps a
-    /// pipe's name on Windows until the last of its connections has ended.
+    /// Whether nobody has that place. Windows keeps the name of a pipe until its last connection has ended.
     pub fn is_gone(&self) -> Result<bool, ClientError> {
         match self.answers() {
-            Err(ClientError::Io(busy)) if is_timeout(&busy) => Ok(false),
+            Err(error) if error.is_busy() => Ok(false),
             answers => Ok(!answers?),
         }
     }
@@ -384,11 +382,6 @@ fn mounted(file: &Path) -> Result<Option<Capability>, ClientError> {
 fn left(until: Instant) -> io::Result<Duration> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
-}
-
-/// A socket says `WouldBlock` where its time runs out.
-pub(crate) fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
 fn is_absent(error: &io::Error) -> bool {

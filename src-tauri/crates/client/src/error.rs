@@ -45,6 +45,12 @@ impl ClientError {
         Self::Protocol(what.into())
     }
 
+    /// Somebody is there and took nobody in time; a socket says `WouldBlock` where its time runs out.
+    pub(crate) fn is_busy(&self) -> bool {
+        let kinds = [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock];
+        matches!(self, Self::Io(error) if kinds.contains(&error.kind()))
+    }
+
     /// The standard's code of a refusal.
     pub fn code(&self) -> Option<&str> {
         match self {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::endpoint::{Agent, is_timeout};
+use crate::endpoint::Agent;
 use crate::error::ClientError;
 use crate::instance::TAKEN;
 use crate::{limited, owner, place, system};
@@ -115,7 +115,7 @@ fn wait(agent: &Agent, mut child: Option<&mut Child>) -> Result<bool, ClientErro
             Ok(true) => return Ok(true),
             Ok(false) => {}
             // The one before, on its way out.
-            Err(ClientError::Io(busy)) if is_timeout(&busy) => {}
+            Err(error) if error.is_busy() => {}
             Err(error) => return Err(error),
         }
         if Instant::now() >= until {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::endpoint::{Agent, Call, Limit, Timed, is_timeout};
+use crate::endpoint::{Agent, Call, Limit, Timed};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
@@ -224,9 +224,8 @@ impl Agent {
 
     fn answer(&self, call: &Call<'_>) -> Result<Bytes, ClientError> {
         let seconds = call.limit.seconds();
-        let timed_out = |error| match error {
-            ClientError::Io(io) if is_timeout(&io) => ClientError::TimedOut { seconds },
-            other => other,
+        let timed_out = |error: ClientError| {
+            if error.is_busy() { ClientError::TimedOut { seconds } } else { error }
         };
         let answer = self.send(call).map_err(timed_out)?;
         let status = answer.status;
@@ -256,7 +255,7 @@ impl SignIn {
         match self.next() {
             Some(Ok(event)) => Ok(Within::Event(event)),
             // What was read before the pause is kept, so the next look goes on from there.
-            Some(Err(ClientError::Io(error))) if is_timeout(&error) => Ok(Within::Quiet),
+            Some(Err(error)) if error.is_busy() => Ok(Within::Quiet),
             Some(Err(error)) => Err(error),
             None => Ok(Within::End),
         }

@@ -1,6 +1,8 @@
 //! Running other programs: what is run is shown, every run has a limit, and a failure names the line
 //! that failed. Never ends a process that it did not start.
 
+mod family;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -249,7 +251,7 @@ impl Shell {
                 return Ok(status);
             }
             if started.elapsed() > self.limit {
-                end_family(child);
+                family::end(child);
                 let limit = self.limit.as_secs() / 60;
                 return Err(Failure::new(format!("`{self}` took longer than {limit} minutes")));
             }
@@ -299,55 +301,9 @@ fn is_cargo_s_own(name: &str) -> bool {
             .any(|start| name.starts_with(start))
 }
 
-/// Ends the child and what it started: a test runner's own children would outlive it.
-fn end_family(child: &mut Child) {
-    let family = descendants(child.id(), &parents());
-    let ids: Vec<String> = family.iter().map(u32::to_string).collect();
-    // `kill` as the shell's own word: a bare Debian has no program of that name.
-    let kill = format!("kill -KILL {}", ids.join(" "));
-    if !ids.is_empty() && Command::new("sh").arg("-c").arg(kill).status().is_err() {
-        say("what the program started could not be ended");
-    }
-    if child.kill().and_then(|()| child.wait()).is_err() {
-        say("the program could not be ended");
-    }
-}
-
-/// Every process with its parent, where the system has /proc.
-fn parents() -> Vec<(u32, u32)> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            // The name in brackets may hold blanks and brackets: count from the last one.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-            Some((id, parent))
-        })
-        .collect()
-}
-
-fn descendants(of: u32, parents: &[(u32, u32)]) -> Vec<u32> {
-    let mut found = vec![of];
-    let mut next = 0;
-    while let Some(&parent) = found.get(next) {
-        found.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(id, _)| *id));
-        next += 1;
-    }
-    found.split_off(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_family_is_the_children_and_theirs_and_nobody_else() {
-        let parents = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 4)];
-        assert_eq!(descendants(2, &parents), [3, 4, 6]);
-        assert_eq!(descendants(6, &parents), [] as [u32; 0]);
-    }
 
     #[test]
     fn cargo_s_words_about_this_program_are_kept_from_the_next_one() {
