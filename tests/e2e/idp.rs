@@ -202,6 +202,13 @@ impl Drop for Idp {
     }
 }
 
+/// To be started.
+pub(crate) fn house() -> Command {
+    let mut command = Command::new("node");
+    command.arg(folder().join("house.mjs"));
+    command
+}
+
 /// The one program that all providers of these tests live in; it ends with this one, whose pipe it reads.
 #[derive(Debug)]
 struct House {
@@ -215,9 +222,7 @@ impl House {
         static HOUSE: OnceLock<House> = OnceLock::new();
         HOUSE.get_or_init(|| {
             install();
-            let mut command = Command::new("node");
-            command.arg(folder().join("house.mjs")).stdin(Stdio::piped());
-            let mut process = Process::spawn("providers", &mut command);
+            let mut process = Process::spawn("providers", house().stdin(Stdio::piped()));
             let ear = Mutex::new(process.stdin());
             Self { process, ear, asked: AtomicU64::new(1) }
         })

@@ -2,16 +2,17 @@
 //! private keyring is open, locked, absent or hung when a test says so. The provider's rig checks itself
 //! (`cargo task idp`).
 
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use crate::idp::{Family, Idp, Setting};
-use crate::wait::within;
+use crate::wait::{PATIENCE, within};
 use crate::world::{Process, World};
 
 fn secret_tool(world: &World, args: &[&str], input: &str) -> Process {
     let mut command = world.command("secret-tool");
     let mut tool = Process::spawn("secret-tool", command.args(args).stdin(Stdio::piped()));
-    std::io::Write::write_all(&mut tool.stdin(), input.as_bytes()).unwrap();
+    tool.stdin().write_all(input.as_bytes()).unwrap();
     tool
 }
 
@@ -23,6 +24,27 @@ fn a_provider_dies_with_the_test_that_started_it() {
     let issuer = idp.issuer.clone();
     drop(idp);
     assert!(crate::http::request(&issuer, "GET", "").is_err());
+}
+
+/// Once it did not: the error that nobody could be told was told, and again, for ever, on a core's tenth.
+#[test]
+fn the_providers_end_where_nobody_hears_them_any_more() {
+    let mut command = crate::idp::house();
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut house = command.spawn().unwrap();
+    let mut ear = house.stdin.take().unwrap();
+    let mut mouth = BufReader::new(house.stdout.take().unwrap());
+    let mut answer = String::new();
+    writeln!(ear, r#"{{"id":1,"stop":0}}"#).unwrap();
+    mouth.read_line(&mut answer).unwrap();
+    assert_eq!(answer, "{\"id\":1}\n");
+    drop((mouth, house.stderr.take()));
+    writeln!(ear, r#"{{"id":2,"stop":0}}"#).unwrap();
+    let ended = within(PATIENCE, || house.try_wait().unwrap());
+    if ended.is_none() {
+        house.kill().unwrap();
+    }
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
 }
 
 #[test]

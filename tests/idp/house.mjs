@@ -22,6 +22,9 @@ async function end(id) {
   return {};
 }
 
+// Nobody hears us any more: without an end here the next line would go wrong as that one, and for ever.
+for (const mouth of [process.stdout, process.stderr]) mouth.on('error', () => process.exit(0));
+
 // What goes wrong in one rig, a client that is gone say, is no other's.
 process.on('uncaughtException', (error) => process.stderr.write(`${error.stack}\n`));
 
