@@ -3,6 +3,7 @@
 //! (`harmless`); never what went wrong.
 
 mod harmless;
+mod terminal;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
@@ -13,7 +14,8 @@ use serde::Serialize;
 use crate::exit::Failure;
 use crate::system;
 
-pub(crate) use harmless::{columns, padded, word};
+pub(crate) use harmless::{columns, cut, padded, word};
+pub(crate) use terminal::{stdout_has_colours, stdout_width};
 
 /// Whoever read stdout has gone.
 static UNREAD: AtomicBool = AtomicBool::new(false);
@@ -21,6 +23,11 @@ static UNREAD: AtomicBool = AtomicBool::new(false);
 /// What was asked for, as one or more whole lines.
 pub(crate) fn out(text: &str) -> Result<(), Failure> {
     write(&harmless::text(text))
+}
+
+/// What we drew ourselves, with its colours; each value in it went through [`word`].
+pub(crate) fn out_drawn(text: &str) -> Result<(), Failure> {
+    write(text)
 }
 
 /// Does nobody read stdout any longer? Whoever goes on writing asks.

@@ -7,6 +7,7 @@ mod lines;
 pub mod log;
 pub mod record;
 mod tail;
+pub mod words;
 
 pub use chain::{Chain, Found, digits, hex};
 pub use filter::{Filter, Verdict};
