@@ -1,8 +1,9 @@
-//! `dagpass audit tail`: the ledger's last lines; `audit search`: those that are asked for; `audit verify`: is
-//! it what was written and signed; `audit prove` and `verify-proof`: one line of it in a file of its own. All
-//! read files and nothing else, so they work while no agent runs.
+//! `dagpass audit tail`: the ledger's last lines; `audit search`: those that are asked for; `audit export`: for
+//! other programs; `audit verify`: is it what was written and signed; `audit prove` and `verify-proof`: one
+//! line of it in a file of its own. All read files and nothing else, so they work while no agent runs.
 
 mod asked;
+mod export;
 mod proof;
 mod search;
 mod table;
@@ -43,6 +44,14 @@ pub(crate) enum Audit {
                             dagpass audit search --event sign-in,sign-out --json | jq .subject\n  \
                             dagpass audit search copy/ledger.jsonl --dag etl -n 100")]
     Search(search::SearchArgs),
+    /// The ledger for a SIEM (OCSF), a spreadsheet (CSV) or a copy (its own lines), with its checkpoints
+    #[command(
+        after_help = "Examples:\n  dagpass audit export --format ocsf --since 2026-11-01 --output november.ocsf.jsonl\n  \
+                            dagpass audit export --format csv --person alice --output alice.csv\n  \
+                            dagpass audit export --format jsonl --output ledger-copy.jsonl --checkpoints checkpoints-copy\n  \
+                            dagpass audit export --format ocsf --since 1h | vector --config siem.toml"
+    )]
+    Export(export::ExportArgs),
     /// Is the ledger what was written and signed? Ends with 1 where it is not
     ///
     /// Each line has to go on from the one before, and the first lines have to be those that each signed
@@ -101,6 +110,7 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
     match command {
         Audit::Tail(args) => tail(world, args),
         Audit::Search(args) => search::run(world, args),
+        Audit::Export(args) => export::run(args),
         Audit::Verify(args) => verify::run(world, args),
         Audit::Prove(args) => proof::prove(args),
         Audit::VerifyProof(args) => proof::verify(world, args),

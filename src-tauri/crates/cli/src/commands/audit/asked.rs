@@ -81,6 +81,12 @@ impl Asked {
         }
     }
 
+    /// The time alone.
+    pub(super) fn interval(&self) -> Filter {
+        let Self { since, until, .. } = *self;
+        Filter { since, until, ..Filter::default() }
+    }
+
     /// Is it asked for by the ledger's own words? Then nothing is taken for an echo.
     pub(super) fn names_events(&self) -> bool {
         !self.events.is_empty()
