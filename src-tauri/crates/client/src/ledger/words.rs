@@ -29,6 +29,20 @@ pub fn title(line: &Line) -> String {
     }
 }
 
+/// As short as a narrow row wants it: `From cache`.
+pub fn short(line: &Line) -> String {
+    match (&*line.event, &*line.outcome) {
+        ("issue", "ok") => match line.served.as_deref() {
+            Some("refresh") => "Refreshed",
+            Some("exchange") => "By a grant",
+            Some(_) | None => "From cache",
+        }
+        .to_owned(),
+        ("refresh", "ok") => "Refreshed ahead".to_owned(),
+        (_, _) => title(line),
+    }
+}
+
 /// Is there another line that tells the same? A request that was permitted is followed by its issue, a
 /// deed by its own line; what was only looked at is told by nobody, and few want it.
 pub fn is_echo(line: &Line) -> bool {
@@ -194,6 +208,13 @@ mod tests {
             let issue = format!(r#""event":"issue","outcome":"ok","served":"{served}""#);
             assert!(entry(served, &title(&line(&issue))), "{served}");
         }
+        for served in ["cache", "refresh", "exchange"] {
+            let issue = format!(r#""event":"issue","outcome":"ok","served":"{served}""#);
+            let kind = format!("{served}: ['{}'", short(&line(&issue)));
+            assert!(WINDOW.contains(&kind), "{kind}");
+        }
+        let ahead = short(&line(r#""event":"refresh","outcome":"ok""#));
+        assert!(WINDOW.contains(&format!("'{ahead}'")), "{ahead}");
         for event in
             ["issue", "decision", "refresh", "exchange", "sign-in", "sign-out", "revocation"]
         {

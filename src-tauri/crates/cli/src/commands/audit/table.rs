@@ -14,7 +14,7 @@ const HEAD: [&str; COLUMNS] =
     ["TIME (UTC)", "WHAT", "WHO", "DAG", "TASK", "CONNECTION", "AUDIENCE", "TOKEN", "BY"];
 const COLUMNS: usize = 9;
 /// Which column says nothing if it is narrower?
-const LEAST: [usize; COLUMNS] = [14, 12, 10, 8, 8, 10, 12, 8, 16];
+const LEAST: [usize; COLUMNS] = [23, 16, 10, 8, 8, 10, 12, 16, 20];
 /// And which goes first where there is no room?
 const RANK: [usize; COLUMNS] = [0, 0, 1, 2, 3, 4, 5, 7, 6];
 const WHAT: usize = 1;
@@ -113,30 +113,27 @@ impl Table {
             _ if line.run.as_ref().is_some_and(|run| run.state == "failed") => Colour::Failed,
             _ => Colour::Good,
         };
+        let short = self.room.is_some_and(|room| room < WIDE);
         let rows = match line.run.as_ref().map(|run| run.tokens.as_slice()) {
-            None | Some([]) => vec![row(&line, None)],
-            Some(tokens) => tokens.iter().map(|tie| row(&line, Some(tie))).collect(),
+            None | Some([]) => vec![row(&line, None, short)],
+            Some(tokens) => tokens.iter().map(|tie| row(&line, Some(tie), short)).collect(),
         };
-        let shown = |row: Row| {
-            let mut cells = row.map(|cell| harmless(&cell));
-            if self.room.is_some_and(|room| room < WIDE) {
-                cells[0] = short_time(&cells[0]);
-            }
-            Shown::Row { cells, colour }
-        };
+        let shown = |row: Row| Shown::Row { cells: row.map(|cell| harmless(&cell)), colour };
         rows.into_iter().map(shown).collect()
     }
 }
 
-/// From how many columns on has a time its year and milliseconds?
-const WIDE: usize = 120;
+/// From how many columns on has a time its year and milliseconds, and a person address and `sub`?
+const WIDE: usize = 160;
 
-/// `11-24 19:28:51` of `2026-11-24 19:28:51.000`.
-fn short_time(time: &str) -> String {
-    time.get(5..19).unwrap_or(time).to_owned()
+/// `2026-11-24 19:28:51.000`, or `11-24 19:28:51`.
+fn when(time: &str, short: bool) -> String {
+    let time = time.replace('T', " ").trim_end_matches('Z').to_owned();
+    let cut = time.get(5..19).filter(|_| short).map(str::to_owned);
+    cut.unwrap_or(time)
 }
 
-fn row(line: &Line, tie: Option<&Tie>) -> Row {
+fn row(line: &Line, tie: Option<&Tie>, short: bool) -> Row {
     let or_nothing =
         |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or(NOTHING.to_owned());
     let run = line.run.as_ref();
@@ -149,9 +146,9 @@ fn row(line: &Line, tie: Option<&Tie>) -> Row {
     let token = tie.map_or_else(|| line.fingerprint.clone(), |tie| Some(used(tie)));
     let audience = audience.and_then(shown).or(token.as_ref().map(|_| NOT_VISIBLE.to_owned()));
     [
-        or_nothing(Some(line.time.replace('T', " ").trim_end_matches('Z').to_owned())),
-        words::title(line),
-        or_nothing(who(line)),
+        or_nothing(Some(when(&line.time, short))),
+        if short { words::short(line) } else { words::title(line) },
+        or_nothing(who(line, short)),
         or_nothing(run.map(|run| run.dag_id.clone()).or_else(|| said("dag_id"))),
         or_nothing(run.map(|run| run.task_id.clone()).or_else(|| said("task_id"))),
         or_nothing(connection.clone()),
@@ -183,12 +180,12 @@ fn times(fingerprint: &str, times: u32) -> String {
 }
 
 /// Who asked Airflow, and whose sign-in it ran under.
-fn who(line: &Line) -> Option<String> {
+fn who(line: &Line, short: bool) -> Option<String> {
     let run = line.run.as_ref();
     let asked = run.and_then(|run| run.triggering_user.clone());
     let told = run.and_then(|run| run.signed_in_as.clone());
     let person = match &line.subject {
-        Some(subject) => Some(named(subject, told.as_deref())),
+        Some(subject) => Some(named(subject, told.as_deref(), short)),
         None => told.clone(),
     };
     let is_one = |asked: &String| {
@@ -206,16 +203,17 @@ fn who(line: &Line) -> Option<String> {
 
 /// `Alice Liddell <alice@corp.example> (7f3a)`: a person, and beside that what Ping calls them. An older
 /// line of a run has one name, and it stands apart.
-fn named(person: &Person, told: Option<&str>) -> String {
+fn named(person: &Person, told: Option<&str>, short: bool) -> String {
     let Person { sub, name, email, .. } = person;
     let told = told.filter(|_| name.is_none() && email.is_none()).map(str::to_owned);
     let name = match (name.clone().or(told), email) {
+        (Some(name), _) if short => return name,
         (Some(name), Some(email)) if name != *email => format!("{name} <{email}>"),
         (Some(name), _) => name,
         (None, Some(email)) => email.clone(),
         (None, None) => return sub.clone(),
     };
-    if name == *sub { name } else { format!("{name} ({sub})") }
+    if short || name == *sub { name } else { format!("{name} ({sub})") }
 }
 
 fn shown(audience: &Audience) -> Option<String> {

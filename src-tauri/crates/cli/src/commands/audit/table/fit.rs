@@ -33,21 +33,21 @@ pub(super) fn widths<const N: usize>(wishes: [Wish; N], room: usize) -> [usize; 
     for at in (0..N).filter(|at| shown[*at]) {
         widths[at] = floor(wishes[at]);
     }
-    // To each the same of what is left, until it has what it wants.
-    loop {
-        let open: Vec<usize> =
-            (0..N).filter(|at| shown[*at] && widths[*at] < wishes[*at].widest).collect();
-        if open.is_empty() || left == 0 {
-            return widths;
-        }
-        let share = (left / open.len()).max(1);
-        for at in open {
-            let more = share.min(wishes[at].widest - widths[at]).min(left);
-            widths[at] += more;
+    // The first ranks first: each as much as most cells want, and then each all of it.
+    let mut by_rank: Vec<usize> = (0..N).filter(|at| shown[*at]).collect();
+    by_rank.sort_by_key(|at| wishes[*at].rank);
+    for most in [FAIR, usize::MAX] {
+        for at in &by_rank {
+            let more = wishes[*at].widest.min(most).saturating_sub(widths[*at]).min(left);
+            widths[*at] += more;
             left -= more;
         }
     }
+    widths
 }
+
+/// More than that no column gets before all others had as much.
+const FAIR: usize = 28;
 
 #[cfg(test)]
 mod tests {
@@ -56,12 +56,15 @@ mod tests {
     #[test]
     fn what_fits_is_whole_and_what_does_not_shrinks_before_it_goes() {
         let wish = |widest, least, rank| Wish { widest, least, rank };
-        let wishes = [wish(10, 10, 0), wish(30, 8, 1), wish(0, 5, 2), wish(40, 6, 3)];
+        let wishes = [wish(10, 10, 0), wish(40, 8, 1), wish(0, 5, 2), wish(40, 6, 3)];
         for (room, expected) in [
-            (200, [10, 30, 0, 40]),
-            (84, [10, 30, 0, 40]),
-            (83, [10, 30, 0, 39]),
-            (50, [10, 19, 0, 17]),
+            (200, [10, 40, 0, 40]),
+            (94, [10, 40, 0, 40]),
+            (93, [10, 40, 0, 39]),
+            (80, [10, 38, 0, 28]),
+            (70, [10, 28, 0, 28]),
+            (50, [10, 28, 0, 8]),
+            (40, [10, 20, 0, 6]),
             (28, [10, 8, 0, 6]),
             (27, [10, 15, 0, 0]),
             (20, [10, 8, 0, 0]),

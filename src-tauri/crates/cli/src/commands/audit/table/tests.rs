@@ -64,7 +64,7 @@ fn a_person_comes_first_and_what_ping_calls_them_beside() {
         (r#""outcome":"ok""#.to_owned(), None),
     ] {
         let line = Line::parse(&format!(r#"{{"v":2,"event":"issue",{more}}}"#)).unwrap();
-        assert_eq!(who(&line).as_deref(), expected, "{more}");
+        assert_eq!(who(&line, false).as_deref(), expected, "{more}");
     }
 }
 
@@ -132,12 +132,35 @@ fn no_row_is_wider_than_the_terminal_and_who_and_what_go_last() {
         }
     }
     let narrow = at(60).rows(&lines);
-    for said in ["11-24 19:28:51", "Token served", "alice", "etl", "…"] {
+    for said in ["11-24 19:28:51", "From cache", "alice", "etl", "…"] {
         assert!(narrow.contains(said), "{said}: {narrow}");
     }
     let wide = at(239).rows(&lines);
     for said in ["2026-11-24 19:28:51.000", "https://lake", "f1 x5", "by=/usr/bin/python3"] {
         assert!(wide.contains(said), "{said}: {wide}");
+    }
+}
+
+#[test]
+fn where_there_is_little_room_a_person_is_a_name_and_an_issue_a_word() {
+    let alice = r#"{"time":"2026-11-24T19:28:51.000Z","event":"issue","outcome":"ok","served":"refresh",
+        "subject":{"sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"}}"#;
+    for (room, expected) in [
+        (Some(80), ["11-24 19:28:51", "Refreshed", "Alice Liddell"]),
+        (
+            None,
+            [
+                "2026-11-24 19:28:51.000",
+                "Served after a refresh",
+                "Alice Liddell <alice@corp.example> (7f3a)",
+            ],
+        ),
+    ] {
+        let Shown::Row { cells, .. } = Table { room, ..Table::default() }.of_line(alice).remove(0)
+        else {
+            panic!("no row");
+        };
+        assert_eq!(cells[..3], expected);
     }
 }
 
@@ -158,7 +181,7 @@ fn the_outcome_has_a_colour_and_nothing_from_outside_has_one() {
     let text = table.rows(&[ISSUE.to_owned(), denied, evil]);
     let rows: Vec<&str> = text.lines().collect();
     assert!(rows[0].starts_with("\u{1b}[1mTIME"), "{text:?}");
-    assert!(rows[1].contains("\u{1b}[32mToken served"), "{text:?}");
+    assert!(rows[1].contains("\u{1b}[32mFrom cache"), "{text:?}");
     assert!(rows[2].contains("\u{1b}[31mRequest denied"), "{text:?}");
     assert_eq!(rows[3].matches('\u{1b}').count(), 2, "{text:?}");
     assert!(rows[3].contains("\\u{1b}[32mali"), "{text:?}");
