@@ -14,7 +14,7 @@ const HEAD: [&str; COLUMNS] =
     ["TIME (UTC)", "WHAT", "WHO", "DAG", "TASK", "CONNECTION", "AUDIENCE", "TOKEN", "BY"];
 const COLUMNS: usize = 9;
 /// Which column says nothing if it is narrower?
-const LEAST: [usize; COLUMNS] = [23, 16, 10, 8, 8, 10, 12, 16, 20];
+const LEAST: [usize; COLUMNS] = [23, 16, 14, 8, 8, 12, 20, 16, 24];
 /// And which goes first where there is no room?
 const RANK: [usize; COLUMNS] = [0, 0, 1, 2, 3, 4, 5, 7, 6];
 const WHAT: usize = 1;

@@ -205,6 +205,11 @@ mod tests {
         let torn = told(r#"{"v":2,"se"#);
         assert_eq!(torn.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["what", "leaf"]);
         assert_eq!(cells(head().trim_end()), COLUMNS);
+        let told = include_str!("../../../../../docs/audit-export.md");
+        let (_, told) = told.split_once("## The columns of the CSV").unwrap();
+        for column in COLUMNS {
+            assert!(told.contains(&format!("`{column}`")), "{column}");
+        }
     }
 
     #[test]
