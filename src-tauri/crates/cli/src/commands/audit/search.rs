@@ -34,7 +34,10 @@ pub(super) fn run(world: &World, args: &SearchArgs) -> Result<(), Failure> {
     let (_, file) = opened(args.file.as_deref())?;
     let mut table = (!world.json).then(Table::here);
     let filter = args.choice.asked.filter();
-    let wanted = |line: &str| args.choice.judge(&filter, line, world.json) == Verdict::Wanted;
+    // All of it is read in any case: a line that cannot be meant need not be understood.
+    let wanted = |line: &str| {
+        filter.may_hold(line) && args.choice.judge(&filter, line, world.json) == Verdict::Wanted
+    };
     let mut found = 0;
     let mut tell = |lines: &[String]| {
         found += lines.len();
