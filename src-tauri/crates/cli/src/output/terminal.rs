@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal};
 
 use terminal_size::{Width, terminal_size_of};
 
-pub(crate) fn stdout_is_terminal() -> bool {
+use crate::system;
+
+fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
@@ -17,17 +19,5 @@ pub(crate) fn stdout_width() -> Option<usize> {
 
 /// A terminal that is not told to have none (`NO_COLOR`, `TERM=dumb`).
 pub(crate) fn stdout_has_colours() -> bool {
-    stdout_is_terminal() && !anstyle_query::no_color() && takes_colours()
-}
-
-#[cfg(windows)]
-fn takes_colours() -> bool {
-    // An older console obeys them only where it is told to.
-    anstyle_query::windows::enable_ansi_colors()
-        .unwrap_or_else(anstyle_query::term_supports_ansi_color)
-}
-
-#[cfg(not(windows))]
-fn takes_colours() -> bool {
-    anstyle_query::term_supports_color()
+    stdout_is_terminal() && !anstyle_query::no_color() && system::takes_colours()
 }

@@ -2,6 +2,8 @@
 //! checkpoints go along.
 
 mod checkpoints;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{BufReader, Write as _};
@@ -202,7 +204,9 @@ impl Export {
     fn tell(&self, to_a_file: bool) {
         if self.unfit > 0 {
             let unfit = self.unfit;
-            output::say(&format!("warning: {unfit} lines are longer than any record and left out"));
+            output::say(&format!(
+                "warning: left out, longer than any record: {unfit} of the lines"
+            ));
         }
         if to_a_file {
             let end = if self.counted { "                    " } else { "" };

@@ -79,23 +79,22 @@ impl Checkpoints {
 
     /// The newest, where it did not go along yet, and what is to be said of all of them.
     pub(super) fn rest(mut self) -> (Option<(Note, Checkpoint)>, Vec<String>) {
-        let lines = self.tree.size();
         let mut told = Vec::new();
         if let Some((_, far)) = self.ahead.first() {
-            let size = far.size;
+            let (last, size) = (self.tree.size(), far.size);
+            told.push(format!("line {last} was the last, and a checkpoint is over {size}"));
             self.broken += self.ahead.len() as u64;
-            told.push(format!("{lines} lines were read, and a checkpoint is over {size}"));
         }
         if self.broken > 0 {
             let broken = self.broken;
             told.push(format!(
-                "{broken} checkpoints are not over these lines: `dagpass audit verify` says where"
+                "not over these lines: {broken} of the checkpoints (`dagpass audit verify` says where)"
             ));
         }
         if self.unsigned > 0 {
             let unsigned = self.unsigned;
             told.push(format!(
-                "{unsigned} checkpoints that the log's key did not sign are left out"
+                "left out, not signed by the log's key: {unsigned} of the checkpoints"
             ));
         }
         let newest =
