@@ -1,5 +1,6 @@
 //! Fact: what stands in the ledger is signed as it grows and when the agent ends, in files by which anybody
-//! with the public key finds out what was changed, and to whom one line can be proved by a file of its own.
+//! with the public key finds out what was changed, to whom one line can be proved by a file of its own, and
+//! from where all of it goes to others as it is.
 
 use std::fs;
 
@@ -65,6 +66,7 @@ fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
     world.stop_agent();
     world.cli(&["audit", "verify", "--key", &key]).expect(0);
     assert!(logs.join("1").exists() && !logs.join("2").exists());
+    goes_to_others(&scene);
 
     // Its logs are taken away: the same key signs another, and whoever noted down which one misses it.
     world.cli(&["audit", "prove", "9", "--output", file]).expect(0);
@@ -98,4 +100,48 @@ fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
     assert!(broken.stdout.contains("line 100 was edited"), "{}", broken.stdout);
     world.cli(&["audit", "prove", "50"]).expect(1);
     scene.close();
+}
+
+/// Nothing is lost on the way, and whoever has it can check it.
+fn goes_to_others(scene: &Scene) {
+    let (world, folder) = (&scene.world, scene.world.root().join("tmp"));
+    let text = fs::read_to_string(world.state().join("ledger.jsonl")).unwrap();
+    let notes = fs::read_to_string(world.state().join("ledger-log/1/checkpoints")).unwrap();
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (ocsf, copy, kept) = (file("ledger.ocsf"), file("copy.jsonl"), file("kept"));
+
+    world.cli(&["audit", "export", "--format", "ocsf", "--output", &ocsf]).expect(0);
+    let events = fs::read_to_string(&ocsf).unwrap();
+    let events = events.lines().map(|event| serde_json::from_str::<Value>(event).unwrap());
+    let (signed, told): (Vec<Value>, Vec<Value>) =
+        events.partition(|event| event["metadata"]["event_code"] == "checkpoint");
+    let raw = |events: &[Value]| -> Vec<String> {
+        events.iter().map(|event| event["raw_data"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(raw(&told), text.lines().collect::<Vec<_>>());
+    assert_eq!(raw(&signed).concat(), notes);
+    let last = told.last().unwrap();
+    let before = &told[told.len() - 2];
+    let attested = &last["unmapped"]["attestation_list"][0];
+    assert_eq!(attested["prev_event"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(attested["chain_uid"], signed[0]["unmapped"]["checkpoint"]["origin"]);
+    let known = |event: &Value| event["class_uid"] != 0 && event["status_id"] != 0;
+    assert!(told.iter().all(known), "of a class that was not chosen for it");
+
+    let args = ["audit", "export", "--format", "jsonl", "--output", &copy, "--checkpoints", &kept];
+    world.cli(&args).expect(0);
+    assert_eq!(fs::read_to_string(&copy).unwrap(), text);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), notes);
+    let again = world.cli(&args).expect(1);
+    assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+    let piped = world.cli(&["audit", "export", "--format", "jsonl", &copy]).expect(0);
+    assert_eq!(piped.stdout, text);
+    let table = world.cli(&["audit", "export", "--format", "csv"]).expect(0).stdout;
+    assert!(table.lines().count() > text.lines().count(), "{table}");
+
+    let found = world.cli(&["audit", "search", "--event", "agent-start,agent-stop", "--json"]);
+    let told = text.lines().filter(|line| line.contains("\"agent-st")).count();
+    assert_eq!(found.expect(0).stdout.lines().count(), told);
+    let nobody = world.cli(&["audit", "search", "--person", "nobody-of-that-name"]).expect(1);
+    assert!(nobody.stderr.contains("no line of the ledger"), "{}", nobody.stderr);
 }

@@ -76,7 +76,7 @@ fn a_task_is_on_record_with_the_person_and_the_tokens_it_was_served() {
     assert_eq!(lines[1]["caller"]["pid"], std::process::id());
 
     let shown = scene.world.cli(&["audit", "tail", "--dag", "etl", "--task", "load"]).expect(0);
-    let row = shown.stdout.lines().find(|row| row.contains("task success")).unwrap();
+    let row = shown.stdout.lines().find(|row| row.contains("Task success")).unwrap();
     for cell in ["ada as ", "etl", "load", "warehouse_api"] {
         assert!(row.contains(cell), "{cell}: {row}");
     }

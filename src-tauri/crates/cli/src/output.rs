@@ -3,6 +3,8 @@
 //! (`harmless`); never what went wrong.
 
 mod harmless;
+mod stream;
+mod terminal;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
@@ -13,7 +15,9 @@ use serde::Serialize;
 use crate::exit::Failure;
 use crate::system;
 
-pub(crate) use harmless::{columns, padded, word};
+pub(crate) use harmless::{columns, cut, padded, word};
+pub(crate) use stream::stream;
+pub(crate) use terminal::{stdout_has_colours, stdout_width};
 
 /// Whoever read stdout has gone.
 static UNREAD: AtomicBool = AtomicBool::new(false);
@@ -23,9 +27,19 @@ pub(crate) fn out(text: &str) -> Result<(), Failure> {
     write(&harmless::text(text))
 }
 
+/// What we drew ourselves, with its colours; each value in it went through [`word`].
+pub(crate) fn out_drawn(text: &str) -> Result<(), Failure> {
+    write(text)
+}
+
 /// Does nobody read stdout any longer? Whoever goes on writing asks.
 pub(crate) fn is_unread() -> bool {
     UNREAD.load(Ordering::Relaxed) || system::stdout_is_unread()
+}
+
+/// Has a write shown that already? Whoever writes much asks this, which costs nothing.
+pub(crate) fn is_unread_already() -> bool {
+    UNREAD.load(Ordering::Relaxed)
 }
 
 /// Lines of JSON, as they are but for what a terminal would obey.
@@ -67,6 +81,11 @@ pub(crate) fn say(text: &str) {
 /// What we drew ourselves, with its colours.
 pub(crate) fn say_drawn(text: &str) {
     writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
+}
+
+/// In place of what was said so before; a number, and words of our own.
+pub(crate) fn say_over(text: &str) {
+    write!(io::stderr().lock(), "\r{text}").unwrap_or_default();
 }
 
 /// As [`say`], without the end of the line.

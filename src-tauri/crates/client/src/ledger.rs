@@ -2,11 +2,13 @@
 //! never judge whether the chain holds; `audit verify` reads all of it and does.
 
 mod chain;
+pub mod export;
 mod filter;
 mod lines;
 pub mod log;
 pub mod record;
 mod tail;
+pub mod words;
 
 pub use chain::{Chain, Found, digits, hex};
 pub use filter::{Filter, Verdict};

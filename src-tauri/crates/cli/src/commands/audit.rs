@@ -1,9 +1,11 @@
-//! `dagpass audit tail`: the ledger's last lines; `audit verify`: is it what was written and signed; `audit
-//! prove` and `verify-proof`: one line of it in a file of its own. All read files and nothing else, so they
-//! work while no agent runs.
+//! `dagpass audit tail`: the ledger's last lines; `audit search`: those that are asked for; `audit export`: for
+//! other programs; `audit verify`: is it what was written and signed; `audit prove` and `verify-proof`: one
+//! line of it in a file of its own. All read files and nothing else, so they work while no agent runs.
 
 mod asked;
+mod export;
 mod proof;
+mod search;
 mod table;
 mod verify;
 
@@ -15,7 +17,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use dagpass_client::folders::LEDGER;
-use dagpass_client::ledger::{Tail, Verdict};
+use dagpass_client::ledger::words::is_echo;
+use dagpass_client::ledger::{Filter, Line, Tail, Verdict};
 use dagpass_client::{owner, place};
 
 use super::files;
@@ -35,6 +38,20 @@ pub(crate) enum Audit {
                             dagpass audit tail --connection warehouse_api -n 100\n  \
                             dagpass audit tail --follow --json | jq .run")]
     Tail(TailArgs),
+    /// Every line that is asked for, newest last. Ends with 1 where there is none
+    #[command(after_help = "Examples:\n  dagpass audit search --person alice --since 7d\n  \
+                            dagpass audit search --audience lake --outcome denied --until 2026-11-24\n  \
+                            dagpass audit search --event sign-in,sign-out --json | jq .subject\n  \
+                            dagpass audit search copy/ledger.jsonl --dag etl -n 100")]
+    Search(search::SearchArgs),
+    /// The ledger for a SIEM (OCSF), a spreadsheet (CSV) or a copy (its own lines), with its checkpoints
+    #[command(
+        after_help = "Examples:\n  dagpass audit export --format ocsf --since 2026-11-01 --output november.ocsf.jsonl\n  \
+                            dagpass audit export --format csv --person alice --output alice.csv\n  \
+                            dagpass audit export --format jsonl --output ledger-copy.jsonl --checkpoints checkpoints-copy\n  \
+                            dagpass audit export --format ocsf --since 1h | vector --config siem.toml"
+    )]
+    Export(export::ExportArgs),
     /// Is the ledger what was written and signed? Ends with 1 where it is not
     ///
     /// Each line has to go on from the one before, and the first lines have to be those that each signed
@@ -67,12 +84,33 @@ pub(crate) struct TailArgs {
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
+    choice: Choice,
+}
+
+/// Which lines, of those that a person sees.
+#[derive(Debug, Args)]
+pub(crate) struct Choice {
+    #[command(flatten)]
     asked: Asked,
+    /// Show permits that another line tells of, and what was only looked at, too (`--json` has them anyway)
+    #[arg(long)]
+    all: bool,
+}
+
+impl Choice {
+    fn judge(&self, filter: &Filter, line: &str, json: bool) -> Verdict {
+        let verdict = filter.judge(line);
+        let whole = json || self.all || self.asked.names_events();
+        let is_echo = || !whole && Line::parse(line).is_some_and(|line| is_echo(&line));
+        if verdict == Verdict::Wanted && is_echo() { Verdict::NotWanted } else { verdict }
+    }
 }
 
 pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
     match command {
         Audit::Tail(args) => tail(world, args),
+        Audit::Search(args) => search::run(world, args),
+        Audit::Export(args) => export::run(args),
         Audit::Verify(args) => verify::run(world, args),
         Audit::Prove(args) => proof::prove(args),
         Audit::VerifyProof(args) => proof::verify(world, args),
@@ -96,9 +134,10 @@ fn opened(named: Option<&Path>) -> Result<(PathBuf, File), Failure> {
 fn tail(world: &World, args: &TailArgs) -> Result<(), Failure> {
     let (_path, file) = opened(None)?;
     let mut tail = Tail::of(file).map_err(unreadable)?;
-    let mut table = (!world.json).then(Table::default);
-    let filter = args.asked.filter();
-    let last = tail.last(args.lines, |line| filter.judge(line)).map_err(unreadable)?;
+    let mut table = (!world.json).then(Table::here);
+    let filter = args.choice.asked.filter();
+    let judge = |line: &str| args.choice.judge(&filter, line, world.json);
+    let last = tail.last(args.lines, judge).map_err(unreadable)?;
     print(&last, table.as_mut())?;
     if !args.follow {
         return Ok(());
@@ -107,7 +146,7 @@ fn tail(world: &World, args: &TailArgs) -> Result<(), Failure> {
     while !output::is_unread() {
         sleep(FOLLOW_POLL);
         let more = tail.more().map_err(unreadable)?;
-        let wanted = |line: &String| filter.judge(line) == Verdict::Wanted;
+        let wanted = |line: &String| judge(line) == Verdict::Wanted;
         print(&more.into_iter().filter(wanted).collect::<Vec<_>>(), table.as_mut())?;
     }
     Ok(())
@@ -119,7 +158,7 @@ fn print(lines: &[String], table: Option<&mut Table>) -> Result<(), Failure> {
         return Ok(());
     }
     match table {
-        Some(table) => output::out(&table.rows(lines)),
+        Some(table) => output::out_drawn(&table.rows(lines)),
         None => output::json_text(&lines.join("\n")),
     }
 }

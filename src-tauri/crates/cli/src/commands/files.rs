@@ -2,7 +2,7 @@
 //! rights they had or for their owner alone.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use dagpass_client::owner;
@@ -76,6 +76,48 @@ pub(in crate::commands) fn replace_private(file: &Path, bytes: &[u8]) -> Result<
         Ok(_) | Err(_) => put(&there, private),
     };
     written.map_err(|error| cannot_write(file, error))
+}
+
+/// An error where something is there and is not to be replaced.
+pub(in crate::commands) fn may_be_made(file: &Path, replaces: bool) -> Result<(), Failure> {
+    if replaces || fs::symlink_metadata(file).is_err() {
+        return Ok(());
+    }
+    let what = format!("{} is there already", file.display());
+    Err(Failure::new("conflict", what).hint("give another name, or --force to replace it"))
+}
+
+/// As [`replace_private`], for what is written bit by bit, and nothing that is there is lost unless it is to be
+/// replaced. What is not whole is not left there.
+pub(in crate::commands) fn make_private(
+    file: &Path,
+    replaces: bool,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    may_be_made(file, replaces)?;
+    let there = real(file)?;
+    let cannot = |error| cannot_write(file, error);
+    // A pipe or a device gets the bytes.
+    if fs::metadata(&there).is_ok_and(|about| !about.is_file()) {
+        let mut to = BufWriter::new(File::options().write(true).open(&there).map_err(cannot)?);
+        write(&mut to)?;
+        return to.flush().map_err(cannot);
+    }
+    let mut failed = None;
+    let put = put(&there, |new| {
+        let mut to = BufWriter::new(system::create_private(new)?);
+        let written = write(&mut to).map_err(|failure| {
+            failed = Some(failure);
+            io::Error::other("it was not written")
+        });
+        written.and_then(|()| to.flush())?;
+        to.get_ref().sync_all()?;
+        may_be_made(file, replaces).map_err(|failure| {
+            failed = Some(failure);
+            io::Error::from(ErrorKind::AlreadyExists)
+        })
+    });
+    put.map_err(|error| failed.unwrap_or_else(|| cannot(error)))
 }
 
 /// What `write` made beside it takes its place, or is not left there.
@@ -154,6 +196,25 @@ mod tests {
             assert_eq!(read_up_to(&path, 100).unwrap(), b"another");
         }
         assert!(replace_private(folder.path(), b"x").is_err(), "a folder");
+        let export = folder.path().join("export");
+        let made = |replaces: bool, bytes: &'static [u8]| {
+            make_private(&export, replaces, |to| {
+                to.write_all(bytes).map_err(|e| cannot_write(&path, e))
+            })
+        };
+        made(false, b"first").unwrap();
+        assert_eq!(made(false, b"second").unwrap_err().reply.error, "conflict");
+        assert_eq!(read_up_to(&export, 100).unwrap(), b"first");
+        made(true, b"second").unwrap();
+        let no = make_private(&export, true, |to| {
+            to.write_all(b"half").map_err(|error| cannot_write(&path, error))?;
+            Err(Failure::new("io", "no"))
+        });
+        assert_eq!(no.unwrap_err().reply.error_description, "no");
+        assert_eq!(read_up_to(&export, 100).unwrap(), b"second");
+        assert!(!fs::read_dir(folder.path()).unwrap().any(|entry| {
+            entry.unwrap().path().extension().is_some_and(|end| end == "dagpass-new")
+        }));
         assert!(replace_private(&folder.path().join("none/9"), b"x").is_err());
     }
 }

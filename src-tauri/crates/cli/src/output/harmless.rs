@@ -60,6 +60,17 @@ pub(crate) fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
+/// No wider than that; an ellipsis stands for what is left out.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let ends = text.char_indices().map(|(at, _)| at).take(4 * width + 4);
+    let fits = ends.take_while(|end| columns(&text[..*end]) < width).last();
+    let room = usize::from(width > 0);
+    format!("{}{}", &text[..fits.unwrap_or(0)], "…".repeat(room))
+}
+
 /// Controls (C0, DEL, C1), separators of lines, and what changes the direction of writing or is not seen.
 fn is_harmful(c: char) -> bool {
     c.is_control()
@@ -107,5 +118,24 @@ mod tests {
             assert_eq!(columns(&padded(text, 5)), 5, "{text}");
         }
         assert_eq!(padded("abcdef", 5), "abcdef");
+    }
+
+    #[test]
+    fn a_cell_is_cut_where_a_terminal_s_columns_end() {
+        for (text, width, expected) in [
+            ("abcdef", 6, "abcdef"),
+            ("abcdef", 5, "abcd…"),
+            ("abcdef", 1, "…"),
+            ("abcdef", 0, ""),
+            ("", 0, ""),
+            ("李李李", 6, "李李李"),
+            ("李李李", 5, "李李…"),
+            ("李李李", 4, "李…"),
+            ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
+        ] {
+            let cut = cut(text, width);
+            assert_eq!(cut, expected, "{text} {width}");
+            assert!(columns(&cut) <= width, "{text} {width}");
+        }
     }
 }

@@ -190,6 +190,11 @@ fn show() {
     }
 }
 
+/// Does the terminal obey colours?
+pub(crate) fn takes_colours() -> bool {
+    anstyle_query::term_supports_color()
+}
+
 /// A new file that only we can read.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)

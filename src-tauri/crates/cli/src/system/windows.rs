@@ -111,6 +111,12 @@ fn show() {
     unsafe { SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), SHOWN.load(Ordering::SeqCst)) };
 }
 
+/// Does the console obey colours? An older one has to be told to.
+pub(crate) fn takes_colours() -> bool {
+    let told = anstyle_query::windows::enable_ansi_colors();
+    told.unwrap_or_else(anstyle_query::term_supports_ansi_color)
+}
+
 /// The user's profile folder is closed to others by its inherited rights.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)

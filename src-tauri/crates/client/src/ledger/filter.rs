@@ -2,19 +2,30 @@
 //! is not wanted.
 
 use jiff::Timestamp;
-use serde_json::Value;
+
+use super::record::{Audience, Line, Run, Tie};
 
 /// What is asked for; empty wants everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Part of a name, an address or a `sub`, in any case: who signed in, or who asked Airflow.
+    pub person: Option<String>,
     pub dag: Option<String>,
     pub task: Option<String>,
     /// An Airflow connection.
     pub connection: Option<String>,
+    /// Part of whom a token is for, in any case.
+    pub audience: Option<String>,
     pub profile: Option<String>,
     /// The calling program: its pid, its path or its name alone.
     pub process: Option<String>,
+    /// Any of these; empty wants each.
+    pub events: Vec<String>,
+    /// `ok`, `denied` or `failed`.
+    pub outcome: Option<String>,
     pub since: Option<Timestamp>,
+    /// Only what is older than that.
+    pub until: Option<Timestamp>,
     /// Only those whose `seq` is lower.
     pub before: Option<u64>,
 }
@@ -29,57 +40,95 @@ pub enum Verdict {
 }
 
 impl Filter {
-    pub fn judge(&self, line: &str) -> Verdict {
-        if self.is_empty() {
+    pub fn judge(&self, text: &str) -> Verdict {
+        if *self == Self::default() {
             return Verdict::Wanted;
         }
-        let Ok(record) = serde_json::from_str::<Value>(line) else { return Verdict::NotWanted };
-        if let Some(since) = self.since {
-            let time = record["time"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
-            if time.is_some_and(|time| time < since) {
+        // Whoever looks back from the end has to know where to stop: that is no matter of words.
+        if self.since.is_none() && !self.may_hold(text) {
+            return Verdict::NotWanted;
+        }
+        Line::parse(text).map_or(Verdict::NotWanted, |line| self.judge_line(&line))
+    }
+
+    /// Is it worth reading what a line says? A text without a backslash holds each word as it is.
+    pub fn may_hold(&self, text: &str) -> bool {
+        let words = [&self.dag, &self.task, &self.connection, &self.profile, &self.outcome];
+        text.contains('\\') || words.into_iter().flatten().all(|word| text.contains(word.as_str()))
+    }
+
+    pub fn judge_line(&self, line: &Line) -> Verdict {
+        if self.since.is_some() || self.until.is_some() {
+            let time = line.time.parse::<Timestamp>().ok();
+            if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
                 return Verdict::TooOld;
             }
+            if self.until.is_some_and(|until| time.is_none_or(|time| time >= until)) {
+                return Verdict::NotWanted;
+            }
         }
-        let asked = [
-            (&self.dag, ["/run/dag_id", "/caller/context/dag_id"], None),
-            (&self.task, ["/run/task_id", "/caller/context/task_id"], None),
-            (&self.connection, ["/connection", "/session/connection"], Some("/connection")),
-            (&self.profile, ["/session/profile", "/session"], Some("/session/profile")),
-        ];
-        let holds = asked.iter().all(|(wanted, places, in_tokens)| {
-            wanted.as_ref().is_none_or(|wanted| says(&record, wanted, (places, *in_tokens)))
-        });
-        let holds = holds && self.before.is_none_or(|before| record["seq"].as_u64() < Some(before));
-        let holds = holds && self.process.as_ref().is_none_or(|wanted| is_process(&record, wanted));
+        let holds = self.before.is_none_or(|before| line.seq < before) && self.words_hold(line);
         if holds { Verdict::Wanted } else { Verdict::NotWanted }
     }
 
-    fn is_empty(&self) -> bool {
-        self.since.is_none()
-            && self.before.is_none()
-            && [&self.dag, &self.task, &self.connection, &self.profile, &self.process]
-                .iter()
-                .all(|asked| asked.is_none())
+    fn words_hold(&self, line: &Line) -> bool {
+        let run = line.run.as_ref();
+        let ties = run.map_or(&[][..], |run| run.tokens.as_slice());
+        let context = |name: &str| line.caller.context.get(name);
+        let session = line.session.as_ref();
+        let is = |asked: &Option<String>, said: &[Option<&String>]| {
+            asked.as_ref().is_none_or(|asked| said.contains(&Some(asked)))
+        };
+        let of_ties = |said: fn(&Tie) -> Option<&String>, asked: &Option<String>| {
+            ties.iter().any(|tie| said(tie).is_some() && said(tie) == asked.as_ref())
+        };
+        (self.events.is_empty() || self.events.iter().any(|event| *event == line.event))
+            && self.outcome.as_ref().is_none_or(|asked| *asked == line.outcome)
+            && is(&self.dag, &[run.map(|run| &run.dag_id), context("dag_id")])
+            && is(&self.task, &[run.map(|run| &run.task_id), context("task_id")])
+            && (is(
+                &self.connection,
+                &[line.connection.as_ref(), session.and_then(|of| of.connection.as_ref())],
+            ) || of_ties(|tie| tie.connection.as_ref(), &self.connection))
+            && (is(&self.profile, &[session.map(|session| &session.profile)])
+                || of_ties(|tie| Some(&tie.session.profile), &self.profile))
+            && self.process.as_ref().is_none_or(|wanted| is_process(line, wanted))
+            && self.person.as_ref().is_none_or(|asked| is_person(line, run, asked))
+            && self.audience.as_ref().is_none_or(|asked| is_for(line, ties, asked))
     }
 }
 
-fn says(record: &Value, wanted: &str, (places, in_tokens): (&[&str; 2], Option<&str>)) -> bool {
-    let here = |value: &Value, place: &str| {
-        value.pointer(place).and_then(Value::as_str).is_some_and(|text| text == wanted)
-    };
-    let tokens = record.pointer("/run/tokens").and_then(Value::as_array);
-    places.iter().any(|place| here(record, place))
-        || in_tokens.is_some_and(|place| {
-            tokens.is_some_and(|tokens| tokens.iter().any(|token| here(token, place)))
-        })
+fn is_process(line: &Line, wanted: &str) -> bool {
+    let path = line.caller.executable.as_deref().unwrap_or_default();
+    let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+    let pid = line.caller.pid.map(|pid| pid.to_string());
+    [path, name].contains(&wanted) || pid.as_deref() == Some(wanted)
 }
 
-fn is_process(record: &Value, wanted: &str) -> bool {
-    let caller = &record["caller"];
-    let path = caller["executable"].as_str().unwrap_or_default();
-    let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-    let pid = caller["pid"].as_u64().map(|pid| pid.to_string());
-    [path, name].contains(&wanted) || pid.as_deref() == Some(wanted)
+fn is_person(line: &Line, run: Option<&Run>, asked: &str) -> bool {
+    let subject = line.subject.as_ref();
+    let said = [
+        subject.map(|who| &who.sub),
+        subject.and_then(|who| who.name.as_ref()),
+        subject.and_then(|who| who.email.as_ref()),
+        run.and_then(|run| run.triggering_user.as_ref()),
+        run.and_then(|run| run.signed_in_as.as_ref()),
+    ];
+    said.into_iter().flatten().any(|said| has_part(said, asked))
+}
+
+fn is_for(line: &Line, ties: &[Tie], asked: &str) -> bool {
+    let names = |audience: &Audience| match audience {
+        Audience::Names(names) => names.iter().any(|name| has_part(name, asked)),
+        Audience::Text(name) => has_part(name, asked),
+    };
+    line.audience.iter().chain(ties.iter().map(|tie| &tie.audience)).any(names)
+        || line.resource.as_ref().is_some_and(|resource| has_part(resource, asked))
+}
+
+/// Upper and lower case are one.
+fn has_part(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(&part.to_lowercase())
 }
 
 #[cfg(test)]
@@ -87,14 +136,15 @@ mod tests {
     use super::*;
 
     const ISSUE: &str = r#"{"seq":7,"time":"2026-11-24T08:00:00.000Z","event":"issue","connection":"lake",
-        "session":{"profile":"prod"},"caller":{"pid":71,"executable":"/opt/py/bin/airflow","context":{"dag_id":"etl","task_id":"load"}}}"#;
-    const RUN: &str = r#"{"seq":8,"time":"2026-11-24T09:00:00.000Z","event":"run","session":{"profile":"dev","connection":"own"},"run":{"dag_id":"etl",
-        "task_id":"load","tokens":[{"session":{"profile":"dev"},"connection":"warehouse"}]}}"#;
+        "session":{"profile":"prod"},"audience":["https://Lake.corp"],"subject":{"sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"},"outcome":"ok","caller":{"pid":71,"executable":"/opt/py/bin/airflow","context":{"dag_id":"etl","task_id":"load"}}}"#;
+    const RUN: &str = r#"{"seq":8,"time":"2026-11-24T09:00:00.000Z","event":"run","session":{"profile":"dev","connection":"own"},"outcome":"denied","run":{"dag_id":"etl",
+        "triggering_user":"ada","signed_in_as":"bob@corp.example","task_id":"load","tokens":[{"session":{"profile":"dev"},"connection":"warehouse","audience":"not visible"}]}}"#;
 
     #[test]
     fn all_that_is_asked_for_must_hold_on_the_line_or_on_one_of_its_tokens() {
         let text = |text: &str| Some(text.to_owned());
-        let table: [(&str, Filter, [bool; 2]); 13] = [
+        let all = Filter::default;
+        let table: [(&str, Filter, [bool; 2]); 24] = [
             ("nothing", Filter::default(), [true, true]),
             ("dag", Filter { dag: text("etl"), ..Filter::default() }, [true, true]),
             ("another dag", Filter { dag: text("et"), ..Filter::default() }, [false, false]),
@@ -119,6 +169,25 @@ mod tests {
                 [true, false],
             ),
             ("before", Filter { before: Some(8), ..Filter::default() }, [true, false]),
+            ("name in any case", Filter { person: text("LIDDELL"), ..all() }, [true, false]),
+            ("address", Filter { person: text("corp.example"), ..all() }, [true, true]),
+            ("sub", Filter { person: text("7f3"), ..all() }, [true, false]),
+            ("who asked Airflow", Filter { person: text("ada"), ..all() }, [false, true]),
+            ("audience", Filter { audience: text("lake.CORP"), ..all() }, [true, false]),
+            ("of a token", Filter { audience: text("not visible"), ..all() }, [false, true]),
+            ("event", Filter { events: vec!["run".into()], ..all() }, [false, true]),
+            (
+                "events",
+                Filter { events: vec!["run".into(), "issue".into()], ..all() },
+                [true, true],
+            ),
+            ("outcome", Filter { outcome: text("denied"), ..all() }, [false, true]),
+            ("a quote", Filter { dag: text("e\"tl"), ..all() }, [false, false]),
+            (
+                "both",
+                Filter { outcome: text("denied"), person: text("alice"), ..all() },
+                [false, false],
+            ),
             ("another", Filter { process: text("py"), ..Filter::default() }, [false, false]),
         ];
         for (case, filter, wanted) in table {
@@ -134,5 +203,25 @@ mod tests {
         assert_eq!(filter.judge(ISSUE), Verdict::TooOld);
         assert_eq!(filter.judge(RUN), Verdict::Wanted);
         assert_eq!(filter.judge("half a li"), Verdict::NotWanted);
+        let filter = Filter { until: Some(since), ..Filter::default() };
+        assert_eq!(
+            [ISSUE, RUN].map(|line| filter.judge(line)),
+            [Verdict::Wanted, Verdict::NotWanted]
+        );
+        let at = Filter { until: Some("2026-11-24T08:00:00Z".parse().unwrap()), ..filter };
+        assert_eq!(at.judge(ISSUE), Verdict::NotWanted, "the end is not in it");
+    }
+
+    /// The look at the text alone never keeps a line out that says what is asked for.
+    #[test]
+    fn a_word_is_found_however_a_line_writes_it() {
+        for written in [r"caf\u00e9", "caf\u{e9}", r"\u0063af\u00E9"] {
+            let line = format!(r#"{{"event":"run","run":{{"dag_id":"{written}"}}}}"#);
+            let filter = Filter { dag: Some("caf\u{e9}".into()), ..Filter::default() };
+            assert_eq!(filter.judge(&line), Verdict::Wanted, "{line}");
+        }
+        let quoted = r#"{"event":"run","run":{"dag_id":"a\"b\\c"}}"#;
+        let filter = Filter { dag: Some(r#"a"b\c"#.into()), ..Filter::default() };
+        assert_eq!(filter.judge(quoted), Verdict::Wanted);
     }
 }

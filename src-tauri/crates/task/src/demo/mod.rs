@@ -85,7 +85,7 @@ fn show(who: &str, log: &ApiLog, record: &str) {
 fn ended(record: &str) -> Vec<String> {
     let head = record.lines().next().unwrap_or_default();
     let width = head.find(" BY").unwrap_or(head.len());
-    let wanted = record.lines().filter(|line| *line == head || line.contains("task success"));
+    let wanted = record.lines().filter(|line| *line == head || line.contains("Task success"));
     wanted.map(|line| line.chars().take(width).collect::<String>().trim_end().to_owned()).collect()
 }
 
@@ -109,7 +109,7 @@ fn airflow(house: &House, version: &str) -> Shell {
 
 /// The task's end stands on the record with the connection whose tokens it was served.
 fn on_record(record: &str) -> Result<(), Failure> {
-    let tied = |row: &&str| row.contains("task success") && row.contains("sandbox_api");
+    let tied = |row: &&str| row.contains("Task success") && row.contains("sandbox_api");
     match record.lines().find(tied) {
         Some(_) => Ok(()),
         None => Err(Failure::new("the record does not tie the task to the tokens it was served")),
@@ -123,8 +123,8 @@ mod tests {
     #[test]
     fn of_the_record_the_task_s_end_is_shown_without_its_process() {
         let record = "TIME  WHAT          TASK  BY\n01:2  issue         call  pid=1\n\
-                      01:3  task success  call  pid=1 by=/usr/bin/python3";
-        assert_eq!(ended(record), ["TIME  WHAT          TASK", "01:3  task success  call"]);
+                      01:3  Task success  call  pid=1 by=/usr/bin/python3";
+        assert_eq!(ended(record), ["TIME  WHAT          TASK", "01:3  Task success  call"]);
         assert_eq!(ended(""), [] as [String; 0]);
     }
 }

@@ -1,13 +1,18 @@
 //! The flags that choose lines of the ledger, as they are typed.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use dagpass_client::ledger::Filter;
-use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
 use crate::{duration, time};
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Asked {
+    /// Only this person: part of a name, an address or a `sub`, in any case
+    #[arg(long, value_name = "PERSON")]
+    person: Option<String>,
     /// Only this DAG
     #[arg(long, value_name = "DAG_ID")]
     dag: Option<String>,
@@ -17,32 +22,116 @@ pub(crate) struct Asked {
     /// Only this Airflow connection
     #[arg(long, value_name = "CONN_ID")]
     connection: Option<String>,
+    /// Only tokens for whom this is part of the name, in any case
+    #[arg(long)]
+    audience: Option<String>,
     /// Only this profile
     #[arg(long)]
     profile: Option<String>,
     /// Only this program: its pid, its path or its name
-    #[arg(long, value_name = "PROGRAM")]
+    #[arg(long, visible_alias = "program", value_name = "PROGRAM")]
     process: Option<String>,
-    /// Only from then on: 90s, 30m, 8h, or a time such as 2026-11-24T08:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// Only these events: `issue`, `sign-in`, `refused` … by the ledger's word, several with commas
+    #[arg(long = "event", value_name = "EVENT", value_delimiter = ',')]
+    events: Vec<String>,
+    /// Only what ended so
+    #[arg(long)]
+    outcome: Option<Outcome>,
+    /// Only from then on: 90s, 30m, 8h, 7d, a day such as 2026-11-24, or a time such as 2026-11-24T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
+    /// Only what was before then; of a day, all of it
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Outcome {
+    Ok,
+    Denied,
+    Failed,
 }
 
 impl Asked {
     pub(super) fn filter(&self) -> Filter {
-        let Self { dag, task, connection, profile, process, since } = self.clone();
-        Filter { dag, task, connection, profile, process, since, before: None }
+        let Self { person, dag, task, connection, audience, profile, process, events, .. } =
+            self.clone();
+        let outcome = self.outcome.map(|outcome| {
+            let word = match outcome {
+                Outcome::Ok => "ok",
+                Outcome::Denied => "denied",
+                Outcome::Failed => "failed",
+            };
+            word.to_owned()
+        });
+        let Self { since, until, .. } = *self;
+        Filter {
+            person,
+            dag,
+            task,
+            connection,
+            audience,
+            profile,
+            process,
+            events,
+            outcome,
+            since,
+            until,
+            before: None,
+        }
+    }
+
+    /// The time alone.
+    pub(super) fn interval(&self) -> Filter {
+        let Self { since, until, .. } = *self;
+        Filter { since, until, ..Filter::default() }
+    }
+
+    /// Is it asked for by the ledger's own words? Then nothing is taken for an echo.
+    pub(super) fn names_events(&self) -> bool {
+        !self.events.is_empty()
     }
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
+fn since(text: &str) -> Result<Timestamp, String> {
+    moment(text, 0)
+}
+
+fn until(text: &str) -> Result<Timestamp, String> {
+    moment(text, 1)
+}
+
+/// A span back from now, a time, or that many days behind the day's begin. Without a zone, UTC: as the
+/// ledger has it.
+fn moment(text: &str, days: i64) -> Result<Timestamp, String> {
+    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).ok();
+    let is_date = text.len() == "2026-11-24".len();
+    let day = text.parse::<Date>().ok().filter(|_| is_date);
+    let day = day.and_then(|day| day.checked_add(days.days()).ok());
+    let written = text.parse::<Timestamp>().ok();
+    let written = written.or_else(|| day.and_then(|day| utc(day.at(0, 0, 0, 0))));
+    let written = written.or_else(|| {
+        text.parse::<DateTime>().ok().filter(|_| text.contains(['T', 't', ' '])).and_then(utc)
+    });
+    if let Some(time) = written {
         return Ok(time);
     }
-    let span = duration::parse(text)
-        .map_err(|_| format!("`{text}` is neither a span, as 8h is, nor an RFC 3339 time"))?;
-    let then = time::now().saturating_sub(i64::try_from(span).unwrap_or(i64::MAX));
+    let then = time::now().saturating_sub(span(text)?);
     Ok(Timestamp::from_second(then).unwrap_or(Timestamp::MIN))
+}
+
+/// In seconds. Days and weeks besides what a duration has.
+fn span(text: &str) -> Result<i64, String> {
+    let long = [("d", 86_400), ("w", 7 * 86_400)].into_iter().find_map(|(unit, seconds)| {
+        text.strip_suffix(unit)?.parse::<u32>().ok().map(|many| i64::from(many) * seconds)
+    });
+    if let Some(seconds) = long {
+        return Ok(seconds);
+    }
+    let seconds = duration::parse(text).map_err(|_| {
+        format!("`{text}` is neither a span, as 8h and 7d are, nor a day nor a time (RFC 3339)")
+    })?;
+    Ok(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -50,11 +139,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_a_span_back_from_now_or_a_time() {
-        let time = moment("2026-11-24T08:30:00Z").unwrap();
-        assert_eq!(time.as_second(), 1_795_509_000);
-        assert!(moment("yesterday").is_err());
-        let hour_ago = moment("1h").unwrap().as_second();
-        assert!((time::now() - 3600 - hour_ago).abs() <= 2);
+    fn a_moment_is_a_span_back_from_now_a_time_or_a_day_s_begin_or_end() {
+        let day = 1_795_478_400;
+        for (text, from, to) in [
+            ("2026-11-24T08:30:00Z", day + 30_600, day + 30_600),
+            ("2026-11-24T08:30:00+01:00", day + 27_000, day + 27_000),
+            ("2026-11-24T08:30", day + 30_600, day + 30_600),
+            ("2026-11-24 08:30:00", day + 30_600, day + 30_600),
+            ("2026-11-24", day, day + 86_400),
+        ] {
+            assert_eq!(since(text).unwrap().as_second(), from, "{text}");
+            assert_eq!(until(text).unwrap().as_second(), to, "{text}");
+        }
+        for wrong in ["yesterday", "", "d", "2026-13-01", "1y"] {
+            let read = since(wrong);
+            assert!(read.is_err(), "{wrong}: {read:?}");
+        }
+        for (text, back) in [("1h", 3_600), ("90s", 90), ("7d", 604_800), ("2w", 1_209_600)] {
+            let then = since(text).unwrap().as_second();
+            assert!((time::now() - back - then).abs() <= 60, "{text}");
+        }
+        assert_eq!(since("99999999999999h").unwrap(), Timestamp::MIN);
     }
 }

@@ -204,7 +204,7 @@ fn own_keys() -> Result<Vec<VerifierKey>, Failure> {
     Ok(keys)
 }
 
-fn key_of(log: &Folder) -> Result<Option<VerifierKey>, Failure> {
+pub(super) fn key_of(log: &Folder) -> Result<Option<VerifierKey>, Failure> {
     let Some(text) = log.read(VKEY).map_err(unreadable)? else { return Ok(None) };
     VerifierKey::parse(&String::from_utf8_lossy(&text)).map(Some).map_err(damaged)
 }

@@ -1,59 +1,139 @@
 //! The ledger for a person: when, what, who, which DAG, task, connection and audience. One row a
-//! line, and of a task one row for each kind of token it was served.
+//! line, and of a task one row for each kind of token it was served. At a terminal a row is as wide as that
+//! and no wider.
+
+mod fit;
 
 use dagpass_client::ledger::record::{Person, Tie};
-use dagpass_client::ledger::{Audience, Line, NOT_VISIBLE};
+use dagpass_client::ledger::{Audience, Line, NOT_VISIBLE, words};
 
-use crate::output::{columns, padded, word as harmless};
+use crate::output::{self, columns, cut, padded, word as harmless};
+use fit::{GAP, Wish};
 
 const HEAD: [&str; COLUMNS] =
     ["TIME (UTC)", "WHAT", "WHO", "DAG", "TASK", "CONNECTION", "AUDIENCE", "TOKEN", "BY"];
 const COLUMNS: usize = 9;
+/// Which column says nothing if it is narrower?
+const LEAST: [usize; COLUMNS] = [23, 16, 14, 8, 8, 12, 20, 16, 24];
+/// And which goes first where there is no room?
+const RANK: [usize; COLUMNS] = [0, 0, 1, 2, 3, 4, 5, 7, 6];
+const WHAT: usize = 1;
 const NOTHING: &str = "-";
 
 type Row = [String; COLUMNS];
 
+/// One row, or a line that is no record, as it stands.
+enum Shown {
+    Row { cells: Row, colour: Colour },
+    Whole(String),
+}
+
+/// What stands out, as a terminal has it (SGR).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colour {
+    Good = 32,
+    Failed = 33,
+    Denied = 31,
+    Head = 1,
+}
+
 /// Widths never shrink, so that what follows stays in line.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    widths: Option<[usize; COLUMNS]>,
+    /// `None`: no terminal, and each cell is whole.
+    room: Option<usize>,
+    colours: bool,
+    widest: [usize; COLUMNS],
+    shown: Option<[usize; COLUMNS]>,
 }
 
 impl Table {
+    /// For where stdout goes.
+    pub(super) fn here() -> Self {
+        let (room, colours) = (output::stdout_width(), output::stdout_has_colours());
+        Self { room, colours, ..Self::default() }
+    }
+
     pub(super) fn rows(&mut self, lines: &[String]) -> String {
-        let first = self.widths.is_none();
-        let mut rows: Vec<Row> = first.then(|| HEAD.map(str::to_owned)).into_iter().collect();
-        let told = lines.iter().flat_map(|line| of_line(line));
-        rows.extend(told.map(|row| row.map(|cell| harmless(&cell))));
-        let mut widths = self.widths.unwrap_or_default();
+        let rows: Vec<Shown> = lines.iter().flat_map(|line| self.of_line(line)).collect();
         for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(columns(cell));
+            let Shown::Row { cells, .. } = row else { continue };
+            for (widest, cell) in self.widest.iter_mut().zip(cells) {
+                *widest = (*widest).max(if cell == NOTHING { 0 } else { columns(cell) });
             }
         }
-        self.widths = Some(widths);
-        let shown = |row: &Row| {
-            let cells = row.iter().zip(widths).map(|(cell, width)| padded(cell, width));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        let widths = self.widths();
+        let is_other =
+            |old: [usize; COLUMNS]| (0..COLUMNS).any(|at| (old[at] == 0) != (widths[at] == 0));
+        let mut text = Vec::new();
+        if self.shown.is_none_or(is_other) {
+            text.push(self.drawn(&HEAD.map(str::to_owned), Colour::Head, widths));
+        }
+        self.shown = Some(widths);
+        text.extend(rows.iter().map(|row| match row {
+            Shown::Row { cells, colour } => self.drawn(cells, *colour, widths),
+            Shown::Whole(text) => self.room.map_or(text.clone(), |room| cut(text, room)),
+        }));
+        text.join("\n")
+    }
+
+    fn widths(&self) -> [usize; COLUMNS] {
+        let widest = |at: usize| match self.widest[at] {
+            0 if self.room.is_some() => 0,
+            widest => widest.max(columns(HEAD[at])),
         };
-        rows.iter().map(shown).collect::<Vec<_>>().join("\n")
+        let wish = |at: usize| Wish { widest: widest(at), least: LEAST[at], rank: RANK[at] };
+        match self.room {
+            None => std::array::from_fn(widest),
+            Some(room) => fit::widths(std::array::from_fn(wish), room),
+        }
+    }
+
+    fn drawn(&self, cells: &Row, colour: Colour, widths: [usize; COLUMNS]) -> String {
+        let mut row = String::new();
+        let last = (0..COLUMNS).rev().find(|at| widths[*at] > 0);
+        for at in (0..COLUMNS).filter(|at| widths[*at] > 0) {
+            let cell = cut(&cells[at], widths[at]);
+            let is_last = Some(at) == last;
+            let cell = if is_last { cell } else { padded(&cell, widths[at] + GAP) };
+            let stands_out = self.colours && (at == WHAT || colour == Colour::Head);
+            match stands_out {
+                true => row.push_str(&format!("\u{1b}[{}m{cell}\u{1b}[0m", colour as u8)),
+                false => row.push_str(&cell),
+            }
+        }
+        row.trim_end().to_owned()
+    }
+
+    fn of_line(&self, text: &str) -> Vec<Shown> {
+        let Some(line) = Line::parse(text) else { return vec![Shown::Whole(harmless(text))] };
+        let colour = match &*line.outcome {
+            "denied" => Colour::Denied,
+            "failed" => Colour::Failed,
+            _ if line.run.as_ref().is_some_and(|run| run.state == "failed") => Colour::Failed,
+            _ => Colour::Good,
+        };
+        let short = self.room.is_some_and(|room| room < WIDE);
+        let rows = match line.run.as_ref().map(|run| run.tokens.as_slice()) {
+            None | Some([]) => vec![row(&line, None, short)],
+            Some(tokens) => tokens.iter().map(|tie| row(&line, Some(tie), short)).collect(),
+        };
+        let shown = |row: Row| Shown::Row { cells: row.map(|cell| harmless(&cell)), colour };
+        rows.into_iter().map(shown).collect()
     }
 }
 
-/// A line that is no record is shown as it stands.
-fn of_line(text: &str) -> Vec<Row> {
-    let Some(line) = Line::parse(text) else {
-        let mut row = Row::default();
-        row[0] = text.to_owned();
-        return vec![row];
-    };
-    match line.run.as_ref().map(|run| run.tokens.as_slice()) {
-        None | Some([]) => vec![row(&line, None)],
-        Some(tokens) => tokens.iter().map(|tie| row(&line, Some(tie))).collect(),
-    }
+/// From how many columns on has a time its year and milliseconds, and a person address and `sub`?
+const WIDE: usize = 160;
+
+/// `2026-11-24 19:28:51.000`, or `11-24 19:28:51`.
+fn when(time: &str, short: bool) -> String {
+    let time = time.replace('T', " ").trim_end_matches('Z').to_owned();
+    let cut = time.get(5..19).filter(|_| short).map(str::to_owned);
+    cut.unwrap_or(time)
 }
 
-fn row(line: &Line, tie: Option<&Tie>) -> Row {
+fn row(line: &Line, tie: Option<&Tie>, short: bool) -> Row {
     let or_nothing =
         |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or(NOTHING.to_owned());
     let run = line.run.as_ref();
@@ -66,9 +146,9 @@ fn row(line: &Line, tie: Option<&Tie>) -> Row {
     let token = tie.map_or_else(|| line.fingerprint.clone(), |tie| Some(used(tie)));
     let audience = audience.and_then(shown).or(token.as_ref().map(|_| NOT_VISIBLE.to_owned()));
     [
-        or_nothing(Some(line.time.replace('T', " ").trim_end_matches('Z').to_owned())),
-        what(line),
-        or_nothing(who(line)),
+        or_nothing(Some(when(&line.time, short))),
+        if short { words::short(line) } else { words::title(line) },
+        or_nothing(who(line, short)),
         or_nothing(run.map(|run| run.dag_id.clone()).or_else(|| said("dag_id"))),
         or_nothing(run.map(|run| run.task_id.clone()).or_else(|| said("task_id"))),
         or_nothing(connection.clone()),
@@ -99,35 +179,13 @@ fn times(fingerprint: &str, times: u32) -> String {
     }
 }
 
-/// `issue`, `issue denied`, `task success`, `decision pause`, `refused denied x12`.
-fn what(line: &Line) -> String {
-    if let Some(run) = &line.run {
-        return format!("{} {}", run.kind, run.state);
-    }
-    let mut what = line.event.to_string();
-    // An issue tells what was asked for by its other columns.
-    if let Some(action) = line.action.as_ref().filter(|_| line.event != "issue") {
-        what.push_str(&format!(" {action}"));
-    }
-    if let Some(purpose) = line.caller.context.get("purpose") {
-        what.push_str(&format!(" ({purpose})"));
-    }
-    if line.outcome != "ok" && !line.outcome.is_empty() {
-        what.push_str(&format!(" {}", line.outcome));
-    }
-    if let Some(count) = line.count {
-        what.push_str(&format!(" x{count}"));
-    }
-    what
-}
-
 /// Who asked Airflow, and whose sign-in it ran under.
-fn who(line: &Line) -> Option<String> {
+fn who(line: &Line, short: bool) -> Option<String> {
     let run = line.run.as_ref();
     let asked = run.and_then(|run| run.triggering_user.clone());
     let told = run.and_then(|run| run.signed_in_as.clone());
     let person = match &line.subject {
-        Some(subject) => Some(named(subject, told.as_deref())),
+        Some(subject) => Some(named(subject, told.as_deref(), short)),
         None => told.clone(),
     };
     let is_one = |asked: &String| {
@@ -145,16 +203,17 @@ fn who(line: &Line) -> Option<String> {
 
 /// `Alice Liddell <alice@corp.example> (7f3a)`: a person, and beside that what Ping calls them. An older
 /// line of a run has one name, and it stands apart.
-fn named(person: &Person, told: Option<&str>) -> String {
+fn named(person: &Person, told: Option<&str>, short: bool) -> String {
     let Person { sub, name, email, .. } = person;
     let told = told.filter(|_| name.is_none() && email.is_none()).map(str::to_owned);
     let name = match (name.clone().or(told), email) {
+        (Some(name), _) if short => return name,
         (Some(name), Some(email)) if name != *email => format!("{name} <{email}>"),
         (Some(name), _) => name,
         (None, Some(email)) => email.clone(),
         (None, None) => return sub.clone(),
     };
-    if name == *sub { name } else { format!("{name} ({sub})") }
+    if short || name == *sub { name } else { format!("{name} ({sub})") }
 }
 
 fn shown(audience: &Audience) -> Option<String> {
@@ -168,7 +227,10 @@ fn by(line: &Line) -> String {
     let text = |number: Option<u32>| number.map(|number| number.to_string());
     let run = line.run.as_ref();
     let proven = line.proof.as_ref().and_then(|proof| proof.id_token.as_ref());
+    // Elsewhere the count stands with what it is of.
+    let meanwhile = line.count.filter(|_| line.event == "ledger-mended");
     let named = [
+        ("for", line.caller.context.get("purpose").cloned()),
         ("profile", line.session.as_ref().map(|session| session.profile.clone())),
         ("try", text(run.and_then(|run| run.try_number).filter(|number| *number != 1))),
         ("map", text(run.and_then(|run| run.map_index))),
@@ -179,7 +241,7 @@ fn by(line: &Line) -> String {
         ("amr", proven.map(|proven| proven.amr.join(",")).filter(|amr| !amr.is_empty())),
         ("error", line.error.clone()),
         ("door", line.door.clone()),
-        ("count", line.count.map(|count| count.to_string())),
+        ("denied", meanwhile.map(|count| count.to_string())),
         ("reason", line.reason.clone()),
     ];
     let said = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
@@ -187,134 +249,4 @@ fn by(line: &Line) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ISSUE: &str = r#"{"v":1,"seq":7,"time":"2026-11-24T19:28:51.000Z","prev":"0","event":"issue",
-        "outcome":"ok","session":{"profile":"prod"},"subject":{"iss":"i","sub":"alice"},
-        "caller":{"transport":"socket","pid":12,"executable":"/usr/bin/python3"},
-        "fingerprint":"ba7816bf8f01cfea"}"#;
-    const RUN: &str = r#"{"v":1,"seq":8,"time":"2026-11-24T19:30:00.000Z","prev":"0","event":"run",
-        "outcome":"ok","caller":{"transport":"socket","pid":12},"run":{"kind":"task","dag_id":"etl",
-        "run_id":"r","task_id":"load","state":"success","triggering_user":"ada","signed_in_as":"ada@corp.example",
-        "tokens":[{"session":{"profile":"prod"},"connection":"lake","audience":["https://lake"],
-                   "fingerprint":"f1","tokens":2,"times":5,"by":"context"},
-                  {"session":{"profile":"prod"},"connection":"warehouse","audience":"not visible",
-                   "fingerprint":"f2","tokens":1,"times":1,"by":"process"}]}}"#;
-
-    #[test]
-    fn who_which_dag_which_task_which_connection_which_audience() {
-        let lines = [ISSUE, RUN, "half a li"].map(str::to_owned);
-        let text = Table::default().rows(&lines);
-        let rows: Vec<Vec<&str>> = text
-            .lines()
-            .map(|row| row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
-            .collect();
-        assert_eq!(rows[0][1..5], ["WHAT", "WHO", "DAG", "TASK"]);
-        assert_eq!(
-            rows[1],
-            [
-                "2026-11-24 19:28:51.000",
-                "issue",
-                "alice",
-                "-",
-                "-",
-                "-",
-                "not visible",
-                "ba7816bf8f01cfea",
-                "profile=prod pid=12 by=/usr/bin/python3"
-            ]
-        );
-        let who = "ada as ada@corp.example";
-        let success = ["task success", who, "etl", "load"];
-        assert_eq!(rows[2][1..5], success);
-        assert_eq!(rows[2][5..8], ["lake", "https://lake", "f1 x5"]);
-        assert_eq!(rows[3][1..5], success);
-        assert_eq!(rows[3][5..8], ["warehouse", "not visible", "f2"]);
-        assert_eq!(rows[4], ["half a li"]);
-    }
-
-    #[test]
-    fn a_person_comes_first_and_what_ping_calls_them_beside() {
-        let alice = r#""subject":{"iss":"i","sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"}"#;
-        let run = |told: &str| format!(r#""run":{{"kind":"task","triggering_user":"ada"{told}}}"#);
-        for (more, expected) in [
-            (alice.to_owned(), Some("Alice Liddell <alice@corp.example> (7f3a)")),
-            (r#""subject":{"sub":"alice","name":"alice"}"#.to_owned(), Some("alice")),
-            (r#""subject":{"sub":"7f3a","email":"a@b"}"#.to_owned(), Some("a@b (7f3a)")),
-            (r#""subject":{"sub":"7f3a"}"#.to_owned(), Some("7f3a")),
-            (
-                format!("{alice},{}", run("")),
-                Some("ada as Alice Liddell <alice@corp.example> (7f3a)"),
-            ),
-            (
-                format!(r#""subject":{{"sub":"7f3a"}},{}"#, run(r#","signed_in_as":"a@b""#)),
-                Some("ada as a@b (7f3a)"),
-            ),
-            (format!(r#""subject":{{"sub":"7f3a","name":"ada"}},{}"#, run("")), Some("ada (7f3a)")),
-            (run(""), Some("ada")),
-            (r#""outcome":"ok""#.to_owned(), None),
-        ] {
-            let line = Line::parse(&format!(r#"{{"v":2,"event":"issue",{more}}}"#)).unwrap();
-            assert_eq!(who(&line).as_deref(), expected, "{more}");
-        }
-    }
-
-    #[test]
-    fn what_was_asked_and_how_often_stand_beside_the_event() {
-        let line = |more: &str| format!(r#"{{"time":"t","caller":{{}},{more}}}"#);
-        for (more, expected) in [
-            (r#""event":"decision","outcome":"ok","action":"pause""#, "decision pause"),
-            (
-                r#""event":"decision","outcome":"ok","action":"show-status","count":12"#,
-                "decision show-status x12",
-            ),
-            (
-                r#""event":"decision","outcome":"failed","action":"connection","count":40"#,
-                "decision connection failed x40",
-            ),
-            (r#""event":"decision","outcome":"denied""#, "decision denied"),
-            (r#""outcome":"ok","event":"issue","action":"token""#, "issue"),
-        ] {
-            assert_eq!(what(&Line::parse(&line(more)).unwrap()), expected);
-        }
-    }
-
-    /// Whoever names a program or themselves so would take the row from a reviewer's eyes.
-    #[test]
-    fn a_name_can_neither_erase_its_row_nor_add_one() {
-        let record = serde_json::json!({
-            "time": "2026-11-24T19:28:51.000Z", "event": "issue", "outcome": "ok",
-            "subject": {"sub": "李\u{1b}[2K"}, "caller": {"executable": "/tmp/\u{9b}1A\nissue"},
-        });
-        let text = Table::default().rows(&[record.to_string()]);
-        assert_eq!(text.lines().count(), 2, "{text}");
-        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
-        assert!(text.contains("李\\u{1b}[2K") && text.contains("\\u{9b}1A\\nissue"), "{text}");
-        let dag = |row: &str| columns(&row[..row.find("  DAG").or(row.find("  -")).unwrap()]);
-        let rows: Vec<&str> = text.lines().collect();
-        assert!(dag(rows[0]) >= dag(rows[1]), "{text}");
-    }
-
-    #[test]
-    fn a_task_names_each_of_its_tokens_with_its_count() {
-        let line = |more: &str| {
-            let tie = format!(
-                r#"{{"fingerprint":"f3","times":14{more},"each":[{{"fingerprint":"f1","times":12}},
-                   {{"fingerprint":"f2","times":1}},{{"fingerprint":"f3","times":1}}]}}"#
-            );
-            let run =
-                format!(r#"{{"v":2,"event":"run","run":{{"kind":"task","tokens":[{tie}]}}}}"#);
-            of_line(&run)[0][7].clone()
-        };
-        assert_eq!(line(r#","tokens":3"#), "f1 x12, f2, f3");
-        assert_eq!(line(r#","tokens":40"#), "f1 x12, f2, f3, 37 more");
-    }
-
-    #[test]
-    fn the_head_is_printed_once() {
-        let mut table = Table::default();
-        table.rows(&[ISSUE.to_owned()]);
-        assert!(!table.rows(&[RUN.to_owned()]).contains("WHAT"));
-    }
-}
+mod tests;
