@@ -16,8 +16,10 @@ const STYLE: &str = include_str!("report.css");
 
 pub(super) fn html(model: &Model) -> String {
     let asked = &model.asked;
+    // As a browser reads it, wherever this was built.
+    let style = STYLE.replace('\r', "");
     // Only this very sheet; and nothing that a text from outside could bring along.
-    let sheet = Hash(Sha256::digest(STYLE).into());
+    let sheet = Hash(Sha256::digest(&style).into());
     let title = format!("What this agent issued: {} to {}", asked.period.from, asked.period.to);
     let sections: [(Table, &str, &str, String); 7] = [
         (
@@ -78,7 +80,7 @@ pub(super) fn html(model: &Model) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{sheet}'; base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{}{}{}{}{sections}{}{}{}</body>\n</html>\n",
+         <title>{}</title>\n<style>{style}</style>\n</head>\n<body>\n{}{}{}{}{sections}{}{}{}</body>\n</html>\n",
         text(&title),
         head(model),
         population(model),

@@ -1,7 +1,7 @@
 //! Is a pack what its manifest says, is the manifest signed, and are its lines those that checkpoints were
 //! signed over? By the public key alone. Never writes a file of it: names in an archive are names here, not paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -151,6 +151,9 @@ fn leaves(files: &Files, manifest: &Manifest) -> Result<Vec<Hash>, String> {
     };
     let before = manifest.first_line.checked_sub(1).ok_or("its manifest counts lines from 0")?;
     let end = before.checked_add(manifest.lines).ok_or("its manifest has too many lines")?;
+    if manifest.proved_behind < before {
+        return Err("its manifest proves lines of before its period".to_owned());
+    }
     let wanted =
         end.checked_sub(manifest.proved_behind).ok_or("its manifest proves lines it has not")?;
     if manifest.pseudonymous {
@@ -228,14 +231,17 @@ impl Log {
         let mut walk =
             span.walk().ok_or_else(|| wrong("its span has not the hashes that it needs"))?;
         let mut rest = leaves.iter();
-        let mut roots = BTreeMap::from([(walk.size(), walk.root())]);
+        let wanted: BTreeSet<u64> = checkpoints.iter().map(|(_, one)| one.size).collect();
+        let mut roots = BTreeMap::new();
         while walk.size() < span.to {
             let leaf =
                 rest.next().ok_or_else(|| wrong("its span is over more lines than there are"))?;
             if !walk.push(*leaf) {
                 break;
             }
-            roots.insert(walk.size(), walk.root());
+            if wanted.contains(&walk.size()) {
+                roots.insert(walk.size(), walk.root());
+            }
         }
         let end = walk.end().ok_or_else(|| wrong("its span does not end"))?;
         roots.insert(span.size, end);
