@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use dagpass_client::ledger::evidence::{CONTROLS, Period, Pseudonyms, Seal, Table};
 use dagpass_client::ledger::hex;
 use dagpass_client::ledger::log::{
@@ -12,6 +14,7 @@ use dagpass_client::ledger::log::{
 use ed25519_compact::{KeyPair, Noise, Seed};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::manifest::{MANIFEST, Manifest, NOTE};
 use super::model::{Asked, Model};
@@ -28,6 +31,7 @@ struct World {
     folder: tempfile::TempDir,
     pair: KeyPair,
     lines: Vec<String>,
+    witness: Option<VerifierKey>,
 }
 
 impl World {
@@ -71,6 +75,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             pair: KeyPair::from_seed(Seed::new([7; 32])),
             lines,
+            witness: None,
         };
         world.write(checkpoints);
         world
@@ -121,7 +126,7 @@ impl World {
             account: "aliddell".to_owned(),
             signed: true,
             controls: CONTROLS.iter().collect(),
-            witnesses: vec![],
+            witnesses: self.witness.clone().into_iter().collect(),
         };
         let mut model = Model::of(&reading, asked, pseudonyms);
         let files = pack::files(&reading, &mut model);
@@ -349,5 +354,38 @@ fn no_archive_that_somebody_made_up_is_read_as_a_pack() {
     }
     for junk in [&b""[..], b"PK\x03\x04", &archive[..archive.len() / 2], &[0xff; 4096]] {
         assert!(verdict(junk, None).is_err());
+    }
+}
+
+#[test]
+fn lines_behind_the_last_checkpoint_that_a_named_witness_cosigned_are_a_gap() {
+    let mut world = World::new(&[3, 8]);
+    let gap = |world: &World| {
+        let files = world.pack(None, ALL);
+        let gaps: Vec<Value> = serde_json::from_slice(&files["data/gaps.json"]).unwrap();
+        gaps.into_iter().find(|gap| gap["kind"] == "no-witness").map(|gap| gap["lines"].clone())
+    };
+    assert_eq!(gap(&world), Some(json!([1, 8])), "none was named");
+    let public = [&[4_u8][..], world.pair.pk.as_slice()].concat();
+    let id = Sha256::digest([b"witness\n", public.as_slice()].concat());
+    let id: Vec<u8> = id[..4].to_vec();
+    let key =
+        format!("witness+{}+{}", dagpass_client::ledger::digits(&id), STANDARD.encode(&public));
+    world.witness = Some(VerifierKey::parse(&key).unwrap());
+    assert_eq!(gap(&world), Some(json!([1, 8])), "it cosigned nothing");
+    for (size, expected) in [(3, Some(json!([4, 8]))), (8, None)] {
+        let path = world.folder.path().join("ledger-log/1/checkpoints");
+        let all = fs::read_to_string(&path).unwrap();
+        let text = format!("{ORIGIN}\n{size}\n");
+        let at = all.find(&text).unwrap();
+        let end = at + all[at..].find("\n\n").unwrap();
+        let signed = format!("cosignature/v1\ntime 7\n{}\n", &all[at..end]);
+        let signature = world.pair.sk.sign(signed, Some(Noise::new([0; 16])));
+        let bytes = [&id[..], &7_u64.to_be_bytes(), signature.as_slice()].concat();
+        let line = end + 2 + all[end + 2..].find('\n').unwrap() + 1;
+        let cosigned =
+            format!("{}— witness {}\n{}", &all[..line], STANDARD.encode(&bytes), &all[line..]);
+        fs::write(&path, cosigned).unwrap();
+        assert_eq!(gap(&world), expected, "{size}");
     }
 }
