@@ -145,7 +145,10 @@ fn size(model: &Model, table: Table) -> String {
     let entries = model.tables.table(table);
     let records = counted(entries.len(), "record", "records");
     match events(model, table) {
-        many if many != entries.len() as u64 => format!("{records}, {many} events"),
+        // What a ledger that could not be written denied stands beside that line, and is no event of its own.
+        many if table != Table::Agent && many != entries.len() as u64 => {
+            format!("{records}, {many} events")
+        }
         _ => records,
     }
 }
