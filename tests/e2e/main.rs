@@ -42,6 +42,8 @@ mod endpoints;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod foreign_home;
 #[cfg(test)]
 mod guard;

@@ -40,6 +40,7 @@ export function titleOf(record) {
     'door-opened': 'Door opened',
     'door-closed': 'Door closed',
     'ledger-mended': 'Record written again',
+    evidence: 'Evidence pack signed',
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
     'agent-start': 'Agent started',
     'agent-stop': 'Agent ended',

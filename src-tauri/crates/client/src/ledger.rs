@@ -2,6 +2,7 @@
 //! never judge whether the chain holds; `audit verify` reads all of it and does.
 
 mod chain;
+pub mod evidence;
 pub mod export;
 mod filter;
 mod lines;

@@ -12,9 +12,10 @@ use crate::wire::{
     ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, ConfigEdit, ConfigPreview,
     ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
     Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
-    Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PurgeReply,
-    RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
-    Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
+    EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
+    PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent,
+    SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk,
+    TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -98,6 +99,11 @@ impl Agent {
     /// Carries every record into another store.
     pub fn use_store(&self, ask: &StoreUseAsk) -> Result<StoreUseReply, ClientError> {
         self.post("/v1/store/use", ask, SLOW_LIMIT)
+    }
+
+    /// The key of the ledger's log signs for a pack of evidence, or a checkpoint before one is made.
+    pub fn sign_evidence(&self, ask: &EvidenceAsk) -> Result<EvidenceReply, ClientError> {
+        self.post("/v1/audit/evidence", ask, SLOW_LIMIT)
     }
 
     /// Dropping the stream cancels the sign-in.

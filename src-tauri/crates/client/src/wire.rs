@@ -10,6 +10,7 @@ mod containers;
 mod discover;
 mod doctor;
 mod endpoint;
+mod evidence;
 mod login_item;
 mod purge;
 mod relay;
@@ -35,6 +36,7 @@ pub use containers::{
 pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
+pub use evidence::{EvidenceAsk, EvidenceReply, EvidenceSigned};
 pub use login_item::{LoginItem, LoginItemAsk};
 pub use purge::PurgeReply;
 pub use relay::RelayAsk;

@@ -152,6 +152,8 @@ pub enum Event {
     LedgerAltered,
     /// The record can be written again; `count` attempts to act in between were denied.
     LedgerMended,
+    /// A pack of evidence was made of the record, and signed.
+    Evidence,
 }
 
 impl Event {
@@ -175,6 +177,7 @@ impl Event {
             Self::LedgerLost => "ledger-lost",
             Self::LedgerAltered => "ledger-altered",
             Self::LedgerMended => "ledger-mended",
+            Self::Evidence => "evidence",
         }
     }
 }

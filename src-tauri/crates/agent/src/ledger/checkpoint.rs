@@ -1,6 +1,7 @@
-//! The key that signs, in memory, and the checkpoint that it signs.
+//! The key that signs, in memory, and what it signs: checkpoints, and that a pack of evidence was made.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use dagpass_client::ledger::evidence::Seal;
 use dagpass_client::ledger::log::{Checkpoint, Malformed, Note, VerifierKey};
 use dagpass_core::token::Secret;
 
@@ -23,10 +24,17 @@ impl Signer {
 
     /// `None` where there is no such signature, which never happens.
     pub(super) fn sign(&self, checkpoint: &Checkpoint) -> Option<Note> {
-        let text = checkpoint.to_string();
+        self.signed(&checkpoint.to_string(), &self.key(&checkpoint.origin).ok()?)
+    }
+
+    /// Under a name of its own: what stands for a pack of evidence is never a checkpoint.
+    pub(super) fn vouch(&self, seal: &Seal) -> Option<Note> {
+        self.signed(&seal.to_string(), &Seal::key(&self.key(&seal.log).ok()?).ok()?)
+    }
+
+    fn signed(&self, text: &str, key: &VerifierKey) -> Option<Note> {
         let signature = self.pair.sign(text.as_bytes());
-        let key = self.key(&checkpoint.origin).ok()?;
-        Some(Note::new(&text, &key, signature.as_ref().try_into().ok()?))
+        Some(Note::new(text, key, signature.as_ref().try_into().ok()?))
     }
 }
 

@@ -225,7 +225,8 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::DoorOpened
         | Event::LedgerLost
         | Event::LedgerAltered
-        | Event::LedgerMended => true,
+        | Event::LedgerMended
+        | Event::Evidence => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {
             record.outcome != Outcome::Ok
         }

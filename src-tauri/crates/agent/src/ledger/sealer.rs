@@ -4,6 +4,8 @@
 //! begun, and names the head of the old one. A keychain or a disk that fails costs a checkpoint, which is
 //! said and made up for, and never a token.
 
+mod vouch;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};

@@ -14,6 +14,7 @@ mod drift;
 mod end_session;
 mod ended;
 mod events;
+mod evidence;
 mod guard;
 mod login_item;
 mod orphans;

@@ -119,7 +119,8 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::Resume
         | Action::Stop
         | Action::ShowLoginItem
-        | Action::SetLoginItem => None,
+        | Action::SetLoginItem
+        | Action::MakeEvidence => None,
     }
 }
 

@@ -21,8 +21,9 @@ use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, config, containers, drift, events, login_item, pasted, patience, preview,
-    purge, relay, roles, run_events, runs, sign_in, sign_out, status, store_use, tokens, try_it,
+    Api, Asked, activity, config, containers, drift, events, evidence, login_item, pasted,
+    patience, preview, purge, relay, roles, run_events, runs, sign_in, sign_out, status, store_use,
+    tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -76,6 +77,7 @@ const ROUTES: &[Row] = &[
     row(Method::POST, "/v1/agent/stop", Action::Stop),
     row(Method::GET, "/v1/agent/login-item", Action::ShowLoginItem),
     row(Method::PUT, "/v1/agent/login-item", Action::SetLoginItem),
+    row(Method::POST, "/v1/audit/evidence", Action::MakeEvidence),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -182,6 +184,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::Stop => Ok(stop(api)),
         Action::ShowLoginItem => login_item::look().await,
         Action::SetLoginItem => login_item::set(asked).await,
+        Action::MakeEvidence => evidence::sign(api, asked).await,
     }
 }
 

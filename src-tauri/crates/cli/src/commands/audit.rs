@@ -1,8 +1,10 @@
 //! `dagpass audit tail`: the ledger's last lines; `audit search`: those that are asked for; `audit export`: for
 //! other programs; `audit verify`: is it what was written and signed; `audit prove` and `verify-proof`: one
-//! line of it in a file of its own. All read files and nothing else, so they work while no agent runs.
+//! line of it in a file of its own. All read files and nothing else, so they work while no agent runs; `audit
+//! evidence` alone has the agent sign what it made.
 
 mod asked;
+mod evidence;
 mod export;
 mod proof;
 mod search;
@@ -70,6 +72,21 @@ pub(crate) enum Audit {
     #[command(after_help = "Examples:\n  dagpass audit verify-proof 4711.tlog-proof\n  \
                             dagpass audit verify-proof 4711.tlog-proof --key \"$(cat vkey-noted-down)\"")]
     VerifyProof(proof::VerifyProofArgs),
+    /// Make one archive for an auditor: what this agent issued in a period, with its gaps and its proofs
+    ///
+    /// A readable report, the same as data, the ledger's lines of the period, and what proves them without the
+    /// ledger. The agent signs a checkpoint before and the manifest behind.
+    #[command(
+        after_help = "Examples:\n  dagpass audit evidence --from 2026-11-01 --to 2026-11-30\n  \
+                            dagpass audit evidence --from 2026-11-01 --to 2026-11-30 --control CC6.1,A.8.5\n  \
+                            dagpass audit evidence --from 2026-11-01 --to 2026-11-30 --pseudonymous --names who.json\n  \
+                            dagpass audit verify-evidence dagpass-evidence-2026-11-01-2026-11-30.zip"
+    )]
+    Evidence(evidence::EvidenceArgs),
+    /// Check such an archive, by the public key alone. Ends with 1 where it is not what it says
+    #[command(after_help = "Examples:\n  dagpass audit verify-evidence evidence.zip\n  \
+                            dagpass audit verify-evidence evidence.zip --key \"$(cat vkey-noted-down)\"")]
+    VerifyEvidence(evidence::VerifyEvidenceArgs),
     /// Print the public key that the checkpoints are signed by, to be noted down off this machine
     #[command(after_help = "Examples:\n  dagpass audit key\n  dagpass audit key --json")]
     Key,
@@ -114,6 +131,8 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
         Audit::Verify(args) => verify::run(world, args),
         Audit::Prove(args) => proof::prove(args),
         Audit::VerifyProof(args) => proof::verify(world, args),
+        Audit::Evidence(args) => evidence::run(world, args),
+        Audit::VerifyEvidence(args) => evidence::verify(world, args),
         Audit::Key => proof::key(world),
     }
 }

@@ -37,6 +37,7 @@ pub enum Action {
     Resume,
     Stop,
     SetLoginItem,
+    MakeEvidence,
 }
 
 /// How is an action put on the record?
@@ -89,6 +90,7 @@ impl Action {
             Self::Resume => "resume",
             Self::Stop => "stop",
             Self::SetLoginItem => "set-login-item",
+            Self::MakeEvidence => "make-evidence",
         }
     }
 
@@ -125,7 +127,8 @@ impl Action {
             | Self::Pause
             | Self::Resume
             | Self::Stop
-            | Self::SetLoginItem => Weight::Deed,
+            | Self::SetLoginItem
+            | Self::MakeEvidence => Weight::Deed,
         }
     }
 }
@@ -169,6 +172,7 @@ impl Rights {
         Action::Resume,
         Action::Stop,
         Action::SetLoginItem,
+        Action::MakeEvidence,
     ];
 
     pub const NONE: Self = Self(&[]);

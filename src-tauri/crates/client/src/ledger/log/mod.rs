@@ -6,7 +6,7 @@
 //!
 //! 1. [`merkle`]: RFC 6962's tree; [`tile`]: where its hashes lie (tlog-tiles)
 //! 2. [`note`]: signed notes and verifier keys; [`checkpoint`]: a note over a tree (tlog-checkpoint)
-//! 3. [`proof`]: one line in one checkpoint, in a file of its own (tlog-proof)
+//! 3. [`proof`]: one line in one checkpoint, in a file of its own (tlog-proof); [`span`]: many that follow on one another
 //! 4. [`shelf`]: a log's folder; [`verify`]: a ledger against its logs; [`one_log`]: against one; [`differ`]: which lines differ
 
 mod checkpoint;
@@ -16,6 +16,7 @@ mod note;
 mod one_log;
 mod proof;
 mod shelf;
+mod span;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -28,6 +29,7 @@ pub use proof::Proof;
 pub use shelf::{
     CHECKPOINT, CHECKPOINTS, FOLDER, Folder, Held, STATE, Shelf, State, VKEY, held_in, logs_in,
 };
+pub use span::{Span, Tree, Walk};
 pub use tile::{Growing, Tile};
 pub use verify::{Asked, Break, Judged, Judgement, judge, leaves};
 

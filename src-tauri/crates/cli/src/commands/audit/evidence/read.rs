@@ -1,0 +1,194 @@
+//! What a pack is made of: the ledger's lines of a period, what all of the ledger says of when the agent ran,
+//! and the checkpoints that hold. Reads files and judges nothing by itself: signatures and roots are the log's.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use dagpass_client::ledger::evidence::{Begun, Heads, Life, Off, Period, millis};
+use dagpass_client::ledger::log::{
+    Asked, CHECKPOINT, CHECKPOINTS, Checkpoint, Hash, Held, Leaf, Note, Shelf, Signed, Tree, VKEY,
+    VerifierKey, Why, held_in, judge, split_notes,
+};
+use dagpass_client::ledger::{Chain, Found, Line, Lines};
+use serde::Deserialize;
+
+use super::super::{opened, unreadable};
+use crate::exit::Failure;
+
+/// How long may the lines of a period be together? They are held in memory, twice.
+const LONGEST: u64 = 384 * 1024 * 1024;
+
+/// One reading of the ledger.
+pub(super) struct Reading {
+    /// All lines of the file.
+    pub(super) tree: Tree,
+    pub(super) bounds: Option<(i64, i64)>,
+    pub(super) first_seq: u64,
+    /// Of the period: from one line up to another, counted from 0, and their text with the newlines.
+    pub(super) lines: (u64, u64),
+    pub(super) text: Vec<u8>,
+    pub(super) offs: Vec<Off>,
+    pub(super) chain: Vec<Found>,
+    /// Up to which line all is as a log's key signed it.
+    pub(super) covered: u64,
+    pub(super) logs: Vec<Log>,
+    pub(super) begun: Vec<Begun>,
+    pub(super) breaks: Vec<String>,
+}
+
+/// A log of this file, with those of its checkpoints that hold.
+pub(super) struct Log {
+    pub(super) number: u64,
+    pub(super) key: VerifierKey,
+    /// By size.
+    pub(super) checkpoints: Vec<(Note, Checkpoint)>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    time: String,
+    #[serde(default)]
+    event: String,
+}
+
+/// What one pass over all lines gives.
+#[derive(Default)]
+struct Pass {
+    leaves: Vec<Hash>,
+    /// Where each line begins, and where the last one ends.
+    starts: Vec<u64>,
+    heads: Heads,
+    first_seq: u64,
+    offs: Vec<Off>,
+}
+
+impl Reading {
+    /// `None`: the agent's own.
+    pub(super) fn of(period: &Period, ledger: Option<&Path>) -> Result<Self, Failure> {
+        let (path, file) = opened(ledger)?;
+        // Before the lines: what is signed meanwhile is over some that were not read.
+        let logs = held_in(path.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        let pass = Pass::over(file.take(length)).map_err(unreadable)?;
+        let (from, to) = pass.heads.lines_of(period);
+        let start = |line: usize| pass.starts.get(line).copied().unwrap_or(0);
+        let text = text(&path, start(from), start(to))?;
+        let again = File::open(&path).map_err(unreadable)?;
+        let chain = Chain::of(BufReader::new(again.take(length))).map_err(unreadable)?.breaks;
+        let asked = Asked { own: true, ..Asked::default() };
+        let judged = judge(&pass.leaves, &logs, &asked).map_err(unreadable)?;
+        let breaks = judged.breaks().map(|one| match (one.after, one.until) {
+            (Some(after), Some(until)) if after < until => {
+                format!("lines {} to {until}: {}", after + 1, one.what)
+            }
+            _ => one.what.clone(),
+        });
+        let breaks = breaks.collect();
+        let tree = Tree::of(pass.leaves);
+        let (mut begun, mut of_it) = (Vec::new(), Vec::new());
+        for ((number, log), judged) in logs.iter().zip(&judged.logs) {
+            let found = Log::read(*number, log).map_err(unreadable)?;
+            let Some(mut found) = found.filter(|_| judged.believed && judged.of_this_file) else {
+                continue;
+            };
+            let first = found.checkpoints.first().and_then(|(_, first)| first.before.as_ref());
+            begun.extend(first.map(|before| Begun {
+                log: *number,
+                why: words(before.why),
+                behind: before.size,
+            }));
+            found.checkpoints.retain(|(_, one)| tree.root(one.size) == Some(one.root));
+            of_it.push(found);
+        }
+        Ok(Self {
+            bounds: pass.heads.bounds(),
+            first_seq: pass.first_seq,
+            lines: (from as u64, to as u64),
+            text,
+            offs: pass.offs,
+            chain,
+            covered: judged.covered,
+            logs: of_it,
+            begun,
+            breaks,
+            tree,
+        })
+    }
+}
+
+impl Pass {
+    fn over(ledger: impl Read) -> io::Result<Self> {
+        let (mut pass, mut life, mut at) = (Self::default(), Life::default(), 0);
+        let mut lines = Lines::of(BufReader::new(ledger));
+        loop {
+            let (mut leaf, mut length) = (Leaf::default(), 1);
+            let line = lines.next(|part| {
+                leaf.add(part);
+                length += part.len() as u64;
+            })?;
+            pass.starts.push(at);
+            let Some(line) = line.filter(|line| line.ended) else { break };
+            let head = line.text.and_then(|text| serde_json::from_slice::<Head>(text).ok());
+            pass.heads.push(head.as_ref().and_then(|head| millis(&head.time)));
+            if let Some(Head { seq, time, event }) = head {
+                if pass.first_seq == 0 {
+                    pass.first_seq = seq;
+                }
+                let line = Line { seq, time, event: event.into(), ..Line::default() };
+                pass.offs.extend(life.take(&line));
+            }
+            pass.leaves.push(leaf.hash());
+            at += length;
+        }
+        pass.offs.extend(life.rest());
+        Ok(pass)
+    }
+}
+
+impl Log {
+    /// `None` where nothing in it is signed by its key.
+    fn read(number: u64, shelf: &Held) -> io::Result<Option<Self>> {
+        let Some(key) = shelf.read(VKEY)? else { return Ok(None) };
+        let Ok(key) = VerifierKey::parse(&String::from_utf8_lossy(&key)) else { return Ok(None) };
+        let (notes, _) = split_notes(&shelf.read(CHECKPOINTS)?.unwrap_or_default());
+        let newest = shelf.read(CHECKPOINT)?.and_then(|bytes| Note::parse(&bytes).ok());
+        let mut checkpoints: Vec<(Note, Checkpoint)> = Vec::new();
+        for note in notes.into_iter().flatten().chain(newest) {
+            let Ok(checkpoint) = Checkpoint::parse(note.text()) else { continue };
+            let signed = checkpoint.origin == key.name() && note.signed_by(&key) == Signed::Yes;
+            if signed && !checkpoints.iter().any(|(other, _)| *other == note) {
+                checkpoints.push((note, checkpoint));
+            }
+        }
+        checkpoints.sort_by_key(|(_, checkpoint)| checkpoint.size);
+        Ok((!checkpoints.is_empty()).then_some(Self { number, key, checkpoints }))
+    }
+}
+
+fn text(path: &Path, from: u64, to: u64) -> Result<Vec<u8>, Failure> {
+    if to - from > LONGEST {
+        return Err(Failure::new("too_long", "the period has more lines than one pack can hold")
+            .hint("take a shorter period, and make several packs"));
+    }
+    let read = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut text = Vec::new();
+        file.take(to - from).read_to_end(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(unreadable)
+}
+
+fn words(why: Why) -> &'static str {
+    match why {
+        Why::KeyLost => "the key before was lost",
+        Why::FileReplaced => "another file stood in the ledger's place",
+        Why::Cut => "the ledger was shorter than what was signed",
+        Why::Altered => "the ledger was not what was signed",
+    }
+}
