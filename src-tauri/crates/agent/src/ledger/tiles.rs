@@ -20,7 +20,7 @@ const TAIL: u64 = 64 * 1024;
 pub(super) const VERSION: u32 = 1;
 
 /// Asked before each step of writing: a test ends it there, as a kill would.
-pub(super) type Step = Box<dyn Fn(&'static str) -> io::Result<()> + Send + Sync>;
+pub(crate) type Step = Box<dyn Fn(&'static str) -> io::Result<()> + Send + Sync>;
 
 #[derive(Clone)]
 pub(super) struct LogFolder {
@@ -94,10 +94,31 @@ impl LogFolder {
             file.set_len(start + whole as u64)?;
             file.sync_all()?;
         }
-        Ok(notes.into_iter().rev().flatten().find_map(|note| {
+        // One that was cosigned late stands behind those that were signed meanwhile.
+        let ours = notes.into_iter().rev().flatten().filter_map(|note| {
             let checkpoint = self.ours(&note)?;
             Some((note, checkpoint))
-        }))
+        });
+        Ok(ours.reduce(|last, one| if one.1.size > last.1.size { one } else { last }))
+    }
+
+    /// As others are shown it: what it was signed by goes along.
+    pub(super) fn newest(&self) -> io::Result<Option<(Note, Checkpoint)>> {
+        let newest = Folder(self.path.clone()).read(CHECKPOINT)?.unwrap_or_default();
+        let note = Note::parse(&newest).ok();
+        Ok(note.and_then(|note| self.ours(&note).map(|checkpoint| (note, checkpoint))))
+    }
+
+    /// What a tree of that size has in a tile.
+    pub(super) fn tile(&self, tile: Tile) -> io::Result<Vec<Hash>> {
+        let folder = Folder(self.path.clone());
+        let bytes = match folder.read(&tile.path())? {
+            None => folder.read(&tile.whole().path())?,
+            bytes => bytes,
+        };
+        let hashes = bytes.map(|bytes| tile.hashes(&bytes));
+        let damaged = || io::Error::other(format!("{} of the log is damaged", tile.path()));
+        hashes.and_then(Result::ok).ok_or_else(damaged)
     }
 
     fn ours(&self, note: &Note) -> Option<Checkpoint> {
@@ -153,7 +174,21 @@ impl LogFolder {
         state: &State,
         step: &Step,
     ) -> io::Result<()> {
-        let text = note.to_string();
+        self.append(note, step)?;
+        self.put_newest(note, step)?;
+        self.write_state(state, step)
+    }
+
+    /// A checkpoint that stands here already, with what witnesses signed of it: once more behind all of them,
+    /// and in the place of the newest where it is that.
+    pub(super) fn write_cosigned(&self, note: &Note, step: &Step) -> io::Result<()> {
+        let newest = self.newest()?.filter(|(newest, _)| newest.text() == note.text());
+        let note = newest.as_ref().map_or_else(|| note.clone(), |(newest, _)| newest.joined(note));
+        self.append(&note, step)?;
+        newest.map_or(Ok(()), |_| self.put_newest(&note, step))
+    }
+
+    fn append(&self, note: &Note, step: &Step) -> io::Result<()> {
         step("checkpoints")?;
         self.is_there()?;
         let path = self.path.join(CHECKPOINTS);
@@ -161,12 +196,14 @@ impl LogFolder {
             system::write_private(&path, b"")?;
         }
         let mut file = OpenOptions::new().append(true).open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        file.write_all(note.to_string().as_bytes())?;
+        file.sync_all()
+    }
+
+    fn put_newest(&self, note: &Note, step: &Step) -> io::Result<()> {
         step("checkpoint")?;
         self.is_there()?;
-        system::write_private(&self.path.join(CHECKPOINT), text.as_bytes())?;
-        self.write_state(state, step)
+        system::write_private(&self.path.join(CHECKPOINT), note.to_string().as_bytes())
     }
 
     pub(super) fn write_state(&self, state: &State, step: &Step) -> io::Result<()> {
