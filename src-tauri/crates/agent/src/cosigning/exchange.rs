@@ -75,12 +75,12 @@ pub(super) fn judge(reply: &Reply, old: u64, ours: &Checkpoint) -> Next {
     }
 }
 
-/// The checkpoint with this witness's signature out of what came: no other's is taken along.
-pub(super) fn cosigned_by(key: &VerifierKey, note: &Note, body: &[u8]) -> Option<Note> {
+/// This witness's signature out of what came, where it holds: no other's is taken along.
+pub(super) fn cosigned_by(key: &VerifierKey, note: &Note, body: &[u8]) -> Option<Signature> {
     let lines = Signature::parse_lines(str::from_utf8(body).ok()?).ok()?;
-    let theirs = note.with(lines).signature_of(key)?.clone();
-    let cosigned = note.with([theirs]);
-    cosigned.cosigned_at(key).map(|_| cosigned)
+    let cosigned = note.with(lines);
+    cosigned.cosigned_at(key)?;
+    cosigned.signature_of(key).cloned()
 }
 
 #[cfg(test)]

@@ -187,11 +187,11 @@ impl Cosigning {
     }
 
     async fn keep(&self, witness: &AuditWitness, sealed: &Sealed, reply: &Reply) -> Told {
-        let Some(note) = cosigned_by(&witness.key, &sealed.note, &reply.body) else {
+        let Some(signature) = cosigned_by(&witness.key, &sealed.note, &reply.body) else {
             return Told::Failed("what it signed is no cosignature by its key".to_owned());
         };
         let (sealer, sealed) = (self.sealer.clone(), sealed.clone());
-        match spawn_blocking(move || sealer.keep_cosigned(&sealed, &note)).await {
+        match spawn_blocking(move || sealer.keep_cosigned(&sealed, &signature)).await {
             Ok(Ok(())) => Told::Cosigned,
             Ok(Err(error)) => Told::Failed(format!("what it signed cannot be kept: {error}")),
             Err(error) => Told::Failed(error.to_string()),

@@ -37,7 +37,8 @@ pub(super) struct Kept {
     asking: bool,
     since: Option<Timestamp>,
     failure: Option<String>,
-    forked: Option<String>,
+    /// Of which log, and what: that stays, whatever log comes after.
+    forked: Option<(String, String)>,
     failures: u32,
     rests_until: Option<Timestamp>,
 }
@@ -46,8 +47,8 @@ impl Kept {
     /// Another log is asked for from nothing.
     fn of(&mut self, ours: &Checkpoint) {
         if self.origin != ours.origin {
-            let asking = self.asking;
-            *self = Self { origin: ours.origin.clone(), asking, ..Self::default() };
+            let (asking, forked) = (self.asking, self.forked.take());
+            *self = Self { origin: ours.origin.clone(), asking, forked, ..Self::default() };
         }
     }
 
@@ -62,7 +63,8 @@ impl Kept {
     pub(super) fn begin(&mut self, ours: &Checkpoint, now: Timestamp) -> bool {
         self.of(ours);
         let rests = |until: Timestamp| now < until && now.until(until) <= LONGEST_REST;
-        if self.asking || self.forked.is_some() || self.rests_until.is_some_and(rests) {
+        let forked = self.forked.as_ref().is_some_and(|(origin, _)| *origin == ours.origin);
+        if self.asking || forked || self.rests_until.is_some_and(rests) {
             return false;
         }
         self.asking = true;
@@ -98,7 +100,7 @@ impl Kept {
             Told::Cosigned => return self.is_cosigned(ours),
             Told::Failed(why) => why,
             Told::Forked(what) => {
-                self.forked = Some(what.clone());
+                self.forked = Some((ours.origin.clone(), what.clone()));
                 what
             }
         };
@@ -115,7 +117,7 @@ impl Kept {
             cosigned: self.cosigned,
             since: self.since,
             why: self.failure.clone(),
-            forked: self.forked.clone(),
+            forked: self.forked.as_ref().map(|(_, what)| what.clone()),
         }
     }
 }
@@ -154,7 +156,8 @@ mod tests {
         assert!(kept.standing("n").forked.is_some());
         // A log that was begun anew is another matter, and is asked for from nothing.
         assert!(kept.begin(&ours("b", 13), now));
-        assert_eq!((kept.held(&ours("b", 13)), kept.standing("n").forked), (0, None));
+        assert_eq!(kept.held(&ours("b", 13)), 0);
+        assert!(kept.standing("n").forked.is_some(), "and what was found stays said");
         // A clock that was set back a day holds nothing up.
         kept.end(
             Told::Failed("no".to_owned()),

@@ -128,8 +128,8 @@ async fn a_cosignature_that_comes_late_goes_to_its_own_checkpoint() {
     world.seal(10);
     let body = early.request(0).unwrap();
     let reply = world.street.with(1, |fake| fake.reply(&body));
-    let note = cosigned_by(&world.street.key(1), &early.note, &reply.body).unwrap();
-    world.sealer.keep_cosigned(&early, &note).unwrap();
+    let signature = cosigned_by(&world.street.key(1), &early.note, &reply.body).unwrap();
+    world.sealer.keep_cosigned(&early, &signature).unwrap();
     let judgement = world.judge(&world.asked());
     assert_eq!(judgement.breaks().count(), 0, "{judgement:#?}");
     assert_eq!((judgement.cosigned, judgement.covered), (Some(10), 20));

@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 use dagpass_client::ledger::log::{
-    AddCheckpoint, Checkpoint, Folder, Note, consistency_proof, extends, logs_in, root_at,
+    AddCheckpoint, Checkpoint, Folder, Note, Signature, consistency_proof, extends, logs_in,
+    root_at,
 };
 
 use super::tiles::{LogFolder, Step};
@@ -49,8 +50,8 @@ impl Sealed {
         Ok(AddCheckpoint { old, proof, note }.to_string())
     }
 
-    /// The same with a witness's signature. The sealer holds still meanwhile.
-    pub(super) fn keep(&self, note: &Note, step: &Step) -> io::Result<()> {
-        self.folder.write_cosigned(note, step)
+    /// What a witness signed of it. The sealer holds still meanwhile.
+    pub(super) fn keep(&self, signature: &Signature, step: &Step) -> io::Result<()> {
+        self.folder.write_cosigned(&self.note, signature, step)
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use dagpass_client::ledger::log::{Checkpoint, Note};
+use dagpass_client::ledger::log::{Checkpoint, Signature};
 use dagpass_core::ports::{Clock, StoreFailure};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Secret;
@@ -95,9 +95,9 @@ impl Sealer {
     }
 
     /// Keeps what a witness signed; not while a checkpoint is made.
-    pub(crate) fn keep_cosigned(&self, sealed: &Sealed, note: &Note) -> io::Result<()> {
+    pub(crate) fn keep_cosigned(&self, sealed: &Sealed, signature: &Signature) -> io::Result<()> {
         let _still = self.lock();
-        sealed.keep(note, &self.step)
+        sealed.keep(signature, &self.step)
     }
 
     /// Signs where that is due. Called every second or two.

@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use dagpass_client::ledger::log::{
-    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, STATE, Shelf, Signed, State,
-    Tile, VKEY, VerifierKey, split_notes,
+    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, STATE, Shelf, Signature,
+    Signed, State, Tile, VKEY, VerifierKey, split_notes,
 };
 
 use crate::system;
@@ -76,11 +76,20 @@ impl LogFolder {
         Ok(Some(last))
     }
 
-    /// The last one of all. What a crash cut short behind it goes.
+    /// The last one of all: one that was cosigned late stands behind those that were signed meanwhile.
     fn last(&self) -> io::Result<Option<(Note, Checkpoint)>> {
+        let ours = self.tail()?.into_iter().rev().filter_map(|note| {
+            let checkpoint = self.ours(&note)?;
+            Some((note, checkpoint))
+        });
+        Ok(ours.reduce(|last, one| if one.1.size > last.1.size { one } else { last }))
+    }
+
+    /// The end of all of them. What a crash cut short behind it goes.
+    fn tail(&self) -> io::Result<Vec<Note>> {
         let path = self.path.join(CHECKPOINTS);
         let mut file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             file => file?,
         };
         let length = file.metadata()?.len();
@@ -94,12 +103,7 @@ impl LogFolder {
             file.set_len(start + whole as u64)?;
             file.sync_all()?;
         }
-        // One that was cosigned late stands behind those that were signed meanwhile.
-        let ours = notes.into_iter().rev().flatten().filter_map(|note| {
-            let checkpoint = self.ours(&note)?;
-            Some((note, checkpoint))
-        });
-        Ok(ours.reduce(|last, one| if one.1.size > last.1.size { one } else { last }))
+        Ok(notes.into_iter().flatten().collect())
     }
 
     /// As others are shown it: what it was signed by goes along.
@@ -174,21 +178,32 @@ impl LogFolder {
         state: &State,
         step: &Step,
     ) -> io::Result<()> {
-        self.append(note, step)?;
+        self.append(&note.to_string(), step)?;
         self.put_newest(note, step)?;
         self.write_state(state, step)
     }
 
-    /// A checkpoint that stands here already, with what witnesses signed of it: once more behind all of them,
-    /// and in the place of the newest where it is that.
-    pub(super) fn write_cosigned(&self, note: &Note, step: &Step) -> io::Result<()> {
-        let newest = self.newest()?.filter(|(newest, _)| newest.text() == note.text());
-        let note = newest.as_ref().map_or_else(|| note.clone(), |(newest, _)| newest.joined(note));
-        self.append(&note, step)?;
-        newest.map_or(Ok(()), |_| self.put_newest(&note, step))
+    /// What a witness signed of a checkpoint that stands here already: behind it where that is the last one, else
+    /// with it once more; and in the newest where it is that.
+    pub(super) fn write_cosigned(
+        &self,
+        note: &Note,
+        signature: &Signature,
+        step: &Step,
+    ) -> io::Result<()> {
+        let is_last = self.tail()?.last().is_some_and(|last| last.text() == note.text());
+        let more = match is_last {
+            true => signature.to_string(),
+            false => note.with([signature.clone()]).to_string(),
+        };
+        self.append(&more, step)?;
+        match self.newest()?.filter(|(newest, _)| newest.text() == note.text()) {
+            Some((newest, _)) => self.put_newest(&newest.with([signature.clone()]), step),
+            None => Ok(()),
+        }
     }
 
-    fn append(&self, note: &Note, step: &Step) -> io::Result<()> {
+    fn append(&self, text: &str, step: &Step) -> io::Result<()> {
         step("checkpoints")?;
         self.is_there()?;
         let path = self.path.join(CHECKPOINTS);
@@ -196,7 +211,7 @@ impl LogFolder {
             system::write_private(&path, b"")?;
         }
         let mut file = OpenOptions::new().append(true).open(&path)?;
-        file.write_all(note.to_string().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()
     }
 

@@ -279,16 +279,16 @@ impl Signature {
 }
 
 /// Notes that stand one behind the other in a file, each with what it is, and where the last whole one ends:
-/// what stands behind that was cut short.
+/// what stands behind that was cut short. A note grows by the signatures that follow on it.
 pub fn split_notes(bytes: &[u8]) -> (Vec<Result<Note, Malformed>>, usize) {
     let (mut notes, mut begun, mut at, mut signed) = (Vec::new(), 0, 0, false);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let signature = line.starts_with("— ".as_bytes());
+        let signature = line.starts_with("— ".as_bytes()) && line.ends_with(b"\n");
         if signed && !signature {
             notes.push(Note::parse(&bytes[begun..at]));
             begun = at;
         }
-        signed = signature && line.ends_with(b"\n");
+        signed = signature;
         at += line.len();
     }
     if signed {
