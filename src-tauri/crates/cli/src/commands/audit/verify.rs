@@ -284,4 +284,20 @@ mod tests {
         let shown = of_log(&Judged { believed: false, ..log(1, true) }).join("\n");
         assert!(shown.ends_with("not judged"), "{shown}");
     }
+
+    #[test]
+    fn what_no_witness_cosigned_is_named_by_its_lines_and_without_one_what_is_not_proved() {
+        for (cosigned, words) in [
+            (None, "without a witness, whoever has the signing key can sign one"),
+            (Some(0), "lines 1 to 12: no witness"),
+            (Some(5), "lines 6 to 12: no witness"),
+            (Some(11), "line 12: no witness"),
+            (Some(12), "together with whoever has the key"),
+        ] {
+            let judgement =
+                Judgement { covered: 9, uncovered: 3, cosigned, ..Judgement::default() };
+            let told = another_history(&judgement);
+            assert!(told.contains(words), "{told}");
+        }
+    }
 }
