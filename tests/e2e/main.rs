@@ -156,6 +156,8 @@ mod windows_agent;
 #[cfg(test)]
 mod windows_tray;
 #[cfg(test)]
+mod witnessed;
+#[cfg(test)]
 mod world;
 #[cfg(test)]
 mod wrong_config;

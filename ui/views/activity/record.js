@@ -52,6 +52,7 @@ export function titleOf(record) {
   if (outcome === 'ok') return times(ok ?? plain(event), record);
   if (event === 'ledger-lost') return 'Record before this lost';
   if (event === 'ledger-altered') return 'Record written to by another program';
+  if (event === 'ledger-forked') return 'A witness holds another record';
   if (event === 'refused') return record.count > 1 ? `${record.count} requests turned away` : 'Request turned away';
   return times(`${not} ${outcome}`, record);
 }
@@ -74,6 +75,7 @@ const DEEDS = {
   resume: 'Resumed',
   stop: 'Agent told to end',
   'set-login-item': 'Start at login changed',
+  'make-evidence': 'Evidence asked for',
 };
 const SERVED = new Set([undefined, 'token', 'connection', 'try']);
 const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);
@@ -102,7 +104,7 @@ export function processOf(record) {
 }
 
 /** Is it worth a row? A request that was permitted is followed by its issue, a deed by its own line. */
-const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door']);
+const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence']);
 export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok'
   && (SERVED.has(record.action) || OWN_LINE.has(record.action) || isLook(record));
 

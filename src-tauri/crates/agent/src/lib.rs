@@ -8,7 +8,7 @@
 //!    [`callback`] and [`browser`]: the person's way to sign in
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
-//! 7. `witness`, `ledger`, `scheduler`, `power`, [`instance`], `loopback`, [`system`]: the record, the
+//! 7. `witness`, `ledger`, `cosigning`, `scheduler`, `power`, [`instance`], `loopback`, [`system`]: the record, the
 //!    clockwork, the machine's sleep, the floor
 //! 8. `tray`: the icon, where there is a desktop
 
@@ -18,6 +18,7 @@ pub mod browser;
 pub mod callback;
 mod clock;
 pub mod config;
+mod cosigning;
 pub mod doctor;
 pub mod http;
 pub mod instance;

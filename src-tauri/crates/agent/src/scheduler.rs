@@ -1,5 +1,5 @@
 //! What happens without being asked: refresh ahead of need, save again, revoke what is owed, make the
-//! ledger durable and sign it, take in a changed config. Looks at the wall clock, because a laptop sleeps.
+//! ledger durable, sign it and have it cosigned, take in a changed config. Looks at the wall clock, because a laptop sleeps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -36,7 +36,7 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Each duty by itself: a keychain or a disk that hangs keeps none of the others waiting.
     pub(crate) async fn run(self) {
-        tokio::join!(self.refreshes(), self.record(), self.upkeep(), self.seal());
+        tokio::join!(self.refreshes(), self.record(), self.upkeep(), self.seal(), self.cosign());
     }
 
     /// Sleeps until something is due, or the alarm says that it is sooner than was known.
@@ -80,6 +80,20 @@ impl Scheduler {
         loop {
             tokio::time::sleep(SELDOM).await;
             self.api.sealer.tend(&self.api.store).await;
+        }
+    }
+
+    /// Witnesses are asked to cosign them; whoever follows the status hears what became of it.
+    async fn cosign(&self) {
+        let mut shown = None;
+        loop {
+            tokio::time::sleep(SELDOM).await;
+            self.api.cosigning.tend().await;
+            let now = Some((self.api.cosigning.forked(), self.api.cosigning.trouble()));
+            if shown != now {
+                shown = now;
+                self.api.changed();
+            }
         }
     }
 

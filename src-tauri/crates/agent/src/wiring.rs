@@ -10,6 +10,7 @@ use crate::airflow::Airflow;
 use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
 use crate::config::ConfigFile;
+use crate::cosigning::Cosigning;
 use crate::keychain::KeychainStore;
 use crate::ledger::Sealer;
 use crate::local_api::{About, Api, Parts};
@@ -49,6 +50,8 @@ pub(crate) fn wire(
     let config = config.clone();
     let (ledger, task_runs) = (witness.ledger.clone(), witness.runs.clone());
     let sealer = Arc::new(Sealer::new(ledger.clone(), clock.clone()));
+    let cosigning = Cosigning::new(config.clone(), sealer.clone(), witness.clone(), clock.clone());
+    let cosigning = Arc::new(cosigning);
     let witness = witness.clone();
     let parts = Parts {
         broker,
@@ -60,6 +63,7 @@ pub(crate) fn wire(
         witness,
         ledger,
         sealer,
+        cosigning,
         task_runs,
         tasks,
     };

@@ -73,6 +73,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass audit tail\n  dagpass audit tail -n 100 --json\n  dagpass audit verify\n  dagpass audit prove 4711 --output 4711.tlog-proof"
     )]
     Audit(crate::commands::audit::Audit),
+    /// Cosign others' ledgers, so that nobody can rewrite them unseen
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass witness key\n  dagpass witness add VKEY\n  dagpass witness serve\n  dagpass witness list"
+    )]
+    Witness(crate::commands::witness::Witness),
     /// Wire Airflow to the agent
     #[command(
         subcommand,

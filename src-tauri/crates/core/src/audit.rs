@@ -150,6 +150,8 @@ pub enum Event {
     /// Somebody else wrote to the record: what stands between our last line, which `prev` names, and this
     /// one is not ours.
     LedgerAltered,
+    /// A witness cosigned another history of this record than the one that is here.
+    LedgerForked,
     /// The record can be written again; `count` attempts to act in between were denied.
     LedgerMended,
     /// A pack of evidence was made of the record, and signed.
@@ -176,6 +178,7 @@ impl Event {
             Self::ConfigChange => "config-change",
             Self::LedgerLost => "ledger-lost",
             Self::LedgerAltered => "ledger-altered",
+            Self::LedgerForked => "ledger-forked",
             Self::LedgerMended => "ledger-mended",
             Self::Evidence => "evidence",
         }

@@ -97,6 +97,9 @@ fn trouble(status: &Status) -> Option<Trouble> {
     if agent.ledger_error.is_some() {
         return Some(doctor("Nothing can be recorded".to_owned(), true));
     }
+    if agent.ledger_forked.is_some() {
+        return Some(doctor("The ledger was forked".to_owned(), false));
+    }
     if agent.config_error.is_some() {
         return Some(Trouble {
             words: "config.toml has a problem".to_owned(),

@@ -87,6 +87,7 @@ impl Check<'_> {
         let profiles = told_when(known.profiles, airflow.values());
         shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
         shared_callback::warn(callbacks, &mut self.problems);
+        let witnesses = self.witnesses(raw.audit.as_ref());
         Config {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
@@ -100,6 +101,7 @@ impl Check<'_> {
                 .audit
                 .and_then(|audit| audit.value.durability)
                 .map_or_else(Durability::default, |durability| durability.value),
+            witnesses,
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,

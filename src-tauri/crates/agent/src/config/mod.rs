@@ -10,6 +10,7 @@ mod check;
 mod check_connection;
 mod check_profile;
 mod check_values;
+mod check_witness;
 mod condition;
 mod connection;
 mod edit;
@@ -33,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dagpass_client::ledger::log::VerifierKey;
 use dagpass_client::wire::{ConfigProblem, ConnectionShown};
 use dagpass_core::deployment::Deployment;
 use dagpass_core::error::{ErrorCode, Refusal};
@@ -41,6 +43,7 @@ use dagpass_core::profile::{Flow, Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
 pub use ca_file::CaFileKey;
 pub use check::parse;
@@ -68,6 +71,8 @@ pub struct Config {
     pub store: StoreChoice,
     pub notifications: Notifications,
     pub durability: Durability,
+    /// Of the ledger.
+    pub witnesses: Witnesses,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.
@@ -104,6 +109,21 @@ pub enum Durability {
     Written,
     /// The disk has it.
     Synced,
+}
+
+/// Who cosigns the ledger's checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Witnesses {
+    pub all: Vec<AuditWitness>,
+    /// How many of them a checkpoint needs.
+    pub quorum: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditWitness {
+    /// Without `/add-checkpoint`.
+    pub url: Url,
+    pub key: VerifierKey,
 }
 
 /// Where refresh tokens are kept.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::Durability;
 use super::section::{At, Section, Table};
@@ -120,7 +121,23 @@ table! {
         /// agent survives, and is on disk within seconds. "synced": its line is on disk, which a loss of
         /// power survives as well; each token waits for the disk.
         durability: Durability,
+        /// Who cosigns the ledger's checkpoints (C2SP tlog-witness), so that it cannot be rewritten unseen.
+        witness: Vec<RawWitness>,
+        /// How many of them a checkpoint needs; else all.
+        witness_quorum: usize,
     }
+}
+
+/// A witness.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWitness {
+    /// Where it is asked, without `/add-checkpoint`: https, or http on this machine.
+    #[schemars(with = "String")]
+    pub(super) url: Spanned<String>,
+    /// Its verifier key, as `dagpass witness key` prints it there.
+    #[schemars(with = "String")]
+    pub(super) key: Spanned<String>,
 }
 
 table! {

@@ -10,6 +10,7 @@ mod proxies;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod witnesses;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ use crate::proxy::Proxies;
 pub use crate::airflow::Reach;
 pub use airflow::{Looked, Roles, Server};
 pub use ledger::Ledger;
+pub use witnesses::Witness;
 
 /// What is examined.
 #[expect(missing_debug_implementations, reason = "ports are trait objects without Debug")]
@@ -50,6 +52,8 @@ pub struct Scene<'a> {
     /// Of the caller's shell, where it told; else the caller compares with what is found here.
     pub shell_proxies: Option<&'a Proxies>,
     pub ledger: Ledger<'a>,
+    /// Who cosigns it.
+    pub witnesses: &'a [Witness],
     /// The doors for containers, as they stand.
     pub containers: &'a [Container],
     pub deployments: &'a dyn Deployments,
@@ -72,6 +76,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);
     findings.extend(scene.unseen.map(machine::unseen));
     findings.push(ledger::written(&scene.ledger));
+    findings.extend(witnesses::cosigned(scene.witnesses, scene.config.witnesses.quorum));
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
     findings.extend(airflow::deployments(scene).await);

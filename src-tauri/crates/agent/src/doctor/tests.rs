@@ -142,6 +142,7 @@ impl World {
             tcp_port: self.tcp_port,
             own_proxies: &self.own,
             shell_proxies: self.shell.as_ref(),
+            witnesses: &[],
             ledger: super::Ledger {
                 path: Path::new("/state/ledger.jsonl"),
                 trouble: None,

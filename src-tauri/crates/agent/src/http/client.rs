@@ -81,6 +81,21 @@ impl Http {
         self.send(network, request).await
     }
 
+    /// A text; no bearer goes along, and what is answered is anything.
+    pub(crate) async fn post_text(
+        &self,
+        network: &Network,
+        url: &Url,
+        body: String,
+    ) -> Result<Answer, TokenFailure> {
+        let request = self.client(network, url)?.0.post(url.clone());
+        let request = request.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(body);
+        let request = request
+            .build()
+            .map_err(|error| misconfigured("invalid_request", chain(&error.without_url())))?;
+        self.send(network, request).await
+    }
+
     async fn send(
         &self,
         network: &Network,

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod bent_tests;
 mod checkpoint;
+mod cosigned;
 mod line;
 mod queue;
 mod sealed_log;
@@ -34,7 +35,10 @@ use tokio::sync::broadcast;
 use dagpass_core::audit::{Event, Outcome, Receipt, Record};
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 
+pub(crate) use cosigned::Sealed;
 pub(crate) use sealer::{Durable, Sealer};
+#[cfg(test)]
+pub(crate) use tiles::Step;
 
 use crate::config::Durability;
 pub(crate) use queue::ENDED;
@@ -225,6 +229,7 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::DoorOpened
         | Event::LedgerLost
         | Event::LedgerAltered
+        | Event::LedgerForked
         | Event::LedgerMended
         | Event::Evidence => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {

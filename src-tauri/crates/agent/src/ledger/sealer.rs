@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use dagpass_client::ledger::log::Checkpoint;
+use dagpass_client::ledger::log::{Checkpoint, Signature};
 use dagpass_core::ports::{Clock, StoreFailure};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::Secret;
 use tokio::task::spawn_blocking;
 
 use super::checkpoint::Signer;
+use super::cosigned::Sealed;
 use super::sealed_log::SealedLog;
 use super::tiles::Step;
 use super::unsealed::Unsealed;
@@ -81,13 +82,24 @@ impl Sealer {
     }
 
     #[cfg(test)]
-    pub(super) fn stopped_by(self, step: Step) -> Self {
+    pub(crate) fn stopped_by(self, step: Step) -> Self {
         Self { step, ..self }
     }
 
     /// Why there is no checkpoint where one is due. Waits for nothing.
     pub(crate) fn trouble(&self) -> Option<String> {
         lock(&self.trouble).clone()
+    }
+
+    /// What witnesses are to cosign.
+    pub(crate) fn newest(&self) -> io::Result<Option<Sealed>> {
+        Sealed::newest(&self.folder)
+    }
+
+    /// Keeps what a witness signed; not while a checkpoint is made.
+    pub(crate) fn keep_cosigned(&self, sealed: &Sealed, signature: &Signature) -> io::Result<()> {
+        let _still = self.lock();
+        sealed.keep(signature, &self.step)
     }
 
     /// Signs where that is due. Called every second or two.
@@ -127,7 +139,7 @@ impl Sealer {
     }
 
     /// Takes the key, or what became of it.
-    pub(super) fn has_key(&self, seed: Result<Option<Secret<[u8; 32]>>, StoreFailure>) -> bool {
+    pub(crate) fn has_key(&self, seed: Result<Option<Secret<[u8; 32]>>, StoreFailure>) -> bool {
         let mut inner = self.lock();
         match seed.map(|seed| seed.as_ref().and_then(Signer::new)) {
             Ok(signer) => inner.signer = signer,

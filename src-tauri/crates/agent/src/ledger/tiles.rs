@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use dagpass_client::ledger::log::{
-    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, STATE, Shelf, Signed, State,
-    Tile, VKEY, VerifierKey, split_notes,
+    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, STATE, Shelf, Signature,
+    Signed, State, Tile, VKEY, VerifierKey, split_notes,
 };
 
 use crate::system;
@@ -20,7 +20,7 @@ const TAIL: u64 = 64 * 1024;
 pub(super) const VERSION: u32 = 1;
 
 /// Asked before each step of writing: a test ends it there, as a kill would.
-pub(super) type Step = Box<dyn Fn(&'static str) -> io::Result<()> + Send + Sync>;
+pub(crate) type Step = Box<dyn Fn(&'static str) -> io::Result<()> + Send + Sync>;
 
 #[derive(Clone)]
 pub(super) struct LogFolder {
@@ -76,11 +76,20 @@ impl LogFolder {
         Ok(Some(last))
     }
 
-    /// The last one of all. What a crash cut short behind it goes.
+    /// The last one of all: one that was cosigned late stands behind those that were signed meanwhile.
     fn last(&self) -> io::Result<Option<(Note, Checkpoint)>> {
+        let ours = self.tail()?.into_iter().rev().filter_map(|note| {
+            let checkpoint = self.ours(&note)?;
+            Some((note, checkpoint))
+        });
+        Ok(ours.reduce(|last, one| if one.1.size > last.1.size { one } else { last }))
+    }
+
+    /// The end of all of them. What a crash cut short behind it goes.
+    fn tail(&self) -> io::Result<Vec<Note>> {
         let path = self.path.join(CHECKPOINTS);
         let mut file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             file => file?,
         };
         let length = file.metadata()?.len();
@@ -94,10 +103,26 @@ impl LogFolder {
             file.set_len(start + whole as u64)?;
             file.sync_all()?;
         }
-        Ok(notes.into_iter().rev().flatten().find_map(|note| {
-            let checkpoint = self.ours(&note)?;
-            Some((note, checkpoint))
-        }))
+        Ok(notes.into_iter().flatten().collect())
+    }
+
+    /// As others are shown it: what it was signed by goes along.
+    pub(super) fn newest(&self) -> io::Result<Option<(Note, Checkpoint)>> {
+        let newest = Folder(self.path.clone()).read(CHECKPOINT)?.unwrap_or_default();
+        let note = Note::parse(&newest).ok();
+        Ok(note.and_then(|note| self.ours(&note).map(|checkpoint| (note, checkpoint))))
+    }
+
+    /// What a tree of that size has in a tile.
+    pub(super) fn tile(&self, tile: Tile) -> io::Result<Vec<Hash>> {
+        let folder = Folder(self.path.clone());
+        let bytes = match folder.read(&tile.path())? {
+            None => folder.read(&tile.whole().path())?,
+            bytes => bytes,
+        };
+        let hashes = bytes.map(|bytes| tile.hashes(&bytes));
+        let damaged = || io::Error::other(format!("{} of the log is damaged", tile.path()));
+        hashes.and_then(Result::ok).ok_or_else(damaged)
     }
 
     fn ours(&self, note: &Note) -> Option<Checkpoint> {
@@ -153,7 +178,32 @@ impl LogFolder {
         state: &State,
         step: &Step,
     ) -> io::Result<()> {
-        let text = note.to_string();
+        self.append(&note.to_string(), step)?;
+        self.put_newest(note, step)?;
+        self.write_state(state, step)
+    }
+
+    /// What a witness signed of a checkpoint that stands here already: behind it where that is the last one, else
+    /// with it once more; and in the newest where it is that.
+    pub(super) fn write_cosigned(
+        &self,
+        note: &Note,
+        signature: &Signature,
+        step: &Step,
+    ) -> io::Result<()> {
+        let is_last = self.tail()?.last().is_some_and(|last| last.text() == note.text());
+        let more = match is_last {
+            true => signature.to_string(),
+            false => note.with([signature.clone()]).to_string(),
+        };
+        self.append(&more, step)?;
+        match self.newest()?.filter(|(newest, _)| newest.text() == note.text()) {
+            Some((newest, _)) => self.put_newest(&newest.with([signature.clone()]), step),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&self, text: &str, step: &Step) -> io::Result<()> {
         step("checkpoints")?;
         self.is_there()?;
         let path = self.path.join(CHECKPOINTS);
@@ -162,11 +212,13 @@ impl LogFolder {
         }
         let mut file = OpenOptions::new().append(true).open(&path)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        file.sync_all()
+    }
+
+    fn put_newest(&self, note: &Note, step: &Step) -> io::Result<()> {
         step("checkpoint")?;
         self.is_there()?;
-        system::write_private(&self.path.join(CHECKPOINT), text.as_bytes())?;
-        self.write_state(state, step)
+        system::write_private(&self.path.join(CHECKPOINT), note.to_string().as_bytes())
     }
 
     pub(super) fn write_state(&self, state: &State, step: &Step) -> io::Result<()> {

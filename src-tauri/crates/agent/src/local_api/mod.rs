@@ -66,6 +66,7 @@ pub(crate) use server::{Loopback, serve};
 
 use crate::airflow::{Airflow, ItemKeeper};
 use crate::config::{ConfigFile, Told};
+use crate::cosigning::Cosigning;
 use crate::keychain::KeychainStore;
 use crate::ledger::{Ledger, Sealer};
 use crate::ping::Ping;
@@ -97,6 +98,7 @@ pub(crate) struct Api {
     pub(crate) witness: Arc<dyn Witness>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) cosigning: Arc<Cosigning>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) items: ItemKeeper,
@@ -149,6 +151,7 @@ pub(crate) struct Parts {
     pub(crate) witness: Arc<dyn Witness>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) cosigning: Arc<Cosigning>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) tasks: Tasks,
 }
@@ -167,6 +170,7 @@ impl Api {
             witness: parts.witness,
             ledger: parts.ledger,
             sealer: parts.sealer,
+            cosigning: parts.cosigning,
             task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),

@@ -220,6 +220,18 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         lost: health.lost.as_deref(),
         unsealed: unsealed.as_deref(),
     };
+    let witnesses: Vec<doctor::Witness> = api
+        .cosigning
+        .standing()
+        .into_iter()
+        .map(|one| {
+            let now = api.clock.now();
+            let behind = one.why.map(|why| {
+                (why, one.since.map_or_else(Duration::default, |since| since.until(now)))
+            });
+            doctor::Witness { name: one.name, cosigned: one.cosigned, behind, forked: one.forked }
+        })
+        .collect();
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -236,6 +248,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
         ledger,
+        witnesses: &witnesses,
         containers: &api.containers.shown(),
         deployments: &drift::Look { api, asked },
     };

@@ -47,6 +47,8 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             config_error: config_error.filter(|_| whole),
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
             ledger_error: api.ledger.health().trouble.filter(|_| whole),
+            ledger_forked: api.cosigning.forked().filter(|_| whole),
+            witness_error: api.cosigning.trouble().filter(|_| whole),
             icon: tray::word(api.about.icon.last()).to_owned(),
             started_by_login: api.about.started_by_login,
         },

@@ -10,6 +10,7 @@ mod proof;
 mod search;
 mod table;
 mod verify;
+mod witnesses;
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -62,6 +63,7 @@ pub(crate) enum Audit {
     #[command(after_help = "Examples:\n  dagpass audit verify\n  \
                             dagpass audit verify --key \"$(cat vkey-noted-down)\"\n  \
                             dagpass audit verify --checkpoint checkpoint-of-monday\n  \
+                            dagpass audit verify --witness \"$(cat vkey-of-the-witness)\"\n  \
                             dagpass audit verify ledger.jsonl.1")]
     Verify(verify::VerifyArgs),
     /// Write a file that proves one line, for somebody who has not the ledger (C2SP tlog-proof)

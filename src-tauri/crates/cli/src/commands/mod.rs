@@ -19,6 +19,7 @@ mod status;
 pub(crate) mod store;
 mod token;
 mod whoami;
+pub(crate) mod witness;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Doctor => return doctor::run(&world),
         Command::Config(args) => return config::run(&world, args),
         Command::Audit(args) => audit::run(&world, &args),
+        Command::Witness(args) => witness::run(&world, args),
         Command::Airflow(args) => return airflow::run(&world, args),
         Command::Container(args) => container::run(&world, args),
         Command::Panel { view } => panel::run(view),

@@ -32,6 +32,10 @@ fn table(status: &Status, now: i64) -> String {
     let unwritten =
         |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
     lines.extend(agent.ledger_error.iter().map(unwritten));
+    let forked = |what| row("ledger", &format!("evidence of a fork: run `dagpass doctor`: {what}"));
+    lines.extend(agent.ledger_forked.iter().map(forked));
+    let behind = |why| row("witnesses", &format!("too few cosigned the ledger: {why}"));
+    lines.extend(agent.witness_error.iter().map(behind));
     if status.profiles.is_empty() {
         lines.push(format!("\n{}", nobody(status)));
     }

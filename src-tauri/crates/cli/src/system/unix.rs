@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -132,6 +132,23 @@ fn bit(signal: Signal) -> u32 {
     u32::try_from(signal.as_raw()).ok().and_then(|number| 1_u32.checked_shl(number)).unwrap_or(0)
 }
 
+/// Set once we are told to end, by a signal that is not ignored.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
+/// From now on such a signal ends nothing by itself.
+pub(crate) fn told_to_end() -> io::Result<&'static AtomicBool> {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        if is_ignored(signal)? {
+            continue;
+        }
+        // SAFETY: the action writes an atomic, which is allowed in a handler.
+        undisturbed(|| unsafe {
+            signal_hook_registry::register(signal.as_raw(), || ENDED.store(true, Ordering::SeqCst))
+        })?;
+    }
+    Ok(&ENDED)
+}
+
 /// Has the other end of the pipe that stdout is been closed?
 pub(crate) fn stdout_is_unread() -> bool {
     let stdout = io::stdout();
@@ -203,6 +220,16 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
 /// A new folder that only we can enter.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
+}
+
+/// A folder that only we can enter, made or found.
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    dagpass_client::bind::private_dir(path)
+}
+
+/// What has another name in it since is on disk.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// For what is no secret and is mounted into a container, whose user has another number.

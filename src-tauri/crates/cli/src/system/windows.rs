@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use windows_sys::Win32::System::Console::{
@@ -69,6 +69,23 @@ pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
     Ok(u8::try_from(code).map_or_else(|_| std::process::exit(code), ExitCode::from))
 }
 
+/// Set once the console tells us to end.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
+/// From now on that ends nothing by itself.
+pub(crate) fn told_to_end() -> io::Result<&'static AtomicBool> {
+    // SAFETY: the handler writes an atomic.
+    if unsafe { SetConsoleCtrlHandler(Some(note_end), 1) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(&ENDED)
+}
+
+unsafe extern "system" fn note_end(_event: u32) -> BOOL {
+    ENDED.store(true, Ordering::SeqCst);
+    1
+}
+
 /// A pipe tells its writer only when it writes.
 pub(crate) fn stdout_is_unread() -> bool {
     false
@@ -125,6 +142,16 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
 /// As [`create_private`], for a folder.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     std::fs::create_dir(path)
+}
+
+/// As [`create_private_dir`], made or found.
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+/// A folder is no file there: the rename itself is written through by the file system's own log.
+pub(crate) fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// What a virtual machine mounts is read as the user who mounts it.

@@ -11,6 +11,7 @@ pub fn title(line: &Line) -> String {
     match &*line.event {
         "ledger-lost" => return "Record before this lost".to_owned(),
         "ledger-altered" => return "Record written to by another program".to_owned(),
+        "ledger-forked" => return "A witness holds another record".to_owned(),
         "refused" if line.outcome != "ok" => {
             return match line.count {
                 Some(many @ 2..) => format!("{many} requests turned away"),
@@ -55,7 +56,7 @@ pub fn is_echo(line: &Line) -> bool {
 }
 
 const SERVED: [&str; 3] = ["token", "connection", "try"];
-const OWN_LINE: [&str; 4] = ["sign-in", "sign-out", "open-door", "close-door"];
+const OWN_LINE: [&str; 5] = ["sign-in", "sign-out", "open-door", "close-door", "make-evidence"];
 
 fn done(line: &Line) -> Option<&'static str> {
     Some(match &*line.event {
@@ -74,6 +75,7 @@ fn done(line: &Line) -> Option<&'static str> {
         "door-opened" => "Door opened",
         "door-closed" => "Door closed",
         "ledger-mended" => "Record written again",
+        "evidence" => "Evidence pack signed",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
             Some(action) if SERVED.contains(&action) => "Request permitted",
@@ -106,6 +108,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "resume" => "Resumed",
         "stop" => "Agent told to end",
         "set-login-item" => "Start at login changed",
+        "make-evidence" => "Evidence asked for",
         _ => return None,
     })
 }
@@ -188,7 +191,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 16);
+        assert_eq!(told, 17);
         for event in [
             "refresh",
             "exchange",
@@ -198,6 +201,7 @@ mod tests {
             "door-opened",
             "door-closed",
             "ledger-mended",
+            "evidence",
             "agent-start",
             "agent-stop",
         ] {

@@ -83,6 +83,12 @@ pub struct AgentStatus {
     /// Nothing can be recorded, and therefore nothing is handed out: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger_error: Option<String>,
+    /// A witness holds another history of the ledger than the one here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_forked: Option<String>,
+    /// Fewer witnesses than are needed cosigned the ledger's newest checkpoint: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness_error: Option<String>,
     /// Of the tray: `shown`, `unseen` where this desktop shows no icons, `none` without a desktop.
     #[serde(default)]
     pub icon: String,

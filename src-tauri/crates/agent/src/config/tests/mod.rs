@@ -6,6 +6,7 @@ mod good;
 mod hosts;
 mod schema;
 mod ways;
+mod witnesses;
 
 use std::path::Path;
 

@@ -33,6 +33,9 @@ fn the_schema_refuses_what_the_agent_refuses() {
         ("[env.dev.connection.w]\nobtain = \"x\"", "env.dev.connection.w.obtain"),
         ("[store]\nkind = \"plain\"", "store.kind"),
         ("[audit]\ndurability = \"fsync\"", "audit.durability"),
+        ("[[audit.witness]]\nurl = \"x\"", "audit.witness.key"),
+        ("[[audit.witness]]\nurl = \"x\"\nkey = 1", "audit.witness.key"),
+        ("[audit]\nwitness-quorum = \"all\"", "audit.witness-quorum"),
         ("[audit]\nretain = \"1d\"", "audit.retain"),
         ("[airflow.a]\nurl = \"x\"\nroles-file = 1", "airflow.a.roles-file"),
     ];

@@ -93,7 +93,8 @@ fn no_other_first_line_and_no_other_log_exempts_what_the_noted_key_signed() {
         let (pinned, kept) = (Some(vkey(&world, 1)), Some(kept(&world, 1)));
         escape(&mut world);
         for kept in [None, kept] {
-            let judgement = world.judge(&Asked { pinned: pinned.clone(), kept, own: true });
+            let asked = Asked { pinned: pinned.clone(), kept, ..own() };
+            let judgement = world.judge(&asked);
             let found = judgement.breaks().any(|found| found.what.contains(words));
             assert!(found, "{case}: {judgement:#?}");
         }

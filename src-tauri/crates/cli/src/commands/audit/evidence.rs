@@ -29,6 +29,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::files as on_disk;
+use super::witnesses::Witnesses;
 use crate::exit::Failure;
 use crate::output;
 use crate::time;
@@ -55,7 +56,8 @@ pub(crate) struct EvidenceArgs {
     /// Write who has which of those names, for whoever may know; it is not in the pack
     #[arg(long, value_name = "FILE", requires = "pseudonymous")]
     names: Option<PathBuf>,
-    /// Name the lines that no checkpoint is over that this witness cosigned (C2SP tlog-cosignature)
+    /// Name the lines that no checkpoint is over that this witness cosigned (C2SP tlog-cosignature), instead of
+    /// the config's
     #[arg(long = "witness", value_name = "VKEY")]
     witnesses: Vec<String>,
     /// Ask no agent: neither a checkpoint before nor a signature, which the pack says
@@ -143,11 +145,6 @@ fn time_before(to: Timestamp) -> Option<String> {
 fn asked(args: &EvidenceArgs) -> Result<Asked, Failure> {
     let period = Period::parse(&args.from, &args.to)
         .map_err(|why| Failure::usage("--from and --to are no period").because(why))?;
-    let witness = |text: &String| {
-        let wrong = |why: &str| Failure::usage("--witness is no witness's key").because(why);
-        let key = VerifierKey::parse(text).map_err(|why| wrong(why.0))?;
-        if key.is_witness() { Ok(key) } else { Err(wrong("it is a log's key")) }
-    };
     let account = ["USER", "LOGNAME", "USERNAME"];
     let account = account.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     Ok(Asked {
@@ -157,7 +154,7 @@ fn asked(args: &EvidenceArgs) -> Result<Asked, Failure> {
         account,
         signed: !args.unsigned,
         controls: controls(&args.control)?,
-        witnesses: args.witnesses.iter().map(witness).collect::<Result<_, _>>()?,
+        witnesses: Witnesses::of(&args.witnesses, None, true)?.keys,
     })
 }
 

@@ -1,19 +1,21 @@
 //! One line of the ledger in a file that proves it, and who checks such a file: by the public key, without
 //! the ledger. And that key.
 
+use std::cmp::Reverse;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dagpass_client::ledger::Lines;
 use dagpass_client::ledger::log::{
-    CHECKPOINT, Checkpoint, Folder, Hash, Leaf, Malformed, Note, Proof, Shelf, Signed, VKEY,
-    VerifierKey, inclusion_proof, logs_in,
+    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Hash, Leaf, Malformed, Note, Proof, Shelf, Signed,
+    VKEY, VerifierKey, inclusion_proof, logs_in, split_notes,
 };
 use dagpass_client::place;
 use serde::{Deserialize, Serialize};
 
 use super::verify::pinned;
+use super::witnesses::witnesses;
 use super::{files, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
@@ -26,6 +28,9 @@ pub(crate) struct ProveArgs {
     /// Where it goes, instead of to stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// By a checkpoint that this witness cosigned; else by the newest that any did, where one did
+    #[arg(long = "witness", value_name = "VKEY")]
+    witnesses: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +60,9 @@ struct Proved {
     record: String,
 }
 
+/// How many checkpoints are signed at most until one that was cosigned stands there once more?
+const MEANWHILE: usize = 64;
+
 #[derive(Deserialize)]
 struct Numbered {
     seq: u64,
@@ -62,18 +70,36 @@ struct Numbered {
 
 pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
     let (path, file) = opened(None)?;
+    let witnesses = witnesses(&args.witnesses)?;
     // Before the lines: what is signed meanwhile is over some that were not read.
-    let newest = newest(path.parent().unwrap_or(Path::new(".")))?;
+    let signed = signed(path.parent().unwrap_or(Path::new(".")))?;
     let Found { leaves, line } = read(BufReader::new(file), args.seq).map_err(unreadable)?;
     let (index, line) = line.ok_or_else(|| {
         Failure::new("not_found", format!("the ledger has no line with seq {}", args.seq))
     })?;
-    let Some((note, checkpoint)) = newest.filter(|(_, newest)| newest.size > index) else {
+    let over: Vec<_> = signed.into_iter().filter(|one| one.checkpoint.size > index).collect();
+    let Some(newest) = over.first() else {
         return Err(Failure::new("not_covered", "no checkpoint covers that line yet").hint(
             "one is signed after 256 lines or five minutes, and when the agent stops, once somebody \
              has signed in",
         ));
     };
+    let by_witness = |one: &&SignedBy| match witnesses.is_empty() {
+        true => one.note.others_than(&one.key) > 0,
+        false => witnesses.iter().all(|witness| one.note.cosigned_at(witness).is_some()),
+    };
+    let SignedBy { note, checkpoint, .. } =
+        match over.iter().find(|one| by_witness(one) && one.holds()) {
+            Some(cosigned) => cosigned.clone(),
+            None if witnesses.is_empty() => newest.clone(),
+            None => {
+                let what =
+                    "no checkpoint over that line is cosigned by the witnesses that were given";
+                return Err(
+                    Failure::new("not_covered", what).hint("`dagpass doctor` says who is behind")
+                );
+            }
+        };
     let covered = usize::try_from(checkpoint.size).ok().and_then(|size| leaves.get(..size));
     let hashes = covered.and_then(|leaves| inclusion_proof(leaves, index));
     let proof = hashes.map(|hashes| Proof { line, index, hashes, note });
@@ -113,19 +139,52 @@ fn read(ledger: impl BufRead, seq: u64) -> io::Result<Found> {
     }
 }
 
-/// The newest one that was signed, by the key of its log.
-fn newest(state: &Path) -> Result<Option<(Note, Checkpoint)>, Failure> {
+/// A checkpoint by the key of its log.
+#[derive(Clone)]
+struct SignedBy {
+    note: Note,
+    checkpoint: Checkpoint,
+    key: VerifierKey,
+}
+
+impl SignedBy {
+    fn holds(&self) -> bool {
+        self.note.signed_by(&self.key) == Signed::Yes
+    }
+}
+
+/// Those of the newest log that has any, the newest first, each with all that witnesses signed of it.
+fn signed(state: &Path) -> Result<Vec<SignedBy>, Failure> {
     for (_, log) in logs_in(state).map_err(unreadable)?.into_iter().rev() {
         let Some(bytes) = log.read(CHECKPOINT).map_err(unreadable)? else { continue };
-        let note = Note::parse(&bytes).map_err(damaged)?;
-        let checkpoint = Checkpoint::parse(note.text()).map_err(damaged)?;
-        let key = key_of(&log)?.filter(|key| key.name() == checkpoint.origin);
-        if key.is_none_or(|key| note.signed_by(&key) != Signed::Yes) {
+        let newest = Note::parse(&bytes).map_err(damaged)?;
+        let read = |note: Note| {
+            let checkpoint = Checkpoint::parse(note.text()).ok()?;
+            let key = key_of(&log).ok()?.filter(|key| key.name() == checkpoint.origin)?;
+            Some(SignedBy { note, checkpoint, key })
+        };
+        let Some(newest) = read(newest).filter(SignedBy::holds) else {
             return Err(damaged(Malformed("its newest checkpoint is not signed by its key")));
+        };
+        let history = log.read(CHECKPOINTS).map_err(unreadable)?.unwrap_or_default();
+        let mut all = vec![newest];
+        // One that was cosigned stands there once more: that one is last.
+        let earlier = split_notes(&history).0.into_iter().rev().flatten().filter_map(read);
+        for one in earlier {
+            match all
+                .iter_mut()
+                .rev()
+                .take(MEANWHILE)
+                .find(|other| other.note.text() == one.note.text())
+            {
+                Some(same) => same.note = one.note.joined(&same.note),
+                None => all.push(one),
+            }
         }
-        return Ok(Some((note, checkpoint)));
+        all.sort_by_key(|one| Reverse(one.checkpoint.size));
+        return Ok(all);
     }
-    Ok(None)
+    Ok(Vec::new())
 }
 
 pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failure> {
@@ -147,12 +206,7 @@ pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failur
         Signed::No => return Err(wrong("its checkpoint is not signed by that key")),
         Signed::Wrongly => return Err(wrong("its checkpoint's signature does not hold")),
     }
-    for text in &args.witnesses {
-        let usage = |why: &str| Failure::usage("--witness is no witness's key").because(why);
-        let witness = VerifierKey::parse(text).map_err(|why| usage(why.0))?;
-        if !witness.is_witness() {
-            return Err(usage("it is a log's key"));
-        }
+    for witness in witnesses(&args.witnesses)? {
         if proof.note.signed_by(&witness) != Signed::Yes {
             return Err(wrong(&format!("{} has not cosigned its checkpoint", witness.name())));
         }

@@ -14,6 +14,7 @@ use dagpass_client::ledger::log::{
 use dagpass_client::ledger::{Chain, Found};
 use serde::Serialize;
 
+use super::witnesses::Witnesses;
 use super::{LEDGER, files, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
@@ -32,6 +33,13 @@ pub(crate) struct VerifyArgs {
     /// A checkpoint that you kept elsewhere: the ledger still has to be what it was signed over
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Only what this witness cosigned binds whoever has the signing key; several for several, else those
+    /// of this machine's config
+    #[arg(long = "witness", value_name = "VKEY")]
+    witnesses: Vec<String>,
+    /// How many of those have to have cosigned a checkpoint; else all
+    #[arg(long, value_name = "N", requires = "witnesses")]
+    quorum: Option<usize>,
 }
 
 /// What was found, and what nobody can find here.
@@ -42,11 +50,13 @@ struct Verdict {
     log: Judgement,
     /// `given` or `beside-the-ledger`.
     key_from: &'static str,
+    /// `given`, `config` or `none`.
+    witnesses_from: &'static str,
     not_covered: Vec<String>,
 }
 
 pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
-    let asked = asked(args)?;
+    let (asked, witnesses_from) = asked(args)?;
     let (path, _) = opened(args.file.as_deref())?;
     let mut read = read(&path, &asked)?;
     for _ in 1..AGAIN {
@@ -58,7 +68,8 @@ pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
     }
     let not_covered = not_covered(&read.log);
     let key_from = if asked.pinned.is_some() { "given" } else { "beside-the-ledger" };
-    let verdict = Verdict { chain: read.chain, log: read.log, key_from, not_covered };
+    let verdict =
+        Verdict { chain: read.chain, log: read.log, key_from, witnesses_from, not_covered };
     if world.json {
         output::json(&verdict)?;
     } else {
@@ -75,7 +86,8 @@ pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
     }
 }
 
-fn asked(args: &VerifyArgs) -> Result<Asked, Failure> {
+/// And where the witnesses are known from.
+fn asked(args: &VerifyArgs) -> Result<(Asked, &'static str), Failure> {
     let kept = args.checkpoint.as_deref().map(|path| {
         let bytes = files::read_up_to(path, Note::LONGEST)?;
         Note::parse(&bytes).map_err(|why| {
@@ -84,7 +96,12 @@ fn asked(args: &VerifyArgs) -> Result<Asked, Failure> {
     });
     // A copy of the whole folder, too.
     let own = args.file.as_ref().is_none_or(|file| file.ends_with(LEDGER));
-    Ok(Asked { pinned: pinned(args.key.as_deref())?, kept: kept.transpose()?, own })
+    // The config is this machine's, and so is the agent's own ledger alone.
+    let Witnesses { keys: witnesses, quorum, from } =
+        Witnesses::of(&args.witnesses, args.quorum, args.file.is_none())?;
+    let pinned = pinned(args.key.as_deref())?;
+    let demanded = from == "given";
+    Ok((Asked { pinned, kept: kept.transpose()?, own, witnesses, quorum, demanded }, from))
 }
 
 pub(super) fn pinned(key: Option<&str>) -> Result<Option<VerifierKey>, Failure> {
@@ -140,13 +157,28 @@ fn not_covered(log: &Judgement) -> Vec<String> {
     });
     let mut all = vec![lines];
     all.extend(elsewhere);
-    all.extend([
-        "events that were never written".to_owned(),
-        "another history under the same key: without a witness, whoever has the signing key can sign \
-         one; a key and a checkpoint that you keep elsewhere (--key, --checkpoint) show it"
-            .to_owned(),
-    ]);
+    all.extend(["events that were never written".to_owned(), another_history(log)]);
     all
+}
+
+fn another_history(log: &Judgement) -> String {
+    let Some(cosigned) = log.cosigned else {
+        return "another history under the same key: without a witness, whoever has the signing key can \
+                sign one; a key and a checkpoint that you keep elsewhere (--key, --checkpoint), or \
+                witnesses (--witness), show it"
+            .to_owned();
+    };
+    let after = match (log.covered + log.uncovered).saturating_sub(cosigned) {
+        0 => {
+            return "another history that the witnesses cosigned together with whoever has the key"
+                .into();
+        }
+        1 => format!("line {}: no witness", cosigned + 1),
+        _ => format!("lines {} to {}: no witness", cosigned + 1, log.covered + log.uncovered),
+    };
+    format!(
+        "{after} cosigned a checkpoint over it, and whoever has the signing key can sign another end"
+    )
 }
 
 fn shown(path: &Path, verdict: &Verdict) -> String {
@@ -191,9 +223,12 @@ fn of_log(log: &Judged) -> Vec<String> {
         (0, false) => "of another file",
         (_, _) => "NOT as it was signed",
     };
-    let Judged { number, origin, size, .. } = log;
+    let Judged { number, origin, size, cosigned, .. } = log;
     let mut lines =
         vec![format!("log {number}, {origin}: {checkpoints} up to line {size}, {verdict}")];
+    if *cosigned > 0 {
+        lines.push(format!("  as the witnesses cosigned it up to line {cosigned}"));
+    }
     lines.extend(log.notes.iter().map(|note| format!("  {note}")));
     lines.extend(log.breaks.iter().map(|one| format!("  {}", of_break(one))));
     lines
@@ -248,5 +283,21 @@ mod tests {
         assert!(shown.ends_with("of another file"), "{shown}");
         let shown = of_log(&Judged { believed: false, ..log(1, true) }).join("\n");
         assert!(shown.ends_with("not judged"), "{shown}");
+    }
+
+    #[test]
+    fn what_no_witness_cosigned_is_named_by_its_lines_and_without_one_what_is_not_proved() {
+        for (cosigned, words) in [
+            (None, "without a witness, whoever has the signing key can sign one"),
+            (Some(0), "lines 1 to 12: no witness"),
+            (Some(5), "lines 6 to 12: no witness"),
+            (Some(11), "line 12: no witness"),
+            (Some(12), "together with whoever has the key"),
+        ] {
+            let judgement =
+                Judgement { covered: 9, uncovered: 3, cosigned, ..Judgement::default() };
+            let told = another_history(&judgement);
+            assert!(told.contains(words), "{told}");
+        }
     }
 }

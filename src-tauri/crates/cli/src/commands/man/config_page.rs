@@ -52,7 +52,11 @@ pub(super) fn page(schema: &str, date: &str) -> Result<String, Failure> {
 
 /// One table of the file, and those inside it; the nameless one is the file's top.
 fn table(page: &mut Roff, schema: &Value, at: &Value, name: &str) {
-    let heading = if name.is_empty() { "TOP LEVEL".to_owned() } else { format!("[{name}]") };
+    let heading = match name.strip_suffix(SEVERAL) {
+        Some(list) => format!("[[{list}]]"),
+        None if name.is_empty() => "TOP LEVEL".to_owned(),
+        None => format!("[{name}]"),
+    };
     section(page, &heading);
     if let (Some(about), false) = (at["description"].as_str(), name.is_empty()) {
         page.text([roman(about)]);
@@ -65,7 +69,6 @@ fn table(page: &mut Roff, schema: &Value, at: &Value, name: &str) {
         match below(schema, value) {
             Some((under, many)) => {
                 let dot = if name.is_empty() { "" } else { "." };
-                let many = if many { ".NAME" } else { "" };
                 inner.push((under, format!("{name}{dot}{key}{many}")));
             }
             None => key_entry(page, schema, (key, value), required.contains(&Value::from(&**key))),
@@ -76,14 +79,21 @@ fn table(page: &mut Roff, schema: &Value, at: &Value, name: &str) {
     }
 }
 
-/// The table that a key opens, and whether it holds several by name.
-fn below<'a>(schema: &'a Value, value: &'a Value) -> Option<(&'a Value, bool)> {
+/// Behind the name of a table that there may be several of, one after the other.
+const SEVERAL: &str = "[]";
+
+/// The table that a key opens, and what stands behind the key where that holds several.
+fn below<'a>(schema: &'a Value, value: &'a Value) -> Option<(&'a Value, &'static str)> {
     let named = &value["additionalProperties"];
     if named.is_object() && named.get("$ref").is_some() {
-        return Some((resolved(schema, named), true));
+        return Some((resolved(schema, named), ".NAME"));
     }
     let plain = resolved(schema, value);
-    plain["properties"].is_object().then_some((plain, false))
+    let each = resolved(schema, &plain["items"]);
+    if each["properties"].is_object() {
+        return Some((each, SEVERAL));
+    }
+    plain["properties"].is_object().then_some((plain, ""))
 }
 
 /// Through a reference, and through "this or nothing".
@@ -145,6 +155,7 @@ mod tests {
         "properties": {
             "ca-file": {"type": ["string", "null"], "description": "PEM file."},
             "store": {"anyOf": [{"$ref": "#/$defs/Store"}, {"type": "null"}]},
+            "peer": {"type": ["array", "null"], "items": {"$ref": "#/$defs/Profile"}},
             "profile": {"type": "object", "additionalProperties": {"$ref": "#/$defs/Profile"}}
         },
         "$defs": {
@@ -164,6 +175,7 @@ mod tests {
             ".SH \"TOP LEVEL\"",
             ".SH [store]",
             ".SH [profile.NAME]",
+            ".SH [[peer]]",
             "One of: keychain, file.",
             "required",
             "PEM file.",

@@ -73,6 +73,7 @@ pub enum Kind {
     NotRecorded,
     RecordLost,
     RecordAltered,
+    RecordForked,
     NoRecord,
     ChainBroken,
     NotAsSigned,
@@ -103,6 +104,7 @@ impl Kind {
             Self::NotRecorded => "Nothing could be recorded",
             Self::RecordLost => "Record before a line lost",
             Self::RecordAltered => "Record written to by another program",
+            Self::RecordForked => "A witness holds another history of this ledger",
             Self::NoRecord => "Lines that are no record",
             Self::ChainBroken => "Chain of lines broken",
             Self::NotAsSigned => "Not as it was signed",
@@ -227,6 +229,7 @@ fn of_the_file(entry: &Entry) -> Option<Gap> {
         "ledger-mended" => Kind::NotRecorded,
         "ledger-lost" => Kind::RecordLost,
         "ledger-altered" => Kind::RecordAltered,
+        "ledger-forked" => Kind::RecordForked,
         _ => return None,
     };
     let reason = record.reason.as_deref().unwrap_or("no reason on the record");

@@ -77,9 +77,8 @@ impl Table {
             "sign-in" | "sign-out" | "revocation" => Self::SignIns,
             // What Airflow says of its task is no failure of the agent's.
             "run" => Self::Runs,
-            "agent-start" | "agent-stop" | "ledger-lost" | "ledger-altered" | "ledger-mended" => {
-                Self::Agent
-            }
+            "agent-start" | "agent-stop" | "ledger-lost" | "ledger-altered" | "ledger-forked"
+            | "ledger-mended" => Self::Agent,
             _ if !ok => Self::Refusals,
             "issue" => Self::Tokens,
             "refresh" | "exchange" => Self::Renewals,

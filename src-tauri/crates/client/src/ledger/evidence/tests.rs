@@ -110,7 +110,7 @@ impl Bent {
 fn each_gap_is_found_and_none_where_nothing_is_missing() {
     let found = |line, what: &str| super::super::Found { line, what: what.to_owned() };
     type Row = (&'static str, fn(&mut Bent), &'static [Kind]);
-    let table: [Row; 20] = [
+    let table: [Row; 21] = [
         ("clean", |_| {}, &[]),
         (
             "ended and started",
@@ -132,6 +132,7 @@ fn each_gap_is_found_and_none_where_nothing_is_missing() {
         ),
         ("lost", |bent| bent.lines[4].event = "ledger-lost".into(), &[Kind::RecordLost]),
         ("altered", |bent| bent.lines[4].event = "ledger-altered".into(), &[Kind::RecordAltered]),
+        ("forked", |bent| bent.lines[4].event = "ledger-forked".into(), &[Kind::RecordForked]),
         ("torn", |bent| bent.torn = vec![5], &[Kind::NoRecord]),
         ("unsigned tail", |bent| bent.covered = 5, &[Kind::NoCheckpoint]),
         ("nothing signed", |bent| bent.covered = 0, &[Kind::NoCheckpoint]),

@@ -6,10 +6,12 @@
 //!
 //! 1. [`merkle`]: RFC 6962's tree; [`tile`]: where its hashes lie (tlog-tiles)
 //! 2. [`note`]: signed notes and verifier keys; [`checkpoint`]: a note over a tree (tlog-checkpoint)
-//! 3. [`proof`]: one line in one checkpoint, in a file of its own (tlog-proof); [`span`]: many that follow on one another
-//! 4. [`shelf`]: a log's folder; [`verify`]: a ledger against its logs; [`one_log`]: against one; [`differ`]: which lines differ
+//! 3. [`consistency`]: one tree goes on from another; [`witness`]: who cosigns that (tlog-witness, tlog-cosignature)
+//! 4. [`proof`]: one line in one checkpoint, in a file of its own (tlog-proof); [`span`]: many that follow on one another
+//! 5. [`shelf`]: a log's folder; [`verify`]: a ledger against its logs; [`one_log`]: against one; [`differ`]: which lines differ
 
 mod checkpoint;
+mod consistency;
 mod differ;
 mod merkle;
 mod note;
@@ -21,10 +23,12 @@ mod span;
 mod tests;
 mod tile;
 mod verify;
+mod witness;
 
 pub use checkpoint::{Before, Checkpoint, Why};
+pub use consistency::{consistency_proof, extends, root_at};
 pub use merkle::{Frontier, Hash, Leaf, includes, inclusion_proof, leaf_hash};
-pub use note::{Note, Signed, VerifierKey, split_notes};
+pub use note::{Note, Signature, Signed, VerifierKey, split_notes};
 pub use proof::Proof;
 pub use shelf::{
     CHECKPOINT, CHECKPOINTS, FOLDER, Folder, Held, STATE, Shelf, State, VKEY, held_in, logs_in,
@@ -32,6 +36,7 @@ pub use shelf::{
 pub use span::{Span, Tree, Walk};
 pub use tile::{Growing, Tile};
 pub use verify::{Asked, Break, Judged, Judgement, judge, leaves};
+pub use witness::{AddCheckpoint, Cosigned, Cosigner, Refused, held_size, judge_request};
 
 /// What a reader does not accept, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

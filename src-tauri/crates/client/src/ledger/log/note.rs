@@ -34,6 +34,11 @@ impl VerifierKey {
         Self::of_kind(Kind::Ed25519, name, public)
     }
 
+    /// A witness's.
+    pub fn of_witness(name: &str, public: [u8; 32]) -> Result<Self, Malformed> {
+        Self::of_kind(Kind::Cosignature, name, public)
+    }
+
     fn of_kind(kind: Kind, name: &str, public: [u8; 32]) -> Result<Self, Malformed> {
         if name.is_empty()
             || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
@@ -86,7 +91,7 @@ impl VerifierKey {
         [digest[0], digest[1], digest[2], digest[3]]
     }
 
-    fn id_text(&self) -> String {
+    pub(super) fn id_text(&self) -> String {
         self.id().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -105,8 +110,9 @@ pub struct Note {
     signatures: Vec<Signature>,
 }
 
+/// One line of those: whose it says that it is, and what was signed with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Signature {
+pub struct Signature {
     name: String,
     id: [u8; 4],
     bytes: Vec<u8>,
@@ -128,9 +134,7 @@ impl Note {
 
     /// `signature` is Ed25519's over `text`.
     pub fn new(text: &str, key: &VerifierKey, signature: &[u8; 64]) -> Self {
-        let signature =
-            Signature { name: key.name.clone(), id: key.id(), bytes: signature.to_vec() };
-        Self { text: text.to_owned(), signatures: vec![signature] }
+        Self { text: text.to_owned(), signatures: vec![Signature::by(key, signature.to_vec())] }
     }
 
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
@@ -157,10 +161,8 @@ impl Note {
     }
 
     pub fn signed_by(&self, key: &VerifierKey) -> Signed {
-        let id = key.id();
-        let theirs = |one: &&Signature| one.name == key.name && one.id == id;
         let mut signed = Signed::No;
-        for signature in self.signatures.iter().filter(theirs) {
+        for signature in self.signatures.iter().filter(|one| one.is_by(key)) {
             let holds = self.holds(key, &signature.bytes);
             if !holds {
                 return Signed::Wrongly;
@@ -170,16 +172,57 @@ impl Note {
         signed
     }
 
+    /// When a witness had seen no other history: the newest of what it signed here, epoch seconds.
+    pub fn cosigned_at(&self, witness: &VerifierKey) -> Option<u64> {
+        if !witness.is_witness() || self.signed_by(witness) != Signed::Yes {
+            return None;
+        }
+        let theirs = self.signatures.iter().filter(|one| one.is_by(witness));
+        theirs.filter_map(|one| one.bytes.first_chunk().map(|at| u64::from_be_bytes(*at))).max()
+    }
+
+    /// What a witness signs. No time that it could not say is signed.
+    pub(super) fn cosigned_text(&self, time: u64) -> Option<String> {
+        i64::try_from(time).ok()?;
+        Some(format!("cosignature/v1\ntime {time}\n{}", self.text))
+    }
+
+    /// The same with more signatures; a later one of a key takes the place of its earlier one.
+    #[must_use]
+    pub fn with(&self, more: impl IntoIterator<Item = Signature>) -> Self {
+        let mut note = self.clone();
+        for one in more {
+            note.signatures.retain(|other| (&other.name, other.id) != (&one.name, one.id));
+            note.signatures.push(one);
+        }
+        note
+    }
+
+    /// The same text with what both were signed by.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Self {
+        self.with(other.signatures.iter().filter(|one| !self.signatures.contains(one)).cloned())
+    }
+
+    /// How many others than that key say that they signed it?
+    pub fn others_than(&self, key: &VerifierKey) -> usize {
+        self.signatures.iter().filter(|one| !one.is_by(key)).count()
+    }
+
+    /// What one key signed, where it holds.
+    pub fn signature_of(&self, key: &VerifierKey) -> Option<&Signature> {
+        let theirs = self.signatures.iter().rev().find(|one| one.is_by(key));
+        theirs.filter(|_| self.signed_by(key) == Signed::Yes)
+    }
+
     fn holds(&self, key: &VerifierKey, signature: &[u8]) -> bool {
         let (signed, signature) = match key.kind {
             Kind::Ed25519 => (self.text.clone(), signature),
             Kind::Cosignature => {
                 let Some((time, signature)) = signature.split_first_chunk() else { return false };
-                let time = u64::from_be_bytes(*time);
-                if i64::try_from(time).is_err() {
-                    return false;
-                }
-                (format!("cosignature/v1\ntime {time}\n{}", self.text), signature)
+                let signed = self.cosigned_text(u64::from_be_bytes(*time));
+                let Some(signed) = signed else { return false };
+                (signed, signature)
             }
         };
         let given = Ed25519::from_slice(signature);
@@ -191,14 +234,34 @@ impl Note {
 impl std::fmt::Display for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|one| {
-            let bytes = [one.id.as_slice(), &one.bytes].concat();
-            writeln!(f, "— {} {}", one.name, STANDARD.encode(bytes))
-        })
+        self.signatures.iter().try_for_each(|one| write!(f, "{one}"))
+    }
+}
+
+/// With its newline.
+impl std::fmt::Display for Signature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = [self.id.as_slice(), &self.bytes].concat();
+        writeln!(f, "— {} {}", self.name, STANDARD.encode(bytes))
     }
 }
 
 impl Signature {
+    pub(super) fn by(key: &VerifierKey, bytes: Vec<u8>) -> Self {
+        Self { name: key.name.clone(), id: key.id(), bytes }
+    }
+
+    /// Does it say that it is that key's? Whether it holds, the note tells.
+    fn is_by(&self, key: &VerifierKey) -> bool {
+        self.name == key.name && self.id == key.id()
+    }
+
+    /// Lines of them, and nothing else.
+    pub fn parse_lines(text: &str) -> Result<Vec<Self>, Malformed> {
+        let text = text.strip_suffix('\n').ok_or(Malformed("signature lines are cut short"))?;
+        text.split('\n').take(MOST_SIGNATURES).map(Self::parse).collect()
+    }
+
     fn parse(line: &str) -> Result<Self, Malformed> {
         const FORM: Malformed = Malformed("a signature line is `— NAME BASE64`");
         let (name, bytes) =
@@ -216,16 +279,16 @@ impl Signature {
 }
 
 /// Notes that stand one behind the other in a file, each with what it is, and where the last whole one ends:
-/// what stands behind that was cut short.
+/// what stands behind that was cut short. A note grows by the signatures that follow on it.
 pub fn split_notes(bytes: &[u8]) -> (Vec<Result<Note, Malformed>>, usize) {
     let (mut notes, mut begun, mut at, mut signed) = (Vec::new(), 0, 0, false);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let signature = line.starts_with("— ".as_bytes());
+        let signature = line.starts_with("— ".as_bytes()) && line.ends_with(b"\n");
         if signed && !signature {
             notes.push(Note::parse(&bytes[begun..at]));
             begun = at;
         }
-        signed = signature && line.ends_with(b"\n");
+        signed = signature;
         at += line.len();
     }
     if signed {

@@ -8,11 +8,14 @@ use std::io;
 use super::merkle::Hash;
 use super::shelf::{CHECKPOINT, CHECKPOINTS, STATE, Shelf, State, VKEY};
 use super::tile::Tile;
-use super::verify::{Break, Judged, interval, plain};
+use super::verify::{Asked, Break, Judged, interval, plain};
 use super::{Checkpoint, Note, Signed, VerifierKey, Why, split_notes};
 
 /// How many things are said to be wrong with one log at most?
 const MOST_BREAKS: usize = 100;
+/// A checkpoint that witnesses cosigned stands once more behind those that were signed meanwhile: how many
+/// are those at most?
+const MEANWHILE: usize = 64;
 
 pub(super) struct Log<'s> {
     shelf: &'s dyn Shelf,
@@ -22,6 +25,8 @@ pub(super) struct Log<'s> {
     foreign: bool,
     notes: Vec<Note>,
     pub(super) checkpoints: Vec<Checkpoint>,
+    /// Those of them that enough of the witnesses who are asked for cosigned.
+    cosigned: Vec<Checkpoint>,
     /// Over how many lines is the newest one that its folder names, where that is an old one?
     behind: Option<u64>,
     /// Up to which line all is as it was signed.
@@ -35,9 +40,10 @@ impl<'s> Log<'s> {
         pinned: Option<&VerifierKey>,
     ) -> io::Result<Self> {
         let judged = Judged { number, ..Judged::default() };
-        let (notes, checkpoints) = (Vec::new(), Vec::new());
+        let (notes, checkpoints, cosigned) = (Vec::new(), Vec::new(), Vec::new());
         let (key, foreign, behind, good) = (None, false, None, 0);
-        let mut log = Self { shelf, judged, key, foreign, notes, checkpoints, behind, good };
+        let mut log =
+            Self { shelf, judged, key, foreign, notes, checkpoints, cosigned, behind, good };
         let history = shelf.read(CHECKPOINTS)?.unwrap_or_default();
         let newest = shelf.read(CHECKPOINT)?;
         if newest.is_none() && split_notes(&history).0.is_empty() {
@@ -72,6 +78,11 @@ impl<'s> Log<'s> {
         for note in notes {
             match note.and_then(|note| Checkpoint::parse(note.text()).map(|read| (note, read))) {
                 Ok((note, checkpoint)) => {
+                    let mut last = self.notes.iter_mut().rev().take(MEANWHILE);
+                    if let Some(same) = last.find(|one| one.text() == note.text()) {
+                        *same = same.joined(&note);
+                        continue;
+                    }
                     if self.checkpoints.last().is_some_and(|last| last.size > checkpoint.size) {
                         let size = checkpoint.size;
                         self.wrong(format!("the checkpoint over {size} lines is out of order"));
@@ -103,7 +114,13 @@ impl<'s> Log<'s> {
                 return;
             }
         };
-        let at = self.notes.iter().rposition(|one| *one == note);
+        let at = self.notes.iter().rposition(|one| one.text() == note.text());
+        if at.is_some() && self.key.as_ref().is_some_and(|key| note.signed_by(key) != Signed::Yes) {
+            self.wrong(format!("its {CHECKPOINT} is not signed by its key"));
+        }
+        if let Some(same) = at.and_then(|at| self.notes.get_mut(at)) {
+            *same = same.joined(&note);
+        }
         match at.map(|at| self.notes.len() - 1 - at) {
             Some(0) => {}
             Some(1) => {
@@ -207,7 +224,7 @@ impl<'s> Log<'s> {
     }
 
     /// Only what the believed key signed counts. Says whether there is such a thing.
-    pub(super) fn checked_signatures(&mut self, newest: bool) -> bool {
+    pub(super) fn checked_signatures(&mut self, newest: bool, asked: &Asked) -> bool {
         if self.foreign {
             if newest {
                 self.wrong("it is signed by another key than the one that was given".to_owned());
@@ -224,6 +241,9 @@ impl<'s> Log<'s> {
                 _ if checkpoint.origin != key.name() => "is of another log",
                 Signed::Yes => {
                     after = checkpoint.size;
+                    if asked.is_cosigned(&note) {
+                        self.cosigned.push(checkpoint.clone());
+                    }
                     self.notes.push(note);
                     self.checkpoints.push(checkpoint);
                     continue;
@@ -240,7 +260,7 @@ impl<'s> Log<'s> {
     }
 
     /// Takes a checkpoint that was kept elsewhere among its own, where it is one of this log's.
-    pub(super) fn keep(&mut self, note: &Note) -> bool {
+    pub(super) fn keep(&mut self, note: &Note, asked: &Asked) -> bool {
         let Some(key) = &self.key else { return false };
         let Ok(kept) = Checkpoint::parse(note.text()) else { return false };
         if kept.origin != key.name() || note.signed_by(key) != Signed::Yes {
@@ -261,6 +281,10 @@ impl<'s> Log<'s> {
             let what = format!("the checkpoint that was kept is over {} lines", kept.size);
             let what = format!("{what}, the log's newest over {last}: it was set back");
             self.broken(interval(last, kept.size, what));
+        }
+        if asked.is_cosigned(note) {
+            let at = self.cosigned.partition_point(|own| own.size < kept.size);
+            self.cosigned.insert(at, kept.clone());
         }
         let at = self.checkpoints.partition_point(|own| own.size < kept.size);
         self.checkpoints.insert(at, kept);

@@ -251,6 +251,17 @@ fn a_file_of_notes_is_split_and_its_torn_end_found() {
         let (notes, whole) = split_notes(&both.as_bytes()[..cut]);
         assert_eq!((notes.len(), whole), (1, one.len()), "{cut}");
     }
+    // One more signature is being written behind the last one.
+    let line = one.lines().last().unwrap();
+    let more = format!("{both}{line}\n");
+    for cut in both.len()..more.len() {
+        let (notes, whole) = split_notes(&more.as_bytes()[..cut]);
+        assert_eq!((notes.len(), whole), (2, both.len()), "{cut}");
+        assert_eq!(notes[1].as_ref().unwrap().to_string(), two, "{cut}");
+    }
+    let (notes, whole) = split_notes(more.as_bytes());
+    assert_eq!((notes.len(), whole), (2, more.len()));
+    assert_eq!(notes[1].as_ref().unwrap().to_string(), format!("{two}{line}\n"));
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

@@ -57,6 +57,14 @@ impl Tile {
         whole.chain(partial)
     }
 
+    /// The one that has a hash of a level, in a tree of that size.
+    pub fn holding(level: u8, hash: u64, size: u64) -> Self {
+        let hashes = size.checked_shr(8 * u32::from(level)).unwrap_or(0);
+        let index = hash / 256;
+        let width = (hashes - (index * 256).min(hashes)).min(256);
+        Self { level, index, width: u16::try_from(width).unwrap_or(256) }
+    }
+
     /// The hashes in such a tile's bytes; a partial tile may be read from what grew out of it.
     pub fn hashes(&self, bytes: &[u8]) -> Result<Vec<Hash>, Malformed> {
         let wanted = usize::from(self.width) * HASH;

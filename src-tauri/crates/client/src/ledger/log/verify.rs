@@ -20,6 +20,19 @@ pub struct Asked {
     pub kept: Option<Note>,
     /// The ledger is the agent's own: its newest log is of this very file.
     pub own: bool,
+    /// Whose cosignatures count, and of how many of them one checkpoint needs it.
+    pub witnesses: Vec<VerifierKey>,
+    pub quorum: usize,
+    /// Is it wrong where they cosigned nothing? Else that is only said.
+    pub demanded: bool,
+}
+
+impl Asked {
+    pub(super) fn is_cosigned(&self, note: &Note) -> bool {
+        let theirs = |key: &&VerifierKey| note.cosigned_at(key).is_some();
+        !self.witnesses.is_empty()
+            && self.witnesses.iter().filter(theirs).count() >= self.quorum.max(1)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -29,6 +42,9 @@ pub struct Judgement {
     /// How many lines of this file a checkpoint covers, and how many came after it.
     pub covered: u64,
     pub uncovered: u64,
+    /// Where witnesses are asked for: up to which line it is what they cosigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<u64>,
     /// What is no log's own: a kept checkpoint that belongs to none, no log under the pinned key.
     pub breaks: Vec<Break>,
 }
@@ -42,6 +58,8 @@ pub struct Judged {
     pub checkpoints: u64,
     /// Lines under its newest checkpoint.
     pub size: u64,
+    /// Lines under the newest one that the witnesses who are asked for cosigned, and that are those.
+    pub cosigned: u64,
     /// Is it of the file that is verified?
     pub of_this_file: bool,
     /// Did the key that is believed sign something in it? Else it is not judged.
@@ -85,13 +103,13 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
     let pinned = asked.pinned.as_ref();
     let read = logs.iter().map(|(number, shelf)| Log::read(*number, shelf, pinned));
     let mut logs = read.collect::<io::Result<Vec<_>>>()?;
-    let theirs = signed(&mut logs);
+    let theirs = signed(&mut logs, asked);
     of_the_file(&mut logs, found, asked.own)?;
     let mut judgement = Judgement::default();
     let mut believed = pinned.is_none();
-    let mut kept = asked.kept.as_ref();
+    let (mut kept, mut reached) = (asked.kept.as_ref(), 0);
     for (mut log, theirs) in logs.into_iter().zip(theirs) {
-        if theirs && kept.is_some_and(|note| log.keep(note)) {
+        if theirs && kept.is_some_and(|note| log.keep(note, asked)) {
             kept = None;
         }
         log.hold_against(found)?;
@@ -100,8 +118,10 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
         // A copy that no log of that key is of is not vouched for by it.
         let named = pinned.is_some_and(|key| log.is_named(key));
         believed |= theirs && named && (of_it || asked.own);
+        let cosigned = log.hold_against_cosigned(found);
         if of_it && theirs {
             judgement.covered = judgement.covered.max(log.good);
+            reached = reached.max(cosigned);
         }
         judgement.logs.push(log.judged);
     }
@@ -119,12 +139,20 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
     if kept.is_some() {
         judgement.breaks.push(plain("the checkpoint that was kept belongs to no log here"));
     }
+    if !asked.witnesses.is_empty() {
+        judgement.cosigned = Some(reached);
+        if reached == 0 && asked.demanded && judgement.logs.iter().all(|log| log.breaks.is_empty())
+        {
+            let what = "no checkpoint of this file is cosigned by the witnesses that were given";
+            judgement.breaks.push(plain(what));
+        }
+    }
     judgement.uncovered = (found.len() as u64).saturating_sub(judgement.covered);
     Ok(judgement)
 }
 
 /// What each follows, and who signed it: which of them hold something that the believed key signed.
-fn signed(logs: &mut [Log<'_>]) -> Vec<bool> {
+fn signed(logs: &mut [Log<'_>], asked: &Asked) -> Vec<bool> {
     // A folder without a checkpoint takes no other's place.
     let newest = logs.iter().rposition(|log| !log.is_empty());
     let (mut head, mut first): (Option<Checkpoint>, bool) = (None, true);
@@ -134,7 +162,7 @@ fn signed(logs: &mut [Log<'_>]) -> Vec<bool> {
         }
         log.follows(head.take().as_ref(), first);
         first = false;
-        let theirs = log.checked_signatures(Some(at) == newest);
+        let theirs = log.checked_signatures(Some(at) == newest, asked);
         head = log.checkpoints.last().cloned();
         theirs
     });

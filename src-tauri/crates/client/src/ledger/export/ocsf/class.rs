@@ -58,12 +58,15 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
         // What was asked for was not looked at.
         "refused" => (Class::Api, Activity(0, "Unknown")),
         "run" => (Class::Api, Activity(OTHER, "Run")),
+        "evidence" => (Class::Api, Activity(1, "Create")),
         "door-opened" => (Class::Access, Activity(1, "Assign Privileges")),
         "door-closed" | "revocation" => (Class::Access, Activity(2, "Revoke Privileges")),
         "config-change" => (Class::Entity, Activity(3, "Update")),
         "agent-start" => (Class::Lifecycle, Activity(3, "Start")),
         "agent-stop" => (Class::Lifecycle, Activity(4, "Stop")),
-        "ledger-lost" | "ledger-altered" => (Class::Finding, Activity(1, "Create")),
+        "ledger-lost" | "ledger-altered" | "ledger-forked" => {
+            (Class::Finding, Activity(1, "Create"))
+        }
         "ledger-mended" => (Class::Finding, Activity(3, "Close")),
         _ => (Class::Base, Activity(OTHER, "Other")),
     }
@@ -72,7 +75,9 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
 /// A token is read: the agent has it, or gets it.
 fn asked(action: Option<&str>) -> Activity {
     match action {
-        Some("sign-in" | "begin-run" | "open-door" | "begin-relay") => Activity(1, "Create"),
+        Some("sign-in" | "begin-run" | "open-door" | "begin-relay" | "make-evidence") => {
+            Activity(1, "Create")
+        }
         Some(
             "write-config" | "finish-sign-in" | "unlock" | "use-store" | "pause" | "resume"
             | "tell-of-run" | "set-login-item",

@@ -146,7 +146,9 @@ fn each_event_is_of_the_class_that_siems_know_it_by() {
         ("agent-stop", "ok", 600_204),
         ("ledger-lost", "failed", 200_401),
         ("ledger-altered", "failed", 200_401),
+        ("ledger-forked", "failed", 200_401),
         ("ledger-mended", "ok", 200_403),
+        ("evidence", "ok", 600_301),
         ("a-new-one", "ok", 99),
     ];
     for event in words(EVENTS, "Event") {

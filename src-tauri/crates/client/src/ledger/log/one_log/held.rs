@@ -59,6 +59,25 @@ impl Log<'_> {
         Ok(())
     }
 
+    /// Whoever has the signing key signs what he likes; what witnesses cosigned stays as it was. Says up to
+    /// which line the ledger is that.
+    pub(in super::super) fn hold_against_cosigned(&mut self, found: &[Hash]) -> u64 {
+        if !self.judged.of_this_file {
+            return 0;
+        }
+        let until = self.cosigned.last().map_or(0, |last| last.size);
+        self.judged.cosigned = match first_wrong(&self.cosigned, found) {
+            None => until,
+            Some((after, until)) => {
+                let what =
+                    "witnesses cosigned another history than the ledger holds: it was forked";
+                self.broken(interval(after, until, what.to_owned()));
+                after
+            }
+        };
+        self.judged.cosigned
+    }
+
     fn name_lines(&mut self, signed: &[Hash], found: &[Hash], after: u64) {
         let from = usize::try_from(after).unwrap_or(usize::MAX);
         for difference in differences(signed, found, from) {

@@ -1,0 +1,128 @@
+//! Who cosigns the ledger: how many have, which one is behind, since when and why, and whether one holds another
+//! history than ours.
+
+use std::time::Duration;
+
+use dagpass_client::wire::Finding;
+
+use super::{hint, ok, problem, warning};
+
+/// How one of the config's witnesses stands.
+#[derive(Clone, Debug, Default)]
+pub struct Witness {
+    pub name: String,
+    /// Up to which line it cosigned, as far as this agent knows.
+    pub cosigned: u64,
+    /// What keeps it from cosigning the newest checkpoint, and for how long now.
+    pub behind: Option<(String, Duration)>,
+    /// It holds another history than ours.
+    pub forked: Option<String>,
+}
+
+/// Nothing where the config names none.
+pub(super) fn cosigned(witnesses: &[Witness], quorum: usize) -> Vec<Finding> {
+    if witnesses.is_empty() {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    let behind = witnesses.iter().filter(|one| one.behind.is_some() || one.forked.is_some());
+    let well = witnesses.len() - behind.count();
+    let of = match witnesses.len() {
+        1 => format!("{well} of 1 witness"),
+        many => format!("{well} of {many} witnesses"),
+    };
+    // Who has cosigned as much as is needed.
+    let mut lines: Vec<u64> = witnesses.iter().map(|one| one.cosigned).collect();
+    lines.sort_unstable_by(|a, b| b.cmp(a));
+    let reached = lines.get(quorum.saturating_sub(1)).copied().unwrap_or(0);
+    let upto = match reached {
+        0 => "nothing is cosigned yet".to_owned(),
+        line => format!("cosigned up to line {line}"),
+    };
+    findings.push(match well >= quorum {
+        true => ok("witnesses", None, format!("{of} up to date, {quorum} needed: {upto}")),
+        false => {
+            let what = format!("{of} up to date, and {quorum} needed: {upto}");
+            let fix = "tokens are handed out as ever; what comes after that line can be rewritten unseen \
+                       until they cosign";
+            hint(warning("witnesses", None, what), fix)
+        }
+    });
+    findings.extend(witnesses.iter().filter_map(of_one));
+    findings
+}
+
+fn of_one(witness: &Witness) -> Option<Finding> {
+    let name = &witness.name;
+    if let Some(what) = &witness.forked {
+        let found = problem("witnesses", None, format!("{name}: evidence of a fork: {what}"));
+        return Some(hint(
+            found,
+            "keep `ledger.jsonl` and `ledger-log` as they are, look who restored or rewrote them, and hold \
+             them against what the witness has; it is not asked again before the agent restarts",
+        ));
+    }
+    let (why, since) = witness.behind.as_ref()?;
+    let since = match since.as_secs() / 60 {
+        0 => "just now".to_owned(),
+        minutes @ 1..120 => format!("for {minutes} min"),
+        minutes => format!("for {} h", minutes / 60),
+    };
+    let found = warning("witnesses", None, format!("{name} is behind, {since}: {why}"));
+    Some(hint(found, "look at the witness, its URL and the way to it; it is asked again by itself"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_behind_is_named_and_a_fork_is_a_problem() {
+        let well = |cosigned| Witness { name: "w".into(), cosigned, ..Witness::default() };
+        let behind = Witness {
+            name: "slow".into(),
+            cosigned: 3,
+            behind: Some(("no answer".to_owned(), Duration::from_secs(130))),
+            forked: None,
+        };
+        let forked = Witness { forked: Some("two histories".into()), ..well(9) };
+        type Case = (Vec<Witness>, usize, &'static [(&'static str, &'static str)]);
+        let table: [Case; 5] = [
+            (vec![], 0, &[]),
+            (
+                vec![well(9)],
+                1,
+                &[("ok", "1 of 1 witness up to date, 1 needed: cosigned up to line 9")],
+            ),
+            (
+                vec![well(9), behind.clone()],
+                1,
+                &[("ok", "1 of 2 witnesses"), ("warning", "slow is behind, for 2 min: no answer")],
+            ),
+            (
+                vec![well(9), behind],
+                2,
+                &[
+                    ("warning", "and 2 needed: cosigned up to line 3"),
+                    ("warning", "slow is behind"),
+                ],
+            ),
+            (
+                vec![forked],
+                1,
+                &[("warning", "0 of 1"), ("problem", "evidence of a fork: two histories")],
+            ),
+        ];
+        for (witnesses, quorum, expected) in table {
+            let found = cosigned(&witnesses, quorum);
+            assert_eq!(found.len(), expected.len());
+            for (found, (verdict, words)) in found.iter().zip(expected) {
+                assert!(found.detail.contains(words), "{words}: {}", found.detail);
+                assert_eq!(
+                    (found.verdict.as_str(), found.hint.is_some()),
+                    (*verdict, *verdict != "ok")
+                );
+            }
+        }
+    }
+}
