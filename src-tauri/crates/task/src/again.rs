@@ -62,22 +62,36 @@ fn held(what: &str) {
     HELD.lock().unwrap_or_else(PoisonError::into_inner).push(what);
 }
 
-/// The names in the last list of failures of each test program, which stands above its result.
+/// The names in the last list of failures of each test program, which stands above its result. None where one
+/// began and told no result: what crashed or hung is no test's failure alone.
 fn failed(heard: &[String]) -> Vec<&str> {
     let mut all = Vec::new();
     let mut list = Vec::new();
+    let (mut begun, mut ended) = (0, 0);
     for line in heard {
-        if line == "failures:" {
+        if is_begin(line) {
+            begun += 1;
+        } else if line == "failures:" {
             list.clear();
-        } else if line.starts_with("test result: ") {
-            all.append(&mut list);
+        } else if let Some(result) = line.strip_prefix("test result: ") {
+            ended += 1;
+            if result.starts_with("FAILED") {
+                all.append(&mut list);
+            }
+            list.clear();
         } else if let Some(name) = line.strip_prefix("    ")
             && !name.contains(char::is_whitespace)
         {
             list.push(name);
         }
     }
-    all
+    if begun == ended { all } else { Vec::new() }
+}
+
+/// `running 3 tests`
+fn is_begin(line: &str) -> bool {
+    let count = line.strip_prefix("running ").and_then(|rest| rest.split_once(" test"));
+    count.is_some_and(|(count, _)| count.parse::<usize>().is_ok())
 }
 
 fn passed(heard: &[String]) -> usize {
@@ -104,6 +118,9 @@ failures:
     b::worse
 
 test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.04s
+running 2 tests
+    a_line_that_a_test_printed
+test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 running 1 test
     a_line_that_a_test_printed
 failures:
@@ -118,14 +135,16 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
     #[test]
     fn those_that_failed_are_read_from_the_last_list_of_each_program() {
         assert_eq!(failed(&lines(SAID)), ["a::badly", "b::worse", "c::too"]);
-        assert_eq!(failed(&lines("error: it ended by a signal")), [] as [&str; 0]);
+        let crashed = format!("{SAID}\nrunning 7 tests\ntest d::aborts ... error: by a signal");
+        for text in ["error: it did not build", &crashed] {
+            assert_eq!(failed(&lines(text)), [] as [&str; 0], "{text}");
+        }
     }
 
     #[test]
     fn those_that_passed_are_counted_over_all_programs() {
         let said = "test result: ok. 0 passed; 0 failed\ntest result: ok. 2 passed; 0 failed";
         assert_eq!(passed(&lines(said)), 2);
-        assert_eq!(passed(&lines(SAID)), 0);
     }
 
     #[cfg(unix)]
@@ -141,7 +160,7 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
         /// As cargo: fails the first time, and with `--exact` does what `again` says.
         fn tests(again: &str) -> Shell {
             let script = format!(
-                "case \"$*\" in *--exact*) {again};; *) printf 'failures:\\n    a::badly\\n\\n\
+                "case \"$*\" in *--exact*) {again};; *) printf 'running 1 test\\nfailures:\\n    a::badly\\n\\n\
                  test result: FAILED. 0 passed\\n'; exit 101;; esac"
             );
             Shell::new("sh").arg("-c").arg(script).arg("cargo")
@@ -165,7 +184,7 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
         fn many_that_fail_are_no_accident() {
             let list = "    a::b\\n".repeat(MOST + 1);
             let script = format!(
-                "echo once >> \"$COUNT\"; printf 'failures:\\n{list}\\ntest result: FAILED. 0\\n'; exit 1"
+                "echo once >> \"$COUNT\"; printf 'running 9 tests\\nfailures:\\n{list}\\ntest result: FAILED. 0\\n'; exit 1"
             );
             let count = std::env::temp_dir().join(format!("dagpass-again-{}", std::process::id()));
             let shell = Shell::new("sh").arg("-c").arg(script).env("COUNT", &count);

@@ -64,6 +64,16 @@ pub(crate) fn run(_: &House) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
+/// What one verb is for, where it was asked and not told to run.
+pub(crate) fn of(name: &str) -> Result<Outcome, Failure> {
+    let purpose = VERBS.iter().find(|(known, ..)| *known == name).map(|(.., purpose)| *purpose);
+    say(&format!(
+        "cargo task {name}: {}\n`cargo task help` lists the others",
+        purpose.unwrap_or_default()
+    ));
+    Ok(Outcome::Done)
+}
+
 pub(crate) fn verb(name: &str) -> Option<Verb> {
     VERBS.iter().find(|(known, ..)| *known == name).map(|(_, run, _)| *run)
 }

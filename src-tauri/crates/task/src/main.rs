@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let name = args.next().unwrap_or_else(|| "help".to_owned());
     let ended = House::locate(args.collect()).and_then(|house| match help::verb(&name) {
+        Some(_) if house.asks_for("--help") || house.asks_for("-h") => help::of(&name),
         Some(verb) => verb(&house),
         None => {
             Err(Failure::new(format!("there is no verb `{name}`")).hint("run `cargo task help`"))

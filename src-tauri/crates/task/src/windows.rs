@@ -81,7 +81,7 @@ fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
 }
 
 fn tests(toolchain: &Toolchain, house: &House, prefix: &Prefix) -> Result<(), Failure> {
-    let cargo = toolchain.cargo(house, "test", TARGET);
+    let cargo = toolchain.cargo(house, "test", TARGET).arg("--no-fail-fast");
     let cargo = prefix.wine(cargo).env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine");
     again::cargo(house, &cargo, "")
 }
