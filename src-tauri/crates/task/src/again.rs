@@ -170,14 +170,24 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
         fn a_test_that_failed_is_run_once_more_in_a_gate_and_told() {
             let gate = house(Builds::Gate);
             let well = tests("test \"$6\" = a::badly && echo test result: ok. 1 passed");
-            assert_eq!(speaking_as("kept", || cargo(&gate, &well, "")), Ok(()));
-            assert!(told().contains(&"kept: a::badly".to_owned()), "{:?}", told());
+            assert_eq!(speaking_as("on purpose: kept", || cargo(&gate, &well, "")), Ok(()));
+            assert!(told().contains(&"on purpose: kept: a::badly".to_owned()), "{:?}", told());
             let none = tests("echo test result: ok. 0 passed");
             for (what, shell) in [("it fails again", tests("exit 101")), ("none ran", none)] {
-                assert!(speaking_as("lost", || cargo(&gate, &shell, "")).is_err(), "{what}");
+                assert!(
+                    speaking_as("on purpose: lost", || cargo(&gate, &shell, "")).is_err(),
+                    "{what}"
+                );
             }
-            assert!(speaking_as("lost", || cargo(&house(Builds::Everyday), &well, "")).is_err());
-            assert!(!told().iter().any(|what| what.starts_with("lost")), "{:?}", told());
+            assert!(
+                speaking_as("on purpose: lost", || cargo(&house(Builds::Everyday), &well, ""))
+                    .is_err()
+            );
+            assert!(
+                !told().iter().any(|what| what.starts_with("on purpose: lost")),
+                "{:?}",
+                told()
+            );
         }
 
         #[test]
@@ -188,7 +198,7 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
             );
             let count = std::env::temp_dir().join(format!("dagpass-again-{}", std::process::id()));
             let shell = Shell::new("sh").arg("-c").arg(script).env("COUNT", &count);
-            let ended = speaking_as("many", || cargo(&house(Builds::Gate), &shell, ""));
+            let ended = speaking_as("on purpose: many", || cargo(&house(Builds::Gate), &shell, ""));
             let runs = std::fs::read_to_string(&count).expect("a file of our own");
             std::fs::remove_file(&count).expect("a file of our own");
             assert!(ended.is_err());
