@@ -83,7 +83,7 @@ const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEED
 export const amountOf = (record) => (record.event === 'ledger-mended' ? 1 : record.count ?? 1);
 
 /** One line may tell of many. */
-const times = (title, record) => (record.count > 1 ? `${title}, ${record.count} times` : title);
+const times = (title, record) => (amountOf(record) > 1 ? `${title}, ${record.count} times` : title);
 
 /** As short as a row wants it. */
 export const shortOf = (record) => (record.event === 'issue' && record.outcome === 'ok' ? (KINDS[record.served] ?? KINDS.cache)[0] : record.event === 'refresh' && record.outcome === 'ok' ? 'Refreshed ahead' : titleOf(record));

@@ -78,9 +78,22 @@ pub(in crate::commands) fn replace_private(file: &Path, bytes: &[u8]) -> Result<
     written.map_err(|error| cannot_write(file, error))
 }
 
-/// An error where something is there and is not to be replaced.
+/// Do both lead to one file, also where there is none yet?
+pub(in crate::commands) fn are_one(one: &Path, other: &Path) -> Result<bool, Failure> {
+    Ok(place(one)? == place(other)?)
+}
+
+/// As [`real`], and where there is no file its folder's.
+fn place(file: &Path) -> Result<PathBuf, Failure> {
+    let there = real(file)?;
+    let folder = there.parent().and_then(|folder| fs::canonicalize(folder).ok());
+    Ok(folder.zip(there.file_name()).map_or(there.clone(), |(folder, name)| folder.join(name)))
+}
+
+/// An error where something is there and is not to be replaced. A pipe or a device is not: it gets the bytes.
 pub(in crate::commands) fn may_be_made(file: &Path, replaces: bool) -> Result<(), Failure> {
-    if replaces || fs::symlink_metadata(file).is_err() {
+    let takes_bytes = fs::metadata(file).is_ok_and(|about| !about.is_file() && !about.is_dir());
+    if replaces || takes_bytes || fs::symlink_metadata(file).is_err() {
         return Ok(());
     }
     let what = format!("{} is there already", file.display());
@@ -216,5 +229,34 @@ mod tests {
             entry.unwrap().path().extension().is_some_and(|end| end == "dagpass-new")
         }));
         assert!(replace_private(&folder.path().join("none/9"), b"x").is_err());
+        assert_eq!(may_be_made(folder.path(), false).unwrap_err().reply.error, "conflict");
+        #[cfg(unix)]
+        make_private(Path::new("/dev/null"), false, |to| {
+            to.write_all(b"gone").map_err(|error| cannot_write(&path, error))
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn two_names_of_one_file_are_one_also_where_there_is_none_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("in")).unwrap();
+        fs::write(at("there"), "").unwrap();
+        for (one, other, expected) in [
+            ("there", "there", true),
+            ("there", "in/../there", true),
+            ("none", "in/../none", true),
+            ("none", "in/none", false),
+            ("none", "there", false),
+            ("no/folder", "no/folder", true),
+        ] {
+            assert_eq!(are_one(&at(one), &at(other)).unwrap(), expected, "{one} {other}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(at("there"), at("link")).unwrap();
+            assert!(are_one(&at("link"), &at("there")).unwrap());
+        }
     }
 }

@@ -59,11 +59,11 @@ impl Filter {
 
     pub fn judge_line(&self, line: &Line) -> Verdict {
         if self.since.is_some() || self.until.is_some() {
-            let time = line.time.parse::<Timestamp>().ok();
-            if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
+            let Ok(time) = line.time.parse::<Timestamp>() else { return Verdict::NotWanted };
+            if self.since.is_some_and(|since| time < since) {
                 return Verdict::TooOld;
             }
-            if self.until.is_some_and(|until| time.is_none_or(|time| time >= until)) {
+            if self.until.is_some_and(|until| time >= until) {
                 return Verdict::NotWanted;
             }
         }
@@ -210,6 +210,12 @@ mod tests {
         );
         let at = Filter { until: Some("2026-11-24T08:00:00Z".parse().unwrap()), ..filter };
         assert_eq!(at.judge(ISSUE), Verdict::NotWanted, "the end is not in it");
+        for unread in [r#"{"seq":9}"#, r#"{"seq":9,"time":"yesterday"}"#] {
+            for (since, until) in [(Some(since), None), (None, Some(since))] {
+                let filter = Filter { since, until, ..Filter::default() };
+                assert_eq!(filter.judge(unread), Verdict::NotWanted, "{unread} {filter:?}");
+            }
+        }
     }
 
     /// The look at the text alone never keeps a line out that says what is asked for.

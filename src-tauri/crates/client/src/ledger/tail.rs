@@ -63,14 +63,15 @@ impl<F: Read + Seek> Tail<F> {
         Ok(found)
     }
 
-    /// The whole lines that were written since.
+    /// The whole lines that were written since; one that is empty is none.
     pub fn more(&mut self) -> io::Result<Vec<String>> {
         self.file.seek(SeekFrom::Start(self.at))?;
         let mut bytes = std::mem::take(&mut self.rest);
         self.at += self.file.read_to_end(&mut bytes)? as u64;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.rest = bytes.split_off(whole);
-        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
 }
 
@@ -120,5 +121,6 @@ mod tests {
         };
         assert_eq!(write(&mut tail, "2\nha"), ["2"]);
         assert_eq!(write(&mut tail, "lf\n4\n"), ["half", "4"]);
+        assert_eq!(write(&mut tail, "5\n\n6\n"), ["5", "6"], "what closes off a crash is no line");
     }
 }

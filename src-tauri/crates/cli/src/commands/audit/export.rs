@@ -7,7 +7,7 @@ mod tests;
 
 use std::fs::File;
 use std::io::{BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dagpass_client::ledger::export::{Ocsf, head, row};
@@ -60,21 +60,9 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
             .because("in an OCSF export each checkpoint is an event"));
     }
     let (path, file) = opened(args.file.as_deref())?;
-    let mut export = Export {
-        filter: args.asked.filter(),
-        interval: args.asked.interval(),
-        format: args.format,
-        checkpoints: match args.format == Format::Ocsf || args.checkpoints.is_some() {
-            true => Checkpoints::beside(&path)?,
-            false => Checkpoints::default(),
-        },
-        beside: args.checkpoints.is_some(),
-        counted: output::stderr_is_terminal() && args.output.is_some(),
-        notes: String::new(),
-        written: 0,
-        unfit: 0,
-    };
+    let mut export = Export::of(args, &path)?;
     // Before an hour's work, not behind it.
+    stand_apart(&path, args)?;
     for path in [&args.output, &args.checkpoints].into_iter().flatten() {
         files::may_be_made(path, args.force)?;
     }
@@ -86,13 +74,25 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
             })
         })?,
     }
-    if let Some(path) = &args.checkpoints {
-        let notes = export.notes.as_bytes();
-        files::make_private(path, args.force, |to| {
-            to.write_all(notes).map_err(|error| files::cannot_write(path, error))
-        })?;
-    }
+    // What was made since has another name too where upper and lower case are one.
+    stand_apart(&path, args)?;
+    export.put_checkpoints(args, output::is_unread_already())?;
     export.tell(args.output.is_some());
+    Ok(())
+}
+
+/// What is read is not written over, and of what is written neither takes the other's place.
+fn stand_apart(ledger: &Path, args: &ExportArgs) -> Result<(), Failure> {
+    let ledger = Some((ledger, "the ledger"));
+    let output = args.output.as_deref().map(|path| (path, "--output"));
+    let checkpoints = args.checkpoints.as_deref().map(|path| (path, "--checkpoints"));
+    for (one, other) in [(ledger, output), (ledger, checkpoints), (output, checkpoints)] {
+        let (Some((one, first)), Some((other, second))) = (one, other) else { continue };
+        if files::are_one(one, other)? {
+            let what = format!("{first} and {second} are one file");
+            return Err(Failure::usage(what).because(other.display()));
+        }
+    }
     Ok(())
 }
 
@@ -113,6 +113,23 @@ struct Export {
 }
 
 impl Export {
+    fn of(args: &ExportArgs, ledger: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            filter: args.asked.filter(),
+            interval: args.asked.interval(),
+            format: args.format,
+            checkpoints: match args.format == Format::Ocsf || args.checkpoints.is_some() {
+                true => Checkpoints::beside(ledger)?,
+                false => Checkpoints::default(),
+            },
+            beside: args.checkpoints.is_some(),
+            counted: output::stderr_is_terminal() && args.output.is_some(),
+            notes: String::new(),
+            written: 0,
+            unfit: 0,
+        })
+    }
+
     fn all(&mut self, file: File, put: Put<'_>) -> Result<(), Failure> {
         let mut ocsf = Ocsf::new(env!("CARGO_PKG_VERSION"), self.checkpoints.origin.as_deref());
         if self.format == Format::Csv {
@@ -159,6 +176,10 @@ impl Export {
     /// Is a checkpoint over it, as the last one, of the time that was asked for?
     fn line(&mut self, text: &[u8], ocsf: &mut Ocsf, put: Put<'_>) -> Result<bool, Failure> {
         let everything = self.filter == Filter::default();
+        // An empty line is no record: it closes off what a crash left. A copy has it all the same.
+        if text.is_empty() && self.format != Format::Jsonl {
+            return Ok(self.interval == Filter::default());
+        }
         let line = match str::from_utf8(text) {
             Ok(_) if everything && self.format == Format::Jsonl => None,
             Ok(text)
@@ -199,6 +220,21 @@ impl Export {
             put_line(&ocsf.checkpoint(note, checkpoint), put)?;
         }
         Ok(())
+    }
+
+    /// Over lines that nobody read they would not be whole.
+    fn put_checkpoints(&self, args: &ExportArgs, is_unread: bool) -> Result<(), Failure> {
+        let Some(path) = &args.checkpoints else { return Ok(()) };
+        if is_unread {
+            let what = format!("{} is not written", path.display());
+            return Err(
+                Failure::new("io", what).because("the export's reader ended before its end")
+            );
+        }
+        files::make_private(path, args.force, |to| {
+            let written = to.write_all(self.notes.as_bytes());
+            written.map_err(|error| files::cannot_write(path, error))
+        })
     }
 
     fn tell(&self, to_a_file: bool) {

@@ -28,6 +28,18 @@ enum Shown {
     Whole(String),
 }
 
+impl Shown {
+    /// Does it say the same in each column that is shown?
+    fn is_like(&self, other: &Self, widths: [usize; COLUMNS]) -> bool {
+        match (self, other) {
+            (Self::Row { cells, .. }, Self::Row { cells: others, .. }) => {
+                (0..COLUMNS).all(|at| widths[at] == 0 || cells[at] == others[at])
+            }
+            (Self::Whole(_), _) | (_, Self::Whole(_)) => false,
+        }
+    }
+}
+
 /// What stands out, as a terminal has it (SGR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Colour {
@@ -55,8 +67,8 @@ impl Table {
     }
 
     pub(super) fn rows(&mut self, lines: &[String]) -> String {
-        let rows: Vec<Shown> = lines.iter().flat_map(|line| self.of_line(line)).collect();
-        for row in &rows {
+        let rows: Vec<Vec<Shown>> = lines.iter().map(|line| self.of_line(line)).collect();
+        for row in rows.iter().flatten() {
             let Shown::Row { cells, .. } = row else { continue };
             for (widest, cell) in self.widest.iter_mut().zip(cells) {
                 *widest = (*widest).max(if cell == NOTHING { 0 } else { columns(cell) });
@@ -70,10 +82,14 @@ impl Table {
             text.push(self.drawn(&HEAD.map(str::to_owned), Colour::Head, widths));
         }
         self.shown = Some(widths);
-        text.extend(rows.iter().map(|row| match row {
-            Shown::Row { cells, colour } => self.drawn(cells, *colour, widths),
-            Shown::Whole(text) => self.room.map_or(text.clone(), |room| cut(text, room)),
-        }));
+        for mut of_line in rows {
+            // What tells two of a task's tokens apart may be left out: then there is one row.
+            of_line.dedup_by(|a, b| a.is_like(b, widths));
+            text.extend(of_line.iter().map(|row| match row {
+                Shown::Row { cells, colour } => self.drawn(cells, *colour, widths),
+                Shown::Whole(text) => self.room.map_or(text.clone(), |room| cut(text, room)),
+            }));
+        }
         text.join("\n")
     }
 
@@ -228,7 +244,7 @@ fn by(line: &Line) -> String {
     let run = line.run.as_ref();
     let proven = line.proof.as_ref().and_then(|proof| proof.id_token.as_ref());
     // Elsewhere the count stands with what it is of.
-    let meanwhile = line.count.filter(|_| line.event == "ledger-mended");
+    let meanwhile = line.count.filter(|_| words::amount(line).is_none());
     let named = [
         ("for", line.caller.context.get("purpose").cloned()),
         ("profile", line.session.as_ref().map(|session| session.profile.clone())),

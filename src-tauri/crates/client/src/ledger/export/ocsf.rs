@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use self::class::{Activity, Class};
 use crate::ledger::log::{Checkpoint, Note, leaf_hash};
-use crate::ledger::words::title;
+use crate::ledger::words::{amount, title};
 use crate::ledger::{Line, digits, hex};
 
 /// Of the schema (<https://schema.ocsf.io/1.8.0>).
@@ -22,8 +22,7 @@ pub const OCSF_VERSION: &str = "1.8.0";
 /// What stands in the first line for the hash of the one before.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// Of a line, what the event says elsewhere.
-const SAID: [&str; 9] =
-    ["v", "seq", "time", "prev", "salt", "event", "outcome", "subject", "count"];
+const SAID: [&str; 8] = ["v", "seq", "time", "prev", "salt", "event", "outcome", "subject"];
 
 /// Makes events of lines that come one after the other, none left out: each names the one before.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +90,11 @@ impl Ocsf {
                 add_all(&mut event, parts::of(line, class, &here.leaf, self.time));
                 let text = String::from_utf8_lossy(text);
                 if let Ok(Value::Object(mut record)) = serde_json::from_str(&text) {
-                    record.retain(|name, _| !SAID.contains(&name.as_str()));
+                    let counted = amount(line).is_some();
+                    record.retain(|name, _| match name.as_str() {
+                        "count" => !counted,
+                        name => !SAID.contains(&name),
+                    });
                     unmapped.insert("ledger".to_owned(), Value::Object(record));
                 }
                 event.insert("raw_data".to_owned(), Value::String(text.into_owned()));
@@ -105,8 +108,10 @@ impl Ocsf {
     pub fn checkpoint(&self, note: &Note, checkpoint: &Checkpoint) -> Value {
         let mut event = self.frame(Class::Lifecycle, class::CHECKPOINT);
         let Checkpoint { origin, size, root, .. } = checkpoint;
+        let note = note.to_string();
+        // With its signatures: what a witness signed since is news.
         let metadata = json!({
-            "uid": hex(note.text().as_bytes()), "log_name": "checkpoints", "event_code": "checkpoint",
+            "uid": hex(note.as_bytes()), "log_name": "checkpoints", "event_code": "checkpoint",
             "sequence": size,
         });
         add(&mut event, "metadata", metadata);
@@ -116,7 +121,7 @@ impl Ocsf {
                 "severity_id": 1, "severity": "Informational", "status_id": 1, "status": "Success",
                 "app": parts::agent(None),
                 "message": format!("Checkpoint signed over {size} lines"),
-                "raw_data": note.to_string(),
+                "raw_data": note,
                 "unmapped": {"checkpoint": {"origin": origin, "size": size, "root": root.to_string()}},
             }),
         );
@@ -182,7 +187,7 @@ fn common(line: &Line, class: Class) -> Value {
     json!({
         "severity_id": severity_id, "severity": severity, "status_id": status_id, "status": status,
         "status_code": line.error, "status_detail": line.reason, "message": title(line),
-        "count": line.count, "start_time": line.first, "end_time": line.last,
+        "count": amount(line), "start_time": line.first, "end_time": line.last,
     })
 }
 

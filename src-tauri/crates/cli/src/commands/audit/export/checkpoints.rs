@@ -1,6 +1,7 @@
 //! The checkpoints that go along with an export: whoever keeps them is a witness. Each is held against the
 //! lines that were read; what does not hold goes along all the same, and is said.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use dagpass_client::ledger::log::{
@@ -31,8 +32,8 @@ impl Checkpoints {
         let state = ledger.parent().unwrap_or(Path::new("."));
         for (_, log) in logs_in(state).map_err(unreadable)?.into_iter().rev() {
             let read = |path| log.read(path).map(Option::unwrap_or_default).map_err(unreadable);
-            // The newest stands in both, and witnesses may have signed the one that stands alone.
-            let bytes = [read(CHECKPOINT)?, read(CHECKPOINTS)?];
+            // The newest stands in both, and is ahead in the one where it stands alone.
+            let bytes = [read(CHECKPOINTS)?, read(CHECKPOINT)?];
             let notes = bytes.iter().flat_map(|bytes| split_notes(bytes).0).flatten();
             let Some(key) = key_of(&log)? else { continue };
             let mut found = Self::default();
@@ -45,14 +46,26 @@ impl Checkpoints {
                     Some(_) | None => found.unsigned += 1,
                 }
             }
-            found.ahead.sort_by_key(|(_, checkpoint)| std::cmp::Reverse(checkpoint.size));
-            found.ahead.dedup_by(|(a, _), (b, _)| a.text() == b.text());
+            found.join();
             if !found.ahead.is_empty() {
                 found.origin = Some(key.name().to_owned());
                 return Ok(found);
             }
         }
         Ok(Self::default())
+    }
+
+    /// Witnesses may have signed one since it was written: then it stands there once more, with what they signed.
+    fn join(&mut self) {
+        let order = |(note, of): &(Note, Checkpoint)| (Reverse(of.size), note.text().to_owned());
+        self.ahead.sort_by_cached_key(order);
+        self.ahead.dedup_by(|(later, _), (first, _)| {
+            let same = later.text() == first.text();
+            if same {
+                *first = first.joined(later);
+            }
+            same
+        });
     }
 
     /// Goes past a line; the checkpoints that were signed when it was the last one.

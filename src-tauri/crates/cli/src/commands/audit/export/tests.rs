@@ -2,7 +2,9 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser;
-use dagpass_client::ledger::log::{Checkpoint, Frontier, Note, VerifierKey, leaf_hash};
+use dagpass_client::ledger::log::{
+    Checkpoint, Cosigner, Frontier, Hash, Note, VerifierKey, leaf_hash,
+};
 use ed25519_compact::{KeyPair, Seed};
 use serde_json::Value;
 
@@ -123,6 +125,41 @@ fn a_checkpoint_that_is_not_over_these_lines_is_said() {
     assert!(pass(whole).contains("left out, not signed by the log's key: 1 of"), "{}", pass(whole));
 }
 
+/// The agent appends such a one once more, with what the witness signed.
+#[test]
+fn a_checkpoint_goes_along_once_and_with_what_witnesses_signed_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, notes) = ledger(folder.path());
+    let witness = |name: &str, seed| Cosigner::new(name, [seed; 32]).unwrap();
+    let cosigned = |note: &str, by: &Cosigner| {
+        let note = Note::parse(note.as_bytes()).unwrap();
+        note.with([by.cosign(&note, 1_000).unwrap()]).to_string()
+    };
+    let (first, second) = (witness("witness.example/w1", 9), witness("witness.example/w2", 8));
+    let late = cosigned(&cosigned(&notes[0], &first), &second);
+    // Another tree's of the same size stands between: signed by the same key.
+    let pair = KeyPair::from_seed(Seed::from([7; 32]));
+    let key = VerifierKey::new("dagpass.example/log", *pair.pk).unwrap();
+    let other = Checkpoint::parse(Note::parse(notes[0].as_bytes()).unwrap().text()).unwrap();
+    let other = Checkpoint { root: Hash([1; 32]), ..other }.to_string();
+    let other = Note::new(&other, &key, &pair.sk.sign(&other, None)).to_string();
+    let log = folder.path().join("ledger-log/1");
+    let history = [&notes[0], &other, &notes[1], &notes[2], &cosigned(&notes[0], &first), &late];
+    fs::write(log.join("checkpoints"), history.map(String::as_str).concat()).unwrap();
+    let newest = cosigned(&notes[2], &second);
+    fs::write(log.join("checkpoint"), &newest).unwrap();
+    let mut checkpoints = Checkpoints::beside(&path).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let passed = text.lines().take(4).flat_map(|line| {
+        checkpoints.pass(leaf_hash(line.as_bytes()), true).into_iter().map(|(note, _)| note)
+    });
+    let mut told: Vec<String> = passed.map(|note| note.to_string()).collect();
+    let mut expected = [late, other, notes[1].clone(), newest];
+    told.sort();
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
 #[test]
 fn nothing_that_is_there_is_lost() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,4 +179,82 @@ fn nothing_that_is_there_is_lost() {
     assert_eq!(fs::read_to_string(&out).unwrap(), "somebody's");
     let table = exported(folder.path(), &["--format", "csv"]).unwrap();
     assert_eq!(table.lines().count(), 5, "{table}");
+}
+
+#[test]
+fn no_file_is_written_over_by_another_or_over_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path());
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let before = fs::read_to_string(at("ledger.jsonl")).unwrap();
+    for (output, checkpoints) in [
+        ("out", "out"),
+        ("out", "ledger-log/../out"),
+        ("ledger.jsonl", "kept"),
+        ("out", "ledger-log/../ledger.jsonl"),
+    ] {
+        let args = ["export", &at("ledger.jsonl"), "--format", "csv", "--force", "--output"];
+        let (output, checkpoints) = (at(output), at(checkpoints));
+        let args = [&args[..], &[&output, "--checkpoints", &checkpoints]].concat();
+        let refused = run(&Typed::parse_from(args).args).unwrap_err();
+        assert_eq!(refused.exit, crate::exit::USAGE, "{output} {checkpoints}");
+        assert!(!Path::new(&at("out")).exists() && !Path::new(&at("kept")).exists());
+    }
+    assert_eq!(fs::read_to_string(at("ledger.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn an_empty_line_is_no_record_and_stands_in_the_tree_and_in_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = ledger(folder.path());
+    let text = fs::read_to_string(&path).unwrap();
+    let crashed = text.replacen('\n', "\n{\"v\":2,\"to\n\n", 1).replacen('\n', "\n\n", 1);
+    fs::write(&path, &crashed).unwrap();
+    let (whole, _) = crashed.rsplit_once('\n').unwrap();
+    let tree = whole.split('\n').fold(Frontier::default(), |mut tree, line| {
+        tree.push(leaf_hash(line.as_bytes()));
+        tree
+    });
+    let key = KeyPair::from_seed(Seed::from([7; 32]));
+    let name = VerifierKey::new("dagpass.example/log", *key.pk).unwrap();
+    let (origin, size, root) = (name.name().to_owned(), tree.size(), tree.root());
+    let text = Checkpoint { origin, size, root, before: None }.to_string();
+    let note = Note::new(&text, &name, &key.sk.sign(&text, None)).to_string();
+    fs::write(folder.path().join("ledger-log/1/checkpoints"), &note).unwrap();
+    fs::write(folder.path().join("ledger-log/1/checkpoint"), &note).unwrap();
+
+    let events = exported(folder.path(), &["--format", "ocsf"]).unwrap();
+    assert_eq!(told(&events), ["1", "null", "2", "3", "4", "over 7"]);
+    let mut checkpoints = Checkpoints::beside(&path).unwrap();
+    whole.split('\n').for_each(|line| drop(checkpoints.pass(leaf_hash(line.as_bytes()), true)));
+    assert_eq!(checkpoints.rest().1, [] as [&str; 0]);
+    let table = exported(folder.path(), &["--format", "csv"]).unwrap();
+    assert_eq!(table.lines().count(), 6, "{table}");
+    let copy = exported(folder.path(), &["--format", "jsonl"]).unwrap();
+    assert_eq!(copy, format!("{whole}\n"));
+}
+
+#[test]
+fn checkpoints_over_lines_that_nobody_read_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path());
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (source, kept) = (at("ledger.jsonl"), at("kept"));
+    let args = Typed::parse_from([
+        "export",
+        &source,
+        "--format",
+        "jsonl",
+        "--output",
+        &at("out"),
+        "--checkpoints",
+        &kept,
+    ]);
+    let (_, file) = opened(Some(Path::new(&source))).unwrap();
+    let mut export = Export::of(&args.args, Path::new(&source)).unwrap();
+    export.all(file, &mut |_| Ok(())).unwrap();
+    assert_eq!(export.put_checkpoints(&args.args, true).unwrap_err().reply.error, "io");
+    assert!(!Path::new(&kept).exists());
+    export.put_checkpoints(&args.args, false).unwrap();
+    assert!(Path::new(&kept).exists());
 }

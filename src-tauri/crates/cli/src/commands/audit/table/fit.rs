@@ -33,10 +33,10 @@ pub(super) fn widths<const N: usize>(wishes: [Wish; N], room: usize) -> [usize; 
     for at in (0..N).filter(|at| shown[*at]) {
         widths[at] = floor(wishes[at]);
     }
-    // The first ranks first: each as much as most cells want, and then each all of it.
+    // The first ranks first: each as much as a name wants, then as most cells want, and then each all of it.
     let mut by_rank: Vec<usize> = (0..N).filter(|at| shown[*at]).collect();
     by_rank.sort_by_key(|at| wishes[*at].rank);
-    for most in [FAIR, usize::MAX] {
+    for most in [NAME, FAIR, usize::MAX] {
         for at in &by_rank {
             let more = wishes[*at].widest.min(most).saturating_sub(widths[*at]).min(left);
             widths[*at] += more;
@@ -46,6 +46,8 @@ pub(super) fn widths<const N: usize>(wishes: [Wish; N], room: usize) -> [usize; 
     widths
 }
 
+/// How wide is a name? One that is cut short names nothing, and a title is still understood.
+const NAME: usize = 16;
 /// More than that no column gets before all others had as much.
 const FAIR: usize = 28;
 
@@ -63,8 +65,8 @@ mod tests {
             (93, [10, 40, 0, 39]),
             (80, [10, 38, 0, 28]),
             (70, [10, 28, 0, 28]),
-            (50, [10, 28, 0, 8]),
-            (40, [10, 20, 0, 6]),
+            (50, [10, 20, 0, 16]),
+            (40, [10, 16, 0, 10]),
             (28, [10, 8, 0, 6]),
             (27, [10, 15, 0, 0]),
             (20, [10, 8, 0, 0]),

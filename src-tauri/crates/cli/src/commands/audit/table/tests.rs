@@ -123,7 +123,8 @@ fn no_row_is_wider_than_the_terminal_and_who_and_what_go_last() {
     let lines = [ISSUE.to_owned(), RUN.to_owned(), wide, torn];
     for room in 1..240 {
         let text = at(room).rows(&lines);
-        assert_eq!(text.lines().count(), 6, "{text}");
+        let rows_of_the_task = if text.contains("CONNECTION") { 2 } else { 1 };
+        assert_eq!(text.lines().count(), 4 + rows_of_the_task, "{text}");
         for row in text.lines().filter(|_| room >= 28) {
             assert!(columns(row) <= room, "{room}: {row}");
         }
@@ -138,6 +139,23 @@ fn no_row_is_wider_than_the_terminal_and_who_and_what_go_last() {
     let wide = at(239).rows(&lines);
     for said in ["2026-11-24 19:28:51.000", "https://lake", "f1 x5", "by=/usr/bin/python3"] {
         assert!(wide.contains(said), "{said}: {wide}");
+    }
+}
+
+/// It would look like two tasks.
+#[test]
+fn a_task_has_one_row_where_there_is_no_room_for_what_tells_its_tokens_apart() {
+    let tie = |connection: &str| {
+        format!(r#"{{"connection":"{connection}","audience":["https://lake"],"fingerprint":"f"}}"#)
+    };
+    let (long, like) = (tie("warehouse_of_orders"), tie("warehouse_of_returns"));
+    let task = format!(
+        r#"{{"v":2,"time":"2026-11-24T19:30:00.000Z","event":"run","outcome":"ok",
+            "run":{{"kind":"task","dag_id":"etl","task_id":"load","state":"success","tokens":[{long},{like}]}}}}"#
+    );
+    for (room, expected) in [(Some(50), 1), (Some(74), 2), (Some(120), 2), (None, 2)] {
+        let text = Table { room, ..Table::default() }.rows(&[task.clone(), task.clone()]);
+        assert_eq!(text.lines().count(), 1 + 2 * expected, "{room:?}: {text}");
     }
 }
 

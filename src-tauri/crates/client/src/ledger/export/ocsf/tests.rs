@@ -161,6 +161,43 @@ fn each_event_is_of_the_class_that_siems_know_it_by() {
     }
 }
 
+/// Who writes a rule for a SIEM has that page and not the code.
+#[test]
+fn the_page_names_the_class_and_the_activity_of_each_event() {
+    let page = include_str!("../../../../../../docs/audit-export.md");
+    let (_, table) = page.split_once("## Which event is of which class").unwrap();
+    let (table, _) = table.split_once("\n\nAuthorize").unwrap();
+    let rows = table.lines().filter(|row| row.starts_with("| ")).skip(1);
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.trim_matches('|').split('|').collect()).collect();
+    let quoted = |cell: &'static str| cell.split('`').skip(1).step_by(2);
+    let (events, actions) = (words(EVENTS, "Event"), words(ACTIONS, "Action"));
+    let listed: Vec<&str> = rows.iter().flat_map(|row| quoted(row[0])).collect();
+    for event in &events {
+        assert_eq!(listed.iter().filter(|one| *one == event).count(), 1, "{event}: {listed:?}");
+    }
+    assert_eq!(listed.len(), events.len(), "{listed:?}");
+    for event in events {
+        let row = rows.iter().find(|row| quoted(row[0]).any(|one| one == event)).unwrap();
+        let asked = actions.iter().filter(|_| ["decision", "issue"].contains(&event));
+        for action in asked.map(Some).chain([None]) {
+            let outcome = if event.starts_with("ledger-") { "failed" } else { "ok" };
+            let mut line = whole(event, outcome);
+            line["action"] = action.copied().into();
+            let told = event_of(&line.to_string());
+            let named =
+                |id: &str, name: &str| format!("{} {}", told[id], told[name].as_str().unwrap());
+            let class = named("class_uid", "class_name");
+            assert!(row[1].contains(&class), "{event}: {class}, {row:?}");
+            let activity = named("activity_id", "activity_name");
+            assert!(row[2].contains(&activity), "{event} {action:?}: {activity}, {row:?}");
+            if told["class_uid"] == 2004 {
+                let severity = format!("severity {}", named("severity_id", "severity"));
+                assert!(row[1].contains(&severity), "{event}: {severity}, {row:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn who_by_what_for_what_and_how_it_ended_stand_where_they_belong() {
     let event = event_of(&whole("issue", "denied").to_string());
@@ -198,6 +235,13 @@ fn who_by_what_for_what_and_how_it_ended_stand_where_they_belong() {
     assert_eq!(signed_in["dst_endpoint"]["hostname"], "sso.corp.example");
     assert_eq!((&signed_in["is_mfa"], &signed_in["session"]["uid"]), (&true.into(), &"s1".into()));
     assert_eq!(signed_in["authentication_token"]["type_id"], 3);
+    // That is how many were denied meanwhile, and no number of such records.
+    let mended = event_of(&whole("ledger-mended", "ok").to_string());
+    assert_eq!(
+        (&mended["count"], &mended["message"]),
+        (&Value::Null, &"Record written again".into())
+    );
+    assert_eq!(mended["unmapped"]["ledger"]["count"], 12);
 }
 
 #[test]
@@ -258,4 +302,8 @@ fn a_checkpoint_is_an_event_with_the_note_as_it_was_signed() {
     assert_eq!(event["metadata"]["sequence"], 7);
     assert_eq!(event["time"], 1_795_548_531_123_i64);
     assert_eq!(event["unmapped"]["checkpoint"]["origin"], "dagpass.example/1");
+    let cosigned = format!("{note}— witness.example/w1 {}\n", "B".repeat(100));
+    let cosigned = ocsf.checkpoint(&Note::parse(cosigned.as_bytes()).unwrap(), &checkpoint);
+    assert_ne!(cosigned["metadata"]["uid"], event["metadata"]["uid"], "no SIEM takes it for that");
+    assert_eq!(ocsf.checkpoint(&note, &checkpoint), event);
 }
