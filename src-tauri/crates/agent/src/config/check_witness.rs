@@ -58,7 +58,10 @@ impl Check<'_> {
             self.secure(&place, typed);
         }
         if let Some(url) = &url
-            && (url.query().is_some() || url.fragment().is_some() || !url.username().is_empty())
+            && (url.query().is_some()
+                || url.fragment().is_some()
+                || !url.username().is_empty()
+                || url.password().is_some())
         {
             self.problems.add(&place, "a witness's URL has no query, no fragment and no login");
         }

@@ -14,6 +14,15 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
+/// What it was asked from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// How many lines it is thought to hold.
+    pub(super) old: u64,
+    /// Did it say so itself, the last time that it answered?
+    pub(super) told: bool,
+}
+
 /// How asking ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Told {
@@ -29,11 +38,16 @@ pub(super) enum Next {
     Cosigned,
     /// It holds so many lines: the proof is to begin there.
     From(u64),
+    /// What it holds is to be asked for: a no that convicts has to be its own.
+    Confirm,
     Ended(Told),
 }
 
-/// To a request that said that it holds `old` lines.
-pub(super) fn judge(reply: &Reply, old: u64, ours: &Checkpoint) -> Next {
+/// C2SP gives a 422 neither type nor body, and gateways on the way say it too: it convicts nobody but where the
+/// witness itself has just said by a 409 (whose type nobody else sends) that it holds what the proof begins at.
+/// A proof from nothing is empty, and convicts nobody ever.
+pub(super) fn judge(reply: &Reply, asked: Asked, ours: &Checkpoint) -> Next {
+    let old = asked.old;
     let failed = |what: String| Next::Ended(Told::Failed(what));
     let forked = |what: String| Next::Ended(Told::Forked(what));
     let kind = reply.kind.split(';').next().unwrap_or_default().trim();
@@ -56,7 +70,8 @@ pub(super) fn judge(reply: &Reply, old: u64, ours: &Checkpoint) -> Next {
                 Err(why) => failed(format!("it does not say what it holds: {why}")),
             }
         }
-        422 => forked(format!(
+        422 if old > 0 && !asked.told => Next::Confirm,
+        422 if old > 0 && !kind.to_ascii_lowercase().contains("html") => forked(format!(
             "it cosigned {old} lines of this log, and what is here does not go on from them"
         )),
         404 => failed(format!(
@@ -98,7 +113,9 @@ mod tests {
             before: None,
         };
         let size = AddCheckpoint::SIZE_TYPE;
-        for (status, kind, body, old, expected) in [
+        /// On top of what it said itself that it holds.
+        const TOLD: u64 = 1000;
+        for (status, kind, body, from, expected) in [
             (200, "text/plain", "x", 10, "cosigned"),
             (409, size, "7\n", 10, "from 7"),
             (409, "Text/X.tlog.size; charset=utf-8", "12\n", 10, "from 12"),
@@ -109,21 +126,29 @@ mod tests {
             (409, size, "10\n", 10, "failed"),
             (409, size, "many\n", 10, "failed"),
             (409, "text/plain", "10\n", 10, "failed"),
-            (422, "text/plain", "no", 10, "forked"),
+            (422, "text/plain", "no", 10, "confirm"),
+            (422, "text/html", "<p>", 10, "confirm"),
+            (422, "text/plain", "no", TOLD + 10, "forked"),
+            (422, "", "", TOLD + 20, "forked"),
+            (422, "Text/HTML; charset=utf-8", "<p>", TOLD + 10, "failed"),
+            (422, "text/plain", "no", 0, "failed"),
+            (422, "text/plain", "no", TOLD, "failed"),
             (404, "", "", 10, "failed"),
             (403, "", "", 10, "failed"),
             (302, "text/html", "<p>", 10, "failed"),
             (500, "text/plain", "no room", 10, "failed"),
         ] {
             let reply = Reply { status, kind: kind.to_owned(), body: body.as_bytes().to_vec() };
-            let told = match judge(&reply, old, &ours) {
+            let asked = Asked { old: from % TOLD, told: from >= TOLD };
+            let told = match judge(&reply, asked, &ours) {
                 Next::Cosigned => "cosigned".to_owned(),
                 Next::From(held) => format!("from {held}"),
+                Next::Confirm => "confirm".to_owned(),
                 Next::Ended(Told::Forked(_)) => "forked".to_owned(),
                 Next::Ended(Told::Failed(_)) => "failed".to_owned(),
                 Next::Ended(Told::Cosigned) => "kept".to_owned(),
             };
-            assert_eq!(told, expected, "{status} {kind} {body}");
+            assert_eq!(told, expected, "{status} {kind} {body} {from}");
         }
     }
 }

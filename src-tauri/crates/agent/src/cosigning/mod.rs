@@ -22,7 +22,7 @@ use crate::config::{AuditWitness, ConfigFile};
 use crate::http::{Http, plain};
 use crate::ledger::{Sealed, Sealer};
 use crate::witness::Observer;
-use exchange::{Reply, Told, cosigned_by};
+use exchange::{Asked, Reply, Told, cosigned_by};
 use standing::{Kept, Standing};
 
 /// How a witness is asked.
@@ -79,7 +79,13 @@ impl Cosigning {
             }
             Err(_) => return Vec::new(),
         };
-        let Some(sealed) = newest else { return Vec::new() };
+        let Some(sealed) = newest else {
+            let mut kept = self.kept();
+            let each = witnesses.iter().map(|witness| witness.key.to_string());
+            each.for_each(|key| kept.entry(key).or_default().has_nothing_to_sign());
+            return Vec::new();
+        };
+        self.recall(&witnesses, &sealed).await;
         let now = self.clock.now();
         let due = witnesses.into_iter().filter(|witness| {
             let mut kept = self.kept();
@@ -98,6 +104,32 @@ impl Cosigning {
         due.into_iter().map(ask).collect()
     }
 
+    /// What the log keeps of what each cosigned, where this run has not asked it yet.
+    async fn recall(&self, witnesses: &[AuditWitness], sealed: &Sealed) {
+        let is_new = |witness: &&AuditWitness| {
+            let kept = self.kept();
+            kept.get(&witness.key.to_string()).is_none_or(|kept| kept.is_new(&sealed.checkpoint))
+        };
+        let new: Vec<VerifierKey> =
+            witnesses.iter().filter(is_new).map(|witness| witness.key.clone()).collect();
+        if new.is_empty() {
+            return;
+        }
+        let (of, keys) = (sealed.clone(), new.clone());
+        let found = match spawn_blocking(move || of.cosigned_by(&keys)).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "what was cosigned before cannot be read");
+                return;
+            }
+            Err(_) => return,
+        };
+        let mut kept = self.kept();
+        for (key, cosigned) in new.into_iter().zip(found) {
+            kept.entry(key.to_string()).or_default().recall(cosigned, &sealed.checkpoint);
+        }
+    }
+
     /// How each witness of the config stands.
     pub(crate) fn standing(&self) -> Vec<Standing> {
         let config = self.config.current();
@@ -114,7 +146,8 @@ impl Cosigning {
         self.standing().into_iter().find_map(|one| one.forked.map(|what| told(&one.name, &what)))
     }
 
-    /// Fewer than are needed have cosigned what is to be cosigned, and why.
+    /// Fewer than are needed have cosigned what is to be cosigned, and why. One that has not answered yet is no
+    /// trouble so far: each checkpoint waits for an answer, and a request that gets none fails in time.
     pub(crate) fn trouble(&self) -> Option<String> {
         let standing = self.standing();
         let quorum = self.config.current().witnesses.quorum;
@@ -156,11 +189,11 @@ impl Cosigning {
             return Told::Failed("its URL is none".to_owned());
         };
         let network = self.config.current().network.clone();
-        let mut old = self.held(&witness.key, sealed);
-        // What it holds is told once; another may ask it meanwhile.
-        for _ in 0..3 {
+        let mut asked = Asked { old: self.held(&witness.key, sealed), told: false };
+        // What it holds is told once, and a no is confirmed once; another may ask it meanwhile.
+        for _ in 0..4 {
             let of = sealed.clone();
-            let request = match spawn_blocking(move || of.request(old)).await {
+            let request = match spawn_blocking(move || of.request(asked.old)).await {
                 Ok(Ok(request)) => request,
                 Ok(Err(error)) => return Told::Failed(format!("no proof can be made: {error}")),
                 Err(error) => return Told::Failed(error.to_string()),
@@ -169,12 +202,13 @@ impl Cosigning {
                 Ok(reply) => reply,
                 Err(why) => return Told::Failed(why),
             };
-            match exchange::judge(&reply, old, &sealed.checkpoint) {
+            match exchange::judge(&reply, asked, &sealed.checkpoint) {
                 exchange::Next::Cosigned => return self.keep(witness, sealed, &reply).await,
                 exchange::Next::From(held) => {
                     self.kept().entry(witness.key.to_string()).or_default().holds(held, witness);
-                    old = held;
+                    asked = Asked { old: held, told: true };
                 }
+                exchange::Next::Confirm => asked = Asked { old: 0, told: false },
                 exchange::Next::Ended(told) => return told,
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dagpass_client::ledger::log::Checkpoint;
+use dagpass_client::ledger::log::{Checkpoint, Hash};
 use dagpass_core::time::Timestamp;
 
 use super::exchange::Told;
@@ -17,9 +17,11 @@ const LONGEST_REST: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) name: String,
-    /// Up to which line it cosigned the newest log, as far as this agent knows.
+    /// Up to which line it cosigned the newest log, by what is kept there.
     pub(crate) cosigned: u64,
-    /// It has not cosigned the newest checkpoint: since when, and why.
+    /// It has not cosigned the newest checkpoint, nor said why not.
+    pub(crate) pending: bool,
+    /// It has not cosigned the newest checkpoint: since when in this run, and why.
     pub(crate) since: Option<Timestamp>,
     pub(crate) why: Option<String>,
     /// It holds another history than ours.
@@ -34,6 +36,10 @@ pub(super) struct Kept {
     held: u64,
     /// The most that it cosigned for us.
     cosigned: u64,
+    /// Was there a look at what it is to cosign?
+    looked: bool,
+    /// The root of the newest checkpoint, where it has not cosigned that.
+    uncosigned: Option<Hash>,
     asking: bool,
     since: Option<Timestamp>,
     failure: Option<String>,
@@ -50,18 +56,35 @@ impl Kept {
             let (asking, forked) = (self.asking, self.forked.take());
             *self = Self { origin: ours.origin.clone(), asking, forked, ..Self::default() };
         }
+        self.looked = true;
+    }
+
+    pub(super) fn has_nothing_to_sign(&mut self) {
+        self.looked = true;
+    }
+
+    /// Is this log one that this run knows nothing of yet?
+    pub(super) fn is_new(&self, ours: &Checkpoint) -> bool {
+        self.origin != ours.origin
+    }
+
+    /// Up to which line it cosigned in an earlier run.
+    pub(super) fn recall(&mut self, cosigned: u64, ours: &Checkpoint) {
+        self.of(ours);
+        (self.held, self.cosigned) = (cosigned, cosigned);
     }
 
     /// The newest checkpoint is cosigned by it already.
     pub(super) fn is_cosigned(&mut self, ours: &Checkpoint) {
         self.of(ours);
-        (self.held, self.cosigned) = (ours.size, ours.size);
+        (self.held, self.cosigned, self.uncosigned) = (ours.size, ours.size, None);
         (self.since, self.failure, self.failures, self.rests_until) = (None, None, 0, None);
     }
 
     /// Is it to be asked now? Then it is being asked from here on.
     pub(super) fn begin(&mut self, ours: &Checkpoint, now: Timestamp) -> bool {
         self.of(ours);
+        self.uncosigned = Some(ours.root);
         let rests = |until: Timestamp| now < until && now.until(until) <= LONGEST_REST;
         let forked = self.forked.as_ref().is_some_and(|(origin, _)| *origin == ours.origin);
         if self.asking || forked || self.rests_until.is_some_and(rests) {
@@ -97,7 +120,13 @@ impl Kept {
             return;
         }
         let failure = match told {
-            Told::Cosigned => return self.is_cosigned(ours),
+            Told::Cosigned => {
+                // There may be a newer one by now.
+                let newer = self.uncosigned.filter(|root| *root != ours.root);
+                self.is_cosigned(ours);
+                self.uncosigned = newer;
+                return;
+            }
             Told::Failed(why) => why,
             Told::Forked(what) => {
                 self.forked = Some((ours.origin.clone(), what.clone()));
@@ -115,6 +144,7 @@ impl Kept {
         Standing {
             name: name.to_owned(),
             cosigned: self.cosigned,
+            pending: self.failure.is_none() && (!self.looked || self.uncosigned.is_some()),
             since: self.since,
             why: self.failure.clone(),
             forked: self.forked.as_ref().map(|(_, what)| what.clone()),
@@ -130,6 +160,31 @@ mod tests {
 
     fn ours(origin: &str, size: u64) -> Checkpoint {
         Checkpoint { origin: origin.to_owned(), size, root: Hash([1; 32]), before: None }
+    }
+
+    #[test]
+    fn one_that_has_not_answered_yet_is_pending_until_it_does() {
+        let now = Timestamp::from_secs(1000);
+        let mut kept = Kept::default();
+        let pending = |kept: &Kept| kept.standing("n").pending;
+        assert!(pending(&kept), "nobody looked yet");
+        kept.has_nothing_to_sign();
+        assert!(!pending(&kept));
+        let (first, second) = (ours("a", 9), Checkpoint { root: Hash([2; 32]), ..ours("a", 12) });
+        assert!(kept.is_new(&first));
+        kept.recall(7, &first);
+        assert!(!kept.is_new(&first) && kept.begin(&first, now) && pending(&kept));
+        assert_eq!((kept.standing("n").cosigned, kept.held(&first)), (7, 7));
+        assert!(!kept.begin(&second, now), "it is being asked");
+        kept.end(Told::Cosigned, &first, now);
+        assert!(pending(&kept), "there is a newer one");
+        assert!(kept.begin(&second, now));
+        kept.end(Told::Failed("no".to_owned()), &second, now);
+        assert!(!pending(&kept) && kept.standing("n").why.is_some());
+        assert!(kept.begin(&second, now.plus(FIRST_REST)) && !pending(&kept), "it failed so far");
+        kept.end(Told::Cosigned, &second, now);
+        assert!(!pending(&kept));
+        assert!(kept.begin(&ours("b", 1), now) && pending(&kept));
     }
 
     #[test]

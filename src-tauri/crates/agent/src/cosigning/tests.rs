@@ -138,6 +138,51 @@ async fn a_cosignature_that_comes_late_goes_to_its_own_checkpoint() {
     assert_eq!(world.judge(&world.asked()).cosigned, Some(30));
 }
 
+#[tokio::test]
+async fn a_restarted_agent_knows_what_was_cosigned_and_takes_no_silence_for_a_yes() {
+    let mut world = World::new(2);
+    world.seal(10);
+    world.round().await;
+    world.street.with(1, |fake| fake.mood = Mood::Unreachable);
+    world.seal(10);
+    world.round().await;
+    world.street.with(2, |fake| fake.mood = Mood::Hangs);
+    world.restart(no_step());
+    world.seal(10);
+    let of = |world: &World| {
+        let each = world.cosigning.standing().into_iter();
+        each.map(|one| (one.cosigned, one.pending, one.why.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&world), [(0, true, false), (0, true, false)], "nobody looked yet");
+    world.cosigning.tend().await.remove(0).await.unwrap();
+    assert_eq!(of(&world), [(10, false, true), (20, true, false)]);
+    assert!(world.cosigning.trouble().unwrap().contains("connection refused"));
+}
+
+#[tokio::test]
+async fn a_gateway_that_says_no_is_no_witness_that_does() {
+    let world = World::new(1);
+    world.street.with(1, |fake| fake.mood = Mood::Gateway);
+    for cosigned in [0, 10] {
+        world.seal(10);
+        world.street.with(1, |fake| fake.mood = Mood::Gateway);
+        world.round().await;
+        let standing = world.cosigning.standing().remove(0);
+        assert_eq!(standing.cosigned, cosigned);
+        assert_eq!(standing.why.as_deref(), Some("it answered 422: no"));
+        world.street.with(1, |fake| fake.mood = Mood::Well);
+        world.clock.jump(5);
+        world.round().await;
+    }
+    assert_eq!((world.cosigning.forked(), world.cosigning.trouble()), (None, None));
+    assert!(!world.said().contains("ledger-forked"));
+    // The witness's own no, to an agent that goes on from what it had cosigned.
+    world.write(10, "x");
+    rewrite(&world, false);
+    world.round().await;
+    assert!(world.cosigning.forked().unwrap().contains("it cosigned 20 lines"));
+}
+
 /// Root, and the signing key: one line of yesterday is another, and everything is signed again under the same
 /// name, so that nothing here says otherwise.
 fn rewrite(world: &World, keep_checkpoints: bool) {

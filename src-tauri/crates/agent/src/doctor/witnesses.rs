@@ -11,8 +11,10 @@ use super::{hint, ok, problem, warning};
 #[derive(Clone, Debug, Default)]
 pub struct Witness {
     pub name: String,
-    /// Up to which line it cosigned, as far as this agent knows.
+    /// Up to which line it cosigned, by what is kept in the log.
     pub cosigned: u64,
+    /// It has not cosigned the newest checkpoint, nor said why not.
+    pub pending: bool,
     /// What keeps it from cosigning the newest checkpoint, and for how long now.
     pub behind: Option<(String, Duration)>,
     /// It holds another history than ours.
@@ -25,8 +27,8 @@ pub(super) fn cosigned(witnesses: &[Witness], quorum: usize) -> Vec<Finding> {
         return Vec::new();
     }
     let mut findings = Vec::new();
-    let behind = witnesses.iter().filter(|one| one.behind.is_some() || one.forked.is_some());
-    let well = witnesses.len() - behind.count();
+    let is_well = |one: &&Witness| one.behind.is_none() && one.forked.is_none() && !one.pending;
+    let well = witnesses.iter().filter(is_well).count();
     let of = match witnesses.len() {
         1 => format!("{well} of 1 witness"),
         many => format!("{well} of {many} witnesses"),
@@ -36,7 +38,7 @@ pub(super) fn cosigned(witnesses: &[Witness], quorum: usize) -> Vec<Finding> {
     lines.sort_unstable_by(|a, b| b.cmp(a));
     let reached = lines.get(quorum.saturating_sub(1)).copied().unwrap_or(0);
     let upto = match reached {
-        0 => "nothing is cosigned yet".to_owned(),
+        0 => "no cosignature is known yet".to_owned(),
         line => format!("cosigned up to line {line}"),
     };
     findings.push(match well >= quorum {
@@ -62,7 +64,13 @@ fn of_one(witness: &Witness) -> Option<Finding> {
              them against what the witness has; it is not asked again before the agent restarts",
         ));
     }
-    let (why, since) = witness.behind.as_ref()?;
+    let Some((why, since)) = &witness.behind else {
+        let what = format!("{name} has not answered yet about the newest checkpoint");
+        let found = || warning("witnesses", None, what);
+        return witness
+            .pending
+            .then(|| hint(found(), "ask again in a moment: it answers or fails by then"));
+    };
     let since = match since.as_secs() / 60 {
         0 => "just now".to_owned(),
         minutes @ 1..120 => format!("for {minutes} min"),
@@ -83,11 +91,12 @@ mod tests {
             name: "slow".into(),
             cosigned: 3,
             behind: Some(("no answer".to_owned(), Duration::from_secs(130))),
-            forked: None,
+            ..Witness::default()
         };
+        let silent = |cosigned| Witness { pending: true, ..well(cosigned) };
         let forked = Witness { forked: Some("two histories".into()), ..well(9) };
         type Case = (Vec<Witness>, usize, &'static [(&'static str, &'static str)]);
-        let table: [Case; 5] = [
+        let table: [Case; 8] = [
             (vec![], 0, &[]),
             (
                 vec![well(9)],
@@ -107,6 +116,23 @@ mod tests {
                     ("warning", "slow is behind"),
                 ],
             ),
+            (
+                vec![well(9), silent(7)],
+                1,
+                &[
+                    ("ok", "1 of 2 witnesses up to date"),
+                    ("warning", "w has not answered yet about the newest"),
+                ],
+            ),
+            (
+                vec![silent(7)],
+                1,
+                &[
+                    ("warning", "0 of 1 witness up to date, and 1 needed: cosigned up to line 7"),
+                    ("warning", "has not answered yet"),
+                ],
+            ),
+            (vec![well(0)], 1, &[("ok", "1 needed: no cosignature is known yet")]),
             (
                 vec![forked],
                 1,

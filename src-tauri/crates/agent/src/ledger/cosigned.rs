@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 
 use dagpass_client::ledger::log::{
-    AddCheckpoint, Checkpoint, Folder, Note, Signature, consistency_proof, extends, logs_in,
-    root_at,
+    AddCheckpoint, Checkpoint, Folder, Note, Signature, VerifierKey, consistency_proof, extends,
+    logs_in, root_at,
 };
 
 use super::tiles::{LogFolder, Step};
@@ -48,6 +48,11 @@ impl Sealed {
         }
         let note = self.note.clone();
         Ok(AddCheckpoint { old, proof, note }.to_string())
+    }
+
+    /// Up to which line of its log each of them cosigned, by what was kept.
+    pub(crate) fn cosigned_by(&self, witnesses: &[VerifierKey]) -> io::Result<Vec<u64>> {
+        self.folder.cosigned_by(witnesses)
     }
 
     /// What a witness signed of it. The sealer holds still meanwhile.

@@ -15,6 +15,8 @@ use crate::system;
 
 /// How far from the end is the newest checkpoint looked for? No note is longer.
 const TAIL: u64 = 64 * 1024;
+/// And how far the last one that somebody cosigned? Ten thousand checkpoints.
+const COSIGNED_TAIL: u64 = 4 * 1024 * 1024;
 
 /// The version of `state.json`.
 pub(super) const VERSION: u32 = 1;
@@ -87,23 +89,39 @@ impl LogFolder {
 
     /// The end of all of them. What a crash cut short behind it goes.
     fn tail(&self) -> io::Result<Vec<Note>> {
-        let path = self.path.join(CHECKPOINTS);
-        let mut file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            file => file?,
-        };
-        let length = file.metadata()?.len();
-        let start = length.saturating_sub(TAIL);
-        let mut tail = Vec::new();
-        file.seek(SeekFrom::Start(start))?;
-        file.read_to_end(&mut tail)?;
+        let (start, tail) = self.end(TAIL)?;
         let (notes, whole) = split_notes(&tail);
         if whole < tail.len() {
-            let file = OpenOptions::new().write(true).open(&path)?;
+            let file = OpenOptions::new().write(true).open(self.path.join(CHECKPOINTS))?;
             file.set_len(start + whole as u64)?;
             file.sync_all()?;
         }
         Ok(notes.into_iter().flatten().collect())
+    }
+
+    /// So many bytes at most, and where they begin.
+    fn end(&self, most: u64) -> io::Result<(u64, Vec<u8>)> {
+        let mut file = match File::open(self.path.join(CHECKPOINTS)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok((0, Vec::new())),
+            file => file?,
+        };
+        let start = file.metadata()?.len().saturating_sub(most);
+        let mut end = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        file.read_to_end(&mut end)?;
+        Ok((start, end))
+    }
+
+    /// Up to which line each of them cosigned last, by what is kept here. Changes nothing.
+    pub(super) fn cosigned_by(&self, witnesses: &[VerifierKey]) -> io::Result<Vec<u64>> {
+        let (_, end) = self.end(COSIGNED_TAIL)?;
+        let notes: Vec<Note> = split_notes(&end).0.into_iter().flatten().collect();
+        let last = |witness| {
+            let mut cosigned =
+                notes.iter().rev().filter(|note| note.cosigned_at(witness).is_some());
+            cosigned.find_map(|note| self.ours(note)).map_or(0, |checkpoint| checkpoint.size)
+        };
+        Ok(witnesses.iter().map(last).collect())
     }
 
     /// As others are shown it: what it was signed by goes along.

@@ -229,7 +229,13 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             let behind = one.why.map(|why| {
                 (why, one.since.map_or_else(Duration::default, |since| since.until(now)))
             });
-            doctor::Witness { name: one.name, cosigned: one.cosigned, behind, forked: one.forked }
+            doctor::Witness {
+                name: one.name,
+                cosigned: one.cosigned,
+                pending: one.pending,
+                behind,
+                forked: one.forked,
+            }
         })
         .collect();
     let scene = doctor::Scene {

@@ -21,10 +21,25 @@ pub(in crate::commands) fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure>
 
 /// Of what may be anything, one byte more than that at most: who parses it says that it is too long.
 pub(in crate::commands) fn read_up_to(path: &Path, longest: usize) -> Result<Vec<u8>, Failure> {
+    first_of(path, longest).map_err(|error| cannot_read(path, &error))
+}
+
+/// As [`read_up_to`]; `None` for no file, and for nothing else.
+pub(in crate::commands) fn read_up_to_if_there(
+    path: &Path,
+    longest: usize,
+) -> Result<Option<Vec<u8>>, Failure> {
+    match first_of(path, longest) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_read(path, &error)),
+    }
+}
+
+fn first_of(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let limit = longest as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map(|_| bytes).map_err(|error| cannot_read(path, &error))
+    File::open(path)?.take(longest as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// As [`read`], for a file that people write.

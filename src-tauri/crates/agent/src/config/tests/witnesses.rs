@@ -49,6 +49,10 @@ fn a_bad_witness_names_line_key_and_fix() {
             of("https://w.example/?a=b", &one),
             "2:7 audit.witness[0].url: a witness's URL has no query, no fragment and no login",
         ),
+        (
+            of("https://:secret@w.example", &one),
+            "2:7 audit.witness[0].url: a witness's URL has no query, no fragment and no login",
+        ),
         (of(url, log), "3:7 audit.witness[0].key: is a log's key and no witness's"),
         (
             of(url, KEY),

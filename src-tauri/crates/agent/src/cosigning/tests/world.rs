@@ -25,6 +25,8 @@ pub(super) enum Mood {
     Unreachable,
     Hangs,
     SignsOtherwise,
+    /// Not the witness answers, but what stands before it.
+    Gateway,
 }
 
 pub(super) struct Fake {
@@ -100,6 +102,9 @@ impl Post for Street {
             match self.with(number, |fake| fake.mood) {
                 Mood::Unreachable => Err("connection refused".to_owned()),
                 Mood::Hangs => std::future::pending().await,
+                Mood::Gateway => {
+                    Ok(Reply { status: 422, kind: "text/plain".to_owned(), body: b"no\n".to_vec() })
+                }
                 Mood::Well | Mood::SignsOtherwise => {
                     Ok(self.with(number, |fake| fake.reply(&body)))
                 }

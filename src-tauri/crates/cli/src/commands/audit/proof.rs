@@ -15,7 +15,7 @@ use dagpass_client::place;
 use serde::{Deserialize, Serialize};
 
 use super::verify::pinned;
-use super::witnesses::witnesses;
+use super::witnesses::{Witnesses, witnesses};
 use super::{files, opened, unreadable};
 use crate::exit::Failure;
 use crate::output;
@@ -28,7 +28,7 @@ pub(crate) struct ProveArgs {
     /// Where it goes, instead of to stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// By a checkpoint that this witness cosigned; else by the newest that any did, where one did
+    /// By a checkpoint that this witness cosigned; else by one that the config's witnesses did, where there is one
     #[arg(long = "witness", value_name = "VKEY")]
     witnesses: Vec<String>,
 }
@@ -70,7 +70,7 @@ struct Numbered {
 
 pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
     let (path, file) = opened(None)?;
-    let witnesses = witnesses(&args.witnesses)?;
+    let witnesses = Witnesses::of(&args.witnesses, None, true)?;
     // Before the lines: what is signed meanwhile is over some that were not read.
     let signed = signed(path.parent().unwrap_or(Path::new(".")))?;
     let Found { leaves, line } = read(BufReader::new(file), args.seq).map_err(unreadable)?;
@@ -84,22 +84,16 @@ pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
              has signed in",
         ));
     };
-    let by_witness = |one: &&SignedBy| match witnesses.is_empty() {
-        true => one.note.others_than(&one.key) > 0,
-        false => witnesses.iter().all(|witness| one.note.cosigned_at(witness).is_some()),
+    let SignedBy { note, checkpoint, .. } = match cosigned(&over, &witnesses) {
+        Some(cosigned) => cosigned.clone(),
+        None if args.witnesses.is_empty() => newest.clone(),
+        None => {
+            let what = "no checkpoint over that line is cosigned by the witnesses that were given";
+            return Err(
+                Failure::new("not_covered", what).hint("`dagpass doctor` says who is behind")
+            );
+        }
     };
-    let SignedBy { note, checkpoint, .. } =
-        match over.iter().find(|one| by_witness(one) && one.holds()) {
-            Some(cosigned) => cosigned.clone(),
-            None if witnesses.is_empty() => newest.clone(),
-            None => {
-                let what =
-                    "no checkpoint over that line is cosigned by the witnesses that were given";
-                return Err(
-                    Failure::new("not_covered", what).hint("`dagpass doctor` says who is behind")
-                );
-            }
-        };
     let covered = usize::try_from(checkpoint.size).ok().and_then(|size| leaves.get(..size));
     let hashes = covered.and_then(|leaves| inclusion_proof(leaves, index));
     let proof = hashes.map(|hashes| Proof { line, index, hashes, note });
@@ -112,6 +106,15 @@ pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
         None => output::out(text.trim_end()),
         Some(path) => files::replace_private(path, text.as_bytes()),
     }
+}
+
+/// The first that is cosigned as far as is needed; by whom nobody knows, nothing is.
+fn cosigned<'a>(over: &'a [SignedBy], witnesses: &Witnesses) -> Option<&'a SignedBy> {
+    let is_cosigned = |one: &&SignedBy| {
+        let keys = witnesses.keys.iter();
+        keys.filter(|key| one.note.cosigned_at(key).is_some()).count() >= witnesses.quorum
+    };
+    over.iter().filter(|_| !witnesses.keys.is_empty()).find(|one| is_cosigned(one) && one.holds())
 }
 
 /// The leaves of all lines, and the line with one number.
@@ -286,4 +289,53 @@ pub(super) fn key(world: &World) -> Result<(), Failure> {
 
 fn damaged(why: Malformed) -> Failure {
     Failure::new("ledger_broken", "the ledger's log is damaged").because(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use dagpass_client::ledger::log::{Cosigner, Signature};
+    use ed25519_compact::{KeyPair, Seed};
+
+    use super::*;
+
+    #[test]
+    fn a_proof_goes_by_what_known_witnesses_cosigned_and_by_no_line_that_only_says_so() {
+        let pair = KeyPair::from_seed(Seed::new([5; 32]));
+        let key = VerifierKey::new("example.com/log", *pair.pk).unwrap();
+        let witness =
+            |number: u8| Cosigner::new(&format!("witness.example/{number}"), [number; 32]).unwrap();
+        let (one, two) = (witness(1), witness(2));
+        let signed = |size, by: &[&Cosigner], more: &str| {
+            let origin = key.name().to_owned();
+            let checkpoint = Checkpoint { origin, size, root: Hash([1; 32]), before: None };
+            let text = checkpoint.to_string();
+            let note = Note::new(&text, &key, &pair.sk.sign(text.as_bytes(), None));
+            let by = by.iter().map(|by| by.cosign(&note, 1000).unwrap());
+            let note = note.with(by.chain(Signature::parse_lines(more).unwrap_or_default()));
+            SignedBy { note, checkpoint, key: key.clone() }
+        };
+        let junk = signed(1, &[&two], "").note.signature_of(two.key()).unwrap().to_string();
+        let over = [
+            signed(9, &[], &junk),
+            signed(7, &[&one], ""),
+            signed(5, &[&one, &two], ""),
+            signed(3, &[&two], ""),
+        ];
+        let of = |keys: &[&Cosigner], quorum| Witnesses {
+            keys: keys.iter().map(|one| one.key().clone()).collect(),
+            quorum,
+            from: "config",
+        };
+        for (witnesses, expected) in [
+            (of(&[], 0), None),
+            (of(&[&one], 1), Some(7)),
+            (of(&[&two], 1), Some(5)),
+            (of(&[&one, &two], 2), Some(5)),
+            (of(&[&one, &two], 1), Some(7)),
+            (of(&[&witness(3)], 1), None),
+        ] {
+            let found = cosigned(&over, &witnesses).map(|one| one.checkpoint.size);
+            assert_eq!(found, expected, "{witnesses:?}");
+        }
+    }
 }

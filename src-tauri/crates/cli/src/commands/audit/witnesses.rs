@@ -57,7 +57,8 @@ pub(super) fn witnesses(texts: &[String]) -> Result<Vec<VerifierKey>, Failure> {
 fn configured(path: &Path) -> Option<Witnesses> {
     let config: DocumentMut = fs::read_to_string(path).ok()?.parse().ok()?;
     let audit = config.get("audit")?;
-    let tables = audit.get("witness").and_then(Item::as_array_of_tables)?;
+    // `witness = [{ … }]` is the same to TOML.
+    let tables = audit.get("witness")?.clone().into_array_of_tables().ok()?;
     let texts = tables.iter().map(|one| Some(one.get("key")?.as_str()?.to_owned()));
     let keys = witnesses(&texts.collect::<Option<Vec<_>>>()?).ok()?;
     let quorum = audit.get("witness-quorum").and_then(Item::as_integer);
@@ -89,6 +90,17 @@ mod tests {
             (two.replace("= 1", "= 0"), None),
             (two.replace("key = ", "kez = "), None),
             (two.replace("witness.example", "other"), None),
+            (
+                format!(
+                    "[audit]\nwitness = [{{ url = \"https://w\", key = \"{}\" }}, {{ key = \"{}\" }}]\n",
+                    key(1),
+                    key(2)
+                ),
+                Some((2, 2)),
+            ),
+            (format!("audit = {{ witness = [{{ key = \"{}\" }}] }}\n", key(1)), Some((1, 1))),
+            (format!("[audit]\nwitness = [\"{}\"]\n", key(1)), None),
+            ("[audit]\nwitness = []\n".to_owned(), None),
             ("[audit]\n".to_owned(), None),
             ("[[".to_owned(), None),
         ] {

@@ -4,10 +4,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dagpass_client::ledger::log::{
-    AddCheckpoint, Checkpoint, Cosigned, Cosigner, Refused, judge_request,
+    AddCheckpoint, Checkpoint, Cosigned, Cosigner, Refused, VerifierKey, judge_request,
 };
 
-use super::folder::Folder;
+use super::folder::{Folder, Held, Kept, NotCosigned};
 use crate::exit::Failure;
 use crate::output;
 
@@ -47,7 +47,7 @@ impl Bench {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.cosigned(&asked) {
             Ok(Ok(line)) => Reply { status: 200, kind: PLAIN, body: line },
-            Ok(Err(refused)) => self.refused(&asked, refused),
+            Ok(Err(refused)) => told(refused),
             Err(failure) => {
                 let cause = failure.reply.cause.unwrap_or_default();
                 output::say(&format!("not cosigned: {}: {cause}", failure.reply.error_description));
@@ -60,10 +60,14 @@ impl Bench {
     fn cosigned(&self, asked: &AddCheckpoint) -> Result<Result<String, Refused>, Failure> {
         let gone = || Failure::new("witness_damaged", "what was cosigned is gone");
         let mut held = self.folder.held()?.ok_or_else(gone)?;
-        let judged = judge_request(asked, &self.folder.logs()?, |origin| held.get(origin).copied());
+        let logs = self.folder.logs()?;
+        let judged = judge_request(asked, &logs, |origin| held.get(origin).copied());
         let Checkpoint { origin, size, root, .. } = match judged {
             Ok(checkpoint) => checkpoint,
-            Err(refused) => return Ok(Err(refused)),
+            Err(refused) => {
+                self.keep(asked, refused, (&logs, &held));
+                return Ok(Err(refused));
+            }
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let signature = self.cosigner.cosign(&asked.note, now);
@@ -76,29 +80,56 @@ impl Bench {
         Ok(Ok(signature.to_string()))
     }
 
-    fn refused(&self, asked: &AddCheckpoint, refused: Refused) -> Reply {
-        let status = refused.status();
-        if matches!(refused, Refused::Inconsistent | Refused::Holds { forked: true, .. }) {
-            let origin = asked.note.text().lines().next().unwrap_or_default();
-            let kept = self.folder.keep_refused(&asked.note.to_string());
-            let kept = kept.map_or_else(
-                |failure| failure.reply.error_description,
-                |()| format!("kept in {}", self.folder.path().join("refused").display()),
-            );
-            output::say(&format!(
-                "REFUSED: {origin} does not go on from what was cosigned here; the checkpoint it signed: {kept}"
-            ));
+    /// What may speak against a log one day. Of what asks its key's own signature alone is kept: whatever else
+    /// stands there is anybody's.
+    fn keep(&self, asked: &AddCheckpoint, refused: Refused, (logs, held): (&[VerifierKey], &Held)) {
+        let why = match refused {
+            Refused::Holds { forked: true, .. } => NotCosigned::Forked,
+            Refused::Inconsistent => NotCosigned::Unproved,
+            Refused::Malformed(_) | Refused::UnknownLog | Refused::NotSigned => return,
+            Refused::Holds { forked: false, .. } => return,
+        };
+        let Ok(Checkpoint { origin, size, root, .. }) = Checkpoint::parse(asked.note.text()) else {
+            return;
+        };
+        // From nothing everything goes on, and a wrong proof of what was cosigned says nothing of it.
+        let speaks = |held: &&Cosigned| held.size > 0 && **held != Cosigned { size, root };
+        let Some(Cosigned { size: before, .. }) = held.get(&origin).filter(speaks) else { return };
+        let mut keys = logs.iter().filter(|key| key.name() == origin);
+        let Some(note) = keys.find_map(|key| asked.note.only_by(key)) else { return };
+        let path = self.folder.path().join(why.file());
+        let kept = match self.folder.keep(why, &note) {
+            Ok(Kept::Before) => return,
+            Ok(Kept::Now) => format!("kept in {}", path.display()),
+            Ok(Kept::Full) => format!(
+                "NOT kept: {} has all of it that it takes; put it away for more to be kept",
+                path.display()
+            ),
+            Err(failure) => format!("NOT kept: {}", failure.reply.error_description),
+        };
+        output::say(&match why {
+            NotCosigned::Forked => format!(
+                "REFUSED: {origin} signed another history of {size} lines than was cosigned here: {kept}"
+            ),
+            NotCosigned::Unproved => format!(
+                "not cosigned: whoever asked gave no proof that {origin} at line {size} goes on from line \
+                 {before}, which was cosigned; it is evidence only where the log itself can give none: {kept}"
+            ),
+        });
+    }
+}
+
+fn told(refused: Refused) -> Reply {
+    let status = refused.status();
+    match refused {
+        Refused::Holds { size, .. } => {
+            Reply { status, kind: AddCheckpoint::SIZE_TYPE, body: format!("{size}\n") }
         }
-        match refused {
-            Refused::Holds { size, .. } => {
-                Reply { status, kind: AddCheckpoint::SIZE_TYPE, body: format!("{size}\n") }
-            }
-            Refused::Malformed(why) => Reply::plain(status, why.0),
-            Refused::UnknownLog => Reply::plain(status, "this witness does not know that log"),
-            Refused::NotSigned => Reply::plain(status, "no key known for that log signed it"),
-            Refused::Inconsistent => {
-                Reply::plain(status, "the proof does not go on from what was cosigned")
-            }
+        Refused::Malformed(why) => Reply::plain(status, why.0),
+        Refused::UnknownLog => Reply::plain(status, "this witness does not know that log"),
+        Refused::NotSigned => Reply::plain(status, "no key known for that log signed it"),
+        Refused::Inconsistent => {
+            Reply::plain(status, "the proof does not go on from what was cosigned")
         }
     }
 }

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dagpass_client::ledger::log::{
     AddCheckpoint, Growing, Hash, Note, Signature, Tile, VerifierKey, consistency_proof, held_size,
-    leaf_hash,
+    leaf_hash, split_notes,
 };
 use ed25519_compact::{KeyPair, Seed};
 
-use super::super::folder::{Folder, Step};
+use super::super::folder::{Folder, Kept, NotCosigned, Step};
 use super::*;
 
 /// A log of lines `x 0`, `x 1`, …, up to a place where its owner rewrites it.
@@ -89,6 +89,17 @@ impl World {
         self.ask(&self.bench(no_step()), &asked).status
     }
 
+    /// How many lines each has that is kept in a file.
+    fn kept(&self, file: &str) -> Vec<u64> {
+        let bytes = fs::read(self.path.join(file)).unwrap_or_default();
+        let notes = split_notes(&bytes).0.into_iter().map(Result::unwrap);
+        let size = |note: Note| {
+            assert_eq!(note.only_by(&self.log.key), Some(note.clone()), "its own signature alone");
+            Checkpoint::parse(note.text()).unwrap().size
+        };
+        notes.map(size).collect()
+    }
+
     fn cosigned(&self) -> u64 {
         let held = self.bench(no_step()).folder.held().unwrap().unwrap();
         held.get(self.log.key.name()).map_or(0, |held| held.size)
@@ -120,12 +131,52 @@ fn a_log_is_cosigned_as_it_grows_and_its_rewritten_past_is_refused_and_kept() {
     assert_eq!(world.status(300, 400, 7), 422);
     assert_eq!(world.status(300, 300, 7), 409, "as many lines, others");
     assert_eq!(world.status(299, 299, HONEST), 409, "never a smaller one");
-    let kept = fs::read_to_string(world.path.join("refused")).unwrap();
-    assert_eq!(kept.matches("example.com/log\n").count(), 2, "both are proof: {kept}");
+    assert_eq!(world.kept("refused"), [300], "two histories of as many lines");
+    assert_eq!(world.kept("unproved"), [400]);
     assert_eq!(world.cosigned(), 300);
     assert_eq!(world.bench(no_step()).answer(b"old x\n\n").status, 400);
     let other = Log::new("example.com/other").asks(0, 3, HONEST);
     assert_eq!(world.bench(no_step()).answer(other.to_string().as_bytes()).status, 404);
+}
+
+#[test]
+fn whoever_has_a_checkpoint_makes_no_proof_of_it_and_takes_none_away() {
+    let world = World::new();
+    let junk = |old, size: u64, number: u8| {
+        let mut asked = world.log.asks(old, size, HONEST);
+        asked.proof = vec![Hash([number; 32])];
+        let name = format!("junk.example/{number}");
+        let more = Cosigner::new(&name, [number; 32]).unwrap().cosign(&asked.note, 1).unwrap();
+        asked.note = asked.note.with([more]);
+        world.ask(&world.bench(no_step()), &asked).status
+    };
+    assert_eq!(junk(0, 10, 1), 422, "from nothing everything goes on");
+    assert_eq!(world.status(0, 10, HONEST), 200);
+    assert_eq!(junk(10, 10, 1), 422, "what is held itself");
+    assert_eq!((world.kept("refused"), world.kept("unproved")), (vec![], vec![]));
+    assert_eq!(world.status(10, 10, 7), 409);
+    for number in 1..30 {
+        assert_eq!(junk(10, 20, number), 422);
+    }
+    assert_eq!((world.kept("refused"), world.kept("unproved")), (vec![10], vec![20]));
+    assert_eq!(world.status(10, 20, HONEST), 200, "the log itself can prove it");
+}
+
+#[test]
+fn what_is_kept_of_one_log_ends_somewhere_and_what_is_there_stays() {
+    let world = World::new();
+    let folder = world.bench(no_step()).folder;
+    let note = |log: &Log, size: u64| {
+        let text = format!("{}\n{size}\n{}\n{}\n", log.key.name(), Hash([1; 32]), "x".repeat(9000));
+        Note::new(&text, &log.key, &log.pair.sk.sign(text.as_bytes(), None))
+    };
+    let keep = |size| folder.keep(NotCosigned::Unproved, &note(&world.log, size)).unwrap();
+    let full = (1..).find(|size| keep(*size) == Kept::Full).unwrap();
+    assert_eq!(world.kept("unproved"), (1..full).collect::<Vec<_>>());
+    assert_eq!((keep(1), keep(full + 1), full), (Kept::Before, Kept::Full, 8));
+    let other = Log::new("example.com/other");
+    assert_eq!(folder.keep(NotCosigned::Unproved, &note(&other, 1)).unwrap(), Kept::Now);
+    assert_eq!(folder.keep(NotCosigned::Forked, &note(&world.log, 1)).unwrap(), Kept::Now);
 }
 
 #[test]
@@ -216,6 +267,40 @@ fn what_is_damaged_or_gone_is_never_begun_anew() {
             assert_eq!(world.ask(&bench, &world.log.asks(10, 20, HONEST)).status, 500, "{what}");
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_is_there() {
+    for files in [vec!["key"], vec!["held"], vec!["logs"], vec!["key", "held"]] {
+        let world = World::new();
+        for file in &files {
+            let path = world.path.join(file);
+            fs::remove_file(&path).unwrap();
+            std::os::unix::fs::symlink(file, &path).unwrap();
+        }
+        let folder = Folder::named(Some(world.path.clone())).unwrap();
+        let begun = folder.begin(None).map(|_| ());
+        let begun = begun.and_then(|()| folder.held().map(|_| ()));
+        let begun = begun.and_then(|()| folder.logs().map(|_| ()));
+        assert_eq!(begun.unwrap_err().reply.error, "io", "{files:?}");
+        for file in files {
+            assert!(fs::symlink_metadata(world.path.join(file)).unwrap().is_symlink());
+        }
+    }
+}
+
+#[test]
+fn logs_that_are_added_at_once_are_all_known() {
+    let world = World::new();
+    std::thread::scope(|threads| {
+        for number in 0..8 {
+            let folder = Folder::named(Some(world.path.clone())).unwrap();
+            let log = Log::new(&format!("example.com/{number}"));
+            threads.spawn(move || assert!(folder.add(&log.key).unwrap()));
+        }
+    });
+    assert_eq!(world.bench(no_step()).folder.logs().unwrap().len(), 9);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What a witness keeps, in a folder that is its owner's alone: its key, the logs it knows, what it cosigned
-//! last of each, and what it refused of a log's. What is damaged, or gone beside its key, is never begun anew:
+//! last of each, and what it did not cosign of a log's. What is damaged, or gone beside its key, is never begun anew:
 //! a witness that forgot would cosign another history.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use dagpass_client::ledger::log::{Cosigned, Cosigner, Hash, VerifierKey};
+use dagpass_client::ledger::log::{
+    Checkpoint, Cosigned, Cosigner, Hash, Note, VerifierKey, split_notes,
+};
 use dagpass_client::place;
 use sha2::{Digest, Sha256};
 
@@ -21,15 +23,46 @@ const LOGS: &str = "logs";
 const HELD: &str = "held";
 const NEW: &str = "held.new";
 const LOCK: &str = "lock";
-/// Checkpoints with a log's signature that do not go on from what was cosigned: each is proof against it.
-const REFUSED: &str = "refused";
+/// Held while `logs` is read and written, which the one that serves does not do.
+const LOGS_LOCK: &str = "logs.lock";
 
 const HEAD: &str = "dagpass witness 1";
 /// How long may a file of it be?
 const LONGEST: usize = 8 * 1024 * 1024;
+/// How much is kept of what was not cosigned, of one log and of all together? Some hundred checkpoints of a log.
+const OF_ONE_LOG: usize = 64 * 1024;
+const OF_ALL_LOGS: usize = 1024 * 1024;
 
 /// What was cosigned last, by each log's origin.
 pub(super) type Held = BTreeMap<String, Cosigned>;
+
+/// What is kept of what was not cosigned. One is no place for the other: whoever has a checkpoint of the log can
+/// ask with a proof that is wrong, and its key alone makes two histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotCosigned {
+    /// The log signed another history of as many lines as were cosigned: proof against whoever has its key.
+    Forked,
+    /// It signed more lines than were cosigned, and whoever asked gave no proof that they go on from those.
+    Unproved,
+}
+
+impl NotCosigned {
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Self::Forked => "refused",
+            Self::Unproved => "unproved",
+        }
+    }
+}
+
+/// What became of one that was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Now,
+    Before,
+    /// What is there stays.
+    Full,
+}
 
 /// Asked before each step of writing: a test ends it there, as a kill would.
 pub(super) type Step = Box<dyn Fn(&'static str) -> io::Result<()> + Send + Sync>;
@@ -60,11 +93,8 @@ impl Folder {
     }
 
     pub(super) fn lock(&self) -> Result<Alone, Failure> {
-        self.make()?;
         let path = self.path.join(LOCK);
-        let mut open = OpenOptions::new();
-        let file = open.create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|error| files::cannot_write(&path, error))?;
+        let file = self.lock_file(LOCK)?;
         match file.try_lock() {
             Ok(()) => Ok(Alone(file)),
             Err(TryLockError::WouldBlock) => {
@@ -75,8 +105,12 @@ impl Folder {
         }
     }
 
-    fn make(&self) -> Result<(), Failure> {
-        system::private_dir(&self.path).map_err(|error| files::cannot_write(&self.path, error))
+    fn lock_file(&self, name: &str) -> Result<File, Failure> {
+        system::private_dir(&self.path).map_err(|error| files::cannot_write(&self.path, error))?;
+        let path = self.path.join(name);
+        let mut open = OpenOptions::new();
+        let file = open.create(true).truncate(false).write(true).open(&path);
+        file.map_err(|error| files::cannot_write(&path, error))
     }
 
     /// `None` where it never had one.
@@ -117,6 +151,8 @@ impl Folder {
 
     /// `false` where it was known.
     pub(super) fn add(&self, key: &VerifierKey) -> Result<bool, Failure> {
+        let alone = self.lock_file(LOGS_LOCK)?;
+        alone.lock().map_err(|error| self.unwritten(LOGS_LOCK, error))?;
         let known = self.logs()?;
         if known.contains(key) {
             return Ok(false);
@@ -126,7 +162,6 @@ impl Folder {
             let hint = format!("take its line out of {} first", self.path.join(LOGS).display());
             return Err(Failure::new("conflict", what).hint(hint));
         }
-        self.make()?;
         let mut text = self.read(LOGS)?.unwrap_or_default();
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
@@ -139,7 +174,7 @@ impl Folder {
     /// `None` where nothing was ever kept here.
     pub(super) fn held(&self) -> Result<Option<Held>, Failure> {
         let Some(text) = self.read(HELD)? else {
-            return match self.path.join(KEY).exists() {
+            return match self.read(KEY)?.is_some() {
                 true => Err(self.damaged(HELD, "it is gone, and the key is here")),
                 false => Ok(None),
             };
@@ -167,25 +202,31 @@ impl Folder {
         (self.step)("answer")
     }
 
-    /// The newest of them, up to a length.
-    pub(super) fn keep_refused(&self, note: &str) -> Result<(), Failure> {
-        let mut text = self.read(REFUSED)?.unwrap_or_default();
-        if text.contains(note) {
-            return Ok(());
+    /// `note`: as the log's key alone signed it. Once, up to a length: the first ones stay.
+    pub(super) fn keep(&self, why: NotCosigned, note: &Note) -> Result<Kept, Failure> {
+        let mut text = self.read(why.file())?.unwrap_or_default();
+        let origin = |note: &Note| Checkpoint::parse(note.text()).ok().map(|one| one.origin);
+        let (ours, notes) = (origin(note), split_notes(text.as_bytes()).0);
+        let of_it = notes.into_iter().flatten().filter(|one| origin(one) == ours);
+        let mut length = 0;
+        for one in of_it {
+            if one.text() == note.text() {
+                return Ok(Kept::Before);
+            }
+            length += one.to_string().len();
         }
-        if text.len() + note.len() > LONGEST / 8 {
-            text.clear();
+        let note = note.to_string();
+        if length + note.len() > OF_ONE_LOG || text.len() + note.len() > OF_ALL_LOGS {
+            return Ok(Kept::Full);
         }
-        text.push_str(note);
-        files::replace_private(&self.path.join(REFUSED), text.as_bytes())
+        text.push_str(&note);
+        files::replace_private(&self.path.join(why.file()), text.as_bytes())?;
+        Ok(Kept::Now)
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, Failure> {
         let path = self.path.join(name);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let bytes = files::read_up_to(&path, LONGEST)?;
+        let Some(bytes) = files::read_up_to_if_there(&path, LONGEST)? else { return Ok(None) };
         let text = String::from_utf8(bytes).ok().filter(|text| text.len() <= LONGEST);
         text.map(Some).ok_or_else(|| self.damaged(name, "it is no text of a witness"))
     }

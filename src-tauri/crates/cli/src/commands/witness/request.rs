@@ -10,6 +10,8 @@ use super::cosign::Reply;
 
 /// How long may one be until it is answered?
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// And how long may what is still sent behind the answer keep one of the few places?
+const LINGER: Duration = Duration::from_secs(1);
 const LONGEST_HEAD: usize = 8 * 1024;
 const PATH: &str = "/add-checkpoint";
 
@@ -21,10 +23,10 @@ pub(super) fn attend(stream: &TcpStream, answer: impl FnOnce(&[u8]) -> Reply) ->
         Err(reply) => reply,
     };
     // Whoever was slow to ask still hears.
-    timed.until = Instant::now() + PATIENCE;
     timed.stream.set_write_timeout(Some(PATIENCE))?;
     timed.stream.write_all(shown(&reply).as_bytes())?;
     timed.stream.shutdown(Shutdown::Write)?;
+    timed.until = Instant::now() + LINGER;
     // What was sent and never read would end the connection before the answer is there.
     let mut rest = [0; 4096];
     while timed.read(&mut rest).is_ok_and(|read| read > 0) {}
@@ -141,6 +143,20 @@ mod tests {
             }
         }
         read(&mut Drops(&mut bytes)).map_or(Err(0), |read| read.map_err(|reply| reply.status))
+    }
+
+    #[test]
+    fn whoever_stays_on_the_line_has_an_answer_and_keeps_no_place() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client
+            .write_all(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 1\r\n\r\nx more")
+            .unwrap();
+        attend(&listener.accept().unwrap().0, |_| Reply::plain(200, "yes")).unwrap();
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert!(heard.ends_with("\r\n\r\nyes\n"), "{heard}");
+        assert!(LINGER * 10 <= PATIENCE);
     }
 
     #[test]

@@ -204,9 +204,10 @@ impl Note {
         self.with(other.signatures.iter().filter(|one| !self.signatures.contains(one)).cloned())
     }
 
-    /// How many others than that key say that they signed it?
-    pub fn others_than(&self, key: &VerifierKey) -> usize {
-        self.signatures.iter().filter(|one| !one.is_by(key)).count()
+    /// The same text as that key alone signed it. `None` where it did not.
+    pub fn only_by(&self, key: &VerifierKey) -> Option<Self> {
+        let signatures = vec![self.signature_of(key)?.clone()];
+        Some(Self { text: self.text.clone(), signatures })
     }
 
     /// What one key signed, where it holds.
