@@ -15,7 +15,7 @@ const PERIOD: [&str; 4] = ["--from", "2020-01-01", "--to", "2199-12-31"];
 fn made(world: &World, more: &[&str]) -> (PathBuf, Value) {
     let path = world.root().join("tmp/evidence.zip");
     let file = path.to_str().unwrap().to_owned();
-    let mut args = vec!["--json", "audit", "evidence", "--output", &file];
+    let mut args = vec!["--json", "audit", "evidence", "--force", "--output", &file];
     args.extend(PERIOD);
     args.extend(more);
     let told = world.cli(&args).expect(0).stdout;
@@ -76,6 +76,13 @@ fn a_period_goes_into_one_signed_archive_that_is_checked_without_the_ledger() {
         let found = verified(world, &pack, &[]).expect(1);
         assert!(found.stderr.contains("is not what it says"), "byte {at}: {}", found.stderr);
     }
+
+    let again = ["audit", "evidence", "--output", pack.to_str().unwrap()];
+    let kept = world.cli(&[&again[..], &PERIOD].concat()).expect(1);
+    assert!(kept.stderr.contains("--force"), "{}", kept.stderr);
+    let unasked = fs::read_to_string(world.state().join("ledger.jsonl")).unwrap();
+    let asked = |ledger: &str| ledger.matches("evidence").count();
+    assert_eq!(asked(&unasked), asked(&ledger), "the agent was asked for nothing");
 
     let line = ledger.lines().find(|line| line.contains(r#""sign-in","outcome":"ok","session"#));
     let person: Value = serde_json::from_str(line.unwrap()).unwrap();

@@ -2,10 +2,12 @@
 //! gaps named and its proofs beside it; `audit verify-evidence` checks one without the ledger. Reads files; the
 //! agent is asked for a checkpoint before and for a signature behind.
 
+mod claims;
 mod html;
 mod manifest;
 mod model;
 mod pack;
+mod places;
 mod proofs;
 mod read;
 mod report;
@@ -36,6 +38,7 @@ use crate::time;
 use crate::world::World;
 use manifest::{MANIFEST, Manifest, NOTE};
 use model::{Asked, Model};
+use places::Places;
 use read::Reading;
 pub(super) use verify::{VerifyEvidenceArgs, run as verify};
 
@@ -66,6 +69,9 @@ pub(crate) struct EvidenceArgs {
     /// Where it goes, instead of dagpass-evidence-FROM-TO.zip here
     #[arg(short, long, value_name = "FILE.zip")]
     output: Option<PathBuf>,
+    /// Replace what is there: with other names by the same path, nobody finds out any more who has the earlier
+    #[arg(long)]
+    force: bool,
 }
 
 /// What was made.
@@ -88,6 +94,8 @@ struct Made {
 
 pub(super) fn run(world: &World, args: &EvidenceArgs) -> Result<(), Failure> {
     let asked = asked(args)?;
+    // Before the agent writes on the ledger that there is a pack.
+    let places = Places::of(args, &asked.period)?;
     if !args.unsigned {
         world.ask(|agent| agent.sign_evidence(&EvidenceAsk::default())).map_err(unsigned)?;
     }
@@ -97,6 +105,7 @@ pub(super) fn run(world: &World, args: &EvidenceArgs) -> Result<(), Failure> {
     let mut files = pack::files(&reading, &mut model);
     let manifest = Manifest::of(&model, &files);
     let text = manifest.text().into_bytes();
+    zip::fits(&files, &[(MANIFEST, text.len()), (NOTE, Note::LONGEST)]).map_err(too_long)?;
     let mut signed_by_record = None;
     let newest = reading.logs.last().map(|log| &log.key);
     if !args.unsigned {
@@ -105,25 +114,14 @@ pub(super) fn run(world: &World, args: &EvidenceArgs) -> Result<(), Failure> {
         files.insert(NOTE.to_owned(), note.into_bytes());
     }
     files.insert(MANIFEST.to_owned(), text);
-    let packed = zip::packed(&files).map_err(|why| {
-        Failure::new("too_long", "the pack cannot be made")
-            .because(why)
-            .hint("take a shorter period")
-    })?;
-    let output = args.output.clone().unwrap_or_else(|| {
-        let day = |time: &str| time.get(..10).unwrap_or(time).to_owned();
-        let last = model.asked.period.to.to_string();
-        let last = time_before(model.asked.period.to).unwrap_or(last);
-        format!("dagpass-evidence-{}-{}.zip", day(&manifest.from), day(&last)).into()
-    });
-    if let Some((path, pseudonyms)) = args.names.as_ref().zip(pseudonyms.as_ref()) {
+    let packed = zip::packed(&files).map_err(too_long)?;
+    let names = pseudonyms.map(|pseudonyms| {
         let names = json!({ "pack": hex(&packed), "names": pseudonyms.keys() });
-        let names = serde_json::to_string_pretty(&names).unwrap_or_default();
-        on_disk::replace_private(path, format!("{names}\n").as_bytes())?;
-    }
-    on_disk::replace_private(&output, &packed)?;
+        format!("{}\n", serde_json::to_string_pretty(&names).unwrap_or_default())
+    });
+    places.put(&packed, names.as_deref())?;
     let made = Made {
-        file: output.display().to_string(),
+        file: places.pack.display().to_string(),
         bytes: packed.len(),
         covered: manifest.covered.saturating_sub(manifest.first_line - 1),
         from: manifest.from,
@@ -138,8 +136,8 @@ pub(super) fn run(world: &World, args: &EvidenceArgs) -> Result<(), Failure> {
     if world.json { output::json(&made) } else { output::out(&shown(&made)) }
 }
 
-fn time_before(to: Timestamp) -> Option<String> {
-    Timestamp::from_second(to.as_second().checked_sub(1)?).ok().map(|time| time.to_string())
+fn too_long(why: &str) -> Failure {
+    Failure::new("too_long", "the pack cannot be made").because(why).hint("take a shorter period")
 }
 
 fn asked(args: &EvidenceArgs) -> Result<Asked, Failure> {

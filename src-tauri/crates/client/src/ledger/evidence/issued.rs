@@ -53,7 +53,7 @@ pub fn issued(tokens: &[Entry]) -> Vec<Issued> {
             last: String::new(),
             records: Vec::new(),
         });
-        group.times += count;
+        group.times = group.times.saturating_add(count);
         group.last.clone_from(&record.time);
         group.records.push(record.seq);
     }

@@ -2,7 +2,7 @@
 //! that they follow on one another whatever the clock did.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 /// From then on and before then, UTC.
@@ -13,7 +13,8 @@ pub struct Period {
 }
 
 impl Period {
-    /// Days, the last one included, or RFC 3339 times, the last one excluded.
+    /// Days, the last one included, or RFC 3339 times, the last one excluded; a time without a zone is UTC, as
+    /// the ledger's are.
     pub fn parse(from: &str, to: &str) -> Result<Self, String> {
         let (from, to) = (moment(from, false)?, moment(to, true)?);
         if from >= to {
@@ -32,9 +33,16 @@ fn moment(text: &str, end: bool) -> Result<Timestamp, String> {
         return Ok(time);
     }
     let wrong = || format!("`{text}` is neither a day, as 2026-11-30 is, nor an RFC 3339 time");
+    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).map(|time| time.timestamp());
+    if let Some(clock) = text.get("2026-11-30".len()..).filter(|clock| !clock.is_empty()) {
+        // A zone by its name would be passed over.
+        let zoneless = !clock.contains(['+', '-', '[', 'Z', 'z']) && clock.contains(':');
+        let time = text.parse::<DateTime>().ok().filter(|_| zoneless);
+        return time.and_then(|time| utc(time).ok()).ok_or_else(wrong);
+    }
     let day: Date = text.parse().map_err(|_| wrong())?;
     let day = if end { day.tomorrow().map_err(|_| wrong())? } else { day };
-    day.to_zoned(TimeZone::UTC).map(|day| day.timestamp()).map_err(|_| wrong())
+    utc(day.at(0, 0, 0, 0)).map_err(|_| wrong())
 }
 
 /// When each line of a file was written, as far as that is told.
@@ -83,7 +91,20 @@ mod tests {
         let period = Period::parse("2026-11-01T08:00:00+01:00", "2026-11-01T09:00:00Z").unwrap();
         assert_eq!(period.from.to_string(), "2026-11-01T07:00:00Z");
         assert!(period.holds(period.from) && !period.holds(period.to));
+        for (text, is) in [
+            ("2026-11-30T12:00:00", "2026-11-30T12:00:00Z"),
+            ("2026-11-30T12:00", "2026-11-30T12:00:00Z"),
+            ("2026-11-30 12:00:00.5", "2026-11-30T12:00:00.5Z"),
+            ("2026-11-30T12:00:00+01:00", "2026-11-30T11:00:00Z"),
+            ("2026-11-30", "2026-12-01T00:00:00Z"),
+        ] {
+            let period = Period::parse("2026-11-01", text).unwrap();
+            assert_eq!(period.to.to_string(), is, "{text}");
+        }
         for (from, to) in [
+            ("2026-11-01", "2026-11-30T12:00:00[Europe/Berlin]"),
+            ("2026-11-01", "2026-11-30T25:00:00"),
+            ("2026-11-01", "2026-11-30x"),
             ("2026-11-02", "2026-11-01"),
             ("2026-11-31", "2026-12-01"),
             ("yesterday", "2026-12-01"),

@@ -14,19 +14,13 @@ use super::super::record::Person;
 /// Shorter than that, a name is replaced where a person stands and nowhere else.
 const SHORTEST: usize = 3;
 
-/// Where no person can stand: the ledger's own words.
-const OURS: [&str; 10] = [
-    "v",
-    "seq",
-    "time",
-    "event",
-    "outcome",
-    "action",
-    "served",
-    "transport",
-    "fingerprint",
-    "assertion",
-];
+/// Where no person can stand: the ledger's own words, at the top of a line. What stands deeper by such a name
+/// may be a caller's.
+const OURS: [&str; 9] =
+    ["v", "seq", "time", "event", "outcome", "action", "served", "fingerprint", "assertion"];
+
+/// Below which folders there is one for each person.
+const HOMES: [&str; 3] = ["/home/", "/users/", "\\users\\"];
 
 #[derive(Clone)]
 pub struct Pseudonyms {
@@ -50,14 +44,10 @@ impl Pseudonyms {
         Self { salt, known: BTreeMap::new(), keys: BTreeMap::new(), longest: Vec::new() }
     }
 
-    /// Whoever is on this line. All lines first: a person is named on one line and by their address on another.
+    /// Whoever is named on this line and is not a person who signed in: these, of the whole ledger, come first
+    /// ([`Self::meet_person`]), because what is known already by some name keeps it.
     pub fn meet(&mut self, line: &Line) {
-        if let Some(person) = &line.subject {
-            self.meet_person(person);
-        }
         if let Some(token) = line.proof.as_ref().and_then(|proof| proof.id_token.as_ref()) {
-            let (iss, sub) = (token.iss.clone(), token.sub.clone());
-            self.meet_person(&Person { iss, sub, ..Person::default() });
             for id in [&token.sid, &token.jti].into_iter().flatten() {
                 self.meet_one("session", id);
             }
@@ -69,28 +59,36 @@ impl Pseudonyms {
         }
     }
 
-    /// Something that is known by one word: a machine, the account on it.
-    pub fn meet_one(&mut self, kind: &str, name: &str) {
-        if !name.is_empty() && !self.known.contains_key(&name.to_lowercase()) {
-            let pseudonym = self.pseudonym(kind, &[name]);
-            self.know(name, pseudonym);
+    /// Something that is known by one word: a machine, the account on it. By which name it goes.
+    pub fn meet_one(&mut self, kind: &str, name: &str) -> String {
+        if name.is_empty() {
+            return String::new();
         }
+        if let Some(known) = self.known.get(&name.to_lowercase()) {
+            return known.clone();
+        }
+        let pseudonym = self.pseudonym(kind, &[name]);
+        self.know(name, &pseudonym);
+        pseudonym
     }
 
-    fn meet_person(&mut self, person: &Person) {
+    /// Somebody who signed in, by all that they are known by.
+    pub fn meet_person(&mut self, person: &Person) {
         let Person { iss, sub, name, email } = person;
         let pseudonym = self.pseudonym("person", &[iss, sub]);
+        self.keys.entry(pseudonym.clone()).or_default();
         let encoded = email.as_ref().map(|email| email.replace('@', "%40"));
         for known in [Some(sub), name.as_ref(), email.as_ref(), encoded.as_ref()] {
             if let Some(known) = known.filter(|known| !known.is_empty()) {
-                self.know(known, pseudonym.clone());
+                self.know(known, &pseudonym);
             }
         }
     }
 
-    fn know(&mut self, name: &str, pseudonym: String) {
-        let is = self.known.entry(name.to_lowercase()).or_insert(pseudonym);
-        let names = self.keys.entry(is.clone()).or_default();
+    /// Whoever was met first is meant by a name that two have; the key names both.
+    fn know(&mut self, name: &str, pseudonym: &str) {
+        self.known.entry(name.to_lowercase()).or_insert_with(|| pseudonym.to_owned());
+        let names = self.keys.entry(pseudonym.to_owned()).or_default();
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
@@ -130,23 +128,31 @@ impl Pseudonyms {
                 }
             }
         }
+        // What is no text is spelled out there, and no name is found in that.
+        line.caller.executable_bytes = None;
+        let executable = line.caller.executable.as_ref();
+        line.caller.executable = executable.map(|path| without_home(&self.named(path), true));
+        let transport = line.caller.transport.clone();
         let mut value = serde_json::to_value(&line).ok()?;
-        self.walk(&mut value);
-        serde_json::from_value(value).ok()
+        for (name, one) in value.as_object_mut()? {
+            if !OURS.contains(&name.as_str()) {
+                self.walk(one, false);
+            }
+        }
+        let mut line: Line = serde_json::from_value(value).ok()?;
+        line.caller.transport = transport;
+        Some(line)
     }
 
-    fn walk(&mut self, value: &mut Value) {
+    /// `named`: it is of things that a caller named.
+    fn walk(&mut self, value: &mut Value, named: bool) {
         match value {
             Value::String(text) => *text = self.text(text),
-            Value::Array(all) => all.iter_mut().for_each(|one| self.walk(one)),
+            Value::Array(all) => all.iter_mut().for_each(|one| self.walk(one, named)),
             Value::Object(all) => {
-                for (name, one) in std::mem::take(all) {
-                    let mut one = one;
-                    let ours = OURS.contains(&name.as_str());
-                    if !ours {
-                        self.walk(&mut one);
-                    }
-                    let name = if ours { name } else { self.text(&name) };
+                for (name, mut one) in std::mem::take(all) {
+                    self.walk(&mut one, named || name == "context");
+                    let name = if named { self.text(&name) } else { name };
                     all.insert(name, one);
                 }
             }
@@ -156,12 +162,16 @@ impl Pseudonyms {
 
     /// Any text, with everybody replaced who is known by now.
     pub fn text(&mut self, text: &str) -> String {
+        without_home(&self.named(text), false)
+    }
+
+    fn named(&mut self, text: &str) -> String {
         if self.longest.is_empty() {
             let long = self.known.iter().filter(|(name, _)| name.chars().count() >= SHORTEST);
             self.longest = long.map(|(name, other)| (name.clone(), other.clone())).collect();
             self.longest.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         }
-        let mut text = without_home(text);
+        let mut text = text.to_owned();
         for (name, other) in &self.longest {
             text = replaced(&text, name, other);
         }
@@ -193,17 +203,48 @@ fn replaced(text: &str, name: &str, other: &str) -> String {
     out
 }
 
-/// `/home/alice/etl` as `/home/…/etl`.
-fn without_home(text: &str) -> String {
-    let mut out = text.to_owned();
-    for homes in ["/home/", "/Users/", "\\Users\\"] {
-        let mut parts = out.split(homes);
-        let mut kept = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let end = part.find(['/', '\\', ':', ';', ' ', '"', '\'']).unwrap_or(part.len());
-            kept = format!("{kept}{homes}…{}", &part[end..]);
+/// `/home/alice/etl` as `/home/…/etl`. `path`: it is one path and nothing else.
+fn without_home(text: &str, path: bool) -> String {
+    let small = text.to_ascii_lowercase();
+    let (mut out, mut at) = (String::new(), 0);
+    loop {
+        let rest = &small[at..];
+        let begins = HOMES.iter().filter_map(|homes| Some(rest.find(homes)? + homes.len()));
+        let Some(begin) = begins.min() else { break };
+        let slashes = rest[begin..].len() - rest[begin..].trim_start_matches(['/', '\\']).len();
+        let owner = at + begin + slashes;
+        out.push_str(&text[at..owner]);
+        at = owner + owner_of(&text[owner..], path);
+        if at > owner {
+            out.push('…');
         }
-        out = kept;
     }
-    out
+    out + &text[at..]
+}
+
+/// How long is the owner's name that this begins with?
+fn owner_of(text: &str, path: bool) -> usize {
+    let folder = text.find(['/', '\\']);
+    let end = match folder {
+        Some(end) if path || is_folder(&text[..end]) => end,
+        None if path => text.len(),
+        _ => {
+            let ends = |c: char| c.is_whitespace() || "/\\:;\"'".contains(c);
+            text.find(ends).unwrap_or(text.len())
+        }
+    };
+    // A domain's folder, `/home/CORP/alice`: the owner's is below it.
+    let capitals = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "-_".contains(c);
+    let is_domain = end > 1 && text[..end].chars().all(capitals);
+    match text.get(end + 1..) {
+        Some(below) if is_domain && folder == Some(end) => end + 1 + owner_of(below, path),
+        _ => end,
+    }
+}
+
+/// Within a sentence: may it be the name of one folder? `Alice Liddell` and `O'Brien` may.
+fn is_folder(name: &str) -> bool {
+    !name.ends_with(char::is_whitespace)
+        && !name.contains([':', ';', '"', '\n'])
+        && !name.contains("' ")
 }

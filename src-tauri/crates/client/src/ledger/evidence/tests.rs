@@ -251,7 +251,7 @@ fn nobody_is_named_where_they_have_pseudonyms_and_the_same_person_has_the_same_o
     };
     let of = |salt| {
         let mut pseudonyms = Pseudonyms::new([salt; 32]);
-        pseudonyms.meet(&signed_in);
+        pseudonyms.meet_person(signed_in.subject.as_ref().unwrap());
         pseudonyms.meet(&run);
         let first = pseudonyms.replace(&signed_in).unwrap();
         let second = pseudonyms.replace(&run).unwrap();
@@ -269,6 +269,75 @@ fn nobody_is_named_where_they_have_pseudonyms_and_the_same_person_has_the_same_o
     assert_eq!(pseudonyms.keys()[alice].len(), 4, "{:?}", pseudonyms.keys());
     assert_ne!(&of(2).0.subject.unwrap().sub, alice, "another salt, other names");
     assert!(!format!("{pseudonyms:?}").contains("Alice"));
+}
+
+#[test]
+fn the_owner_of_a_home_is_named_in_no_path_and_no_sentence() {
+    let mut pseudonyms = Pseudonyms::new([1; 32]);
+    pseudonyms.meet_person(&person("7f3a", "Bob Smith", "bob@corp.example"));
+    for (text, path, sentence) in [
+        ("/home/alice/venv/python", "/home/…/venv/python", "/home/…/venv/python"),
+        (r"C:\Users\Alice Liddell\App\x.exe", r"C:\Users\…\App\x.exe", r"C:\Users\…\App\x.exe"),
+        (r"c:\users\Pat O'Brien\x.exe", r"c:\users\…\x.exe", r"c:\users\…\x.exe"),
+        (r"C:\Users\Bob Smith", r"C:\Users\…", r"C:\Users\…"),
+        ("/home/CORP/alice/x", "/home/…/x", "/home/…/x"),
+        ("/home//alice/x", "/home//…/x", "/home//…/x"),
+        ("no /home/alice and no /tmp/x", "no /home/…/tmp/x", "no /home/… and no /tmp/x"),
+        ("'/home/alice' or '/tmp'", "'/home/…/tmp'", "'/home/…' or '/tmp'"),
+        ("/Users/zoë: /home/", "/Users/…/home/", "/Users/…: /home/"),
+    ] {
+        let (executable, reason) = (Some(text.to_owned()), Some(text.to_owned()));
+        let caller = Caller {
+            executable,
+            executable_bytes: Some(r"/home/zo\xeb/x".to_owned()),
+            ..Caller::default()
+        };
+        let line = pseudonyms.replace(&Line { reason, caller, ..Line::default() }).unwrap();
+        assert_eq!(line.caller.executable.as_deref(), Some(path));
+        assert_eq!(line.reason.as_deref(), Some(sentence));
+        assert_eq!(line.caller.executable_bytes, None);
+    }
+}
+
+#[test]
+fn whoever_is_met_has_one_name_that_the_key_knows_and_the_words_of_a_caller_are_searched() {
+    let mut pseudonyms = Pseudonyms::new([1; 32]);
+    let (alice, other) =
+        (person("7f3a", "Alice", "alice@corp.example"), person("9b", "Alice", "a@corp.example"));
+    pseudonyms.meet_person(&alice);
+    pseudonyms.meet_person(&other);
+    let run = Run { triggering_user: Some("ALICE".into()), ..Run::default() };
+    let run = Line { run: Some(run), ..Line::default() };
+    pseudonyms.meet(&run);
+    let name_of = |pseudonyms: &mut Pseudonyms, who: &Person| {
+        let line = Line { subject: Some(who.clone()), ..Line::default() };
+        pseudonyms.replace(&line).unwrap().subject.unwrap().sub
+    };
+    let (first, second) = (name_of(&mut pseudonyms, &alice), name_of(&mut pseudonyms, &other));
+    assert_ne!(first, second);
+    assert_eq!(
+        pseudonyms.keys()[&first],
+        ["7f3a", "Alice", "alice@corp.example", "alice%40corp.example"]
+    );
+    assert!(pseudonyms.keys()[&second].contains(&"9b".to_owned()));
+    assert_eq!(pseudonyms.meet_one("account", "alice"), first);
+    let replaced = pseudonyms.replace(&run).unwrap();
+    assert_eq!(replaced.run.unwrap().triggering_user, Some(first.clone()));
+    // A short one is replaced where it stands by itself.
+    let short = pseudonyms.meet_one("account", "al");
+    assert!(short.starts_with("account-") && pseudonyms.keys()[&short] == ["al"]);
+
+    // No name of ours and no word of ours is taken for a person's; what a caller named so is.
+    pseudonyms.meet_person(&person("issue", "caller", "run@corp.example"));
+    let context = [("time", "Alice"), ("event", "alice@corp.example"), ("Alice", "x")];
+    let context = context.map(|(name, said)| (name.to_owned(), said.to_owned())).into();
+    let caller = Caller { transport: "caller".into(), context, ..Caller::default() };
+    let line = Line { event: "issue".into(), caller, ..Line::default() };
+    let line = pseudonyms.replace(&line).unwrap();
+    assert_eq!((&*line.event, &*line.caller.transport), ("issue", "caller"));
+    let said = format!("{:?}", line.caller.context);
+    assert!(!said.to_lowercase().contains("alice"), "{said}");
+    assert_eq!(line.caller.context["time"], first);
 }
 
 #[test]
@@ -295,4 +364,7 @@ fn what_was_issued_is_summed_up_by_whom_it_was_for() {
         .map(|one| (one.what.who.as_str(), one.times, one.tokens, one.records.as_slice()))
         .collect();
     assert_eq!(told, [("ada", 3, 2, &[1, 3, 4][..]), ("bob", 1, 1, &[2][..])]);
+    let mut many = token(1, "ada", "a");
+    many.record.count = Some(u64::MAX);
+    assert_eq!(issued(&[many.clone(), many])[0].times, u64::MAX);
 }

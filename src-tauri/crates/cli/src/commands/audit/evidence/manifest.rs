@@ -8,6 +8,8 @@ use super::model::Model;
 use super::zip::Files;
 
 pub(super) const MANIFEST: &str = "manifest.json";
+/// What every pack is.
+pub(super) const TITLE: &str = "What this agent issued";
 /// What the log's key signed of it.
 pub(super) const NOTE: &str = "manifest.note";
 /// The period's lines as they stand in the ledger.
@@ -57,7 +59,7 @@ impl Manifest {
         let (from, to) = model.lines;
         Self {
             v: Self::VERSION,
-            title: "What this agent issued".to_owned(),
+            title: TITLE.to_owned(),
             product: product(),
             made_at: asked.made.to_string(),
             machine: asked.machine.clone(),

@@ -88,9 +88,11 @@ impl Read {
     }
 
     /// Persons by other names, and no hash from which a line could be guessed.
-    fn under(mut self, pseudonyms: &mut Pseudonyms) -> Self {
-        self.entries.iter().for_each(|entry| pseudonyms.meet(&entry.record));
+    fn under(mut self, reading: &Reading, pseudonyms: &mut Pseudonyms) -> Self {
         // No hash stands alone for a line that has no salt, also not where it leads to those behind it.
+        if reading.unsalted_before {
+            self.unsalted = self.unsalted.max(reading.lines.0);
+        }
         self.unsalted += self.unsalted & 1;
         let unsalted = self.unsalted;
         let replaced = self.entries.into_iter().filter_map(|entry| {
@@ -112,13 +114,14 @@ impl Model {
         let mut breaks = reading.breaks.clone();
         let mut proved_behind = reading.lines.0;
         if let Some(pseudonyms) = &mut pseudonyms {
-            pseudonyms.meet_one("machine", &asked.machine);
-            pseudonyms.meet_one("account", &asked.account);
-            read = read.under(pseudonyms);
+            // What somebody goes by is theirs, also where the account has the same name.
+            reading.persons.iter().for_each(|person| pseudonyms.meet_person(person));
+            read.entries.iter().for_each(|entry| pseudonyms.meet(&entry.record));
+            asked.machine = pseudonyms.meet_one("machine", &asked.machine);
+            asked.account = pseudonyms.meet_one("account", &asked.account);
+            read = read.under(reading, pseudonyms);
             proved_behind = proved_behind.max(read.unsalted).min(reading.lines.1);
-            for text in [&mut asked.machine, &mut asked.account].into_iter().chain(&mut breaks) {
-                *text = pseudonyms.text(text);
-            }
+            breaks.iter_mut().for_each(|text| *text = pseudonyms.text(text));
         }
         let gaps = gaps(&Scene {
             period: asked.period,

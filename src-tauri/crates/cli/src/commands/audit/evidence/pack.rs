@@ -11,7 +11,11 @@ use super::read::Reading;
 use super::zip::Files;
 use super::{proofs, report};
 
-const README: &str = include_str!("readme.txt");
+const REPORT: &str = "report.html";
+const README: &str = "README.txt";
+const README_TEXT: &str = include_str!("readme.txt");
+/// In `data/` besides the tables: what the program that made the pack reads from them.
+const READINGS: [&str; 3] = ["gaps", "issued", "controls"];
 
 pub(super) fn files(reading: &Reading, model: &mut Model) -> Files {
     let mut files = of_tables(&model.tables);
@@ -22,12 +26,13 @@ pub(super) fn files(reading: &Reading, model: &mut Model) -> Files {
         let leaves = reading.tree.leaves().get(part).unwrap_or_default();
         let text: String = leaves.iter().map(|leaf| format!("{leaf}\n")).collect();
         files.insert(LEAVES.to_owned(), text.into_bytes());
-        proofs::of_logs(reading, behind, &mut files);
+        proofs::of_logs(reading, behind, &model.asked.witnesses, &mut files);
     } else {
         files.insert(LINES.to_owned(), reading.text.clone());
-        proofs::of_logs(reading, from, &mut files);
-        model.proved =
-            proofs::of_lines(reading, &model.telling(), &mut files).into_iter().collect();
+        proofs::of_logs(reading, from, &model.asked.witnesses, &mut files);
+        let witnesses = &model.asked.witnesses;
+        let proved = proofs::of_lines(reading, &model.telling(), witnesses, &mut files);
+        model.proved = proved.into_iter().collect();
     }
     put(&mut files, "gaps", &model.gaps);
     put(&mut files, "issued", &model.issued);
@@ -40,9 +45,26 @@ pub(super) fn files(reading: &Reading, model: &mut Model) -> Files {
         })
     });
     put(&mut files, "controls", &controls.collect::<Vec<_>>());
-    files.insert("report.html".to_owned(), report::html(model).into_bytes());
-    files.insert("README.txt".to_owned(), README.as_bytes().to_vec());
+    files.insert(REPORT.to_owned(), report::html(model).into_bytes());
+    files.insert(README.to_owned(), README_TEXT.as_bytes().to_vec());
     files
+}
+
+/// Every file that a pack may have besides the manifest and its signature.
+pub(super) fn has(name: &str, pseudonymous: bool) -> bool {
+    let number = |text: &str| text.parse::<u64>().is_ok_and(|number| number.to_string() == text);
+    if let Some(data) = name.strip_prefix("data/").and_then(|name| name.strip_suffix(".json")) {
+        return READINGS.contains(&data) || Table::ALL.iter().any(|table| table.name() == data);
+    }
+    if let Some(log) = name.strip_prefix("proofs/log-") {
+        let file = log.split_once('/');
+        return file.is_some_and(|(log, file)| number(log) && proofs::OF_A_LOG.contains(&file));
+    }
+    if let Some(line) = name.strip_prefix("proofs/lines/") {
+        return line.strip_suffix(".tlog-proof").is_some_and(number);
+    }
+    let lines = if pseudonymous { LEAVES } else { LINES };
+    [REPORT, README, lines].contains(&name)
 }
 
 /// Those that the period's lines alone make, so that whoever verifies makes them again.

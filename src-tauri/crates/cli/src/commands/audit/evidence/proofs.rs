@@ -7,48 +7,77 @@ use dagpass_client::ledger::log::{Checkpoint, Note, Proof, Signed, VerifierKey};
 use super::read::{Log, Reading};
 use super::zip::Files;
 
+/// In the folder of a log.
+pub(super) const VKEY: &str = "vkey";
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+pub(super) const SPAN: &str = "span.json";
+pub(super) const OF_A_LOG: [&str; 3] = [VKEY, CHECKPOINTS, SPAN];
 /// How many lines get a file of their own?
 const MOST_LINES: usize = 100;
 
+type Signs = (Note, Checkpoint);
+
 /// From which line on (counted from 0) each log's proof begins, and what it is over.
-pub(super) fn of_logs(read: &Reading, from: u64, files: &mut Files) {
+pub(super) fn of_logs(read: &Reading, from: u64, witnesses: &[VerifierKey], files: &mut Files) {
     let to = read.lines.1;
+    let file = |log: &Log, name: &str| format!("proofs/log-{}/{name}", log.number);
+    let vkey = |log: &Log| (file(log, VKEY), format!("{}\n", log.key).into_bytes());
     for log in &read.logs {
-        let wanted = wanted(log, from, to);
+        let wanted = wanted(log, (from, to), witnesses);
         let Some(last) = wanted.last().filter(|_| from < to) else { continue };
         let upto = to.min(last.1.size);
         let Some(span) = read.tree.span(from, upto, last.1.size) else { continue };
-        let folder = format!("proofs/log-{}", log.number);
         let notes: String = wanted.iter().map(|(note, _)| note.to_string()).collect();
         let span = serde_json::to_string_pretty(&span).unwrap_or_default();
-        files.insert(format!("{folder}/vkey"), format!("{}\n", log.key).into_bytes());
-        files.insert(format!("{folder}/checkpoints"), notes.into_bytes());
-        files.insert(format!("{folder}/span.json"), format!("{span}\n").into_bytes());
+        files.extend([vkey(log)]);
+        files.insert(file(log, CHECKPOINTS), notes.into_bytes());
+        files.insert(file(log, SPAN), format!("{span}\n").into_bytes());
     }
+    // The newest one signs the pack, also where there is nothing to prove.
+    files.extend(read.logs.last().map(vkey));
 }
 
-/// Those that were signed over some of these lines, up to the first that is over all.
-fn wanted(log: &Log, from: u64, to: u64) -> Vec<&(Note, Checkpoint)> {
-    let over = log.checkpoints.iter().filter(|(_, one)| one.size > from);
-    let mut wanted = Vec::new();
-    for one in over {
-        wanted.push(one);
-        if one.1.size >= to {
-            break;
-        }
-    }
-    wanted
+/// Those that were signed over some of these lines, up to one that is over all.
+fn wanted<'r>(log: &'r Log, (from, to): (u64, u64), witnesses: &[VerifierKey]) -> Vec<&'r Signs> {
+    let within = |one: &&Signs| one.1.size > from && one.1.size <= to;
+    let over = first_over(&by_witnesses(log, witnesses), to);
+    let over = over.or_else(|| plain_over(log, to)).filter(|one| one.1.size > to);
+    log.checkpoints.iter().filter(within).chain(over).collect()
+}
+
+/// Those that all of these witnesses cosigned; where none is named, those that anybody did.
+fn by_witnesses<'r>(log: &'r Log, witnesses: &[VerifierKey]) -> Vec<&'r Signs> {
+    let by_all = |(note, _): &&Signs| {
+        note.others_than(&log.key) > 0
+            && witnesses.iter().all(|witness| note.signed_by(witness) == Signed::Yes)
+    };
+    log.checkpoints.iter().filter(by_all).collect()
+}
+
+/// The first of them over so many lines.
+fn first_over<'r>(of: &[&'r Signs], lines: u64) -> Option<&'r Signs> {
+    of.get(of.partition_point(|one| one.1.size < lines)).copied()
+}
+
+fn plain_over(log: &Log, lines: u64) -> Option<&Signs> {
+    log.checkpoints.get(log.checkpoints.partition_point(|one| one.1.size < lines))
 }
 
 /// `lines`: which, counted from 0, each with its number; the first of them first. Says which have one.
-pub(super) fn of_lines(read: &Reading, lines: &[(u64, u64)], files: &mut Files) -> Vec<u64> {
+pub(super) fn of_lines(
+    read: &Reading,
+    lines: &[(u64, u64)],
+    witnesses: &[VerifierKey],
+    files: &mut Files,
+) -> Vec<u64> {
     let mut proved = Vec::new();
     let each: Vec<&[u8]> = read.text.split(|byte| *byte == b'\n').collect();
+    let newest_first = || read.logs.iter().rev();
+    let cosigned: Vec<_> = newest_first().map(|log| by_witnesses(log, witnesses)).collect();
     for (index, seq) in lines {
         let line = usize::try_from(index - read.lines.0).ok().and_then(|at| each.get(at));
-        let over = read.logs.iter().rev().find_map(|log| {
-            log.checkpoints.iter().find(|(_, checkpoint)| checkpoint.size > *index)
-        });
+        let over = cosigned.iter().find_map(|of| first_over(of, index + 1));
+        let over = over.or_else(|| newest_first().find_map(|log| plain_over(log, index + 1)));
         let Some((line, (note, checkpoint))) = line.zip(over) else { continue };
         let Some(hashes) = read.tree.proof(*index, checkpoint.size) else { continue };
         let proof = Proof { line: line.to_vec(), index: *index, hashes, note: note.clone() };
@@ -72,9 +101,6 @@ pub(super) fn cosigned(read: &Reading, witnesses: &[VerifierKey]) -> Option<u64>
     if witnesses.is_empty() {
         return None;
     }
-    let notes = read.logs.iter().flat_map(|log| &log.checkpoints);
-    let by_all =
-        |note: &Note| witnesses.iter().all(|witness| note.signed_by(witness) == Signed::Yes);
-    let sizes = notes.filter(|(note, _)| by_all(note)).map(|(_, checkpoint)| checkpoint.size);
-    Some(sizes.max().unwrap_or(0))
+    let theirs = read.logs.iter().flat_map(|log| by_witnesses(log, witnesses));
+    Some(theirs.map(|(_, checkpoint)| checkpoint.size).max().unwrap_or(0))
 }

@@ -1,6 +1,8 @@
 //! What a pack is made of: the ledger's lines of a period, what all of the ledger says of when the agent ran,
 //! and the checkpoints that hold. Reads files and judges nothing by itself: signatures and roots are the log's.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -10,13 +12,16 @@ use dagpass_client::ledger::log::{
     Asked, CHECKPOINT, CHECKPOINTS, Checkpoint, Hash, Held, Leaf, Note, Shelf, Signed, Tree, VKEY,
     VerifierKey, Why, held_in, judge, split_notes,
 };
+use dagpass_client::ledger::record::Person;
 use dagpass_client::ledger::{Chain, Found, Line, Lines};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::super::{opened, unreadable};
 use crate::exit::Failure;
 
-/// How long may the lines of a period be together? They are held in memory, twice.
+/// How long may the lines of a period be together? All at once they are in memory as text, as records, as
+/// tables, and as all of that in the archive: several times that much.
 const LONGEST: u64 = 384 * 1024 * 1024;
 
 /// One reading of the ledger.
@@ -25,12 +30,16 @@ pub(super) struct Reading {
     pub(super) tree: Tree,
     pub(super) bounds: Option<(i64, i64)>,
     pub(super) first_seq: u64,
+    /// Everybody who signed in on any line.
+    pub(super) persons: BTreeSet<Person>,
+    /// Has the line before the period no salt?
+    pub(super) unsalted_before: bool,
     /// Of the period: from one line up to another, counted from 0, and their text with the newlines.
     pub(super) lines: (u64, u64),
     pub(super) text: Vec<u8>,
     pub(super) offs: Vec<Off>,
     pub(super) chain: Vec<Found>,
-    /// Up to which line all is as a log's key signed it.
+    /// Up to which line all is as a log's key signed it, by those checkpoints that hold.
     pub(super) covered: u64,
     pub(super) logs: Vec<Log>,
     pub(super) begun: Vec<Begun>,
@@ -41,7 +50,7 @@ pub(super) struct Reading {
 pub(super) struct Log {
     pub(super) number: u64,
     pub(super) key: VerifierKey,
-    /// By size.
+    /// By size, each with all that it was cosigned with.
     pub(super) checkpoints: Vec<(Note, Checkpoint)>,
 }
 
@@ -53,6 +62,15 @@ struct Head {
     time: String,
     #[serde(default)]
     event: String,
+    salt: Option<IgnoredAny>,
+    subject: Option<Person>,
+    proof: Option<Rests>,
+}
+
+/// What a sign-in rests on, as far as it names somebody.
+#[derive(Deserialize)]
+struct Rests {
+    id_token: Option<Person>,
 }
 
 /// What one pass over all lines gives.
@@ -63,6 +81,9 @@ struct Pass {
     starts: Vec<u64>,
     heads: Heads,
     first_seq: u64,
+    persons: BTreeSet<Person>,
+    /// Which lines have no salt.
+    unsalted: Vec<bool>,
     offs: Vec<Off>,
 }
 
@@ -104,20 +125,36 @@ impl Reading {
             found.checkpoints.retain(|(_, one)| tree.root(one.size) == Some(one.root));
             of_it.push(found);
         }
+        let newest = of_it.iter().filter_map(|log: &Log| log.checkpoints.last());
+        let covered = newest.map(|(_, newest)| newest.size).max().unwrap_or(0);
+        let before = from.checked_sub(1).and_then(|before| pass.unsalted.get(before));
         Ok(Self {
             bounds: pass.heads.bounds(),
             first_seq: pass.first_seq,
+            persons: pass.persons,
+            unsalted_before: before.copied().unwrap_or(false),
             lines: (from as u64, to as u64),
             text,
             offs: pass.offs,
             chain,
-            covered: judged.covered,
+            covered,
             logs: of_it,
             begun,
             breaks,
             tree,
         })
     }
+}
+
+impl Head {
+    fn of(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+}
+
+/// When a line was written, in epoch milliseconds.
+pub(super) fn written_at(line: &[u8]) -> Option<i64> {
+    Head::of(line).and_then(|head| millis(&head.time))
 }
 
 impl Pass {
@@ -132,9 +169,13 @@ impl Pass {
             })?;
             pass.starts.push(at);
             let Some(line) = line.filter(|line| line.ended) else { break };
-            let head = line.text.and_then(|text| serde_json::from_slice::<Head>(text).ok());
+            let head = line.text.and_then(Head::of);
             pass.heads.push(head.as_ref().and_then(|head| millis(&head.time)));
-            if let Some(Head { seq, time, event }) = head {
+            let salted = head.as_ref().is_some_and(|head| head.salt.is_some());
+            pass.unsalted.push(!salted && length > 1);
+            if let Some(Head { seq, time, event, subject, proof, .. }) = head {
+                pass.persons.extend(subject);
+                pass.persons.extend(proof.and_then(|proof| proof.id_token));
                 if pass.first_seq == 0 {
                     pass.first_seq = seq;
                 }
@@ -156,14 +197,19 @@ impl Log {
         let Ok(key) = VerifierKey::parse(&String::from_utf8_lossy(&key)) else { return Ok(None) };
         let (notes, _) = split_notes(&shelf.read(CHECKPOINTS)?.unwrap_or_default());
         let newest = shelf.read(CHECKPOINT)?.and_then(|bytes| Note::parse(&bytes).ok());
-        let mut checkpoints: Vec<(Note, Checkpoint)> = Vec::new();
+        let mut signed: BTreeMap<String, (Note, Checkpoint)> = BTreeMap::new();
         for note in notes.into_iter().flatten().chain(newest) {
             let Ok(checkpoint) = Checkpoint::parse(note.text()) else { continue };
-            let signed = checkpoint.origin == key.name() && note.signed_by(&key) == Signed::Yes;
-            if signed && !checkpoints.iter().any(|(other, _)| *other == note) {
-                checkpoints.push((note, checkpoint));
+            if checkpoint.origin != key.name() || note.signed_by(&key) != Signed::Yes {
+                continue;
+            }
+            // One that was cosigned later stands there once more.
+            match signed.entry(note.text().to_owned()) {
+                Entry::Occupied(mut same) => same.get_mut().0 = same.get().0.joined(&note),
+                Entry::Vacant(none) => drop(none.insert((note, checkpoint))),
             }
         }
+        let mut checkpoints: Vec<_> = signed.into_values().collect();
         checkpoints.sort_by_key(|(_, checkpoint)| checkpoint.size);
         Ok((!checkpoints.is_empty()).then_some(Self { number, key, checkpoints }))
     }

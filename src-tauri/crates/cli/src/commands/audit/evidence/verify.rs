@@ -14,10 +14,11 @@ use dagpass_client::ledger::log::{
 use serde::Serialize;
 
 use super::super::verify::pinned;
-use super::manifest::{File, LEAVES, LINES, MANIFEST, Manifest, NOTE, product};
+use super::manifest::{LEAVES, LINES, MANIFEST, Manifest, NOTE, product};
 use super::model::Read;
+use super::proofs::{CHECKPOINTS, SPAN};
 use super::zip::{self, Files};
-use super::{on_disk, pack};
+use super::{claims, on_disk, pack};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -61,6 +62,8 @@ pub(crate) fn run(world: &World, args: &VerifyEvidenceArgs) -> Result<(), Failur
     let key = pinned(args.key.as_deref())?;
     let archive = on_disk::read_up_to(&args.file, zip::LONGEST)?;
     let verdict = verdict(&archive, key.as_ref()).map_err(|why| {
+        // Names of a pack are whatever somebody wrote there.
+        let why = output::word(&why);
         Failure::new("evidence_wrong", format!("{name} is not what it says: {why}"))
     })?;
     if world.json { output::json(&verdict) } else { output::out(&shown(&verdict)) }
@@ -77,8 +80,9 @@ pub(super) fn verdict(archive: &[u8], pinned: Option<&VerifierKey>) -> Result<Ve
             manifest.v
         ));
     }
-    digests(&files, &manifest)?;
+    claims::files(&files, &manifest)?;
     let leaves = leaves(&files, &manifest)?;
+    let read = claims::counted(&files, &manifest)?;
     let logs = logs(&files)?;
     let mut verdict = Verdict {
         title: manifest.title.clone(),
@@ -93,53 +97,45 @@ pub(super) fn verdict(archive: &[u8], pinned: Option<&VerifierKey>) -> Result<Ve
         ..Verdict::default()
     };
     seal(&files, &manifest, &logs, pinned, &mut verdict)?;
-    let mut upto = manifest.proved_behind;
-    for log in &logs {
+    let (mut upto, mut skipped) = (manifest.proved_behind, false);
+    for log in logs.iter().filter(|log| !log.checkpoints.is_empty()) {
         if pinned.is_some_and(|key| log.key != *key) {
             let what =
                 format!("{} has another key than the one that was given: not judged", log.name);
             verdict.notes.push(what);
+            skipped = true;
             continue;
         }
         upto = upto.max(log.hold_against(&leaves, &manifest)?);
         verdict.checkpoints += log.checkpoints.len();
     }
-    if pinned.is_some_and(|key| !logs.iter().any(|log| log.key == *key)) && manifest.covered > 0 {
-        return Err("no log in it has the key that was given".to_owned());
-    }
     verdict.covered = upto.saturating_sub(manifest.proved_behind);
+    if pinned.is_some() && manifest.lines > 0 {
+        // Where no line can be proved at all, the pack's own signature is what there is.
+        let stands =
+            if leaves.is_empty() { verdict.signed_by.is_some() } else { verdict.covered > 0 };
+        if !stands {
+            return Err("the key that was given has signed nothing of it".to_owned());
+        }
+    }
     let says = manifest.covered.saturating_sub(manifest.proved_behind);
-    if pinned.is_none() && verdict.covered != says {
+    if !skipped && verdict.covered != says {
         return Err(format!(
             "its manifest says that checkpoints are over {says} of its lines, and they are over {}",
             verdict.covered
         ));
     }
-    verdict.tables_made_again = tables(&files, &manifest)?;
-    Ok(verdict)
-}
-
-/// Each file is the one that the manifest names, and there is no other.
-fn digests(files: &Files, manifest: &Manifest) -> Result<(), String> {
-    let named: BTreeMap<&str, &File> =
-        manifest.files.iter().map(|file| (file.name.as_str(), file)).collect();
-    if named.len() != manifest.files.len() {
-        return Err("its manifest names a file twice".to_owned());
-    }
-    for (name, file) in &named {
-        let bytes = files.get(*name).ok_or_else(|| format!("{name} is missing"))?;
-        if File::of(name, bytes) != **file {
-            return Err(format!("{name} is not the file that the manifest names"));
+    match manifest.lines - verdict.covered.min(manifest.lines) {
+        _ if manifest.lines == 0 => {
+            verdict.notes.push("there are no lines of the period in it".to_owned());
         }
+        0 => {}
+        bare => verdict.notes.push(format!(
+            "no checkpoint here stands for {bare} of its lines: whoever made the pack says that they are those"
+        )),
     }
-    let apart = [MANIFEST, NOTE];
-    match files
-        .keys()
-        .find(|name| !named.contains_key(name.as_str()) && !apart.contains(&name.as_str()))
-    {
-        Some(other) => Err(format!("{other} is in it, and the manifest does not name it")),
-        None => Ok(()),
-    }
+    verdict.tables_made_again = tables(&files, &manifest, read)?;
+    Ok(verdict)
 }
 
 /// Of the lines that can be proved.
@@ -197,9 +193,15 @@ fn logs(files: &Files) -> Result<Vec<Log>, String> {
                 .ok_or_else(|| wrong("a file of it is missing"))
         };
         let key = VerifierKey::parse(&String::from_utf8_lossy(key)).map_err(|why| wrong(why.0))?;
-        let span: Span = serde_json::from_slice(file("span.json")?)
+        if [CHECKPOINTS, SPAN].iter().all(|none| file(none).is_err()) {
+            // Nothing to prove, but who signs.
+            let (name, checkpoints, span) = (name.to_owned(), Vec::new(), Span::default());
+            logs.push(Log { name, key, checkpoints, span });
+            continue;
+        }
+        let span: Span = serde_json::from_slice(file(SPAN)?)
             .map_err(|error| wrong(&format!("its span cannot be read: {error}")))?;
-        let (notes, whole) = split_notes(file("checkpoints")?);
+        let (notes, whole) = split_notes(file(CHECKPOINTS)?);
         let mut checkpoints = Vec::new();
         for note in notes {
             let note = note.map_err(|why| wrong(why.0))?;
@@ -212,7 +214,7 @@ fn logs(files: &Files) -> Result<Vec<Log>, String> {
             }
             checkpoints.push((note, checkpoint));
         }
-        if checkpoints.is_empty() || whole != file("checkpoints")?.len() {
+        if checkpoints.is_empty() || whole != file(CHECKPOINTS)?.len() {
             return Err(wrong("its checkpoints are cut short"));
         }
         logs.push(Log { name: name.to_owned(), key, checkpoints, span });
@@ -301,12 +303,8 @@ fn seal(
 }
 
 /// Made again where this very version made them, and where the lines are there.
-fn tables(files: &Files, manifest: &Manifest) -> Result<bool, String> {
-    if manifest.pseudonymous || manifest.product != product() {
-        return Ok(false);
-    }
-    let text = files.get(LINES).map(Vec::as_slice).unwrap_or_default();
-    let read = Read::of(text, manifest.first_line - 1);
+fn tables(files: &Files, manifest: &Manifest, read: Option<Read>) -> Result<bool, String> {
+    let Some(read) = read.filter(|_| manifest.product == product()) else { return Ok(false) };
     for (name, bytes) in pack::of_tables(&Tables::of(read.entries)) {
         if files.get(&name) != Some(&bytes) {
             return Err(format!("{name} is not what the lines say"));
@@ -315,10 +313,14 @@ fn tables(files: &Files, manifest: &Manifest) -> Result<bool, String> {
     Ok(true)
 }
 
-fn shown(verdict: &Verdict) -> String {
-    let Verdict {
-        title, machine, from, to, files, records, gaps, lines, covered, checkpoints, ..
-    } = verdict;
+const NOT_PROVED: &str = "not proved: events that were never written; lines of the period before the first or \
+     behind the last one here, which may be left out; whose machine it was; and that no other history was \
+     signed by the same key";
+
+pub(super) fn shown(verdict: &Verdict) -> String {
+    let Verdict { files, records, gaps, lines, covered, checkpoints, .. } = verdict;
+    let [title, machine, from, to] =
+        [&verdict.title, &verdict.machine, &verdict.from, &verdict.to].map(|one| output::word(one));
     let mut told = vec![
         format!("{title}: {machine}, {from} to {to}"),
         format!(
@@ -337,10 +339,10 @@ fn shown(verdict: &Verdict) -> String {
         false => "the tables were not made again: a pseudonymous pack, or one of another version"
             .to_owned(),
     });
-    told.extend(verdict.notes.iter().cloned());
+    told.extend(verdict.notes.iter().map(|note| output::word(note)));
     if verdict.key_from != "given" {
         told.push("the keys are those in the pack, which anybody could have put there: give yours with --key".to_owned());
     }
-    told.push("not proved: events that were never written, and that no other history was signed by the same key".to_owned());
+    told.push(NOT_PROVED.to_owned());
     told.join("\n")
 }

@@ -21,6 +21,19 @@ const VERSION: u16 = 10;
 /// Names are UTF-8.
 const FLAGS: u16 = 1 << 11;
 
+/// May these be packed, with others of such lengths at most?
+pub(super) fn fits(files: &Files, more: &[(&str, usize)]) -> Result<(), &'static str> {
+    let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()));
+    let all = files.chain(more.iter().copied());
+    let (count, length) = all.fold((0_usize, 0_usize), |(count, length), (name, bytes)| {
+        (count + 1, length.saturating_add(bytes).saturating_add(LOCAL_LENGTH + name.len()))
+    });
+    if length > LONGEST {
+        return Err(TOO_LONG);
+    }
+    if count > MOST_FILES { Err(TOO_MANY) } else { Ok(()) }
+}
+
 pub(super) fn packed(files: &Files) -> Result<Vec<u8>, &'static str> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, bytes) in files {
@@ -42,7 +55,7 @@ pub(super) fn packed(files: &Files) -> Result<Vec<u8>, &'static str> {
         }
     }
     let count = u16::try_from(files.len()).ok().filter(|_| files.len() <= MOST_FILES);
-    let count = count.ok_or("a pack has more files than one may have")?;
+    let count = count.ok_or(TOO_MANY)?;
     let offset = u32::try_from(out.len()).map_err(|_| TOO_LONG)?;
     let length = u32::try_from(directory.len()).map_err(|_| TOO_LONG)?;
     out.extend(directory);
@@ -53,6 +66,7 @@ pub(super) fn packed(files: &Files) -> Result<Vec<u8>, &'static str> {
     Ok(out)
 }
 
+const TOO_MANY: &str = "a pack has more files than one may have";
 const TOO_LONG: &str = "a pack is longer than 1 GiB";
 
 /// What stands before a file and, the same, in the directory.
@@ -140,6 +154,17 @@ mod tests {
         assert_eq!(packed(&files()).unwrap(), archive);
         assert_eq!(unpacked(&archive).unwrap(), files());
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926, "the check value of CRC-32/ISO-HDLC");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_known_before_it_is_packed() {
+        assert_eq!(fits(&files(), &[("manifest.note", 9)]), Ok(()));
+        let length: usize = files().iter().map(|(name, bytes)| 30 + name.len() + bytes.len()).sum();
+        let room = LONGEST - length - LOCAL_LENGTH - "more".len();
+        assert_eq!(fits(&files(), &[("more", room)]), Ok(()));
+        assert_eq!(fits(&files(), &[("more", room + 1)]), Err(TOO_LONG));
+        let many: Files = (0..MOST_FILES).map(|n| (n.to_string(), vec![])).collect();
+        assert_eq!((fits(&many, &[]), fits(&many, &[("more", 0)])), (Ok(()), Err(TOO_MANY)));
     }
 
     #[test]
