@@ -233,7 +233,7 @@ fn owner_of(text: &str, path: bool) -> usize {
             text.find(ends).unwrap_or(text.len())
         }
     };
-    // A domain's folder, `/home/CORP/alice`: the owner's is below it.
+    // A domain's folder, `/home/CORP-EU/alice`: the owner's is below it.
     let capitals = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "-_".contains(c);
     let is_domain = end > 1 && text[..end].chars().all(capitals);
     match text.get(end + 1..) {

@@ -280,7 +280,7 @@ fn the_owner_of_a_home_is_named_in_no_path_and_no_sentence() {
         (r"C:\Users\Alice Liddell\App\x.exe", r"C:\Users\…\App\x.exe", r"C:\Users\…\App\x.exe"),
         (r"c:\users\Pat O'Brien\x.exe", r"c:\users\…\x.exe", r"c:\users\…\x.exe"),
         (r"C:\Users\Bob Smith", r"C:\Users\…", r"C:\Users\…"),
-        ("/home/CORP/alice/x", "/home/…/x", "/home/…/x"),
+        ("/home/CORP-EU/alice/x", "/home/…/x", "/home/…/x"),
         ("/home//alice/x", "/home//…/x", "/home//…/x"),
         ("no /home/alice and no /tmp/x", "no /home/…/tmp/x", "no /home/… and no /tmp/x"),
         ("'/home/alice' or '/tmp'", "'/home/…/tmp'", "'/home/…' or '/tmp'"),

@@ -310,6 +310,7 @@ fn a_pseudonymous_pack_names_nobody_anywhere_and_is_proved_by_its_hashes() {
     let files = world.pack(Some(&mut pseudonyms), ALL);
     let verdict = judged(&files, Some(&world.key())).unwrap();
     assert_eq!((verdict.lines, verdict.covered, verdict.tables_made_again), (8, 8, false));
+    assert!(verdict.notes.iter().any(|note| note.contains("its lines are not in it")));
     let all = text_of(&files).to_lowercase();
     for name in ["alice", "liddell", "7f3a", "corp.example, count", "laptop", "c2fsdhn"] {
         assert!(

@@ -134,6 +134,10 @@ pub(super) fn verdict(archive: &[u8], pinned: Option<&VerifierKey>) -> Result<Ve
             "no checkpoint here stands for {bare} of its lines: whoever made the pack says that they are those"
         )),
     }
+    if manifest.pseudonymous {
+        let what = "its lines are not in it: times and records are as its tables have them";
+        verdict.notes.push(what.to_owned());
+    }
     verdict.tables_made_again = tables(&files, &manifest, read)?;
     Ok(verdict)
 }
