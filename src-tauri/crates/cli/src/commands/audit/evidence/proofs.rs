@@ -45,10 +45,10 @@ fn wanted<'r>(log: &'r Log, (from, to): (u64, u64), witnesses: &[VerifierKey]) -
     log.checkpoints.iter().filter(within).chain(over).collect()
 }
 
-/// Those that all of these witnesses cosigned; where none is named, those that anybody did.
+/// Those that all of these witnesses cosigned. None where none is named: that a line says so proves nothing.
 fn by_witnesses<'r>(log: &'r Log, witnesses: &[VerifierKey]) -> Vec<&'r Signs> {
     let by_all = |(note, _): &&Signs| {
-        note.others_than(&log.key) > 0
+        !witnesses.is_empty()
             && witnesses.iter().all(|witness| note.signed_by(witness) == Signed::Yes)
     };
     log.checkpoints.iter().filter(by_all).collect()
