@@ -7,6 +7,7 @@ pub mod export;
 mod filter;
 mod lines;
 pub mod log;
+mod moment;
 pub mod record;
 mod tail;
 pub mod words;
@@ -14,6 +15,7 @@ pub mod words;
 pub use chain::{Chain, Found, digits, hex};
 pub use filter::{Filter, Verdict};
 pub use lines::{Lines, WholeLine};
+pub use moment::moment;
 pub use record::{Audience, Line, NOT_VISIBLE, VERSION};
 pub use tail::Tail;
 

@@ -93,9 +93,10 @@ pub(in crate::commands) fn replace_private(file: &Path, bytes: &[u8]) -> Result<
     written.map_err(|error| cannot_write(file, error))
 }
 
-/// Do both lead to one file, also where there is none yet?
+/// Do both lead to one file, also where there is none yet, or where the system takes no notice of capitals?
 pub(in crate::commands) fn are_one(one: &Path, other: &Path) -> Result<bool, Failure> {
-    Ok(place(one)? == place(other)?)
+    let small = |path| place(path).map(|there| there.to_string_lossy().to_lowercase());
+    Ok(small(one)? == small(other)?)
 }
 
 /// As [`real`], and where there is no file its folder's.
@@ -265,6 +266,7 @@ mod tests {
             ("none", "in/none", false),
             ("none", "there", false),
             ("no/folder", "no/folder", true),
+            ("none", "NONE", true),
         ] {
             assert_eq!(are_one(&at(one), &at(other)).unwrap(), expected, "{one} {other}");
         }

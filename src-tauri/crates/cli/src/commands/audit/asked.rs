@@ -1,10 +1,8 @@
 //! The flags that choose lines of the ledger, as they are typed.
 
 use clap::{Args, ValueEnum};
-use dagpass_client::ledger::Filter;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use dagpass_client::ledger::{Filter, moment};
+use jiff::Timestamp;
 
 use crate::{duration, time};
 
@@ -94,28 +92,15 @@ impl Asked {
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
-    moment(text, 0)
+    moment(text, false).map_or_else(|| back(text), Ok)
 }
 
 fn until(text: &str) -> Result<Timestamp, String> {
-    moment(text, 1)
+    moment(text, true).map_or_else(|| back(text), Ok)
 }
 
-/// A span back from now, a time, or that many days behind the day's begin. Without a zone, UTC: as the
-/// ledger has it.
-fn moment(text: &str, days: i64) -> Result<Timestamp, String> {
-    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).ok();
-    let is_date = text.len() == "2026-11-24".len();
-    let day = text.parse::<Date>().ok().filter(|_| is_date);
-    let day = day.and_then(|day| day.checked_add(days.days()).ok());
-    let written = text.parse::<Timestamp>().ok();
-    let written = written.or_else(|| day.and_then(|day| utc(day.at(0, 0, 0, 0))));
-    let written = written.or_else(|| {
-        text.parse::<DateTime>().ok().filter(|_| text.contains(['T', 't', ' '])).and_then(utc)
-    });
-    if let Some(time) = written {
-        return Ok(time);
-    }
+/// That long ago.
+fn back(text: &str) -> Result<Timestamp, String> {
     let then = time::now().saturating_sub(span(text)?);
     Ok(Timestamp::from_second(then).unwrap_or(Timestamp::MIN))
 }

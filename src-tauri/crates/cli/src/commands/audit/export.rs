@@ -74,8 +74,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
             })
         })?,
     }
-    // What was made since has another name too where upper and lower case are one.
-    stand_apart(&path, args)?;
     export.put_checkpoints(args, output::is_unread_already())?;
     export.tell(args.output.is_some());
     Ok(())

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use dagpass_client::ledger::log::{
     Checkpoint, Cosigned, Cosigner, Hash, Note, VerifierKey, split_notes,
 };
+use dagpass_client::ledger::{digits, hex};
 use dagpass_client::place;
-use sha2::{Digest, Sha256};
 
 use super::super::files;
 use crate::exit::Failure;
@@ -131,7 +131,7 @@ impl Folder {
         let mut tail = [0; 8];
         let random = getrandom::fill(&mut seed).and_then(|()| getrandom::fill(&mut tail));
         random.map_err(|error| Failure::new("io", "no random numbers").because(error))?;
-        let own = || format!("dagpass.dev/witness/{}", hex(&tail));
+        let own = || format!("dagpass.dev/witness/{}", digits(&tail));
         let name = name.map_or_else(own, str::to_owned);
         let cosigner = Cosigner::new(&name, seed)
             .map_err(|why| Failure::usage("this cannot be its name").because(why))?;
@@ -250,13 +250,13 @@ fn shown(held: &Held) -> String {
         format!("{origin} {size} {root}\n")
     };
     let text = format!("{HEAD}\n{}", held.iter().map(line).collect::<String>());
-    format!("{text}{}\n", hex(&Sha256::digest(&text)))
+    format!("{text}{}\n", hex(text.as_bytes()))
 }
 
 fn parse(text: &str) -> Option<Held> {
     let (lines, sum) = text.strip_suffix('\n')?.rsplit_once('\n')?;
     let lines = format!("{lines}\n");
-    if hex(&Sha256::digest(&lines)) != sum {
+    if hex(lines.as_bytes()) != sum {
         return None;
     }
     let line = |line: &str| {
@@ -266,8 +266,4 @@ fn parse(text: &str) -> Option<Held> {
         words.next().is_none().then(|| (origin.to_owned(), Cosigned { size, root }))
     };
     lines.strip_prefix(HEAD)?.strip_prefix('\n')?.lines().map(line).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

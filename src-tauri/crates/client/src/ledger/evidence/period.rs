@@ -2,8 +2,8 @@
 //! that they follow on one another whatever the clock did.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+
+use super::super::moment::moment;
 
 /// From then on and before then, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,11 @@ impl Period {
     /// Days, the last one included, or RFC 3339 times, the last one excluded; a time without a zone is UTC, as
     /// the ledger's are.
     pub fn parse(from: &str, to: &str) -> Result<Self, String> {
-        let (from, to) = (moment(from, false)?, moment(to, true)?);
+        let read = |text: &str, end| {
+            let wrong = "is neither a day, as 2026-11-30 is, nor an RFC 3339 time";
+            moment(text, end).ok_or_else(|| format!("`{text}` {wrong}"))
+        };
+        let (from, to) = (read(from, false)?, read(to, true)?);
         if from >= to {
             return Err("the period ends before it begins".to_owned());
         }
@@ -26,23 +30,6 @@ impl Period {
     pub fn holds(&self, time: Timestamp) -> bool {
         self.from <= time && time < self.to
     }
-}
-
-fn moment(text: &str, end: bool) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let wrong = || format!("`{text}` is neither a day, as 2026-11-30 is, nor an RFC 3339 time");
-    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).map(|time| time.timestamp());
-    if let Some(clock) = text.get("2026-11-30".len()..).filter(|clock| !clock.is_empty()) {
-        // A zone by its name would be passed over.
-        let zoneless = !clock.contains(['+', '-', '[', 'Z', 'z']) && clock.contains(':');
-        let time = text.parse::<DateTime>().ok().filter(|_| zoneless);
-        return time.and_then(|time| utc(time).ok()).ok_or_else(wrong);
-    }
-    let day: Date = text.parse().map_err(|_| wrong())?;
-    let day = if end { day.tomorrow().map_err(|_| wrong())? } else { day };
-    utc(day.at(0, 0, 0, 0)).map_err(|_| wrong())
 }
 
 /// When each line of a file was written, as far as that is told.

@@ -25,7 +25,7 @@ impl Places {
         let pack = args.output.clone().unwrap_or_else(|| default_name(period).into());
         let places = Self { pack, names: args.names.clone(), replaces: args.force };
         if let Some(names) = &places.names
-            && is_same(names, &places.pack)?
+            && on_disk::are_one(names, &places.pack)?
         {
             return Err(Failure::usage("--names and the pack itself are one file"));
         }
@@ -48,12 +48,6 @@ impl Places {
         }
         put(&self.pack, pack)
     }
-}
-
-/// Also where the system takes no notice of capitals.
-fn is_same(one: &Path, other: &Path) -> Result<bool, Failure> {
-    let small = |path| on_disk::real(path).map(|real| real.to_string_lossy().to_lowercase());
-    Ok(small(one)? == small(other)?)
 }
 
 /// A file beside it is made and taken away again. A pipe or a device is written to when there is something.
