@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dagpass_core::broker::Broker;
+use dagpass_core::policy::engine::NoPolicy;
 use dagpass_core::ports::{Clock, Ports};
 use dagpass_core::sign_in::SignInPorts;
 
@@ -36,6 +37,7 @@ pub(crate) fn wire(
         store: store.clone(),
         owed: store.clone(),
         pending: store.clone(),
+        authorizer: Arc::new(NoPolicy),
         witness: witness.clone(),
         spawn: Arc::new(tasks.clone()),
     });

@@ -42,6 +42,10 @@ pub struct Record<'a> {
     /// A standard's error code, where the outcome is not `ok`.
     pub error: Option<&'a str>,
     pub reason: Option<&'a str>,
+    /// Of a decision by policy: SHA-256 of what was in force, first 16 digits.
+    pub policy: Option<&'a str>,
+    /// The `@id`s of the rules that decided.
+    pub rules: &'a [String],
     /// Of a `refused`: which door was knocked at.
     pub door: Option<&'a str>,
     /// Where one line stands for many: how many, the first and the last of them (epoch milliseconds).
@@ -109,6 +113,8 @@ impl<'a> Record<'a> {
             served: None,
             error: None,
             reason: None,
+            policy: None,
+            rules: &[],
             door: None,
             count: None,
             first: None,

@@ -7,13 +7,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::alarm::Alarm;
+use crate::approvals::Approvals;
 use crate::audit::{Event, Outcome, Receipt, Record, Served};
 use crate::cache::Cached;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::issuer_limit::IssuerLimits;
 use crate::owed::debts::Debts;
-use crate::policy::{self, About, Action, Denied, Permit, Resource};
+use crate::policy::engine::{Basis, SignedIn};
+use crate::policy::{self, About, Action, Bench, Denied, Permit, Resource};
 use crate::ports::{Pending, Ports};
 use crate::principal::Principal;
 use crate::profile::Profile;
@@ -21,6 +23,7 @@ use crate::race::{First, first};
 use crate::refusals::{self, not_recorded};
 use crate::request::{Caller, Obtain, Reach, SessionKey, Target, TokenRequest};
 use crate::session::{Cause, Fetched, Flight, Plan, Session, Whose};
+use crate::time::Timestamp;
 use crate::token::{AccessToken, TokenSet};
 
 pub use crate::session::SessionView;
@@ -38,6 +41,7 @@ pub struct Broker {
     pub(crate) debts: Debts,
     pub(crate) limits: IssuerLimits,
     pub(crate) alarm: Alarm,
+    approvals: Arc<Approvals>,
     sessions: Arc<RwLock<HashMap<SessionKey, Arc<Session>>>>,
 }
 
@@ -71,6 +75,7 @@ impl Broker {
             debts: Debts::default(),
             limits: IssuerLimits::default(),
             alarm: Alarm::default(),
+            approvals: Arc::default(),
             sessions: Arc::default(),
         }
     }
@@ -103,9 +108,20 @@ impl Broker {
         action: Action,
         about: T,
     ) -> Result<Permit<T>, Refusal> {
-        policy::authorize(principal, action, about, |resource, denied| {
-            self.record(&decision(&principal.caller, action, resource, denied))
+        let now = self.ports.clock.now();
+        let engine = self.ports.authorizer.as_ref();
+        let named = about.resource().session.filter(|_| engine.is_in_force());
+        let signed_in = named.and_then(|key| self.sign_in_of(key, now));
+        let bench = Bench { engine, approvals: &self.approvals, now, signed_in };
+        policy::authorize(&bench, principal, (action, about), |resource, judged| {
+            self.record(&decision(&principal.caller, action, resource, judged))
         })
+    }
+
+    fn sign_in_of(&self, key: &SessionKey, now: Timestamp) -> Option<SignedIn> {
+        let last = self.session_of(key).ok()?.last()?;
+        let groups = last.identity.as_ref().map(|who| who.groups.clone()).unwrap_or_default();
+        Some(SignedIn { age: last.proven_at().until(now), groups })
     }
 
     /// The data path. The permit is spent: what it was given for is what is issued, to nobody else. One line
@@ -116,9 +132,9 @@ impl Broker {
         permit: Permit<TokenRequest>,
         principal: &Principal,
     ) -> Result<Issued, Refusal> {
-        let (action, request) = permit.spend_untold();
+        let (action, request, basis) = permit.spend_untold();
         let (request, caller) = (&request, &principal.caller);
-        let asked = Asked { action, request, caller };
+        let asked = Asked { action, request, caller, basis: &basis };
         match self.serve(asked, principal).await {
             Ok(issued) => Ok(issued),
             Err(refusal) => {
@@ -301,6 +317,7 @@ struct Asked<'a> {
     action: Action,
     request: &'a TokenRequest,
     caller: &'a Caller,
+    basis: &'a Basis,
 }
 
 /// A token that is good enough for it.
@@ -321,6 +338,7 @@ impl<'a> Asked<'a> {
         let resource = self.request.resource();
         let mut record = Record::new(event, outcome, self.caller);
         name(&mut record, self.action, &resource);
+        rest(&mut record, self.basis);
         record
     }
 }
@@ -329,14 +347,22 @@ fn decision<'a>(
     caller: &'a Caller,
     action: Action,
     resource: &Resource<'a>,
-    denied: Option<&'a Denied>,
+    judged: Result<&'a Basis, &'a Denied>,
 ) -> Record<'a> {
+    let denied = judged.err();
     let outcome = if denied.is_some() { Outcome::Denied } else { Outcome::Ok };
     let mut record = Record::new(Event::Decision, outcome, caller);
     name(&mut record, action, resource);
     record.error = denied.map(|_| ErrorCode::AccessDenied.as_str());
     record.reason = denied.map(|denied| denied.reason.as_str());
+    rest(&mut record, judged.unwrap_or_else(|denied| &denied.basis));
     record
+}
+
+/// By which policy, and by which of its rules.
+fn rest<'a>(record: &mut Record<'a>, basis: &'a Basis) {
+    record.policy = basis.policy.as_deref();
+    record.rules = &basis.rules;
 }
 
 /// What was asked for.

@@ -25,6 +25,7 @@
 
 mod alarm;
 pub mod answers;
+mod approvals;
 pub mod audit;
 pub mod broker;
 pub mod cache;

@@ -10,6 +10,7 @@ use crate::audit::{Receipt, Record};
 use crate::deployment::{Deployment, JwtBearerFailure};
 use crate::owed::note::OwedRevocation;
 use crate::pending::note::PendingSignIn;
+use crate::policy::engine::Authorizer;
 use crate::profile::{Profile, Redirect};
 use crate::request::{SessionKey, Target};
 use crate::session::{InFlight, StoredSession};
@@ -46,6 +47,7 @@ pub struct Ports {
     pub store: Arc<dyn RefreshTokenStore>,
     pub owed: Arc<dyn OwedRevocations>,
     pub pending: Arc<dyn PendingSignIns>,
+    pub authorizer: Arc<dyn Authorizer>,
     pub witness: Arc<dyn Witness>,
     pub spawn: Arc<dyn Spawn>,
 }

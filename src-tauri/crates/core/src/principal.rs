@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::policy::facts::Verified;
 use crate::policy::{Action, Rights};
 use crate::profile::ProfileName;
 use crate::request::Caller;
@@ -135,6 +136,9 @@ pub struct Process(Option<Arc<dyn Pinned>>);
 pub trait Pinned: Send + Sync {
     /// `Err` says what became of it: it ended, or runs another program now.
     fn holds(&self) -> Result<(), &'static str>;
+
+    /// What the system says of it; looked up when it is asked for.
+    fn facts(&self) -> Arc<Verified>;
 }
 
 impl Process {
@@ -145,6 +149,10 @@ impl Process {
     /// Is it still the one that asked? A caller that the system does not show has nothing to compare.
     pub fn holds(&self) -> Result<(), &'static str> {
         self.0.as_ref().map_or(Ok(()), |process| process.holds())
+    }
+
+    pub fn facts(&self) -> Arc<Verified> {
+        self.0.as_ref().map_or_else(Arc::default, |process| process.facts())
     }
 }
 

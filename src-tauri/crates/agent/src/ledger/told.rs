@@ -38,6 +38,8 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         served: told.served.map(Served::as_str).map(Into::into),
         error: text(told.error),
         reason: text(told.reason),
+        policy: text(told.policy),
+        rules: told.rules.to_vec(),
         door: text(told.door),
         count: told.count,
         first: millis(told.first),

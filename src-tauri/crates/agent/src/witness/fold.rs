@@ -38,6 +38,8 @@ pub(super) struct Folded {
     run_id: Option<String>,
     error: Option<String>,
     reason: Option<String>,
+    policy: Option<String>,
+    rules: Vec<String>,
     /// Not part of what is compared: set where it is told.
     counted: Option<Counted>,
 }
@@ -91,6 +93,8 @@ impl Folded {
             run_id: text(record.run_id),
             error: text(record.error),
             reason: text(record.reason),
+            policy: text(record.policy),
+            rules: record.rules.to_vec(),
             counted: None,
         }
     }
@@ -106,6 +110,8 @@ impl Folded {
         record.run_id = self.run_id.as_deref();
         record.error = self.error.as_deref();
         record.reason = self.reason.as_deref();
+        record.policy = self.policy.as_deref();
+        record.rules = &self.rules;
         record.count = self.counted.map(|counted| counted.count);
         record.first = self.counted.map(|counted| counted.first);
         record.last = self.counted.map(|counted| counted.last);
@@ -131,6 +137,8 @@ impl Folded {
             run_id: None,
             error: None,
             reason: None,
+            policy: None,
+            rules: Vec::new(),
             counted: self.counted,
         }
     }

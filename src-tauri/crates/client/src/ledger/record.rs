@@ -78,6 +78,12 @@ pub struct Line {
     pub error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a decision by policy: SHA-256 of what was in force, first 16 digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The `@id`s of the rules that decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// Of a `refused`: which door was knocked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub door: Option<String>,

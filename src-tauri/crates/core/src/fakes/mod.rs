@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::audit::{Receipt, Record};
+use crate::policy::engine::NoPolicy;
 use crate::ports::{Clock, Pending, Ports, Spawn, Witness, WitnessFailure};
 use crate::request::SessionKey;
 use crate::time::Timestamp;
@@ -130,6 +131,7 @@ impl World {
             store: self.store.clone(),
             owed: self.store.clone(),
             pending: self.store.clone(),
+            authorizer: Arc::new(NoPolicy),
             witness: self.witness.clone(),
             spawn: Arc::new(TokioSpawn),
         }

@@ -2,13 +2,18 @@
 //! take this seat; nothing is looked up in here.
 
 mod action;
+pub mod engine;
+pub mod facts;
 
 pub use action::{Action, Rights, Weight};
 
+use self::engine::{Authorizer, Basis, Question, SignedIn, Verdict};
+use crate::approvals::Approvals;
 use crate::error::{ErrorCode, Refusal};
 use crate::principal::{Kind, Principal};
 use crate::profile::{ProfileName, Scopes};
 use crate::request::{Reach, SessionKey, TokenRequest};
+use crate::time::Timestamp;
 
 /// What an action is about, as far as it is about anything. Nothing is open-ended any more: the names
 /// have been looked up, and the scopes are those that would be asked for.
@@ -81,6 +86,7 @@ impl About for TokenRequest {
 pub struct Permit<T> {
     action: Action,
     about: T,
+    basis: Basis,
 }
 
 impl<T: About> Permit<T> {
@@ -91,8 +97,8 @@ impl<T: About> Permit<T> {
     }
 
     /// With what it was given for, where that is not on the record yet.
-    pub(crate) fn spend_untold(self) -> (Action, T) {
-        (self.action, self.about)
+    pub(crate) fn spend_untold(self) -> (Action, T, Basis) {
+        (self.action, self.about, self.basis)
     }
 }
 
@@ -100,23 +106,54 @@ impl<T: About> Permit<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
     pub reason: String,
+    /// The policy that said so, where it was not a rule of our own.
+    pub basis: Basis,
+}
+
+/// Who judges behind the built-in rules, and what of the world they see.
+pub(crate) struct Bench<'a> {
+    pub(crate) engine: &'a dyn Authorizer,
+    pub(crate) approvals: &'a Approvals,
+    pub(crate) now: Timestamp,
+    pub(crate) signed_in: Option<SignedIn>,
+}
+
+impl Bench<'_> {
+    fn judge(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource<'_>,
+    ) -> Result<Basis, Denied> {
+        judge(principal, action, resource)?;
+        if !self.engine.is_in_force() {
+            return Ok(Basis::default());
+        }
+        let (now, signed_in) = (self.now, self.signed_in.as_ref());
+        let question = Question { principal, action, resource, now, signed_in };
+        match self.engine.judge(&question) {
+            Verdict::Permit(basis) => Ok(basis),
+            Verdict::Ask(basis) => self.approvals.settle(&question, basis),
+            Verdict::Deny(basis, reason) => Err(Denied { reason, basis }),
+        }
+    }
 }
 
 /// May it? The answer goes on the record first, or with its deed: there is no permit that nobody is told of.
 /// It carries what was judged, so that nothing else can be done with it.
 pub(crate) fn authorize<T: About, E: From<Denied>>(
+    bench: &Bench<'_>,
     principal: &Principal,
-    action: Action,
-    about: T,
-    tell: impl FnOnce(&Resource<'_>, Option<&Denied>) -> Result<(), E>,
+    (action, about): (Action, T),
+    tell: impl FnOnce(&Resource<'_>, Result<&Basis, &Denied>) -> Result<(), E>,
 ) -> Result<Permit<T>, E> {
     let resource = about.resource();
-    let judged = judge(principal, action, &resource);
+    let judged = bench.judge(principal, action, &resource);
     if judged.is_err() || !about.is_told_by_its_deed() {
-        tell(&resource, judged.as_ref().err())?;
+        tell(&resource, judged.as_ref())?;
     }
-    judged?;
-    Ok(Permit { action, about })
+    let basis = judged?;
+    Ok(Permit { action, about, basis })
 }
 
 /// The rules, in order. What is absent from the resource is not judged.
@@ -162,7 +199,7 @@ pub fn sees(principal: &Principal, action: Action, resource: &Resource<'_>) -> b
 }
 
 fn denied<T>(reason: impl Into<String>) -> Result<T, Denied> {
-    Err(Denied { reason: reason.into() })
+    Err(Denied { reason: reason.into(), basis: Basis::default() })
 }
 
 impl From<Denied> for Refusal {

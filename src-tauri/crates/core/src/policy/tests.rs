@@ -1,3 +1,4 @@
+use super::engine::NoPolicy;
 use super::*;
 use crate::fakes::ask;
 use crate::principal::Narrowing;
@@ -19,8 +20,14 @@ fn through(id: &str) -> TokenRequest {
     TokenRequest { connection: Some(id.to_owned()), ..ask("prod") }
 }
 
+fn bench() -> Bench<'static> {
+    static APPROVALS: Approvals = Approvals;
+    let now = Timestamp::from_millis(0);
+    Bench { engine: &NoPolicy, approvals: &APPROVALS, now, signed_in: None }
+}
+
 fn may(principal: &Principal, request: TokenRequest) -> bool {
-    authorize::<_, Denied>(principal, Action::Token, request, |_, _| Ok(())).is_ok()
+    authorize::<_, Denied>(&bench(), principal, (Action::Token, request), |_, _| Ok(())).is_ok()
 }
 
 #[test]
@@ -45,15 +52,16 @@ fn a_capability_is_held_to_its_connections_and_gets_no_bare_token() {
 
 #[test]
 fn there_is_no_permit_that_could_not_be_told_of() {
-    let full = |_: &Resource<'_>, _: Option<&Denied>| Err(Denied { reason: "full".to_owned() });
+    let full = |_: &Resource<'_>, _: Result<&Basis, &Denied>| denied::<()>("full");
     let looked = Resource::default();
-    let denied = authorize(&run(), Action::ShowStatus, looked, full).unwrap_err();
+    let denied = authorize(&bench(), &run(), (Action::ShowStatus, looked), full).unwrap_err();
     assert_eq!(denied.reason, "full");
     // What is served is one line with the decision, and that line comes first as well.
-    let untold = authorize(&run(), Action::Token, ask("prod"), full).unwrap();
+    let untold = authorize(&bench(), &run(), (Action::Token, ask("prod")), full).unwrap();
     assert_eq!(untold.spend_untold().0, Action::Token);
     let beyond = TokenRequest { reach: Reach::Beyond, ..through("w") };
-    let denied = authorize(&narrowed(Some(&["prod"]), None), Action::Token, beyond, full);
+    let denied =
+        authorize(&bench(), &narrowed(Some(&["prod"]), None), (Action::Token, beyond), full);
     assert_eq!(denied.unwrap_err().reason, "full", "a denial is told by whoever judged");
 }
 

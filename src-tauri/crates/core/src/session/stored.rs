@@ -130,7 +130,8 @@ impl StoredSession {
         }
     }
 
-    pub(super) fn proven_at(&self) -> Timestamp {
+    /// When the person last showed who they are.
+    pub(crate) fn proven_at(&self) -> Timestamp {
         self.identity.as_ref().and_then(|who| who.auth_time).unwrap_or(self.signed_in_at)
     }
 }
