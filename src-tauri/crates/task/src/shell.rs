@@ -2,6 +2,7 @@
 //! that failed. Never ends a process that it did not start.
 
 mod family;
+pub(crate) mod work;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -247,6 +248,7 @@ impl Shell {
     fn wait(&self, child: &mut Child) -> Result<ExitStatus, Failure> {
         let started = Instant::now();
         loop {
+            work::note(child);
             if let Some(status) = child.try_wait().map_err(|e| self.not_run(&e))? {
                 return Ok(status);
             }

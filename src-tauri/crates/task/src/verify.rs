@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::house::House;
-use crate::shell::{Failure, say, speaking_as};
+use crate::shell::{Failure, say, speaking_as, work};
 use crate::{
     Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, lint, macos, packages, release,
     setup, test, windows,
@@ -99,11 +99,12 @@ impl Run<'_> {
             }
             say(&format!("\n== {name}"));
             let began = self.started.elapsed();
+            work::taken();
             let end = speaking_as(name, || step(self.house));
             if let Err(failure) = &end {
                 say(&format!("== {name} failed\n{failure}"));
             }
-            self.report().note(name, (began, self.started.elapsed()), end);
+            self.report().note(name, (began, self.started.elapsed()), work::taken(), end);
         }
     }
 

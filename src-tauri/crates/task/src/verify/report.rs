@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{GOAL, LEFT_OUT, RELEASE_STEPS};
 use crate::Outcome;
 use crate::again;
-use crate::shell::{Failure, Shell};
+use crate::shell::{Failure, Shell, work};
 
 /// How many signs wide is the whole?
 const WIDTH: usize = 40;
@@ -23,6 +23,8 @@ struct Row {
     /// Since the beginning of the whole.
     began: Duration,
     ended: Duration,
+    /// Ticks of the cores for what it ran.
+    work: u64,
     how: How,
 }
 
@@ -38,6 +40,7 @@ impl Report {
         &mut self,
         name: &'static str,
         (began, ended): (Duration, Duration),
+        work: u64,
         end: Result<Outcome, Failure>,
     ) {
         let how = match end {
@@ -45,7 +48,7 @@ impl Report {
             Ok(Outcome::Skipped(why)) => How::Skipped(why),
             Err(failure) => How::Failed(failure),
         };
-        self.rows.push(Row { name, began, ended, how });
+        self.rows.push(Row { name, began, ended, work, how });
     }
 
     /// Those that failed, the first of them first.
@@ -63,6 +66,7 @@ impl Report {
     /// The closing words; the last line is the one that counts. `wanted`: every step that was to be.
     pub(super) fn lines(&self, wanted: &[&str], release: bool) -> Vec<String> {
         let mut lines = vec!["\n== verify".to_owned()];
+        lines.push(format!("  {:<10} {:<8} {:<11}  {:<11}", "step", "", "took", "work"));
         let whole = self.rows.iter().map(|row| row.ended).max().unwrap_or_default();
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         rows.sort_by_key(|row| row.began);
@@ -73,8 +77,10 @@ impl Report {
                 How::Skipped(_) => "skipped",
             };
             let took = clock(row.ended.saturating_sub(row.began));
+            let work = spent(row.work).filter(|work| !work.is_zero());
+            let work = work.map_or_else(|| " ".repeat(11), clock);
             let bar = bar(row.began, row.ended, whole);
-            lines.push(format!("  {:<10} {word:<8} {took}  |{bar}|", row.name));
+            lines.push(format!("  {:<10} {word:<8} {took}  {work}  |{bar}|", row.name));
         }
         let not_begun: Vec<&str> = wanted.iter().filter(|name| !self.has(name)).copied().collect();
         if !not_begun.is_empty() {
@@ -96,7 +102,7 @@ impl Report {
                     .map(|(name, _, adds)| format!("--release adds: {name}: {adds}")),
             );
         }
-        let work = work().map(|work| format!(", {} of work", clock(work).trim()));
+        let work = work_of_all().map(|work| format!(", {} of work", clock(work).trim()));
         lines.push(format!(
             "took {}{} (goal: at most {})",
             clock(whole).trim(),
@@ -117,19 +123,14 @@ impl Report {
 
 /// How long did the cores work for all that was run and has ended? Says more than the time where others use
 /// the machine too; only Linux tells.
-fn work() -> Option<Duration> {
-    let ticks: u64 = Shell::new("getconf").arg("CLK_TCK").read().ok()?.parse().ok()?;
-    ticks_of_children(&fs::read_to_string("/proc/self/stat").ok()?)?
-        .checked_div(ticks)
-        .map(Duration::from_secs)
+fn work_of_all() -> Option<Duration> {
+    spent(work::ticks_of_children(&fs::read_to_string("/proc/self/stat").ok()?)?)
 }
 
-/// Fields 16 and 17 of proc_pid_stat(5); the second, a name, may hold blanks and ends with the last `)`.
-fn ticks_of_children(stat: &str) -> Option<u64> {
-    let (_, behind) = stat.rsplit_once(')')?;
-    let mut fields = behind.split_whitespace().skip(13);
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
+/// How many seconds are so many ticks?
+fn spent(ticks: u64) -> Option<Duration> {
+    let each: u64 = Shell::new("getconf").arg("CLK_TCK").read().ok()?.parse().ok()?;
+    ticks.checked_div(each).map(Duration::from_secs)
 }
 
 fn clock(took: Duration) -> String {
@@ -160,12 +161,12 @@ mod tests {
     #[test]
     fn what_was_skipped_or_not_begun_is_told_and_the_last_line_counts() {
         let mut report = Report::default();
-        report.note("lint", seconds(0, 61), Ok(Outcome::Done));
-        report.note("windows", seconds(0, 0), Ok(Outcome::Skipped("no Wine".to_owned())));
-        report.note("test", seconds(61, 63), Err(Failure::new("broken")));
+        report.note("lint", seconds(0, 61), 0, Ok(Outcome::Done));
+        report.note("windows", seconds(0, 0), 0, Ok(Outcome::Skipped("no Wine".to_owned())));
+        report.note("test", seconds(61, 63), 0, Err(Failure::new("broken")));
         let lines = report.lines(&["lint", "windows", "test", "live"], false);
         let told = |start: &str| lines.iter().any(|line| line.starts_with(start));
-        assert!(told("  lint       passed    1 min 01 s  |====="), "{lines:#?}");
+        assert!(told("  lint       passed    1 min 01 s               |====="), "{lines:#?}");
         assert!(told("left out: windows: no Wine"), "{lines:#?}");
         assert!(told("not begun, since another step failed: live"), "{lines:#?}");
         assert_eq!(lines.last().map(String::as_str), Some("verify: 1 passed, 1 failed, 1 skipped"));
@@ -173,17 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn the_work_of_children_is_read_behind_a_name_with_blanks() {
-        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 1 2 3 4 50 60 700 8 20 0 1 0 99";
-        assert_eq!(ticks_of_children(stat), Some(708));
-        assert_eq!(ticks_of_children("7 (a) S 1"), None);
-    }
-
-    #[test]
     fn the_time_of_the_whole_is_no_sum_of_what_ran_side_by_side() {
         let mut report = Report::default();
-        report.note("test", seconds(10, 130), Ok(Outcome::Done));
-        report.note("airflow", seconds(10, 190), Ok(Outcome::Done));
+        report.note("test", seconds(10, 130), 0, Ok(Outcome::Done));
+        report.note("airflow", seconds(10, 190), 0, Ok(Outcome::Done));
         let lines = report.lines(&[], true);
         assert!(lines.iter().any(|line| line.starts_with("took 3 min 10 s")), "{lines:#?}");
     }
