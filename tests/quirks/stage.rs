@@ -10,6 +10,7 @@ use dagpass_agent::ping::Ping;
 use dagpass_core::broker::{Broker, Issued};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::fakes::{self, FakeAirflow, FakeClock, FakeStore, FakeWitness};
+use dagpass_core::policy::engine::NoPolicy;
 use dagpass_core::ports::{Pending, Ports, Spawn};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::{SessionKey, TokenRequest};
@@ -84,6 +85,7 @@ impl Stage {
             store: store.clone(),
             owed: store.clone(),
             pending: store.clone(),
+            authorizer: Arc::new(NoPolicy),
             witness: Arc::<FakeWitness>::default(),
             spawn: flights.clone(),
         });
