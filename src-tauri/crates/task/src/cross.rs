@@ -14,6 +14,11 @@ use crate::shell::{Failure, Shell, has, say};
 const UNPACKED: &str = "unpacked";
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 
+/// The packages that name a system anywhere. The others do the same on all of them, and are tried on each only
+/// in `cargo verify --release`.
+const MEETS_THE_SYSTEM: [&str; 5] =
+    ["dagpass", "dagpass-agent", "dagpass-cli", "dagpass-client", "dagpass-tray"];
+
 #[derive(Debug)]
 pub(crate) struct Toolchain {
     rustc: PathBuf,
@@ -53,10 +58,16 @@ pub(crate) fn programs(house: &House, target: &str, profile: &str) -> PathBuf {
 }
 
 impl Toolchain {
-    /// cargo with this compiler, for `target`: `test`, and `--examples`, of which there are none, give
-    /// a plain build the standard library and the features of a test build; otherwise all would be
-    /// built twice.
+    /// cargo with this compiler, for `target` and what meets the system: `test`, and `--examples`, of which
+    /// there are none, give a plain build the standard library and the features of a test build; otherwise
+    /// all would be built twice.
     pub(crate) fn cargo(&self, house: &House, verb: &str, target: &str) -> Shell {
+        let shell = self.of_all(house, verb, target);
+        MEETS_THE_SYSTEM.iter().fold(shell, |shell, name| shell.arg("--package").arg(name))
+    }
+
+    /// The same, for every package but the window's.
+    pub(crate) fn of_all(&self, house: &House, verb: &str, target: &str) -> Shell {
         self.started(house, target)
             .words(verb)
             .words("-Zbuild-std=std,panic_abort,test --locked --lib --bins --examples")

@@ -24,10 +24,11 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     setup::packages(For::Rig)?;
     idp::node_modules(house)?;
     idp::modules_of(house, VIEW, "what reads and walks the window's view")?;
-    builds::programs_and_tests(house)?;
-    // The view by itself, in another browser: every state of it, which no real agent is in at will.
+    // The view by itself, in another browser: every state of it, which no real agent is in at will. It needs
+    // nothing that is built, and in a gate others build meanwhile.
     let view = Shell::new("npm").words("test --silent").inside(house.at(VIEW));
     again::part(house, "the view's own tests", || view.run())?;
+    builds::programs_and_tests(house)?;
     builds::window(house)?;
     if house.builds == Builds::Everyday {
         builds::cargo(house, "test --package dagpass-panel --lib").run()?;

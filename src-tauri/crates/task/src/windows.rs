@@ -16,6 +16,9 @@ const TARGET: &str = "x86_64-pc-windows-gnu";
 const RANDOM: &str = "src-tauri/crates/task/cross/bcryptprimitives.c";
 const PERSON: &str = "src-tauri/crates/task/cross/tray-person.c";
 
+pub(crate) const PURE_ADDS: &str =
+    "the tests of the packages that name no system (core, sandbox, task), under Wine too";
+
 pub(crate) const LEFT_OUT: &str =
     "a real Windows: Wine stands for it; a private CA is verified on real machines only";
 
@@ -26,10 +29,23 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     };
     let prefix = Prefix::made(house)?;
     toolchain.cargo(house, "build", TARGET).run()?;
-    let tested = tests(&toolchain, house, &prefix).and_then(|()| end_to_end(house, &prefix));
+    let tests = tests(&toolchain.cargo(house, "test", TARGET), house, &prefix);
+    let tested = tests.and_then(|()| end_to_end(house, &prefix));
     prefix.end();
     tested?;
     Ok(Outcome::Done)
+}
+
+/// The unit tests of every package, those that name no system as well.
+pub(crate) fn pure(house: &House) -> Result<Outcome, Failure> {
+    let toolchain = match ready(house)? {
+        Ok(toolchain) => toolchain,
+        Err(why) => return Ok(Outcome::Skipped(format!("Windows: {why}"))),
+    };
+    let prefix = Prefix::made(house)?;
+    let tested = tests(&toolchain.of_all(house, "test", TARGET), house, &prefix);
+    prefix.end();
+    tested.map(|()| Outcome::Done)
 }
 
 /// The window's program, by its types: Wine has no WebView that could show it.
@@ -80,9 +96,10 @@ fn end_to_end(house: &House, prefix: &Prefix) -> Result<(), Failure> {
     again::cargo(house, &cargo, "windows_ --nocapture --test-threads 1")
 }
 
-fn tests(toolchain: &Toolchain, house: &House, prefix: &Prefix) -> Result<(), Failure> {
-    let cargo = toolchain.cargo(house, "test", TARGET).arg("--no-fail-fast");
-    let cargo = prefix.wine(cargo).env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine");
+fn tests(cargo: &Shell, house: &House, prefix: &Prefix) -> Result<(), Failure> {
+    let cargo = prefix
+        .wine(cargo.clone().arg("--no-fail-fast"))
+        .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine");
     again::cargo(house, &cargo, "")
 }
 
