@@ -64,6 +64,9 @@ impl Scheduler {
             self.look_at_config();
             self.broker.reconsider_store();
             self.broker.pay_revocations();
+            if self.broker.expire_approvals() {
+                self.api.changed();
+            }
         }
     }
 

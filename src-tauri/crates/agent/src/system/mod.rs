@@ -16,6 +16,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+mod lineage;
 mod pin;
 
 #[cfg(target_os = "linux")]

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use dagpass_core::policy::facts::Verified;
-use dagpass_core::principal::Pinned;
+use dagpass_core::principal::{Lineage, Pinned};
 
+use super::lineage::lineage;
 use super::{Peer, process};
 
 pub use process::Watched;
@@ -47,6 +48,10 @@ impl Pinned for Pin {
 
     fn facts(&self) -> Arc<Verified> {
         Arc::default()
+    }
+
+    fn lineage(&self) -> Lineage {
+        lineage(self.pid, self.started_at)
     }
 }
 

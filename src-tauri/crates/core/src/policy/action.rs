@@ -38,6 +38,9 @@ pub enum Action {
     Stop,
     SetLoginItem,
     MakeEvidence,
+    ShowApprovals,
+    Approve,
+    RevokeApproval,
 }
 
 /// How is an action put on the record?
@@ -91,7 +94,15 @@ impl Action {
             Self::Stop => "stop",
             Self::SetLoginItem => "set-login-item",
             Self::MakeEvidence => "make-evidence",
+            Self::ShowApprovals => "show-approvals",
+            Self::Approve => "approve",
+            Self::RevokeApproval => "revoke-approval",
         }
+    }
+
+    /// A person's word on what a rule asks for: no rule asks for another one first.
+    pub(crate) const fn is_about_approvals(self) -> bool {
+        matches!(self, Self::ShowApprovals | Self::Approve | Self::RevokeApproval)
     }
 
     pub const fn weight(self) -> Weight {
@@ -113,7 +124,8 @@ impl Action {
             | Self::Examine
             | Self::Discover
             | Self::PreviewConfig
-            | Self::AskOutlook => Weight::Look,
+            | Self::AskOutlook
+            | Self::ShowApprovals => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -128,7 +140,9 @@ impl Action {
             | Self::Resume
             | Self::Stop
             | Self::SetLoginItem
-            | Self::MakeEvidence => Weight::Deed,
+            | Self::MakeEvidence
+            | Self::Approve
+            | Self::RevokeApproval => Weight::Deed,
         }
     }
 }
@@ -173,6 +187,9 @@ impl Rights {
         Action::Stop,
         Action::SetLoginItem,
         Action::MakeEvidence,
+        Action::ShowApprovals,
+        Action::Approve,
+        Action::RevokeApproval,
     ];
 
     pub const NONE: Self = Self(&[]);

@@ -1,6 +1,8 @@
+use std::sync::{Arc, LazyLock};
+
 use super::engine::NoPolicy;
 use super::*;
-use crate::fakes::ask;
+use crate::fakes::{FakeBook, ask};
 use crate::principal::Narrowing;
 use crate::request::Caller;
 
@@ -21,7 +23,8 @@ fn through(id: &str) -> TokenRequest {
 }
 
 fn bench() -> Bench<'static> {
-    static APPROVALS: Approvals = Approvals;
+    static APPROVALS: LazyLock<Approvals> =
+        LazyLock::new(|| Approvals::open(Arc::new(FakeBook::default()), Timestamp::from_millis(0)));
     let now = Timestamp::from_millis(0);
     Bench { engine: &NoPolicy, approvals: &APPROVALS, now, signed_in: None }
 }
