@@ -94,6 +94,48 @@ impl Action {
         }
     }
 
+    /// What no policy closes, so that nobody is locked out by one: to see what stands and what is wrong, to
+    /// take back what was given, and to end it all. Our own rules hold for it as ever. What a policy closes
+    /// besides, the config's own route among it, is mended where its files are.
+    pub const fn is_outside_policy(self) -> bool {
+        match self {
+            Self::ShowStatus
+            | Self::FollowEvents
+            | Self::ShowConfig
+            | Self::PreviewConfig
+            | Self::Examine
+            | Self::SignOut
+            | Self::EndRun
+            | Self::CloseDoor
+            | Self::Purge
+            | Self::Pause
+            | Self::Stop => true,
+            Self::Token
+            | Self::Connection
+            | Self::Try
+            | Self::Roles
+            | Self::ShowActivity
+            | Self::ShowConnectionIds
+            | Self::ShowConnections
+            | Self::ShowDoors
+            | Self::ShowLoginItem
+            | Self::Discover
+            | Self::WriteConfig
+            | Self::SignIn
+            | Self::FinishSignIn
+            | Self::Unlock
+            | Self::UseStore
+            | Self::BeginRun
+            | Self::TellOfRun
+            | Self::AskOutlook
+            | Self::OpenDoor
+            | Self::BeginRelay
+            | Self::Resume
+            | Self::SetLoginItem
+            | Self::MakeEvidence => false,
+        }
+    }
+
     pub const fn weight(self) -> Weight {
         match self {
             Self::Token | Self::Connection | Self::Try | Self::BeginRun | Self::EndRun => {
