@@ -130,14 +130,17 @@ fn common<T: Clone + PartialEq>(one: Option<&Vec<T>>, other: Option<&Vec<T>>) ->
 
 /// The process that connected, held since then: asked again before a token leaves.
 #[derive(Clone, Default)]
-pub struct Process(Option<Arc<dyn Pinned>>);
+pub struct Process {
+    pinned: Option<Arc<dyn Pinned>>,
+    carries: bool,
+}
 
 /// What the system says of a process that was taken note of before.
 pub trait Pinned: Send + Sync {
     /// `Err` says what became of it: it ended, or runs another program now.
     fn holds(&self) -> Result<(), &'static str>;
 
-    /// What the system says of it; looked up when it is asked for.
+    /// What the system says of it; looked up when it is asked for, and the same from then on.
     fn facts(&self) -> Arc<Verified>;
 
     /// Where it comes from, as far as the system shows it; looked up when it is asked for.
@@ -183,16 +186,24 @@ impl Lineage {
 
 impl Process {
     pub fn pinned(process: Arc<dyn Pinned>) -> Self {
-        Self(Some(process))
+        Self { pinned: Some(process), carries: false }
+    }
+
+    /// It brings what another asks, whom nobody sees from here: it is held, and what it is says nothing of
+    /// who asks.
+    #[must_use]
+    pub fn carrying(self) -> Self {
+        Self { carries: true, ..self }
     }
 
     /// Is it still the one that asked? A caller that the system does not show has nothing to compare.
     pub fn holds(&self) -> Result<(), &'static str> {
-        self.0.as_ref().map_or(Ok(()), |process| process.holds())
+        self.pinned.as_ref().map_or(Ok(()), |process| process.holds())
     }
 
     pub fn facts(&self) -> Arc<Verified> {
-        self.0.as_ref().map_or_else(Arc::default, |process| process.facts())
+        let shown = self.pinned.as_ref().filter(|_| !self.carries);
+        shown.map_or_else(Arc::default, |process| process.facts())
     }
 
     pub fn lineage(&self) -> Lineage {
@@ -202,7 +213,7 @@ impl Process {
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Process(pinned)" } else { "Process(unknown)" })
+        f.write_str(if self.pinned.is_some() { "Process(pinned)" } else { "Process(unknown)" })
     }
 }
 

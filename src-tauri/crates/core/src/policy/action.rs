@@ -100,9 +100,49 @@ impl Action {
         }
     }
 
-    /// A person's word on what a rule asks for: no rule asks for another one first.
-    pub(crate) const fn is_about_approvals(self) -> bool {
-        matches!(self, Self::ShowApprovals | Self::Approve | Self::RevokeApproval)
+    /// What no policy closes, so that nobody is locked out by one: to see what stands and what is wrong, to
+    /// take back what was given, and to end it all. Our own rules hold for it as ever. What a policy closes
+    /// besides, the config's own route among it, is mended where its files are.
+    pub const fn is_outside_policy(self) -> bool {
+        match self {
+            Self::ShowStatus
+            | Self::FollowEvents
+            | Self::ShowConfig
+            | Self::PreviewConfig
+            | Self::Examine
+            | Self::SignOut
+            | Self::EndRun
+            | Self::CloseDoor
+            | Self::Purge
+            | Self::Pause
+            | Self::Stop
+            | Self::ShowApprovals
+            | Self::RevokeApproval => true,
+            Self::Token
+            | Self::Connection
+            | Self::Try
+            | Self::Roles
+            | Self::ShowActivity
+            | Self::ShowConnectionIds
+            | Self::ShowConnections
+            | Self::ShowDoors
+            | Self::ShowLoginItem
+            | Self::Discover
+            | Self::WriteConfig
+            | Self::SignIn
+            | Self::FinishSignIn
+            | Self::Unlock
+            | Self::UseStore
+            | Self::BeginRun
+            | Self::TellOfRun
+            | Self::AskOutlook
+            | Self::OpenDoor
+            | Self::BeginRelay
+            | Self::Resume
+            | Self::SetLoginItem
+            | Self::MakeEvidence
+            | Self::Approve => false,
+        }
     }
 
     pub const fn weight(self) -> Weight {

@@ -109,6 +109,43 @@ fn a_run_ends_none_but_its_own() {
     }
 }
 
+/// Denies all that it is asked about, and has no need to know who signed in.
+struct Closed;
+
+impl Authorizer for Closed {
+    fn is_in_force(&self) -> bool {
+        true
+    }
+
+    fn judge(&self, _: &Question<'_>) -> Verdict {
+        let basis = Basis { policy: Some("0a1b".into()), rules: vec!["closed".to_owned()] };
+        Verdict::Deny(basis, "closed".to_owned())
+    }
+}
+
+#[test]
+fn what_no_policy_closes_is_what_lets_a_person_back_in() {
+    let closed = Bench { engine: &Closed, ..bench() };
+    let owner = Principal::new(Kind::Owner, Caller::default());
+    let may = |principal: &Principal, action| {
+        let about = (action, Resource::default());
+        authorize::<_, Denied>(&closed, principal, about, |_, _| Ok(())).map(Permit::spend)
+    };
+    let open: Vec<&str> = Action::ALL
+        .iter()
+        .filter(|action| may(&owner, **action).is_ok())
+        .map(|action| action.as_str())
+        .collect();
+    let expected = "show-status follow-events show-config examine preview-config sign-out purge \
+                    end-run close-door pause stop";
+    assert_eq!(open.join(" "), expected);
+    // Our own rules hold all the same, and what is shown is shown by them.
+    assert!(may(&run(), Action::Stop).is_err());
+    assert!(sees(&run(), Action::ShowConnectionIds, &Resource::default()));
+    let denied = may(&owner, Action::WriteConfig).unwrap_err();
+    assert_eq!((denied.reason.as_str(), denied.basis.rules.len()), ("closed", 1));
+}
+
 #[test]
 fn rights_default_to_none_and_each_kind_has_its_own() {
     for action in Action::ALL {

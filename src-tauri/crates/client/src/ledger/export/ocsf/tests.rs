@@ -48,6 +48,7 @@ const WHOLE: &str = r#"{
     "fingerprint": "f1", "assertion": "f0", "expires_at": 1795548531000,
     "served": "exchange", "error": "access_denied", "reason": "because", "door": "unix:1000",
     "count": 12, "first": 1795548000000, "last": 1795548500000,
+    "policy": "0a1b2c3d4e5f6071", "rules": ["no-prod-at-night", "ask"],
     "proof": {
         "endpoint": "https://***@sso.corp.example:9031/as/token", "took_ms": 41,
         "id_token": {
