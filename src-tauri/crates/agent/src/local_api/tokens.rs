@@ -8,6 +8,7 @@ use dagpass_client::wire::{ConnectionAsk, Recorded, TokenAsk, TokenReply};
 use dagpass_core::broker::Issued;
 use dagpass_core::effective::{Offer, Wish, effective};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::policy::engine::Authorizer as _;
 use dagpass_core::policy::{self, Action, Resource};
 use dagpass_core::principal::Principal;
 use dagpass_core::profile::Scopes;
@@ -43,6 +44,11 @@ pub(super) async fn obtain(
     let caller = principal.caller.clone();
     // Asked a second time, after a token that was refused, it is the same.
     asked.awaits.get_or_init(|| Awaited { action, request: request.clone(), caller });
+    // A rule may be about who signed in, and nobody knows that before the session is read.
+    if api.policy.engine.is_in_force() {
+        let loaded = api.broker.load_session(&request.session).await;
+        loaded.unwrap_or_else(|refusal| tracing::debug!(%refusal, "judged without its session"));
+    }
     let permit = asked.permit(api, principal, (action, request))?;
     api.broker.token(permit, principal).await
 }

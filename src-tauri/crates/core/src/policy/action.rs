@@ -38,6 +38,7 @@ pub enum Action {
     Stop,
     SetLoginItem,
     MakeEvidence,
+    ShowPolicy,
 }
 
 /// How is an action put on the record?
@@ -91,6 +92,7 @@ impl Action {
             Self::Stop => "stop",
             Self::SetLoginItem => "set-login-item",
             Self::MakeEvidence => "make-evidence",
+            Self::ShowPolicy => "show-policy",
         }
     }
 
@@ -113,7 +115,8 @@ impl Action {
             | Self::Examine
             | Self::Discover
             | Self::PreviewConfig
-            | Self::AskOutlook => Weight::Look,
+            | Self::AskOutlook
+            | Self::ShowPolicy => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -173,6 +176,7 @@ impl Rights {
         Action::Stop,
         Action::SetLoginItem,
         Action::MakeEvidence,
+        Action::ShowPolicy,
     ];
 
     pub const NONE: Self = Self(&[]);
