@@ -106,7 +106,7 @@ pub(crate) enum Command {
     /// Open the window, or bring it to the front
     #[command(after_help = "Examples:\n  dagpass panel\n  dagpass panel doctor")]
     Panel {
-        /// What it shows: sessions, activity, airflow, settings, doctor or welcome
+        /// What it shows: sessions, activity, airflow, approvals, settings, doctor or welcome
         view: Option<View>,
     },
     /// Carry connections to an agent whose socket or pipe cannot be reached from here

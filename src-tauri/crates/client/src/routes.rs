@@ -15,9 +15,9 @@ use crate::wire::{
     ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
     Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
     EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
-    PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent,
-    SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk,
-    TryReply,
+    PastedCallback, PolicyReply, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk,
+    SignInEvent, SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk,
+    TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -182,6 +182,11 @@ impl Agent {
     /// What somebody hands out, fetched where it is a URL, and what is wrong with it.
     pub fn preview_config(&self, ask: &ConfigPreviewAsk) -> Result<ConfigPreview, ClientError> {
         self.post("/v1/config/preview", ask, SLOW_LIMIT)
+    }
+
+    /// What is in force, in Cedar.
+    pub fn policy(&self) -> Result<PolicyReply, ClientError> {
+        self.get("/v1/policy", LIMIT)
     }
 
     /// Signs every session out and removes every keychain record.

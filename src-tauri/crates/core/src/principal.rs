@@ -206,8 +206,9 @@ impl Process {
         shown.map_or_else(Arc::default, |process| process.facts())
     }
 
+    /// Of whoever carries, too: it is there on this machine that somebody began it.
     pub fn lineage(&self) -> Lineage {
-        self.0.as_ref().map_or_else(Lineage::default, |process| process.lineage())
+        self.pinned.as_ref().map_or_else(Lineage::default, |process| process.lineage())
     }
 }
 

@@ -123,7 +123,8 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::MakeEvidence
         | Action::ShowApprovals
         | Action::Approve
-        | Action::RevokeApproval => None,
+        | Action::RevokeApproval
+        | Action::ShowPolicy => None,
     }
 }
 

@@ -22,8 +22,8 @@ use dagpass_tray::Host;
 use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, approvals, config, containers, drift, events, evidence, login_item,
-    pasted, patience, preview, purge, relay, roles, run_events, runs, sign_in, sign_out, status,
-    store_use, tokens, try_it,
+    pasted, patience, policy as policy_routes, preview, purge, relay, roles, run_events, runs,
+    sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -81,6 +81,7 @@ const ROUTES: &[Row] = &[
     row(Method::GET, "/v1/approvals", Action::ShowApprovals),
     row(Method::POST, "/v1/approvals/{id}", Action::Approve),
     row(Method::DELETE, "/v1/approvals/{id}", Action::RevokeApproval),
+    row(Method::GET, "/v1/policy", Action::ShowPolicy),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -192,6 +193,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowApprovals => Ok(approvals::list(api, asked)),
         Action::Approve => approvals::answer(api, asked),
         Action::RevokeApproval => approvals::revoke(api, asked),
+        Action::ShowPolicy => Ok(policy_routes::show(api)),
     }
 }
 
@@ -245,6 +247,12 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             }
         })
         .collect();
+    let judged_by = api.policy.shown();
+    let policy = doctor::Policy {
+        state: judged_by.state,
+        digest: judged_by.digest.as_deref(),
+        problems: &judged_by.problems,
+    };
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -260,6 +268,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         tcp_port: Some(api.about.tcp_port),
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
+        policy,
         ledger,
         witnesses: &witnesses,
         containers: &api.containers.shown(),

@@ -41,6 +41,7 @@ pub enum Action {
     ShowApprovals,
     Approve,
     RevokeApproval,
+    ShowPolicy,
 }
 
 /// How is an action put on the record?
@@ -97,6 +98,7 @@ impl Action {
             Self::ShowApprovals => "show-approvals",
             Self::Approve => "approve",
             Self::RevokeApproval => "revoke-approval",
+            Self::ShowPolicy => "show-policy",
         }
     }
 
@@ -117,7 +119,8 @@ impl Action {
             | Self::Pause
             | Self::Stop
             | Self::ShowApprovals
-            | Self::RevokeApproval => true,
+            | Self::RevokeApproval
+            | Self::ShowPolicy => true,
             Self::Token
             | Self::Connection
             | Self::Try
@@ -165,7 +168,8 @@ impl Action {
             | Self::Discover
             | Self::PreviewConfig
             | Self::AskOutlook
-            | Self::ShowApprovals => Weight::Look,
+            | Self::ShowApprovals
+            | Self::ShowPolicy => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -230,6 +234,7 @@ impl Rights {
         Action::ShowApprovals,
         Action::Approve,
         Action::RevokeApproval,
+        Action::ShowPolicy,
     ];
 
     pub const NONE: Self = Self(&[]);

@@ -118,7 +118,8 @@ impl Authorizer for Closed {
     }
 
     fn judge(&self, _: &Question<'_>) -> Verdict {
-        let basis = Basis { policy: Some("0a1b".into()), rules: vec!["closed".to_owned()] };
+        let rules = vec!["closed".to_owned()];
+        let basis = Basis { policy: Some("0a1b".into()), rules, approval: None };
         Verdict::Deny(basis, "closed".to_owned())
     }
 }

@@ -76,7 +76,8 @@ fn wanted(wanted: &Wanted) -> String {
     add("profile", plain(&wanted.profile));
     add("environment", plain(&wanted.env));
     add("audience", plain(&wanted.resource));
-    add("scopes", Some(wanted.scopes.as_deref().map_or("all that was granted".to_owned(), word)));
+    let whole = (wanted.action == "token").then(|| "all that was granted".to_owned());
+    add("scopes", plain(&wanted.scopes).or(whole));
     add("program", Some(program(wanted)));
     add("started by", Some(word(&wanted.parents.join(" < "))));
     add("terminal", plain(&wanted.terminal));
@@ -92,7 +93,7 @@ fn wanted(wanted: &Wanted) -> String {
 fn title(wanted: &Wanted) -> String {
     let what = match &*wanted.action {
         "token" => "a token".to_owned(),
-        action => format!("to {}", word(action)),
+        action => format!("to {}", word(&action.replace('-', " "))),
     };
     let whose = match (&wanted.connection, &wanted.deployment, &wanted.profile) {
         (Some(id), ..) => format!(" for connection {}", word(id)),
