@@ -130,11 +130,8 @@ fn another_terminal_approves_a_process_tree_and_nobody_approves_himself() {
     let endpoint = scene.world.socket().with_file_name("endpoint.json");
     let endpoint: Value = serde_json::from_slice(&std::fs::read(endpoint).unwrap()).unwrap();
     let bearer = format!("Bearer {}", endpoint["capability"].as_str().unwrap());
-    let headers = [
-        ("Sec-Dagpass", "1"),
-        ("Content-Type", "application/json"),
-        ("Authorization", &*bearer),
-    ];
+    let headers =
+        [("Sec-Dagpass", "1"), ("Content-Type", "application/json"), ("Authorization", &*bearer)];
     let url = format!("http://127.0.0.1:{}{path}", endpoint["port"]);
     let by_tcp = http::with_headers(&url, "POST", &headers, "{\"answer\":\"once\"}").unwrap();
     assert_eq!(by_tcp.status, 403, "{}", by_tcp.body);

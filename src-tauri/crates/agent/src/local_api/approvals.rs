@@ -124,8 +124,8 @@ fn wanted(about: &About) -> Wanted {
         cwd: verified.cwd.as_ref().map(|path| path.display().to_string()),
         run: about.lane.clone(),
         door: match &about.tree {
-            Tree::Door(name) => name.clone(),
-            Tree::Process(_) => about.caller.transport.as_str().to_owned(),
+            Tree::Door(name) if about.lane.is_none() => name.clone(),
+            Tree::Door(_) | Tree::Process(_) => about.caller.transport.as_str().to_owned(),
         },
         says: about.caller.context.clone(),
         ..subject(&about.subject)

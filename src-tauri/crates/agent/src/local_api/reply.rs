@@ -174,3 +174,22 @@ fn dress(reply: &mut Reply, content_type: &'static str) {
         headers.insert(name, HeaderValue::from_static(value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pending_approval_alone_says_when_to_ask_again() {
+        for (code, after) in [
+            (ErrorCode::ApprovalPending, Some("2")),
+            (ErrorCode::ApprovalRefused, None),
+            (ErrorCode::AccessDenied, None),
+        ] {
+            let told = refusal(&Refusal::new(code, "no"));
+            assert_eq!(told.status(), StatusCode::FORBIDDEN);
+            let header = told.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!(header, after, "{code:?}");
+        }
+    }
+}

@@ -45,7 +45,7 @@ pub struct Program {
 pub enum Tree {
     /// By the leader of its session.
     Process(Mark),
-    /// Nobody sees its process: by the way it came.
+    /// By the run's capability; where nobody sees its process, by the way it came.
     Door(String),
 }
 
@@ -69,10 +69,10 @@ impl About {
         let (verified, lineage) = (question.verified(), principal.process.lineage());
         let (tree, is_beyond) = match (&principal.kind, lineage.tree.last()) {
             (Kind::Container(id) | Kind::Forwarded(id), _) => (Tree::Door(id.clone()), true),
-            (Kind::Owner | Kind::Run(_) | Kind::Relay, Some(leader)) => {
-                (Tree::Process(*leader), false)
-            }
-            (Kind::Owner | Kind::Run(_) | Kind::Relay | Kind::Agent, _) => {
+            // Whatever sessions its tasks lead: its capability is what holds it together.
+            (Kind::Run(_), _) => (Tree::Door(principal.name().to_owned()), false),
+            (Kind::Owner | Kind::Relay, Some(leader)) => (Tree::Process(*leader), false),
+            (Kind::Owner | Kind::Relay | Kind::Agent, _) => {
                 (Tree::Door(principal.caller.transport.as_str().to_owned()), false)
             }
         };

@@ -272,6 +272,8 @@ fn a_run_s_answer_ends_with_the_run() {
     let inner =
         Principal { root: Some("run-1".into()), ..of(Kind::Run("run-2".into()), program(101, 10)) };
     scene.approved(&run, Answer::Run);
+    let task = of(Kind::Run("run-1".into()), program(102, 102));
+    assert_eq!(scene.code(&task), None, "in a session of its own");
     assert_eq!((scene.code(&run), scene.code(&inner)), (None, None));
     scene.broker.end_approvals_of("run-1");
     assert_eq!(scene.code(&run), PENDING);

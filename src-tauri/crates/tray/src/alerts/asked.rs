@@ -78,8 +78,11 @@ fn text(wanted: &Wanted) -> String {
     if wanted.door != "socket" && wanted.door != "pipe" {
         add("Came by", Some(&wanted.door));
     }
-    let says: Vec<String> =
-        wanted.says.iter().map(|(name, value)| format!("{} {}", plain(name), plain(value))).collect();
+    let says: Vec<String> = wanted
+        .says
+        .iter()
+        .map(|(name, value)| format!("{} {}", plain(name), plain(value)))
+        .collect();
     if !says.is_empty() {
         lines.push(format!("It says of itself: {}", says.join(", ")));
     }
