@@ -78,5 +78,5 @@ pub struct ErrorReply {
     pub hint: Option<String>,
     /// Of `approval_pending` and `approval_refused`: which approval it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<String>,
+    pub approval: Option<Box<str>>,
 }

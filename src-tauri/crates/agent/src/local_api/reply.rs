@@ -110,7 +110,7 @@ pub(super) fn error_reply(refusal: &Refusal) -> ErrorReply {
         error_description: refusal.what.clone(),
         cause: refusal.cause.clone(),
         hint: refusal.hint.clone(),
-        approval: refusal.approval.as_deref().map(str::to_owned),
+        approval: refusal.approval.as_deref().map(Into::into),
     }
 }
 
