@@ -40,6 +40,8 @@ function bodyOf(record) {
       ['Outcome', outcome(record)],
       ['Error', record.error && h('code', {}, record.error)],
       ['Reason', record.reason],
+      ['Rules', tags(record.rules)],
+      ['Policy', record.policy && [h('code', {}, record.policy), h('span', { class: 'soft' }, ' SHA-256, its first digits')]],
     ]),
     group('For', [
       ['Profile', profileOf(record)],

@@ -14,6 +14,7 @@
 
 mod adopt;
 mod airflow;
+mod approvals;
 pub mod browser;
 pub mod callback;
 mod clock;
@@ -27,6 +28,7 @@ mod ledger;
 mod local_api;
 mod loopback;
 pub mod ping;
+pub mod policy;
 mod power;
 mod program;
 mod proxy;

@@ -62,8 +62,12 @@ impl Scheduler {
             tokio::time::sleep(SELDOM).await;
             self.tend_items();
             self.look_at_config();
+            self.api.adopt_policy();
             self.broker.reconsider_store();
             self.broker.pay_revocations();
+            if self.broker.expire_approvals() {
+                self.api.changed();
+            }
         }
     }
 
@@ -104,6 +108,7 @@ impl Scheduler {
             return;
         }
         tokio::spawn(async move {
+            api.load_for_items().await;
             api.items.tend(&api.broker, &api.config.current(), api.clock.now()).await;
         });
     }

@@ -16,6 +16,7 @@ use dagpass_core::audit::Event;
 use dagpass_core::ports::{Clock, StoreFailure};
 
 use crate::adopt::known_ids;
+use crate::approvals;
 use crate::clock::WallClock;
 use crate::config::{ConfigFile, TOLD_FILE};
 use crate::http::install_crypto;
@@ -24,6 +25,7 @@ use crate::keychain::KeychainStore;
 use crate::ledger::Ledger;
 use crate::local_api::{About, Loopback, serve};
 use crate::loopback::NotBound;
+use crate::policy::KEPT_FILE;
 use crate::power::Power;
 use crate::scheduler::Scheduler;
 use crate::system;
@@ -163,6 +165,8 @@ async fn agent(
         endpoint_file: place::endpoint_file(&place)?,
         connections_file,
         told_file: state.join(TOLD_FILE),
+        approvals_file: state.join(approvals::FILE),
+        policy_file: state.join(KEPT_FILE),
         containers_folder: state.join("containers"),
         descriptors,
     };

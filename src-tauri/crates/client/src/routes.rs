@@ -1,5 +1,7 @@
 //! One function per route of the local API. Decides how long each may take; never what it means.
 
+mod approvals;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,9 +15,9 @@ use crate::wire::{
     ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
     Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
     EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
-    PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent,
-    SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk,
-    TryReply,
+    PastedCallback, PolicyReply, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk,
+    SignInEvent, SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk,
+    TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -135,11 +137,7 @@ impl Agent {
     }
 
     fn delete(&self, route: &str, id: &str) -> Result<(), ClientError> {
-        let sound = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        if !sound {
-            return Err(ClientError::protocol("an id is no path"));
-        }
-        let path = format!("{route}{id}");
+        let path = of_id(route, id)?;
         let call = Call { method: "DELETE", path: &path, body: None, limit: Limit::Whole(LIMIT) };
         self.answer(&call).map(drop)
     }
@@ -184,6 +182,11 @@ impl Agent {
     /// What somebody hands out, fetched where it is a URL, and what is wrong with it.
     pub fn preview_config(&self, ask: &ConfigPreviewAsk) -> Result<ConfigPreview, ClientError> {
         self.post("/v1/config/preview", ask, SLOW_LIMIT)
+    }
+
+    /// What is in force, in Cedar.
+    pub fn policy(&self) -> Result<PolicyReply, ClientError> {
+        self.get("/v1/policy", LIMIT)
     }
 
     /// Signs every session out and removes every keychain record.
@@ -327,6 +330,14 @@ fn json<B: Serialize>(body: &B) -> Result<Bytes, ClientError> {
     bytes.map(Bytes::new).map_err(|error| ClientError::protocol(error.to_string()))
 }
 
+fn of_id(route: &str, id: &str) -> Result<String, ClientError> {
+    let sound = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    match sound && !id.is_empty() {
+        true => Ok(format!("{route}{id}")),
+        false => Err(ClientError::protocol("an id is no path")),
+    }
+}
+
 /// The path with what is asked for behind it, percent-encoded.
 fn query<B: Serialize>(path: &str, asked: &B) -> Result<String, ClientError> {
     let asked = serde_json::to_value(asked).map_err(|e| ClientError::protocol(e.to_string()))?;
@@ -361,6 +372,7 @@ pub(crate) fn refusal(status: u16, body: &[u8]) -> ClientError {
         error_description: format!("the agent answered HTTP {status}"),
         cause: None,
         hint: None,
+        approval: None,
     });
     ClientError::Refused { reply, status }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 mod activity;
 mod airflow;
+mod approvals;
 mod config;
 mod containers;
 mod discover;
@@ -12,6 +13,7 @@ mod doctor;
 mod endpoint;
 mod evidence;
 mod login_item;
+mod policy;
 mod purge;
 mod relay;
 mod roles;
@@ -27,6 +29,9 @@ pub use activity::{ActivityAsk, ActivityReply, AgentEvent};
 pub use airflow::{
     AirflowConnection, ConnectionAsk, ConnectionIds, ConnectionList, ConnectionShown,
 };
+pub use approvals::{
+    ApprovalAnswer, ApprovalList, ApprovalReply, Question, StandingApproval, Wanted,
+};
 pub use config::{
     ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigPut, ConfigReply,
 };
@@ -38,6 +43,7 @@ pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use evidence::{EvidenceAsk, EvidenceReply, EvidenceSigned};
 pub use login_item::{LoginItem, LoginItemAsk};
+pub use policy::{PolicyLayer, PolicyReply, PolicyText};
 pub use purge::PurgeReply;
 pub use relay::RelayAsk;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
@@ -70,4 +76,7 @@ pub struct ErrorReply {
     pub cause: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Of `approval_pending` and `approval_refused`: which approval it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<str>>,
 }

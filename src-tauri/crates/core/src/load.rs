@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 use crate::broker::Broker;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
+use crate::policy::{self, About, Action};
 use crate::ports::Loaded;
+use crate::principal::Principal;
 use crate::profile::Profile;
 use crate::request::SessionKey;
 use crate::session::{Session, SessionState};
@@ -18,6 +20,29 @@ impl Broker {
         let session = self.session_of(key)?;
         self.load(&session).await;
         Ok(())
+    }
+
+    /// Before a policy judges it: a rule may be about who is signed in, and nobody knows that before the store
+    /// was read. `Err` where nobody is, so that no rule is blamed for it. Without a policy, and for whoever our
+    /// own rules deny, nothing is read.
+    pub async fn read_to_judge(
+        &self,
+        principal: &Principal,
+        action: Action,
+        about: &impl About,
+    ) -> Result<(), Refusal> {
+        let resource = about.resource();
+        let Some(key) = resource.session.filter(|_| self.ports.authorizer.is_in_force()) else {
+            return Ok(());
+        };
+        if !policy::sees(principal, action, &resource) {
+            return Ok(());
+        }
+        let session = self.session_of(key)?;
+        if session.is_unknown() {
+            self.load(&session).await;
+        }
+        session.last().map_or_else(|| Err(session.not_signed_in()), |_| Ok(()))
     }
 
     pub(crate) async fn load(&self, session: &Arc<Session>) {

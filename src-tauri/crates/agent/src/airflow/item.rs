@@ -10,6 +10,7 @@ use dagpass_core::broker::Broker;
 use dagpass_core::deployment::DeploymentView;
 use dagpass_core::error::Refusal;
 use dagpass_core::policy::Action;
+use dagpass_core::policy::facts::Declared;
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::ProfileName;
 use dagpass_core::request::{Caller, TokenRequest, Transport};
@@ -142,10 +143,11 @@ impl ItemKeeper {
             deployment: Some(airflow.deployment.name.clone()),
             ..TokenRequest::new(airflow.session(), airflow.target())
         };
-        let context = BTreeMap::from([("keychain_item".to_owned(), account(env))]);
+        let context = BTreeMap::from([(Declared::KEYCHAIN_ITEM.to_owned(), account(env))]);
         let caller = Caller { transport: Transport::Agent, context, ..Caller::default() };
         let agent = Principal::new(Kind::Agent, caller);
         let told = |refusal: Refusal| refusal.to_string();
+        broker.read_to_judge(&agent, Action::Token, &request).await.map_err(told)?;
         let permit = broker.permit(&agent, Action::Token, request).map_err(told)?;
         let issued = broker.token(permit, &agent).await.map_err(told)?;
         let fingerprint = issued.access_token().fingerprint();

@@ -63,6 +63,7 @@ impl Wanted {
                 "task" => wanted.filter.task = text,
                 "connection" => wanted.filter.connection = text,
                 "process" => wanted.filter.process = text,
+                "rule" => wanted.filter.rule = text,
                 // A newer client's question is answered as far as we know it.
                 _ => {}
             }

@@ -115,11 +115,15 @@ impl Visit {
         let far = matches!(holder.kind, Kind::Forwarded(_));
         let caller =
             Caller { capability, remote: self.caller.remote || far, ..self.caller.clone() };
+        let process = match holder.kind {
+            Kind::Container(_) | Kind::Forwarded(_) => self.process.clone().carrying(),
+            Kind::Agent | Kind::Owner | Kind::Run(_) | Kind::Relay => self.process.clone(),
+        };
         let principal = Principal {
             narrowing: holder.narrowing,
             env: holder.env,
             root: holder.root,
-            process: self.process.clone(),
+            process,
             ..Principal::new(holder.kind, caller)
         };
         match self.relayed.get() {
@@ -144,6 +148,7 @@ fn relayed(principal: Principal, narrowing: &Narrowing) -> Principal {
         rights,
         narrowing: principal.narrowing.and(narrowing),
         caller: Caller { remote: true, ..principal.caller },
+        process: principal.process.carrying(),
         ..principal
     }
 }
@@ -188,6 +193,42 @@ async fn pause(misses: &AtomicU32) {
 mod tests {
     use super::*;
     use dagpass_core::policy::Action;
+    use dagpass_core::policy::facts::Verified;
+    use dagpass_core::principal::Pinned;
+
+    struct Seen;
+
+    impl Pinned for Seen {
+        fn holds(&self) -> Result<(), &'static str> {
+            Err("held")
+        }
+
+        fn facts(&self) -> Arc<Verified> {
+            Arc::new(Verified { uid: Some(7), ..Verified::default() })
+        }
+    }
+
+    #[test]
+    fn whoever_brings_what_another_asks_is_held_and_says_nothing_of_who_that_is() {
+        let door = || "door".to_owned();
+        for (kind, relayed, expected) in [
+            (Kind::Owner, false, Some(7)),
+            (Kind::Run("run-1".to_owned()), false, Some(7)),
+            (Kind::Container(door()), false, None),
+            (Kind::Forwarded(door()), false, None),
+            (Kind::Owner, true, None),
+            (Kind::Run("run-1".to_owned()), true, None),
+        ] {
+            let process = Process::pinned(Arc::new(Seen));
+            let visit = Visit { process, ..Visit::new(Door::Local, Caller::default()) };
+            if relayed {
+                assert!(visit.begin_relay(Narrowing::default()));
+            }
+            let principal = visit.principal(Holder::new("id".to_owned(), kind.clone()));
+            assert_eq!(principal.process.facts().uid, expected, "{kind:?} {relayed}");
+            assert_eq!(principal.process.holds(), Err("held"));
+        }
+    }
 
     #[test]
     fn a_relayed_caller_is_remote_and_has_the_rights_that_the_relay_was_opened_with() {

@@ -120,7 +120,11 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::Stop
         | Action::ShowLoginItem
         | Action::SetLoginItem
-        | Action::MakeEvidence => None,
+        | Action::MakeEvidence
+        | Action::ShowApprovals
+        | Action::Approve
+        | Action::RevokeApproval
+        | Action::ShowPolicy => None,
     }
 }
 

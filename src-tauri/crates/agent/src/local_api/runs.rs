@@ -52,6 +52,7 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     tokio::spawn(async move {
         life.over().await;
         watch.capabilities.revoke(&ended);
+        watch.broker.end_approvals_of(&ended);
     });
     Ok(reply::json(&RunReply { id, capability }))
 }
@@ -158,6 +159,7 @@ pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let about = Resource { run: Some(run), run_id: Some(named), ..Resource::default() };
     asked.permit(api, &asked.principal, (Action::EndRun, about))?.spend();
     if api.capabilities.revoke(named) {
+        api.broker.end_approvals_of(named);
         return Ok(reply::json(&serde_json::json!({ "ended": true })));
     }
     Err(Refusal::new(ErrorCode::NotFound, "there is no such run"))

@@ -16,7 +16,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Api, deployments};
+use super::{Api, approvals, deployments};
 use crate::config::{AirflowConfig, Condition, Config};
 use crate::tray;
 
@@ -31,6 +31,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
     // What stands in the files of the agent is for those who may read them.
     let whole = principal.may(Action::ShowConfig);
     let (config_state, config_error) = condition(api);
+    let policy = api.policy.shown();
     Status {
         agent: AgentStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -49,6 +50,8 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             ledger_error: api.ledger.health().trouble.filter(|_| whole),
             ledger_forked: api.cosigning.forked().filter(|_| whole),
             witness_error: api.cosigning.trouble().filter(|_| whole),
+            policy_state: policy.state.to_owned(),
+            policy_error: policy.problems.first().filter(|_| whole).map(ToString::to_string),
             icon: tray::word(api.about.icon.last()).to_owned(),
             started_by_login: api.about.started_by_login,
         },
@@ -59,6 +62,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             true => api.containers.shown(),
             false => Vec::new(),
         },
+        approvals: approvals::questions(api, principal),
     }
 }
 

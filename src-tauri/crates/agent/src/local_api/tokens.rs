@@ -8,6 +8,7 @@ use dagpass_client::wire::{ConnectionAsk, Recorded, TokenAsk, TokenReply};
 use dagpass_core::broker::Issued;
 use dagpass_core::effective::{Offer, Wish, effective};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::policy::facts::Declared;
 use dagpass_core::policy::{self, Action, Resource};
 use dagpass_core::principal::Principal;
 use dagpass_core::profile::Scopes;
@@ -43,6 +44,7 @@ pub(super) async fn obtain(
     let caller = principal.caller.clone();
     // Asked a second time, after a token that was refused, it is the same.
     asked.awaits.get_or_init(|| Awaited { action, request: request.clone(), caller });
+    api.broker.read_to_judge(principal, action, &request).await?;
     let permit = asked.permit(api, principal, (action, request))?;
     api.broker.token(permit, principal).await
 }
@@ -217,7 +219,7 @@ fn wanted(config: &Config, ask: &TokenAsk, env: Option<&str>) -> Result<Wanted, 
 }
 
 fn purpose(context: &std::collections::BTreeMap<String, String>) -> Purpose {
-    let parse = context.get("purpose").is_some_and(|purpose| purpose == "dag-parse");
+    let parse = Declared(context).get(Declared::PURPOSE) == Some(Declared::PARSE);
     if parse { Purpose::DagParse } else { Purpose::Use }
 }
 

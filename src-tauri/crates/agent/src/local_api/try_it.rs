@@ -7,6 +7,7 @@ use dagpass_client::wire::{AudienceShown, NotVisible, TokenAsk, TryAsk, TryReply
 use dagpass_core::broker::Issued;
 use dagpass_core::error::Refusal;
 use dagpass_core::policy::Action;
+use dagpass_core::policy::facts::Declared;
 use dagpass_core::profile::Scopes;
 use dagpass_core::request::TokenRequest;
 
@@ -44,7 +45,7 @@ pub(super) async fn try_it(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
 
 async fn obtain(api: &Api, asked: &Asked, ask: TryAsk) -> Result<(Issued, Scopes), Refusal> {
     tokens::running(api)?;
-    let context = BTreeMap::from([("purpose".to_owned(), "try".to_owned())]);
+    let context = BTreeMap::from([(Declared::PURPOSE.to_owned(), "try".to_owned())]);
     let TryAsk { profile, connection, env, airflow } = ask;
     let ask = TokenAsk { profile, connection, env, airflow, context, ..TokenAsk::default() };
     let principal = asked.declaring(ask.context.clone());

@@ -1,5 +1,5 @@
 //! Linux: processes by `/proc` and pidfd; `linux/tcp.rs` for who is at the other end of TCP,
-//! `linux/place.rs` for what becomes of a socket's file. Asks nothing that needs a privilege.
+//! `linux/place.rs` for what becomes of a socket's file, `linux/surroundings.rs` for where a process stands. Asks nothing that needs a privilege.
 
 mod sock_diag;
 mod tcp;
@@ -19,13 +19,20 @@ use tokio::io::unix::AsyncFd;
 
 mod pin;
 mod place;
+mod surroundings;
 pub use pin::Watched;
 pub(super) use pin::{Image, image};
 pub(super) use place::PlaceWatch;
+pub(super) use surroundings::{program, surroundings};
 pub use tcp::{listener_holder, tcp_peer_uid};
 
 /// `sun_path`, its closing zero included (unix(7)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 108;
+
+/// Where whoever administers the machine puts what holds for everybody on it.
+pub fn machine_dir() -> Option<PathBuf> {
+    Some(PathBuf::from("/etc/dagpass"))
+}
 
 /// Keeps secrets out of core dumps and away from debuggers of the same user.
 pub fn harden() -> io::Result<()> {
@@ -116,6 +123,10 @@ fn same_network(table: &str, near: Ipv4Addr, peer: Ipv4Addr) -> Option<bool> {
 struct Stat {
     state: char,
     parent: u32,
+    /// The process that leads its session.
+    session: u32,
+    /// The device's number of its controlling terminal; 0 where it has none.
+    terminal: u32,
     started_at: u64,
 }
 
@@ -130,8 +141,10 @@ impl Stat {
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
         let parent = fields.next()?.parse().ok()?;
-        let started_at = fields.nth(17)?.parse().ok()?;
-        Some(Self { state, parent, started_at })
+        let session = fields.nth(1)?.parse().ok()?;
+        let terminal = fields.next()?.parse::<i32>().ok()?.cast_unsigned();
+        let started_at = fields.nth(14)?.parse().ok()?;
+        Some(Self { state, parent, session, terminal, started_at })
     }
 }
 
@@ -149,9 +162,10 @@ mod tests {
 
     #[test]
     fn a_process_name_with_parentheses_does_not_shift_the_fields() {
-        let line = "7 (a) b (c) S 3 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 9 9";
+        let line = "7 (a) b (c) S 3 7 6 34816 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 9 9";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.state, stat.parent, stat.started_at), ('S', 3, 4242));
+        assert_eq!((stat.session, stat.terminal), (6, 34816));
     }
 
     #[test]

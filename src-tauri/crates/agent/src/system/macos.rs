@@ -10,13 +10,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use libc::{PROC_PIDPATHINFO_MAXSIZE, PROC_PIDTBSDINFO, SZOMB, proc_bsdinfo};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getsid, setrlimit};
+
+use super::facts::{Ancestor, GENERATIONS, Program, Surroundings};
 
 /// `sun_path`, its closing zero included (unix(4)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 104;
 
 /// How often is it looked at whether a socket's file is still there?
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Where whoever administers the machine puts what holds for everybody on it.
+pub fn machine_dir() -> Option<PathBuf> {
+    Some(PathBuf::from("/Library/Application Support/dagpass"))
+}
 
 /// Keeps secrets out of core dumps. Debuggers need the user's consent already.
 pub fn harden() -> io::Result<()> {
@@ -76,6 +83,42 @@ pub(super) type Image = PathBuf;
 
 pub(super) fn image(pid: u32) -> Option<Image> {
     executable(pid)
+}
+
+/// By its path: no file of a running program can be opened here.
+pub(super) fn program(pid: u32) -> Option<Program> {
+    let path = executable(pid)?;
+    let found = std::fs::metadata(&path).ok()?;
+    Some(Program { place: path.clone(), path, found })
+}
+
+/// Terminal, folder and unit are not looked for here.
+pub(super) fn surroundings(pid: u32) -> Surroundings {
+    Surroundings { parents: parents(pid).unwrap_or_default(), ..Surroundings::default() }
+}
+
+fn parents(pid: u32) -> Option<Vec<Ancestor>> {
+    let session = session(pid)?;
+    let mut above = Vec::new();
+    let mut child = (pid, info(pid)?);
+    while above.len() < GENERATIONS && session != child.0 {
+        let number = child.1.pbi_ppid;
+        let Some(parent) = info(number).filter(|_| self::session(number) == Some(session)) else {
+            break;
+        };
+        // Named once more behind it: its number goes to nobody before it is named no more.
+        if info(child.0).is_none_or(|behind| behind.pbi_ppid != number) {
+            break;
+        }
+        above.push(Ancestor { pid: number, started_at: Some(start_mark(&parent)) });
+        child = (number, parent);
+    }
+    Some(above)
+}
+
+fn session(pid: u32) -> Option<u32> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    u32::try_from(getsid(Some(pid)).ok()?.as_raw_nonzero().get()).ok()
 }
 
 /// Not watched here, where nothing opens a socket's file: looked at, seldom enough to let the machine idle.

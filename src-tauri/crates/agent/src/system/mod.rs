@@ -16,6 +16,8 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+mod facts;
+mod lineage;
 mod pin;
 
 #[cfg(target_os = "linux")]
@@ -25,10 +27,15 @@ use macos as process;
 #[cfg(windows)]
 use windows as process;
 
+#[cfg(unix)]
+use unix::files;
+#[cfg(windows)]
+use windows::files;
+
 pub use pin::{Pin, Watched, pin};
 pub use process::{
-    ended, executable, harden, listener_holder, owner_of, parent, process_alive, started_at,
-    tcp_peer_uid,
+    ended, executable, harden, listener_holder, machine_dir, owner_of, parent, process_alive,
+    started_at, tcp_peer_uid,
 };
 #[cfg(unix)]
 pub use unix::{
@@ -106,6 +113,37 @@ pub fn from_the_same_link(near: IpAddr, peer: IpAddr) -> bool {
             IpAddr::V6(ip) => ip.is_unique_local(),
         })
 }
+
+/// Who may have written a file, folders above it included?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// Whoever administers the machine.
+    Root,
+    /// Or the user the agent runs as.
+    RootOrUs,
+}
+
+/// The text of a file that nobody but `writers` may have written. `None` where there is none; an error that
+/// says so where somebody else may.
+pub fn read_of(writers: Writers, path: &Path) -> io::Result<Option<String>> {
+    use io::Read as _;
+    let found = match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    let mut file = std::fs::File::open(&found)?;
+    files::check_writers(writers, path, (&found, &file.metadata()?))?;
+    let mut text = String::new();
+    let read = file.by_ref().take(LONGEST_TEXT + 1).read_to_string(&mut text)? as u64;
+    if read > LONGEST_TEXT {
+        let why = format!("{} is longer than {LONGEST_TEXT} bytes", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(Some(text))
+}
+
+/// How long is a file that others than us wrote read at most?
+const LONGEST_TEXT: u64 = 1024 * 1024;
 
 /// How long must what was written last?
 #[derive(Clone, Copy, Debug)]

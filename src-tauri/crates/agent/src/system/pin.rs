@@ -2,12 +2,13 @@
 //! whether that process still runs, and still runs the same program. A file that was replaced on disk is
 //! no other program: what is compared is the image that runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dagpass_core::policy::facts::Verified;
-use dagpass_core::principal::Pinned;
+use dagpass_core::principal::{Lineage, Pinned};
 
-use super::{Peer, process};
+use super::lineage::lineage;
+use super::{Peer, facts, process};
 
 pub use process::Watched;
 
@@ -19,13 +20,16 @@ pub struct Pin {
     /// `None` where the system does not show it (a hardened process, another user's).
     image: Option<process::Image>,
     watched: Option<Watched>,
+    uid: Option<u32>,
+    facts: OnceLock<Arc<Verified>>,
 }
 
 /// `None` where the connection does not show a process.
 pub fn pin(peer: &Peer) -> Option<Arc<dyn Pinned>> {
     let pid = peer.pid.filter(|pid| *pid != 0)?;
     let (started_at, watched) = (peer.started_at, peer.watched.clone());
-    Some(Arc::new(Pin { pid, started_at, image: process::image(pid), watched }))
+    let (image, uid, facts) = (process::image(pid), peer.uid, OnceLock::new());
+    Some(Arc::new(Pin { pid, started_at, image, watched, uid, facts }))
 }
 
 const ENDED: &str = "the process that asked has ended";
@@ -46,7 +50,23 @@ impl Pinned for Pin {
     }
 
     fn facts(&self) -> Arc<Verified> {
-        Arc::default()
+        self.facts.get_or_init(|| Arc::new(self.look())).clone()
+    }
+
+    fn lineage(&self) -> Lineage {
+        lineage(self.pid, self.started_at)
+    }
+}
+
+impl Pin {
+    /// Nothing of a process that is not the pinned one any more. A program that was not shown from the
+    /// beginning may be another by now.
+    fn look(&self) -> Verified {
+        let mut found = facts::of(self.pid, self.uid);
+        if self.image.is_none() {
+            found.executable = None;
+        }
+        if self.holds().is_ok() { found } else { Verified::default() }
     }
 }
 

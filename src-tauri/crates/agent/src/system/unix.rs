@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep_until};
 use super::process::{PlaceWatch, SOCKET_PATH_LIMIT, Watched};
 use super::{FileMark, Lasting, Peer};
 
+pub(super) mod files;
+
 /// How many callers may wait to be accepted?
 const BACKLOG: u32 = 1024;
 /// How soon after it was bound is a socket given up for lost? Whoever takes it away again and again (a

@@ -36,9 +36,13 @@ use windows_sys::Win32::System::Threading::{
 use super::{FileMark, Lasting, Peer};
 
 mod file_number;
+pub(super) mod files;
+mod owner;
 mod parents;
 
 pub use file_number::identity_at;
+pub use owner::machine_dir;
+pub(super) use parents::{program, surroundings};
 
 /// The longest path the system knows, in UTF-16 units.
 const LONGEST_PATH: usize = 32_768;
@@ -262,11 +266,11 @@ impl Watched {
     }
 }
 
-/// Not compared: a process runs one program for life.
+/// A process runs one program for life.
 pub(super) type Image = ();
 
 pub(super) fn image(_pid: u32) -> Option<Image> {
-    None
+    Some(())
 }
 
 /// Returns when this very process has ended; at once where it already has.

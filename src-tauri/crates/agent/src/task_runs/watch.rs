@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use dagpass_core::audit::Record;
+use dagpass_core::policy::facts::Declared;
 use dagpass_core::request::{Caller, ENDPOINT, SessionKey};
 use dagpass_core::runs::ties::{self, Task};
 use dagpass_core::runs::{Happening, RunEvent, Served, TaskKey, Tie};
@@ -57,7 +58,7 @@ impl<'a> Asked<'a> {
     /// `None` for a look-up while a DAG file is parsed.
     pub(super) fn of(record: &'a Record<'a>) -> Option<Self> {
         let caller = record.caller;
-        if caller.context.get("purpose").is_some_and(|purpose| purpose == "dag-parse") {
+        if Declared(&caller.context).get(Declared::PURPOSE) == Some(Declared::PARSE) {
             return None;
         }
         let (session, fingerprint) = (record.session?, record.fingerprint?);
@@ -217,11 +218,12 @@ fn run_of(task: &TaskKey) -> (String, String) {
 
 /// The task that the provider named when it asked.
 fn named(caller: &Caller) -> Option<TaskKey> {
-    let word = |name: &str| caller.context.get(name).cloned();
+    let declared = Declared(&caller.context);
+    let word = |name: &str| declared.get(name).map(str::to_owned);
     Some(TaskKey {
-        dag_id: word("dag_id")?,
-        run_id: word("run_id")?,
-        task_id: word("task_id")?,
-        map_index: word("map_index").and_then(|index| index.parse().ok()),
+        dag_id: word(Declared::DAG)?,
+        run_id: word(Declared::RUN)?,
+        task_id: word(Declared::TASK)?,
+        map_index: word(Declared::MAP_INDEX).and_then(|index| index.parse().ok()),
     })
 }

@@ -23,6 +23,8 @@ pub struct Filter {
     pub events: Vec<String>,
     /// `ok`, `denied` or `failed`.
     pub outcome: Option<String>,
+    /// A rule of a policy that decided, by its `@id`.
+    pub rule: Option<String>,
     pub since: Option<Timestamp>,
     /// Only what is older than that.
     pub until: Option<Timestamp>,
@@ -53,7 +55,8 @@ impl Filter {
 
     /// Is it worth reading what a line says? A text without a backslash holds each word as it is.
     pub fn may_hold(&self, text: &str) -> bool {
-        let words = [&self.dag, &self.task, &self.connection, &self.profile, &self.outcome];
+        let words =
+            [&self.dag, &self.task, &self.connection, &self.profile, &self.outcome, &self.rule];
         text.contains('\\') || words.into_iter().flatten().all(|word| text.contains(word.as_str()))
     }
 
@@ -84,6 +87,7 @@ impl Filter {
         };
         (self.events.is_empty() || self.events.iter().any(|event| *event == line.event))
             && self.outcome.as_ref().is_none_or(|asked| *asked == line.outcome)
+            && self.rule.as_ref().is_none_or(|asked| line.rules.contains(asked))
             && is(&self.dag, &[run.map(|run| &run.dag_id), context("dag_id")])
             && is(&self.task, &[run.map(|run| &run.task_id), context("task_id")])
             && (is(
@@ -136,7 +140,7 @@ mod tests {
     use super::*;
 
     const ISSUE: &str = r#"{"seq":7,"time":"2026-11-24T08:00:00.000Z","event":"issue","connection":"lake",
-        "session":{"profile":"prod"},"audience":["https://Lake.corp"],"subject":{"sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"},"outcome":"ok","caller":{"pid":71,"executable":"/opt/py/bin/airflow","context":{"dag_id":"etl","task_id":"load"}}}"#;
+        "session":{"profile":"prod"},"audience":["https://Lake.corp"],"subject":{"sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"},"outcome":"ok","rules":["base","lake only"],"caller":{"pid":71,"executable":"/opt/py/bin/airflow","context":{"dag_id":"etl","task_id":"load"}}}"#;
     const RUN: &str = r#"{"seq":8,"time":"2026-11-24T09:00:00.000Z","event":"run","session":{"profile":"dev","connection":"own"},"outcome":"denied","run":{"dag_id":"etl",
         "triggering_user":"ada","signed_in_as":"bob@corp.example","task_id":"load","tokens":[{"session":{"profile":"dev"},"connection":"warehouse","audience":"not visible"}]}}"#;
 
@@ -144,7 +148,7 @@ mod tests {
     fn all_that_is_asked_for_must_hold_on_the_line_or_on_one_of_its_tokens() {
         let text = |text: &str| Some(text.to_owned());
         let all = Filter::default;
-        let table: [(&str, Filter, [bool; 2]); 24] = [
+        let table: [(&str, Filter, [bool; 2]); 26] = [
             ("nothing", Filter::default(), [true, true]),
             ("dag", Filter { dag: text("etl"), ..Filter::default() }, [true, true]),
             ("another dag", Filter { dag: text("et"), ..Filter::default() }, [false, false]),
@@ -182,6 +186,8 @@ mod tests {
                 [true, true],
             ),
             ("outcome", Filter { outcome: text("denied"), ..all() }, [false, true]),
+            ("rule", Filter { rule: text("lake only"), ..all() }, [true, false]),
+            ("part of a rule", Filter { rule: text("lake"), ..all() }, [false, false]),
             ("a quote", Filter { dag: text("e\"tl"), ..all() }, [false, false]),
             (
                 "both",

@@ -12,6 +12,7 @@ pub fn title(line: &Line) -> String {
         "ledger-lost" => return "Record before this lost".to_owned(),
         "ledger-altered" => return "Record written to by another program".to_owned(),
         "ledger-forked" => return "A witness holds another record".to_owned(),
+        "approval-expired" => return "Approval not answered".to_owned(),
         "refused" if line.outcome != "ok" => {
             return match line.count {
                 Some(many @ 2..) => format!("{many} requests turned away"),
@@ -62,7 +63,15 @@ pub fn is_echo(line: &Line) -> bool {
 }
 
 const SERVED: [&str; 3] = ["token", "connection", "try"];
-const OWN_LINE: [&str; 5] = ["sign-in", "sign-out", "open-door", "close-door", "make-evidence"];
+const OWN_LINE: [&str; 7] = [
+    "sign-in",
+    "sign-out",
+    "open-door",
+    "close-door",
+    "make-evidence",
+    "approve",
+    "revoke-approval",
+];
 
 fn done(line: &Line) -> Option<&'static str> {
     Some(match &*line.event {
@@ -82,6 +91,9 @@ fn done(line: &Line) -> Option<&'static str> {
         "door-closed" => "Door closed",
         "ledger-mended" => "Record written again",
         "evidence" => "Evidence pack signed",
+        "approval-asked" => "Approval asked for",
+        "approval-answered" => "Approved",
+        "approval-revoked" => "Approval taken back",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
             Some(action) if SERVED.contains(&action) => "Request permitted",
@@ -115,6 +127,8 @@ fn deed(action: &str) -> Option<&'static str> {
         "stop" => "Agent told to end",
         "set-login-item" => "Start at login changed",
         "make-evidence" => "Evidence asked for",
+        "approve" => "Approval answered",
+        "revoke-approval" => "Approval to be taken back",
         _ => return None,
     })
 }
@@ -127,6 +141,7 @@ fn undone(event: &str) -> String {
         "sign-in" => "Sign-in".to_owned(),
         "sign-out" => "Sign-out".to_owned(),
         "revocation" => "Revocation".to_owned(),
+        "approval-answered" => "Approval".to_owned(),
         event => plain(event),
     }
 }
@@ -170,6 +185,8 @@ mod tests {
             (r#""event":"sign-in","outcome":"failed""#, "Sign-in failed"),
             (r#""event":"ledger-mended","outcome":"ok","count":12"#, "Record written again"),
             (r#""event":"ledger-lost","outcome":"failed""#, "Record before this lost"),
+            (r#""event":"approval-answered","outcome":"denied""#, "Approval denied"),
+            (r#""event":"approval-expired","outcome":"denied","count":9"#, "Approval not answered"),
             (
                 r#""event":"run","outcome":"ok","run":{"kind":"task","state":"success"}"#,
                 "Task success",
@@ -198,7 +215,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 17);
+        assert_eq!(told, 19);
         for event in [
             "refresh",
             "exchange",
@@ -209,6 +226,9 @@ mod tests {
             "door-closed",
             "ledger-mended",
             "evidence",
+            "approval-asked",
+            "approval-answered",
+            "approval-revoked",
             "agent-start",
             "agent-stop",
         ] {
@@ -226,9 +246,16 @@ mod tests {
         }
         let ahead = short(&line(r#""event":"refresh","outcome":"ok""#));
         assert!(WINDOW.contains(&format!("'{ahead}'")), "{ahead}");
-        for event in
-            ["issue", "decision", "refresh", "exchange", "sign-in", "sign-out", "revocation"]
-        {
+        for event in [
+            "issue",
+            "decision",
+            "refresh",
+            "exchange",
+            "sign-in",
+            "sign-out",
+            "revocation",
+            "approval-answered",
+        ] {
             assert!(entry(event, &undone(event)), "{event}");
         }
         for words in [
@@ -241,6 +268,7 @@ mod tests {
             "'Looked'",
             "'Record before this lost'",
             "'Record written to by another program'",
+            "'Approval not answered'",
             "${record.count} requests turned away",
             "'Request turned away'",
             "amountOf(record) > 1 ? `${title}, ${record.count} times`",

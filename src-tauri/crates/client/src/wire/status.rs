@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::approvals::Question;
 use super::containers::Container;
 
 /// `GET /v1/status`.
@@ -17,6 +18,9 @@ pub struct Status {
     /// Doors for containers and far machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
+    /// What a person is asked and has not answered yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Question>,
 }
 
 /// An Airflow deployment of the config.
@@ -89,6 +93,13 @@ pub struct AgentStatus {
     /// Fewer witnesses than are needed cosigned the ledger's newest checkpoint: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness_error: Option<String>,
+    /// `none`, `in_force`; `outdated`: what stands on disk does not load and the last good one serves;
+    /// `shut`: nor is there one that did, and no token leaves. Empty from an agent before this word.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub policy_state: String,
+    /// The first thing that is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_error: Option<String>,
     /// Of the tray: `shown`, `unseen` where this desktop shows no icons, `none` without a desktop.
     #[serde(default)]
     pub icon: String,

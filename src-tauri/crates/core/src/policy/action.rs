@@ -38,6 +38,10 @@ pub enum Action {
     Stop,
     SetLoginItem,
     MakeEvidence,
+    ShowApprovals,
+    Approve,
+    RevokeApproval,
+    ShowPolicy,
 }
 
 /// How is an action put on the record?
@@ -91,6 +95,56 @@ impl Action {
             Self::Stop => "stop",
             Self::SetLoginItem => "set-login-item",
             Self::MakeEvidence => "make-evidence",
+            Self::ShowApprovals => "show-approvals",
+            Self::Approve => "approve",
+            Self::RevokeApproval => "revoke-approval",
+            Self::ShowPolicy => "show-policy",
+        }
+    }
+
+    /// What no policy closes, so that nobody is locked out by one: to see what stands and what is wrong, to
+    /// take back what was given, and to end it all. Our own rules hold for it as ever. What a policy closes
+    /// besides, the config's own route among it, is mended where its files are.
+    pub const fn is_outside_policy(self) -> bool {
+        match self {
+            Self::ShowStatus
+            | Self::FollowEvents
+            | Self::ShowConfig
+            | Self::PreviewConfig
+            | Self::Examine
+            | Self::SignOut
+            | Self::EndRun
+            | Self::CloseDoor
+            | Self::Purge
+            | Self::Pause
+            | Self::Stop
+            | Self::ShowApprovals
+            | Self::RevokeApproval
+            | Self::ShowPolicy => true,
+            Self::Token
+            | Self::Connection
+            | Self::Try
+            | Self::Roles
+            | Self::ShowActivity
+            | Self::ShowConnectionIds
+            | Self::ShowConnections
+            | Self::ShowDoors
+            | Self::ShowLoginItem
+            | Self::Discover
+            | Self::WriteConfig
+            | Self::SignIn
+            | Self::FinishSignIn
+            | Self::Unlock
+            | Self::UseStore
+            | Self::BeginRun
+            | Self::TellOfRun
+            | Self::AskOutlook
+            | Self::OpenDoor
+            | Self::BeginRelay
+            | Self::Resume
+            | Self::SetLoginItem
+            | Self::MakeEvidence
+            | Self::Approve => false,
         }
     }
 
@@ -113,7 +167,9 @@ impl Action {
             | Self::Examine
             | Self::Discover
             | Self::PreviewConfig
-            | Self::AskOutlook => Weight::Look,
+            | Self::AskOutlook
+            | Self::ShowApprovals
+            | Self::ShowPolicy => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -128,7 +184,9 @@ impl Action {
             | Self::Resume
             | Self::Stop
             | Self::SetLoginItem
-            | Self::MakeEvidence => Weight::Deed,
+            | Self::MakeEvidence
+            | Self::Approve
+            | Self::RevokeApproval => Weight::Deed,
         }
     }
 }
@@ -173,6 +231,10 @@ impl Rights {
         Action::Stop,
         Action::SetLoginItem,
         Action::MakeEvidence,
+        Action::ShowApprovals,
+        Action::Approve,
+        Action::RevokeApproval,
+        Action::ShowPolicy,
     ];
 
     pub const NONE: Self = Self(&[]);

@@ -42,7 +42,50 @@ pub struct Parent {
 pub struct Declared<'a>(pub &'a BTreeMap<String, String>);
 
 impl<'a> Declared<'a> {
+    pub const DAG: &'static str = "dag_id";
+    pub const TASK: &'static str = "task_id";
+    pub const RUN: &'static str = "run_id";
+    pub const MAP_INDEX: &'static str = "map_index";
+    pub const TRY_NUMBER: &'static str = "try_number";
+    /// What it is asked for: [`Self::PARSE`] or `try`.
+    pub const PURPOSE: &'static str = "purpose";
+    /// Of what the agent itself writes.
+    pub const KEYCHAIN_ITEM: &'static str = "keychain_item";
+
+    /// A DAG file is read: that is not use.
+    pub const PARSE: &'static str = "dag-parse";
+
+    /// The words that have a meaning; any other is only recorded.
+    pub const WORDS: [&'static str; 7] = [
+        Self::DAG,
+        Self::TASK,
+        Self::RUN,
+        Self::MAP_INDEX,
+        Self::TRY_NUMBER,
+        Self::PURPOSE,
+        Self::KEYCHAIN_ITEM,
+    ];
+
     pub fn get(self, word: &str) -> Option<&'a str> {
         self.0.get(word).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Declared;
+
+    #[test]
+    fn every_word_that_a_caller_may_declare_is_in_the_docs_and_the_provider_says_no_other() {
+        let docs = include_str!("../../../../docs/facts.md");
+        let provider = include_str!("../../../../airflow/airflow_provider_dagpass/context.py");
+        for word in Declared::WORDS {
+            assert!(docs.contains(&format!("`{word}`")), "{word}");
+        }
+        let (_, fields) = provider.split_once("_FIELDS = (").unwrap();
+        let (fields, _) = fields.split_once(')').unwrap();
+        for field in fields.split(", ") {
+            assert!(Declared::WORDS.contains(&field.trim_matches('"')), "{field}");
+        }
     }
 }

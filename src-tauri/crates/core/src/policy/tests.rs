@@ -1,6 +1,8 @@
+use std::sync::{Arc, LazyLock};
+
 use super::engine::NoPolicy;
 use super::*;
-use crate::fakes::ask;
+use crate::fakes::{FakeBook, ask};
 use crate::principal::Narrowing;
 use crate::request::Caller;
 
@@ -21,7 +23,8 @@ fn through(id: &str) -> TokenRequest {
 }
 
 fn bench() -> Bench<'static> {
-    static APPROVALS: Approvals = Approvals;
+    static APPROVALS: LazyLock<Approvals> =
+        LazyLock::new(|| Approvals::open(Arc::new(FakeBook::default()), Timestamp::from_millis(0)));
     let now = Timestamp::from_millis(0);
     Bench { engine: &NoPolicy, approvals: &APPROVALS, now, signed_in: None }
 }
@@ -104,6 +107,44 @@ fn a_run_ends_none_but_its_own() {
     ] {
         assert_eq!(sees(principal, Action::EndRun, &of(run)), expected, "{principal:?} {run:?}");
     }
+}
+
+/// Denies all that it is asked about, and has no need to know who signed in.
+struct Closed;
+
+impl Authorizer for Closed {
+    fn is_in_force(&self) -> bool {
+        true
+    }
+
+    fn judge(&self, _: &Question<'_>) -> Verdict {
+        let rules = vec!["closed".to_owned()];
+        let basis = Basis { policy: Some("0a1b".into()), rules, approval: None };
+        Verdict::Deny(basis, "closed".to_owned())
+    }
+}
+
+#[test]
+fn what_no_policy_closes_is_what_lets_a_person_back_in() {
+    let closed = Bench { engine: &Closed, ..bench() };
+    let owner = Principal::new(Kind::Owner, Caller::default());
+    let may = |principal: &Principal, action| {
+        let about = (action, Resource::default());
+        authorize::<_, Denied>(&closed, principal, about, |_, _| Ok(())).map(Permit::spend)
+    };
+    let open: Vec<&str> = Action::ALL
+        .iter()
+        .filter(|action| may(&owner, **action).is_ok())
+        .map(|action| action.as_str())
+        .collect();
+    let expected = "show-status follow-events show-config examine preview-config sign-out purge \
+                    end-run close-door pause stop show-approvals revoke-approval show-policy";
+    assert_eq!(open.join(" "), expected);
+    // Our own rules hold all the same, and what is shown is shown by them.
+    assert!(may(&run(), Action::Stop).is_err());
+    assert!(sees(&run(), Action::ShowConnectionIds, &Resource::default()));
+    let denied = may(&owner, Action::WriteConfig).unwrap_err();
+    assert_eq!((denied.reason.as_str(), denied.basis.rules.len()), ("closed", 1));
 }
 
 #[test]

@@ -188,6 +188,11 @@ impl Session {
         own.or_else(|| held.aside.as_ref().and_then(SessionState::last)).cloned()
     }
 
+    /// What a caller hears where nobody is signed in.
+    pub(crate) fn not_signed_in(&self) -> Refusal {
+        self.held().not_signed_in()
+    }
+
     /// Did nobody sign out, or sign in as another, since?
     pub(crate) fn is_still_of(&self, whose: &Whose) -> bool {
         let held = self.held();

@@ -35,6 +35,9 @@ pub(crate) struct Asked {
     /// Only what ended so
     #[arg(long)]
     outcome: Option<Outcome>,
+    /// Only what this rule of a policy decided, by its `@id`
+    #[arg(long, value_name = "RULE")]
+    rule: Option<String>,
     /// Only from then on: 90s, 30m, 8h, 7d, a day such as 2026-11-24, or a time such as 2026-11-24T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
@@ -52,8 +55,8 @@ enum Outcome {
 
 impl Asked {
     pub(super) fn filter(&self) -> Filter {
-        let Self { person, dag, task, connection, audience, profile, process, events, .. } =
-            self.clone();
+        let Self { person, dag, task, connection, audience, profile, process, .. } = self.clone();
+        let Self { events, rule, .. } = self.clone();
         let outcome = self.outcome.map(|outcome| {
             let word = match outcome {
                 Outcome::Ok => "ok",
@@ -73,6 +76,7 @@ impl Asked {
             process,
             events,
             outcome,
+            rule,
             since,
             until,
             before: None,

@@ -259,6 +259,7 @@ fn by(line: &Line) -> String {
         ("door", line.door.clone()),
         ("denied", meanwhile.map(|count| count.to_string())),
         ("reason", line.reason.clone()),
+        ("rules", (!line.rules.is_empty()).then(|| line.rules.join(","))),
     ];
     let said = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
     said.collect::<Vec<_>>().join(" ")

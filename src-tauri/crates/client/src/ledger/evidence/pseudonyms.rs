@@ -16,8 +16,18 @@ const SHORTEST: usize = 3;
 
 /// Where no person can stand: the ledger's own words, at the top of a line. What stands deeper by such a name
 /// may be a caller's.
-const OURS: [&str; 9] =
-    ["v", "seq", "time", "event", "outcome", "action", "served", "fingerprint", "assertion"];
+const OURS: [&str; 10] = [
+    "v",
+    "seq",
+    "time",
+    "event",
+    "outcome",
+    "action",
+    "served",
+    "fingerprint",
+    "assertion",
+    "policy",
+];
 
 /// Below which folders there is one for each person.
 const HOMES: [&str; 3] = ["/home/", "/users/", "\\users\\"];

@@ -7,7 +7,7 @@ use crate::ledger::record::{Audience, Line, Tie};
 use crate::ledger::words::title;
 
 /// One row a line; what there is several of stands in one cell, with blanks between.
-pub const COLUMNS: [&str; 36] = [
+pub const COLUMNS: [&str; 38] = [
     "seq",
     "time",
     "event",
@@ -44,6 +44,8 @@ pub const COLUMNS: [&str; 36] = [
     "error",
     "reason",
     "leaf",
+    "policy",
+    "rules",
 ];
 
 /// The first row.
@@ -117,6 +119,8 @@ pub fn row(text: &[u8], line: Option<&Line>) -> String {
         line.error.clone(),
         line.reason.clone(),
         Some(leaf),
+        line.policy.clone(),
+        (!line.rules.is_empty()).then(|| line.rules.join(" ")),
     ];
     ended(cells.map(Option::unwrap_or_default))
 }

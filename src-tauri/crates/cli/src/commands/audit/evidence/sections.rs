@@ -134,7 +134,7 @@ pub(super) fn refusals(model: &Model) -> String {
             when(&line.time),
             text(&format!("{}{}{times}", what(line), outcome(line))),
             or_nothing(
-                &[line.error.as_deref(), line.reason.as_deref()]
+                &[line.error.as_deref(), line.reason.as_deref(), rules(line).as_deref()]
                     .into_iter()
                     .flatten()
                     .collect::<Vec<_>>()
@@ -145,6 +145,11 @@ pub(super) fn refusals(model: &Model) -> String {
         ]
     };
     of_table(model, Table::Refusals, &["Time (UTC)", "What", "Why", "Who asked", "Record"], row)
+}
+
+/// Which ones of a policy decided.
+fn rules(line: &Line) -> Option<String> {
+    (!line.rules.is_empty()).then(|| format!("by rule {}", line.rules.join(", ")))
 }
 
 pub(super) fn changes(model: &Model) -> String {

@@ -192,7 +192,18 @@ fn api(line: &Line) -> Value {
         "api": {"operation": operation, "service": {"name": AGENT}, "response": response},
         "action_id": action_id, "action": action,
         "disposition_id": disposition_id, "disposition": disposition,
+        "policy": line.policy.as_ref().map(|digest| json!({"uid": digest})),
+        "authorizations": authorizations(line),
     })
+}
+
+/// One for each rule that decided. `null` where no policy did.
+fn authorizations(line: &Line) -> Value {
+    let decision = if line.outcome == "denied" { "denied" } else { "allowed" };
+    let rule =
+        |id: &String| json!({"decision": decision, "policy": {"uid": id, "version": line.policy}});
+    let all: Vec<Value> = line.rules.iter().map(rule).collect();
+    if all.is_empty() { Value::Null } else { Value::Array(all) }
 }
 
 /// What the token was for, and in which task. `null` where nothing is known of it.
