@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const AGENT: &str = "src-tauri/crates/agent/src/";
 
 /// From the floor up. Nothing below `local_api` knows that there is an endpoint.
-const ROOMS: [&str; 30] = [
+const ROOMS: [&str; 31] = [
     "system",
     "random",
     "clock",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 30] = [
     "http",
     "roles",
     "config",
+    "policy",
     "callback",
     "browser",
     "instance",
@@ -41,11 +42,13 @@ const ROOMS: [&str; 30] = [
 ];
 
 /// Which rooms alone may name a crate?
-const HOMES: [(&str, &[&str]); 7] = [
+const HOMES: [(&str, &[&str]); 9] = [
     ("reqwest", &["http"]),
     ("rustls", &["http"]),
     ("webpki", &["http"]),
     ("rustls_platform_verifier", &["http"]),
+    ("cedar_policy", &["policy"]),
+    ("miette", &["policy"]),
     ("webbrowser", &["browser"]),
     ("keyring_core", &["keychain"]),
     ("secret_service", &["keychain"]),

@@ -76,6 +76,7 @@ const DEEDS = {
   stop: 'Agent told to end',
   'set-login-item': 'Start at login changed',
   'make-evidence': 'Evidence asked for',
+  'break-glass': 'Own policy switched off or on',
 };
 const SERVED = new Set([undefined, 'token', 'connection', 'try']);
 const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);

@@ -22,6 +22,7 @@ impl Api {
         let Some(ids) = self.config.ids() else { return };
         self.ledger.keep_as(self.config.current().durability);
         self.store.reconsider(self.config.store().as_ref());
+        self.adopt_policy();
         let config = self.config.current();
         let sessions = config.sessions();
         let with_profile = |key| config.session(&key).map(|profile| (key, profile));

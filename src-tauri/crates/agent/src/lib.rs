@@ -27,6 +27,7 @@ mod ledger;
 mod local_api;
 mod loopback;
 pub mod ping;
+pub mod policy;
 mod power;
 mod program;
 mod proxy;

@@ -62,6 +62,7 @@ impl Scheduler {
             tokio::time::sleep(SELDOM).await;
             self.tend_items();
             self.look_at_config();
+            self.api.adopt_policy();
             self.broker.reconsider_store();
             self.broker.pay_revocations();
         }

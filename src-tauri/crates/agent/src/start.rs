@@ -24,6 +24,7 @@ use crate::keychain::KeychainStore;
 use crate::ledger::Ledger;
 use crate::local_api::{About, Loopback, serve};
 use crate::loopback::NotBound;
+use crate::policy::KEPT_FILE;
 use crate::power::Power;
 use crate::scheduler::Scheduler;
 use crate::system;
@@ -163,6 +164,7 @@ async fn agent(
         endpoint_file: place::endpoint_file(&place)?,
         connections_file,
         told_file: state.join(TOLD_FILE),
+        policy_file: state.join(KEPT_FILE),
         containers_folder: state.join("containers"),
         descriptors,
     };

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use dagpass_core::broker::Broker;
-use dagpass_core::policy::engine::NoPolicy;
 use dagpass_core::ports::{Clock, Ports};
 use dagpass_core::sign_in::SignInPorts;
 
@@ -16,6 +15,7 @@ use crate::keychain::KeychainStore;
 use crate::ledger::Sealer;
 use crate::local_api::{About, Api, Parts};
 use crate::ping::Ping;
+use crate::policy::Standing;
 use crate::random::random;
 use crate::tasks::Tasks;
 use crate::witness::Observer;
@@ -30,6 +30,7 @@ pub(crate) fn wire(
     let ping = Arc::new(Ping::new(clock.clone()));
     let airflow = Arc::new(Airflow::new(clock.clone()));
     let tasks = Tasks::default();
+    let policy = Arc::new(Standing::open(about.policy_file.clone()));
     let broker = Broker::new(Ports {
         clock: clock.clone(),
         server: ping.clone(),
@@ -37,7 +38,7 @@ pub(crate) fn wire(
         store: store.clone(),
         owed: store.clone(),
         pending: store.clone(),
-        authorizer: Arc::new(NoPolicy),
+        authorizer: policy.engine.clone(),
         witness: witness.clone(),
         spawn: Arc::new(tasks.clone()),
     });
@@ -58,6 +59,7 @@ pub(crate) fn wire(
     let parts = Parts {
         broker,
         config,
+        policy,
         ping,
         airflow,
         store,

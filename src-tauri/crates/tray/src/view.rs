@@ -97,6 +97,9 @@ fn trouble(status: &Status) -> Option<Trouble> {
     if agent.ledger_error.is_some() {
         return Some(doctor("Nothing can be recorded".to_owned(), true));
     }
+    if agent.policy_state == "shut" {
+        return Some(doctor("The policy does not load".to_owned(), true));
+    }
     if agent.ledger_forked.is_some() {
         return Some(doctor("The ledger was forked".to_owned(), false));
     }
@@ -107,6 +110,15 @@ fn trouble(status: &Status) -> Option<Trouble> {
             view: panel::View::Settings,
             stops: agent.config_state == "wrong",
         });
+    }
+    if agent.policy_state == "switched_off" {
+        return Some(doctor("The policy is switched off".to_owned(), false));
+    }
+    if agent.policy_state == "outdated" {
+        return Some(doctor(
+            "The policy does not load; the last good one serves".to_owned(),
+            false,
+        ));
     }
     if agent.store_state == "changed" {
         return Some(doctor("The config asks for another store".to_owned(), true));

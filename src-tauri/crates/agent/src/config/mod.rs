@@ -8,6 +8,7 @@
 mod ca_file;
 mod check;
 mod check_connection;
+mod check_policy;
 mod check_profile;
 mod check_values;
 mod check_witness;
@@ -16,7 +17,9 @@ mod connection;
 mod edit;
 mod file;
 mod handed_out;
+mod policy;
 mod raw;
+mod raw_policy;
 mod reserved;
 mod roles_file;
 mod schema;
@@ -52,6 +55,7 @@ pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
 pub use file::{ConfigFile, Looked, WriteFailure, check_file};
 pub use handed_out::preview;
+pub use policy::{POLICY_FILE, PolicyConfig, PolicyRule, Then, When, Who};
 pub(crate) use reserved::reservation;
 pub use roles_file::RolesFileKey;
 pub use schema::json_schema;
@@ -73,6 +77,7 @@ pub struct Config {
     pub durability: Durability,
     /// Of the ledger.
     pub witnesses: Witnesses,
+    pub policy: PolicyConfig,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Durability;
+use super::raw_policy::RawRule;
 use super::section::{At, Section, Table};
 
 /// A struct whose fields are the keys of a table; the doc comments become the schema's.
@@ -55,6 +56,7 @@ pub(super) struct RawConfig {
     pub(super) store: Option<At<RawStore>>,
     pub(super) notifications: Option<At<RawNotifications>>,
     pub(super) audit: Option<At<RawAudit>>,
+    pub(super) policy: Option<At<RawPolicy>>,
     #[schemars(default)]
     pub(super) profile: BTreeMap<String, At<RawProfile>>,
     #[schemars(default)]
@@ -76,6 +78,7 @@ impl RawConfig {
             store: section.table("store", RawStore::read),
             notifications: section.table("notifications", RawNotifications::read),
             audit: section.table("audit", RawAudit::read),
+            policy: section.table("policy", RawPolicy::read),
             profile: section.tables("profile", RawProfile::read),
             connection: section.tables("connection", RawConnection::read),
             env: section.tables("env", |environment| RawEnvironment {
@@ -138,6 +141,16 @@ pub(super) struct RawWitness {
     /// Its verifier key, as `dagpass witness key` prints it there.
     #[schemars(with = "String")]
     pub(super) key: Spanned<String>,
+}
+
+table! {
+    /// Who may have which token, beyond the built-in rules.
+    RawPolicy {
+        /// Cedar, relative to the config file; else policy.cedar beside it, where there is one.
+        file: String,
+        /// The common rules in short, over all that the built-in rules permit.
+        rule: Vec<RawRule>,
+    }
 }
 
 table! {

@@ -6,6 +6,7 @@ mod containers;
 mod issuer;
 mod ledger;
 mod machine;
+mod policy;
 mod proxies;
 mod sessions;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::proxy::Proxies;
 pub use crate::airflow::Reach;
 pub use airflow::{Looked, Roles, Server};
 pub use ledger::Ledger;
+pub use policy::Policy;
 pub use witnesses::Witness;
 
 /// What is examined.
@@ -51,6 +53,7 @@ pub struct Scene<'a> {
     pub own_proxies: &'a Proxies,
     /// Of the caller's shell, where it told; else the caller compares with what is found here.
     pub shell_proxies: Option<&'a Proxies>,
+    pub policy: Policy<'a>,
     pub ledger: Ledger<'a>,
     /// Who cosigns it.
     pub witnesses: &'a [Witness],
@@ -67,6 +70,7 @@ pub trait Deployments: Sync {
 /// Every finding, the good ones too, in the order in which things depend on each other.
 pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = config(scene);
+    findings.extend(policy::in_force(&scene.policy));
     findings.extend(machine::ca_files(scene.config));
     findings.extend(proxies::compare(scene));
     findings.extend(issuer::discovery(scene).await);

@@ -143,6 +143,7 @@ impl World {
             own_proxies: &self.own,
             shell_proxies: self.shell.as_ref(),
             witnesses: &[],
+            policy: super::Policy { state: "none", digest: None, problems: &[] },
             ledger: super::Ledger {
                 path: Path::new("/state/ledger.jsonl"),
                 trouble: None,

@@ -20,6 +20,7 @@ mod login_item;
 mod orphans;
 mod pasted;
 mod patience;
+mod policy;
 mod preview;
 mod purge;
 mod relay;
@@ -52,7 +53,7 @@ use zeroize::Zeroizing;
 use dagpass_client::wire::Endpoint;
 use dagpass_core::broker::Broker;
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::policy::{self, Action, Permit};
+use dagpass_core::policy::{About as AboutWhat, Action, Permit};
 use dagpass_core::ports::{Clock, Witness};
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::request::{Caller, ENDPOINT};
@@ -70,6 +71,7 @@ use crate::cosigning::Cosigning;
 use crate::keychain::KeychainStore;
 use crate::ledger::{Ledger, Sealer};
 use crate::ping::Ping;
+use crate::policy::Standing;
 use crate::system::{self, LocalListener};
 use crate::task_runs::TaskRuns;
 use crate::tasks::Tasks;
@@ -91,6 +93,7 @@ pub(crate) struct Api {
     pub(crate) config: Arc<ConfigFile>,
     pub(crate) adopting: Mutex<()>,
     pub(crate) told: Told,
+    pub(crate) policy: Arc<Standing>,
     pub(crate) ping: Arc<Ping>,
     pub(crate) airflow: Arc<Airflow>,
     pub(crate) store: Arc<KeychainStore>,
@@ -135,6 +138,7 @@ pub(crate) struct About {
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
     pub(crate) told_file: PathBuf,
+    pub(crate) policy_file: PathBuf,
     pub(crate) containers_folder: PathBuf,
     /// How many files may be open; `None` where the system has no limit.
     pub(crate) descriptors: Option<u64>,
@@ -144,6 +148,7 @@ pub(crate) struct About {
 pub(crate) struct Parts {
     pub(crate) broker: Broker,
     pub(crate) config: Arc<ConfigFile>,
+    pub(crate) policy: Arc<Standing>,
     pub(crate) ping: Arc<Ping>,
     pub(crate) airflow: Arc<Airflow>,
     pub(crate) store: Arc<KeychainStore>,
@@ -162,6 +167,7 @@ impl Api {
         Self {
             broker: parts.broker,
             config: parts.config,
+            policy: parts.policy,
             adopting: Mutex::default(),
             ping: parts.ping,
             airflow: parts.airflow,
@@ -285,7 +291,7 @@ impl Asked {
     }
 
     /// Judged by what the request names, and on the record with that.
-    fn permit<T: policy::About>(
+    fn permit<T: AboutWhat>(
         &self,
         api: &Api,
         principal: &Principal,

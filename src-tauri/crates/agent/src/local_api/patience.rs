@@ -120,7 +120,9 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::Stop
         | Action::ShowLoginItem
         | Action::SetLoginItem
-        | Action::MakeEvidence => None,
+        | Action::MakeEvidence
+        | Action::ShowPolicy
+        | Action::BreakGlass => None,
     }
 }
 

@@ -22,8 +22,8 @@ use dagpass_tray::Host;
 use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, config, containers, drift, events, evidence, login_item, pasted,
-    patience, preview, purge, relay, roles, run_events, runs, sign_in, sign_out, status, store_use,
-    tokens, try_it,
+    patience, policy as policy_routes, preview, purge, relay, roles, run_events, runs, sign_in,
+    sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -78,6 +78,8 @@ const ROUTES: &[Row] = &[
     row(Method::GET, "/v1/agent/login-item", Action::ShowLoginItem),
     row(Method::PUT, "/v1/agent/login-item", Action::SetLoginItem),
     row(Method::POST, "/v1/audit/evidence", Action::MakeEvidence),
+    row(Method::GET, "/v1/policy", Action::ShowPolicy),
+    row(Method::POST, "/v1/policy/break-glass", Action::BreakGlass),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -185,6 +187,8 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowLoginItem => login_item::look().await,
         Action::SetLoginItem => login_item::set(asked).await,
         Action::MakeEvidence => evidence::sign(api, asked).await,
+        Action::ShowPolicy => Ok(policy_routes::show(api)),
+        Action::BreakGlass => policy_routes::break_glass(api, asked),
     }
 }
 
@@ -238,6 +242,12 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             }
         })
         .collect();
+    let judged_by = api.policy.shown();
+    let policy = doctor::Policy {
+        state: judged_by.state,
+        digest: judged_by.digest.as_deref(),
+        problems: &judged_by.problems,
+    };
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -253,6 +263,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         tcp_port: Some(api.about.tcp_port),
         own_proxies: &own,
         shell_proxies: shell.as_ref(),
+        policy,
         ledger,
         witnesses: &witnesses,
         containers: &api.containers.shown(),

@@ -29,6 +29,7 @@ fn table(status: &Status, now: i64) -> String {
         lines.push(row("tray", "this desktop shows no icons: run `dagpass doctor`"));
     }
     lines.extend(agent.config_error.iter().map(|error| row("", &format!("wrong: {error}"))));
+    lines.extend(policy(agent));
     let unwritten =
         |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
     lines.extend(agent.ledger_error.iter().map(unwritten));
@@ -49,6 +50,21 @@ fn table(status: &Status, now: i64) -> String {
         status.containers.iter().map(|door| format!("\n{}", super::container::lines(door))),
     );
     lines.join("\n")
+}
+
+/// Nothing where there is none.
+fn policy(agent: &AgentStatus) -> Option<String> {
+    let error = agent.policy_error.as_deref().unwrap_or("run `dagpass policy check`");
+    match agent.policy_state.as_str() {
+        "in_force" => Some(row("policy", "in force: `dagpass policy show`")),
+        "outdated" => {
+            let wrong = format!("does not load, and the last good one serves: {error}");
+            Some(row("policy", &wrong))
+        }
+        "switched_off" => Some(row("policy", &format!("your own is switched off {error}"))),
+        "shut" => Some(row("policy", &format!("does not load, so no token leaves: {error}"))),
+        _ => None,
+    }
 }
 
 /// Why there is no profile, and the one command that mends it.

@@ -38,6 +38,8 @@ pub enum Action {
     Stop,
     SetLoginItem,
     MakeEvidence,
+    ShowPolicy,
+    BreakGlass,
 }
 
 /// How is an action put on the record?
@@ -91,6 +93,8 @@ impl Action {
             Self::Stop => "stop",
             Self::SetLoginItem => "set-login-item",
             Self::MakeEvidence => "make-evidence",
+            Self::ShowPolicy => "show-policy",
+            Self::BreakGlass => "break-glass",
         }
     }
 
@@ -101,8 +105,7 @@ impl Action {
         match self {
             Self::ShowStatus
             | Self::FollowEvents
-            | Self::ShowConfig
-            | Self::PreviewConfig
+            | Self::ShowPolicy
             | Self::Examine
             | Self::SignOut
             | Self::EndRun
@@ -117,9 +120,11 @@ impl Action {
             | Self::ShowActivity
             | Self::ShowConnectionIds
             | Self::ShowConnections
+            | Self::ShowConfig
             | Self::ShowDoors
             | Self::ShowLoginItem
             | Self::Discover
+            | Self::PreviewConfig
             | Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -132,7 +137,8 @@ impl Action {
             | Self::BeginRelay
             | Self::Resume
             | Self::SetLoginItem
-            | Self::MakeEvidence => false,
+            | Self::MakeEvidence
+            | Self::BreakGlass => false,
         }
     }
 
@@ -155,7 +161,8 @@ impl Action {
             | Self::Examine
             | Self::Discover
             | Self::PreviewConfig
-            | Self::AskOutlook => Weight::Look,
+            | Self::AskOutlook
+            | Self::ShowPolicy => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -170,7 +177,8 @@ impl Action {
             | Self::Resume
             | Self::Stop
             | Self::SetLoginItem
-            | Self::MakeEvidence => Weight::Deed,
+            | Self::MakeEvidence
+            | Self::BreakGlass => Weight::Deed,
         }
     }
 }
@@ -215,6 +223,8 @@ impl Rights {
         Action::Stop,
         Action::SetLoginItem,
         Action::MakeEvidence,
+        Action::ShowPolicy,
+        Action::BreakGlass,
     ];
 
     pub const NONE: Self = Self(&[]);

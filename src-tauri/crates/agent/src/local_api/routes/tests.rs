@@ -88,6 +88,8 @@ const EXPECTED: &[Expected] = &[
     (Method::POST, "/v1/agent/stop", [Yes, No, No, No, Yes, No]),
     (Method::GET, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::PUT, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
+    (Method::GET, "/v1/policy", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/policy/break-glass", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/evidence", [Yes, No, No, No, Yes, No]),
 ];
 

@@ -91,9 +91,10 @@ impl Table {
 
 /// What changes something, of all that can be asked of the agent.
 fn is_deed(action: &str) -> bool {
-    const DEEDS: [&str; 17] = [
+    const DEEDS: [&str; 18] = [
         "begin-relay",
         "begin-run",
+        "break-glass",
         "close-door",
         "end-run",
         "finish-sign-in",

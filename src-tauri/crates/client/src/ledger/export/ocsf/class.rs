@@ -80,7 +80,7 @@ fn asked(action: Option<&str>) -> Activity {
         }
         Some(
             "write-config" | "finish-sign-in" | "unlock" | "use-store" | "pause" | "resume"
-            | "tell-of-run" | "set-login-item",
+            | "tell-of-run" | "set-login-item" | "break-glass",
         ) => Activity(3, "Update"),
         Some("sign-out" | "purge" | "end-run" | "close-door") => Activity(4, "Delete"),
         Some("stop") => Activity(OTHER, "Stop"),

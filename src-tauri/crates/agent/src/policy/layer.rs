@@ -1,0 +1,179 @@
+//! One layer of policy: texts in, a set that is valid by our schema out, or all that is wrong with them.
+//! Compiled once; what a request needs of it is found by its action.
+
+use std::collections::{BTreeMap, HashMap};
+
+use cedar_policy::{ActionConstraint, Effect, Policy, PolicyId, PolicySet, ValidationMode};
+use dagpass_client::wire::ConfigProblem;
+use dagpass_core::policy::Action;
+use miette::Diagnostic;
+use sha2::{Digest as _, Sha256};
+
+use super::language::{Language, group};
+use super::mentions::Mentions;
+use super::problem::Source;
+
+/// Whose policies these are, the texts they came from, and the policies.
+pub(crate) struct Layer {
+    /// As a person is told: `config.toml`, `policy.cedar`.
+    pub(crate) name: String,
+    pub(crate) sources: Vec<Source>,
+    /// In the order of the texts.
+    pub(super) rules: Vec<Rule>,
+    pub(super) mentions: Mentions,
+    by_action: HashMap<Action, PolicySet>,
+}
+
+/// One policy and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) policy: Policy,
+    /// Its `@id`, or `FILE:LINE`.
+    pub(super) id: String,
+    pub(super) source: usize,
+    pub(super) offset: usize,
+}
+
+impl Rule {
+    pub(super) fn forbids(&self) -> bool {
+        self.policy.effect() == Effect::Forbid
+    }
+}
+
+impl std::fmt::Debug for Layer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Layer({}: {} rules)", self.name, self.rules.len())
+    }
+}
+
+impl Layer {
+    /// Reads and checks them.
+    pub(crate) fn compile(name: &str, sources: Vec<Source>) -> Result<Self, Vec<ConfigProblem>> {
+        let nowhere = |message: String| {
+            let file = name.to_owned();
+            vec![ConfigProblem { file, message, ..ConfigProblem::default() }]
+        };
+        let language = Language::of_dagpass().map_err(nowhere)?;
+        let mut problems = Vec::new();
+        let mut rules = Vec::new();
+        for (number, source) in sources.iter().enumerate() {
+            match read(source, number) {
+                Ok(read) => rules.extend(read),
+                Err(found) => problems.extend(found),
+            }
+        }
+        problems.extend(twice(&sources, &rules));
+        if problems.is_empty() {
+            problems.extend(invalid(language, &sources, &rules));
+        }
+        if !problems.is_empty() {
+            problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+            problems.dedup();
+            return Err(problems);
+        }
+        let mentions = Mentions::of(rules.iter().map(|rule| &rule.policy));
+        let by_action = Action::ALL.iter().map(|action| (*action, about(*action, &rules)));
+        let by_action = by_action.collect();
+        Ok(Self { name: name.to_owned(), sources, rules, mentions, by_action })
+    }
+
+    /// What can be about such an action.
+    pub(super) fn about(&self, action: Action) -> Option<&PolicySet> {
+        self.by_action.get(&action)
+    }
+
+    /// Of its texts.
+    pub(super) fn told_into(&self, hash: &mut Sha256) {
+        for part in [&self.name].into_iter().chain(self.sources.iter().map(|one| &one.text)) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+
+    pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.id == id)
+    }
+
+    /// `FILE:LINE`.
+    pub(super) fn place(&self, rule: &Rule) -> String {
+        self.sources.get(rule.source).map_or_else(String::new, |source| {
+            format!("{}:{}", source.file, source.line_and_column(rule.offset).0)
+        })
+    }
+}
+
+fn read(source: &Source, number: usize) -> Result<Vec<Rule>, Vec<ConfigProblem>> {
+    let set: PolicySet = source.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
+        errors.iter().map(|error| source.told(error, 0)).collect::<Vec<_>>()
+    })?;
+    if let Some(template) = set.templates().next() {
+        let hint = "name the principal and the resource, or leave them open".to_owned();
+        let message = "a template has a slot that nothing fills (`?principal`, `?resource`)";
+        let offset = template.as_ref().loc().map_or(0, |loc| loc.start());
+        return Err(vec![source.at(offset, message.to_owned(), Some(hint))]);
+    }
+    let mut rules: Vec<Rule> = set
+        .policies()
+        .map(|policy| {
+            let offset = policy.as_ref().loc().map_or(0, |loc| loc.start());
+            let (line, _) = source.line_and_column(offset);
+            let own = policy.annotation("id").filter(|id| !id.trim().is_empty());
+            let file = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
+            let id = own.map_or_else(|| format!("{file}:{line}"), str::to_owned);
+            let policy = policy.new_id(PolicyId::new(&id));
+            Rule { policy, id, source: number, offset }
+        })
+        .collect();
+    rules.sort_by_key(|rule| rule.offset);
+    Ok(rules)
+}
+
+/// Two policies by one name: nobody could tell which of them decided.
+fn twice(sources: &[Source], rules: &[Rule]) -> Vec<ConfigProblem> {
+    let mut seen: BTreeMap<&str, &Rule> = BTreeMap::new();
+    let mut found = Vec::new();
+    for rule in rules {
+        let Some(source) = sources.get(rule.source) else { continue };
+        if let Some(first) = seen.get(rule.id.as_str()) {
+            let (line, _) = source.line_and_column(first.offset);
+            let message = format!("there is another policy `{}`, in line {line}", rule.id);
+            let hint = "give each policy an `@id(\"…\")` of its own".to_owned();
+            found.push(source.at(rule.offset, message, Some(hint)));
+        }
+        seen.entry(&rule.id).or_insert(rule);
+    }
+    found
+}
+
+fn invalid(language: &Language, sources: &[Source], rules: &[Rule]) -> Vec<ConfigProblem> {
+    let whole = PolicySet::from_policies(rules.iter().map(|rule| rule.policy.clone()));
+    let set = match whole {
+        Ok(set) => set,
+        Err(error) => return sources.iter().take(1).map(|one| one.told(&error, 0)).collect(),
+    };
+    let judged = language.validator.validate(&set, ValidationMode::Strict);
+    let told = judged.validation_errors().filter_map(|error| {
+        let id: &str = error.policy_id().as_ref();
+        let rule = rules.iter().find(|rule| rule.id == id)?;
+        let source = sources.get(rule.source)?;
+        let mut problem = source.told(error as &dyn Diagnostic, rule.offset);
+        problem.key = rule.policy.annotation("id").unwrap_or_default().to_owned();
+        Some(problem)
+    });
+    told.collect()
+}
+
+/// By the head of a policy alone: what its conditions say is for the judgement.
+fn about(action: Action, rules: &[Rule]) -> PolicySet {
+    let named = |uid: &cedar_policy::EntityUid| {
+        let id = uid.id().unescaped();
+        id == action.as_str() || id == group(action)
+    };
+    let fits = |rule: &&Rule| match rule.policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(uid) => named(&uid),
+        ActionConstraint::In(all) => all.iter().any(named),
+    };
+    let here = rules.iter().filter(fits).map(|rule| rule.policy.clone());
+    PolicySet::from_policies(here).unwrap_or_default()
+}

@@ -1,0 +1,148 @@
+//! What is in force as the file changes, breaks, goes away and comes back, and as the agent ends between.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use super::super::standing::{News, Standing};
+use super::{told, world};
+use crate::config::{PolicyConfig, parse};
+
+const PERMIT: &str = "@id(\"all\") permit(principal, action, resource);";
+const DENY: &str = "@id(\"no\") forbid(principal, action, resource);";
+
+struct Stage {
+    folder: tempfile::TempDir,
+    standing: Standing,
+    news: RefCell<Vec<String>>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let standing = Standing::open(folder.path().join("kept.json"));
+        Self { folder, standing, news: RefCell::default() }
+    }
+
+    fn again(&mut self) {
+        self.standing = Standing::open(self.folder.path().join("kept.json"));
+    }
+
+    fn write(&self, text: Option<&str>) {
+        let path = self.folder.path().join("policy.cedar");
+        match text {
+            Some(text) => std::fs::write(path, text).unwrap(),
+            None => std::fs::remove_file(path).unwrap(),
+        }
+    }
+
+    fn look(&self, policy: &PolicyConfig) -> String {
+        let wanted = self.standing.of_person(policy, &self.folder.path().join("config.toml"));
+        let told = self.standing.look(wanted, |news| -> Result<(), ()> {
+            self.news.borrow_mut().push(match news {
+                News::Wrong(problem) => format!("wrong {}", problem.line),
+                News::Changed { before, now } => {
+                    let has = |one: &Option<_>| if one.is_some() { "some" } else { "none" };
+                    format!("{} to {}", has(before), has(now))
+                }
+            });
+            Ok(())
+        });
+        told.unwrap();
+        let shown = self.standing.shown();
+        format!("{}: {}", shown.state, super::told(&world().judged(&self.standing.engine)))
+    }
+
+    fn news(&self) -> String {
+        self.news.take().join(", ")
+    }
+}
+
+#[test]
+fn the_last_good_policy_serves_across_a_restart_and_without_one_no_token_leaves() {
+    let mut stage = Stage::new();
+    let none = PolicyConfig::default();
+    assert_eq!(stage.look(&none), "none: permit");
+    stage.write(Some("permit(principal, action"));
+    assert_eq!(stage.look(&none), "shut: deny");
+    assert_eq!(stage.news(), "wrong 1");
+    stage.write(Some(DENY));
+    assert_eq!(stage.look(&none), "in_force: deny no");
+    assert_eq!(stage.news(), "none to some");
+    stage.write(Some("\n\npermit(principal"));
+    assert_eq!(stage.look(&none), "outdated: deny no");
+    assert_eq!(stage.news(), "wrong 3");
+    stage.again();
+    assert_eq!(stage.look(&none), "outdated: deny no");
+    assert_eq!(stage.news(), "wrong 3");
+    stage.write(Some(PERMIT));
+    assert_eq!(stage.look(&none), "in_force: permit all");
+    assert_eq!(stage.look(&none), "in_force: permit all");
+    assert_eq!(stage.news(), "some to some");
+    stage.again();
+    assert_eq!(stage.look(&none), "in_force: permit all");
+    assert_eq!(stage.news(), "", "the same as before the restart");
+}
+
+#[test]
+fn a_file_that_is_gone_for_a_moment_is_not_taken_for_none() {
+    let stage = Stage::new();
+    let none = PolicyConfig::default();
+    stage.write(Some(DENY));
+    assert_eq!(stage.look(&none), "in_force: deny no");
+    stage.write(None);
+    assert_eq!(stage.look(&none), "in_force: deny no");
+    stage.write(Some(DENY));
+    assert_eq!(stage.look(&none), "in_force: deny no");
+    stage.write(None);
+    assert_eq!(stage.look(&none), "in_force: deny no");
+    assert_eq!(stage.look(&none), "none: permit");
+    assert_eq!(stage.news(), "none to some, some to none");
+}
+
+#[test]
+fn a_file_that_the_config_names_has_to_be_there_and_the_rules_are_a_layer_of_their_own() {
+    let stage = Stage::new();
+    let rules =
+        "[policy]\nfile = \"mine.cedar\"\n[[policy.rule]]\nid = \"r\"\nwhen = {}\nthen = \"ask\"\n";
+    let config = parse(rules, &stage.folder.path().join("config.toml")).unwrap().policy;
+    assert_eq!(stage.look(&config), "shut: deny");
+    std::fs::write(stage.folder.path().join("mine.cedar"), PERMIT).unwrap();
+    assert_eq!(stage.look(&config), "in_force: ask r");
+    std::fs::write(stage.folder.path().join("mine.cedar"), DENY).unwrap();
+    assert_eq!(stage.look(&config), "in_force: deny no");
+    let names: Vec<String> =
+        stage.standing.layers().iter().map(|layer| layer.name.clone()).collect();
+    assert_eq!(names, ["config.toml", "mine.cedar"]);
+}
+
+#[test]
+fn a_change_that_is_not_on_the_record_is_not_taken() {
+    let stage = Stage::new();
+    let config = stage.folder.path().join("config.toml");
+    stage.write(Some(PERMIT));
+    let look = |full: bool| {
+        let wanted = stage.standing.of_person(&PolicyConfig::default(), &config);
+        let told = stage.standing.look(wanted, |_| if full { Err("full") } else { Ok(()) });
+        (told, told_now(&stage.standing))
+    };
+    assert_eq!(look(true), (Err("full"), "deny".to_owned()));
+    assert_eq!(look(false), (Ok(true), "permit all".to_owned()));
+    stage.write(Some(DENY));
+    assert_eq!(look(true), (Err("full"), "permit all".to_owned()));
+    assert_eq!(look(false), (Ok(true), "deny no".to_owned()));
+}
+
+fn told_now(standing: &Standing) -> String {
+    told(&world().judged(&standing.engine))
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_kept_is_the_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let stage = Stage::new();
+    stage.write(Some(PERMIT));
+    stage.look(&PolicyConfig::default());
+    let kept = Path::new(stage.folder.path()).join("kept.json");
+    assert_eq!(std::fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
+}

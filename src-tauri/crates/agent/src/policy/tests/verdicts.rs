@@ -1,0 +1,267 @@
+//! What is permitted, asked and denied, and by which rule.
+
+use std::time::Duration;
+
+use dagpass_core::policy::Action;
+use dagpass_core::policy::engine::{Authorizer, Basis, SignedIn, Verdict};
+use dagpass_core::principal::Kind;
+use dagpass_core::request::Reach;
+
+use super::super::{Engine, Stance};
+use super::{NOW, World, engine, told, world};
+
+const ALL: &str = "@id(\"all\") permit(principal, action, resource);\n";
+
+fn kinds() -> [Kind; 6] {
+    [
+        Kind::Agent,
+        Kind::Owner,
+        Kind::Run("run-1".into()),
+        Kind::Container("c".into()),
+        Kind::Forwarded("f".into()),
+        Kind::Relay,
+    ]
+}
+
+/// As a request with such an action is put.
+fn of(kind: Kind, action: Action) -> World {
+    let token = matches!(action, Action::Token | Action::Connection | Action::Try);
+    let bare = World { profile: None, connection: None, kind, action, ..world() };
+    if token { World { profile: Some("prod"), ..bare } } else { bare }
+}
+
+#[test]
+fn without_a_policy_every_kind_may_what_it_could_and_nothing_is_noted() {
+    let engine = Engine::default();
+    assert!(!engine.is_in_force());
+    for kind in kinds() {
+        for action in Action::ALL {
+            let verdict = of(kind.clone(), *action).judged(&engine);
+            assert_eq!(verdict, Verdict::Permit(Basis::default()), "{kind:?} {action:?}");
+        }
+    }
+}
+
+#[test]
+fn a_base_permit_leaves_every_kind_and_action_as_it_was() {
+    let engine = engine(&[ALL]);
+    for kind in kinds() {
+        for action in Action::ALL.iter().filter(|action| kind.rights().include(**action)) {
+            let verdict = of(kind.clone(), *action).judged(&engine);
+            assert!(matches!(verdict, Verdict::Permit(_)), "{kind:?} {action:?}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_without_a_permit_denies_all_but_the_way_back() {
+    let engine = engine(&["@id(\"no\") forbid(principal, action, resource);"]);
+    for action in Action::ALL {
+        let open = matches!(of(Kind::Owner, *action).judged(&engine), Verdict::Permit(_));
+        let back = [
+            // Which the machine's policy alone can close.
+            Action::BreakGlass,
+            Action::ShowStatus,
+            Action::FollowEvents,
+            Action::Examine,
+            Action::ShowPolicy,
+            Action::SignOut,
+            Action::Purge,
+            Action::EndRun,
+            Action::CloseDoor,
+            Action::Pause,
+            Action::Stop,
+        ];
+        assert_eq!(open, back.contains(action), "{action:?}");
+    }
+}
+
+#[test]
+fn rules_about_what_a_request_names_are_one_line() {
+    let in_group = |groups: &[&str]| {
+        let groups = groups.iter().map(|one| (*one).to_owned()).collect();
+        Some(SignedIn { age: Duration::from_secs(3600), groups })
+    };
+    let table: &[(&str, World, &str)] = &[
+        (
+            "forbid(principal, action, resource == Connection::\"warehouse_api\");",
+            world(),
+            "deny x",
+        ),
+        ("forbid(principal, action, resource == Connection::\"other\");", world(), "permit all"),
+        ("forbid(principal, action, resource in Profile::\"prod\");", world(), "deny x"),
+        ("forbid(principal, action in Action::\"tokens\", resource);", world(), "deny x"),
+        ("forbid(principal, action in Action::\"deeds\", resource);", world(), "permit all"),
+        ("forbid(principal, action, resource in Scope::\"*\");", world(), "deny x"),
+        (
+            "forbid(principal, action, resource in Scope::\"admin\");",
+            World { scopes: Some("read admin"), ..world() },
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) when { resource in [Scope::\"admin\", Scope::\"*\"] };",
+            World { scopes: Some("read"), ..world() },
+            "permit all",
+        ),
+        (
+            "forbid(principal, action, resource in Audience::\"https://a\");",
+            World { audience: Some("https://a"), ..world() },
+            "deny x",
+        ),
+        ("forbid(principal is Owner, action, resource);", world(), "deny x"),
+        ("forbid(principal is Run, action, resource);", world(), "permit all"),
+        (
+            "forbid(principal == Container::\"etl\", action, resource);",
+            World { kind: Kind::Container("etl".into()), ..world() },
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) when { context has connection && context.connection like \"ware*\" };",
+            world(),
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) when { context.time.hour >= 18 };",
+            world(),
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) when { context.time.weekday == 2 };",
+            world(),
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) when { context.time.weekday == 7 };",
+            World { now: NOW - 2 * 86_400, ..world() },
+            "deny x",
+        ),
+        ("forbid(principal, action, resource) when { context.remote };", world(), "permit all"),
+        (
+            "forbid(principal, action, resource) when { context.remote };",
+            World { remote: true, ..world() },
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) unless { context has reach && context.reach == \"named\" };",
+            World { reach: Reach::Beyond, ..world() },
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) unless { context has signed_in && context.signed_in.groups.contains(\"data\") };",
+            world(),
+            "deny x",
+        ),
+        (
+            "forbid(principal, action, resource) unless { context has signed_in && context.signed_in.groups.contains(\"data\") };",
+            World { signed_in: in_group(&["data"]), ..world() },
+            "permit all",
+        ),
+        (
+            "forbid(principal, action, resource) when { context has signed_in && context.signed_in.age > 1800 };",
+            World { signed_in: in_group(&[]), ..world() },
+            "deny x",
+        ),
+        // What the system does not show matches nothing.
+        (
+            "forbid(principal, action, resource) when { context has program && context.program.path like \"*\" };",
+            world(),
+            "permit all",
+        ),
+    ];
+    for (rule, world, expected) in table {
+        let engine = engine(&[&format!("{ALL}@id(\"x\") {rule}")]);
+        assert_eq!(told(&world.judged(&engine)), *expected, "{rule}");
+    }
+}
+
+#[test]
+fn what_a_caller_says_of_itself_never_opens() {
+    let only = "@id(\"x\") forbid(principal, action, resource) unless { context has declared && context.declared has dag && context.declared.dag == \"etl\" };";
+    let not = "@id(\"x\") forbid(principal, action, resource) when { context has declared && context.declared has dag && context.declared.dag == \"etl\" };";
+    let opens = "@id(\"x\") permit(principal, action, resource) when { context has declared && context.declared has dag && context.declared.dag == \"etl\" };";
+    let silent = "@id(\"x\") forbid(principal, action, resource) when { context has declared };";
+    let asks = "@id(\"x\") forbid(principal, action, resource) unless { context.approved || (context has declared && context.declared has dag && context.declared.dag == \"etl\") };";
+    let with = |rule: &str| format!("{ALL}{rule}");
+    for (text, dag, expected) in [
+        (with(only), None, "deny x"),
+        (with(only), Some("etl"), "deny x"),
+        (with(only), Some("other"), "deny x"),
+        (with(not), None, "permit all"),
+        (with(not), Some("etl"), "deny x"),
+        (with(not), Some("other"), "permit all"),
+        (opens.to_owned(), None, "deny"),
+        (opens.to_owned(), Some("etl"), "deny"),
+        (with(silent), None, "permit all"),
+        (with(silent), Some("any"), "deny x"),
+        (with(asks), None, "ask x"),
+        (with(asks), Some("etl"), "ask x"),
+    ] {
+        let said = dag.map(|dag| ("dag_id", dag)).into_iter().collect();
+        let verdict = World { said, ..world() }.judged(&engine(&[&text]));
+        assert_eq!(told(&verdict), expected, "{dag:?} {text}");
+    }
+}
+
+#[test]
+fn what_is_permitted_with_an_approval_alone_is_asked_for() {
+    let ask = "@id(\"ask\") forbid(principal, action, resource) unless { context.approved };";
+    let when = "@id(\"when\") permit(principal, action, resource) when { context.approved };";
+    let no = "@id(\"no\") forbid(principal, action, resource);";
+    for (texts, expected) in [
+        (vec![format!("{ALL}{ask}")], "ask ask"),
+        (vec![when.to_owned()], "ask when"),
+        (vec![format!("{ALL}{ask}{no}")], "deny no"),
+        (vec![ask.to_owned()], "deny ask"),
+        // All layers have to permit, and the strictest is told.
+        (vec![ALL.to_owned(), ALL.to_owned()], "permit all"),
+        (vec![ALL.to_owned(), format!("{ALL}{ask}")], "ask ask"),
+        (vec![format!("{ALL}{ask}"), ALL.to_owned()], "ask ask"),
+        (vec![format!("{ALL}{ask}"), when.to_owned()], "ask ask when"),
+        (vec![format!("{ALL}{ask}"), format!("{ALL}{no}")], "deny no"),
+        (vec![format!("{ALL}{no}"), ALL.to_owned()], "deny no"),
+        (vec![ALL.to_owned(), String::new()], "deny"),
+    ] {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assert_eq!(told(&world().judged(&engine(&texts))), expected, "{texts:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_be_evaluated_denies_by_its_name() {
+    let text = format!(
+        "{ALL}@id(\"late\") forbid(principal, action, resource) when {{ context.time.epoch * 9223372036854775807 > 0 }};"
+    );
+    let Verdict::Deny(basis, reason) = world().judged(&engine(&[&text])) else {
+        panic!("permitted")
+    };
+    assert_eq!(basis.rules, ["late"]);
+    assert!(reason.starts_with("the rule `late` cannot be evaluated: "), "{reason}");
+}
+
+#[test]
+fn a_denial_names_every_rule_in_one_order_and_a_policy_without_an_id_by_its_line() {
+    let text = format!(
+        "{ALL}forbid(principal, action, resource);\n\n@id(\"b\")\nforbid(principal, action, resource);\n@id(\"a\") forbid(principal, action, resource);"
+    );
+    for _ in 0..20 {
+        let Verdict::Deny(basis, reason) = world().judged(&engine(&[&text])) else {
+            panic!("permitted")
+        };
+        assert_eq!(basis.rules, ["a", "b", "policy.cedar:2"]);
+        assert_eq!(reason, "the rules `a`, `b`, `policy.cedar:2` of policy.cedar forbid it");
+        assert_eq!(basis.policy.map(|digest| digest.len()), Some(16));
+    }
+    let Verdict::Deny(basis, reason) = world().judged(&engine(&[""])) else { panic!("permitted") };
+    assert_eq!((basis.rules.len(), reason.as_str()), (0, "no rule of policy.cedar permits it"));
+}
+
+#[test]
+fn where_no_policy_loads_no_token_leaves_and_the_rest_goes_on() {
+    let engine = Engine::default();
+    engine.take(Stance::Shut { why: "line 3".into(), rest: None });
+    for action in Action::ALL {
+        let denied = matches!(of(Kind::Owner, *action).judged(&engine), Verdict::Deny(..));
+        let token = matches!(action, Action::Token | Action::Connection | Action::Try);
+        assert_eq!(denied, token, "{action:?}");
+    }
+}
