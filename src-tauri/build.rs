@@ -2,10 +2,12 @@
 //! page may call gets a permission that `capabilities/window.json` grants by name.
 
 /// The same names stand in `src/lib.rs` and in the capability: a name that is missing in one is refused.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 28] = [
     "about",
     "activity",
     "airflow_connections",
+    "answer_approval",
+    "approvals",
     "cancel_sign_in",
     "config",
     "copy",
@@ -18,6 +20,7 @@ const COMMANDS: [&str; 25] = [
     "pause",
     "qr",
     "resume",
+    "revoke_approval",
     "roles",
     "save_config",
     "set_login_item",

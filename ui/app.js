@@ -13,12 +13,13 @@ const MODULES = {
   sessions: () => import('./views/sessions.js'),
   activity: () => import('./views/activity.js'),
   airflow: () => import('./views/airflow.js'),
+  approvals: () => import('./views/approvals.js'),
   settings: () => import('./views/settings.js'),
   doctor: () => import('./views/doctor.js'),
   welcome: () => import('./views/welcome.js'),
 };
 const REST_MS = 200;
-const NAMES = { sessions: 'Sessions', activity: 'Activity', airflow: 'Airflow', settings: 'Settings', doctor: 'Doctor', welcome: 'Welcome' };
+const NAMES = { sessions: 'Sessions', activity: 'Activity', airflow: 'Airflow', approvals: 'Approvals', settings: 'Settings', doctor: 'Doctor', welcome: 'Welcome' };
 const main = document.getElementById('main');
 const rail = document.querySelector('.rail');
 const mounted = new Map();
@@ -129,7 +130,7 @@ document.addEventListener('keydown', (event) => {
 
 function keys() {
   const row = (words, ...presses) => [h('dt', {}, presses.map((key) => [h('kbd', {}, key), ' '])), h('dd', {}, words)];
-  question('Keys', h('dl', { class: 'facts' }, row('the five views', '1', '…', '5'), row('filter', '/'), row('through the rail, a timeline, a table', '↑', '↓'), row('open the record', 'Enter'), row('close, dismiss a word, or leave a field', 'Esc'), row('this list', '?')), [{ label: 'Close', value: null, action: 'close' }]);
+  question('Keys', h('dl', { class: 'facts' }, row('the six views', '1', '…', '6'), row('filter', '/'), row('through the rail, a timeline, a table', '↑', '↓'), row('open the record', 'Enter'), row('close, dismiss a word, or leave a field', 'Esc'), row('this list', '?')), [{ label: 'Close', value: null, action: 'close' }]);
 }
 
 watch(({ status, agent, about }) => {
@@ -137,6 +138,10 @@ watch(({ status, agent, about }) => {
   tabs[0].querySelector('.mark').classList.toggle('calls', Boolean(calls));
   tabs[0].querySelector('.name').textContent = 'Sessions';
   tabs[0].setAttribute('aria-label', calls ? 'Sessions, one needs you' : 'Sessions');
+  const asked = agent === 'up' && status?.approvals?.length;
+  const approvals = tabs[VIEWS.indexOf('approvals')];
+  approvals.querySelector('.mark').classList.toggle('calls', Boolean(asked));
+  approvals.setAttribute('aria-label', asked ? 'Approvals, one waits for you' : 'Approvals');
   const [tone, words] = { up: status?.agent.paused ? ['waiting', 'Paused'] : ['good', 'Agent running'], down: ['bad', 'Agent away'], failed: ['bad', 'No answer'] }[agent] ?? ['', 'Asking the agent'];
   redraw(standing, [tone, words, status?.agent.store, status?.agent.pid, about?.version], () => [
     h('div', { class: `row ${tone}`, title: status ? `pid ${status.agent.pid}, ${status.agent.socket}` : null }, h('span', { class: 'dot' }), h('span', { class: 'words' }, words)),

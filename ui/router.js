@@ -1,6 +1,6 @@
 // Which view is shown: the fragment `#/view?key=value` is the one truth. A view with unsaved work may
 // hold the way.
-export const VIEWS = ['sessions', 'activity', 'airflow', 'settings', 'doctor'];
+export const VIEWS = ['sessions', 'activity', 'airflow', 'approvals', 'settings', 'doctor'];
 const ALL = [...VIEWS, 'welcome'];
 let show = () => {};
 let guard = null;

@@ -5,7 +5,13 @@ use dagpass_client::ClientError;
 use dagpass_client::wire::ErrorReply;
 
 pub(crate) fn reply(code: &str, what: impl Into<String>) -> ErrorReply {
-    ErrorReply { error: code.to_owned(), error_description: what.into(), cause: None, hint: None }
+    ErrorReply {
+        error: code.to_owned(),
+        error_description: what.into(),
+        cause: None,
+        hint: None,
+        approval: None,
+    }
 }
 
 pub(crate) fn refused(error: ClientError) -> ErrorReply {

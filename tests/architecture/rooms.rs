@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const AGENT: &str = "src-tauri/crates/agent/src/";
 
 /// From the floor up. Nothing below `local_api` knows that there is an endpoint.
-const ROOMS: [&str; 31] = [
+const ROOMS: [&str; 32] = [
     "system",
     "random",
     "clock",
@@ -27,6 +27,7 @@ const ROOMS: [&str; 31] = [
     "ledger",
     "task_runs",
     "witness",
+    "approvals",
     "cosigning",
     "power",
     "ping",

@@ -357,3 +357,34 @@ test('no module parses markup, and the page has nothing inline', () => {
     if (name.endsWith('.html')) assert.doesNotMatch(text, /\sstyle=|\son[a-z]+=|<style|<script(?![^>]*src=)/, name);
   }
 });
+
+describe('approvals', () => {
+  const asked = (page, id) => page.locator(`[data-approval="${id}"]`);
+
+  test('a question says who wants what by which rule, marks what nobody checked, and is answered by one click', () => on({ view: 'approvals' }, async (page) => {
+    const one = asked(page, 'ap-7k2m9q4x1c');
+    const text = await one.innerText();
+    for (const words of ['python3.12 wants a token for warehouse_api', 'Asked 14 times', 'production', '/usr/bin/python3.12, process 48213', '/opt/venv/bin/airflow < /usr/bin/zsh', '/dev/pts/3', '/home/ada/src/etl']) assert.ok(text.includes(words), `${words}\n${text}`);
+    assert.match(text, /Says of itself[^]*dag_id load_orders/);
+    await one.locator('[data-action="answer-run"]').click();
+    assert.deepEqual(await called(page, 'answer_approval'), { id: 'ap-7k2m9q4x1c', answer: 'run' });
+    await page.getByText('Approved until').waitFor();
+    await one.locator('[data-action="take-back"]').waitFor();
+    await page.getByText('1 question for you').waitFor();
+  }));
+
+  test('what may be asked by the window itself has no answer here', () => on({ view: 'approvals' }, async (page) => {
+    const one = asked(page, 'ap-0b8d5f2h6j');
+    await one.getByText('It may be this window’s own process tree that asks').waitFor();
+    assert.equal(await one.getByRole('button').count(), 0);
+  }));
+
+  test('an answer that holds is taken back, and one that came too late is said', () => on({ view: 'approvals' }, async (page) => {
+    await asked(page, 'ap-4w6y8a1c3e').locator('[data-action="take-back"]').click();
+    assert.deepEqual(await called(page, 'revoke_approval'), { id: 'ap-4w6y8a1c3e' });
+    await asked(page, 'ap-4w6y8a1c3e').waitFor({ state: 'detached' });
+    await page.evaluate(() => window.__stage.expire('ap-7k2m9q4x1c'));
+    await asked(page, 'ap-7k2m9q4x1c').locator('[data-action="answer-once"]').click();
+    await page.getByRole('alert').getByText('There is no approval ap-7k2m9q4x1c').waitFor();
+  }));
+});

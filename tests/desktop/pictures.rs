@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::desk::Desk;
 use crate::driver::Driver;
 
-const VIEWS: [&str; 6] = ["sessions", "activity", "airflow", "settings", "doctor", "welcome"];
+const VIEWS: [&str; 7] =
+    ["sessions", "activity", "airflow", "approvals", "settings", "doctor", "welcome"];
 const SIZES: [(u64, u64); 2] = [(1200, 800), (360, 740)];
 const THEMES: [(&str, &str); 2] = [("light", "Adwaita"), ("dark", "Adwaita:dark")];
 

@@ -10,7 +10,7 @@ import { rig } from './stage/rig.mjs';
 import { SCENES } from './stage/scenes.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const VIEWS = ['sessions', 'activity', 'airflow', 'settings', 'doctor', 'welcome'];
+const VIEWS = ['sessions', 'activity', 'airflow', 'approvals', 'settings', 'doctor', 'welcome'];
 /** The other two corners hold the same elements. */
 const CORNERS = [{ width: 1200, theme: 'light' }, { width: 360, theme: 'dark', height: 740 }];
 /** Each state is read in one of them, turn by turn, and before a release in both. */
@@ -90,7 +90,7 @@ describe('by keyboard alone', () => {
   }
 
   test('1 to 5 turn to the views, / goes to the filter, Escape leaves it', () => on({}, async (page) => {
-    for (const [at, view] of VIEWS.slice(0, 5).entries()) {
+    for (const [at, view] of VIEWS.slice(0, 6).entries()) {
       await page.keyboard.press(String(at + 1));
       await page.locator(`section[data-view="${view}"]:visible`).waitFor();
     }

@@ -12,6 +12,8 @@ mod airflow_token;
 #[cfg(test)]
 mod airflowctl_item;
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod argv;
 #[cfg(test)]
 mod at_a_terminal;

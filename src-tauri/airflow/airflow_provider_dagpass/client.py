@@ -11,19 +11,24 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import time
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_dagpass import place, transport
-from airflow_provider_dagpass.errors import AgentAway, DagpassError
+from airflow_provider_dagpass.errors import AgentAway, ApprovalPending, DagpassError
 
-__all__ = ["AGENT", "Agent", "AgentAway", "DagpassError"]
+__all__ = ["AGENT", "Agent", "AgentAway", "ApprovalPending", "DagpassError"]
 
 #: How long may one question take in all, with connecting and asking again? Airflow sets no limit
 #: of its own, and a lookup is synchronous. Longer than the agent waits for Ping before it answers.
 TOTAL_SECONDS = 10.0
 #: And one that tells of a run, which no task may wait for?
 EVENT_SECONDS = 1.0
+#: A pause is one, whatever the agent says.
+LEAST_SECONDS = 0.05
+#: After how long is asked again what a person has to approve, where the agent does not say?
+ASK_AGAIN_SECONDS = 2.0
 #: How many connections are kept between questions? One does, but for threads that ask at once.
 MOST_IDLE = 4
 
@@ -67,15 +72,23 @@ class Agent:
         deadline = transport.Deadline(seconds)
         if self._pid != os.getpid():
             self._forget()
-        try:
-            status, payload = self._asked(path, body, deadline)
-        except TimeoutError:
-            raise _slow(seconds) from None
-        except (OSError, http.client.HTTPException) as error:
-            raise _unusable(type(error).__name__) from None
-        return _read(status, payload)
+        while True:
+            try:
+                answer = self._asked(path, body, deadline)
+            except TimeoutError:
+                raise _slow(seconds) from None
+            except (OSError, http.client.HTTPException) as error:
+                raise _unusable(type(error).__name__) from None
+            try:
+                return _read(answer)
+            except ApprovalPending:
+                # Nobody watches a file that is parsed, and it is parsed again by itself.
+                parses = (ask.get("context") or {}).get("purpose") == "dag-parse"
+                if parses or not deadline.has_left(answer.ask_again):
+                    raise
+            time.sleep(answer.ask_again)
 
-    def _asked(self, path: str, body: bytes, deadline: transport.Deadline) -> tuple[int, bytes]:
+    def _asked(self, path: str, body: bytes, deadline: transport.Deadline) -> _Answer:
         try:
             paths = place.agent_sockets()
         except place.PlaceError as error:
@@ -100,9 +113,7 @@ class Agent:
                 return wire
             wire.close()
 
-    def _send(
-        self, wire: transport.Wire, path: str, body: bytes, deadline: transport.Deadline
-    ) -> tuple[int, bytes]:
+    def _send(self, wire: transport.Wire, path: str, body: bytes, deadline: transport.Deadline) -> _Answer:
         try:
             response = wire.request(path, body, deadline)
             try:
@@ -117,7 +128,7 @@ class Agent:
             wire.close()
         else:
             self._idle.append(wire)
-        return response.status, payload
+        return _Answer(response.status, payload, _seconds(response.getheader("Retry-After")))
 
     def _taken(self) -> transport.Wire | None:
         # One step, which no other thread can divide.
@@ -137,7 +148,20 @@ AGENT = Agent()
 os.register_at_fork(after_in_child=AGENT._forget)
 
 
-def _read(status: int, payload: bytes) -> dict[str, Any]:
+class _Answer(NamedTuple):
+    status: int
+    payload: bytes
+    ask_again: float
+
+
+def _seconds(header: str | None) -> float:
+    """RFC 9110 §10.2.3; a date is none of the agent's."""
+    told = float(header) if header and header.isascii() and header.isdigit() else ASK_AGAIN_SECONDS
+    return max(told, LEAST_SECONDS)
+
+
+def _read(given: _Answer) -> dict[str, Any]:
+    status, payload = given.status, given.payload
     try:
         answer = json.loads(payload)
     except ValueError:
@@ -146,13 +170,18 @@ def _read(status: int, payload: bytes) -> dict[str, Any]:
         raise _unusable(f"HTTP {status} without a JSON object", status)
     if status == 200:
         return answer
-    raise DagpassError(
-        str(answer.get("error", "server_error")),
+    code = str(answer.get("error", "server_error"))
+    kind = ApprovalPending if code == "approval_pending" else DagpassError
+    error = kind(
+        code,
         str(answer.get("error_description", f"the agent answered HTTP {status}")),
         cause=answer.get("cause"),
         hint=answer.get("hint"),
         status=status,
     )
+    if isinstance(error, ApprovalPending):
+        error.approval = answer.get("approval")
+    raise error
 
 
 def _slow(seconds: float) -> DagpassError:

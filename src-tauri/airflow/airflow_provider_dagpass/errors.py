@@ -41,6 +41,16 @@ class DagpassError(Exception):
         return (_rebuild, (type(self), self.__dict__.copy()))
 
 
+class ApprovalPending(DagpassError):
+    """A person was asked and has not answered within the caller's time: the same question, asked again
+    (a task's retry), meets the answer.
+
+    ``approval`` names what is asked, for ``dagpass approve``.
+    """
+
+    approval: str | None = None
+
+
 class AgentAway(DagpassError):
     """Nothing listens where the agent should be. We never start one."""
 

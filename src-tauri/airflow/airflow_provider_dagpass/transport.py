@@ -68,6 +68,10 @@ class Deadline:
             raise TimeoutError
         return left
 
+    def has_left(self, seconds: float) -> bool:
+        """With as much again for the question itself: its answer is not to come too late."""
+        return self._end - os.times().elapsed > seconds + 1.0
+
 
 class Wire:
     """One HTTP/1.1 connection, kept between questions."""

@@ -3,6 +3,7 @@
 
 pub(crate) mod about;
 pub(crate) mod agent;
+pub(crate) mod approvals;
 pub(crate) mod config;
 pub(crate) mod look;
 pub(crate) mod sandbox;

@@ -43,6 +43,23 @@ const AGENT = {
   config_path: '/home/ada/.config/dagpass/config.toml', default_profile: 'prod',
 };
 
+const WANTED = {
+  action: 'token', profile: 'prod', connection: 'warehouse_api', scopes: 'warehouse:read', rules: ['production'], program: '/usr/bin/python3.12', sha256: '9f2c44c01fa2d7e1'.repeat(4), pid: 48_213,
+  parents: ['/opt/venv/bin/airflow', '/usr/bin/zsh'], terminal: '/dev/pts/3', cwd: '/home/ada/src/etl', door: 'socket', says: { dag_id: 'load_orders', task_id: 'extract' },
+};
+const ALL_ANSWERS = ['no', 'once', 'run', 'today', 'always'];
+export const APPROVALS = {
+  pending: [
+    { ...WANTED, id: 'ap-7k2m9q4x1c', asked_at: NOW - 72, expires_at: NOW + 228, times: 14, answers: ALL_ANSWERS, yours: true },
+    { ...WANTED, id: 'ap-0b8d5f2h6j', action: 'open-door', connection: undefined, scopes: undefined, profile: undefined, says: {}, program: '/usr/bin/dagpass', asked_at: NOW - 12, expires_at: NOW + 288, times: 1, answers: ALL_ANSWERS.slice(0, 4), yours: false, quiet: true },
+  ],
+  standing: [
+    { ...WANTED, id: 'ap-3n5p7r9t2v', answer: 'run', connection: 'lake_trino', given_at: NOW - HOUR, until: NOW + 11 * HOUR },
+    { ...WANTED, id: 'ap-4w6y8a1c3e', answer: 'always', program: '/opt/reports/bin/reports', given_at: NOW - 9 * DAY, until: NOW + 81 * DAY },
+    { ...WANTED, id: 'ap-5d7f9h2j4l', answer: 'no', connection: undefined, given_at: NOW - 600, until: NOW + 3000 },
+  ],
+};
+
 export const status = (stage) => {
   if (stage === 'empty') return { agent: { ...AGENT, default_profile: null }, profiles: [] };
   if (stage === 'wrong') return { agent: { ...AGENT, default_profile: null, config_state: 'wrong', config_error: `${AGENT.config_path}:14:8: profile.dev.flow: \`devise\` is not one of auto, browser, device`, store: 'key-file', store_state: 'changed', store_detail: 'the config asks for another: run `dagpass store use keychain`' }, profiles: [] };
@@ -50,6 +67,7 @@ export const status = (stage) => {
   return {
     agent: { ...AGENT, paused: all, store: all ? 'passphrase-file' : AGENT.store, config_error: all ? 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device' : undefined },
     profiles: Object.values(all ? { ...PROFILES, ...MORE } : PROFILES),
+    approvals: APPROVALS.pending,
     deployments: [
       { name: 'prod', url: 'https://airflow.corp.example', profile: 'prod', token: 'exchange', expires_at: NOW + 18 * MINUTE, keychain_item: 'production' },
       { name: 'staging', url: 'https://airflow.staging.corp.example', profile: 'prod', token: 'exchange', reason: 'Airflow `staging` gives you no role' },

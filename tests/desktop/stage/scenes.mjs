@@ -105,7 +105,8 @@ export const SCENES = [
     await page.locator('.found .bad').waitFor();
   } },
   { name: 'welcome-done', view: 'welcome' },
-  ...['sessions', 'activity', 'airflow', 'settings', 'doctor'].flatMap((view) => [
+  { name: 'approvals', view: 'approvals' },
+  ...['sessions', 'activity', 'airflow', 'approvals', 'settings', 'doctor'].flatMap((view) => [
     { name: `${view}-empty`, view, stage: 'empty' },
     { name: `${view}-away`, view, stage: 'away' },
     { name: `${view}-error`, view, stage: 'error' },

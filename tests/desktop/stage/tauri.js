@@ -1,7 +1,7 @@
 // A stand-in for the program behind the window, to design and test the view by itself. Never shipped.
 //   ?stage=rich|states|more|empty|error|away   what it answers
 //   &hold                                 answers wait for __stage.release()
-import { ABOUT, CONNECTIONS, CONFIG, config, digested, FINDINGS, NOW, ROLES, ROLES_CHECK, status } from './fixtures.js';
+import { ABOUT, APPROVALS, CONNECTIONS, CONFIG, config, digested, FINDINGS, NOW, ROLES, ROLES_CHECK, status } from './fixtures.js';
 import { arriving, records } from './records.js';
 
 const query = new URLSearchParams(location.search);
@@ -20,6 +20,7 @@ const signedIn = new Set();
 let running = null;
 /** What config.toml is now. */
 let file = config(stage);
+let approvals = stage === 'empty' ? { pending: [], standing: [] } : structuredClone(APPROVALS);
 let login = { enabled: true, how: 'systemd', path: '/home/ada/.config/systemd/user/dagpass-agent.service', available: true };
 
 const refuse = (error, error_description, more = {}) => {
@@ -96,6 +97,19 @@ const ANSWERS = {
     emit('agent', { state: 'up' });
     return null;
   },
+  approvals: () => approvals,
+  answer_approval: ({ id, answer }) => {
+    const one = approvals.pending.find((waits) => waits.id === id) ?? refuse('not_found', `there is no approval \`${id}\``, { cause: 'it was answered, it expired, or there was none' });
+    const until = NOW + 12 * 3600;
+    approvals = { pending: approvals.pending.filter((waits) => waits !== one), standing: [{ ...one, answer, until }, ...approvals.standing] };
+    state = { ...state, approvals: approvals.pending };
+    emit('status', state);
+    return { id, answer, until };
+  },
+  revoke_approval: ({ id }) => {
+    approvals = { ...approvals, standing: approvals.standing.filter((one) => one.id !== id) };
+    return null;
+  },
   login_item: () => login,
   set_login_item: ({ enabled }) => (login = { ...login, enabled }),
   start_sandbox: () => refuse('not_available', 'this program has no sandbox', { hint: 'run `cargo demo` in the source tree' }),
@@ -158,6 +172,8 @@ window.__TAURI__ = {
 window.__stage = { calls, emit, release, change, record: (more = {}) => emit('record', { ...arriving(++seq), ...more }), down: () => {
   stage = 'away';
   emit('agent', { state: 'down', reason: 'it was stopped' });
+}, expire: (id) => {
+  approvals = { ...approvals, pending: approvals.pending.filter((one) => one.id !== id) };
 }, signIn: () => running, status: () => state, profile, config: CONFIG, write, delay: (name) => late.set(name, Promise.withResolvers()), arrive: (name) => {
   late.get(name).resolve();
   late.delete(name);

@@ -41,18 +41,22 @@ export function titleOf(record) {
     'door-closed': 'Door closed',
     'ledger-mended': 'Record written again',
     evidence: 'Evidence pack signed',
+    'approval-asked': 'Approval asked for',
+    'approval-answered': 'Approved',
+    'approval-revoked': 'Approval taken back',
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
     'agent-start': 'Agent started',
     'agent-stop': 'Agent ended',
     'config-change': record.session ? 'Tokens go another way' : 'Config changed on disk',
   }[event];
   const not = {
-    issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'JWT bearer grant', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', refused: 'Request',
+    issue: 'Request', decision: 'Request', refresh: 'Refresh', exchange: 'JWT bearer grant', 'sign-in': 'Sign-in', 'sign-out': 'Sign-out', revocation: 'Revocation', 'approval-answered': 'Approval', refused: 'Request',
   }[event] ?? plain(event);
   if (outcome === 'ok') return times(ok ?? plain(event), record);
   if (event === 'ledger-lost') return 'Record before this lost';
   if (event === 'ledger-altered') return 'Record written to by another program';
   if (event === 'ledger-forked') return 'A witness holds another record';
+  if (event === 'approval-expired') return 'Approval not answered';
   if (event === 'refused') return record.count > 1 ? `${record.count} requests turned away` : 'Request turned away';
   return times(`${not} ${outcome}`, record);
 }
@@ -77,6 +81,8 @@ const DEEDS = {
   'set-login-item': 'Start at login changed',
   'make-evidence': 'Evidence asked for',
   'break-glass': 'Own policy switched off or on',
+  approve: 'Approval answered',
+  'revoke-approval': 'Approval to be taken back',
 };
 const SERVED = new Set([undefined, 'token', 'connection', 'try']);
 const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);
@@ -105,7 +111,7 @@ export function processOf(record) {
 }
 
 /** Is it worth a row? A request that was permitted is followed by its issue, a deed by its own line. */
-const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence']);
+const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence', 'approve', 'revoke-approval']);
 export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok'
   && (SERVED.has(record.action) || OWN_LINE.has(record.action) || isLook(record));
 

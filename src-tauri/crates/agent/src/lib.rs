@@ -14,6 +14,7 @@
 
 mod adopt;
 mod airflow;
+mod approvals;
 pub mod browser;
 pub mod callback;
 mod clock;

@@ -65,6 +65,9 @@ impl Scheduler {
             self.api.adopt_policy();
             self.broker.reconsider_store();
             self.broker.pay_revocations();
+            if self.broker.expire_approvals() {
+                self.api.changed();
+            }
         }
     }
 

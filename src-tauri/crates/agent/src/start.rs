@@ -16,6 +16,7 @@ use dagpass_core::audit::Event;
 use dagpass_core::ports::{Clock, StoreFailure};
 
 use crate::adopt::known_ids;
+use crate::approvals;
 use crate::clock::WallClock;
 use crate::config::{ConfigFile, TOLD_FILE};
 use crate::http::install_crypto;
@@ -164,6 +165,7 @@ async fn agent(
         endpoint_file: place::endpoint_file(&place)?,
         connections_file,
         told_file: state.join(TOLD_FILE),
+        approvals_file: state.join(approvals::FILE),
         policy_file: state.join(KEPT_FILE),
         containers_folder: state.join("containers"),
         descriptors,

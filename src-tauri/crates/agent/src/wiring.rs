@@ -7,6 +7,7 @@ use dagpass_core::ports::{Clock, Ports};
 use dagpass_core::sign_in::SignInPorts;
 
 use crate::airflow::Airflow;
+use crate::approvals::Book;
 use crate::browser::SystemBrowser;
 use crate::callback::LoopbackCallbacks;
 use crate::config::ConfigFile;
@@ -39,6 +40,7 @@ pub(crate) fn wire(
         owed: store.clone(),
         pending: store.clone(),
         authorizer: policy.engine.clone(),
+        approvals: Arc::new(Book::at(about.approvals_file.clone())),
         witness: witness.clone(),
         spawn: Arc::new(tasks.clone()),
     });

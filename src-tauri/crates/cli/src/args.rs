@@ -79,6 +79,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass witness key\n  dagpass witness add VKEY\n  dagpass witness serve\n  dagpass witness list"
     )]
     Witness(crate::commands::witness::Witness),
+    /// What a rule asks you about, and your answer
+    #[command(
+        after_help = "Examples:\n  dagpass approve\n  dagpass approve ap-1a2b3c4d5e --run\n  \
+                            dagpass approve list --json\n  dagpass approve revoke ap-1a2b3c4d5e"
+    )]
+    Approve(crate::commands::approve::Approve),
     /// Wire Airflow to the agent
     #[command(
         subcommand,
@@ -100,7 +106,7 @@ pub(crate) enum Command {
     /// Open the window, or bring it to the front
     #[command(after_help = "Examples:\n  dagpass panel\n  dagpass panel doctor")]
     Panel {
-        /// What it shows: sessions, activity, airflow, settings, doctor or welcome
+        /// What it shows: sessions, activity, airflow, approvals, settings, doctor or welcome
         view: Option<View>,
     },
     /// Carry connections to an agent whose socket or pipe cannot be reached from here

@@ -8,6 +8,7 @@ use dagpass_client::wire::ErrorReply;
 
 pub(crate) const CHECK_FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
+pub(crate) const APPROVAL: u8 = 5;
 pub(crate) const UNREACHABLE: u8 = 6;
 /// `run` only: the failure is ours, not the child's.
 pub(crate) const RUN_FAILED: u8 = 125;
@@ -26,7 +27,7 @@ pub(crate) struct Exit {
 }
 
 /// The manual prints it, and each failure ends by it.
-pub(crate) const TABLE: [Exit; 13] = [
+pub(crate) const TABLE: [Exit; 14] = [
     Exit { status: 0, meaning: "Done.", codes: &[] },
     Exit { status: CHECK_FAILED, meaning: "Failed, or a check found something.", codes: &[] },
     Exit {
@@ -47,6 +48,11 @@ pub(crate) const TABLE: [Exit; 13] = [
         ],
     },
     Exit { status: 4, meaning: "Denied.", codes: &["access_denied"] },
+    Exit {
+        status: APPROVAL,
+        meaning: "An approval was refused, or nobody gave it in time.",
+        codes: &["approval_pending", "approval_refused"],
+    },
     Exit {
         status: UNREACHABLE,
         meaning: "Ping, or what else has to be asked, cannot be reached or does not answer yet.",
@@ -91,6 +97,7 @@ impl Failure {
             error_description: what.into(),
             cause: None,
             hint: None,
+            approval: None,
         };
         Self { exit: exit_code(code), reply }
     }
@@ -181,6 +188,8 @@ mod tests {
             ("invalid_grant", 3),
             ("insufficient_user_authentication", 3),
             ("access_denied", 4),
+            ("approval_pending", 5),
+            ("approval_refused", 5),
             ("temporarily_unavailable", 6),
             ("not_running", 7),
             ("agent_unreachable", 7),

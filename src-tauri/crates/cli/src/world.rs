@@ -6,6 +6,7 @@ use std::path::Path;
 use dagpass_client::owner::foreign_home;
 use dagpass_client::{Agent, ClientError, launch, place};
 
+use crate::commands::approve::wait::{self, PENDING};
 use crate::exit::Failure;
 use crate::output;
 
@@ -31,12 +32,30 @@ impl World {
                 if self.may_start() && !agent.is_beyond_a_container() =>
             {
                 launch::start(&agent)?;
-                Ok(question(&self.find()?)?)
+                let agent = self.find()?;
+                Ok(self.waited(&agent, &question, question(&agent))?)
             }
             answer => {
                 notice_version(&agent);
-                Ok(answer?)
+                Ok(self.waited(&agent, &question, answer)?)
             }
+        }
+    }
+
+    /// Where a person has to approve it, a terminal waits for that.
+    fn waited<T>(
+        &self,
+        agent: &Agent,
+        question: impl Fn(&Agent) -> Result<T, ClientError>,
+        answer: Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        match answer {
+            Err(ClientError::Refused { reply, .. })
+                if reply.error == PENDING && !self.json && output::stderr_is_terminal() =>
+            {
+                wait::for_answer(agent, reply, question)
+            }
+            answer => answer,
         }
     }
 

@@ -20,6 +20,7 @@ pub enum View {
     Sessions,
     Activity,
     Airflow,
+    Approvals,
     Settings,
     Doctor,
     /// From nothing to signed in.
@@ -27,10 +28,11 @@ pub enum View {
 }
 
 impl View {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Sessions,
         Self::Activity,
         Self::Airflow,
+        Self::Approvals,
         Self::Settings,
         Self::Doctor,
         Self::Welcome,
@@ -41,6 +43,7 @@ impl View {
             Self::Sessions => "sessions",
             Self::Activity => "activity",
             Self::Airflow => "airflow",
+            Self::Approvals => "approvals",
             Self::Settings => "settings",
             Self::Doctor => "doctor",
             Self::Welcome => "welcome",

@@ -1,5 +1,7 @@
 //! One function per route of the local API. Decides how long each may take; never what it means.
 
+mod approvals;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -141,11 +143,7 @@ impl Agent {
     }
 
     fn delete(&self, route: &str, id: &str) -> Result<(), ClientError> {
-        let sound = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        if !sound {
-            return Err(ClientError::protocol("an id is no path"));
-        }
-        let path = format!("{route}{id}");
+        let path = of_id(route, id)?;
         let call = Call { method: "DELETE", path: &path, body: None, limit: Limit::Whole(LIMIT) };
         self.answer(&call).map(drop)
     }
@@ -338,6 +336,14 @@ fn json<B: Serialize>(body: &B) -> Result<Bytes, ClientError> {
     bytes.map(Bytes::new).map_err(|error| ClientError::protocol(error.to_string()))
 }
 
+fn of_id(route: &str, id: &str) -> Result<String, ClientError> {
+    let sound = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    match sound && !id.is_empty() {
+        true => Ok(format!("{route}{id}")),
+        false => Err(ClientError::protocol("an id is no path")),
+    }
+}
+
 /// The path with what is asked for behind it, percent-encoded.
 fn query<B: Serialize>(path: &str, asked: &B) -> Result<String, ClientError> {
     let asked = serde_json::to_value(asked).map_err(|e| ClientError::protocol(e.to_string()))?;
@@ -372,6 +378,7 @@ pub(crate) fn refusal(status: u16, body: &[u8]) -> ClientError {
         error_description: format!("the agent answered HTTP {status}"),
         cause: None,
         hint: None,
+        approval: None,
     });
     ClientError::Refused { reply, status }
 }

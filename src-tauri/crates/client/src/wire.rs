@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 mod activity;
 mod airflow;
+mod approvals;
 mod config;
 mod containers;
 mod discover;
@@ -27,6 +28,9 @@ mod try_it;
 pub use activity::{ActivityAsk, ActivityReply, AgentEvent};
 pub use airflow::{
     AirflowConnection, ConnectionAsk, ConnectionIds, ConnectionList, ConnectionShown,
+};
+pub use approvals::{
+    ApprovalAnswer, ApprovalList, ApprovalReply, Question, StandingApproval, Wanted,
 };
 pub use config::{
     ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigPut, ConfigReply,
@@ -72,4 +76,7 @@ pub struct ErrorReply {
     pub cause: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Of `approval_pending` and `approval_refused`: which approval it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }

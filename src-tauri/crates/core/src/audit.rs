@@ -46,6 +46,8 @@ pub struct Record<'a> {
     pub policy: Option<&'a str>,
     /// The `@id`s of the rules that decided.
     pub rules: &'a [String],
+    /// The approval that was asked for, answered, or that it was permitted by: its public name.
+    pub approval: Option<&'a str>,
     /// Of a `refused`: which door was knocked at.
     pub door: Option<&'a str>,
     /// Where one line stands for many: how many, the first and the last of them (epoch milliseconds).
@@ -115,6 +117,7 @@ impl<'a> Record<'a> {
             reason: None,
             policy: None,
             rules: &[],
+            approval: None,
             door: None,
             count: None,
             first: None,
@@ -162,6 +165,14 @@ pub enum Event {
     LedgerMended,
     /// A pack of evidence was made of the record, and signed.
     Evidence,
+    /// A rule asks for an approval, and a person was asked.
+    ApprovalAsked,
+    /// A person answered: `denied` where it was no.
+    ApprovalAnswered,
+    /// Nobody answered in time; asked for `count` times.
+    ApprovalExpired,
+    /// A person took an answer back.
+    ApprovalRevoked,
 }
 
 impl Event {
@@ -187,6 +198,10 @@ impl Event {
             Self::LedgerForked => "ledger-forked",
             Self::LedgerMended => "ledger-mended",
             Self::Evidence => "evidence",
+            Self::ApprovalAsked => "approval-asked",
+            Self::ApprovalAnswered => "approval-answered",
+            Self::ApprovalExpired => "approval-expired",
+            Self::ApprovalRevoked => "approval-revoked",
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Broker {
     pub(crate) debts: Debts,
     pub(crate) limits: IssuerLimits,
     pub(crate) alarm: Alarm,
-    approvals: Arc<Approvals>,
+    pub(crate) approvals: Arc<Approvals>,
     sessions: Arc<RwLock<HashMap<SessionKey, Arc<Session>>>>,
 }
 
@@ -70,12 +70,13 @@ impl std::fmt::Debug for Broker {
 
 impl Broker {
     pub fn new(ports: Ports) -> Self {
+        let approvals = Approvals::open(ports.approvals.clone(), ports.clock.now());
         Self {
+            approvals: Arc::new(approvals),
             ports,
             debts: Debts::default(),
             limits: IssuerLimits::default(),
             alarm: Alarm::default(),
-            approvals: Arc::default(),
             sessions: Arc::default(),
         }
     }
@@ -350,10 +351,12 @@ fn decision<'a>(
     judged: Result<&'a Basis, &'a Denied>,
 ) -> Record<'a> {
     let denied = judged.err();
-    let outcome = if denied.is_some() { Outcome::Denied } else { Outcome::Ok };
-    let mut record = Record::new(Event::Decision, outcome, caller);
+    let asked = denied.is_some_and(|denied| denied.code() == ErrorCode::ApprovalPending);
+    let event = if asked { Event::ApprovalAsked } else { Event::Decision };
+    let outcome = if denied.is_some() && !asked { Outcome::Denied } else { Outcome::Ok };
+    let mut record = Record::new(event, outcome, caller);
     name(&mut record, action, resource);
-    record.error = denied.map(|_| ErrorCode::AccessDenied.as_str());
+    record.error = denied.filter(|_| !asked).map(|denied| denied.code().as_str());
     record.reason = denied.map(|denied| denied.reason.as_str());
     rest(&mut record, judged.unwrap_or_else(|denied| &denied.basis));
     record
@@ -363,6 +366,7 @@ fn decision<'a>(
 fn rest<'a>(record: &mut Record<'a>, basis: &'a Basis) {
     record.policy = basis.policy.as_deref();
     record.rules = &basis.rules;
+    record.approval = basis.approval.as_deref();
 }
 
 /// What was asked for.

@@ -1,6 +1,7 @@
 //! What a caller is told: a code of a standard, what and why, and the one command to run.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,10 @@ pub enum ErrorCode {
     ConfigChanged,
     /// A person paused it: nothing is handed out until one resumes.
     AgentPaused,
+    /// A person was asked and has not answered yet: the same request meets the answer later.
+    ApprovalPending,
+    /// A person said no, or nobody is asked any more.
+    ApprovalRefused,
 }
 
 impl ErrorCode {
@@ -103,6 +108,8 @@ impl ErrorCode {
             Self::StoreChanged => "store_changed",
             Self::ConfigChanged => "config_changed",
             Self::AgentPaused => "agent_paused",
+            Self::ApprovalPending => "approval_pending",
+            Self::ApprovalRefused => "approval_refused",
         }
     }
 }
@@ -147,11 +154,13 @@ pub struct Refusal {
     pub what: String,
     pub cause: Option<String>,
     pub hint: Option<String>,
+    /// The approval that it waits for, or that was refused, by its public name.
+    pub approval: Option<Arc<str>>,
 }
 
 impl Refusal {
     pub fn new(code: ErrorCode, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), cause: None, hint: None }
+        Self { code, what: what.into(), cause: None, hint: None, approval: None }
     }
 
     /// A server may have said nothing but its error's word: then there is no cause to show.

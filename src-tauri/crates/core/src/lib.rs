@@ -7,7 +7,7 @@
 //! 3. [`request`]: for what. Names are looked up and scopes settled ([`effective`]); nothing is
 //!    open-ended after this
 //! 4. [`policy`]: a `Permit` that carries what was judged, or `Denied`; on the record either way, a token's
-//!    permit with what came of it
+//!    permit with what came of it. Where a rule asks for a person's word: [`approvals`]
 //! 5. [`typed`]: a target that no config names takes one of few places
 //! 6. [`broker`]: spends the permit, asks the session what to do
 //! 7. [`session`]: reads its [`cache`]; is that good enough, and until when ([`freshness`]); does it rest
@@ -25,7 +25,7 @@
 
 mod alarm;
 pub mod answers;
-mod approvals;
+pub mod approvals;
 pub mod audit;
 pub mod broker;
 pub mod cache;

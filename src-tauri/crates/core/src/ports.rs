@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::approvals::Standing;
 use crate::audit::{Receipt, Record};
 use crate::deployment::{Deployment, JwtBearerFailure};
 use crate::owed::note::OwedRevocation;
@@ -48,6 +49,7 @@ pub struct Ports {
     pub owed: Arc<dyn OwedRevocations>,
     pub pending: Arc<dyn PendingSignIns>,
     pub authorizer: Arc<dyn Authorizer>,
+    pub approvals: Arc<dyn ApprovalBook>,
     pub witness: Arc<dyn Witness>,
     pub spawn: Arc<dyn Spawn>,
 }
@@ -303,6 +305,16 @@ impl std::fmt::Debug for Listening {
             .field("redirect_uri", &self.redirect_uri)
             .finish_non_exhaustive()
     }
+}
+
+/// Where answers that stand are kept, and what they are called. Synchronous: a caller is told at once.
+pub trait ApprovalBook: Send + Sync {
+    /// A public name that nobody had before.
+    fn fresh_id(&self) -> String;
+    /// Those that were kept; none where they cannot be read.
+    fn kept(&self) -> Vec<Standing>;
+    /// In the place of those before. Durable on `Ok`.
+    fn keep(&self, standing: &[Standing]) -> Result<(), String>;
 }
 
 /// The ledger. Synchronous, because nothing leaves before it has been recorded.

@@ -142,6 +142,46 @@ pub trait Pinned: Send + Sync {
 
     /// What the system says of it; looked up when it is asked for, and the same from then on.
     fn facts(&self) -> Arc<Verified>;
+
+    /// Where it comes from, as far as the system shows it; looked up when it is asked for.
+    fn lineage(&self) -> Lineage {
+        Lineage::default()
+    }
+}
+
+/// A process by its number and its start mark: a number that is used again is another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mark {
+    pub pid: u32,
+    pub started_at: Option<u64>,
+}
+
+/// Who started whom, from a process upwards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// Itself, then its parents up to the leader of their session: its process tree.
+    pub tree: Vec<Mark>,
+    /// Further up.
+    pub above: Vec<Mark>,
+    /// The session's number: it stays when its leader has ended.
+    pub session: Option<u32>,
+    /// The agent itself under its icon, or what it started: the window.
+    pub is_of_agent: bool,
+}
+
+impl Lineage {
+    pub fn is_seen(&self) -> bool {
+        !self.tree.is_empty()
+    }
+
+    /// Does either belong to the other's tree, or come from it?
+    pub fn is_related(&self, other: &Self) -> bool {
+        let within = |one: &Self, other: &Self| {
+            other.tree.iter().any(|mark| one.tree.contains(mark) || one.above.contains(mark))
+        };
+        let same_session = self.session.is_some() && self.session == other.session;
+        same_session || within(self, other) || within(other, self)
+    }
 }
 
 impl Process {
@@ -164,6 +204,11 @@ impl Process {
     pub fn facts(&self) -> Arc<Verified> {
         let shown = self.pinned.as_ref().filter(|_| !self.carries);
         shown.map_or_else(Arc::default, |process| process.facts())
+    }
+
+    /// Of whoever carries, too: it is there on this machine that somebody began it.
+    pub fn lineage(&self) -> Lineage {
+        self.pinned.as_ref().map_or_else(Lineage::default, |process| process.lineage())
     }
 }
 

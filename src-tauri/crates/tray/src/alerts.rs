@@ -1,7 +1,9 @@
 //! When a person is told something that they did not ask for: that a sign-in is needed, once an issuer
-//! until it is answered, that a session ends soon, once a session, and that the config sends tokens another
-//! way, each time. A state machine over what the
+//! until it is answered, that a session ends soon, once a session, that the config sends tokens another
+//! way, each time, and that a rule asks about a request, once a question. A state machine over what the
 //! agent tells; reads no clock, shows nothing.
+
+mod asked;
 
 use std::collections::{HashMap, HashSet};
 
@@ -74,6 +76,8 @@ pub(crate) struct Alerts {
     told: HashSet<(String, i64)>,
     /// The last end of each refresh token, and whether it ever moved: such a one is no end.
     refresh_ends: HashMap<(String, i64), (i64, bool)>,
+    /// Questions that were told, while they wait.
+    asked: HashSet<String>,
     /// The number of the last record that told of a changed config.
     config_told: Option<u64>,
 }
@@ -121,6 +125,7 @@ impl Alerts {
         }
         self.note_refresh_ends();
         deeds.extend(self.ends_soon(moment));
+        deeds.extend(asked::seen(&mut self.asked, &status.approvals));
         deeds
     }
 

@@ -65,6 +65,9 @@ impl Deeds {
             }
             Action::CopyToken { profile } => self.copy(&profile),
             Action::CopyCode { code } => clipboard::keep(&code).map_err(unable),
+            Action::Answer { id, answer } => {
+                agent.answer_approval(&id, answer).map(drop).map_err(Failed::from)
+            }
             Action::Pause => agent.pause().map_err(Failed::from),
             Action::Resume => agent.resume().map_err(Failed::from),
             Action::OpenPanel { view } => open_panel(view),

@@ -35,6 +35,11 @@ pub(crate) enum Action {
     CopyCode {
         code: String,
     },
+    /// A person's word on what a rule asks about.
+    Answer {
+        id: String,
+        answer: &'static str,
+    },
     Pause,
     Resume,
     /// The window, at that view; raised as it is where none is named.
@@ -54,6 +59,7 @@ impl Action {
             Self::SignOut { profile } => format!("sign-out {profile}"),
             Self::CopyToken { profile } => format!("copy-token {profile}"),
             Self::CopyCode { code } => format!("copy-code {code}"),
+            Self::Answer { id, answer } => format!("answer {answer} {id}"),
             Self::Pause => "pause".to_owned(),
             Self::Resume => "resume".to_owned(),
             Self::OpenPanel { view: None } => "open".to_owned(),

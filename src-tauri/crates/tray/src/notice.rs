@@ -12,6 +12,8 @@ pub(crate) enum Key {
     Ends { profile: String },
     /// Its tokens go elsewhere, or by another way.
     Config { profile: String },
+    /// A rule asks the person about a request.
+    Approval { id: String },
     /// What to type on another device.
     Code { profile: String },
     /// The answer to a click.

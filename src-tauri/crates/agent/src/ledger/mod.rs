@@ -223,7 +223,9 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::LedgerAltered
         | Event::LedgerForked
         | Event::LedgerMended
-        | Event::Evidence => true,
+        | Event::Evidence
+        | Event::ApprovalAnswered
+        | Event::ApprovalRevoked => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {
             record.outcome != Outcome::Ok
         }
@@ -232,6 +234,8 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::Refused
         | Event::AgentStart
         | Event::AgentStop
-        | Event::ConfigChange => false,
+        | Event::ConfigChange
+        | Event::ApprovalAsked
+        | Event::ApprovalExpired => false,
     }
 }

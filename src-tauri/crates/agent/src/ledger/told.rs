@@ -40,6 +40,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         reason: text(told.reason),
         policy: text(told.policy),
         rules: told.rules.to_vec(),
+        approval: text(told.approval),
         door: text(told.door),
         count: told.count,
         first: millis(told.first),

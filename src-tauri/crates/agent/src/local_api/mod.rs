@@ -3,6 +3,7 @@
 
 mod accept;
 mod activity;
+mod approvals;
 mod capability;
 mod config;
 mod containers;
@@ -138,6 +139,7 @@ pub(crate) struct About {
     pub(crate) tcp_port: u16,
     pub(crate) connections_file: PathBuf,
     pub(crate) told_file: PathBuf,
+    pub(crate) approvals_file: PathBuf,
     pub(crate) policy_file: PathBuf,
     pub(crate) containers_folder: PathBuf,
     /// How many files may be open; `None` where the system has no limit.

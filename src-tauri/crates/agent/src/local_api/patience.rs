@@ -121,6 +121,9 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::ShowLoginItem
         | Action::SetLoginItem
         | Action::MakeEvidence
+        | Action::ShowApprovals
+        | Action::Approve
+        | Action::RevokeApproval
         | Action::ShowPolicy
         | Action::BreakGlass => None,
     }

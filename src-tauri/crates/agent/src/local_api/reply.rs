@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Bytes, Frame};
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -24,6 +24,9 @@ pub(super) const ALWAYS: [(&str, &str); 4] = [
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ("x-frame-options", "DENY"),
 ];
+
+/// After how many seconds may an answer be there? A person reads first.
+const ASK_AGAIN: &str = "2";
 
 /// A whole JSON text, or a stream of lines.
 pub(super) type Reply = Response<Either<Full<Bytes>, Lines>>;
@@ -87,13 +90,18 @@ pub(super) fn bare(status: StatusCode) -> Reply {
         error_description: status.canonical_reason().unwrap_or("refused").to_lowercase(),
         cause: None,
         hint: None,
+        approval: None,
     };
     whole(status, serde_json::to_vec(&body).unwrap_or_default())
 }
 
 pub(super) fn refusal(refusal: &Refusal) -> Reply {
     let bytes = serde_json::to_vec(&error_reply(refusal)).unwrap_or_default();
-    whole(status(refusal.code), bytes)
+    let mut reply = whole(status(refusal.code), bytes);
+    if refusal.code == ErrorCode::ApprovalPending {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(ASK_AGAIN));
+    }
+    reply
 }
 
 pub(super) fn error_reply(refusal: &Refusal) -> ErrorReply {
@@ -102,6 +110,7 @@ pub(super) fn error_reply(refusal: &Refusal) -> ErrorReply {
         error_description: refusal.what.clone(),
         cause: refusal.cause.clone(),
         hint: refusal.hint.clone(),
+        approval: refusal.approval.as_deref().map(str::to_owned),
     }
 }
 
@@ -123,7 +132,10 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InsufficientUserAuthentication
         | ErrorCode::InvalidClient
         | ErrorCode::UnauthorizedClient => StatusCode::UNAUTHORIZED,
-        ErrorCode::AccessDenied | ErrorCode::NotRecorded => StatusCode::FORBIDDEN,
+        ErrorCode::AccessDenied
+        | ErrorCode::NotRecorded
+        | ErrorCode::ApprovalPending
+        | ErrorCode::ApprovalRefused => StatusCode::FORBIDDEN,
         ErrorCode::TooManyTargets => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::SubjectChanged | ErrorCode::StoreChanged | ErrorCode::ConfigChanged => {
@@ -160,5 +172,24 @@ fn dress(reply: &mut Reply, content_type: &'static str) {
     headers.insert("content-type", HeaderValue::from_static(content_type));
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pending_approval_alone_says_when_to_ask_again() {
+        for (code, after) in [
+            (ErrorCode::ApprovalPending, Some("2")),
+            (ErrorCode::ApprovalRefused, None),
+            (ErrorCode::AccessDenied, None),
+        ] {
+            let told = refusal(&Refusal::new(code, "no"));
+            assert_eq!(told.status(), StatusCode::FORBIDDEN);
+            let header = told.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!(header, after, "{code:?}");
+        }
     }
 }

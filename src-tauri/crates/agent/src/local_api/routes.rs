@@ -21,9 +21,9 @@ use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, config, containers, drift, events, evidence, login_item, pasted,
-    patience, policy as policy_routes, preview, purge, relay, roles, run_events, runs, sign_in,
-    sign_out, status, store_use, tokens, try_it,
+    Api, Asked, activity, approvals, config, containers, drift, events, evidence, login_item,
+    pasted, patience, policy as policy_routes, preview, purge, relay, roles, run_events, runs,
+    sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -78,16 +78,20 @@ const ROUTES: &[Row] = &[
     row(Method::GET, "/v1/agent/login-item", Action::ShowLoginItem),
     row(Method::PUT, "/v1/agent/login-item", Action::SetLoginItem),
     row(Method::POST, "/v1/audit/evidence", Action::MakeEvidence),
+    row(Method::GET, "/v1/approvals", Action::ShowApprovals),
+    row(Method::POST, "/v1/approvals/{id}", Action::Approve),
+    row(Method::DELETE, "/v1/approvals/{id}", Action::RevokeApproval),
     row(Method::GET, "/v1/policy", Action::ShowPolicy),
     row(Method::POST, "/v1/policy/break-glass", Action::BreakGlass),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
 pub(super) fn action(method: &Method, path: &str) -> Result<Action, StatusCode> {
-    let pattern = match (runs::id(path), containers::id(path)) {
-        (Some(_), _) => "/v1/runs/{id}",
-        (None, Some(_)) => "/v1/containers/{id}",
-        (None, None) => path,
+    let pattern = match path {
+        _ if runs::id(path).is_some() => "/v1/runs/{id}",
+        _ if containers::id(path).is_some() => "/v1/containers/{id}",
+        _ if approvals::id(path).is_some() => "/v1/approvals/{id}",
+        path => path,
     };
     // The pattern is a path like any other, and names no run.
     let mut here =
@@ -187,6 +191,9 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowLoginItem => login_item::look().await,
         Action::SetLoginItem => login_item::set(asked).await,
         Action::MakeEvidence => evidence::sign(api, asked).await,
+        Action::ShowApprovals => Ok(approvals::list(api, asked)),
+        Action::Approve => approvals::answer(api, asked),
+        Action::RevokeApproval => approvals::revoke(api, asked),
         Action::ShowPolicy => Ok(policy_routes::show(api)),
         Action::BreakGlass => policy_routes::break_glass(api, asked),
     }

@@ -58,6 +58,7 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
         life.over().await;
         watch.capabilities.revoke(&ended);
         watch.policy.engine.end_run(&ended);
+        watch.broker.end_approvals_of(&ended);
     });
     Ok(reply::json(&RunReply { id, capability }))
 }
@@ -172,6 +173,7 @@ pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     asked.permit(api, &asked.principal, (Action::EndRun, about))?.spend();
     api.policy.engine.end_run(named);
     if api.capabilities.revoke(named) {
+        api.broker.end_approvals_of(named);
         return Ok(reply::json(&serde_json::json!({ "ended": true })));
     }
     Err(Refusal::new(ErrorCode::NotFound, "there is no such run"))

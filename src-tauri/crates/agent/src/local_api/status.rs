@@ -16,7 +16,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Api, deployments};
+use super::{Api, approvals, deployments};
 use crate::config::{AirflowConfig, Condition, Config};
 use crate::tray;
 
@@ -67,6 +67,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             true => api.containers.shown(),
             false => Vec::new(),
         },
+        approvals: approvals::questions(api, principal),
     }
 }
 

@@ -59,7 +59,7 @@ impl Layers {
         let facts = Facts::of(question, Cow::Borrowed(&verified));
         let answer = self.answer(&facts);
         let policy = Some(self.digest.clone());
-        let basis = Basis { policy, rules: answer.rules.into_iter().collect() };
+        let basis = Basis { policy, rules: answer.rules.into_iter().collect(), approval: None };
         match answer.strength {
             Strength::Permit => Verdict::Permit(basis),
             Strength::Ask => Verdict::Ask(basis),

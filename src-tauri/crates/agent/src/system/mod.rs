@@ -19,6 +19,7 @@ mod unix;
 mod windows;
 
 mod facts;
+mod lineage;
 mod pin;
 
 #[cfg(target_os = "linux")]

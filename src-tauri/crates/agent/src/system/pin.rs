@@ -5,8 +5,9 @@
 use std::sync::{Arc, OnceLock};
 
 use dagpass_core::policy::facts::Verified;
-use dagpass_core::principal::Pinned;
+use dagpass_core::principal::{Lineage, Pinned};
 
+use super::lineage::lineage;
 use super::{Peer, facts, process};
 
 pub use process::Watched;
@@ -50,6 +51,10 @@ impl Pinned for Pin {
 
     fn facts(&self) -> Arc<Verified> {
         self.facts.get_or_init(|| Arc::new(self.look())).clone()
+    }
+
+    fn lineage(&self) -> Lineage {
+        lineage(self.pid, self.started_at)
     }
 }
 

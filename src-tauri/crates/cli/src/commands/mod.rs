@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod airflow;
+pub(crate) mod approve;
 pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod container;
@@ -48,6 +49,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Container(args) => container::run(&world, args),
         Command::Panel { view } => panel::run(view),
         Command::Store(args) => store::run(&world, args),
+        Command::Approve(args) => approve::run(&world, args),
         Command::Relay(args) => relay::run(&world, &args),
         Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),

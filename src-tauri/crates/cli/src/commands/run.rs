@@ -11,7 +11,7 @@ use std::process::{Child, Command, ExitCode};
 use clap::Args;
 use dagpass_client::wire::{RunAsk, RunReply, TokenAsk, TokenReply};
 
-use crate::exit::{Failure, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED};
+use crate::exit::{APPROVAL, Failure, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED};
 use crate::world::World;
 use crate::{duration, output, system};
 
@@ -76,7 +76,11 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
     let [program, arguments @ ..] = args.command.as_slice() else {
         return Err(Failure::usage("no program is named").exit(RUN_FAILED));
     };
-    let ours = |failure: Failure| failure.exit(RUN_FAILED);
+    // Whoever waits for a person tells that from a failure of ours.
+    let ours = |failure: Failure| match failure.exit {
+        APPROVAL => failure,
+        _ => failure.exit(RUN_FAILED),
+    };
     let ask = RunAsk {
         pid: Some(std::process::id()),
         profiles: args.profile.clone(),

@@ -84,6 +84,9 @@ pub struct Line {
     /// The `@id`s of the rules that decided.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// The approval that was asked for, answered, or that it was permitted by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
     /// Of a `refused`: which door was knocked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub door: Option<String>,

@@ -12,6 +12,7 @@ pub fn title(line: &Line) -> String {
         "ledger-lost" => return "Record before this lost".to_owned(),
         "ledger-altered" => return "Record written to by another program".to_owned(),
         "ledger-forked" => return "A witness holds another record".to_owned(),
+        "approval-expired" => return "Approval not answered".to_owned(),
         "refused" if line.outcome != "ok" => {
             return match line.count {
                 Some(many @ 2..) => format!("{many} requests turned away"),
@@ -62,7 +63,15 @@ pub fn is_echo(line: &Line) -> bool {
 }
 
 const SERVED: [&str; 3] = ["token", "connection", "try"];
-const OWN_LINE: [&str; 5] = ["sign-in", "sign-out", "open-door", "close-door", "make-evidence"];
+const OWN_LINE: [&str; 7] = [
+    "sign-in",
+    "sign-out",
+    "open-door",
+    "close-door",
+    "make-evidence",
+    "approve",
+    "revoke-approval",
+];
 
 fn done(line: &Line) -> Option<&'static str> {
     Some(match &*line.event {
@@ -82,6 +91,9 @@ fn done(line: &Line) -> Option<&'static str> {
         "door-closed" => "Door closed",
         "ledger-mended" => "Record written again",
         "evidence" => "Evidence pack signed",
+        "approval-asked" => "Approval asked for",
+        "approval-answered" => "Approved",
+        "approval-revoked" => "Approval taken back",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
             Some(action) if SERVED.contains(&action) => "Request permitted",
@@ -116,6 +128,8 @@ fn deed(action: &str) -> Option<&'static str> {
         "set-login-item" => "Start at login changed",
         "make-evidence" => "Evidence asked for",
         "break-glass" => "Own policy switched off or on",
+        "approve" => "Approval answered",
+        "revoke-approval" => "Approval to be taken back",
         _ => return None,
     })
 }
@@ -128,6 +142,7 @@ fn undone(event: &str) -> String {
         "sign-in" => "Sign-in".to_owned(),
         "sign-out" => "Sign-out".to_owned(),
         "revocation" => "Revocation".to_owned(),
+        "approval-answered" => "Approval".to_owned(),
         event => plain(event),
     }
 }
@@ -171,6 +186,8 @@ mod tests {
             (r#""event":"sign-in","outcome":"failed""#, "Sign-in failed"),
             (r#""event":"ledger-mended","outcome":"ok","count":12"#, "Record written again"),
             (r#""event":"ledger-lost","outcome":"failed""#, "Record before this lost"),
+            (r#""event":"approval-answered","outcome":"denied""#, "Approval denied"),
+            (r#""event":"approval-expired","outcome":"denied","count":9"#, "Approval not answered"),
             (
                 r#""event":"run","outcome":"ok","run":{"kind":"task","state":"success"}"#,
                 "Task success",
@@ -199,7 +216,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 17);
+        assert_eq!(told, 19);
         for event in [
             "refresh",
             "exchange",
@@ -210,6 +227,9 @@ mod tests {
             "door-closed",
             "ledger-mended",
             "evidence",
+            "approval-asked",
+            "approval-answered",
+            "approval-revoked",
             "agent-start",
             "agent-stop",
         ] {
@@ -227,9 +247,16 @@ mod tests {
         }
         let ahead = short(&line(r#""event":"refresh","outcome":"ok""#));
         assert!(WINDOW.contains(&format!("'{ahead}'")), "{ahead}");
-        for event in
-            ["issue", "decision", "refresh", "exchange", "sign-in", "sign-out", "revocation"]
-        {
+        for event in [
+            "issue",
+            "decision",
+            "refresh",
+            "exchange",
+            "sign-in",
+            "sign-out",
+            "revocation",
+            "approval-answered",
+        ] {
             assert!(entry(event, &undone(event)), "{event}");
         }
         for words in [
@@ -242,6 +269,7 @@ mod tests {
             "'Looked'",
             "'Record before this lost'",
             "'Record written to by another program'",
+            "'Approval not answered'",
             "${record.count} requests turned away",
             "'Request turned away'",
             "amountOf(record) > 1 ? `${title}, ${record.count} times`",

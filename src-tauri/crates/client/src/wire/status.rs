@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::approvals::Question;
 use super::containers::Container;
 
 /// `GET /v1/status`.
@@ -17,6 +18,9 @@ pub struct Status {
     /// Doors for containers and far machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
+    /// What a person is asked and has not answered yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Question>,
 }
 
 /// An Airflow deployment of the config.

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::approvals::Standing;
 use crate::audit::{Receipt, Record};
 use crate::policy::engine::NoPolicy;
-use crate::ports::{Clock, Pending, Ports, Spawn, Witness, WitnessFailure};
+use crate::ports::{ApprovalBook, Clock, Pending, Ports, Spawn, Witness, WitnessFailure};
 use crate::request::SessionKey;
 use crate::time::Timestamp;
 
@@ -99,6 +100,32 @@ impl Witness for FakeWitness {
     }
 }
 
+/// Where answers stand; is full when told to be.
+#[derive(Debug, Default)]
+pub struct FakeBook {
+    pub kept: Mutex<Vec<Standing>>,
+    pub full: Mutex<bool>,
+    ids: AtomicI64,
+}
+
+impl ApprovalBook for FakeBook {
+    fn fresh_id(&self) -> String {
+        format!("apr-{}", self.ids.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    fn kept(&self) -> Vec<Standing> {
+        lock(&self.kept).clone()
+    }
+
+    fn keep(&self, standing: &[Standing]) -> Result<(), String> {
+        if *lock(&self.full) {
+            return Err("no space left on device".to_owned());
+        }
+        *lock(&self.kept) = standing.to_vec();
+        Ok(())
+    }
+}
+
 /// A whole world of fakes with one session signed in on profile `prod`.
 #[derive(Debug)]
 pub struct World {
@@ -107,6 +134,7 @@ pub struct World {
     pub airflow: Arc<FakeAirflow>,
     pub store: Arc<FakeStore>,
     pub witness: Arc<FakeWitness>,
+    pub book: Arc<FakeBook>,
 }
 
 impl World {
@@ -118,6 +146,7 @@ impl World {
             clock,
             store: Arc::default(),
             witness: Arc::default(),
+            book: Arc::default(),
         };
         lock(&world.store.records).insert(SessionKey::of("prod"), stored("rt-0"));
         world
@@ -132,6 +161,7 @@ impl World {
             owed: self.store.clone(),
             pending: self.store.clone(),
             authorizer: Arc::new(NoPolicy),
+            approvals: self.book.clone(),
             witness: self.witness.clone(),
             spawn: Arc::new(TokioSpawn),
         }

@@ -38,6 +38,9 @@ pub enum Action {
     Stop,
     SetLoginItem,
     MakeEvidence,
+    ShowApprovals,
+    Approve,
+    RevokeApproval,
     ShowPolicy,
     BreakGlass,
 }
@@ -93,6 +96,9 @@ impl Action {
             Self::Stop => "stop",
             Self::SetLoginItem => "set-login-item",
             Self::MakeEvidence => "make-evidence",
+            Self::ShowApprovals => "show-approvals",
+            Self::Approve => "approve",
+            Self::RevokeApproval => "revoke-approval",
             Self::ShowPolicy => "show-policy",
             Self::BreakGlass => "break-glass",
         }
@@ -105,14 +111,16 @@ impl Action {
         match self {
             Self::ShowStatus
             | Self::FollowEvents
-            | Self::ShowPolicy
             | Self::Examine
             | Self::SignOut
             | Self::EndRun
             | Self::CloseDoor
             | Self::Purge
             | Self::Pause
-            | Self::Stop => true,
+            | Self::Stop
+            | Self::ShowApprovals
+            | Self::RevokeApproval
+            | Self::ShowPolicy => true,
             Self::Token
             | Self::Connection
             | Self::Try
@@ -138,6 +146,7 @@ impl Action {
             | Self::Resume
             | Self::SetLoginItem
             | Self::MakeEvidence
+            | Self::Approve
             | Self::BreakGlass => false,
         }
     }
@@ -162,6 +171,7 @@ impl Action {
             | Self::Discover
             | Self::PreviewConfig
             | Self::AskOutlook
+            | Self::ShowApprovals
             | Self::ShowPolicy => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
@@ -178,6 +188,8 @@ impl Action {
             | Self::Stop
             | Self::SetLoginItem
             | Self::MakeEvidence
+            | Self::Approve
+            | Self::RevokeApproval
             | Self::BreakGlass => Weight::Deed,
         }
     }
@@ -223,6 +235,9 @@ impl Rights {
         Action::Stop,
         Action::SetLoginItem,
         Action::MakeEvidence,
+        Action::ShowApprovals,
+        Action::Approve,
+        Action::RevokeApproval,
         Action::ShowPolicy,
         Action::BreakGlass,
     ];

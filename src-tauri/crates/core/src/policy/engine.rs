@@ -51,6 +51,8 @@ pub struct Basis {
     pub policy: Option<Arc<str>>,
     /// The `@id`s of the rules that decided.
     pub rules: Vec<String>,
+    /// The approval that it was permitted by, by its public name.
+    pub approval: Option<Arc<str>>,
 }
 
 /// The engine's answer.

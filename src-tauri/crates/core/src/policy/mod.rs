@@ -8,7 +8,7 @@ pub mod facts;
 pub use action::{Action, Rights, Weight};
 
 use self::engine::{Authorizer, Basis, Question, SignedIn, Verdict};
-use crate::approvals::Approvals;
+use crate::approvals::{Approvals, Awaited};
 use crate::error::{ErrorCode, Refusal};
 use crate::principal::{Kind, Principal};
 use crate::profile::{ProfileName, Scopes};
@@ -108,6 +108,23 @@ pub struct Denied {
     pub reason: String,
     /// The policy that said so, where it was not a rule of our own.
     pub basis: Basis,
+    /// Where it is a person that has to say yes, or said no.
+    pub approval: Option<Awaited>,
+}
+
+impl Denied {
+    pub fn code(&self) -> ErrorCode {
+        match self.approval {
+            None => ErrorCode::AccessDenied,
+            Some(Awaited::Asked { .. }) => ErrorCode::ApprovalPending,
+            Some(Awaited::Refused { .. }) => ErrorCode::ApprovalRefused,
+        }
+    }
+
+    /// A question that stands is one line on the record, however often the same is asked for meanwhile.
+    fn is_told_already(&self) -> bool {
+        matches!(self.approval, Some(Awaited::Asked { is_new: false, .. }))
+    }
 }
 
 /// Who judges behind the built-in rules, and what of the world they see.
@@ -126,6 +143,9 @@ impl Bench<'_> {
         resource: &Resource<'_>,
     ) -> Result<Basis, Denied> {
         judge(principal, action, resource)?;
+        if matches!(action, Action::WriteConfig | Action::BreakGlass) {
+            self.approvals.lets_widen(principal, self.now)?;
+        }
         if action.is_outside_policy() || !self.engine.is_in_force() {
             return Ok(Basis::default());
         }
@@ -133,8 +153,17 @@ impl Bench<'_> {
         let question = Question { principal, action, resource, now, signed_in };
         match self.engine.judge(&question) {
             Verdict::Permit(basis) => Ok(basis),
+            // A person's word on what a rule asks for: no rule asks for another one first.
+            Verdict::Ask(basis) if action == Action::Approve => Ok(basis),
             Verdict::Ask(basis) => self.approvals.settle(&question, basis),
-            Verdict::Deny(basis, reason) => Err(Denied { reason, basis }),
+            Verdict::Deny(basis, reason) => Err(Denied { reason, basis, approval: None }),
+        }
+    }
+
+    /// A question that is not on the record is none.
+    fn untold(&self, judged: &Result<Basis, Denied>) {
+        if let Err(Denied { approval: Some(Awaited::Asked { id, .. }), .. }) = judged {
+            self.approvals.unask(id);
         }
     }
 }
@@ -149,8 +178,9 @@ pub(crate) fn authorize<T: About, E: From<Denied>>(
 ) -> Result<Permit<T>, E> {
     let resource = about.resource();
     let judged = bench.judge(principal, action, &resource);
-    if judged.is_err() || !about.is_told_by_its_deed() {
-        tell(&resource, judged.as_ref())?;
+    let told = judged.as_ref().err().is_some_and(Denied::is_told_already);
+    if (judged.is_err() && !told) || (judged.is_ok() && !about.is_told_by_its_deed()) {
+        tell(&resource, judged.as_ref()).inspect_err(|_| bench.untold(&judged))?;
     }
     let basis = judged?;
     Ok(Permit { action, about, basis })
@@ -200,12 +230,16 @@ pub fn sees(principal: &Principal, action: Action, resource: &Resource<'_>) -> b
 }
 
 fn denied<T>(reason: impl Into<String>) -> Result<T, Denied> {
-    Err(Denied { reason: reason.into(), basis: Basis::default() })
+    Err(Denied { reason: reason.into(), basis: Basis::default(), approval: None })
 }
 
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
-        Self::new(ErrorCode::AccessDenied, "the request was denied").because(denied.reason)
+        let code = denied.code();
+        match denied.approval {
+            None => Self::new(code, "the request was denied").because(denied.reason),
+            Some(awaited) => awaited.refusal(code).because(denied.reason),
+        }
     }
 }
 

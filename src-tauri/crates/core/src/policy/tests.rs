@@ -1,6 +1,8 @@
+use std::sync::{Arc, LazyLock};
+
 use super::engine::NoPolicy;
 use super::*;
-use crate::fakes::ask;
+use crate::fakes::{FakeBook, ask};
 use crate::principal::Narrowing;
 use crate::request::Caller;
 
@@ -21,7 +23,8 @@ fn through(id: &str) -> TokenRequest {
 }
 
 fn bench() -> Bench<'static> {
-    static APPROVALS: Approvals = Approvals;
+    static APPROVALS: LazyLock<Approvals> =
+        LazyLock::new(|| Approvals::open(Arc::new(FakeBook::default()), Timestamp::from_millis(0)));
     let now = Timestamp::from_millis(0);
     Bench { engine: &NoPolicy, approvals: &APPROVALS, now, signed_in: None }
 }
@@ -115,7 +118,8 @@ impl Authorizer for Closed {
     }
 
     fn judge(&self, _: &Question<'_>) -> Verdict {
-        let basis = Basis { policy: Some("0a1b".into()), rules: vec!["closed".to_owned()] };
+        let rules = vec!["closed".to_owned()];
+        let basis = Basis { policy: Some("0a1b".into()), rules, approval: None };
         Verdict::Deny(basis, "closed".to_owned())
     }
 }
@@ -134,7 +138,7 @@ fn what_no_policy_closes_is_what_lets_a_person_back_in() {
         .map(|action| action.as_str())
         .collect();
     let expected = "show-status follow-events examine sign-out purge end-run close-door pause stop \
-                    show-policy";
+                    show-approvals revoke-approval show-policy";
     assert_eq!(open.join(" "), expected);
     // Our own rules hold all the same, and what is shown is shown by them.
     assert!(may(&run(), Action::Stop).is_err());

@@ -61,7 +61,9 @@ impl Notices {
     pub(crate) fn show(&self, notice: &Notice) {
         let shown = match notice.key {
             Key::Word | Key::Code { .. } => message_box(notice),
-            Key::SignIn { .. } | Key::Ends { .. } | Key::Config { .. } => self.balloon(notice),
+            Key::SignIn { .. } | Key::Ends { .. } | Key::Config { .. } | Key::Approval { .. } => {
+                self.balloon(notice)
+            }
         };
         if let Err(why) = shown {
             let (title, text) = (&notice.title, &notice.text);

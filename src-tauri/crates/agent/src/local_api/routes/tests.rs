@@ -28,6 +28,9 @@ fn a_route_that_yields_a_token_is_post_only_and_an_unknown_path_is_404() {
         (Method::DELETE, "/v1/containers/etl-0a1b2c3d", Ok(Action::CloseDoor)),
         (Method::GET, "/v1/containers/etl-0a1b2c3d", not_allowed),
         (Method::DELETE, "/v1/containers/{id}", not_found),
+        (Method::POST, "/v1/approvals/ap-1", Ok(Action::Approve)),
+        (Method::GET, "/v1/approvals/ap-1", not_allowed),
+        (Method::POST, "/v1/approvals/{id}", not_found),
         (Method::GET, "/", not_found),
         (Method::GET, "/v1/token/", not_found),
         (Method::GET, "/v2/token", not_found),
@@ -91,6 +94,10 @@ const EXPECTED: &[Expected] = &[
     (Method::GET, "/v1/policy", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/policy/break-glass", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/evidence", [Yes, No, No, No, Yes, No]),
+    (Method::GET, "/v1/approvals", [Yes, No, No, No, Yes, No]),
+    // Of the relay the question itself is judged: it is never the one that answers.
+    (Method::POST, "/v1/approvals/{id}", [Yes, No, No, No, Yes, No]),
+    (Method::DELETE, "/v1/approvals/{id}", [Yes, No, No, No, Yes, No]),
 ];
 
 fn columns() -> [Principal; 6] {

@@ -65,6 +65,8 @@ fn a_policy_without_a_permit_denies_all_but_the_way_back() {
             Action::FollowEvents,
             Action::Examine,
             Action::ShowPolicy,
+            Action::ShowApprovals,
+            Action::RevokeApproval,
             Action::SignOut,
             Action::Purge,
             Action::EndRun,

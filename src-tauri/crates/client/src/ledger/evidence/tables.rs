@@ -82,7 +82,8 @@ impl Table {
             _ if !ok => Self::Refusals,
             "issue" => Self::Tokens,
             "refresh" | "exchange" => Self::Renewals,
-            "config-change" | "door-opened" | "door-closed" | "evidence" => Self::Changes,
+            "config-change" | "door-opened" | "door-closed" | "evidence" | "approval-answered"
+            | "approval-revoked" => Self::Changes,
             "decision" if line.action.as_deref().is_some_and(is_deed) => Self::Changes,
             _ => Self::Other,
         }
@@ -91,7 +92,8 @@ impl Table {
 
 /// What changes something, of all that can be asked of the agent.
 fn is_deed(action: &str) -> bool {
-    const DEEDS: [&str; 18] = [
+    const DEEDS: [&str; 20] = [
+        "approve",
         "begin-relay",
         "begin-run",
         "break-glass",
@@ -103,6 +105,7 @@ fn is_deed(action: &str) -> bool {
         "pause",
         "purge",
         "resume",
+        "revoke-approval",
         "set-login-item",
         "sign-in",
         "sign-out",

@@ -206,6 +206,12 @@ fn every_record_is_in_one_table_and_in_no_other() {
         ("run", "failed", None, Table::Runs),
         ("ledger-lost", "failed", None, Table::Agent),
         ("evidence", "ok", None, Table::Changes),
+        ("approval-asked", "ok", Some("token"), Table::Other),
+        ("approval-expired", "denied", Some("token"), Table::Refusals),
+        ("approval-answered", "ok", Some("token"), Table::Changes),
+        ("approval-answered", "denied", Some("token"), Table::Refusals),
+        ("approval-revoked", "ok", Some("token"), Table::Changes),
+        ("decision", "ok", Some("approve"), Table::Changes),
         ("blessed", "ok", None, Table::Other),
     ] {
         let record = Line {

@@ -54,13 +54,17 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
         "sign-out" => (Class::Authentication, Activity(2, "Logoff")),
         "refresh" => (Class::Authentication, Activity(OTHER, "Refresh")),
         "exchange" => (Class::Authentication, Activity(OTHER, "Exchange")),
-        "decision" | "issue" => (Class::Api, asked(line.action.as_deref())),
+        "decision" | "issue" | "approval-asked" | "approval-expired" => {
+            (Class::Api, asked(line.action.as_deref()))
+        }
         // What was asked for was not looked at.
         "refused" => (Class::Api, Activity(0, "Unknown")),
         "run" => (Class::Api, Activity(OTHER, "Run")),
         "evidence" => (Class::Api, Activity(1, "Create")),
-        "door-opened" => (Class::Access, Activity(1, "Assign Privileges")),
-        "door-closed" | "revocation" => (Class::Access, Activity(2, "Revoke Privileges")),
+        "door-opened" | "approval-answered" => (Class::Access, Activity(1, "Assign Privileges")),
+        "door-closed" | "revocation" | "approval-revoked" => {
+            (Class::Access, Activity(2, "Revoke Privileges"))
+        }
         "config-change" => (Class::Entity, Activity(3, "Update")),
         "agent-start" => (Class::Lifecycle, Activity(3, "Start")),
         "agent-stop" => (Class::Lifecycle, Activity(4, "Stop")),
@@ -80,9 +84,11 @@ fn asked(action: Option<&str>) -> Activity {
         }
         Some(
             "write-config" | "finish-sign-in" | "unlock" | "use-store" | "pause" | "resume"
-            | "tell-of-run" | "set-login-item" | "break-glass",
+            | "tell-of-run" | "set-login-item" | "approve" | "break-glass",
         ) => Activity(3, "Update"),
-        Some("sign-out" | "purge" | "end-run" | "close-door") => Activity(4, "Delete"),
+        Some("sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval") => {
+            Activity(4, "Delete")
+        }
         Some("stop") => Activity(OTHER, "Stop"),
         Some(_) | None => Activity(2, "Read"),
     }

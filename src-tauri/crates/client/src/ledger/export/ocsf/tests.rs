@@ -80,7 +80,9 @@ fn every_kind_of_record_is_an_event_of_the_published_schema() {
         for outcome in ["ok", "denied", "failed", ""] {
             let mut line = whole(event, outcome);
             judge(&line.to_string());
-            for action in actions.iter().filter(|_| ["decision", "issue"].contains(&event)) {
+            for action in actions.iter().filter(|_| {
+                ["decision", "issue", "approval-asked", "approval-expired"].contains(&event)
+            }) {
                 line["action"] = (*action).into();
                 judge(&line.to_string());
             }
@@ -150,6 +152,10 @@ fn each_event_is_of_the_class_that_siems_know_it_by() {
         ("ledger-forked", "failed", 200_401),
         ("ledger-mended", "ok", 200_403),
         ("evidence", "ok", 600_301),
+        ("approval-asked", "ok", 600_302),
+        ("approval-expired", "denied", 600_302),
+        ("approval-answered", "ok", 300_501),
+        ("approval-revoked", "ok", 300_502),
         ("a-new-one", "ok", 99),
     ];
     for event in words(EVENTS, "Event") {

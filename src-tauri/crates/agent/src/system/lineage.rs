@@ -1,0 +1,119 @@
+//! Who started whom: a process's tree up to the leader of its session, and what is above that. The agent
+//! comes from nobody: whoever happened to start it has no part in what its icon and window do.
+
+use dagpass_core::principal::{Lineage, Mark};
+
+use super::process;
+
+/// How far up is a process followed?
+const GENERATIONS: usize = 64;
+/// It is above everybody, and so says nothing.
+const INIT: u32 = 1;
+
+pub(super) fn lineage(pid: u32, started_at: Option<u64>) -> Lineage {
+    let agent = std::process::id();
+    let mut found = Lineage { session: session(pid), ..Lineage::default() };
+    let mut next = Some(Mark { pid, started_at });
+    let mut within = true;
+    for _ in 0..GENERATIONS {
+        let Some(mark) = next else { break };
+        if within {
+            found.tree.push(mark)
+        } else {
+            found.above.push(mark)
+        }
+        if mark.pid == agent {
+            found.is_of_agent = true;
+            break;
+        }
+        let parent = process::parent(mark.pid).filter(|parent| *parent > INIT);
+        within &= parent.is_some_and(|parent| !leads(mark.pid, parent, found.session));
+        next = parent.map(|pid| Mark { pid, started_at: process::started_at(pid) });
+    }
+    found
+}
+
+#[cfg(unix)]
+fn session(pid: u32) -> Option<u32> {
+    let known = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
+    let session = rustix::process::getsid(Some(known)).ok()?;
+    u32::try_from(session.as_raw_nonzero().get()).ok()
+}
+
+/// Or is all of its session that is left below its parent.
+#[cfg(unix)]
+fn leads(pid: u32, parent: u32, own: Option<u32>) -> bool {
+    own == Some(pid) || own.is_none() || session(parent) != own
+}
+
+/// No process leads others here.
+#[cfg(windows)]
+fn session(_: u32) -> Option<u32> {
+    None
+}
+
+/// What the desktop or the system itself started is where a tree begins.
+#[cfg(windows)]
+fn leads(_: u32, parent: u32, _: Option<u32>) -> bool {
+    const DESKTOP: [&str; 5] =
+        ["explorer.exe", "services.exe", "svchost.exe", "userinit.exe", "winlogon.exe"];
+    let name = process::executable(parent)
+        .and_then(|path| Some(path.file_name()?.to_string_lossy().to_lowercase()));
+    name.is_none_or(|name| DESKTOP.contains(&&*name))
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A shell in a session of its own that started another program, whose number it says.
+    fn started(script: &str) -> (Child, u32) {
+        let mut shell = Command::new("setsid")
+            .args(["--wait", "/bin/sh", "-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        (shell, line.trim().parse().unwrap())
+    }
+
+    fn seen(pid: u32) -> Lineage {
+        lineage(pid, process::started_at(pid))
+    }
+
+    #[test]
+    fn a_tree_ends_at_the_leader_of_its_session_and_the_agent_comes_from_nobody() {
+        let (mut shell, inner) = started("exec 3<&0; cat <&3 & echo $!; wait");
+        let found = seen(inner);
+        let leader = found.tree.last().copied().unwrap();
+        assert_eq!((found.tree[0].pid, found.tree.len()), (inner, 2), "{found:?}");
+        assert_eq!(found.session, Some(leader.pid));
+        assert!(found.tree.iter().all(|mark| mark.started_at.is_some()));
+        // We are the agent here, and above it.
+        assert!(found.is_of_agent && found.above.last().unwrap().pid == std::process::id());
+        let own = seen(std::process::id());
+        assert_eq!((own.tree.len(), own.above.len(), own.is_of_agent), (1, 0, true));
+        assert!(found.is_related(&seen(leader.pid)) && found.is_related(&own));
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+    }
+
+    #[test]
+    fn two_sessions_beside_each_other_are_not_related() {
+        let (mut one, first) = started("exec 3<&0; cat <&3 & echo $!; wait");
+        let (mut other, second) = started("exec 3<&0; cat <&3 & echo $!; wait");
+        let (first, second) = (seen(first), seen(second));
+        assert!(!first.is_related(&second) && !second.is_related(&first), "{first:?} {second:?}");
+        for shell in [&mut one, &mut other] {
+            drop(shell.stdin.take());
+            shell.wait().unwrap();
+        }
+        assert!(seen(u32::MAX).tree.len() == 1, "nobody is there");
+    }
+}

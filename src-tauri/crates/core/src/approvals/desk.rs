@@ -1,0 +1,232 @@
+//! What a person does with questions and answers: looks, answers, takes back. Each is kept and on the
+//! record before it is in force.
+
+use std::sync::{Arc, PoisonError};
+
+use super::answers::has_room;
+use super::{About, Answer, Asked, Given, Standing, judges};
+use crate::audit::{Event, Outcome, Record};
+use crate::broker::Broker;
+use crate::error::{ErrorCode, Refusal};
+use crate::policy::Action;
+use crate::principal::Principal;
+use crate::request::{Caller, SessionKey};
+use crate::time::Timestamp;
+
+/// All that there is, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    pub pending: Vec<Asked>,
+    pub given: Vec<Given>,
+    pub standing: Vec<Standing>,
+}
+
+impl Broker {
+    pub fn approvals(&self) -> Shown {
+        let mut desk = self.approvals.desk();
+        desk.tidy(self.ports.clock.now());
+        Shown {
+            pending: desk.pending.clone(),
+            given: desk.given.clone(),
+            standing: desk.standing.clone(),
+        }
+    }
+
+    /// May this one answer it, as far as who it is goes?
+    pub fn may_answer(&self, principal: &Principal, asked: &Asked) -> bool {
+        judges(principal, asked).is_ok()
+    }
+
+    /// Until when it holds.
+    pub fn answer_approval(
+        &self,
+        principal: &Principal,
+        id: &str,
+        (answer, midnight): (Answer, Timestamp),
+    ) -> Result<Timestamp, Refusal> {
+        let approvals = &self.approvals;
+        let _one = approvals.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.ports.clock.now();
+        let (asked, before) = {
+            let mut desk = approvals.desk();
+            desk.tidy(now);
+            let asked = desk.pending.iter().find(|asked| &*asked.id == id).cloned();
+            (asked.ok_or_else(|| not_found(id))?, desk.standing.clone())
+        };
+        judges(principal, &asked).map_err(not_by_himself)?;
+        let until = answer.until(now, midnight);
+        let standing = match answer {
+            Answer::Always => Some(standing(&asked, &before, now)?),
+            Answer::No | Answer::Once | Answer::Run | Answer::Today => None,
+        };
+        if let Some(new) = &standing {
+            let all: Vec<Standing> = before.iter().chain([new]).cloned().collect();
+            approvals.book.0.keep(&all).map_err(not_kept)?;
+        }
+        let outcome = if answer == Answer::No { Outcome::Denied } else { Outcome::Ok };
+        let told = self.tell_of(
+            (Event::ApprovalAnswered, outcome),
+            (&asked.id, &asked.about),
+            (&principal.caller, answer.as_str()),
+        );
+        if let Err(refusal) = told {
+            if standing.is_some() {
+                approvals.book.0.keep(&before).map_err(not_kept)?;
+            }
+            return Err(refusal);
+        }
+        let mut desk = approvals.desk();
+        desk.pending.retain(|one| one.id != asked.id);
+        desk.silent.remove(&asked.about.tree);
+        match standing {
+            Some(new) => desk.standing.push(new),
+            None => {
+                let left =
+                    asked.callers.iter().filter(|one| one.process.holds().is_ok()).count().max(1);
+                let (id, about) = (asked.id, asked.about);
+                desk.given.push(Given { id, about, answer, given_at: now, until, left });
+            }
+        }
+        Ok(until)
+    }
+
+    /// The next request asks again.
+    pub fn revoke_approval(&self, principal: &Principal, id: &str) -> Result<(), Refusal> {
+        let approvals = &self.approvals;
+        let _one = approvals.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.approvals();
+        let caller = &principal.caller;
+        let event = (Event::ApprovalRevoked, Outcome::Ok);
+        if let Some(given) = shown.given.iter().find(|one| &*one.id == id) {
+            if given.answer == Answer::No {
+                let asked = Asked::again(given);
+                judges(principal, &asked).map_err(not_by_himself)?;
+            }
+            self.tell_of(event, (&given.id, &given.about), (caller, given.answer.as_str()))?;
+            approvals.desk().given.retain(|one| &*one.id != id);
+            return Ok(());
+        }
+        let Some(gone) = shown.standing.iter().position(|one| &*one.id == id) else {
+            return Err(not_found(id));
+        };
+        let gone = shown.standing.remove(gone);
+        approvals.book.0.keep(&shown.standing).map_err(not_kept)?;
+        approvals.desk().standing.retain(|one| one.id != gone.id);
+        let mut record = Record::new(event.0, event.1, caller);
+        let session = gone.subject.session.as_deref().map(SessionKey::of_account);
+        record.session = session.as_ref();
+        record.connection = gone.subject.connection.as_deref();
+        record.rules = &gone.subject.rules;
+        record.approval = Some(&gone.id);
+        record.reason = Some(Answer::Always.as_str());
+        self.record(&record)
+    }
+
+    /// What nobody answered goes on the record; are there any?
+    pub fn expire_approvals(&self) -> bool {
+        let expired = {
+            let mut desk = self.approvals.desk();
+            desk.tidy(self.ports.clock.now());
+            std::mem::take(&mut desk.expired)
+        };
+        for asked in &expired {
+            let event = (Event::ApprovalExpired, Outcome::Denied);
+            let mut record = about(event, (&asked.id, &asked.about), &asked.about.caller);
+            let session = asked.about.subject.session.as_deref().map(SessionKey::of_account);
+            record.session = session.as_ref();
+            record.count = Some(asked.times);
+            match self.record(&record) {
+                // Nothing was given: there is nothing to hold back where this cannot be written.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        !expired.is_empty()
+    }
+
+    /// What was answered for that run ends with it.
+    pub fn end_approvals_of(&self, run: &str) {
+        let mut desk = self.approvals.desk();
+        desk.given.retain(|given| given.about.lane.as_deref() != Some(run));
+        desk.pending.retain(|asked| asked.about.lane.as_deref() != Some(run));
+    }
+
+    fn tell_of(
+        &self,
+        event: (Event, Outcome),
+        of: (&Arc<str>, &About),
+        (by, word): (&Caller, &str),
+    ) -> Result<(), Refusal> {
+        let mut record = about(event, of, by);
+        let session = of.1.subject.session.as_deref().map(SessionKey::of_account);
+        record.session = session.as_ref();
+        record.reason = Some(word);
+        self.record(&record)
+    }
+}
+
+impl Asked {
+    /// Can it be answered for always?
+    pub fn can_stand(&self) -> bool {
+        Standing::of(&self.about, self.id.clone(), self.asked_at).is_some()
+    }
+
+    /// As it was before it was answered.
+    fn again(given: &Given) -> Self {
+        Self {
+            id: given.id.clone(),
+            about: given.about.clone(),
+            asked_at: given.given_at,
+            expires_at: given.until,
+            times: 1,
+            is_quiet: true,
+            callers: Vec::new(),
+        }
+    }
+}
+
+fn about<'a>(
+    (event, outcome): (Event, Outcome),
+    (id, about): (&'a Arc<str>, &'a About),
+    by: &'a Caller,
+) -> Record<'a> {
+    let subject = &about.subject;
+    let mut record = Record::new(event, outcome, by);
+    record.action = Action::ALL.iter().copied().find(|one| one.as_str() == subject.action);
+    record.connection = subject.connection.as_deref();
+    record.deployment = subject.deployment.as_deref();
+    record.env = subject.env.as_deref();
+    record.resource = subject.resource.as_deref();
+    record.policy = subject.policy.as_deref();
+    record.rules = &subject.rules;
+    record.approval = Some(id);
+    record
+}
+
+fn standing(asked: &Asked, before: &[Standing], now: Timestamp) -> Result<Standing, Refusal> {
+    let what = "it cannot be approved for always";
+    let refused = |why: &str| Refusal::new(ErrorCode::InvalidRequest, what).because(why);
+    let new = Standing::of(&asked.about, asked.id.clone(), now).ok_or_else(|| {
+        refused("the system does not show a program and a folder to hold it to")
+            .hint("approve it for this run, or for today")
+    })?;
+    if has_room(before) {
+        return Ok(new);
+    }
+    Err(refused("there are too many of them").hint("`dagpass approve list` shows them"))
+}
+
+fn not_found(id: &str) -> Refusal {
+    Refusal::new(ErrorCode::NotFound, format!("there is no approval `{id}`"))
+        .because("it was answered, it expired, or there was none")
+        .hint("`dagpass approve` shows what waits")
+}
+
+fn not_by_himself(why: &str) -> Refusal {
+    Refusal::new(ErrorCode::AccessDenied, "nobody approves himself").because(why).hint(
+        "answer in the tray or the window, or with `dagpass approve` in a terminal of its own",
+    )
+}
+
+fn not_kept(why: String) -> Refusal {
+    Refusal::new(ErrorCode::ServerError, "the answers that stand could not be kept").because(why)
+}

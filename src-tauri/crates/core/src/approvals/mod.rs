@@ -1,0 +1,298 @@
+//! What a person has to be asked first. A caller hears at once that somebody is asked, and meets the answer
+//! when it comes again; one answer is for a process tree, a program, what it asks for and the rule that
+//! asks. Nobody answers for himself. Pure: the time comes in, names and what is kept by a port.
+
+mod answers;
+mod desk;
+mod subject;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::{ErrorCode, Refusal};
+use crate::policy::Denied;
+use crate::policy::engine::{Basis, Question};
+use crate::ports::ApprovalBook;
+use crate::principal::{Kind, Mark, Principal, Process};
+use crate::time::Timestamp;
+
+pub use answers::{Answer, Given, Standing};
+pub use desk::Shown;
+pub use subject::{About, Program, Subject, Tree};
+
+/// How long does a question wait for its answer?
+pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
+/// How many questions may wait at once, and how many of one tree?
+const MOST: usize = 64;
+const MOST_OF_A_TREE: usize = 8;
+/// How many callers of one question does "once" serve at most: each that asked and still runs, one time?
+const MOST_CALLERS: usize = 256;
+/// After how many that nobody answered is a tree's next question put without a notice, and for how long?
+const UNANSWERED: u32 = 2;
+const QUIET: Duration = Duration::from_secs(3600);
+
+/// What became of a request that a rule asks a person about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    Asked {
+        id: Arc<str>,
+        is_new: bool,
+    },
+    /// By that answer; `None` where nobody is asked any more.
+    Refused {
+        id: Option<Arc<str>>,
+    },
+}
+
+/// A question that waits.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub id: Arc<str>,
+    pub about: About,
+    pub asked_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// How often it was asked for.
+    pub times: u64,
+    /// Nobody answered this tree lately: it is listed, and no notice is shown.
+    pub is_quiet: bool,
+    callers: Vec<Waiting>,
+}
+
+/// One that asked, to be served once.
+#[derive(Clone, Debug)]
+struct Waiting {
+    mark: Option<Mark>,
+    process: Process,
+}
+
+impl Waiting {
+    fn of(about: &About, process: &Process) -> Self {
+        Self { mark: about.lineage.tree.first().copied(), process: process.clone() }
+    }
+}
+
+/// What was asked and answered.
+#[derive(Debug)]
+pub(crate) struct Approvals {
+    book: Book,
+    desk: Mutex<Desk>,
+    /// One answer after the other: each is kept and on the record before it is in force.
+    answering: Mutex<()>,
+}
+
+struct Book(Arc<dyn ApprovalBook>);
+
+impl std::fmt::Debug for Book {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Book")
+    }
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    pending: Vec<Asked>,
+    given: Vec<Given>,
+    standing: Vec<Standing>,
+    silent: HashMap<Tree, Silence>,
+    /// Nobody answered them, and it is not on the record yet.
+    expired: Vec<Asked>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Silence {
+    unanswered: u32,
+    since: Timestamp,
+}
+
+impl Approvals {
+    pub(crate) fn open(book: Arc<dyn ApprovalBook>, now: Timestamp) -> Self {
+        let standing = answers::sound(book.kept(), now);
+        let desk = Desk { standing, ..Desk::default() };
+        Self { book: Book(book), desk: Mutex::new(desk), answering: Mutex::default() }
+    }
+
+    /// `Ok` with what the permit rests on, where it is approved.
+    pub(crate) fn settle(&self, question: &Question<'_>, basis: Basis) -> Result<Basis, Denied> {
+        let about = About::of(question, &basis);
+        let now = question.now;
+        let mut desk = self.desk();
+        desk.tidy(now);
+        let rules = basis.rules.join("`, `");
+        let denied = |reason: String, awaited: Awaited| {
+            let id = match &awaited {
+                Awaited::Asked { id, .. } => Some(id.clone()),
+                Awaited::Refused { id } => id.clone(),
+            };
+            let basis = Basis { approval: id, ..basis.clone() };
+            Err(Denied { reason, basis, approval: Some(awaited) })
+        };
+        match desk.answer(&about) {
+            Some((Answer::No, id)) => {
+                let reason = format!("a person said no to what the rule `{rules}` asks about");
+                denied(reason, Awaited::Refused { id: Some(id) })
+            }
+            Some((_, id)) => Ok(Basis { approval: Some(id), ..basis.clone() }),
+            None => match desk.ask(about, &question.principal.process, now, &self.book) {
+                Some((id, is_new)) => {
+                    let reason = format!("the rule `{rules}` asks for a person's approval");
+                    denied(reason, Awaited::Asked { id, is_new })
+                }
+                None => {
+                    let reason = "too many questions wait for an answer already".to_owned();
+                    denied(reason, Awaited::Refused { id: None })
+                }
+            },
+        }
+    }
+
+    /// While a tree waits for an answer it does not write the rules.
+    pub(crate) fn lets_widen(&self, principal: &Principal, now: Timestamp) -> Result<(), Denied> {
+        let mut desk = self.desk();
+        desk.tidy(now);
+        let refused = desk.pending.iter().find_map(|asked| judges(principal, asked).err());
+        match refused {
+            None => Ok(()),
+            Some(_) => {
+                let reason =
+                    "a request that may be this program's own waits for an approval: until \
+                              it is answered, config and policy are changed by others"
+                        .to_owned();
+                Err(Denied { reason, basis: Basis::default(), approval: None })
+            }
+        }
+    }
+
+    /// It could not be put on the record: nobody is asked.
+    pub(crate) fn unask(&self, id: &str) {
+        self.desk().pending.retain(|asked| &*asked.id != id);
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    fn tidy(&mut self, now: Timestamp) {
+        let late = |asked: &Asked| asked.expires_at <= now;
+        for asked in self.pending.extract_if(.., |asked| late(asked)) {
+            if !asked.is_quiet {
+                let silence = Silence { unanswered: 0, since: now };
+                let known = self.silent.entry(asked.about.tree.clone()).or_insert(silence);
+                *known = Silence { unanswered: known.unanswered + 1, since: now };
+            }
+            self.expired.push(asked);
+        }
+        self.given.retain(|given| given.until > now);
+        self.standing.retain(|standing| standing.until > now);
+        self.silent.retain(|_, silence| silence.since.plus(QUIET) > now);
+    }
+
+    /// No goes before yes, and what may be used once more before what stands.
+    fn answer(&mut self, about: &About) -> Option<(Answer, Arc<str>)> {
+        let mut fitting: Vec<usize> = (0..self.given.len())
+            .filter(|at| self.given.get(*at).is_some_and(|one| one.about.is_same(about)))
+            .collect();
+        fitting.sort_by_key(|at| self.given.get(*at).map(|one| one.answer));
+        let Some(at) = fitting.first().copied() else {
+            let standing = self.standing.iter().find(|standing| standing.covers(about))?;
+            return Some((Answer::Always, standing.id.clone()));
+        };
+        let given = self.given.get_mut(at)?;
+        let found = (given.answer, given.id.clone());
+        if given.answer == Answer::Once {
+            given.left = given.left.saturating_sub(1);
+            if given.left == 0 {
+                self.given.remove(at);
+            }
+        }
+        Some(found)
+    }
+
+    /// The question that stands, or a new one; `None` where there are too many.
+    fn ask(
+        &mut self,
+        about: About,
+        process: &Process,
+        now: Timestamp,
+        book: &Book,
+    ) -> Option<(Arc<str>, bool)> {
+        if let Some(asked) = self.pending.iter_mut().find(|asked| asked.about.is_same(&about)) {
+            asked.times += 1;
+            let caller = Waiting::of(&about, process);
+            let is_known = asked.callers.iter().any(|one| one.mark == caller.mark);
+            if asked.callers.len() < MOST_CALLERS && !is_known {
+                asked.callers.push(caller);
+            }
+            return Some((asked.id.clone(), false));
+        }
+        let of_tree = self.pending.iter().filter(|asked| asked.about.tree == about.tree).count();
+        if self.pending.len() >= MOST || of_tree >= MOST_OF_A_TREE {
+            return None;
+        }
+        let silence = self.silent.get(&about.tree);
+        let is_quiet = silence.is_some_and(|silence| silence.unanswered >= UNANSWERED);
+        let id: Arc<str> = book.0.fresh_id().into();
+        let callers = vec![Waiting::of(&about, process)];
+        self.pending.push(Asked {
+            id: id.clone(),
+            about,
+            asked_at: now,
+            expires_at: now.plus(PATIENCE),
+            times: 1,
+            is_quiet,
+            callers,
+        });
+        Some((id, true))
+    }
+}
+
+/// May this one answer that question, or write the rules that it hangs on? The owner, seen by the system,
+/// of another process tree than the one that asks.
+fn judges(principal: &Principal, asked: &Asked) -> Result<(), &'static str> {
+    let caller = &principal.caller;
+    if principal.kind != Kind::Owner || caller.capability.is_some() || caller.remote {
+        return Err("only the owner answers, by the agent's own socket and without a capability");
+    }
+    let lineage = principal.process.lineage();
+    if !lineage.is_seen() {
+        return Err("the system does not show which process answers");
+    }
+    if lineage.is_of_agent {
+        return Ok(());
+    }
+    let about = &asked.about;
+    match about.lineage.is_seen() {
+        true if about.lineage.is_related(&lineage) => {
+            Err("it would be answered from the process tree that asks")
+        }
+        false if !about.is_beyond => Err("the system does not show which process asks"),
+        true | false => Ok(()),
+    }
+}
+
+impl Awaited {
+    pub(crate) fn refusal(self, code: ErrorCode) -> Refusal {
+        match self {
+            Self::Asked { id, .. } => Refusal {
+                hint: Some(format!(
+                    "a person answers in the tray or the window, or with `dagpass approve {id}` in \
+                     another terminal; the same request meets the answer"
+                )),
+                approval: Some(id),
+                ..Refusal::new(code, "a person has to approve this first")
+            },
+            Self::Refused { id: Some(id) } => Refusal {
+                hint: Some(format!("`dagpass approve revoke {id}` has it asked again")),
+                approval: Some(id),
+                ..Refusal::new(code, "the approval was refused")
+            },
+            Self::Refused { id: None } => Refusal::new(code, "nobody is asked to approve this now")
+                .hint("`dagpass approve` shows what waits"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

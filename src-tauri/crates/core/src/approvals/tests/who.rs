@@ -1,0 +1,91 @@
+//! Who answers, and who never does.
+
+use super::*;
+
+#[test]
+fn nobody_approves_himself() {
+    let scene = scene();
+    let asking = program(100, 10);
+    let id = scene.asked(&by(asking));
+    let socket = |kind| of(kind, program(900, 90));
+    let with = |change: fn(&mut Caller)| {
+        let mut other = person();
+        change(&mut other.caller);
+        other
+    };
+    for (way, who) in [
+        ("itself", by(program(100, 10))),
+        ("another process of its tree", by(program(101, 10))),
+        ("the leader of its session", by(program(10, 10))),
+        (
+            "a child in a session of its own",
+            by(Program { above: vec![100, 10, 1], ..program(110, 110) }),
+        ),
+        ("an orphan of its session", by(Program { above: vec![], ..program(120, 10) })),
+        ("whoever the system does not show", Principal::new(Kind::Owner, Caller::default())),
+        ("TCP with the endpoint's capability", {
+            let transport = Transport::Tcp;
+            let capability = Some("endpoint".to_owned());
+            let caller = Caller { transport, capability, ..Caller::default() };
+            Principal::new(Kind::Owner, caller)
+        }),
+        ("a capability on the socket", with(|caller| caller.capability = Some("endpoint".into()))),
+        ("a far machine", with(|caller| caller.remote = true)),
+        ("a run", socket(Kind::Run("run-1".into()))),
+        ("a container", socket(Kind::Container("door-1".into()))),
+        ("a forwarded socket", socket(Kind::Forwarded("door-2".into()))),
+        ("a relay", socket(Kind::Relay)),
+        ("the agent's own clockwork", Principal::new(Kind::Agent, Caller::default())),
+    ] {
+        for answer in Answer::ALL {
+            let refusal = scene.say(&who, &id, answer).unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::AccessDenied, "{way} {answer:?}");
+        }
+        let written = scene.broker.permit(&who, Action::WriteConfig, Resource::default());
+        assert_eq!(written.unwrap_err().code, ErrorCode::AccessDenied, "{way}");
+    }
+    assert_eq!(scene.told("approvalanswered"), 0, "{:?}", scene.events());
+    // A parent in a tree of its own that had its child ask.
+    let child = by(Program { above: vec![200, 20, 1], ..program(210, 210) });
+    let id = scene.asked(&child);
+    assert!(scene.say(&by(program(200, 20)), &id, Answer::Once).is_err());
+    assert!(scene.say(&person(), &id, Answer::Once).is_ok());
+}
+
+#[test]
+fn the_icon_and_the_window_answer_whoever_started_the_agent() {
+    let scene = scene();
+    let icon = || by(Program { path: "dagpass-agent", ..program(100, 10) });
+    for who in [by(program(100, 10)), Principal::new(Kind::Owner, Caller::default())] {
+        let id = scene.asked(&who);
+        assert!(scene.say(&icon(), &id, Answer::Run).is_ok());
+    }
+    // What is behind a door is not shown, and is none of the person's own processes.
+    let far = Principal::new(Kind::Container("door-1".into()), Caller::default());
+    let id = scene.asked(&far);
+    assert!(scene.say(&person(), &id, Answer::Run).is_ok());
+    assert_eq!(scene.code(&far), None);
+}
+
+#[test]
+fn whoever_does_not_ask_writes_the_config_meanwhile_and_afterwards_all_do() {
+    let scene = scene();
+    let who = by(program(100, 10));
+    let writes = |who: &Principal| {
+        let approvals = &scene.broker.approvals;
+        approvals.lets_widen(who, scene.world.clock.now()).is_ok()
+    };
+    assert!(writes(&who));
+    let id = scene.asked(&who);
+    assert!(writes(&person()) && !writes(&who));
+    scene.say(&person(), &id, Answer::No).unwrap();
+    assert!(writes(&who));
+    let refusal = scene.broker.revoke_approval(&who, &id).unwrap_err();
+    assert_eq!(
+        refusal.code,
+        ErrorCode::AccessDenied,
+        "a no is not taken back by whom it was said to"
+    );
+    scene.broker.revoke_approval(&person(), &id).unwrap();
+    assert_eq!(scene.code(&who), PENDING);
+}
