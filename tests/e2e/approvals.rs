@@ -138,6 +138,8 @@ fn another_terminal_approves_a_process_tree_and_nobody_approves_himself() {
     // Nor does it write itself a policy that asks nobody.
     let edit = json!({ "set": { "notifications.enabled": false } });
     assert_eq!(scene.world.api("POST", "/v1/config/edit", &edit).status, 403);
+    let why = json!({ "reason": "nobody answers" });
+    assert_eq!(scene.world.api("POST", "/v1/policy/break-glass", &why).status, 403);
     assert_eq!(first.token(), 5);
 
     assert_eq!(person(&scene, &["approve", &id, "--run"]), 0);

@@ -80,6 +80,7 @@ const DEEDS = {
   stop: 'Agent told to end',
   'set-login-item': 'Start at login changed',
   'make-evidence': 'Evidence asked for',
+  'break-glass': 'Own policy switched off or on',
   approve: 'Approval answered',
   'revoke-approval': 'Approval to be taken back',
 };

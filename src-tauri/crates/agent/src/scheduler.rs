@@ -108,7 +108,6 @@ impl Scheduler {
             return;
         }
         tokio::spawn(async move {
-            api.load_for_items().await;
             api.items.tend(&api.broker, &api.config.current(), api.clock.now()).await;
         });
     }

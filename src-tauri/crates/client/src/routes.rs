@@ -11,13 +11,13 @@ use crate::endpoint::{Agent, Call, Limit, Timed};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
-    ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, ConfigEdit, ConfigPreview,
-    ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
-    Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
-    EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
-    PastedCallback, PolicyReply, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk,
-    SignInEvent, SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk,
-    TokenReply, TryAsk, TryReply,
+    ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, BreakGlassAsk, BreakGlassReply,
+    ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk,
+    ConnectionIds, ConnectionList, Container, ContainerAsk, ContainerList, DiscoverAsk,
+    DiscoverReply, DoctorAsk, ErrorReply, EvidenceAsk, EvidenceReply, Finding, LoginItem,
+    LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PolicyReply, PurgeReply, RolesAsk,
+    RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status,
+    StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -87,6 +87,12 @@ impl Agent {
         let (body, limit) = (Some(body.as_slice()), Limit::Whole(LIMIT));
         let call = Call { method: "PUT", path: "/v1/agent/login-item", body, limit };
         read(&self.answer(&call)?)
+    }
+
+    /// Switches the person's own policy off for an hour, or on again where no reason is given.
+    pub fn break_glass(&self, reason: Option<&str>) -> Result<BreakGlassReply, ClientError> {
+        let ask = BreakGlassAsk { reason: reason.map(str::to_owned) };
+        self.post("/v1/policy/break-glass", &ask, LIMIT)
     }
 
     pub fn doctor(&self, ask: &DoctorAsk) -> Result<Vec<Finding>, ClientError> {

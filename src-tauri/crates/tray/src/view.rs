@@ -111,6 +111,9 @@ fn trouble(status: &Status) -> Option<Trouble> {
             stops: agent.config_state == "wrong",
         });
     }
+    if agent.policy_state == "switched_off" {
+        return Some(doctor("The policy is switched off".to_owned(), false));
+    }
     if agent.policy_state == "outdated" {
         return Some(doctor(
             "The policy does not load; the last good one serves".to_owned(),

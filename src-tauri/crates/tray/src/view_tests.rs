@@ -159,6 +159,11 @@ fn what_is_wrong_beside_the_sessions_is_no_green_and_said_in_the_tooltip() {
         ),
         (|s| s.agent.policy_state = "shut".into(), Picture::Trouble, "The policy does not load"),
         (
+            |s| s.agent.policy_state = "switched_off".into(),
+            Picture::Trouble,
+            "The policy is switched off",
+        ),
+        (
             |s| s.agent.policy_state = "outdated".into(),
             Picture::Trouble,
             "The policy does not load; the last good one serves",

@@ -29,7 +29,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::broadcast;
 
 use dagpass_core::audit::{Event, Outcome, Receipt, Record};
@@ -41,6 +40,7 @@ pub(crate) use sealer::{Durable, Sealer};
 pub(crate) use tiles::Step;
 
 use crate::config::Durability;
+use crate::system::patiently;
 pub(crate) use queue::ENDED;
 use queue::{Job, PLACES, Standing, Wanted};
 use writer::{Entry, Writer};
@@ -208,14 +208,6 @@ impl Witness for Ledger {
             .ask(|reply| Job::Record(Wanted { entry, lasting, reply }))
             .ok_or_else(|| WitnessFailure(ENDED.to_owned()))?;
         written.map(Some).map_err(|error| WitnessFailure(error.to_string()))
-    }
-}
-
-/// A disk takes milliseconds: whatever else is on this thread goes on on another meanwhile.
-fn patiently<T>(wait: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
-        Ok(_) | Err(_) => wait(),
     }
 }
 

@@ -124,7 +124,8 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::ShowApprovals
         | Action::Approve
         | Action::RevokeApproval
-        | Action::ShowPolicy => None,
+        | Action::ShowPolicy
+        | Action::BreakGlass => None,
     }
 }
 

@@ -1,14 +1,17 @@
 //! `/v1/policy…`: what is in force, and what became of it when it changed. The engine is the policy room's.
 
-use dagpass_client::wire::{PolicyLayer, PolicyReply, PolicyText};
+use std::time::Duration;
+
+use dagpass_client::wire::{BreakGlassAsk, BreakGlassReply, PolicyLayer, PolicyReply, PolicyText};
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::engine::Authorizer as _;
 use dagpass_core::request::{Caller, Transport};
 
-use super::Api;
 use super::reply::{self, Reply};
-use crate::policy::News;
+use super::{Api, Asked};
+use crate::policy::{self, Glass, News};
+use crate::system;
 
 pub(super) fn show(api: &Api) -> Reply {
     let shown = api.policy.shown();
@@ -36,14 +39,49 @@ pub(super) fn show(api: &Api) -> Reply {
     })
 }
 
+/// How long is a person's own policy switched off?
+const GLASS: Duration = Duration::from_secs(3600);
+/// How long may the reason be?
+const LONGEST_REASON: usize = 500;
+
+/// Switches the person's and the repositories' policies off for an hour, or on again. The machine's stays.
+pub(super) fn break_glass(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    let BreakGlassAsk { reason } = asked.parse()?;
+    let now = api.clock.now();
+    let wrong = |what: &str| Refusal::new(ErrorCode::InvalidRequest, what);
+    let Some(reason) = reason else {
+        api.tell_glass(asked.caller(), "the person's own policy is switched on again")?;
+        api.policy.engine.break_glass(None);
+        api.changed();
+        return Ok(reply::json(&BreakGlassReply { until: None }));
+    };
+    let reason = reason.trim().to_owned();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        return Err(wrong("say why, in 500 characters at most"));
+    }
+    if !api.policy.engine.is_in_force() {
+        return Err(wrong("there is no policy to switch off"));
+    }
+    let until = now.plus(GLASS);
+    let what = format!("the person's own policy is switched off for an hour: {reason}");
+    api.tell_glass(asked.caller(), &what)?;
+    tracing::warn!(reason, "the person's own policy is switched off for an hour");
+    api.policy.engine.break_glass(Some(Glass { reason, until }));
+    api.changed();
+    Ok(reply::json(&BreakGlassReply { until: Some(until.as_secs()) }))
+}
+
 impl Api {
     /// Takes the policy as it stands on disk now, once its change is on the record.
     pub(crate) fn adopt_policy(&self) {
         if !self.config.is_known() {
             return;
         }
+        self.mend_glass();
         let config = self.config.current();
-        let wanted = self.policy.of_person(&config.policy, self.config.path());
+        let machines = system::machine_dir().and_then(|folder| policy::of_machine(&folder));
+        let persons = self.policy.of_person(&config.policy, self.config.path());
+        let wanted = machines.into_iter().chain(persons).collect();
         match self.policy.look(wanted, |news| self.tell_policy(news)) {
             Ok(true) => self.changed(),
             Ok(false) => {}
@@ -53,14 +91,25 @@ impl Api {
         }
     }
 
-    /// A rule may be about who signed in, and nobody knows that before the session is read.
-    pub(crate) async fn load_for_items(&self) {
-        let config = self.config.current();
-        let items = config.airflow.values().filter(|one| one.keychain_item.is_some());
-        for airflow in items.filter(|_| self.policy.engine.is_in_force()) {
-            let loaded = self.broker.load_session(&airflow.session()).await;
-            loaded.unwrap_or_else(|refusal| tracing::debug!(%refusal, "session not loaded"));
+    /// The hour is over.
+    fn mend_glass(&self) {
+        if self.policy.engine.mended(self.clock.now()) {
+            tracing::info!("the person's own policy is in force again");
+            let caller = Caller { transport: Transport::Agent, ..Caller::default() };
+            self.tell_glass(&caller, "the person's own policy is in force again")
+                .unwrap_or_else(|refusal| tracing::error!(%refusal, "not on the record"));
+            self.changed();
         }
+    }
+
+    fn tell_glass(&self, caller: &Caller, what: &str) -> Result<(), Refusal> {
+        let mut record = Record::new(Event::ConfigChange, Outcome::Ok, caller);
+        record.reason = Some(what);
+        self.witness.record(&record).map(drop).map_err(|failure| {
+            Refusal::new(ErrorCode::NotRecorded, "it cannot be recorded, so it is not done")
+                .because(failure.0)
+                .hint("run `dagpass doctor`")
+        })
     }
 
     fn tell_policy(&self, news: &News) -> Result<(), Refusal> {

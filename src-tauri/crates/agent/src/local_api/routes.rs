@@ -82,6 +82,7 @@ const ROUTES: &[Row] = &[
     row(Method::POST, "/v1/approvals/{id}", Action::Approve),
     row(Method::DELETE, "/v1/approvals/{id}", Action::RevokeApproval),
     row(Method::GET, "/v1/policy", Action::ShowPolicy),
+    row(Method::POST, "/v1/policy/break-glass", Action::BreakGlass),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -194,6 +195,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::Approve => approvals::answer(api, asked),
         Action::RevokeApproval => approvals::revoke(api, asked),
         Action::ShowPolicy => Ok(policy_routes::show(api)),
+        Action::BreakGlass => policy_routes::break_glass(api, asked),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dagpass_client::wire::{RunAsk, RunReply};
+use dagpass_client::wire::{ConfigProblem, RunAsk, RunReply};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::{Action, Kinship, Resource};
 use dagpass_core::principal::{Kind, Narrowing};
@@ -47,14 +47,27 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
         ..Holder::new(id.clone(), Kind::Run(id.clone()))
     };
     let parent = holder.parent.clone();
-    let capability = api.capabilities.grant_if(holder, |all| few(all, parent.as_deref()))?;
+    // Before anybody has the capability.
+    let facts = principal.process.facts();
+    let begun = api.policy.engine.begin_run(&id, (parent.as_deref(), facts.cwd.as_deref()));
+    begun.map_err(|problem| not_taken(&problem))?;
+    let granted = api.capabilities.grant_if(holder, |all| few(all, parent.as_deref()));
+    let capability = granted.inspect_err(|_| api.policy.engine.end_run(&id))?;
     let (watch, ended) = (api.clone(), id.clone());
     tokio::spawn(async move {
         life.over().await;
         watch.capabilities.revoke(&ended);
+        watch.policy.engine.end_run(&ended);
         watch.broker.end_approvals_of(&ended);
     });
     Ok(reply::json(&RunReply { id, capability }))
+}
+
+/// A policy that was meant to narrow the run and cannot be judged by: then there is no run.
+fn not_taken(problem: &ConfigProblem) -> Refusal {
+    Refusal::new(ErrorCode::ConfigInvalid, "the repository's policy cannot be taken")
+        .because(problem.to_string())
+        .hint("mend it, or begin the run in another folder")
 }
 
 /// The run that asks, where one does.
@@ -158,6 +171,7 @@ pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let run = if own { Kinship::Own } else { Kinship::Stranger };
     let about = Resource { run: Some(run), run_id: Some(named), ..Resource::default() };
     asked.permit(api, &asked.principal, (Action::EndRun, about))?.spend();
+    api.policy.engine.end_run(named);
     if api.capabilities.revoke(named) {
         api.broker.end_approvals_of(named);
         return Ok(reply::json(&serde_json::json!({ "ended": true })));

@@ -32,6 +32,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
     let whole = principal.may(Action::ShowConfig);
     let (config_state, config_error) = condition(api);
     let policy = api.policy.shown();
+    let broken = api.policy.engine.broken(api.clock.now());
     Status {
         agent: AgentStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -50,8 +51,12 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             ledger_error: api.ledger.health().trouble.filter(|_| whole),
             ledger_forked: api.cosigning.forked().filter(|_| whole),
             witness_error: api.cosigning.trouble().filter(|_| whole),
-            policy_state: policy.state.to_owned(),
-            policy_error: policy.problems.first().filter(|_| whole).map(ToString::to_string),
+            policy_state: broken.as_ref().map_or(policy.state, |_| "switched_off").to_owned(),
+            policy_error: match broken {
+                Some(glass) => Some(glass.to_string()),
+                None => policy.problems.first().map(ToString::to_string),
+            }
+            .filter(|_| whole),
             icon: tray::word(api.about.icon.last()).to_owned(),
             started_by_login: api.about.started_by_login,
         },

@@ -13,27 +13,6 @@ pub const SCHEMA: &str = include_str!("schema.cedarschema");
 /// The whole grant, among the scopes.
 pub(super) const WHOLE_GRANT: &str = "*";
 
-/// What no policy can take away: how a person finds out what is wrong, and what only takes rights away.
-/// Whoever is locked out by a policy gets back in by these.
-const OUTSIDE: &[Action] = &[
-    Action::ShowStatus,
-    Action::FollowEvents,
-    Action::Examine,
-    Action::ShowPolicy,
-    Action::ShowApprovals,
-    Action::RevokeApproval,
-    Action::SignOut,
-    Action::Purge,
-    Action::EndRun,
-    Action::CloseDoor,
-    Action::Pause,
-    Action::Stop,
-];
-
-pub(super) fn is_outside(action: Action) -> bool {
-    OUTSIDE.contains(&action)
-}
-
 /// The group that an action is in.
 pub(super) fn group(action: Action) -> &'static str {
     match (action, action.weight()) {

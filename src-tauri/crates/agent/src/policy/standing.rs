@@ -11,6 +11,7 @@ use dagpass_client::wire::ConfigProblem;
 use super::judge::Layers;
 use super::kept::{Kept, KeptLayer, Shelf};
 use super::layer::Layer;
+use super::others::MACHINE;
 use super::problem::Source;
 use super::{Engine, Stance, rule};
 use crate::config::{POLICY_FILE, PolicyConfig};
@@ -135,6 +136,10 @@ impl Standing {
         for one in &wanted {
             found.take(one, &state.layers, &kept);
         }
+        let mut machines = Found::default();
+        for one in wanted.iter().filter(|one| one.name == MACHINE) {
+            machines.take(one, &state.layers, &kept);
+        }
         let stance = found.stance();
         let now = match &stance {
             Stance::Layers(layers) => Some(layers.digest.clone()),
@@ -153,6 +158,7 @@ impl Standing {
             state.told = now.clone();
         }
         self.engine.take(stance);
+        self.engine.take_machines(machines.stance());
         if !found.shut {
             let layers = found.layers.iter().map(|layer| KeptLayer::of(layer)).collect();
             self.shelf.keep(&Kept { digest: now.unwrap_or_default().to_string(), layers });

@@ -2,6 +2,7 @@
 
 mod broken;
 mod language;
+mod layers;
 mod short;
 mod speed;
 mod standing;

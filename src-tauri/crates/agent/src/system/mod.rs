@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "macos")]
@@ -145,6 +147,14 @@ pub fn read_of(writers: Writers, path: &Path) -> io::Result<Option<String>> {
 /// How long is a file that others than us wrote read at most?
 const LONGEST_TEXT: u64 = 1024 * 1024;
 
+/// A disk takes milliseconds: whatever else is on this thread goes on on another meanwhile.
+pub fn patiently<T>(wait: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+        Ok(_) | Err(_) => wait(),
+    }
+}
+
 /// How long must what was written last?
 #[derive(Clone, Copy, Debug)]
 enum Lasting {
@@ -159,6 +169,20 @@ async fn poll_until_ended(pid: u32, started_at: Option<u64>) {
     while process_alive(pid, started_at) {
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// A folder below which nobody else may write, nor above: unlike the one for temporary files.
+#[cfg(test)]
+pub(crate) fn closed_folder() -> tempfile::TempDir {
+    let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    let places = [home, std::env::current_dir().ok()].into_iter().flatten();
+    let made = places.filter_map(|place| tempfile::Builder::new().tempdir_in(place).ok());
+    let is_closed = |folder: &tempfile::TempDir| {
+        let file = folder.path().join("file");
+        write_private(&file, b"").unwrap();
+        read_of(Writers::RootOrUs, &file).is_ok()
+    };
+    made.into_iter().find(is_closed).unwrap()
 }
 
 #[cfg(test)]

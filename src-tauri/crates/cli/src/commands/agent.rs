@@ -38,6 +38,17 @@ pub(crate) enum Agent {
     Pause,
     /// Hand out tokens again
     Resume,
+    /// Switch your own policy off for an hour, and say why: it is on the record, and the icon says so
+    ///
+    /// Repositories' policies are off with it. The machine's stays in force, and may forbid this.
+    BreakGlass {
+        /// Why
+        #[arg(required_unless_present = "end")]
+        reason: Option<String>,
+        /// Switch it on again
+        #[arg(long, conflicts_with = "reason")]
+        end: bool,
+    },
     /// Start it with the desktop, from the next login on
     Enable,
     /// No longer start it with the desktop
@@ -61,6 +72,7 @@ pub(crate) fn run(world: &World, command: Agent) -> Result<ExitCode, Failure> {
         Agent::Status => status(world)?,
         Agent::Pause => paused(world, true)?,
         Agent::Resume => paused(world, false)?,
+        Agent::BreakGlass { reason, .. } => break_glass(world, reason.as_deref())?,
         Agent::Enable => login_item(world, true)?,
         Agent::Disable => login_item(world, false)?,
         Agent::Unlock => unlock(world)?,
@@ -94,6 +106,20 @@ fn start(world: &World) -> Result<(), Failure> {
     }
     let about = world.ask_running(|agent| agent.status())?.agent;
     warnings(&about).iter().for_each(|warning| output::say(warning));
+    Ok(())
+}
+
+fn break_glass(world: &World, reason: Option<&str>) -> Result<(), Failure> {
+    let told = world.ask_running(|agent| agent.break_glass(reason))?;
+    if world.json {
+        return output::json(&told);
+    }
+    output::say(match told.until {
+        Some(_) => {
+            "your own policy is off for an hour: `dagpass agent break-glass --end` ends that"
+        }
+        None => "your own policy is in force",
+    });
     Ok(())
 }
 

@@ -61,6 +61,7 @@ fn policy(agent: &AgentStatus) -> Option<String> {
             let wrong = format!("does not load, and the last good one serves: {error}");
             Some(row("policy", &wrong))
         }
+        "switched_off" => Some(row("policy", &format!("your own is switched off {error}"))),
         "shut" => Some(row("policy", &format!("does not load, so no token leaves: {error}"))),
         _ => None,
     }

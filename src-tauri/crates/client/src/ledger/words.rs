@@ -127,6 +127,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "stop" => "Agent told to end",
         "set-login-item" => "Start at login changed",
         "make-evidence" => "Evidence asked for",
+        "break-glass" => "Own policy switched off or on",
         "approve" => "Approval answered",
         "revoke-approval" => "Approval to be taken back",
         _ => return None,

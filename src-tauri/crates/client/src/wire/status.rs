@@ -94,6 +94,7 @@ pub struct AgentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness_error: Option<String>,
     /// `none`, `in_force`; `outdated`: what stands on disk does not load and the last good one serves;
+    /// `switched_off`: a person did so for an hour, and `policy_error` says until when and why;
     /// `shut`: nor is there one that did, and no token leaves. Empty from an agent before this word.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub policy_state: String,

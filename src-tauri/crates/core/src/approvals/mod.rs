@@ -156,7 +156,7 @@ impl Approvals {
             Some(_) => {
                 let reason =
                     "a request that may be this program's own waits for an approval: until \
-                              it is answered, the config is changed by others"
+                              it is answered, config and policy are changed by others"
                         .to_owned();
                 Err(Denied { reason, basis: Basis::default(), approval: None })
             }

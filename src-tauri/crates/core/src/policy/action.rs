@@ -42,6 +42,7 @@ pub enum Action {
     Approve,
     RevokeApproval,
     ShowPolicy,
+    BreakGlass,
 }
 
 /// How is an action put on the record?
@@ -99,6 +100,7 @@ impl Action {
             Self::Approve => "approve",
             Self::RevokeApproval => "revoke-approval",
             Self::ShowPolicy => "show-policy",
+            Self::BreakGlass => "break-glass",
         }
     }
 
@@ -109,8 +111,6 @@ impl Action {
         match self {
             Self::ShowStatus
             | Self::FollowEvents
-            | Self::ShowConfig
-            | Self::PreviewConfig
             | Self::Examine
             | Self::SignOut
             | Self::EndRun
@@ -128,9 +128,11 @@ impl Action {
             | Self::ShowActivity
             | Self::ShowConnectionIds
             | Self::ShowConnections
+            | Self::ShowConfig
             | Self::ShowDoors
             | Self::ShowLoginItem
             | Self::Discover
+            | Self::PreviewConfig
             | Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -144,7 +146,8 @@ impl Action {
             | Self::Resume
             | Self::SetLoginItem
             | Self::MakeEvidence
-            | Self::Approve => false,
+            | Self::Approve
+            | Self::BreakGlass => false,
         }
     }
 
@@ -186,7 +189,8 @@ impl Action {
             | Self::SetLoginItem
             | Self::MakeEvidence
             | Self::Approve
-            | Self::RevokeApproval => Weight::Deed,
+            | Self::RevokeApproval
+            | Self::BreakGlass => Weight::Deed,
         }
     }
 }
@@ -235,6 +239,7 @@ impl Rights {
         Action::Approve,
         Action::RevokeApproval,
         Action::ShowPolicy,
+        Action::BreakGlass,
     ];
 
     pub const NONE: Self = Self(&[]);

@@ -92,6 +92,7 @@ const EXPECTED: &[Expected] = &[
     (Method::GET, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::PUT, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::GET, "/v1/policy", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/policy/break-glass", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/evidence", [Yes, No, No, No, Yes, No]),
     (Method::GET, "/v1/approvals", [Yes, No, No, No, Yes, No]),
     // Of the relay the question itself is judged: it is never the one that answers.

@@ -10,9 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use dagpass_core::policy::facts::Executable;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::super::{files, process};
+use super::super::{files, patiently, process};
 
 /// How many programs are remembered?
 const MOST: usize = 256;
@@ -45,18 +44,10 @@ pub(super) fn executable(pid: u32) -> Option<Executable> {
     if let Some(known) = recalled(&key) {
         return Some(known);
     }
-    aside(|| {
+    patiently(|| {
         let _one = locked(&COUNTING);
         recalled(&key).or_else(|| examine(program, key.1))
     })
-}
-
-/// Elsewhere than where others wait for their turn: a large program takes a while.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        Ok(_) | Err(_) => work(),
-    }
 }
 
 fn examine(program: Program, version: files::Version) -> Option<Executable> {

@@ -92,18 +92,17 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
-    use crate::system::{mounted_dir, read_of};
+    use crate::system::{closed_folder, read_of};
 
     #[test]
     fn a_file_that_somebody_else_may_have_written_is_not_read() {
-        // Below a folder that nobody else may write to, which the one for temporary files is not.
-        let home = std::env::current_dir().unwrap().join("target-of-writers");
-        let world = tempfile::Builder::new().tempdir_in(home.parent().unwrap()).unwrap();
+        let world = closed_folder();
         let folder = world.path().join("a");
-        mounted_dir(&folder).unwrap();
         let mode = |path: &Path, mode: u32| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         };
+        fs::create_dir(&folder).unwrap();
+        mode(&folder, 0o755);
         let file = folder.join("policy.cedar");
         let read = |path: &Path| read_of(Writers::RootOrUs, path);
         assert_eq!(read(&file).unwrap(), None);

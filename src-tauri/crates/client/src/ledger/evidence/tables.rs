@@ -92,10 +92,11 @@ impl Table {
 
 /// What changes something, of all that can be asked of the agent.
 fn is_deed(action: &str) -> bool {
-    const DEEDS: [&str; 19] = [
+    const DEEDS: [&str; 20] = [
         "approve",
         "begin-relay",
         "begin-run",
+        "break-glass",
         "close-door",
         "end-run",
         "finish-sign-in",

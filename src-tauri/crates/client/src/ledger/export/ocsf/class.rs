@@ -84,7 +84,7 @@ fn asked(action: Option<&str>) -> Activity {
         }
         Some(
             "write-config" | "finish-sign-in" | "unlock" | "use-store" | "pause" | "resume"
-            | "tell-of-run" | "set-login-item" | "approve",
+            | "tell-of-run" | "set-login-item" | "approve" | "break-glass",
         ) => Activity(3, "Update"),
         Some("sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval") => {
             Activity(4, "Delete")
