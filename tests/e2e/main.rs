@@ -102,6 +102,8 @@ mod pasted_callback;
 #[cfg(test)]
 mod ping_hangs;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod purge;

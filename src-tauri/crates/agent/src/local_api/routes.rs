@@ -79,6 +79,10 @@ const ROUTES: &[Row] = &[
     row(Method::PUT, "/v1/agent/login-item", Action::SetLoginItem),
     row(Method::POST, "/v1/audit/evidence", Action::MakeEvidence),
     row(Method::GET, "/v1/policy", Action::ShowPolicy),
+    row(Method::POST, "/v1/policy/check", Action::ShowPolicy),
+    row(Method::POST, "/v1/policy/why", Action::ShowPolicy),
+    row(Method::POST, "/v1/policy/simulate", Action::ShowPolicy),
+    row(Method::GET, "/v1/policy/lint", Action::ShowPolicy),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -186,7 +190,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowLoginItem => login_item::look().await,
         Action::SetLoginItem => login_item::set(asked).await,
         Action::MakeEvidence => evidence::sign(api, asked).await,
-        Action::ShowPolicy => Ok(policy_routes::show(api)),
+        Action::ShowPolicy => policy_routes::answer(api, asked).await,
     }
 }
 

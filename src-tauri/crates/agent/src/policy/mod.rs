@@ -4,27 +4,33 @@
 //! `language` is our schema, `layer` compiles texts, `facts` puts a request in Cedar's words, `judge` gives the
 //! verdict, `rule` turns the config's short form into Cedar, `standing` keeps what is in force.
 
+mod as_if;
 mod facts;
 mod judge;
 mod kept;
 mod language;
 mod layer;
+mod lint;
+mod memo;
 mod mentions;
 mod problem;
 mod rule;
 mod standing;
+mod tested;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dagpass_core::policy::engine::{Authorizer, Basis, Question, Verdict};
 
-use self::judge::Layers;
+pub(crate) use self::judge::Layers;
 pub(crate) use kept::FILE as KEPT_FILE;
 pub use language::SCHEMA;
-pub(crate) use standing::{News, Standing};
+pub(crate) use problem::Source;
+pub(crate) use standing::{News, Standing, Wanted};
 
 /// Judges by the layers in force. Without any it is not asked.
 #[derive(Debug, Default)]

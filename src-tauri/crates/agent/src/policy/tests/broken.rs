@@ -54,12 +54,7 @@ fn what_is_wrong_with_a_policy_is_told_with_its_line_and_column() {
             1,
             "another policy `a`",
         ),
-        (
-            "permit(principal, action, resource) when { nosuch(\"10.0.0.1\") };",
-            1,
-            44,
-            "nosuch",
-        ),
+        ("permit(principal, action, resource) when { nosuch(\"10.0.0.1\") };", 1, 44, "nosuch"),
         ("@id(\"a\" permit(principal, action, resource);", 1, 9, "unexpected token"),
         (&long, 1, 44, "unary"),
         (
