@@ -104,6 +104,8 @@ mod pasted_callback;
 #[cfg(test)]
 mod ping_hangs;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod policy_layers;
 #[cfg(test)]
 mod proxies;

@@ -103,6 +103,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass store use keychain\n  dagpass store use passphrase-file"
     )]
     Store(crate::commands::store::Store),
+    /// Who may have which token, as code
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass policy check\n  dagpass policy show\n  dagpass policy why --connection warehouse_api\n  dagpass policy lint"
+    )]
+    Policy(crate::commands::policy::Policy),
     /// Open the window, or bring it to the front
     #[command(after_help = "Examples:\n  dagpass panel\n  dagpass panel doctor")]
     Panel {

@@ -2,6 +2,7 @@
 
 mod approvals;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,9 +16,10 @@ use crate::wire::{
     ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk,
     ConnectionIds, ConnectionList, Container, ContainerAsk, ContainerList, DiscoverAsk,
     DiscoverReply, DoctorAsk, ErrorReply, EvidenceAsk, EvidenceReply, Finding, LoginItem,
-    LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PolicyReply, PurgeReply, RolesAsk,
-    RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status,
-    StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
+    LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PolicyCheckAsk, PolicyCheckReply,
+    PolicyFinding, PolicyReply, PolicySimulateAsk, PolicySimulateReply, PolicyWhy, PolicyWhyAsk,
+    PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk,
+    SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -195,6 +197,29 @@ impl Agent {
         self.get("/v1/policy", LIMIT)
     }
 
+    /// What is wrong with a policy.
+    pub fn check_policy(&self, ask: &PolicyCheckAsk) -> Result<PolicyCheckReply, ClientError> {
+        self.post("/v1/policy/check", ask, LIMIT)
+    }
+
+    /// How a request is judged, and by which rule.
+    pub fn policy_why(&self, ask: &PolicyWhyAsk) -> Result<PolicyWhy, ClientError> {
+        self.post("/v1/policy/why", ask, SLOW_LIMIT)
+    }
+
+    /// How each connection is judged.
+    pub fn simulate_policy(
+        &self,
+        ask: &PolicySimulateAsk,
+    ) -> Result<PolicySimulateReply, ClientError> {
+        self.post("/v1/policy/simulate", ask, SLOW_LIMIT)
+    }
+
+    /// What the policy says that its author can hardly mean.
+    pub fn lint_policy(&self) -> Result<Vec<PolicyFinding>, ClientError> {
+        self.get("/v1/policy/lint", SLOW_LIMIT)
+    }
+
     /// Signs every session out and removes every keychain record.
     pub fn purge(&self) -> Result<PurgeReply, ClientError> {
         self.post("/v1/purge", &Empty {}, SLOW_LIMIT)
@@ -348,7 +373,9 @@ fn of_id(route: &str, id: &str) -> Result<String, ClientError> {
 fn query<B: Serialize>(path: &str, asked: &B) -> Result<String, ClientError> {
     let asked = serde_json::to_value(asked).map_err(|e| ClientError::protocol(e.to_string()))?;
     let mut text = path.to_owned();
-    for (number, (name, value)) in asked.as_object().into_iter().flatten().enumerate() {
+    // In one order, however a map is kept.
+    let asked: BTreeMap<_, _> = asked.as_object().into_iter().flatten().collect();
+    for (number, (name, value)) in asked.into_iter().enumerate() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text.push(if number == 0 { '?' } else { '&' });
         text.push_str(name);

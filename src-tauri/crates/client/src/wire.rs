@@ -43,7 +43,11 @@ pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use evidence::{EvidenceAsk, EvidenceReply, EvidenceSigned};
 pub use login_item::{LoginItem, LoginItemAsk};
-pub use policy::{BreakGlassAsk, BreakGlassReply, PolicyLayer, PolicyReply, PolicyText};
+pub use policy::{
+    BreakGlassAsk, BreakGlassReply, PolicyCheckAsk, PolicyCheckReply, PolicyDecider, PolicyFinding,
+    PolicyLayer, PolicyReply, PolicySimulateAsk, PolicySimulateReply, PolicySimulated, PolicyText,
+    PolicyWhy, PolicyWhyAsk,
+};
 pub use purge::PurgeReply;
 pub use relay::RelayAsk;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};

@@ -158,7 +158,7 @@ fn as_read(pairs: &serde_json::Map<String, Json>) -> Vec<(&String, &Json)> {
     const FIRST: [&str; 3] = ["issuer", "client-id", "scopes"];
     let place = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
     let mut pairs: Vec<_> = pairs.iter().collect();
-    pairs.sort_by_key(|(name, _)| place(name));
+    pairs.sort_by_key(|(name, _)| (place(name), *name));
     pairs
 }
 

@@ -1,8 +1,17 @@
-//! `/v1/policy…`: what is in force, and what became of it when it changed. The engine is the policy room's.
+//! `/v1/policy…`: what is in force, what is wrong with it, how a request would be judged, and what became of
+//! a change. The engine is the policy room's.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
-use dagpass_client::wire::{BreakGlassAsk, BreakGlassReply, PolicyLayer, PolicyReply, PolicyText};
+use dagpass_client::ledger::{Line, Tail, Verdict};
+use dagpass_client::wire::{
+    BreakGlassAsk, BreakGlassReply, PolicyCheckAsk, PolicyCheckReply, PolicyLayer, PolicyReply,
+    PolicySimulateAsk, PolicySimulateReply, PolicySimulated, PolicyText, PolicyWhy, PolicyWhyAsk,
+};
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::engine::Authorizer as _;
@@ -10,32 +19,121 @@ use dagpass_core::request::{Caller, Transport};
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
-use crate::policy::{self, Glass, News};
+use crate::config::{Config, Lookup};
+use crate::policy::{self, Glass, Layers, News, SCHEMA, Source, Standing, Wanted};
 use crate::system;
 
-pub(super) fn show(api: &Api) -> Reply {
+/// How Airflow and a program ask.
+const ASKED: [&str; 2] = ["connection", "token"];
+
+/// Whatever is asked of the policy itself.
+pub(super) async fn answer(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+    Ok(match asked.path.as_str() {
+        "/v1/policy/check" => reply::json(&check(api, &asked.parse()?)),
+        "/v1/policy/why" => reply::json(&why(api, asked.parse()?).await?),
+        "/v1/policy/simulate" => reply::json(&simulate(api, &asked.parse()?)?),
+        "/v1/policy/lint" => reply::json(&match api.policy.layers() {
+            None => Vec::new(),
+            Some(layers) => layers.lint(&connections(&api.config.current()), api.clock.now()),
+        }),
+        _ => reply::json(&show(api)),
+    })
+}
+
+fn show(api: &Api) -> PolicyReply {
     let shown = api.policy.shown();
+    let text = |one: &Source| PolicyText { file: one.file.clone(), text: one.text.clone() };
     let layers = api.policy.layers();
-    reply::json(&PolicyReply {
+    let layers = layers.iter().flat_map(|layers| &layers.all).map(|layer| PolicyLayer {
+        name: layer.name.clone(),
+        texts: layer.sources.iter().map(text).collect(),
+    });
+    let path = api.policy.path(&api.config.current().policy, api.config.path());
+    PolicyReply {
         state: shown.state.to_owned(),
         digest: shown.digest.map(|digest| digest.to_string()),
         problems: shown.problems,
-        layers: layers
-            .iter()
-            .map(|layer| PolicyLayer {
-                name: layer.name.clone(),
-                texts: layer
-                    .sources
-                    .iter()
-                    .map(|one| PolicyText { file: one.file.clone(), text: one.text.clone() })
-                    .collect(),
-            })
-            .collect(),
-        path: api
-            .policy
-            .path(&api.config.current().policy, api.config.path())
-            .display()
-            .to_string(),
+        layers: layers.collect(),
+        path: path.display().to_string(),
+        schema: SCHEMA.to_owned(),
+    }
+}
+
+fn check(api: &Api, ask: &PolicyCheckAsk) -> PolicyCheckReply {
+    let wanted = match &ask.text {
+        Some(text) => {
+            let source = Source { file: ask.file.clone(), text: text.clone() };
+            vec![Wanted { name: ask.file.clone(), sources: Ok(vec![source]) }]
+        }
+        None => api.policy.of_person(&api.config.current().policy, api.config.path()),
+    };
+    let files = wanted.iter().map(|one| one.name.clone()).collect();
+    PolicyCheckReply { files, problems: Standing::check(&wanted) }
+}
+
+async fn why(api: &Api, ask: PolicyWhyAsk) -> Result<PolicyWhy, Refusal> {
+    let layers = in_force(api)?;
+    let mut said = BTreeMap::new();
+    let mut note = None;
+    if let Some(seq) = ask.seq {
+        let path = api.ledger.path().to_owned();
+        let read = tokio::task::spawn_blocking(move || line(&path, seq)).await;
+        let read = read.unwrap_or_else(|ended| Err(io::Error::other(ended)));
+        let unreadable = |error: io::Error| {
+            Refusal::new(ErrorCode::ServerError, "the ledger cannot be read")
+                .because(error.to_string())
+        };
+        let line = read.map_err(unreadable)?.ok_or_else(|| {
+            Refusal::new(ErrorCode::NotFound, format!("the ledger has no line {seq}"))
+                .hint("run `dagpass audit tail`, which shows their numbers")
+        })?;
+        note = differs(&line, &layers);
+        said = of_line(&line);
+    }
+    said.extend(ask.as_if);
+    let said = completed(&api.config.current(), said)?;
+    let why = layers.why(&said, api.clock.now()).map_err(misunderstood)?;
+    Ok(PolicyWhy { note, ..why })
+}
+
+fn simulate(api: &Api, ask: &PolicySimulateAsk) -> Result<PolicySimulateReply, Refusal> {
+    let config = api.config.current();
+    let layers = api.policy.layers();
+    let mut rows = Vec::new();
+    for connection in connections(&config) {
+        for action in ASKED {
+            let mut said = connection.clone();
+            said.insert("action".to_owned(), action.to_owned());
+            said.extend(ask.as_if.clone());
+            let (verdict, rules) = match (&layers, api.policy.shown().state) {
+                (_, "shut") => ("deny".to_owned(), Vec::new()),
+                (None, _) => ("permit".to_owned(), Vec::new()),
+                (Some(layers), _) => {
+                    layers.verdict(&said, api.clock.now()).map_err(misunderstood)?
+                }
+            };
+            rows.push(PolicySimulated {
+                connection: connection.get("connection").cloned().unwrap_or_default(),
+                env: connection.get("env").cloned(),
+                action: said.get("action").cloned().unwrap_or_default(),
+                verdict,
+                rules,
+            });
+        }
+    }
+    rows.dedup();
+    Ok(PolicySimulateReply { rows })
+}
+
+fn in_force(api: &Api) -> Result<std::sync::Arc<Layers>, Refusal> {
+    api.policy.layers().ok_or_else(|| {
+        let none = Refusal::new(ErrorCode::NotFound, "there is no policy in force");
+        match api.policy.shown().problems.first() {
+            Some(problem) => none
+                .because(problem.to_string())
+                .hint("it does not load: run `dagpass policy check`"),
+            None => none.hint("what the built-in rules permit is permitted: write a policy first"),
+        }
     })
 }
 
@@ -69,6 +167,96 @@ pub(super) fn break_glass(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     api.policy.engine.break_glass(Some(Glass { reason, until }));
     api.changed();
     Ok(reply::json(&BreakGlassReply { until: Some(until.as_secs()) }))
+}
+
+fn misunderstood(what: String) -> Refusal {
+    Refusal::new(ErrorCode::InvalidRequest, "that cannot be judged").because(what)
+}
+
+/// As the config has them, in each environment.
+fn connections(config: &Config) -> Vec<BTreeMap<String, String>> {
+    let ids = config.connection_ids();
+    ids.iter().flat_map(|id| config.resources(id)).map(|one| of_resource(&one)).collect()
+}
+
+fn of_resource(resource: &dagpass_core::policy::Resource<'_>) -> BTreeMap<String, String> {
+    let scopes = resource.scopes.map(|scopes| scopes.iter().collect::<Vec<_>>().join(" "));
+    let words = [
+        ("connection", resource.connection.map(str::to_owned)),
+        ("profile", resource.profile.map(ToString::to_string)),
+        ("env", resource.env.map(str::to_owned)),
+        ("audience", resource.resource.map(str::to_owned)),
+        ("scopes", scopes),
+    ];
+    words.into_iter().filter_map(|(word, value)| Some((word.to_owned(), value?))).collect()
+}
+
+/// A connection is asked for as the config has it, where nothing else is said.
+fn completed(
+    config: &Config,
+    said: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Refusal> {
+    let Some(id) = said.get("connection") else { return Ok(said) };
+    match config.connection(id, said.get("env").map(String::as_str)) {
+        Ok(connection) => {
+            let mut all = of_resource(&connection.resource());
+            all.extend(said);
+            Ok(all)
+        }
+        // A rule may name what the config does not have yet.
+        Err(Lookup::NotFound) => Ok(said),
+        Err(lookup) => Err(lookup.refusal(id)),
+    }
+}
+
+fn line(path: &Path, seq: u64) -> io::Result<Option<Line>> {
+    let of = |text: &str| serde_json::from_str::<Line>(text).ok();
+    let wanted = |text: &str| match of(text).map(|line| line.seq.cmp(&seq)) {
+        Some(std::cmp::Ordering::Equal) => Verdict::Wanted,
+        Some(std::cmp::Ordering::Less) => Verdict::TooOld,
+        Some(std::cmp::Ordering::Greater) | None => Verdict::NotWanted,
+    };
+    let found = Tail::of(File::open(path)?)?.last(1, wanted)?;
+    Ok(found.last().and_then(|text| of(text)))
+}
+
+/// What a line knows of its request.
+fn of_line(line: &Line) -> BTreeMap<String, String> {
+    let caller = &line.caller;
+    let words = [
+        ("action", line.action.as_ref().map(ToString::to_string)),
+        ("profile", line.session.as_ref().map(|session| session.profile.clone())),
+        ("connection", line.connection.clone()),
+        ("deployment", line.deployment.clone()),
+        ("env", line.env.clone()),
+        ("audience", line.resource.clone()),
+        ("scopes", line.scopes.as_ref().map(|scopes| scopes.join(" "))),
+        ("program", caller.executable.clone()),
+        ("remote", caller.remote.then(|| "true".to_owned())),
+        ("dag", caller.context.get("dag_id").cloned()),
+        ("task", caller.context.get("task_id").cloned()),
+        ("who", caller.capability.as_deref().and_then(kind)),
+    ];
+    words.into_iter().filter_map(|(word, value)| Some((word.to_owned(), value?))).collect()
+}
+
+/// A run by its capability's name; the other doors' are not told from the record.
+fn kind(capability: &str) -> Option<String> {
+    capability.starts_with("run-").then(|| format!("run:{capability}"))
+}
+
+/// Does the line tell of another judgement than the one that is made now?
+fn differs(line: &Line, layers: &Layers) -> Option<String> {
+    let then = match line.policy.as_deref() {
+        None => "no policy was in force".to_owned(),
+        Some(policy) if *policy == *layers.digest => return None,
+        Some(policy) => format!("policy {policy} was in force"),
+    };
+    let rules = match line.rules.as_slice() {
+        [] => String::new(),
+        rules => format!(", and `{}` decided", rules.join("`, `")),
+    };
+    Some(format!("when line {} was written, {then}{rules}; this is how it is judged now", line.seq))
 }
 
 impl Api {

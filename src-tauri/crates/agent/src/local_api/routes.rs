@@ -83,6 +83,10 @@ const ROUTES: &[Row] = &[
     row(Method::DELETE, "/v1/approvals/{id}", Action::RevokeApproval),
     row(Method::GET, "/v1/policy", Action::ShowPolicy),
     row(Method::POST, "/v1/policy/break-glass", Action::BreakGlass),
+    row(Method::POST, "/v1/policy/check", Action::ShowPolicy),
+    row(Method::POST, "/v1/policy/why", Action::ShowPolicy),
+    row(Method::POST, "/v1/policy/simulate", Action::ShowPolicy),
+    row(Method::GET, "/v1/policy/lint", Action::ShowPolicy),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -194,7 +198,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowApprovals => Ok(approvals::list(api, asked)),
         Action::Approve => approvals::answer(api, asked),
         Action::RevokeApproval => approvals::revoke(api, asked),
-        Action::ShowPolicy => Ok(policy_routes::show(api)),
+        Action::ShowPolicy => policy_routes::answer(api, asked).await,
         Action::BreakGlass => policy_routes::break_glass(api, asked),
     }
 }

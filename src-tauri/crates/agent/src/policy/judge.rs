@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::facts::Facts;
 use super::language::Language;
 use super::layer::Layer;
+use super::memo::{self, Memo};
 use super::mentions::Mentions;
 
 /// What is in force, top layer first.
@@ -23,6 +24,7 @@ pub(crate) struct Layers {
     /// SHA-256 of their texts, first 16 digits.
     pub(crate) digest: Arc<str>,
     mentions: Mentions,
+    memo: Memo,
 }
 
 /// How strict, and by what.
@@ -50,14 +52,14 @@ impl Layers {
             hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let of_all = |known: Mentions, layer: &Arc<Layer>| known.and(layer.mentions);
         let mentions = all.iter().fold(Mentions::default(), of_all);
-        Self { all, digest: digest.into(), mentions }
+        Self { all, digest: digest.into(), mentions, memo: Memo::default() }
     }
 
     pub(super) fn judge(&self, question: &Question<'_>) -> Verdict {
         let verified: Arc<Verified> =
             if self.mentions.verified { question.verified() } else { Arc::default() };
         let facts = Facts::of(question, Cow::Borrowed(&verified));
-        let answer = self.answer(&facts);
+        let answer = self.recalled(&facts);
         let policy = Some(self.digest.clone());
         let basis = Basis { policy, rules: answer.rules.into_iter().collect(), approval: None };
         match answer.strength {
@@ -65,6 +67,19 @@ impl Layers {
             Strength::Ask => Verdict::Ask(basis),
             Strength::Deny => Verdict::Deny(basis, answer.reason),
         }
+    }
+
+    fn recalled(&self, facts: &Facts<'_>) -> Answer {
+        if self.mentions.time {
+            return self.answer(facts);
+        }
+        let key = memo::key(facts);
+        if let Some(known) = self.memo.recall(&key) {
+            return known;
+        }
+        let answer = self.answer(facts);
+        self.memo.keep(key, answer.clone());
+        answer
     }
 
     /// The strictest of all layers, over all that may be a lie.
@@ -125,7 +140,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn of(&mut self, layer: &Layer, plain: &Request, declared: bool) -> Result<Answer, String> {
-        let rules = layer.about(self.facts.action).ok_or("no such action")?;
+        let rules = layer.about(self.facts.action, self.facts.kind).ok_or("no such action")?;
         let first = evaluated(layer, plain, (rules, self.entities));
         if first.strength == Strength::Permit || !layer.mentions.approved {
             return Ok(first);

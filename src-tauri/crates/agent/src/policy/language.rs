@@ -42,6 +42,10 @@ pub(super) enum Type {
     Scope,
 }
 
+/// Those that ask.
+pub(super) const KINDS: [Type; 6] =
+    [Type::Owner, Type::Run, Type::Container, Type::Forwarded, Type::Relay, Type::Agent];
+
 impl Type {
     const ALL: [Self; 11] = [
         Self::Owner,

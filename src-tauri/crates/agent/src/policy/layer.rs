@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cedar_policy::{ActionConstraint, Effect, Policy, PolicyId, PolicySet, ValidationMode};
+use cedar_policy::{
+    ActionConstraint, Effect, EntityTypeName, Policy, PolicyId, PolicySet, PrincipalConstraint,
+    ValidationMode,
+};
 use dagpass_client::wire::ConfigProblem;
 use dagpass_core::policy::Action;
 use miette::Diagnostic;
 use sha2::{Digest as _, Sha256};
 
-use super::language::{Language, group};
+use super::language::{KINDS, Language, Type, group};
 use super::mentions::Mentions;
 use super::problem::Source;
 
@@ -21,7 +24,7 @@ pub(crate) struct Layer {
     /// In the order of the texts.
     pub(super) rules: Vec<Rule>,
     pub(super) mentions: Mentions,
-    by_action: HashMap<Action, PolicySet>,
+    by_head: HashMap<(Action, Type), PolicySet>,
 }
 
 /// One policy and where it stands.
@@ -72,14 +75,16 @@ impl Layer {
             return Err(problems);
         }
         let mentions = Mentions::of(rules.iter().map(|rule| &rule.policy));
-        let by_action = Action::ALL.iter().map(|action| (*action, about(*action, &rules)));
-        let by_action = by_action.collect();
-        Ok(Self { name: name.to_owned(), sources, rules, mentions, by_action })
+        let mut by_head = HashMap::new();
+        for (action, kind) in Action::ALL.iter().flat_map(|one| KINDS.map(|kind| (*one, kind))) {
+            by_head.insert((action, kind), about((action, kind), &rules));
+        }
+        Ok(Self { name: name.to_owned(), sources, rules, mentions, by_head })
     }
 
-    /// What can be about such an action.
-    pub(super) fn about(&self, action: Action) -> Option<&PolicySet> {
-        self.by_action.get(&action)
+    /// What can be about such an action of such a caller.
+    pub(super) fn about(&self, action: Action, kind: Type) -> Option<&PolicySet> {
+        self.by_head.get(&(action, kind))
     }
 
     /// Of its texts.
@@ -164,7 +169,13 @@ fn invalid(language: &Language, sources: &[Source], rules: &[Rule]) -> Vec<Confi
 }
 
 /// By the head of a policy alone: what its conditions say is for the judgement.
-fn about(action: Action, rules: &[Rule]) -> PolicySet {
+fn about((action, kind): (Action, Type), rules: &[Rule]) -> PolicySet {
+    let of_kind = |name: &EntityTypeName| name.basename() == kind.as_str();
+    let asks = |rule: &&Rule| match rule.policy.principal_constraint() {
+        PrincipalConstraint::Any | PrincipalConstraint::In(_) => true,
+        PrincipalConstraint::Eq(uid) => of_kind(uid.type_name()),
+        PrincipalConstraint::Is(name) | PrincipalConstraint::IsIn(name, _) => of_kind(&name),
+    };
     let named = |uid: &cedar_policy::EntityUid| {
         let id = uid.id().unescaped();
         id == action.as_str() || id == group(action)
@@ -174,6 +185,6 @@ fn about(action: Action, rules: &[Rule]) -> PolicySet {
         ActionConstraint::Eq(uid) => named(&uid),
         ActionConstraint::In(all) => all.iter().any(named),
     };
-    let here = rules.iter().filter(fits).map(|rule| rule.policy.clone());
+    let here = rules.iter().filter(asks).filter(fits).map(|rule| rule.policy.clone());
     PolicySet::from_policies(here).unwrap_or_default()
 }

@@ -5,19 +5,24 @@
 //! verdict, `rule` turns the config's short form into Cedar, `standing` keeps what is in force, `others` finds the
 //! machine's and a repository's, `runs` pins the latter.
 
+mod as_if;
 mod facts;
 mod judge;
 mod kept;
 mod language;
 mod layer;
+mod lint;
+mod memo;
 mod mentions;
 mod others;
 mod problem;
 mod rule;
 mod runs;
 mod standing;
+mod tested;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,13 +33,14 @@ use dagpass_core::policy::engine::{Authorizer, Basis, Question, Verdict};
 use dagpass_core::principal::Kind;
 use dagpass_core::time::Timestamp;
 
-use self::judge::Layers;
+pub(crate) use self::judge::Layers;
 use self::layer::Layer;
 use self::runs::Runs;
 pub(crate) use kept::FILE as KEPT_FILE;
 pub use language::SCHEMA;
 pub(crate) use others::of_machine;
-pub(crate) use standing::{News, Standing};
+pub(crate) use problem::Source;
+pub(crate) use standing::{News, Standing, Wanted};
 
 /// Judges by the layers in force. Without any it is not asked.
 #[derive(Debug, Default)]

@@ -107,13 +107,22 @@ impl Standing {
         policy.file.clone().unwrap_or_else(|| config.with_file_name(POLICY_FILE))
     }
 
-    /// By what is judged.
-    pub(crate) fn layers(&self) -> Vec<Arc<Layer>> {
+    /// By what is judged; `None` where there is no policy, or none that loads.
+    pub(crate) fn layers(&self) -> Option<Arc<Layers>> {
         match self.engine.stance() {
-            Stance::Open => Vec::new(),
-            Stance::Layers(layers) => layers.all.clone(),
-            Stance::Shut { rest, .. } => rest.map_or_else(Vec::new, |rest| rest.all.clone()),
+            Stance::Open => None,
+            Stance::Layers(layers) => Some(layers),
+            Stance::Shut { rest, .. } => rest,
         }
+    }
+
+    /// What is wrong with it, where it is not taken.
+    pub(crate) fn check(wanted: &[Wanted]) -> Vec<ConfigProblem> {
+        let wrong = |one: &Wanted| match &one.sources {
+            Ok(sources) => Layer::compile(&one.name, sources.clone()).err().unwrap_or_default(),
+            Err(problem) => vec![problem.clone()],
+        };
+        wanted.iter().flat_map(wrong).collect()
     }
 
     /// Takes what is wanted, top layer first. It is in force once `tell` has put it on the record.

@@ -13,6 +13,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
 mod panel;
+pub(crate) mod policy;
 pub(crate) mod purge;
 pub(crate) mod relay;
 pub(crate) mod run;
@@ -48,6 +49,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Airflow(args) => return airflow::run(&world, args),
         Command::Container(args) => container::run(&world, args),
         Command::Panel { view } => panel::run(view),
+        Command::Policy(args) => return policy::run(&world, args),
         Command::Store(args) => store::run(&world, args),
         Command::Approve(args) => approve::run(&world, args),
         Command::Relay(args) => relay::run(&world, &args),

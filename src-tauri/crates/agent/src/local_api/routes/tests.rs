@@ -93,6 +93,10 @@ const EXPECTED: &[Expected] = &[
     (Method::PUT, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::GET, "/v1/policy", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/policy/break-glass", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/policy/check", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/policy/why", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/policy/simulate", [Yes, No, No, No, Yes, No]),
+    (Method::GET, "/v1/policy/lint", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/evidence", [Yes, No, No, No, Yes, No]),
     (Method::GET, "/v1/approvals", [Yes, No, No, No, Yes, No]),
     // Of the relay the question itself is judged: it is never the one that answers.

@@ -129,3 +129,17 @@ fn a_short_rule_that_means_nothing_is_a_problem_of_the_config() {
         assert_eq!(told, [expected], "{text}");
     }
 }
+
+/// As `docs/policy.md` has them.
+#[test]
+fn the_ten_common_rules_of_the_page_load_in_both_forms() {
+    const PAGE: &str = include_str!("../../../../../docs/policy.md");
+    let block = |kind: &str| {
+        let start = PAGE.find(kind).unwrap() + kind.len();
+        PAGE[start..].split("```").next().unwrap().to_owned()
+    };
+    let cedar = block("```cedar\n");
+    assert_eq!(super::layer(&cedar).rules.len(), 10);
+    let short = compiled(&block("```toml\n"));
+    assert_eq!(super::layer(&short).rules.len(), 11, "the base, and ten: {short}");
+}

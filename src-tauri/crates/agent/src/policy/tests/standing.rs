@@ -111,7 +111,7 @@ fn a_file_that_the_config_names_has_to_be_there_and_the_rules_are_a_layer_of_the
     std::fs::write(stage.folder.path().join("mine.cedar"), DENY).unwrap();
     assert_eq!(stage.look(&config), "in_force: deny no");
     let names: Vec<String> =
-        stage.standing.layers().iter().map(|layer| layer.name.clone()).collect();
+        stage.standing.layers().unwrap().all.iter().map(|layer| layer.name.clone()).collect();
     assert_eq!(names, ["config.toml", "mine.cedar"]);
 }
 

@@ -267,3 +267,30 @@ fn where_no_policy_loads_no_token_leaves_and_the_rest_goes_on() {
         assert_eq!(denied, token, "{action:?}");
     }
 }
+
+#[test]
+fn a_verdict_is_remembered_for_the_same_request_alone_and_not_where_time_decides() {
+    let dag = "@id(\"dag\") forbid(principal, action, resource) when { context has declared && context.declared has dag && context.declared.dag == \"etl\" };";
+    let remembers = engine(&[&format!("{ALL}{dag}")]);
+    let said = World { said: vec![("dag_id", "etl")], ..world() };
+    for _ in 0..3 {
+        assert_eq!(told(&world().judged(&remembers)), "permit all");
+        assert_eq!(told(&said.judged(&remembers)), "deny dag");
+        let other = World { said: vec![("dag_id", "et"), ("task_id", "l")], ..world() };
+        assert_eq!(told(&other.judged(&remembers)), "permit all");
+    }
+    let late =
+        "@id(\"late\") forbid(principal, action, resource) when { context.time.hour == 19 };";
+    let aged = "@id(\"old\") forbid(principal, action, resource) when { context has signed_in && context.signed_in.age > 60 };";
+    let moving = engine(&[&format!("{ALL}{late}{aged}")]);
+    let signed_in =
+        |seconds| Some(SignedIn { age: Duration::from_secs(seconds), groups: Vec::new() });
+    for (world, expected) in [
+        (World { now: NOW, ..world() }, "deny late"),
+        (World { now: NOW + 3600, ..world() }, "permit all"),
+        (World { now: NOW + 3600, signed_in: signed_in(60), ..world() }, "permit all"),
+        (World { now: NOW + 3600, signed_in: signed_in(61), ..world() }, "deny old"),
+    ] {
+        assert_eq!(told(&world.judged(&moving)), expected);
+    }
+}
