@@ -14,11 +14,12 @@ use crate::wire::{
     ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
     Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
     EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
-    PastedCallback, PolicyCheckAsk, PolicyCheckReply, PolicyFinding, PolicyReply,
-    PolicySimulateAsk, PolicySimulateReply, PolicyWhy, PolicyWhyAsk, PurgeReply, RolesAsk,
-    RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status,
-    StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
+    PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent,
+    SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk,
+    TryReply,
 };
+
+mod policy;
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
 /// that Ping does not.
@@ -186,34 +187,6 @@ impl Agent {
     /// What somebody hands out, fetched where it is a URL, and what is wrong with it.
     pub fn preview_config(&self, ask: &ConfigPreviewAsk) -> Result<ConfigPreview, ClientError> {
         self.post("/v1/config/preview", ask, SLOW_LIMIT)
-    }
-
-    /// What is in force, in Cedar.
-    pub fn policy(&self) -> Result<PolicyReply, ClientError> {
-        self.get("/v1/policy", LIMIT)
-    }
-
-    /// What is wrong with a policy.
-    pub fn check_policy(&self, ask: &PolicyCheckAsk) -> Result<PolicyCheckReply, ClientError> {
-        self.post("/v1/policy/check", ask, LIMIT)
-    }
-
-    /// How a request is judged, and by which rule.
-    pub fn policy_why(&self, ask: &PolicyWhyAsk) -> Result<PolicyWhy, ClientError> {
-        self.post("/v1/policy/why", ask, SLOW_LIMIT)
-    }
-
-    /// How each connection is judged.
-    pub fn simulate_policy(
-        &self,
-        ask: &PolicySimulateAsk,
-    ) -> Result<PolicySimulateReply, ClientError> {
-        self.post("/v1/policy/simulate", ask, SLOW_LIMIT)
-    }
-
-    /// What the policy says that its author can hardly mean.
-    pub fn lint_policy(&self) -> Result<Vec<PolicyFinding>, ClientError> {
-        self.get("/v1/policy/lint", SLOW_LIMIT)
     }
 
     /// Signs every session out and removes every keychain record.
