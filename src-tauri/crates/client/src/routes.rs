@@ -1,6 +1,7 @@
 //! One function per route of the local API. Decides how long each may take; never what it means.
 
 mod approvals;
+mod policy;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,14 +13,13 @@ use crate::endpoint::{Agent, Call, Limit, Timed};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
-    ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, BreakGlassAsk, BreakGlassReply,
-    ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk,
-    ConnectionIds, ConnectionList, Container, ContainerAsk, ContainerList, DiscoverAsk,
-    DiscoverReply, DoctorAsk, ErrorReply, EvidenceAsk, EvidenceReply, Finding, LoginItem,
-    LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PolicyCheckAsk, PolicyCheckReply,
-    PolicyFinding, PolicyReply, PolicySimulateAsk, PolicySimulateReply, PolicyWhy, PolicyWhyAsk,
-    PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk,
-    SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
+    ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, ConfigEdit, ConfigPreview,
+    ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
+    Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
+    EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
+    PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent,
+    SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk,
+    TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -89,12 +89,6 @@ impl Agent {
         let (body, limit) = (Some(body.as_slice()), Limit::Whole(LIMIT));
         let call = Call { method: "PUT", path: "/v1/agent/login-item", body, limit };
         read(&self.answer(&call)?)
-    }
-
-    /// Switches the person's own policy off for an hour, or on again where no reason is given.
-    pub fn break_glass(&self, reason: Option<&str>) -> Result<BreakGlassReply, ClientError> {
-        let ask = BreakGlassAsk { reason: reason.map(str::to_owned) };
-        self.post("/v1/policy/break-glass", &ask, LIMIT)
     }
 
     pub fn doctor(&self, ask: &DoctorAsk) -> Result<Vec<Finding>, ClientError> {
@@ -190,34 +184,6 @@ impl Agent {
     /// What somebody hands out, fetched where it is a URL, and what is wrong with it.
     pub fn preview_config(&self, ask: &ConfigPreviewAsk) -> Result<ConfigPreview, ClientError> {
         self.post("/v1/config/preview", ask, SLOW_LIMIT)
-    }
-
-    /// What is in force, in Cedar.
-    pub fn policy(&self) -> Result<PolicyReply, ClientError> {
-        self.get("/v1/policy", LIMIT)
-    }
-
-    /// What is wrong with a policy.
-    pub fn check_policy(&self, ask: &PolicyCheckAsk) -> Result<PolicyCheckReply, ClientError> {
-        self.post("/v1/policy/check", ask, LIMIT)
-    }
-
-    /// How a request is judged, and by which rule.
-    pub fn policy_why(&self, ask: &PolicyWhyAsk) -> Result<PolicyWhy, ClientError> {
-        self.post("/v1/policy/why", ask, SLOW_LIMIT)
-    }
-
-    /// How each connection is judged.
-    pub fn simulate_policy(
-        &self,
-        ask: &PolicySimulateAsk,
-    ) -> Result<PolicySimulateReply, ClientError> {
-        self.post("/v1/policy/simulate", ask, SLOW_LIMIT)
-    }
-
-    /// What the policy says that its author can hardly mean.
-    pub fn lint_policy(&self) -> Result<Vec<PolicyFinding>, ClientError> {
-        self.get("/v1/policy/lint", SLOW_LIMIT)
     }
 
     /// Signs every session out and removes every keychain record.
@@ -373,7 +339,6 @@ fn of_id(route: &str, id: &str) -> Result<String, ClientError> {
 fn query<B: Serialize>(path: &str, asked: &B) -> Result<String, ClientError> {
     let asked = serde_json::to_value(asked).map_err(|e| ClientError::protocol(e.to_string()))?;
     let mut text = path.to_owned();
-    // In one order, however a map is kept.
     let asked: BTreeMap<_, _> = asked.as_object().into_iter().flatten().collect();
     for (number, (name, value)) in asked.into_iter().enumerate() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
