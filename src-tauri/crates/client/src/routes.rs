@@ -1,7 +1,9 @@
 //! One function per route of the local API. Decides how long each may take; never what it means.
 
 mod approvals;
+mod policy;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,13 +13,13 @@ use crate::endpoint::{Agent, Call, Limit, Timed};
 use crate::error::ClientError;
 use crate::http::Answer;
 use crate::wire::{
-    ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, BreakGlassAsk, BreakGlassReply,
-    ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk,
-    ConnectionIds, ConnectionList, Container, ContainerAsk, ContainerList, DiscoverAsk,
-    DiscoverReply, DoctorAsk, ErrorReply, EvidenceAsk, EvidenceReply, Finding, LoginItem,
-    LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PolicyReply, PurgeReply, RolesAsk,
-    RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status,
-    StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
+    ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, ConfigEdit, ConfigPreview,
+    ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
+    Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
+    EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
+    PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent,
+    SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk,
+    TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -87,12 +89,6 @@ impl Agent {
         let (body, limit) = (Some(body.as_slice()), Limit::Whole(LIMIT));
         let call = Call { method: "PUT", path: "/v1/agent/login-item", body, limit };
         read(&self.answer(&call)?)
-    }
-
-    /// Switches the person's own policy off for an hour, or on again where no reason is given.
-    pub fn break_glass(&self, reason: Option<&str>) -> Result<BreakGlassReply, ClientError> {
-        let ask = BreakGlassAsk { reason: reason.map(str::to_owned) };
-        self.post("/v1/policy/break-glass", &ask, LIMIT)
     }
 
     pub fn doctor(&self, ask: &DoctorAsk) -> Result<Vec<Finding>, ClientError> {
@@ -188,11 +184,6 @@ impl Agent {
     /// What somebody hands out, fetched where it is a URL, and what is wrong with it.
     pub fn preview_config(&self, ask: &ConfigPreviewAsk) -> Result<ConfigPreview, ClientError> {
         self.post("/v1/config/preview", ask, SLOW_LIMIT)
-    }
-
-    /// What is in force, in Cedar.
-    pub fn policy(&self) -> Result<PolicyReply, ClientError> {
-        self.get("/v1/policy", LIMIT)
     }
 
     /// Signs every session out and removes every keychain record.
@@ -348,7 +339,8 @@ fn of_id(route: &str, id: &str) -> Result<String, ClientError> {
 fn query<B: Serialize>(path: &str, asked: &B) -> Result<String, ClientError> {
     let asked = serde_json::to_value(asked).map_err(|e| ClientError::protocol(e.to_string()))?;
     let mut text = path.to_owned();
-    for (number, (name, value)) in asked.as_object().into_iter().flatten().enumerate() {
+    let asked: BTreeMap<_, _> = asked.as_object().into_iter().flatten().collect();
+    for (number, (name, value)) in asked.into_iter().enumerate() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text.push(if number == 0 { '?' } else { '&' });
         text.push_str(name);
