@@ -120,7 +120,7 @@ fn the_picture_shows_what_stops_tokens_worst_first() {
 #[test]
 fn what_is_wrong_beside_the_sessions_is_no_green_and_said_in_the_tooltip() {
     type Change = fn(&mut Status);
-    let table: [(Change, Picture, &str); 11] = [
+    let table: [(Change, Picture, &str); 12] = [
         (|_| {}, Picture::SignedIn, "prod: Ada"),
         (|s| s.agent.store_state = "unasked".into(), Picture::SignedIn, "prod: Ada"),
         (

@@ -252,8 +252,9 @@ mod tests {
             ),
             (
                 "a new table",
-                json!({"profile.new": {"issuer": "https://n", "redirect-ports": [0, 1],
-                                       "endpoints": {"token": "https://n/t"}}}),
+                json!({"profile.new": {"issuer": "https://n",
+                                       "endpoints": {"token": "https://n/t"},
+                                       "redirect-ports": [0, 1]}}),
                 &[],
                 TEXT.replace(
                     "# end\n",

@@ -103,7 +103,7 @@ fn shape(reply: &TokenReply, format: Format, basic: &Basic) -> Result<String, Fa
         Format::Kubectl => json(&serde_json::json!({
             "apiVersion": "client.authentication.k8s.io/v1",
             "kind": "ExecCredential",
-            "status": { "expirationTimestamp": expires, "token": token },
+            "status": {"expirationTimestamp": expires, "token": token},
         }))?,
     })
 }

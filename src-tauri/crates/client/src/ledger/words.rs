@@ -216,7 +216,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 19);
+        assert_eq!(told, 20);
         for event in [
             "refresh",
             "exchange",
