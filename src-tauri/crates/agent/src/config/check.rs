@@ -88,6 +88,7 @@ impl Check<'_> {
         shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
         shared_callback::warn(callbacks, &mut self.problems);
         let witnesses = self.witnesses(raw.audit.as_ref());
+        let ship = self.ship(raw.audit.as_ref());
         Config {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
@@ -102,6 +103,7 @@ impl Check<'_> {
                 .and_then(|audit| audit.value.durability)
                 .map_or_else(Durability::default, |durability| durability.value),
             witnesses,
+            ship,
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,

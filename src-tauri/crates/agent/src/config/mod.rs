@@ -9,6 +9,7 @@ mod ca_file;
 mod check;
 mod check_connection;
 mod check_profile;
+mod check_ship;
 mod check_values;
 mod check_witness;
 mod condition;
@@ -47,6 +48,7 @@ use url::Url;
 
 pub use ca_file::CaFileKey;
 pub use check::parse;
+pub use check_ship::Ship;
 pub use condition::Condition;
 pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
@@ -73,6 +75,7 @@ pub struct Config {
     pub durability: Durability,
     /// Of the ledger.
     pub witnesses: Witnesses,
+    pub ship: Option<Ship>,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.

@@ -6,6 +6,7 @@
 mod bent_tests;
 mod checkpoint;
 mod cosigned;
+mod export;
 mod line;
 mod queue;
 mod sealed_log;
@@ -36,6 +37,7 @@ use dagpass_core::audit::{Event, Outcome, Receipt, Record};
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 
 pub(crate) use cosigned::Sealed;
+pub(crate) use export::Shipping;
 pub(crate) use sealer::{Durable, Sealer};
 #[cfg(test)]
 pub(crate) use tiles::Step;

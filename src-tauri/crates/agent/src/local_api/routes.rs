@@ -22,8 +22,8 @@ use dagpass_tray::Host;
 use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, config, containers, drift, events, evidence, login_item, pasted,
-    patience, preview, purge, relay, roles, run_events, runs, sign_in, sign_out, status, store_use,
-    tokens, try_it,
+    patience, preview, purge, relay, roles, run_events, runs, ship, sign_in, sign_out, status,
+    store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -78,6 +78,8 @@ const ROUTES: &[Row] = &[
     row(Method::GET, "/v1/agent/login-item", Action::ShowLoginItem),
     row(Method::PUT, "/v1/agent/login-item", Action::SetLoginItem),
     row(Method::POST, "/v1/audit/evidence", Action::MakeEvidence),
+    row(Method::GET, "/v1/audit/ship", Action::Examine),
+    row(Method::POST, "/v1/audit/ship", Action::Examine),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -159,6 +161,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowConnectionIds => {
             Ok(reply::json(&connection_ids(&api.config.current(), &asked.principal)))
         }
+        Action::Examine if asked.path == ship::PATH => ship::answer(api, asked).await,
         Action::Examine => findings(api, asked).await,
         Action::ShowConfig => Ok(reply::json(&api.config.reply())),
         Action::WriteConfig if asked.method == Method::PUT => config::put(api, asked),
@@ -238,6 +241,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             }
         })
         .collect();
+    let shipping = api.shipping.status().await;
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -255,6 +259,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         shell_proxies: shell.as_ref(),
         ledger,
         witnesses: &witnesses,
+        shipping: &shipping,
         containers: &api.containers.shown(),
         deployments: &drift::Look { api, asked },
     };
