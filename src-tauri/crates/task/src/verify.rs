@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::house::House;
 use crate::shell::{Failure, say, speaking_as};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, lint, macos, packages, release,
-    setup, test, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, ledger, lint, macos, packages,
+    release, setup, test, windows,
 };
 use report::Report;
 
@@ -42,12 +42,13 @@ const CHAINS: [&[Step]; 6] = [
 const LEFT_OUT: [&str; 3] = [deny::LEFT_OUT, windows::LEFT_OUT, macos::LEFT_OUT];
 
 /// What is too long for every day; alone, since the last of them measures.
-const RELEASE_STEPS: [(&str, Verb, &str); 6] = [
+const RELEASE_STEPS: [(&str, Verb, &str); 7] = [
     ("long-300", demo::long::run, demo::long::ADDS),
     ("corners", desktop::corners, desktop::CORNERS_ADDS),
     ("elsewhere", desktop::elsewhere, desktop::ELSEWHERE_ADDS),
     ("release", release::run, release::ADDS),
     ("packages-r", packages::shipped, packages::ADDS),
+    ("ledger", ledger::run, ledger::ADDS),
     ("bench", bench::run, bench::ADDS),
 ];
 

@@ -8,6 +8,8 @@ mod checkpoint;
 mod cosigned;
 mod export;
 mod line;
+#[cfg(test)]
+mod load_tests;
 mod queue;
 mod sealed_log;
 mod sealer;

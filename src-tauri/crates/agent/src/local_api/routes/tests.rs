@@ -89,6 +89,8 @@ const EXPECTED: &[Expected] = &[
     (Method::GET, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::PUT, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/evidence", [Yes, No, No, No, Yes, No]),
+    (Method::GET, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
 ];
 
 fn columns() -> [Principal; 6] {
