@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dagpass_client::ledger::Chain;
@@ -75,6 +76,42 @@ fn many_who_record_at_once_share_a_sync_and_each_has_the_receipt_of_its_own_line
     let synced = ledger.synced().unwrap();
     assert_eq!(synced, Synced { bytes: text.len() as u64, seq: 400 });
     assert_eq!(SYNCS.load(Ordering::Relaxed), syncs, "all of it was on disk");
+}
+
+#[test]
+fn whoever_records_alone_writes_it_and_while_a_disk_is_waited_for_the_thread_does_that_is_for_it() {
+    static WRITERS: Mutex<Vec<bool>> = Mutex::new(Vec::new());
+    static SYNCING: AtomicBool = AtomicBool::new(false);
+    static WRITTEN: AtomicBool = AtomicBool::new(false);
+    fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        let own = std::thread::current().name() != Some("ledger");
+        WRITERS.lock().unwrap().push(own);
+        file.write_all(bytes)
+    }
+    fn sync(file: &File) -> io::Result<()> {
+        SYNCING.store(true, Ordering::Relaxed);
+        while !WRITTEN.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        file.sync_all()
+    }
+    let (_folder, path, ledger) = ledger();
+    ledger.fail_by(Disk { write, sync, ..DISK });
+    issue(&ledger).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| ledger.tend());
+        while !SYNCING.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        issue(&ledger).unwrap();
+        WRITTEN.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(*WRITERS.lock().unwrap(), [true, false]);
+    // As soon as the thread has laid it down.
+    while WRITERS.lock().unwrap().last() != Some(&true) {
+        issue(&ledger).unwrap();
+    }
+    assert!(Chain::of(fs::read_to_string(&path).unwrap().as_bytes()).unwrap().holds());
 }
 
 #[test]
