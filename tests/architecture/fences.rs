@@ -26,7 +26,7 @@ const PANEL: &str = "dagpass-panel";
 const TRAY: &str = "dagpass-tray";
 
 /// Which of our crates may name a crate, tests apart? `*` stands for any letters at one end.
-const ONLY: [(&str, &[&str]); 19] = [
+const ONLY: [(&str, &[&str]); 21] = [
     ("tauri*", &[PANEL]),
     ("wry", &[PANEL]),
     ("gtk", &[PANEL]),
@@ -42,6 +42,8 @@ const ONLY: [(&str, &[&str]); 19] = [
     ("cedar-policy*", &[AGENT]),
     ("miette", &[AGENT]),
     ("webbrowser", &[AGENT]),
+    ("opentelemetry*", &[AGENT]),
+    ("prost", &[AGENT]),
     (CORE, &[AGENT]),
     (AGENT, &[ROOT]),
     (CLI, &[ROOT]),

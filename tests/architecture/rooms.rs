@@ -43,7 +43,7 @@ const ROOMS: [&str; 32] = [
 ];
 
 /// Which rooms alone may name a crate?
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("reqwest", &["http"]),
     ("rustls", &["http"]),
     ("webpki", &["http"]),
@@ -53,6 +53,8 @@ const HOMES: [(&str, &[&str]); 9] = [
     ("webbrowser", &["browser"]),
     ("keyring_core", &["keychain"]),
     ("secret_service", &["keychain"]),
+    ("opentelemetry_proto", &["ledger/export"]),
+    ("prost", &["ledger/export"]),
 ];
 
 pub(crate) fn faults(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
@@ -77,7 +79,8 @@ pub(crate) fn faults(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
             }
         }
         for (foreign, homes) in HOMES {
-            if speaks(&code, foreign) && !homes.contains(&room) {
+            let at_home = |home: &&str| room == *home || inside.starts_with(&format!("{home}/"));
+            if speaks(&code, foreign) && !homes.iter().any(at_home) {
                 found.push(format!("{name}: names `{foreign}`, which only {homes:?} may"));
             }
         }
@@ -168,6 +171,8 @@ fn an_arrow_up_and_a_crate_away_from_home_are_found() {
         ("cellar.rs", ""),
         ("ping/revoke.rs", "fn a() { reqwest::get(b) }\n"),
         ("callback/mod.rs", "use webbrowser::Browser;\n"),
+        ("ledger/mod.rs", "use opentelemetry_proto::tonic;\n"),
+        ("ledger/exported.rs", "use opentelemetry_proto::tonic;\n"),
     ] {
         assert_eq!(one(inside, text).len(), 1, "{inside}: {text}");
     }
@@ -179,6 +184,7 @@ fn what_lies_below_tests_and_comments_pass() {
         ("ping/mod.rs", "use crate::http::Http;\nuse crate::{proxy, token::{claims, lifetime}};\n"),
         ("http/tls/mod.rs", "use crate::http::plain;\nuse rustls::Error;\n"),
         ("roles/tests.rs", "use crate::ping::groups;\n"),
+        ("ledger/export/otlp.rs", "use opentelemetry_proto::tonic;\n"),
         ("system/mod.rs", "//! [`crate::start`] calls it.\npub(crate) fn a() {}\n"),
         ("roles/file.rs", "#[cfg(test)]\nmod tests {\n    use crate::ping::groups;\n}\n"),
         ("keychain/mod.rs", "use dagpass_core::x;\nmy_crate::start();\n"),

@@ -6,13 +6,16 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::collector::Collector;
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
 use crate::wait::until;
 
 #[test]
 fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
-    let scene = Scene::in_world(crate::world::World::new(), Setting::of(Family::PingOne), "");
+    let collector = Collector::start();
+    let more = format!("\n[audit.ship]\notlp = \"http://127.0.0.1:{}\"\n", collector.port);
+    let scene = Scene::in_world(crate::world::World::new(), Setting::of(Family::PingOne), &more);
     scene.world.start_agent();
     let world = &scene.world;
     let none = world.cli(&["audit", "key"]).expect(1);
@@ -34,6 +37,21 @@ fn a_ledger_is_signed_verified_and_proved_by_files_alone() {
     world.cli(&["audit", "verify", "--key", &key]).expect(0);
     let doctor = world.cli(&["doctor"]).stdout;
     assert!(!doctor.contains("no checkpoint is signed"), "{doctor}");
+
+    // All of it goes to the collector, and the checkpoint over it too.
+    let (first, note) = (fs::read_to_string(&ledger).unwrap(), logs.join("1/checkpoint"));
+    let note = fs::read_to_string(note).unwrap();
+    until("the lines and the checkpoint at the collector", || {
+        world.cli(&["audit", "ship", "--now"]).expect(0);
+        (first.lines().all(|line| collector.has(line)) && collector.has(&note)).then_some(())
+    });
+    let status = world.cli(&["--json", "audit", "ship"]).expect(0).stdout;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert!(status["shipped"].as_u64() >= Some(256) && status["error"].is_null(), "{status}");
+    let doctor = world.cli(&["doctor"]).stdout;
+    assert!(doctor.contains("/v1/logs has all up to line"), "{doctor}");
+    let beyond = world.cli(&["audit", "ship", "--from", "99999"]).expect(1);
+    assert!(beyond.stderr.contains("no line has the number 99999"), "{}", beyond.stderr);
 
     world.stop_agent();
     let verified = world.cli(&["--json", "audit", "verify", "--key", &key]).expect(0).stdout;

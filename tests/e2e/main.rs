@@ -24,6 +24,8 @@ mod browser_sign_in;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod config_edit;
 #[cfg(test)]
 mod containers;

@@ -1,5 +1,5 @@
 //! What happens without being asked: refresh ahead of need, save again, revoke what is owed, make the
-//! ledger durable, sign it and have it cosigned, take in a changed config. Looks at the wall clock, because a laptop sleeps.
+//! ledger durable, sign it, have it cosigned and ship it, take in a changed config. Looks at the wall clock, because a laptop sleeps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -36,7 +36,14 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Each duty by itself: a keychain or a disk that hangs keeps none of the others waiting.
     pub(crate) async fn run(self) {
-        tokio::join!(self.refreshes(), self.record(), self.upkeep(), self.seal(), self.cosign());
+        tokio::join!(
+            self.refreshes(),
+            self.record(),
+            self.upkeep(),
+            self.seal(),
+            self.cosign(),
+            self.ship()
+        );
     }
 
     /// Sleeps until something is due, or the alarm says that it is sooner than was known.
@@ -98,6 +105,14 @@ impl Scheduler {
                 shown = now;
                 self.api.changed();
             }
+        }
+    }
+
+    /// A collector gets what is on disk.
+    async fn ship(&self) {
+        loop {
+            tokio::time::sleep(SELDOM).await;
+            self.api.shipping.tend().await;
         }
     }
 

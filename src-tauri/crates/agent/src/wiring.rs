@@ -13,7 +13,7 @@ use crate::callback::LoopbackCallbacks;
 use crate::config::ConfigFile;
 use crate::cosigning::Cosigning;
 use crate::keychain::KeychainStore;
-use crate::ledger::Sealer;
+use crate::ledger::{Sealer, Shipping};
 use crate::local_api::{About, Api, Parts};
 use crate::ping::Ping;
 use crate::policy::Standing;
@@ -57,6 +57,7 @@ pub(crate) fn wire(
     let sealer = Arc::new(Sealer::new(ledger.clone(), clock.clone()));
     let cosigning = Cosigning::new(config.clone(), sealer.clone(), witness.clone(), clock.clone());
     let cosigning = Arc::new(cosigning);
+    let shipping = Shipping::new(config.clone(), ledger.clone(), clock.clone());
     let witness = witness.clone();
     let parts = Parts {
         broker,
@@ -70,6 +71,7 @@ pub(crate) fn wire(
         ledger,
         sealer,
         cosigning,
+        shipping: Arc::new(shipping),
         task_runs,
         tasks,
     };

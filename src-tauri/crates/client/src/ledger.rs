@@ -5,6 +5,8 @@ mod chain;
 pub mod evidence;
 pub mod export;
 mod filter;
+#[cfg(test)]
+mod fuzz;
 mod lines;
 pub mod log;
 mod moment;

@@ -19,6 +19,7 @@ mod relay;
 mod roles;
 mod run_events;
 mod runs;
+mod ship;
 mod sign_in;
 mod status;
 mod store_use;
@@ -53,6 +54,7 @@ pub use relay::RelayAsk;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
 pub use run_events::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
 pub use runs::{RunAsk, RunReply};
+pub use ship::{ShipAsk, ShipStatus};
 pub use sign_in::{
     DESKTOP_VARIABLES, DeploymentSignedOut, PastedCallback, SignInAsk, SignInEvent, SignOutAsk,
     SignOutReply, SignedOut, desktop,

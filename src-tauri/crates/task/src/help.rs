@@ -3,11 +3,11 @@
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, icons, idp, lint, macos, packages,
-    release, setup, test, verify, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, icons, idp, ledger, lint, macos,
+    packages, release, setup, test, verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 23] = [
+const VERBS: [(&str, Verb, &str); 24] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
     ("live", demo::live::run, "the Airflow provider with the real agent, and its figures"),
@@ -33,6 +33,7 @@ const VERBS: [(&str, Verb, &str); 23] = [
         "the window and the tray on a screen of their own, and their figures",
     ),
     ("elsewhere", desktop::elsewhere, "type-check the window's program for Windows and macOS"),
+    ("ledger", ledger::run, "the ledger's long runs: its readers fuzzed, and millions of lines"),
     ("bench", bench::run, "figures of the optimised build, beside Debian's oidc-agent"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
     ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),

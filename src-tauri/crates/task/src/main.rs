@@ -15,6 +15,7 @@ mod help;
 mod house;
 mod icons;
 mod idp;
+mod ledger;
 mod lint;
 mod macos;
 mod packages;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::house::House;
 use crate::shell::{Failure, say, speaking_as, work};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, lint, macos, packages, release,
-    setup, test, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, ledger, lint, macos, packages,
+    release, setup, test, windows,
 };
 use report::Report;
 
@@ -50,6 +50,7 @@ const RELEASE_STEPS: [(&str, Verb, &str); 7] = [
     ("elsewhere", desktop::elsewhere, desktop::ELSEWHERE_ADDS),
     ("release", release::run, release::ADDS),
     ("packages-r", packages::shipped, packages::ADDS),
+    ("ledger", ledger::run, ledger::ADDS),
     ("bench", bench::run, bench::ADDS),
 ];
 

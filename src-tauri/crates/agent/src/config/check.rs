@@ -89,6 +89,7 @@ impl Check<'_> {
         shared_callback::warn(callbacks, &mut self.problems);
         let witnesses = self.witnesses(raw.audit.as_ref());
         let policy = self.policy(raw.policy);
+        let ship = self.ship(raw.audit.as_ref());
         Config {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
@@ -104,6 +105,7 @@ impl Check<'_> {
                 .map_or_else(Durability::default, |durability| durability.value),
             witnesses,
             policy,
+            ship,
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,

@@ -15,6 +15,9 @@ use crate::proxy::has_password;
 /// Tables that say where this machine keeps its secrets and listens.
 const OWN: [&str; 2] = ["store", "endpoint"];
 
+/// What has the agent run a program: nobody else's to choose.
+const RUNS: &str = "audit.ship.headers-command";
+
 /// How the name of a key ends that holds a secret.
 const SECRET_KEYS: [&str; 9] = [
     "secret",
@@ -61,6 +64,14 @@ fn unfit(text: &str, source: &str) -> Vec<ConfigProblem> {
 fn walk(table: &DeTable<'_>, path: &str, problems: &mut Problems<'_>) {
     for (key, value) in table {
         let place = Place { key: join(path, key.get_ref()), offset: value.span().start };
+        if place.key == RUNS {
+            let hint = "whoever uses the machine sets it";
+            problems.add_hint(
+                &place,
+                "names a program that the agent runs, and is handed out",
+                hint,
+            );
+        }
         look(key.get_ref(), value, &place, problems);
     }
 }
@@ -123,6 +134,11 @@ mod tests {
             ("proxy = \"http://me@proxy.example\"\n", ""),
             ("[store]\nkind = \"passphrase-file\"\n", "store"),
             ("[endpoint]\nport = 0\n", "endpoint"),
+            ("[audit.ship]\notlp = \"https://c.example\"\n", ""),
+            (
+                "[audit.ship]\notlp = \"https://c.example\"\nheaders-command = [\"sh\"]\n",
+                "audit.ship.headers-command",
+            ),
             ("unheard-of = 1\n", "profile.prod.unheard-of"),
         ] {
             let seen = preview(format!("{GOOD}{more}"), "team.toml");

@@ -10,6 +10,7 @@ mod check;
 mod check_connection;
 mod check_policy;
 mod check_profile;
+mod check_ship;
 mod check_values;
 mod check_witness;
 mod condition;
@@ -50,6 +51,7 @@ use url::Url;
 
 pub use ca_file::CaFileKey;
 pub use check::parse;
+pub use check_ship::Ship;
 pub use condition::Condition;
 pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
@@ -78,6 +80,7 @@ pub struct Config {
     /// Of the ledger.
     pub witnesses: Witnesses,
     pub policy: PolicyConfig,
+    pub ship: Option<Ship>,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.

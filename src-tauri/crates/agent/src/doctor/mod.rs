@@ -9,13 +9,14 @@ mod machine;
 mod policy;
 mod proxies;
 mod sessions;
+mod shipping;
 #[cfg(test)]
 mod tests;
 mod witnesses;
 
 use std::path::Path;
 
-use dagpass_client::wire::{ConfigProblem, Container, Finding, ProfileStatus};
+use dagpass_client::wire::{ConfigProblem, Container, Finding, ProfileStatus, ShipStatus};
 use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
 use crate::config::{AirflowConfig, Condition, Config};
@@ -57,6 +58,8 @@ pub struct Scene<'a> {
     pub ledger: Ledger<'a>,
     /// Who cosigns it.
     pub witnesses: &'a [Witness],
+    /// Where its lines go.
+    pub shipping: &'a ShipStatus,
     /// The doors for containers, as they stand.
     pub containers: &'a [Container],
     pub deployments: &'a dyn Deployments,
@@ -81,6 +84,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.extend(scene.unseen.map(machine::unseen));
     findings.push(ledger::written(&scene.ledger));
     findings.extend(witnesses::cosigned(scene.witnesses, scene.config.witnesses.quorum));
+    findings.extend(shipping::shipped(scene.shipping));
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
     findings.extend(airflow::deployments(scene).await);

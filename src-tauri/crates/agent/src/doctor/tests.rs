@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use dagpass_client::wire::{Finding, ProfileStatus};
+use dagpass_client::wire::{Finding, ProfileStatus, ShipStatus};
 use dagpass_core::fakes::FakeStore;
 use dagpass_core::ports::{
     Callbacks, Listening, Pending, SignInServer, StoreFailure, TokenFailure,
@@ -144,6 +144,7 @@ impl World {
             shell_proxies: self.shell.as_ref(),
             witnesses: &[],
             policy: super::Policy { state: "none", digest: None, problems: &[] },
+            shipping: &ShipStatus::default(),
             ledger: super::Ledger {
                 path: Path::new("/state/ledger.jsonl"),
                 trouble: None,

@@ -26,6 +26,18 @@ pub(super) fn cosigned(witnesses: &[Witness], quorum: usize) -> Vec<Finding> {
     if witnesses.is_empty() {
         return Vec::new();
     }
+    let is_idle = |one: &Witness| {
+        one.cosigned == 0 && !one.pending && one.behind.is_none() && one.forked.is_none()
+    };
+    if witnesses.iter().all(is_idle) {
+        let named = match witnesses.len() {
+            1 => "1 witness is named".to_owned(),
+            many => format!("{many} witnesses are named"),
+        };
+        let what =
+            format!("no checkpoint is signed yet that could be cosigned: {named}, {quorum} needed");
+        return vec![ok("witnesses", None, what)];
+    }
     let mut findings = Vec::new();
     let is_well = |one: &&Witness| one.behind.is_none() && one.forked.is_none() && !one.pending;
     let well = witnesses.iter().filter(is_well).count();
@@ -96,7 +108,7 @@ mod tests {
         let silent = |cosigned| Witness { pending: true, ..well(cosigned) };
         let forked = Witness { forked: Some("two histories".into()), ..well(9) };
         type Case = (Vec<Witness>, usize, &'static [(&'static str, &'static str)]);
-        let table: [Case; 8] = [
+        let table: [Case; 10] = [
             (vec![], 0, &[]),
             (
                 vec![well(9)],
@@ -132,7 +144,26 @@ mod tests {
                     ("warning", "has not answered yet"),
                 ],
             ),
-            (vec![well(0)], 1, &[("ok", "1 needed: no cosignature is known yet")]),
+            (
+                vec![well(0)],
+                1,
+                &[(
+                    "ok",
+                    "no checkpoint is signed yet that could be cosigned: 1 witness is named, 1 needed",
+                )],
+            ),
+            (vec![well(0), well(0)], 2, &[("ok", "2 witnesses are named, 2 needed")]),
+            (
+                vec![silent(0)],
+                1,
+                &[
+                    (
+                        "warning",
+                        "0 of 1 witness up to date, and 1 needed: no cosignature is known yet",
+                    ),
+                    ("warning", "has not answered yet"),
+                ],
+            ),
             (
                 vec![forked],
                 1,

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use dagpass_core::error::Why;
 use dagpass_core::ports::{Clock, TokenFailure};
 use dagpass_core::profile::Network;
+use dagpass_core::token::Secret;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName,
     HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -88,8 +89,30 @@ impl Http {
         url: &Url,
         body: String,
     ) -> Result<Answer, TokenFailure> {
-        let request = self.client(network, url)?.0.post(url.clone());
-        let request = request.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(body);
+        self.post_body(network, url, ("text/plain; charset=utf-8", &[]), body.into_bytes()).await
+    }
+
+    /// Of any kind, with headers that are no one else's to read; what is answered is anything.
+    pub(crate) async fn post_body(
+        &self,
+        network: &Network,
+        url: &Url,
+        (kind, headers): (&str, &[(String, Secret<String>)]),
+        body: Vec<u8>,
+    ) -> Result<Answer, TokenFailure> {
+        let mut request = self.client(network, url)?.0.post(url.clone());
+        request = request.header(CONTENT_TYPE, kind).body(body);
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value.expose()).map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+            // What is wrong with one is told without it.
+            let value = value.map_err(|_| {
+                misconfigured("invalid_request", format!("the value of the header {name} is none"))
+            })?;
+            request = request.header(name, value);
+        }
         let request = request
             .build()
             .map_err(|error| misconfigured("invalid_request", chain(&error.without_url())))?;

@@ -6,7 +6,10 @@
 mod bent_tests;
 mod checkpoint;
 mod cosigned;
+mod export;
 mod line;
+#[cfg(test)]
+mod load_tests;
 mod queue;
 mod sealed_log;
 mod sealer;
@@ -25,7 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,6 +38,7 @@ use dagpass_core::audit::{Event, Outcome, Receipt, Record};
 use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 
 pub(crate) use cosigned::Sealed;
+pub(crate) use export::Shipping;
 pub(crate) use sealer::{Durable, Sealer};
 #[cfg(test)]
 pub(crate) use tiles::Step;
@@ -42,7 +46,7 @@ pub(crate) use tiles::Step;
 use crate::config::Durability;
 use crate::system::patiently;
 pub(crate) use queue::ENDED;
-use queue::{Job, PLACES, Standing, Wanted};
+use queue::{Job, PLACES, Pen, Standing, Wanted};
 use writer::{Entry, Writer};
 
 /// How many lines may a follower be behind before it misses some?
@@ -55,7 +59,8 @@ pub(crate) struct Ledger {
     /// `None` once it ends.
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
-    standing: Arc<Mutex<Standing>>,
+    pen: Arc<Pen>,
+    clock: Arc<dyn Clock>,
     /// Each line has to be on disk before it counts, but of whom is turned away.
     all_last: AtomicBool,
     followers: broadcast::Sender<Arc<str>>,
@@ -90,16 +95,17 @@ impl Ledger {
     pub(crate) fn open(path: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let (followers, _none_yet) = broadcast::channel(BEHIND);
         let writer = Writer::open(path, followers.clone())?;
-        let standing = Arc::new(Mutex::new(writer.standing()));
+        let pen = Arc::new(Pen::new(writer));
         let (jobs, asked) = sync_channel(PLACES);
-        let told = standing.clone();
-        let work = move || queue::work(writer, clock.as_ref(), &asked, &told);
+        let (held, watch) = (pen.clone(), clock.clone());
+        let work = move || queue::work(&held, watch.as_ref(), &asked);
         let writer = std::thread::Builder::new().name("ledger".to_owned()).spawn(work)?;
         Ok(Self {
             path: path.to_owned(),
             jobs: Some(jobs),
             writer: Some(writer),
-            standing,
+            pen,
+            clock,
             all_last: AtomicBool::new(false),
             followers,
         })
@@ -128,7 +134,7 @@ impl Ledger {
     /// meanwhile waits for the disk: it is written to by whoever calls.
     pub(crate) fn tend(&self) {
         let Some(what) = self.ask(Job::Tend).flatten() else { return };
-        let ended = what.sync();
+        let ended = self.pen.while_syncing(|| what.sync());
         // Where the writer has ended, nothing is recorded any more.
         self.ask(|done| Job::Synced { what, ended, done });
     }
@@ -142,22 +148,18 @@ impl Ledger {
 
     #[cfg(test)]
     fn fail_by(&self, disk: writer::Disk) {
-        self.jobs.as_ref().unwrap().send(Job::FailBy(disk)).unwrap();
+        self.pen.fail_by(disk);
     }
 
     fn standing(&self) -> Standing {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.pen.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// `None` where there is no writer any more: a write ended it. That is told once, and stays.
+    /// `None` where there is no writer any more.
     fn ask<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Option<T> {
         let answer = self.put(job);
         if answer.is_none() {
-            let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-            if standing.health.trouble.as_deref() != Some(ENDED) {
-                tracing::error!("{ENDED}");
-                standing.health.trouble = Some(ENDED.to_owned());
-            }
+            self.pen.ended();
         }
         answer
     }
@@ -165,6 +167,7 @@ impl Ledger {
     fn put<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let jobs = self.jobs.as_ref()?;
+        self.pen.waits();
         match jobs.try_send(job(reply)) {
             Ok(()) => {}
             Err(TrySendError::Full(job)) => patiently(|| jobs.send(job)).ok()?,
@@ -203,12 +206,20 @@ impl Witness for Ledger {
         // Of who went away with nothing there is nothing to be sure of.
         let counts = record.outcome == Outcome::Ok && self.all_last.load(Ordering::Relaxed);
         let lasting = must_last(record) || counts;
-        let entry = Entry::of(record);
-        let written = self
-            .ask(|reply| Job::Record(Wanted { entry, lasting, reply }))
-            .ok_or_else(|| WitnessFailure(ENDED.to_owned()))?;
-        written.map(Some).map_err(|error| WitnessFailure(error.to_string()))
+        let mut entry = Entry::of(record);
+        if !lasting {
+            match self.pen.at_once(|| self.clock.now(), entry) {
+                Ok(written) => return told(written),
+                Err(unwritten) => entry = unwritten,
+            }
+        }
+        let written = self.ask(|reply| Job::Record(Wanted { entry, lasting, reply }));
+        told(written.ok_or_else(|| WitnessFailure(ENDED.to_owned()))?)
     }
+}
+
+fn told(written: io::Result<Receipt>) -> Result<Option<Receipt>, WitnessFailure> {
+    written.map(Some).map_err(|error| WitnessFailure(error.to_string()))
 }
 
 /// Must it be on disk before anything follows from it? Never what somebody can cause many times a second:

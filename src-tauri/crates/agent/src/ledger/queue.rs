@@ -1,18 +1,20 @@
-//! The one thread that writes the ledger. Whoever records hands it a line and waits; what comes while it
+//! The thread that writes the ledger for many. Whoever records hands it a line and waits; what comes while it
 //! writes goes together with the next write, and with the next sync where one of them needs it. The queue
-//! is bounded: whoever finds it full waits for their place.
+//! is bounded: whoever finds it full waits for their place. Where nobody waits and no disk is to be waited for,
+//! whoever records writes the line themselves ([`Pen::at_once`]): that costs no change of threads.
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dagpass_core::audit::Receipt;
 use dagpass_core::ports::Clock;
+use dagpass_core::time::Timestamp;
 
-#[cfg(test)]
-use super::writer::Disk;
 use super::writer::{Entry, Writer, copy};
 use super::{Health, Synced};
 use crate::system;
@@ -23,6 +25,9 @@ pub(super) const PLACES: usize = 1_024;
 pub(crate) const ENDED: &str = "the ledger's writer has ended";
 /// How many lines go into one write?
 const TOGETHER: usize = 256;
+/// How often does somebody who would write themselves look whether the one before them is done? A change of
+/// threads costs more.
+const TRIES: usize = 100;
 
 /// What is asked of the writer.
 pub(super) enum Job {
@@ -35,8 +40,6 @@ pub(super) enum Job {
         ended: Option<io::Result<()>>,
         done: SyncSender<()>,
     },
-    #[cfg(test)]
-    FailBy(Disk),
 }
 
 /// A line, and who waits for it.
@@ -76,20 +79,102 @@ pub(super) struct Standing {
     pub(super) synced: Synced,
 }
 
+/// The writer, for one at a time, and how it stands.
+pub(super) struct Pen {
+    /// `None` once a write ended it.
+    writer: Mutex<Option<Writer>>,
+    pub(super) standing: Mutex<Standing>,
+    /// How many have handed something over that nobody has taken up yet.
+    waiting: AtomicUsize,
+    /// How many wait for the disk: a write to a file that is being synced may have to wait as well.
+    syncing: AtomicUsize,
+}
+
+impl Pen {
+    pub(super) fn new(writer: Writer) -> Self {
+        let standing = Mutex::new(writer.standing());
+        let (waiting, syncing) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { writer: Mutex::new(Some(writer)), standing, waiting, syncing }
+    }
+
+    /// Before something is handed over.
+    pub(super) fn waits(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What takes as long as a disk does. Nobody writes themselves meanwhile.
+    pub(super) fn while_syncing<T>(&self, sync: impl FnOnce() -> T) -> T {
+        self.syncing.fetch_add(1, Ordering::Relaxed);
+        let ended = sync();
+        self.syncing.fetch_sub(1, Ordering::Relaxed);
+        ended
+    }
+
+    /// Writes it here and now. `Err`: it is to be handed over, since somebody writes or waits, or the file or the
+    /// disk has to be seen to first.
+    pub(super) fn at_once(
+        &self,
+        now: impl FnOnce() -> Timestamp,
+        entry: Entry,
+    ) -> Result<io::Result<Receipt>, Entry> {
+        let busy = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 0;
+        if busy(&self.waiting) || busy(&self.syncing) {
+            return Err(entry);
+        }
+        // Whoever writes is done by then, unless a disk is waited for.
+        let mut tried = std::iter::repeat_with(|| self.writer.try_lock().ok()).take(TRIES);
+        let held = tried.find_map(|held| {
+            held.or_else(|| {
+                std::hint::spin_loop();
+                None
+            })
+        });
+        let Some(mut held) = held else { return Err(entry) };
+        let Some(writer) = held.as_mut().filter(|writer| writer.is_well()) else {
+            return Err(entry);
+        };
+        // What a write that panics leaves behind is not gone on with.
+        let written = catch_unwind(AssertUnwindSafe(|| writer.append_one(now(), entry)));
+        let Ok(written) = written else {
+            *held = None;
+            self.ended();
+            return Ok(Err(io::Error::other(ENDED)));
+        };
+        if written.is_err() {
+            self.tell(writer);
+        }
+        Ok(written)
+    }
+
+    /// There is no writer any more: a write ended it. That is told once, and stays.
+    pub(super) fn ended(&self) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.health.trouble.as_deref() != Some(ENDED) {
+            tracing::error!("{ENDED}");
+            standing.health.trouble = Some(ENDED.to_owned());
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn fail_by(&self, disk: super::writer::Disk) {
+        self.writer.lock().unwrap().as_mut().unwrap().fail_by(disk);
+    }
+
+    fn tell(&self, writer: &Writer) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = writer.standing();
+    }
+}
+
 /// Until nobody can record any more.
-pub(super) fn work(
-    mut writer: Writer,
-    clock: &dyn Clock,
-    jobs: &Receiver<Job>,
-    standing: &Mutex<Standing>,
-) {
-    let tell = |writer: &Writer| {
-        *standing.lock().unwrap_or_else(PoisonError::into_inner) = writer.standing();
-    };
+pub(super) fn work(pen: &Pen, clock: &dyn Clock, jobs: &Receiver<Job>) {
+    let tell = |writer: &Writer| pen.tell(writer);
     let mut group = Vec::new();
     while let Ok(first) = jobs.recv() {
+        let Ok(mut held) = pen.writer.lock() else { return };
+        let Some(writer) = held.as_mut() else { return };
         let more = jobs.try_iter().take(TOGETHER - 1);
         for job in std::iter::once(first).chain(more) {
+            pen.waiting.fetch_sub(1, Ordering::Relaxed);
             let other = match job {
                 Job::Record(wanted) => {
                     group.push(wanted);
@@ -97,10 +182,10 @@ pub(super) fn work(
                 }
                 other => other,
             };
-            commit(&mut writer, clock, &mut group, tell);
-            attend(&mut writer, clock, other, tell);
+            commit(writer, clock, &mut group, tell);
+            attend(writer, clock, other, tell);
         }
-        commit(&mut writer, clock, &mut group, tell);
+        commit(writer, clock, &mut group, tell);
     }
 }
 
@@ -138,8 +223,6 @@ fn attend(writer: &mut Writer, clock: &dyn Clock, job: Job, tell: impl Fn(&Write
             tell(writer);
             answer(&done, ());
         }
-        #[cfg(test)]
-        Job::FailBy(disk) => writer.fail_by(disk),
     }
 }
 

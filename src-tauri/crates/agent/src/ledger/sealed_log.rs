@@ -282,7 +282,7 @@ impl Leaves {
 }
 
 /// Of the line that ends at that byte. `None` where none does.
-fn last_leaf(ledger: &Path, upto: u64) -> io::Result<Option<Hash>> {
+pub(super) fn last_leaf(ledger: &Path, upto: u64) -> io::Result<Option<Hash>> {
     let mut file = File::open(ledger)?;
     let start = upto.saturating_sub(LONGEST_LINE);
     file.seek(SeekFrom::Start(start))?;

@@ -56,7 +56,7 @@ impl Unsealed {
     }
 }
 
-fn newlines(ledger: &Path, from: u64, upto: u64) -> io::Result<u64> {
+pub(super) fn newlines(ledger: &Path, from: u64, upto: u64) -> io::Result<u64> {
     let mut file = match File::open(ledger) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
         file => file?,

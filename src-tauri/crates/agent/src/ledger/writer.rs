@@ -142,6 +142,18 @@ impl Writer {
         Ok(written)
     }
 
+    /// Is the file as it was written, and nothing owed to it? Then a line can be appended as it is.
+    pub(super) fn is_well(&self) -> bool {
+        self.is_as_written() && self.owed.is_empty() && self.trouble.is_none() && !self.torn
+    }
+
+    /// Behind [`Self::is_well`].
+    pub(super) fn append_one(&mut self, now: Timestamp, entry: Entry) -> io::Result<Receipt> {
+        let written = self.append(now, vec![entry]).inspect_err(|error| self.suffer(now, error, 1));
+        let one = written?.into_iter().next();
+        one.unwrap_or_else(|| Err(io::Error::other("nothing was written")))
+    }
+
     /// Looks at the file and mends what can be mended, while nobody asks.
     pub(super) fn tend(&mut self, now: Timestamp) {
         if let Err(error) = self.ready(now) {

@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
 
 use dagpass_client::ledger::Chain;
 use dagpass_client::ledger::log::leaf_hash;
@@ -76,6 +76,42 @@ fn many_who_record_at_once_share_a_sync_and_each_has_the_receipt_of_its_own_line
     let synced = ledger.synced().unwrap();
     assert_eq!(synced, Synced { bytes: text.len() as u64, seq: 400 });
     assert_eq!(SYNCS.load(Ordering::Relaxed), syncs, "all of it was on disk");
+}
+
+#[test]
+fn whoever_records_alone_writes_it_and_while_a_disk_is_waited_for_the_thread_does_that_is_for_it() {
+    static WRITERS: Mutex<Vec<bool>> = Mutex::new(Vec::new());
+    static SYNCING: AtomicBool = AtomicBool::new(false);
+    static WRITTEN: AtomicBool = AtomicBool::new(false);
+    fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        let own = std::thread::current().name() != Some("ledger");
+        WRITERS.lock().unwrap().push(own);
+        file.write_all(bytes)
+    }
+    fn sync(file: &File) -> io::Result<()> {
+        SYNCING.store(true, Ordering::Relaxed);
+        while !WRITTEN.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        file.sync_all()
+    }
+    let (_folder, path, ledger) = ledger();
+    ledger.fail_by(Disk { write, sync, ..DISK });
+    issue(&ledger).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| ledger.tend());
+        while !SYNCING.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        issue(&ledger).unwrap();
+        WRITTEN.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(*WRITERS.lock().unwrap(), [true, false]);
+    // As soon as the thread has laid it down.
+    while WRITERS.lock().unwrap().last() != Some(&true) {
+        issue(&ledger).unwrap();
+    }
+    assert!(Chain::of(fs::read_to_string(&path).unwrap().as_bytes()).unwrap().holds());
 }
 
 #[test]
@@ -302,45 +338,4 @@ fn who_waits_behind_a_sync_holds_no_thread_of_the_runtime() {
         free
     });
     assert!(free, "nothing else went on while the disk was waited for");
-}
-
-/// What a line costs of the machine's time. Nothing is judged: run it with `--ignored --nocapture`, optimised.
-#[test]
-#[ignore = "a figure, not a fact"]
-fn what_a_line_costs() {
-    for (durability, lines, threads) in [
-        (Durability::Written, 100_000_u32, 1),
-        (Durability::Written, 100_000, 8),
-        (Durability::Synced, 400, 1),
-        (Durability::Synced, 4_000, 32),
-    ] {
-        let (_folder, path, ledger) = ledger();
-        ledger.keep_as(durability);
-        let (since, used) = (Instant::now(), processor());
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    for _ in 0..lines / threads {
-                        issue(&ledger).unwrap();
-                    }
-                });
-            }
-        });
-        let (wall, used) = (since.elapsed(), processor() - used);
-        let each = |seconds: f64| seconds * 1e6 / f64::from(lines);
-        println!(
-            "{durability:?}, {threads} at once: {:.1} µs a line, {:.1} µs of processor, {} bytes",
-            each(wall.as_secs_f64()),
-            each(used),
-            fs::metadata(&path).unwrap().len() / u64::from(lines),
-        );
-    }
-}
-
-/// Seconds of processor time that this process took, in hundredths.
-fn processor() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let behind = stat.rsplit(')').next().unwrap_or_default();
-    let fields = behind.split_whitespace().skip(11).take(2);
-    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

@@ -4,6 +4,7 @@
 use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigPut};
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::request::{Caller, SessionKey};
 
 use super::reply::{self, Reply};
@@ -16,6 +17,7 @@ pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     // Before anything is told of a change that would not be made.
     api.config.stands(made_from).map_err(|failure| refusal(&failure))?;
     let config = api.config.check(&new.text).map_err(|failure| refusal(&failure))?;
+    names_a_program(&config, &api.config.current(), &asked.principal)?;
     api.tell_config(&config, asked.caller())?;
     let written = api.config.write(&new.text, made_from);
     in_force(api);
@@ -30,6 +32,7 @@ pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         let shown = api.config.edit(&ConfigEdit { dry_run: true, ..edit.clone() });
         let shown = shown.map_err(|failure| refusal(&failure))?;
         let config = api.config.check(&shown.text).map_err(|failure| refusal(&failure))?;
+        names_a_program(&config, &api.config.current(), &asked.principal)?;
         api.tell_config(&config, asked.caller())?;
     }
     let edited = api.config.edit(&edit);
@@ -37,6 +40,23 @@ pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         in_force(api);
     }
     Ok(reply::json(&edited.map_err(|failure| refusal(&failure))?))
+}
+
+/// A program that the agent is to run is named by whoever owns the machine, and by nobody who reaches it from
+/// elsewhere.
+fn names_a_program(new: &Config, now: &Config, principal: &Principal) -> Result<(), Refusal> {
+    let program = |config: &Config| {
+        let command = config.ship.as_ref().map(|ship| ship.headers_command.clone());
+        command.filter(|command| !command.is_empty())
+    };
+    let wanted = program(new);
+    if wanted.is_none() || wanted == program(now) || principal.kind == Kind::Owner {
+        return Ok(());
+    }
+    let what = "only the agent's own machine names a program that it runs";
+    Err(Refusal::new(ErrorCode::AccessDenied, what)
+        .because("`audit.ship.headers-command` would be another")
+        .hint("set it in the config on that machine"))
 }
 
 /// What came to be otherwise than it was told (a full disk, somebody else's edit in between) is told as it
@@ -95,6 +115,35 @@ pub(super) fn refusal(failure: &WriteFailure) -> Refusal {
         WriteFailure::Io(_) => {
             Refusal::new(ErrorCode::ServerError, "the config could not be written")
                 .because(failure.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_the_agent_runs_is_named_on_its_own_machine_alone() {
+        let of = |command: &str| {
+            let text = format!("[audit.ship]\notlp = \"https://c\"\n{command}\n");
+            crate::config::parse(&text, Path::new("config.toml")).unwrap()
+        };
+        let (none, pass, sh) =
+            (of(""), of("headers-command = [\"pass\"]"), of("headers-command = [\"sh\"]"));
+        for (kind, now, new, taken) in [
+            (Kind::Owner, &none, &sh, true),
+            (Kind::Owner, &pass, &sh, true),
+            (Kind::Relay, &none, &sh, false),
+            (Kind::Relay, &pass, &sh, false),
+            (Kind::Relay, &sh, &sh, true),
+            (Kind::Relay, &sh, &none, true),
+            (Kind::Forwarded("box".to_owned()), &none, &sh, false),
+        ] {
+            let principal = Principal::new(kind, Caller::default());
+            assert_eq!(names_a_program(new, now, &principal).is_ok(), taken, "{principal:?}");
         }
     }
 }

@@ -31,6 +31,7 @@ mod routes;
 mod run_events;
 mod runs;
 mod server;
+mod ship;
 mod sign_in;
 mod sign_out;
 mod status;
@@ -70,7 +71,7 @@ use crate::airflow::{Airflow, ItemKeeper};
 use crate::config::{ConfigFile, Told};
 use crate::cosigning::Cosigning;
 use crate::keychain::KeychainStore;
-use crate::ledger::{Ledger, Sealer};
+use crate::ledger::{Ledger, Sealer, Shipping};
 use crate::ping::Ping;
 use crate::policy::Standing;
 use crate::system::{self, LocalListener};
@@ -103,6 +104,7 @@ pub(crate) struct Api {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) cosigning: Arc<Cosigning>,
+    pub(crate) shipping: Arc<Shipping>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) items: ItemKeeper,
@@ -159,6 +161,7 @@ pub(crate) struct Parts {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) cosigning: Arc<Cosigning>,
+    pub(crate) shipping: Arc<Shipping>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) tasks: Tasks,
 }
@@ -179,6 +182,7 @@ impl Api {
             ledger: parts.ledger,
             sealer: parts.sealer,
             cosigning: parts.cosigning,
+            shipping: parts.shipping,
             task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),

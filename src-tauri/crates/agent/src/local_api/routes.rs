@@ -23,7 +23,7 @@ use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, approvals, config, containers, drift, events, evidence, login_item,
     pasted, patience, policy as policy_routes, preview, purge, relay, roles, run_events, runs,
-    sign_in, sign_out, status, store_use, tokens, try_it,
+    ship, sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -87,6 +87,8 @@ const ROUTES: &[Row] = &[
     row(Method::POST, "/v1/policy/why", Action::ShowPolicy),
     row(Method::POST, "/v1/policy/simulate", Action::ShowPolicy),
     row(Method::GET, "/v1/policy/lint", Action::ShowPolicy),
+    row(Method::GET, "/v1/audit/ship", Action::Examine),
+    row(Method::POST, "/v1/audit/ship", Action::Examine),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -169,6 +171,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowConnectionIds => {
             Ok(reply::json(&connection_ids(&api.config.current(), &asked.principal)))
         }
+        Action::Examine if asked.path == ship::PATH => ship::answer(api, asked).await,
         Action::Examine => findings(api, asked).await,
         Action::ShowConfig => Ok(reply::json(&api.config.reply())),
         Action::WriteConfig if asked.method == Method::PUT => config::put(api, asked),
@@ -259,6 +262,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         digest: judged_by.digest.as_deref(),
         problems: &judged_by.problems,
     };
+    let shipping = api.shipping.status().await;
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -277,6 +281,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         policy,
         ledger,
         witnesses: &witnesses,
+        shipping: &shipping,
         containers: &api.containers.shown(),
         deployments: &drift::Look { api, asked },
     };

@@ -1,13 +1,14 @@
 //! `dagpass audit tail`: the ledger's last lines; `audit search`: those that are asked for; `audit export`: for
 //! other programs; `audit verify`: is it what was written and signed; `audit prove` and `verify-proof`: one
 //! line of it in a file of its own. All read files and nothing else, so they work while no agent runs; `audit
-//! evidence` alone has the agent sign what it made.
+//! evidence` alone has the agent sign what it made, and `audit ship` asks it how far it is.
 
 mod asked;
 mod evidence;
 mod export;
 mod proof;
 mod search;
+mod ship;
 mod table;
 mod verify;
 mod witnesses;
@@ -55,6 +56,10 @@ pub(crate) enum Audit {
                             dagpass audit export --format ocsf --since 1h | vector --config siem.toml"
     )]
     Export(export::ExportArgs),
+    /// How far the agent has shipped the ledger to the collector that the config names (OTLP), and its trouble with it
+    #[command(after_help = "Examples:\n  dagpass audit ship\n  dagpass audit ship --now\n  \
+                            dagpass audit ship --from 4711\n  dagpass audit ship --json")]
+    Ship(ship::ShipArgs),
     /// Is the ledger what was written and signed? Ends with 1 where it is not
     ///
     /// Each line has to go on from the one before, and the first lines have to be those that each signed
@@ -130,6 +135,7 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
         Audit::Tail(args) => tail(world, args),
         Audit::Search(args) => search::run(world, args),
         Audit::Export(args) => export::run(args),
+        Audit::Ship(args) => ship::run(world, args),
         Audit::Verify(args) => verify::run(world, args),
         Audit::Prove(args) => proof::prove(args),
         Audit::VerifyProof(args) => proof::verify(world, args),

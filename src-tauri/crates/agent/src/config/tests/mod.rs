@@ -5,6 +5,7 @@ mod file;
 mod good;
 mod hosts;
 mod schema;
+mod ship;
 mod ways;
 mod witnesses;
 

@@ -37,6 +37,8 @@ fn the_schema_refuses_what_the_agent_refuses() {
         ("[[audit.witness]]\nurl = \"x\"\nkey = 1", "audit.witness.key"),
         ("[audit]\nwitness-quorum = \"all\"", "audit.witness-quorum"),
         ("[audit]\nretain = \"1d\"", "audit.retain"),
+        ("[audit.ship]\ninsecure = true", "audit.ship.otlp"),
+        ("[audit.ship]\notlp = \"x\"\nkey = 1", "audit.ship.key"),
         ("[airflow.a]\nurl = \"x\"\nroles-file = 1", "airflow.a.roles-file"),
     ];
     for (text, place) in cases {

@@ -63,6 +63,10 @@ impl Writer {
         Ok(())
     }
 
+    pub(super) fn is_as_written(&self) -> bool {
+        self.look().is_ok_and(|found| found == Found::AsWritten)
+    }
+
     /// A line of our own: that it could not be made is an error as any other.
     fn say(&mut self, now: Timestamp, record: &Record<'_>) -> io::Result<()> {
         self.append(now, vec![Entry::of(record)])?.into_iter().try_for_each(|one| one.map(drop))

@@ -102,6 +102,8 @@ const EXPECTED: &[Expected] = &[
     // Of the relay the question itself is judged: it is never the one that answers.
     (Method::POST, "/v1/approvals/{id}", [Yes, No, No, No, Yes, No]),
     (Method::DELETE, "/v1/approvals/{id}", [Yes, No, No, No, Yes, No]),
+    (Method::GET, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
 ];
 
 fn columns() -> [Principal; 6] {

@@ -2,8 +2,10 @@
 //! gaps named and its proofs beside it; `audit verify-evidence` checks one without the ledger. Reads files; the
 //! agent is asked for a checkpoint before and for a signature behind.
 
+mod believed;
 mod claims;
 mod html;
+mod line_proofs;
 mod manifest;
 mod model;
 mod pack;
@@ -12,6 +14,7 @@ mod proofs;
 mod read;
 mod report;
 mod sections;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod timeline;

@@ -2,7 +2,7 @@
 //! A cell that a spreadsheet would take for a formula begins with an apostrophe.
 
 use crate::ledger::digits;
-use crate::ledger::log::leaf_hash;
+use crate::ledger::log::{Hash, leaf_hash};
 use crate::ledger::record::{Audience, Line, Tie};
 use crate::ledger::words::title;
 
@@ -55,12 +55,17 @@ pub fn head() -> String {
 
 /// `line` is what the text says, where it is a record; else only its hash is told.
 pub fn row(text: &[u8], line: Option<&Line>) -> String {
-    let leaf = digits(&leaf_hash(text).0);
+    ended(cells(&leaf_hash(text), line))
+}
+
+/// What stands in each of the [`COLUMNS`].
+pub fn cells(leaf: &Hash, line: Option<&Line>) -> [String; COLUMNS.len()] {
+    let leaf = digits(&leaf.0);
     let Some(line) = line else {
         let mut cells = COLUMNS.map(|_| String::new());
         "A line that is no record".clone_into(&mut cells[4]);
         cells[35] = leaf;
-        return ended(cells);
+        return cells;
     };
     let run = line.run.as_ref();
     let ties = run.map_or(&[][..], |run| run.tokens.as_slice());
@@ -79,7 +84,7 @@ pub fn row(text: &[u8], line: Option<&Line>) -> String {
         (!all.is_empty()).then(|| all.join(" "))
     };
     let expires = line.expires_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
-    let cells = [
+    [
         Some(line.seq.to_string()),
         Some(line.time.clone()),
         Some(line.event.to_string()),
@@ -121,8 +126,8 @@ pub fn row(text: &[u8], line: Option<&Line>) -> String {
         Some(leaf),
         line.policy.clone(),
         (!line.rules.is_empty()).then(|| line.rules.join(" ")),
-    ];
-    ended(cells.map(Option::unwrap_or_default))
+    ]
+    .map(Option::unwrap_or_default)
 }
 
 fn names(audience: &Audience) -> String {
@@ -154,13 +159,13 @@ mod tests {
 
     fn told(text: &str) -> Vec<(&'static str, String)> {
         let row = row(text.as_bytes(), Line::parse(text).as_ref());
-        let cells = cells(row.strip_suffix("\r\n").unwrap());
+        let cells = split(row.strip_suffix("\r\n").unwrap());
         assert_eq!(cells.len(), COLUMNS.len(), "{row}");
         COLUMNS.into_iter().zip(cells).filter(|(_, cell)| !cell.is_empty()).collect()
     }
 
     /// As RFC 4180 has it.
-    fn cells(row: &str) -> Vec<String> {
+    fn split(row: &str) -> Vec<String> {
         let (mut all, mut cell, mut quoted) = (Vec::new(), String::new(), false);
         let mut rest = row.chars().peekable();
         while let Some(c) = rest.next() {
@@ -208,7 +213,7 @@ mod tests {
         assert_eq!(told(text), expected.map(|(name, cell)| (name, cell.to_owned())));
         let torn = told(r#"{"v":2,"se"#);
         assert_eq!(torn.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["what", "leaf"]);
-        assert_eq!(cells(head().trim_end()), COLUMNS);
+        assert_eq!(split(head().trim_end()), COLUMNS);
         let told = include_str!("../../../../../docs/audit-export.md");
         let (_, told) = told.split_once("## The columns of the CSV").unwrap();
         for column in COLUMNS {

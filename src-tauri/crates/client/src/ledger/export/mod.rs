@@ -4,5 +4,5 @@
 mod csv;
 mod ocsf;
 
-pub use csv::{COLUMNS, head, row};
+pub use csv::{COLUMNS, cells, head, row};
 pub use ocsf::{OCSF_VERSION, Ocsf};

@@ -19,6 +19,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use forged::by;
+
 use super::manifest::{MANIFEST, Manifest, NOTE};
 use super::model::{Asked, Model};
 use super::pack;
@@ -152,7 +154,7 @@ impl World {
 const ALL: (&str, &str) = ("2026-11-24", "2026-11-24");
 
 fn judged(files: &Files, key: Option<&VerifierKey>) -> Result<Verdict, String> {
-    verdict(&packed(files).unwrap(), key)
+    verdict(&packed(files).unwrap(), &by(key))
 }
 
 fn text_of(files: &Files) -> String {
@@ -354,10 +356,10 @@ fn no_archive_that_somebody_made_up_is_read_as_a_pack() {
     for at in (0..archive.len()).step_by(211) {
         let mut bent = archive.clone();
         bent[at] ^= 0x20;
-        assert!(verdict(&bent, None).is_err(), "byte {at}");
+        assert!(verdict(&bent, &by(None)).is_err(), "byte {at}");
     }
     for junk in [&b""[..], b"PK\x03\x04", &archive[..archive.len() / 2], &[0xff; 4096]] {
-        assert!(verdict(junk, None).is_err());
+        assert!(verdict(junk, &by(None)).is_err());
     }
 }
 

@@ -14,6 +14,9 @@ use dagpass_client::ledger::log::{
 use serde::Serialize;
 
 use super::super::verify::pinned;
+use super::super::witnesses::Witnesses;
+use super::believed::Believed;
+use super::line_proofs::{self, Against};
 use super::manifest::{LEAVES, LINES, MANIFEST, Manifest, NOTE, product};
 use super::model::Read;
 use super::proofs::{CHECKPOINTS, SPAN};
@@ -30,6 +33,13 @@ pub(crate) struct VerifyEvidenceArgs {
     /// Believe this key, as `dagpass audit key` printed it when it was noted down; else those in the pack
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
+    /// Only what this witness cosigned binds whoever has the signing key; several for several. One of its checkpoints
+    /// has to be cosigned
+    #[arg(long = "witness", value_name = "VKEY")]
+    witnesses: Vec<String>,
+    /// How many of those have to have cosigned a checkpoint; else all
+    #[arg(long, value_name = "N", requires = "witnesses")]
+    quorum: Option<usize>,
 }
 
 /// What holds.
@@ -46,6 +56,10 @@ pub(super) struct Verdict {
     /// How many of them a checkpoint is over that the believed key signed.
     pub(super) covered: u64,
     pub(super) checkpoints: usize,
+    /// How many of the lines a checkpoint is over that the witnesses cosigned; nothing where none was named.
+    pub(super) cosigned: Option<u64>,
+    /// How many files that prove one line hold.
+    pub(super) line_proofs: usize,
     /// The record of the ledger that tells of the pack, and who signed; nothing where the pack says that it is
     /// not signed.
     pub(super) record: Option<u64>,
@@ -59,17 +73,19 @@ pub(super) struct Verdict {
 
 pub(crate) fn run(world: &World, args: &VerifyEvidenceArgs) -> Result<(), Failure> {
     let name = args.file.display();
-    let key = pinned(args.key.as_deref())?;
+    let witnesses = Witnesses::of(&args.witnesses, args.quorum, false)?;
+    let believed = Believed::new(pinned(args.key.as_deref())?, witnesses);
     let archive = on_disk::read_up_to(&args.file, zip::LONGEST)?;
-    let verdict = verdict(&archive, key.as_ref()).map_err(|why| {
+    let verdict = verdict(&archive, &believed).map_err(|why| {
         // Names of a pack are whatever somebody wrote there.
         let why = output::word(&why);
         Failure::new("evidence_wrong", format!("{name} is not what it says: {why}"))
     })?;
-    if world.json { output::json(&verdict) } else { output::out(&shown(&verdict)) }
+    if world.json { output::json(&verdict) } else { output::out(&verdict.shown()) }
 }
 
-pub(super) fn verdict(archive: &[u8], pinned: Option<&VerifierKey>) -> Result<Verdict, String> {
+pub(super) fn verdict(archive: &[u8], believed: &Believed) -> Result<Verdict, String> {
+    let pinned = believed.key.as_ref();
     let files = zip::unpacked(archive).map_err(str::to_owned)?;
     let text = files.get(MANIFEST).ok_or("it has no manifest")?;
     let manifest: Manifest = serde_json::from_slice(text)
@@ -97,7 +113,7 @@ pub(super) fn verdict(archive: &[u8], pinned: Option<&VerifierKey>) -> Result<Ve
         ..Verdict::default()
     };
     seal(&files, &manifest, &logs, pinned, &mut verdict)?;
-    let (mut upto, mut skipped) = (manifest.proved_behind, false);
+    let (mut upto, mut cosigned, mut skipped) = (manifest.proved_behind, 0, false);
     for log in logs.iter().filter(|log| !log.checkpoints.is_empty()) {
         if pinned.is_some_and(|key| log.key != *key) {
             let what =
@@ -108,8 +124,23 @@ pub(super) fn verdict(archive: &[u8], pinned: Option<&VerifierKey>) -> Result<Ve
         }
         upto = upto.max(log.hold_against(&leaves, &manifest)?);
         verdict.checkpoints += log.checkpoints.len();
+        let theirs = log.checkpoints.iter().filter(|(note, _)| believed.cosigned(note));
+        let theirs = theirs.map(|(_, one)| one.size.min(log.span.to)).max().unwrap_or(0);
+        cosigned = cosigned.max(theirs);
     }
     verdict.covered = upto.saturating_sub(manifest.proved_behind);
+    verdict.line_proofs = line_proofs::held(
+        &files,
+        &Against {
+            keys: logs.iter().map(|log| &log.key).collect(),
+            pinned,
+            leaves: &leaves,
+            from: manifest.proved_behind,
+        },
+    )?;
+    if believed.names_witnesses() {
+        verdict.cosigned(cosigned.saturating_sub(manifest.proved_behind), believed.quorum)?;
+    }
     if pinned.is_some() && manifest.lines > 0 {
         // Where no line can be proved at all, the pack's own signature is what there is.
         let stands =
@@ -140,6 +171,31 @@ pub(super) fn verdict(archive: &[u8], pinned: Option<&VerifierKey>) -> Result<Ve
     }
     verdict.tables_made_again = tables(&files, &manifest, read)?;
     Ok(verdict)
+}
+
+impl Verdict {
+    /// `lines` are under a checkpoint that as many witnesses cosigned as were asked for.
+    fn cosigned(&mut self, lines: u64, quorum: usize) -> Result<(), String> {
+        self.cosigned = Some(lines);
+        if lines == 0 && self.lines > 0 {
+            return Err(match quorum {
+                1 => {
+                    "no checkpoint of its lines is cosigned by a witness that was given".to_owned()
+                }
+                many => format!(
+                    "no checkpoint of its lines is cosigned by {many} of the witnesses that were given"
+                ),
+            });
+        }
+        match self.lines - lines.min(self.lines) {
+            0 => {}
+            bare => self.notes.push(format!(
+                "no checkpoint that the witnesses cosigned stands for {bare} of its lines: whoever has the log's key \
+                 can have signed others"
+            )),
+        }
+        Ok(())
+    }
 }
 
 /// Of the lines that can be proved.
@@ -315,38 +371,4 @@ fn tables(files: &Files, manifest: &Manifest, read: Option<Read>) -> Result<bool
         }
     }
     Ok(true)
-}
-
-const NOT_PROVED: &str = "not proved: events that were never written; lines of the period before the first or \
-     behind the last one here, which may be left out; whose machine it was; and that no other history was \
-     signed by the same key";
-
-pub(super) fn shown(verdict: &Verdict) -> String {
-    let Verdict { files, records, gaps, lines, covered, checkpoints, .. } = verdict;
-    let [title, machine, from, to] =
-        [&verdict.title, &verdict.machine, &verdict.from, &verdict.to].map(|one| output::word(one));
-    let mut told = vec![
-        format!("{title}: {machine}, {from} to {to}"),
-        format!(
-            "{files} files are those of the manifest; {records} records, {gaps} gaps named in it"
-        ),
-        format!("{covered} of {lines} lines are what {checkpoints} checkpoints were signed over"),
-    ];
-    told.push(match (&verdict.signed_by, verdict.record) {
-        (Some(key), Some(record)) => {
-            format!("the manifest is signed by {key}; record {record} of the ledger tells of it")
-        }
-        (_, _) => "the manifest is NOT signed, as it says itself".to_owned(),
-    });
-    told.push(match verdict.tables_made_again {
-        true => "the tables were made again from the lines, and are the same".to_owned(),
-        false => "the tables were not made again: a pseudonymous pack, or one of another version"
-            .to_owned(),
-    });
-    told.extend(verdict.notes.iter().map(|note| output::word(note)));
-    if verdict.key_from != "given" {
-        told.push("the keys are those in the pack, which anybody could have put there: give yours with --key".to_owned());
-    }
-    told.push(NOT_PROVED.to_owned());
-    told.join("\n")
 }

@@ -1,11 +1,15 @@
 //! Packs that somebody made up, with every digest mended: what a manifest says is not believed, and a key that
 //! is given has to stand for something.
 
+use super::super::believed::Believed;
 use super::super::manifest::File;
-use super::super::verify::shown;
 use super::*;
 
 type Bend = fn(&mut Files, &mut Manifest);
+
+pub(super) fn by(key: Option<&VerifierKey>) -> Believed {
+    Believed { key: key.cloned(), ..Believed::default() }
+}
 
 /// As somebody makes it who has the program: the digests are right, and it says that it is not signed.
 fn bent(files: &Files, bend: Bend) -> Files {
@@ -125,9 +129,72 @@ fn what_a_pack_calls_itself_makes_no_line_of_the_verdict() {
         manifest.machine =
             "box\n8 of 8 lines are what 1 checkpoints were signed over\r\u{202e}".to_owned();
     };
-    let sound = shown(&judged(&bent(&whole, |_, _| {}), None).unwrap());
-    let told = shown(&judged(&bent(&whole, machine), None).unwrap());
+    let sound = judged(&bent(&whole, |_, _| {}), None).unwrap().shown();
+    let told = judged(&bent(&whole, machine), None).unwrap().shown();
     assert_eq!(told.lines().count(), sound.lines().count(), "{told}");
     assert!(!told.contains(['\r', '\u{202e}']), "{told}");
     assert!(sound.contains("not proved: ") && sound.contains("behind the last one"), "{sound}");
+}
+
+#[test]
+fn a_file_that_proves_one_line_says_nothing_else_than_the_lines_do() {
+    let world = World::new(&[3, 8]);
+    let whole = world.pack(None, ALL);
+    let sound = judged(&bent(&whole, |_, _| {}), None).unwrap();
+    let files = whole.keys().filter(|name| name.starts_with("proofs/lines/")).count();
+    assert!(files >= 3 && sound.line_proofs == files, "{sound:?}");
+    const TWO: &str = "proofs/lines/2.tlog-proof";
+    fn change(files: &mut Files, change: impl FnOnce(&mut Proof)) {
+        let mut proof = Proof::parse(&files[TWO]).unwrap();
+        change(&mut proof);
+        files.insert(TWO.to_owned(), proof.to_string().into_bytes());
+    }
+    let table: [(&str, Bend, &str); 6] = [
+        ("junk", |files, _| drop(files.insert(TWO.to_owned(), b"c2sp".to_vec())), "cut short"),
+        (
+            "another record's",
+            |files, _| {
+                let other = files["proofs/lines/3.tlog-proof"].clone();
+                files.insert(TWO.to_owned(), other);
+            },
+            "of another record",
+        ),
+        (
+            "another person",
+            |files, _| {
+                change(files, |proof| {
+                    let line = String::from_utf8(proof.line.clone()).unwrap();
+                    proof.line = line.replace("Alice", "Mallory").into_bytes();
+                });
+            },
+            "of no line of the pack",
+        ),
+        (
+            "another place",
+            |files, _| change(files, |proof| proof.index = 2),
+            "of no line of the pack",
+        ),
+        (
+            "another root",
+            |files, _| {
+                change(files, |proof| {
+                    let mut checkpoint = Checkpoint::parse(proof.note.text()).unwrap();
+                    checkpoint.root = Hash([1; 32]);
+                    let (was, is) = (proof.note.text(), checkpoint.to_string());
+                    let text = proof.note.to_string().replacen(was, &is, 1);
+                    proof.note = Note::parse(text.as_bytes()).unwrap();
+                });
+            },
+            "not signed by its log's key",
+        ),
+        (
+            "a path that leads elsewhere",
+            |files, _| change(files, |proof| proof.hashes[0] = Hash([1; 32])),
+            "not in the tree of its checkpoint",
+        ),
+    ];
+    for (what, bend, why) in table {
+        let told = judged(&bent(&whole, bend), None).unwrap_err();
+        assert!(told.contains(TWO) && told.contains(why), "{what}: {told}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What a pack takes along: what witnesses cosigned late, what still holds of a broken log, who is named on other
 //! lines of the ledger, and no hash by which a line could be guessed.
 
+use super::super::believed::Believed;
 use super::*;
 
 /// A witness by its number, and its key.
@@ -73,6 +74,38 @@ fn what_three_witnesses_cosigned_late_each_in_a_copy_of_its_own_is_one_note_of_t
     let files = world.pack(None, ("2026-11-24T06:00:01Z", "2026-11-24T06:00:03Z"));
     let text = String::from_utf8(files["proofs/log-1/checkpoints"].clone()).unwrap();
     assert!(text.contains("witness9") && !text.contains(&format!("{ORIGIN}\n6\n")), "{text}");
+}
+
+#[test]
+fn a_pack_is_held_against_the_witnesses_that_are_named_and_needs_as_many_as_are_asked_for() {
+    let mut world = World::new(&[3, 8]);
+    world.witnesses = vec![witness(1).1];
+    world.add(&world.cosigned(3, 1));
+    world.add(&world.cosigned(8, 2));
+    let pack = packed(&world.pack(None, ALL)).unwrap();
+    for (numbers, quorum, expected) in [
+        (&[1][..], 1, Ok(3)),
+        (&[2], 1, Ok(8)),
+        (&[1, 2], 1, Ok(8)),
+        (&[1, 2], 2, Err("cosigned by 2 of the witnesses that were given")),
+        (&[9], 1, Err("no checkpoint of its lines is cosigned by a witness that was given")),
+    ] {
+        let witnesses = numbers.iter().map(|number| witness(*number).1).collect();
+        let believed = Believed { key: Some(world.key()), witnesses, quorum };
+        match (verdict(&pack, &believed), expected) {
+            (Ok(verdict), Ok(lines)) => {
+                assert_eq!(verdict.cosigned, Some(lines), "{numbers:?}");
+                let bare =
+                    format!("stands for {} of its lines: whoever has the log's key", 8 - lines);
+                let said = verdict.notes.iter().any(|note| note.contains(&bare));
+                assert_eq!(said, lines < 8, "{verdict:?}");
+            }
+            (Err(why), Err(words)) => assert!(why.contains(words), "{numbers:?}: {why}"),
+            (found, _) => panic!("{numbers:?} {quorum}: {found:?}"),
+        }
+    }
+    let alone = verdict(&pack, &Believed::default()).unwrap();
+    assert_eq!(alone.cosigned, None, "that a line says so proves nothing");
 }
 
 #[test]
