@@ -34,11 +34,7 @@ pub(super) fn lineage(pid: u32, started_at: Option<u64>) -> Lineage {
 }
 
 #[cfg(unix)]
-fn session(pid: u32) -> Option<u32> {
-    let known = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
-    let session = rustix::process::getsid(Some(known)).ok()?;
-    u32::try_from(session.as_raw_nonzero().get()).ok()
-}
+use process::session;
 
 /// Or is all of its session that is left below its parent.
 #[cfg(unix)]

@@ -57,6 +57,11 @@ pub fn parent(pid: u32) -> Option<u32> {
     Stat::of(pid).map(|stat| stat.parent)
 }
 
+/// The process that leads its session; 0 where that is in none that is seen from here.
+pub(super) fn session(pid: u32) -> Option<u32> {
+    Stat::of(pid).map(|stat| stat.session)
+}
+
 /// What the process runs; ends in ` (deleted)` after an upgrade on disk.
 pub fn executable(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()

@@ -116,7 +116,7 @@ fn parents(pid: u32) -> Option<Vec<Ancestor>> {
     Some(above)
 }
 
-fn session(pid: u32) -> Option<u32> {
+pub(super) fn session(pid: u32) -> Option<u32> {
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     u32::try_from(getsid(Some(pid)).ok()?.as_raw_nonzero().get()).ok()
 }
