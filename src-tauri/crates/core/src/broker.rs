@@ -122,7 +122,7 @@ impl Broker {
     fn sign_in_of(&self, key: &SessionKey, now: Timestamp) -> Option<SignedIn> {
         let last = self.session_of(key).ok()?.last()?;
         let groups = last.identity.as_ref().map(|who| who.groups.clone()).unwrap_or_default();
-        Some(SignedIn { age: last.proven_at().until(now), groups })
+        Some(SignedIn { at: last.signed_in_at, age: last.proven_at().until(now), groups })
     }
 
     /// The data path. The permit is spent: what it was given for is what is issued, to nobody else. One line
@@ -133,9 +133,10 @@ impl Broker {
         permit: Permit<TokenRequest>,
         principal: &Principal,
     ) -> Result<Issued, Refusal> {
+        let of = permit.sign_in();
         let (action, request, basis) = permit.spend_untold();
         let (request, caller) = (&request, &principal.caller);
-        let asked = Asked { action, request, caller, basis: &basis };
+        let asked = Asked { action, request, caller, basis: &basis, of };
         match self.serve(asked, principal).await {
             Ok(issued) => Ok(issued),
             Err(refusal) => {
@@ -154,7 +155,8 @@ impl Broker {
         }
         let (whose, fresh) = self.fresh(&session, asked).await?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
-        let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose));
+        let judged = |whose: &Whose| asked.of.is_none_or(|at| whose.signed_in_at == at);
+        let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose) && judged(whose));
         let Some(whose) = whose.filter(|_| still) else {
             return Err(refusals::signed_out(&session.profile()));
         };
@@ -319,6 +321,8 @@ struct Asked<'a> {
     request: &'a TokenRequest,
     caller: &'a Caller,
     basis: &'a Basis,
+    /// Of which sign-in a policy judged it.
+    of: Option<Timestamp>,
 }
 
 /// A token that is good enough for it.

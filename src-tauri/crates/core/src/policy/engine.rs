@@ -39,6 +39,8 @@ impl<'a> Question<'a> {
 /// Of a sign-in, what a rule may ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignedIn {
+    /// Which sign-in: one at a time has a session.
+    pub at: Timestamp,
     /// Since the person proved who they are.
     pub age: Duration,
     pub groups: Vec<String>,

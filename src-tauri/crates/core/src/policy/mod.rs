@@ -87,6 +87,7 @@ pub struct Permit<T> {
     action: Action,
     about: T,
     basis: Basis,
+    of: Option<Timestamp>,
 }
 
 impl<T: About> Permit<T> {
@@ -99,6 +100,11 @@ impl<T: About> Permit<T> {
     /// With what it was given for, where that is not on the record yet.
     pub(crate) fn spend_untold(self) -> (Action, T, Basis) {
         (self.action, self.about, self.basis)
+    }
+
+    /// Of which sign-in a policy judged: another's is not served by it.
+    pub(crate) fn sign_in(&self) -> Option<Timestamp> {
+        self.of
     }
 }
 
@@ -183,7 +189,7 @@ pub(crate) fn authorize<T: About, E: From<Denied>>(
         tell(&resource, judged.as_ref()).inspect_err(|_| bench.untold(&judged))?;
     }
     let basis = judged?;
-    Ok(Permit { action, about, basis })
+    Ok(Permit { action, about, basis, of: bench.signed_in.as_ref().map(|it| it.at) })
 }
 
 /// The rules, in order. What is absent from the resource is not judged.

@@ -1,17 +1,19 @@
 //! A policy that asks who is signed in, right after a start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::broker;
 use crate::broker::{Broker, Issued};
 use crate::error::{ErrorCode, Refusal};
-use crate::fakes::{World, ask, profile};
+use crate::fakes::{World, ask, profile, stored, token_set};
 use crate::policy::Action;
 use crate::policy::engine::{Authorizer, Basis, Question, Verdict};
-use crate::ports::{Ports, StoreFailure};
+use crate::ports::{Clock, Ports, StoreFailure};
 use crate::principal::{Kind, Narrowing, Principal};
 use crate::profile::ProfileName;
 use crate::request::{Caller, SessionKey};
+use crate::session::StoredSession;
 
 /// Permits those of one group.
 struct Group(&'static str);
@@ -87,4 +89,19 @@ async fn nothing_is_read_without_a_policy_or_for_whoever_our_own_rules_deny() {
     let refusal = token(&judged(&world, "AF-Admins"), &narrowed).await.unwrap_err();
     assert_eq!(refusal.code, ErrorCode::AccessDenied);
     assert_eq!(loads(&world), 0);
+}
+
+#[tokio::test]
+async fn what_was_permitted_to_one_sign_in_is_not_served_of_the_next() {
+    let world = World::signed_in();
+    let broker = judged(&world, "AF-Admins");
+    broker.read_to_judge(&owner(), Action::Token, &ask("prod")).await.unwrap();
+    let permit = broker.permit(&owner(), Action::Token, ask("prod")).unwrap();
+    let now = world.clock.now();
+    let set = token_set("at-b", Some("rt-b"), now, now.plus(Duration::from_secs(3600)));
+    let next = StoredSession { signed_in_at: now, ..stored("rt-b") };
+    super::sign_in(&broker, next, set).await.unwrap();
+    let refusal = broker.token(permit, &owner()).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::LoginRequired);
+    assert!(token(&broker, &owner()).await.is_ok());
 }

@@ -79,7 +79,7 @@ impl SessionView {
 
 /// Whose tokens are served.
 pub(crate) struct Whose {
-    signed_in_at: Timestamp,
+    pub(crate) signed_in_at: Timestamp,
     pub(crate) person: Option<Person>,
 }
 

@@ -35,7 +35,7 @@ fn the_common_rules_in_short_do_what_they_say() {
     let container = World { kind: Kind::Container("c".into()), ..world() };
     let groups = |groups: &[&str], hours: u64| {
         let groups = groups.iter().map(|one| (*one).to_owned()).collect();
-        Some(SignedIn { age: Duration::from_secs(hours * 3600), groups })
+        Some(SignedIn { age: Duration::from_secs(hours * 3600), groups, ..SignedIn::default() })
     };
     let data = World { signed_in: groups(&["data"], 1), ..world() };
     let old = World { signed_in: groups(&["data"], 9), ..world() };

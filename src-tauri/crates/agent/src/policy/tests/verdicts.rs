@@ -82,7 +82,7 @@ fn a_policy_without_a_permit_denies_all_but_the_way_back() {
 fn rules_about_what_a_request_names_are_one_line() {
     let in_group = |groups: &[&str]| {
         let groups = groups.iter().map(|one| (*one).to_owned()).collect();
-        Some(SignedIn { age: Duration::from_secs(3600), groups })
+        Some(SignedIn { age: Duration::from_secs(3600), groups, ..SignedIn::default() })
     };
     let table: &[(&str, World, &str)] = &[
         (
@@ -283,8 +283,13 @@ fn a_verdict_is_remembered_for_the_same_request_alone_and_not_where_time_decides
         "@id(\"late\") forbid(principal, action, resource) when { context.time.hour == 19 };";
     let aged = "@id(\"old\") forbid(principal, action, resource) when { context has signed_in && context.signed_in.age > 60 };";
     let moving = engine(&[&format!("{ALL}{late}{aged}")]);
-    let signed_in =
-        |seconds| Some(SignedIn { age: Duration::from_secs(seconds), groups: Vec::new() });
+    let signed_in = |seconds| {
+        Some(SignedIn {
+            age: Duration::from_secs(seconds),
+            groups: Vec::new(),
+            ..SignedIn::default()
+        })
+    };
     for (world, expected) in [
         (World { now: NOW, ..world() }, "deny late"),
         (World { now: NOW + 3600, ..world() }, "permit all"),
