@@ -86,6 +86,7 @@ impl Stage {
             owed: store.clone(),
             pending: store.clone(),
             authorizer: Arc::new(NoPolicy),
+            approvals: Arc::new(fakes::FakeBook::default()),
             witness: Arc::<FakeWitness>::default(),
             spawn: flights.clone(),
         });
