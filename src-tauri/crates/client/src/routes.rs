@@ -1,6 +1,7 @@
 //! One function per route of the local API. Decides how long each may take; never what it means.
 
 mod approvals;
+mod audit;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -16,10 +17,9 @@ use crate::wire::{
     ActivityAsk, ActivityReply, AgentEvent, AirflowConnection, ConfigEdit, ConfigPreview,
     ConfigPreviewAsk, ConfigPut, ConfigReply, ConnectionAsk, ConnectionIds, ConnectionList,
     Container, ContainerAsk, ContainerList, DiscoverAsk, DiscoverReply, DoctorAsk, ErrorReply,
-    EvidenceAsk, EvidenceReply, Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply,
-    PastedCallback, PurgeReply, RolesAsk, RolesReply, RunAsk, RunReply, ShipAsk, ShipStatus,
-    SignInAsk, SignInEvent, SignOutAsk, SignOutReply, Status, StoreUseAsk, StoreUseReply, TokenAsk,
-    TokenReply, TryAsk, TryReply,
+    Finding, LoginItem, LoginItemAsk, OutlookAsk, OutlookReply, PastedCallback, PurgeReply,
+    RolesAsk, RolesReply, RunAsk, RunReply, SignInAsk, SignInEvent, SignOutAsk, SignOutReply,
+    Status, StoreUseAsk, StoreUseReply, TokenAsk, TokenReply, TryAsk, TryReply,
 };
 
 /// How long may a normal call take, from connecting to the last byte? The agent answers sooner, be it
@@ -103,21 +103,6 @@ impl Agent {
     /// Carries every record into another store.
     pub fn use_store(&self, ask: &StoreUseAsk) -> Result<StoreUseReply, ClientError> {
         self.post("/v1/store/use", ask, SLOW_LIMIT)
-    }
-
-    /// The key of the ledger's log signs for a pack of evidence, or a checkpoint before one is made.
-    pub fn sign_evidence(&self, ask: &EvidenceAsk) -> Result<EvidenceReply, ClientError> {
-        self.post("/v1/audit/evidence", ask, SLOW_LIMIT)
-    }
-
-    /// How far the ledger is shipped to the config's collector.
-    pub fn shipping(&self) -> Result<ShipStatus, ClientError> {
-        self.get("/v1/audit/ship", SLOW_LIMIT)
-    }
-
-    /// Ships what is due now, or once more.
-    pub fn ship(&self, ask: &ShipAsk) -> Result<ShipStatus, ClientError> {
-        self.post("/v1/audit/ship", ask, SLOW_LIMIT)
     }
 
     /// Dropping the stream cancels the sign-in.

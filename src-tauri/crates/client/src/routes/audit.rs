@@ -1,0 +1,23 @@
+//! `/v1/audit…`, as a caller sees it.
+
+use super::SLOW_LIMIT;
+use crate::endpoint::Agent;
+use crate::error::ClientError;
+use crate::wire::{EvidenceAsk, EvidenceReply, ShipAsk, ShipStatus};
+
+impl Agent {
+    /// The key of the ledger's log signs for a pack of evidence, or a checkpoint before one is made.
+    pub fn sign_evidence(&self, ask: &EvidenceAsk) -> Result<EvidenceReply, ClientError> {
+        self.post("/v1/audit/evidence", ask, SLOW_LIMIT)
+    }
+
+    /// How far the ledger is shipped to the config's collector.
+    pub fn shipping(&self) -> Result<ShipStatus, ClientError> {
+        self.get("/v1/audit/ship", SLOW_LIMIT)
+    }
+
+    /// Ships what is due now, or once more.
+    pub fn ship(&self, ask: &ShipAsk) -> Result<ShipStatus, ClientError> {
+        self.post("/v1/audit/ship", ask, SLOW_LIMIT)
+    }
+}
