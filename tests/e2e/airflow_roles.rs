@@ -71,7 +71,9 @@ fn a_file_that_is_wrong_is_named_by_line_and_keeps_no_token_back() {
 
 /// As the provider's server tells it: its own digest of its own mapping.
 fn mapping(roles: &Value) -> Value {
-    let file = json!({ "claim": "groups", "roles": roles, "version": 1 });
+    let mut file = json!({ "claim": "groups", "roles": roles, "version": 1 });
+    // The digest is of sorted keys, whatever order an object keeps here.
+    file.sort_all_objects();
     let digest = fingerprint(&file.to_string());
     json!({
         "version": 1, "claim": "groups", "roles": roles, "digest": digest,
