@@ -226,9 +226,9 @@ describe('sessions', () => {
   }));
 
   test('an agent that goes is said in every view, and started from there', () => on({}, async (page) => {
-    for (const view of ['2', '3', '4', '5', '1']) await page.keyboard.press(view);
+    for (const view of ['2', '3', '4', '5', '6', '1']) await page.keyboard.press(view);
     await page.evaluate(() => window.__stage.down());
-    for (const view of ['1', '2', '3', '4', '5']) {
+    for (const view of ['1', '2', '3', '4', '5', '6']) {
       await page.keyboard.press(view);
       await page.locator('main > section:not([hidden])').getByText('The agent is not running').waitFor();
     }

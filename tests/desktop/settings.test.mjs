@@ -105,7 +105,7 @@ describe('settings', () => {
   test('a text with the line ends of Windows is none that was changed, and keeps them', () => on({ view: 'settings' }, async (page) => {
     await page.evaluate(() => window.__stage.write({ text: window.__stage.config.replaceAll('\n', '\r\n') }));
     await page.keyboard.press('1');
-    await page.keyboard.press('4');
+    await page.keyboard.press('5');
     await page.getByRole('tab', { name: 'config.toml' }).click();
     const area = page.getByRole('textbox', { name: 'Text of config.toml' });
     await page.waitForFunction(() => document.querySelector('.editor textarea').value.includes('partner'));
