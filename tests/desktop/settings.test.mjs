@@ -34,7 +34,7 @@ describe('settings', () => {
     await page.locator('.tab[data-view="activity"]').click();
     await page.getByRole('button', { name: 'Discard it' }).click();
     await page.locator('section[data-view="activity"]:visible').waitFor();
-    await page.keyboard.press('4');
+    await page.keyboard.press('5');
     assert.equal(await page.locator('[data-settings="dev"]').getByLabel('Client id').inputValue(), 'dagpass-dev');
   }));
 
