@@ -105,15 +105,8 @@ if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
 body = b'{{"answer":"once"}}'
-head = "POST /v1/approvals/{id} HTTP/1.1
-Host: localhost
-Sec-Dagpass: 1
-Connection: close
-"
-head += "Content-Type: application/json
-Content-Length: %d
-
-" % len(body)
+head = "POST /v1/approvals/{id} HTTP/1.1\r\nHost: localhost\r\nSec-Dagpass: 1\r\nConnection: close\r\n"
+head += "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
 way.sendall(head.encode() + body)
 said = b""
 while got := way.recv(4096):
@@ -153,7 +146,8 @@ fn another_terminal_approves_a_process_tree_and_nobody_approves_himself() {
     let mut beside = scene.world.command("setsid");
     beside.args(["--wait", "sh", "-c", &words]);
     assert_eq!(Process::spawn("beside", &mut beside).ended().code(), 4);
-    assert_eq!(first.types(&orphaned(&scene, &id)).0, 0);
+    let code = first.types(&orphaned(&scene, &id)).0;
+    assert_eq!(code, 0, "{}", std::fs::read_to_string(scene.world.root().join("said")).unwrap());
     let said = std::fs::read_to_string(scene.world.root().join("reply")).unwrap();
     assert!(said.contains("HTTP/1.1 403"), "{said}");
 
