@@ -75,10 +75,11 @@ impl<'a> Terminal<'a> {
     }
 }
 
-/// A person in a terminal of its own types it.
+/// A person in a terminal of its own types it: the harness started whoever asks, too.
 fn person(scene: &Scene, words: &[&str]) -> i32 {
-    let mut command = scene.world.command("setsid");
-    command.args(["--wait", DAGPASS]).args(words);
+    let mut command = scene.world.command("script");
+    let line = format!("{DAGPASS} {}", words.join(" "));
+    command.args(["-q", "-e", "-c", &line, "/dev/null"]).stdin(Stdio::null());
     let ended = Process::spawn(&format!("dagpass {}", words.join(" ")), &mut command).ended();
     scene.world.keep_text("dagpass approve", &format!("{}{}", ended.stdout, ended.stderr));
     ended.code()
@@ -89,6 +90,32 @@ fn asking(world: World) -> Scene {
     scene.world.start_agent();
     scene.sign_in();
     scene
+}
+
+/// A program whose child connects and ends at once, and that answers by the socket it left.
+fn orphaned(scene: &Scene, id: &str) -> String {
+    let script = scene.world.root().join("orphaned.py");
+    let (socket, reply) = (scene.world.socket(), scene.world.root().join("reply"));
+    let text = format!(
+        r#"import os, socket
+way = socket.socket(socket.AF_UNIX)
+child = os.fork()
+if child == 0:
+    way.connect({socket:?})
+    os._exit(0)
+os.waitpid(child, 0)
+body = b'{{"answer":"once"}}'
+head = "POST /v1/approvals/{id} HTTP/1.1\r\nHost: localhost\r\nSec-Dagpass: 1\r\nConnection: close\r\n"
+head += "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+way.sendall(head.encode() + body)
+said = b""
+while got := way.recv(4096):
+    said += got
+open({reply:?}, "wb").write(said)
+"#
+    );
+    std::fs::write(&script, text).unwrap();
+    format!("python3 {}", script.display())
 }
 
 fn pending(scene: &Scene) -> Vec<Value> {
@@ -112,6 +139,17 @@ fn another_terminal_approves_a_process_tree_and_nobody_approves_himself() {
     assert_eq!((&question["profile"], &question["times"]), (&json!("prod"), &json!(2)));
     assert_eq!(question["rules"], json!(["production"]), "{question}");
     assert_eq!(question["program"], json!(DAGPASS));
+
+    // What the same program started without a terminal; one that ends before it is looked at, whose socket its
+    // parent goes on with.
+    let words = format!("{DAGPASS} approve {id} --once");
+    let mut beside = scene.world.command("setsid");
+    beside.args(["--wait", "sh", "-c", &words]);
+    assert_eq!(Process::spawn("beside", &mut beside).ended().code(), 4);
+    let code = first.types(&orphaned(&scene, &id)).0;
+    assert_eq!(code, 0, "{}", std::fs::read_to_string(scene.world.root().join("said")).unwrap());
+    let said = std::fs::read_to_string(scene.world.root().join("reply")).unwrap();
+    assert!(said.contains("HTTP/1.1 403"), "{said}");
 
     // Its own tree in every way that a program has, and the harness, which started it.
     let ask = format!("approve {id} --once");
@@ -159,6 +197,9 @@ fn another_terminal_approves_a_process_tree_and_nobody_approves_himself() {
     assert_eq!(person(&scene, &["approve", &again, "--no"]), 0);
     let (code, said) = first.types(&format!("{DAGPASS} token --json"));
     assert_eq!((code, &said["error"]), (5, &json!("approval_refused")), "{said}");
+    // Nor does whom it was said to switch off what asks, by a program below the agent or by itself.
+    let glass = format!("{DAGPASS} agent break-glass 'nobody answers' --json");
+    assert_eq!(first.types(&glass).0, 4);
     first.close();
     other.close();
     scene.close();

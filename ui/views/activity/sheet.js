@@ -41,6 +41,7 @@ function bodyOf(record) {
       ['Error', record.error && h('code', {}, record.error)],
       ['Reason', record.reason],
       ['Rules', tags(record.rules)],
+      ['Approval', record.approval && h('code', {}, record.approval)],
       ['Policy', record.policy && [h('code', {}, record.policy), h('span', { class: 'soft' }, ' SHA-256, its first digits')]],
     ]),
     group('For', [

@@ -59,12 +59,14 @@ impl World {
         }
     }
 
-    /// Asks only an agent that runs already.
+    /// Asks only an agent that runs already; waits for a person as the other does.
     pub(crate) fn ask_running<T>(
         &self,
         question: impl Fn(&Agent) -> Result<T, ClientError>,
     ) -> Result<T, Failure> {
-        Ok(question(&self.find()?)?)
+        let agent = self.find()?;
+        let answer = question(&agent);
+        Ok(self.waited(&agent, question, answer)?)
     }
 
     /// One line where the agent that runs was started by another shell and reads another config than

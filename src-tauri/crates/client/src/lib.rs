@@ -7,6 +7,7 @@ pub mod descriptors;
 mod endpoint;
 mod error;
 pub mod folders;
+pub mod harmful;
 mod http;
 pub mod instance;
 pub mod launch;

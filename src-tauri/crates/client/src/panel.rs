@@ -2,10 +2,11 @@
 //! is open; never what it shows.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -68,9 +69,46 @@ impl FromStr for View {
     }
 }
 
-/// Opens the window, or raises the one that is open, and returns once it is there. The program is the
-/// caller's to wait for: one that raised another has ended.
-pub fn open(view: Option<View>) -> Result<Child, ClientError> {
+/// The window's program that this process started: the caller's to wait for. One that raised another has ended.
+#[derive(Debug)]
+pub struct Window(Child);
+
+/// Those of this process that nobody has seen end, whose numbers are nobody else's meanwhile.
+static OPEN_ONES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Is that process a window that this one opened?
+pub fn is_open_as(pid: u32) -> bool {
+    open_ones().contains(&pid)
+}
+
+fn open_ones() -> MutexGuard<'static, Vec<u32>> {
+    OPEN_ONES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Window {
+    /// It is known before it can say anything.
+    fn start(command: &mut Command) -> io::Result<Self> {
+        let mut known = open_ones();
+        let child = command.spawn()?;
+        known.push(child.id());
+        Ok(Self(child))
+    }
+
+    /// Until it has ended.
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
+        self.0.wait()
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        let pid = self.0.id();
+        open_ones().retain(|one| *one != pid);
+    }
+}
+
+/// Opens the window, or raises the one that is open, and returns once it is there.
+pub fn open(view: Option<View>) -> Result<Window, ClientError> {
     let program = launch::panel_program().ok_or(ClientError::NoPanel)?;
     let state = place::state_dir()?;
     if let Some(home) = owner::foreign_home() {
@@ -87,17 +125,18 @@ pub fn open(view: Option<View>) -> Result<Child, ClientError> {
     command.env_remove("DAGPASS_CAPABILITY");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
     system::detach(&mut command)?;
-    let mut child = command.spawn().map_err(|error| ClientError::Panel(error.to_string()))?;
-    match first_line(child.stdout.take()) {
-        Ok(line) if line.trim_end() == OPEN => return Ok(child),
+    let started = Window::start(&mut command);
+    let mut window = started.map_err(|error| ClientError::Panel(error.to_string()))?;
+    match first_line(window.0.stdout.take()) {
+        Ok(line) if line.trim_end() == OPEN => return Ok(window),
         Ok(_) => {}
         Err(silent) => {
-            child.kill()?;
-            child.wait()?;
+            window.0.kill()?;
+            window.wait()?;
             return Err(ClientError::Panel(silent));
         }
     }
-    child.wait()?;
+    window.wait()?;
     let why = launch::last_line(&log).unwrap_or_else(|| "it does not say why".to_owned());
     Err(ClientError::Panel(why.trim_start_matches("error: ").to_owned()))
 }
@@ -129,6 +168,17 @@ pub const OPEN: &str = "open";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_window_is_known_until_it_was_seen_to_end_and_no_other_program_is() {
+        let mut window = Window::start(Command::new("cat").stdin(Stdio::piped())).unwrap();
+        let pid = window.0.id();
+        assert!(is_open_as(pid) && !is_open_as(std::process::id()));
+        drop(window.0.stdin.take());
+        assert!(window.wait().unwrap().success());
+        assert!(!is_open_as(pid));
+    }
 
     #[test]
     fn every_view_is_found_by_its_name_and_by_no_other() {

@@ -161,11 +161,13 @@ pub struct Mark {
 pub struct Lineage {
     /// Itself, then its parents up to the leader of their session: its process tree.
     pub tree: Vec<Mark>,
-    /// Further up.
+    /// Further up, and of the same user; without what starts everything of a desktop or a session.
     pub above: Vec<Mark>,
     /// The session's number: it stays when its leader has ended.
     pub session: Option<u32>,
-    /// The agent itself under its icon, or what it started: the window.
+    /// The device of its controlling terminal.
+    pub terminal: Option<u32>,
+    /// The agent itself under its icon, or the window that it opened; not what else it started.
     pub is_of_agent: bool,
 }
 
@@ -181,6 +183,13 @@ impl Lineage {
         };
         let same_session = self.session.is_some() && self.session == other.session;
         same_session || within(self, other) || within(other, self)
+    }
+
+    /// Did one program start both, in sessions of their own, and `other` has no terminal that is another's? So
+    /// do tools that put each command into a session; a person in the next window of tmux has a terminal.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        let has_own = other.terminal.is_some() && other.terminal != self.terminal;
+        !has_own && self.above.iter().any(|mark| other.above.contains(mark))
     }
 }
 

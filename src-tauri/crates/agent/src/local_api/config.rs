@@ -42,20 +42,18 @@ pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(reply::json(&edited.map_err(|failure| refusal(&failure))?))
 }
 
-/// A program that the agent is to run is named by whoever owns the machine, and by nobody who reaches it from
-/// elsewhere.
+/// A program that the agent is to run, and to whom goes what it prints, is named by whoever owns the machine, and
+/// by nobody who reaches it from elsewhere.
 fn names_a_program(new: &Config, now: &Config, principal: &Principal) -> Result<(), Refusal> {
-    let program = |config: &Config| {
-        let command = config.ship.as_ref().map(|ship| ship.headers_command.clone());
-        command.filter(|command| !command.is_empty())
-    };
-    let wanted = program(new);
-    if wanted.is_none() || wanted == program(now) || principal.kind == Kind::Owner {
+    let wanted = new.ship.as_ref().filter(|ship| !ship.headers_command.is_empty());
+    let is_here = principal.kind == Kind::Owner && !principal.caller.remote;
+    if wanted.is_none() || wanted == now.ship.as_ref() || is_here {
         return Ok(());
     }
-    let what = "only the agent's own machine names a program that it runs";
+    let what =
+        "only the agent's own machine names a program that it runs, and who gets what it prints";
     Err(Refusal::new(ErrorCode::AccessDenied, what)
-        .because("`audit.ship.headers-command` would be another")
+        .because("`audit.ship` has a `headers-command` and would be another")
         .hint("set it in the config on that machine"))
 }
 
@@ -127,10 +125,13 @@ mod tests {
 
     #[test]
     fn what_the_agent_runs_is_named_on_its_own_machine_alone() {
-        let of = |command: &str| {
-            let text = format!("[audit.ship]\notlp = \"https://c\"\n{command}\n");
+        let at = |collector: &str, command: &str| {
+            let text = format!("[audit.ship]\notlp = \"https://{collector}\"\n{command}\n");
             crate::config::parse(&text, Path::new("config.toml")).unwrap()
         };
+        let of = |command: &str| at("c", command);
+        let elsewhere = at("d", "headers-command = [\"sh\"]");
+        let plain = at("d", "");
         let (none, pass, sh) =
             (of(""), of("headers-command = [\"pass\"]"), of("headers-command = [\"sh\"]"));
         for (kind, now, new, taken) in [
@@ -140,10 +141,15 @@ mod tests {
             (Kind::Relay, &pass, &sh, false),
             (Kind::Relay, &sh, &sh, true),
             (Kind::Relay, &sh, &none, true),
+            (Kind::Relay, &sh, &plain, true),
+            (Kind::Relay, &sh, &elsewhere, false),
+            (Kind::Owner, &sh, &elsewhere, true),
             (Kind::Forwarded("box".to_owned()), &none, &sh, false),
         ] {
             let principal = Principal::new(kind, Caller::default());
             assert_eq!(names_a_program(new, now, &principal).is_ok(), taken, "{principal:?}");
         }
+        let far = Principal::new(Kind::Owner, Caller { remote: true, ..Caller::default() });
+        assert!(names_a_program(&sh, &none, &far).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Who started whom: a process's tree up to the leader of its session, and what is above that. The agent
 //! comes from nobody: whoever happened to start it has no part in what its icon and window do.
 
+use dagpass_client::panel;
 use dagpass_core::principal::{Lineage, Mark};
 
 use super::process;
@@ -12,18 +13,23 @@ const INIT: u32 = 1;
 
 pub(super) fn lineage(pid: u32, started_at: Option<u64>) -> Lineage {
     let agent = std::process::id();
-    let mut found = Lineage { session: session(pid), ..Lineage::default() };
+    let mut found = Lineage {
+        session: session(pid),
+        terminal: terminal(pid),
+        // Of what else it started none: what a caller named as its browser runs below it, too.
+        is_of_agent: pid == agent || panel::is_open_as(pid) && process::parent(pid) == Some(agent),
+        ..Lineage::default()
+    };
     let mut next = Some(Mark { pid, started_at });
     let mut within = true;
     for _ in 0..GENERATIONS {
         let Some(mark) = next else { break };
         if within {
             found.tree.push(mark)
-        } else {
+        } else if !starts_everything(mark.pid) {
             found.above.push(mark)
         }
         if mark.pid == agent {
-            found.is_of_agent = true;
             break;
         }
         let parent = process::parent(mark.pid).filter(|parent| *parent > INIT);
@@ -34,7 +40,51 @@ pub(super) fn lineage(pid: u32, started_at: Option<u64>) -> Lineage {
 }
 
 #[cfg(unix)]
-use process::session;
+use process::{session, terminal};
+
+/// Another user's (the server of ssh), hardened, or what a desktop or a session begins with: it began the one
+/// that asks and the one that answers, and says nothing of either.
+#[cfg(unix)]
+fn starts_everything(pid: u32) -> bool {
+    const BEGINNINGS: [&str; 26] = [
+        "Hyprland",
+        "budgie-panel",
+        "cinnamon",
+        "cinnamon-session-binary",
+        "cosmic-session",
+        "dbus-broker",
+        "dbus-daemon",
+        "gnome-session-binary",
+        "gnome-session-service",
+        "gnome-shell",
+        "i3",
+        "ksmserver",
+        "kwin_wayland",
+        "kwin_x11",
+        "lxqt-panel",
+        "lxqt-session",
+        "mate-panel",
+        "mate-session",
+        "plasmashell",
+        "startplasma-wayland",
+        "startplasma-x11",
+        "sway",
+        "systemd",
+        "xfce4-panel",
+        "xfce4-session",
+        "xfdesktop",
+    ];
+    let name = process::executable(pid)
+        .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    process::owner_of(pid) != super::own_uid()
+        || name.is_none_or(|name| BEGINNINGS.contains(&&*name))
+}
+
+/// A tree goes up to the desktop here.
+#[cfg(windows)]
+fn starts_everything(_: u32) -> bool {
+    true
+}
 
 /// Or is all of its session that is left below its parent.
 #[cfg(unix)]
@@ -45,6 +95,12 @@ fn leads(pid: u32, parent: u32, own: Option<u32>) -> bool {
 /// No process leads others here.
 #[cfg(windows)]
 fn session(_: u32) -> Option<u32> {
+    None
+}
+
+/// Nor is a console a device.
+#[cfg(windows)]
+fn terminal(_: u32) -> Option<u32> {
     None
 }
 
@@ -92,7 +148,8 @@ mod tests {
         assert_eq!(found.session, Some(leader.pid));
         assert!(found.tree.iter().all(|mark| mark.started_at.is_some()));
         // We are the agent here, and above it.
-        assert!(found.is_of_agent && found.above.last().unwrap().pid == std::process::id());
+        assert_eq!(found.above.last().unwrap().pid, std::process::id());
+        assert!(!found.is_of_agent, "whatever we started is no window of ours");
         let own = seen(std::process::id());
         assert_eq!((own.tree.len(), own.above.len(), own.is_of_agent), (1, 0, true));
         assert!(found.is_related(&seen(leader.pid)) && found.is_related(&own));
@@ -106,6 +163,10 @@ mod tests {
         let (mut other, second) = started("exec 3<&0; cat <&3 & echo $!; wait");
         let (first, second) = (seen(first), seen(second));
         assert!(!first.is_related(&second) && !second.is_related(&first), "{first:?} {second:?}");
+        // Each without a terminal, and we began both.
+        assert!(first.is_beside(&second) && second.terminal.is_none(), "{first:?} {second:?}");
+        let at_a_terminal = Lineage { terminal: Some(34816), ..second.clone() };
+        assert!(!first.is_beside(&at_a_terminal) && at_a_terminal.is_beside(&at_a_terminal));
         for shell in [&mut one, &mut other] {
             drop(shell.stdin.take());
             shell.wait().unwrap();

@@ -62,6 +62,11 @@ pub(super) fn session(pid: u32) -> Option<u32> {
     Stat::of(pid).map(|stat| stat.session)
 }
 
+/// The device of its controlling terminal.
+pub(super) fn terminal(pid: u32) -> Option<u32> {
+    Stat::of(pid).map(|stat| stat.terminal).filter(|device| *device != 0)
+}
+
 /// What the process runs; ends in ` (deleted)` after an upgrade on disk.
 pub fn executable(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()

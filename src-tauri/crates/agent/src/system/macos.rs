@@ -121,6 +121,11 @@ pub(super) fn session(pid: u32) -> Option<u32> {
     u32::try_from(getsid(Some(pid)).ok()?.as_raw_nonzero().get()).ok()
 }
 
+/// The device of its controlling terminal; all bits set where it has none (`NODEV`).
+pub(super) fn terminal(pid: u32) -> Option<u32> {
+    info(pid).map(|info| info.e_tdev).filter(|device| !matches!(*device, 0 | u32::MAX))
+}
+
 /// Not watched here, where nothing opens a socket's file: looked at, seldom enough to let the machine idle.
 #[derive(Debug)]
 pub(super) struct PlaceWatch;

@@ -54,7 +54,9 @@ impl Pinned for Pin {
     }
 
     fn lineage(&self) -> Lineage {
-        lineage(self.pid, self.started_at)
+        // Asked behind it: of one that has ended a later process may stand there, or nobody any more.
+        let found = lineage(self.pid, self.started_at);
+        if self.holds().is_ok() { found } else { Lineage::default() }
     }
 }
 
@@ -105,9 +107,11 @@ mod tests {
         wait_for_line(&mut shell);
         let pin = pinned(&shell);
         assert_eq!(pin.holds(), Ok(()));
+        assert!(pin.lineage().is_seen());
         tell(&mut shell, "exit");
         shell.wait().unwrap();
         assert_eq!(pin.holds(), Err(ENDED));
+        assert!(!pin.lineage().is_seen(), "it comes from nobody, and so answers for nobody");
     }
 
     #[test]

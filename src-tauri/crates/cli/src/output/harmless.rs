@@ -2,6 +2,7 @@
 //! may show it: what would move the cursor, change colours or turn the line round is written out. Knows
 //! no meaning.
 
+use dagpass_client::harmful::is_harmful;
 use unicode_width::UnicodeWidthStr;
 
 /// Whole lines: ends of lines and tabs stay.
@@ -69,14 +70,6 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     let fits = ends.take_while(|end| columns(&text[..*end]) < width).last();
     let room = usize::from(width > 0);
     format!("{}{}", &text[..fits.unwrap_or(0)], "…".repeat(room))
-}
-
-/// Controls (C0, DEL, C1), separators of lines, and what changes the direction of writing or is not seen.
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Subject, Tree};
+use super::{About, Subject, Tree, Waiting};
 use crate::time::Timestamp;
 
 /// How long may those that asked take to come for what was approved once?
@@ -73,8 +73,23 @@ pub struct Given {
     pub answer: Answer,
     pub given_at: Timestamp,
     pub until: Timestamp,
-    /// Of "once": how many more.
-    pub(super) left: usize,
+    /// Of "once": those that asked and still ran, each until it was served.
+    pub(super) callers: Vec<Waiting>,
+}
+
+impl Given {
+    /// Once is for those that asked; for anyone of that tree where none of them runs any more.
+    pub(super) fn serves(&mut self, about: &About) -> bool {
+        if self.answer != Answer::Once {
+            return true;
+        }
+        self.callers.retain(Waiting::runs);
+        let Some(own) = self.callers.iter().position(|one| one.mark == about.mark()) else {
+            return self.callers.is_empty();
+        };
+        self.callers.remove(own);
+        true
+    }
 }
 
 /// An answer that outlives the agent.

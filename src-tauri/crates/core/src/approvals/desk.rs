@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::answers::has_room;
-use super::{About, Answer, Asked, Given, Standing, judges};
+use super::{About, Answer, Asked, Given, Standing, Waiting, judges};
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
@@ -34,7 +34,7 @@ impl Broker {
 
     /// May this one answer it, as far as who it is goes?
     pub fn may_answer(&self, principal: &Principal, asked: &Asked) -> bool {
-        judges(principal, asked).is_ok()
+        judges(principal, &asked.about).is_ok()
     }
 
     /// Until when it holds.
@@ -53,7 +53,7 @@ impl Broker {
             let asked = desk.pending.iter().find(|asked| &*asked.id == id).cloned();
             (asked.ok_or_else(|| not_found(id))?, desk.standing.clone())
         };
-        judges(principal, &asked).map_err(not_by_himself)?;
+        judges(principal, &asked.about).map_err(not_by_himself)?;
         let until = answer.until(now, midnight);
         let standing = match answer {
             Answer::Always => Some(standing(&asked, &before, now)?),
@@ -70,8 +70,8 @@ impl Broker {
             (&principal.caller, answer.as_str()),
         );
         if let Err(refusal) = told {
-            if standing.is_some() {
-                approvals.book.0.keep(&before).map_err(not_kept)?;
+            if standing.is_some() && approvals.book.0.keep(&before).is_err() {
+                approvals.desk().is_unkept = true;
             }
             return Err(refusal);
         }
@@ -81,10 +81,9 @@ impl Broker {
         match standing {
             Some(new) => desk.standing.push(new),
             None => {
-                let left =
-                    asked.callers.iter().filter(|one| one.process.holds().is_ok()).count().max(1);
-                let (id, about) = (asked.id, asked.about);
-                desk.given.push(Given { id, about, answer, given_at: now, until, left });
+                let Asked { id, about, mut callers, .. } = asked;
+                callers.retain(Waiting::runs);
+                desk.given.push(Given { id, about, answer, given_at: now, until, callers });
             }
         }
         Ok(until)
@@ -99,8 +98,7 @@ impl Broker {
         let event = (Event::ApprovalRevoked, Outcome::Ok);
         if let Some(given) = shown.given.iter().find(|one| &*one.id == id) {
             if given.answer == Answer::No {
-                let asked = Asked::again(given);
-                judges(principal, &asked).map_err(not_by_himself)?;
+                judges(principal, &given.about).map_err(not_by_himself)?;
             }
             self.tell_of(event, (&given.id, &given.about), (caller, given.answer.as_str()))?;
             approvals.desk().given.retain(|one| &*one.id != id);
@@ -124,6 +122,7 @@ impl Broker {
 
     /// What nobody answered goes on the record; are there any?
     pub fn expire_approvals(&self) -> bool {
+        self.keep_what_stands();
         let expired = {
             let mut desk = self.approvals.desk();
             desk.tidy(self.ports.clock.now());
@@ -141,6 +140,19 @@ impl Broker {
             }
         }
         !expired.is_empty()
+    }
+
+    /// Where an answer stays behind that is none, what stands is kept anew until it succeeds.
+    fn keep_what_stands(&self) {
+        let approvals = &self.approvals;
+        if !approvals.desk().is_unkept {
+            return;
+        }
+        let _one = approvals.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = approvals.desk().standing.clone();
+        if approvals.book.0.keep(&standing).is_ok() {
+            approvals.desk().is_unkept = false;
+        }
     }
 
     /// What was answered for that run ends with it.
@@ -168,19 +180,6 @@ impl Asked {
     /// Can it be answered for always?
     pub fn can_stand(&self) -> bool {
         Standing::of(&self.about, self.id.clone(), self.asked_at).is_some()
-    }
-
-    /// As it was before it was answered.
-    fn again(given: &Given) -> Self {
-        Self {
-            id: given.id.clone(),
-            about: given.about.clone(),
-            asked_at: given.given_at,
-            expires_at: given.until,
-            times: 1,
-            is_quiet: true,
-            callers: Vec::new(),
-        }
     }
 }
 

@@ -31,6 +31,10 @@ const MOST_CALLERS: usize = 256;
 /// After how many that nobody answered is a tree's next question put without a notice, and for how long?
 const UNANSWERED: u32 = 2;
 const QUIET: Duration = Duration::from_secs(3600);
+/// What a program says that it asks for, and its word where a DAG file is parsed: every half minute, and nobody
+/// waits for that. Its question is put without a notice, until somebody asks it who means to run.
+const PURPOSE: &str = "purpose";
+const PARSING: &str = "dag-parse";
 
 /// What became of a request that a rule asks a person about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +58,7 @@ pub struct Asked {
     pub expires_at: Timestamp,
     /// How often it was asked for.
     pub times: u64,
-    /// Nobody answered this tree lately: it is listed, and no notice is shown.
+    /// Nobody answered this tree lately, or a DAG file is parsed: it is listed, and no notice is shown.
     pub is_quiet: bool,
     callers: Vec<Waiting>,
 }
@@ -68,7 +72,11 @@ struct Waiting {
 
 impl Waiting {
     fn of(about: &About, process: &Process) -> Self {
-        Self { mark: about.lineage.tree.first().copied(), process: process.clone() }
+        Self { mark: about.mark(), process: process.clone() }
+    }
+
+    fn runs(&self) -> bool {
+        self.process.holds().is_ok()
     }
 }
 
@@ -95,6 +103,8 @@ struct Desk {
     given: Vec<Given>,
     standing: Vec<Standing>,
     silent: HashMap<Tree, Silence>,
+    /// What is kept holds an answer that could neither be recorded nor taken back: it is written anew.
+    is_unkept: bool,
     /// Nobody answered them, and it is not on the record yet.
     expired: Vec<Asked>,
 }
@@ -146,21 +156,24 @@ impl Approvals {
         }
     }
 
-    /// While a tree waits for an answer it does not write the rules.
+    /// While a tree waits for an answer, and while a no to it stands, it does not write the rules.
     pub(crate) fn lets_widen(&self, principal: &Principal, now: Timestamp) -> Result<(), Denied> {
         let mut desk = self.desk();
         desk.tidy(now);
-        let refused = desk.pending.iter().find_map(|asked| judges(principal, asked).err());
-        match refused {
-            None => Ok(()),
-            Some(_) => {
-                let reason =
-                    "a request that may be this program's own waits for an approval: until \
-                              it is answered, config and policy are changed by others"
-                        .to_owned();
-                Err(Denied { reason, basis: Basis::default(), approval: None })
+        let waits = desk.pending.iter().any(|asked| judges(principal, &asked.about).is_err());
+        let nos = || desk.given.iter().filter(|given| given.answer == Answer::No);
+        let reason = match waits {
+            true => {
+                "a request that may be this program's own waits for an approval: until it is \
+                 answered, config and policy are changed by others"
             }
-        }
+            false if nos().any(|given| judges(principal, &given.about).is_err()) => {
+                "a person said no to what may be this program's own request: while that stands, \
+                 config and policy are changed by others"
+            }
+            false => return Ok(()),
+        };
+        Err(Denied { reason: reason.to_owned(), basis: Basis::default(), approval: None })
     }
 
     /// It could not be put on the record: nobody is asked.
@@ -195,17 +208,15 @@ impl Desk {
             .filter(|at| self.given.get(*at).is_some_and(|one| one.about.is_same(about)))
             .collect();
         fitting.sort_by_key(|at| self.given.get(*at).map(|one| one.answer));
-        let Some(at) = fitting.first().copied() else {
+        let serves = |at: &usize| self.given.get_mut(*at).is_some_and(|given| given.serves(about));
+        let Some(at) = fitting.into_iter().find(serves) else {
             let standing = self.standing.iter().find(|standing| standing.covers(about))?;
             return Some((Answer::Always, standing.id.clone()));
         };
-        let given = self.given.get_mut(at)?;
+        let given = self.given.get(at)?;
         let found = (given.answer, given.id.clone());
-        if given.answer == Answer::Once {
-            given.left = given.left.saturating_sub(1);
-            if given.left == 0 {
-                self.given.remove(at);
-            }
+        if given.answer == Answer::Once && given.callers.is_empty() {
+            self.given.remove(at);
         }
         Some(found)
     }
@@ -218,8 +229,12 @@ impl Desk {
         now: Timestamp,
         book: &Book,
     ) -> Option<(Arc<str>, bool)> {
+        let silence = self.silent.get(&about.tree);
+        let is_quiet = silence.is_some_and(|silence| silence.unanswered >= UNANSWERED)
+            || about.caller.context.get(PURPOSE).is_some_and(|purpose| purpose == PARSING);
         if let Some(asked) = self.pending.iter_mut().find(|asked| asked.about.is_same(&about)) {
             asked.times += 1;
+            asked.is_quiet &= is_quiet;
             let caller = Waiting::of(&about, process);
             let is_known = asked.callers.iter().any(|one| one.mark == caller.mark);
             if asked.callers.len() < MOST_CALLERS && !is_known {
@@ -231,8 +246,6 @@ impl Desk {
         if self.pending.len() >= MOST || of_tree >= MOST_OF_A_TREE {
             return None;
         }
-        let silence = self.silent.get(&about.tree);
-        let is_quiet = silence.is_some_and(|silence| silence.unanswered >= UNANSWERED);
         let id: Arc<str> = book.0.fresh_id().into();
         let callers = vec![Waiting::of(&about, process)];
         self.pending.push(Asked {
@@ -250,7 +263,7 @@ impl Desk {
 
 /// May this one answer that question, or write the rules that it hangs on? The owner, seen by the system,
 /// of another process tree than the one that asks.
-fn judges(principal: &Principal, asked: &Asked) -> Result<(), &'static str> {
+fn judges(principal: &Principal, about: &About) -> Result<(), &'static str> {
     let caller = &principal.caller;
     if principal.kind != Kind::Owner || caller.capability.is_some() || caller.remote {
         return Err("only the owner answers, by the agent's own socket and without a capability");
@@ -262,11 +275,13 @@ fn judges(principal: &Principal, asked: &Asked) -> Result<(), &'static str> {
     if lineage.is_of_agent {
         return Ok(());
     }
-    let about = &asked.about;
     match about.lineage.is_seen() {
         true if about.lineage.is_related(&lineage) => {
             Err("it would be answered from the process tree that asks")
         }
+        true if about.lineage.is_beside(&lineage) => Err(
+            "what started the process that asks started the one that answers, without a terminal of its own",
+        ),
         false if !about.is_beyond => Err("the system does not show which process asks"),
         true | false => Ok(()),
     }

@@ -59,7 +59,7 @@ pub struct About {
     pub caller: Caller,
     pub verified: Arc<Verified>,
     pub(super) lineage: Lineage,
-    /// It runs in another system, behind a door of ours.
+    /// It runs in another system, behind a door of ours; or it is the agent itself.
     pub(super) is_beyond: bool,
 }
 
@@ -72,9 +72,11 @@ impl About {
             // Whatever sessions its tasks lead: its capability is what holds it together.
             (Kind::Run(_), _) => (Tree::Door(principal.name().to_owned()), false),
             (Kind::Owner | Kind::Relay, Some(leader)) => (Tree::Process(*leader), false),
-            (Kind::Owner | Kind::Relay | Kind::Agent, _) => {
+            (Kind::Owner | Kind::Relay, None) => {
                 (Tree::Door(principal.caller.transport.as_str().to_owned()), false)
             }
+            // Ahead of need, and at nobody's wish: whoever answers approves of nothing of his own.
+            (Kind::Agent, _) => (Tree::Door(principal.name().to_owned()), true),
         };
         let lane = match &principal.kind {
             Kind::Run(_) | Kind::Relay => Some(principal.name().to_owned()),
@@ -89,6 +91,11 @@ impl About {
             lineage,
             is_beyond,
         }
+    }
+
+    /// Which process it is.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.lineage.tree.first().copied()
     }
 
     /// Is one answer good for both?

@@ -105,6 +105,8 @@ impl Witness for FakeWitness {
 pub struct FakeBook {
     pub kept: Mutex<Vec<Standing>>,
     pub full: Mutex<bool>,
+    /// The next that is kept is the last.
+    pub fills: Mutex<bool>,
     ids: AtomicI64,
 }
 
@@ -122,6 +124,7 @@ impl ApprovalBook for FakeBook {
             return Err("no space left on device".to_owned());
         }
         *lock(&self.kept) = standing.to_vec();
+        *lock(&self.full) = *lock(&self.fills);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use dagpass_client::harmful::is_harmful;
 use dagpass_client::panel::View;
 use dagpass_client::wire::{Question, Wanted};
 
@@ -69,12 +70,20 @@ fn text(wanted: &Wanted) -> String {
     let mut add = |name: &str, value: Option<&String>| {
         lines.extend(value.map(|value| format!("{name}: {}", plain(value))));
     };
+    // The title names what is nearest to the request; a connection's session is somebody's, too.
+    let is_titled =
+        wanted.action == "token" && wanted.connection.is_none() && wanted.deployment.is_none();
+    add("Profile", wanted.profile.as_ref().filter(|_| !is_titled));
+    add("Environment", wanted.env.as_ref());
+    add("Audience", wanted.resource.as_ref());
+    let whole = (wanted.action == "token").then(|| "all that was granted".to_owned());
+    add("Scopes", wanted.scopes.as_ref().or(whole.as_ref()));
     add("Program", wanted.program.as_ref());
+    let digest = wanted.sha256.as_deref().and_then(|digest| digest.get(..DIGITS));
+    add("SHA-256", digest.map(|digest| format!("{digest}…")).as_ref());
     add("Started by", wanted.parents.first());
     add("Terminal", wanted.terminal.as_ref());
     add("Folder", wanted.cwd.as_ref());
-    add("Scopes", wanted.scopes.as_ref());
-    add("Audience", wanted.resource.as_ref());
     if wanted.door != "socket" && wanted.door != "pipe" {
         add("Came by", Some(&wanted.door));
     }
@@ -92,9 +101,12 @@ fn text(wanted: &Wanted) -> String {
 /// How much of a word of somebody else's is shown?
 const LONGEST: usize = 120;
 
-/// One line of it, so that nobody writes a line that looks like ours.
+/// How many digits of a program's SHA-256 are shown? As many as on the command line.
+const DIGITS: usize = 16;
+
+/// One line of it, written from left to right, so that nobody writes a line that looks like ours.
 fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+    text.chars().filter(|c| !is_harmful(*c)).take(LONGEST).collect()
 }
 
 #[cfg(test)]
@@ -102,10 +114,13 @@ mod tests {
     use super::*;
 
     fn question(id: &str, quiet: bool) -> Question {
-        let says = [("dag_id".to_owned(), "etl\nRule: none".to_owned())];
+        let says = [("dag_id".to_owned(), "etl\n\u{2028}Rule:\u{202e} none".to_owned())];
         let wanted = Wanted {
             action: "token".into(),
             connection: Some("warehouse".into()),
+            profile: Some("prod".into()),
+            env: Some("live".into()),
+            sha256: Some("ab".repeat(32)),
             program: Some("/usr/bin/python3".into()),
             rules: vec!["production".into()],
             cwd: Some("/srv/etl".into()),
@@ -125,7 +140,8 @@ mod tests {
         assert_eq!(notice.title, "python3 wants a token for warehouse");
         assert_eq!(
             notice.text,
-            "Rule: production\nProgram: /usr/bin/python3\nFolder: /srv/etl\n\
+            "Rule: production\nProfile: prod\nEnvironment: live\nScopes: all that was granted\n\
+             Program: /usr/bin/python3\nSHA-256: abababababababab…\nFolder: /srv/etl\n\
              It says of itself: dag_id etlRule: none",
             "nobody writes a line of ours"
         );

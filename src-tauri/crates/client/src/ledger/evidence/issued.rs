@@ -18,6 +18,8 @@ pub struct Issued {
     pub tokens: u64,
     pub first: String,
     pub last: String,
+    /// By which approvals, where a rule asks for one.
+    pub approvals: Vec<String>,
     /// The lines, by their numbers.
     pub records: Vec<u64>,
 }
@@ -35,6 +37,8 @@ pub struct What {
     pub program: String,
     /// DAG and task, as the program says of itself.
     pub task: String,
+    /// Of the policies in force, those that decided.
+    pub rules: Vec<String>,
 }
 
 pub fn issued(tokens: &[Entry]) -> Vec<Issued> {
@@ -51,8 +55,13 @@ pub fn issued(tokens: &[Entry]) -> Vec<Issued> {
             tokens: 0,
             first: record.time.clone(),
             last: String::new(),
+            approvals: Vec::new(),
             records: Vec::new(),
         });
+        if let Some(approval) = record.approval.as_ref().filter(|id| !group.approvals.contains(id))
+        {
+            group.approvals.push(approval.clone());
+        }
         group.times = group.times.saturating_add(count);
         group.last.clone_from(&record.time);
         group.records.push(record.seq);
@@ -85,6 +94,7 @@ impl What {
             scopes: line.scopes.clone().unwrap_or_default(),
             program: text(&line.caller.executable),
             task: task.join(" / "),
+            rules: line.rules.clone(),
         }
     }
 }

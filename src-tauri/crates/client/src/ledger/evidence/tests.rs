@@ -370,6 +370,23 @@ fn what_was_issued_is_summed_up_by_whom_it_was_for() {
         .map(|one| (one.what.who.as_str(), one.times, one.tokens, one.records.as_slice()))
         .collect();
     assert_eq!(told, [("ada", 3, 2, &[1, 3, 4][..]), ("bob", 1, 1, &[2][..])]);
+    let by = |mut token: Entry, rule: &str, approval: &str| {
+        (token.record.rules, token.record.approval) =
+            (vec![rule.to_owned()], Some(approval.to_owned()));
+        token
+    };
+    let approved = issued(&[
+        by(token(1, "ada", "a"), "production", "ap-1"),
+        by(token(2, "ada", "a"), "production", "ap-2"),
+        by(token(3, "ada", "a"), "production", "ap-1"),
+        by(token(4, "ada", "a"), "night", "ap-1"),
+    ]);
+    let told: Vec<_> = approved
+        .iter()
+        .map(|one| (one.what.rules.join(" "), one.approvals.join(" "), one.times))
+        .collect();
+    let row = |rule: &str, ids: &str, times| (rule.to_owned(), ids.to_owned(), times);
+    assert_eq!(told, [row("night", "ap-1", 1), row("production", "ap-1 ap-2", 3)]);
     let mut many = token(1, "ada", "a");
     many.record.count = Some(u64::MAX);
     assert_eq!(issued(&[many.clone(), many])[0].times, u64::MAX);

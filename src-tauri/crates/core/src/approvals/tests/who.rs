@@ -17,6 +17,12 @@ fn nobody_approves_himself() {
         ("itself", by(program(100, 10))),
         ("another process of its tree", by(program(101, 10))),
         ("the leader of its session", by(program(10, 10))),
+        ("what the same program started without a terminal", {
+            by(Program { terminal: None, ..program(130, 130) })
+        }),
+        ("what the same program started at the same terminal", {
+            by(Program { terminal: Some(10), ..program(130, 130) })
+        }),
         (
             "a child in a session of its own",
             by(Program { above: vec![100, 10, 1], ..program(110, 110) }),
@@ -79,7 +85,7 @@ fn whoever_does_not_ask_writes_the_config_meanwhile_and_afterwards_all_do() {
     let id = scene.asked(&who);
     assert!(writes(&person()) && !writes(&who));
     scene.say(&person(), &id, Answer::No).unwrap();
-    assert!(writes(&who));
+    assert!(writes(&person()) && !writes(&who), "nor whom a no was said to");
     let refusal = scene.broker.revoke_approval(&who, &id).unwrap_err();
     assert_eq!(
         refusal.code,
@@ -87,5 +93,19 @@ fn whoever_does_not_ask_writes_the_config_meanwhile_and_afterwards_all_do() {
         "a no is not taken back by whom it was said to"
     );
     scene.broker.revoke_approval(&person(), &id).unwrap();
+    assert!(writes(&who));
     assert_eq!(scene.code(&who), PENDING);
+    scene.approved(&who, Answer::Run);
+    assert!(writes(&who));
+}
+
+#[test]
+fn what_the_agent_itself_asks_ahead_of_need_shuts_nobody_out() {
+    let scene = scene();
+    let agent = Principal::new(Kind::Agent, Caller::default());
+    let id = scene.asked(&agent);
+    let now = scene.world.clock.now();
+    assert!(scene.broker.approvals.lets_widen(&person(), now).is_ok());
+    scene.say(&person(), &id, Answer::Run).unwrap();
+    assert_eq!(scene.code(&agent), None);
 }

@@ -273,7 +273,7 @@ fn other(model: &Model) -> String {
 fn controls(model: &Model) -> String {
     format!(
         "<h2 id=\"controls\">Controls</h2>\n<p>What this pack can be used for, and what has to come from elsewhere. It claims of no control that it is met: that is for whoever judges all of it. Control numbers are those of SOC 2 (Trust Services Criteria 2017) and ISO/IEC 27001:2022 Annex A; the descriptions are ours.</p>\n{}\
-         <p>The record of this version does not say through which group and by which rule a token was permitted, and it knows no approval by a second person: neither can be shown.</p>\n",
+         <p>By which rules of which policies a token was permitted, and by which approval, stands where policies are in force; what the rules were is not on the record, which has a digest of them, and neither is through which group somebody came by a right. An approval is the owner's own, from another process: none by a second person is known.</p>\n",
         sections::controls(model)
     )
 }

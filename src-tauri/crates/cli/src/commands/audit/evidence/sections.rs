@@ -1,7 +1,7 @@
 //! The report's tables: what stands in each, and by which record. A table that is long is cut, and says where
 //! the rest is.
 
-use dagpass_client::ledger::evidence::{Entry, Gap, Issued, Kind, Table, What};
+use dagpass_client::ledger::evidence::{Entry, Gap, Issued, Kind, Table};
 use dagpass_client::ledger::record::{IdToken, Person};
 use dagpass_client::ledger::{Audience, Line};
 
@@ -15,6 +15,8 @@ const MOST_ROWS: usize = 250;
 const MOST_RANGES: usize = 8;
 /// And how many of them are links, where they are few?
 const MOST_LINKS: usize = 3;
+/// And how many approvals?
+const MOST_APPROVALS: usize = 5;
 /// What the report says of it: no checkpoint is over the record, or over one of them.
 const DAGGER: &str = "<sup>†</sup>";
 
@@ -74,9 +76,22 @@ pub(super) fn sign_ins(model: &Model) -> String {
 }
 
 pub(super) fn issued(model: &Model) -> String {
-    let by = |what: &What| match what.task.as_str() {
-        "" => code(&what.program),
-        task => format!("{}<br><small>says it is {}</small>", code(&what.program), text(task)),
+    let by = |group: &Issued| {
+        let what = &group.what;
+        let mut shown = code(&what.program);
+        let mut add = |word: &str, told: &str| {
+            if !told.is_empty() {
+                shown.push_str(&format!("<br><small>{word} {}</small>", text(told)));
+            }
+        };
+        add("says it is", &what.task);
+        add("by rule", &what.rules.join(", "));
+        let approvals = group.approvals.iter().take(MOST_APPROVALS).cloned().collect::<Vec<_>>();
+        add("by approval", &approvals.join(", "));
+        if let Some(more) = group.approvals.len().checked_sub(MOST_APPROVALS).filter(|n| *n > 0) {
+            add("and", &format!("{more} more approvals, in issued.json"));
+        }
+        shown
     };
     let head =
         ["To whom", "For", "Audience and scopes", "Asked by", "Times", "When (UTC)", "Records"];
@@ -93,7 +108,7 @@ fn grouped(
     model: &Model,
     (groups, file): (&[Issued], &str),
     head: &[&str],
-    by: Option<&dyn Fn(&What) -> String>,
+    by: Option<&dyn Fn(&Issued) -> String>,
 ) -> String {
     if groups.is_empty() {
         return none();
@@ -114,7 +129,7 @@ fn grouped(
                 or_nothing(&what.scopes.join(" "))
             ),
         ];
-        row.extend(by.map(|by| by(what)));
+        row.extend(by.map(|by| by(group)));
         row.extend([
             format!("{}<br><small>of {}</small>", group.times, counted(tokens, "token", "tokens")),
             format!("{}<br>to {}", when(&group.first), when(&group.last)),
