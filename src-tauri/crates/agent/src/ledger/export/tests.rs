@@ -9,11 +9,9 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceResponse,
 };
 use prost::Message as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
 use super::*;
-use world::{Mood, World, records, said, says};
+use world::{Mood, World, said, says};
 
 mod world;
 
@@ -299,8 +297,9 @@ async fn a_checkpoint_that_was_cosigned_since_goes_once_more_with_what_it_was_si
 #[tokio::test]
 async fn over_a_socket_goes_protobuf_with_the_printed_headers_and_an_answer_is_never_told_with_them()
  {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let world = World::new();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let config = format!(
         "[audit.ship]\notlp = \"http://127.0.0.1:{port}\"\n\
@@ -348,7 +347,7 @@ async fn over_a_socket_goes_protobuf_with_the_printed_headers_and_an_answer_is_n
         assert!(head.starts_with("post /v1/logs http/1.1\r\n"), "{head}");
         assert!(head.contains("content-type: application/x-protobuf\r\n"), "{head}");
         assert!(head.contains("authorization: bearer canary-7\r\n"), "{head}");
-        assert_eq!(records(body).len(), 3);
+        assert_eq!(world::records(body).len(), 3);
     }
     let why = failed.error.unwrap();
     assert_eq!(why, "it answered 503: who is [removed] [removed] ?");

@@ -1,7 +1,6 @@
 //! What is in force as the file changes, breaks, goes away and comes back, and as the agent ends between.
 
 use std::cell::RefCell;
-use std::path::Path;
 
 use super::super::standing::{News, Standing};
 use super::{told, world};
@@ -143,6 +142,6 @@ fn what_is_kept_is_the_owner_s_alone() {
     let stage = Stage::new();
     stage.write(Some(PERMIT));
     stage.look(&PolicyConfig::default());
-    let kept = Path::new(stage.folder.path()).join("kept.json");
+    let kept = stage.folder.path().join("kept.json");
     assert_eq!(std::fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
 }
