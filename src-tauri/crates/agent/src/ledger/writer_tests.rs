@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use dagpass_client::ledger::Chain;
 use dagpass_client::ledger::log::leaf_hash;
@@ -25,6 +26,15 @@ fn ledger() -> (tempfile::TempDir, PathBuf, Ledger) {
 fn issue(ledger: &Ledger) -> Result<Receipt, WitnessFailure> {
     let caller = Caller::default();
     ledger.record(&Record::new(Event::Issue, Outcome::Ok, &caller)).map(Option::unwrap)
+}
+
+/// A machine under load takes its time; one that never comes there ends the test.
+fn within_a_minute(mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < until, "it never came there");
+        std::thread::yield_now();
+    }
 }
 
 fn entries(reasons: &[&str]) -> Vec<Entry> {
@@ -90,9 +100,7 @@ fn whoever_records_alone_writes_it_and_while_a_disk_is_waited_for_the_thread_doe
     }
     fn sync(file: &File) -> io::Result<()> {
         SYNCING.store(true, Ordering::Relaxed);
-        while !WRITTEN.load(Ordering::Relaxed) {
-            std::thread::yield_now();
-        }
+        within_a_minute(|| WRITTEN.load(Ordering::Relaxed));
         file.sync_all()
     }
     let (_folder, path, ledger) = ledger();
@@ -100,17 +108,16 @@ fn whoever_records_alone_writes_it_and_while_a_disk_is_waited_for_the_thread_doe
     issue(&ledger).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| ledger.tend());
-        while !SYNCING.load(Ordering::Relaxed) {
-            std::thread::yield_now();
-        }
+        within_a_minute(|| SYNCING.load(Ordering::Relaxed));
         issue(&ledger).unwrap();
         WRITTEN.store(true, Ordering::Relaxed);
     });
     assert_eq!(*WRITERS.lock().unwrap(), [true, false]);
     // As soon as the thread has laid it down.
-    while WRITERS.lock().unwrap().last() != Some(&true) {
+    within_a_minute(|| {
         issue(&ledger).unwrap();
-    }
+        WRITERS.lock().unwrap().last() == Some(&true)
+    });
     assert!(Chain::of(fs::read_to_string(&path).unwrap().as_bytes()).unwrap().holds());
 }
 

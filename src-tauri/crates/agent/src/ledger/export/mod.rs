@@ -259,10 +259,11 @@ impl Shipping {
         let network = self.config.current().network.clone();
         let reply = self.post.post(&network, &ship.url, &headers, request(batch, now)).await;
         let reply = reply.map_err(failed)?;
+        let tell = |text: &str| told(text, &headers);
         if (200..300).contains(&reply.status) {
-            return taken(&reply.kind, &reply.body).map_err(failed);
+            return taken(&reply.kind, &reply.body, tell).map_err(failed);
         }
-        let said = without(refused(&reply.kind, &reply.body), &headers);
+        let said = refused(&reply.kind, &reply.body, tell);
         let why = match said.is_empty() {
             true => format!("it answered {}", reply.status),
             false => format!("it answered {}: {said}", reply.status),
@@ -281,10 +282,16 @@ impl Shipping {
     }
 }
 
-/// Takes out of a text whatever of the headers stands there: some servers quote what they were sent.
-fn without(text: String, headers: &Headers) -> String {
-    let values = headers.iter().flat_map(|(_, value)| value.expose().split_whitespace());
-    values.filter(|part| part.len() > 3).fold(text, |text, part| text.replace(part, "[removed]"))
+/// A collector's own words, without whatever of the headers stands there: some servers quote what they were sent.
+/// They are cut afterwards: half of a secret would not be known again.
+fn told(text: &str, headers: &Headers) -> String {
+    let parts = |value: &str| value.split([' ', ';', ',']).map(str::to_owned).collect::<Vec<_>>();
+    let mut parts: Vec<_> = headers.iter().flat_map(|(_, value)| parts(value.expose())).collect();
+    parts.retain(|part| part.len() > 3);
+    // What another one begins with would leave its end behind.
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    let clean = parts.iter().fold(text.to_owned(), |text, part| text.replace(part, "[removed]"));
+    plain(&clean)
 }
 
 /// Files are read and written where nobody else waits for it.

@@ -14,7 +14,6 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 
 use super::batch::{Batch, Item};
-use crate::http::plain;
 
 /// What a body in protobuf is called.
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
@@ -142,7 +141,12 @@ pub(super) enum Taken {
 }
 
 /// An answer that is none of a collector's took nothing: a sign-in page answers 200 too.
-pub(super) fn taken(kind: &str, body: &[u8]) -> Result<Taken, String> {
+/// `tell` makes words of its own fit to be told.
+pub(super) fn taken(
+    kind: &str,
+    body: &[u8],
+    tell: impl Fn(&str) -> String,
+) -> Result<Taken, String> {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let (rejected, why) = match kind.as_str() {
         PROTOBUF => {
@@ -161,28 +165,28 @@ pub(super) fn taken(kind: &str, body: &[u8]) -> Result<Taken, String> {
             (rejected.unwrap_or(0), why.to_owned())
         }
         _ if body.trim_ascii().is_empty() => (0, String::new()),
-        other => return Err(format!("it answered `{}`: that is no collector", plain(other))),
+        other => return Err(format!("it answered `{}`: that is no collector", tell(other))),
     };
     Ok(match u64::try_from(rejected) {
-        Ok(rejected) if rejected > 0 => Taken::Partly(rejected, plain(&why)),
+        Ok(rejected) if rejected > 0 => Taken::Partly(rejected, tell(&why)),
         Ok(_) | Err(_) => Taken::All,
     })
 }
 
 /// What it says of a request that it did not take: `google.rpc.Status`, or a text.
-pub(super) fn refused(kind: &str, body: &[u8]) -> String {
+pub(super) fn refused(kind: &str, body: &[u8], tell: impl Fn(&str) -> String) -> String {
     #[derive(Clone, PartialEq, prost::Message)]
     struct Status {
         #[prost(string, tag = "2")]
         message: String,
     }
     if kind.to_ascii_lowercase().starts_with(PROTOBUF) {
-        return Status::decode(body).map_or_else(|_| String::new(), |said| plain(&said.message));
+        return Status::decode(body).map_or_else(|_| String::new(), |said| tell(&said.message));
     }
     if kind.to_ascii_lowercase().contains("html") {
         String::new()
     } else {
-        plain(&String::from_utf8_lossy(body))
+        tell(&String::from_utf8_lossy(body))
     }
 }
 
@@ -191,6 +195,7 @@ mod tests {
     use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsPartialSuccess;
 
     use super::*;
+    use crate::http::plain;
 
     #[test]
     fn an_answer_takes_all_throws_some_away_or_is_none_of_a_collector_s() {
@@ -220,7 +225,7 @@ mod tests {
             ),
         ] {
             let expected = expected.map_err(str::to_owned);
-            assert_eq!(taken(kind, &body), expected, "{kind} {body:?}");
+            assert_eq!(taken(kind, &body, plain), expected, "{kind} {body:?}");
         }
     }
 
@@ -228,9 +233,9 @@ mod tests {
     fn what_a_collector_says_of_a_no_is_read_unless_it_is_a_page() {
         // google.rpc.Status { code: 3, message: "bad" }
         let status = [8, 3, 18, 3, b'b', b'a', b'd'];
-        assert_eq!(refused(PROTOBUF, &status), "bad");
-        assert_eq!(refused(PROTOBUF, b"<p>"), "");
-        assert_eq!(refused("text/plain", b"no\n"), "no");
-        assert_eq!(refused("text/html", b"<p>"), "");
+        assert_eq!(refused(PROTOBUF, &status, plain), "bad");
+        assert_eq!(refused(PROTOBUF, b"<p>", plain), "");
+        assert_eq!(refused("text/plain", b"no\n", plain), "no");
+        assert_eq!(refused("text/html", b"<p>", plain), "");
     }
 }

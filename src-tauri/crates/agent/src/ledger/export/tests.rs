@@ -5,10 +5,12 @@ use std::fs;
 
 use dagpass_client::ledger::digits;
 use dagpass_client::ledger::log::{Cosigner, Note, leaf_hash};
+use dagpass_core::token::Secret;
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceResponse,
 };
 use prost::Message as _;
+use serde_json::json;
 
 use super::*;
 use world::{Mood, World, said, says};
@@ -353,4 +355,22 @@ async fn over_a_socket_goes_protobuf_with_the_printed_headers_and_an_answer_is_n
     assert_eq!(why, "it answered 503: who is [removed] [removed] ?");
     assert_eq!(failed.next_try.as_deref(), Some("2026-11-18T11:06:47.000Z"));
     assert_eq!(shipping.status().await.shipped, 3);
+}
+
+#[test]
+fn a_header_that_a_collector_quotes_is_taken_out_before_its_words_are_cut_and_of_a_yes_too() {
+    let header = |value: &str| ("X-Key".to_owned(), Secret::new(value.to_owned()));
+    let headers = vec![header("canary"), header("Bearer canary-7-canary"), header("a=canary8; b")];
+    let tell = |text: &str| told(text, &headers);
+    for before in [0, 380, 390, 395, 399, 400] {
+        let said = format!("{} canary-7-canary, a=canary8.", "x".repeat(before));
+        for told in [refused("text/plain", said.as_bytes(), tell), {
+            let json = json!({"partialSuccess": {"rejectedLogRecords": 2, "errorMessage": said}});
+            let taken = taken("application/json", json.to_string().as_bytes(), tell);
+            let Ok(Taken::Partly(2, why)) = taken.clone() else { panic!("{taken:?}") };
+            why
+        }] {
+            assert!(!told.contains("cana") && !told.contains("-7-"), "{before}: {told}");
+        }
+    }
 }
