@@ -93,7 +93,7 @@ fn what_lies_in_the_machine_s_place_and_is_a_stranger_s_is_told_and_shuts_nothin
         let wanted = Wanted { is_foreign, ..wanted };
         standing.look(vec![wanted], Instant::now(), |_| -> Result<(), ()> { Ok(()) }).unwrap();
         assert_eq!(told(&world().judged(&standing.engine)), expected);
-        assert_eq!(standing.shown().problems, [problem.clone()]);
+        assert_eq!(standing.shown().problems, std::slice::from_ref(&problem));
     }
 }
 

@@ -10,7 +10,7 @@ const MOST_FILES: usize = 10_000;
 
 pub(super) fn named(folder: &Path, known: &BTreeSet<String>) -> io::Result<BTreeSet<String>> {
     let mut look = Look { known, found: BTreeSet::new(), left: MOST_FILES, seen: BTreeSet::new() };
-    look.into(folder)?;
+    look.through(folder)?;
     Ok(look.found)
 }
 
@@ -24,7 +24,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// What is left out is an error: nobody takes half an answer for the whole.
-    fn into(&mut self, folder: &Path) -> io::Result<()> {
+    fn through(&mut self, folder: &Path) -> io::Result<()> {
         if !self.seen.insert(folder.canonicalize()?) {
             return Ok(());
         }
@@ -32,7 +32,7 @@ impl Look<'_> {
             let path = entry?.path();
             let is_python = path.extension().is_some_and(|kind| kind == "py");
             match std::fs::metadata(&path) {
-                Ok(found) if found.is_dir() => self.into(&path)?,
+                Ok(found) if found.is_dir() => self.through(&path)?,
                 Ok(found) if found.is_file() && is_python => self.read(&path)?,
                 // A link that leads nowhere has no connection in it, a file that cannot be read may.
                 Err(error) if error.kind() != io::ErrorKind::NotFound && is_python => {
@@ -86,6 +86,6 @@ mod tests {
         }
         let mut full =
             Look { known: &known, found: BTreeSet::new(), left: 0, seen: BTreeSet::new() };
-        assert!(full.into(folder.path()).unwrap_err().to_string().contains("more than"));
+        assert!(full.through(folder.path()).unwrap_err().to_string().contains("more than"));
     }
 }
