@@ -82,6 +82,11 @@ impl Principal {
         self.root.as_deref().unwrap_or_else(|| self.kind.name())
     }
 
+    /// The owner at the agent's own machine: by its socket or pipe, or with the capability of `endpoint.json`.
+    pub fn is_at_hand(&self) -> bool {
+        self.kind == Kind::Owner && !self.caller.remote
+    }
+
     pub fn may(&self, action: Action) -> bool {
         self.rights.include(action)
     }

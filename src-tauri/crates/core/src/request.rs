@@ -24,8 +24,10 @@ pub struct TokenRequest {
     pub connection: Option<String>,
     /// The Airflow deployment this is for, where there is one.
     pub deployment: Option<String>,
-    /// The environment that the connection was looked up in.
+    /// The environment that was asked for, else that of the connection: what the caller says is recorded.
     pub env: Option<String>,
+    /// The environment of the table that was found, whatever was asked for.
+    pub table_env: Option<String>,
     /// How far beyond the config's own words does the target go?
     pub reach: Reach,
     pub purpose: Purpose,
@@ -43,6 +45,7 @@ impl TokenRequest {
             connection: None,
             deployment: None,
             env: None,
+            table_env: None,
             reach: Reach::Named,
             purpose: Purpose::Use,
         }

@@ -65,6 +65,7 @@ impl Connection {
             session: Some(&self.session),
             connection: Some(&self.id),
             env: self.env.as_deref(),
+            table_env: self.env.as_deref(),
             ..Resource::default()
         }
     }

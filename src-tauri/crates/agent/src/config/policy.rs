@@ -19,6 +19,15 @@ pub struct PolicyConfig {
     pub rules: Vec<PolicyRule>,
 }
 
+impl PolicyConfig {
+    /// Wherever in the config it stands.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        let bare = |rule: &PolicyRule| PolicyRule { line: 0, ..rule.clone() };
+        let rules = |one: &Self| one.rules.iter().map(bare).collect::<Vec<_>>();
+        self.file == other.file && rules(self) == rules(other)
+    }
+}
+
 /// `[[policy.rule]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyRule {

@@ -18,6 +18,11 @@ pub(super) fn in_force(policy: &Policy<'_>) -> Option<Finding> {
     let wrong = || policy.problems.first().map(ToString::to_string).unwrap_or_default();
     let check = "run `dagpass policy check`, and mend what it names";
     match policy.state {
+        "none" | "in_force" if !policy.problems.is_empty() => {
+            let what = format!("a file in the machine's place is not the machine's: {}", wrong());
+            let who = "have whoever administers the machine take it away, or make it theirs";
+            Some(hint(warning("policy", None, what), who))
+        }
         "none" => None,
         "shut" => {
             let what = format!("it does not load, so no token leaves: {}", wrong());
@@ -39,13 +44,15 @@ mod tests {
     fn a_policy_that_does_not_load_is_found_and_none_is_no_finding() {
         let problems =
             [ConfigProblem { file: "policy.cedar".into(), line: 3, ..Default::default() }];
-        for (state, verdict) in [
-            ("none", None),
-            ("in_force", Some("ok")),
-            ("outdated", Some("warning")),
-            ("shut", Some("problem")),
+        for (state, problems, verdict) in [
+            ("none", &[][..], None),
+            ("none", &problems[..], Some("warning")),
+            ("in_force", &[][..], Some("ok")),
+            ("in_force", &problems[..], Some("warning")),
+            ("outdated", &problems[..], Some("warning")),
+            ("shut", &problems[..], Some("problem")),
         ] {
-            let found = in_force(&Policy { state, digest: Some("0a"), problems: &problems });
+            let found = in_force(&Policy { state, digest: Some("0a"), problems });
             assert_eq!(found.as_ref().map(|found| found.verdict.as_str()), verdict, "{state}");
             if let Some(found) = found.filter(|found| found.verdict != "ok") {
                 assert!(found.detail.contains("policy.cedar:3") && found.hint.is_some());

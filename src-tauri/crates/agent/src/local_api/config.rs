@@ -9,7 +9,7 @@ use dagpass_core::request::{Caller, SessionKey};
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
-use crate::config::{Config, WriteFailure, Wrong};
+use crate::config::{Condition, Config, WriteFailure, Wrong};
 
 pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let new: ConfigPut = asked.parse()?;
@@ -18,6 +18,7 @@ pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     api.config.stands(made_from).map_err(|failure| refusal(&failure))?;
     let config = api.config.check(&new.text).map_err(|failure| refusal(&failure))?;
     names_a_program(&config, &api.config.current(), &asked.principal)?;
+    writes_rules(&config, &api.config.current(), &asked.principal)?;
     api.tell_config(&config, asked.caller())?;
     let written = api.config.write(&new.text, made_from);
     in_force(api);
@@ -33,6 +34,7 @@ pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         let shown = shown.map_err(|failure| refusal(&failure))?;
         let config = api.config.check(&shown.text).map_err(|failure| refusal(&failure))?;
         names_a_program(&config, &api.config.current(), &asked.principal)?;
+        writes_rules(&config, &api.config.current(), &asked.principal)?;
         api.tell_config(&config, asked.caller())?;
     }
     let edited = api.config.edit(&edit);
@@ -55,6 +57,22 @@ fn names_a_program(new: &Config, now: &Config, principal: &Principal) -> Result<
     Err(Refusal::new(ErrorCode::AccessDenied, what)
         .because("`audit.ship` has a `headers-command` and would be another")
         .hint("set it in the config on that machine"))
+}
+
+/// By what is judged is written by the owner at the agent's own machine: nobody who reaches it from elsewhere
+/// switches the policy off by another config. While what is there cannot be read, nobody knows its rules.
+fn writes_rules(new: &Config, now: &Config, principal: &Principal) -> Result<(), Refusal> {
+    let is_known = !matches!(now.condition, Condition::Wrong { .. });
+    if principal.is_at_hand() || (is_known && new.policy.means_the_same(&now.policy)) {
+        return Ok(());
+    }
+    let cause = match is_known {
+        true => "`policy` would be another",
+        false => "the config that is there is wrong, and may have rules",
+    };
+    Err(Refusal::new(ErrorCode::AccessDenied, "only the agent's own machine writes the policy")
+        .because(cause)
+        .hint("change the config on that machine"))
 }
 
 /// What came to be otherwise than it was told (a full disk, somebody else's edit in between) is told as it
@@ -151,5 +169,31 @@ mod tests {
         }
         let far = Principal::new(Kind::Owner, Caller { remote: true, ..Caller::default() });
         assert!(names_a_program(&sh, &none, &far).is_err());
+    }
+
+    #[test]
+    fn the_policy_is_written_on_its_own_machine_alone() {
+        let of = |text: &str| crate::config::parse(text, Path::new("config.toml")).unwrap();
+        const RULE: &str = "[[policy.rule]]\nwhen = { remote = true }\nthen = \"deny\"\n";
+        let (none, rule) = (of(""), of(RULE));
+        let moved = of(&format!("# a line more\n{RULE}"));
+        let filed = of("[policy]\nfile = \"/tmp/p.cedar\"\n");
+        let mut wrong = of("");
+        wrong.condition = Condition::Wrong { problem: Box::default(), text: None, ids: None };
+        let relay = || Kind::Relay;
+        for (kind, remote, now, new, taken) in [
+            (Kind::Owner, false, &rule, &none, true),
+            (Kind::Owner, false, &wrong, &none, true),
+            (Kind::Owner, true, &rule, &none, false),
+            (relay(), true, &rule, &none, false),
+            (relay(), true, &none, &filed, false),
+            (relay(), true, &none, &rule, false),
+            (relay(), true, &rule, &moved, true),
+            (relay(), true, &none, &none, true),
+            (relay(), true, &wrong, &none, false),
+        ] {
+            let principal = Principal::new(kind, Caller { remote, ..Caller::default() });
+            assert_eq!(writes_rules(new, now, &principal).is_ok(), taken, "{principal:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dagpass_client::ledger::{Line, Tail, Verdict};
 use dagpass_client::wire::{
@@ -14,13 +14,13 @@ use dagpass_client::wire::{
 };
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::policy::engine::Authorizer as _;
 use dagpass_core::request::{Caller, Transport};
+use dagpass_core::time::Timestamp;
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
 use crate::config::{Config, Lookup};
-use crate::policy::{self, Glass, Layers, News, SCHEMA, Source, Standing, Wanted};
+use crate::policy::{self, Glass, Layers, News, SCHEMA, Source, Standing, Wanted, Whose};
 use crate::system;
 
 /// How Airflow and a program ask.
@@ -63,18 +63,19 @@ fn check(api: &Api, ask: &PolicyCheckAsk) -> PolicyCheckReply {
     let wanted = match &ask.text {
         Some(text) => {
             let source = Source { file: ask.file.clone(), text: text.clone() };
-            vec![Wanted { name: ask.file.clone(), sources: Ok(vec![source]) }]
+            let whose = Whose::PersonFile;
+            vec![Wanted::new(whose, ask.file.clone(), Ok(vec![source]))]
         }
-        None => api.policy.of_person(&api.config.current().policy, api.config.path()),
+        None => api.policies(),
     };
     let files = wanted.iter().map(|one| one.name.clone()).collect();
-    PolicyCheckReply { files, problems: Standing::check(&wanted) }
+    PolicyCheckReply { files, problems: system::patiently(|| Standing::check(&wanted)) }
 }
 
 async fn why(api: &Api, ask: PolicyWhyAsk) -> Result<PolicyWhy, Refusal> {
-    let layers = in_force(api)?;
+    let layers = api.policy.layers();
     let mut said = BTreeMap::new();
-    let mut note = None;
+    let mut found = None;
     if let Some(seq) = ask.seq {
         let path = api.ledger.path().to_owned();
         let read = tokio::task::spawn_blocking(move || line(&path, seq)).await;
@@ -87,14 +88,30 @@ async fn why(api: &Api, ask: PolicyWhyAsk) -> Result<PolicyWhy, Refusal> {
             Refusal::new(ErrorCode::NotFound, format!("the ledger has no line {seq}"))
                 .hint("run `dagpass audit tail`, which shows their numbers")
         })?;
-        note = differs(&line, &layers);
         said = of_line(&line);
+        found = Some(line);
     }
     said.extend(ask.as_if);
     let said = completed(&api.config.current(), said)?;
-    let why = layers.why(&said, api.clock.now()).map_err(misunderstood)?;
+    let then = found.as_ref().and_then(|line| line.time.parse::<jiff::Timestamp>().ok());
+    let then = then.map(|then| Timestamp::from_millis(then.as_millisecond()));
+    let now = then.unwrap_or_else(|| api.clock.now());
+    let is_token = said.get("action").is_none_or(|action| TOKENS.contains(&action.as_str()));
+    let why = match api.policy.shut().filter(|_| is_token) {
+        Some(reason) => PolicyWhy {
+            verdict: "deny".to_owned(),
+            reason: reason.to_string(),
+            facts: said,
+            ..PolicyWhy::default()
+        },
+        None => in_force(api, layers.as_deref())?.why(&said, now).map_err(misunderstood)?,
+    };
+    let note = found.and_then(|line| differs(&line, &why));
     Ok(PolicyWhy { note, ..why })
 }
+
+/// What a policy that does not load closes.
+const TOKENS: [&str; 3] = ["token", "connection", "try"];
 
 fn simulate(api: &Api, ask: &PolicySimulateAsk) -> Result<PolicySimulateReply, Refusal> {
     let config = api.config.current();
@@ -125,8 +142,8 @@ fn simulate(api: &Api, ask: &PolicySimulateAsk) -> Result<PolicySimulateReply, R
     Ok(PolicySimulateReply { rows })
 }
 
-fn in_force(api: &Api) -> Result<std::sync::Arc<Layers>, Refusal> {
-    api.policy.layers().ok_or_else(|| {
+fn in_force<'l>(api: &Api, layers: Option<&'l Layers>) -> Result<&'l Layers, Refusal> {
+    layers.ok_or_else(|| {
         let none = Refusal::new(ErrorCode::NotFound, "there is no policy in force");
         match api.policy.shown().problems.first() {
             Some(problem) => none
@@ -157,7 +174,7 @@ pub(super) fn break_glass(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
         return Err(wrong("say why, in 500 characters at most"));
     }
-    if !api.policy.engine.is_in_force() {
+    if !api.policy.engine.has_any() {
         return Err(wrong("there is no policy to switch off"));
     }
     let until = now.plus(GLASS);
@@ -200,7 +217,8 @@ fn completed(
     match config.connection(id, said.get("env").map(String::as_str)) {
         Ok(connection) => {
             let mut all = of_resource(&connection.resource());
-            all.extend(said);
+            // A rule sees the environment of the table, whichever was asked for.
+            all.extend(said.into_iter().filter(|(word, _)| word != "env"));
             Ok(all)
         }
         // A rule may name what the config does not have yet.
@@ -246,10 +264,20 @@ fn kind(capability: &str) -> Option<String> {
 }
 
 /// Does the line tell of another judgement than the one that is made now?
-fn differs(line: &Line, layers: &Layers) -> Option<String> {
+fn differs(line: &Line, why: &PolicyWhy) -> Option<String> {
+    let mut decided: Vec<&str> = why.deciders.iter().map(|one| one.id.as_str()).collect();
+    decided.dedup();
+    // What came after a permit failed for another reason than this.
+    let was_denied = &*line.outcome == "denied";
+    let is_same = was_denied == (why.verdict != "permit") && line.rules == decided;
     let then = match line.policy.as_deref() {
         None => "no policy was in force".to_owned(),
-        Some(policy) if *policy == *layers.digest => return None,
+        Some(policy) if Some(policy) == why.digest.as_deref() && is_same => return None,
+        Some(policy) if Some(policy) == why.digest.as_deref() => {
+            "the same policy came to another answer, by what no line tells of: who was signed in, \
+             the reach, parents, folder, terminal and unit, a break of the glass, or an approval"
+                .to_owned()
+        }
         Some(policy) => format!("policy {policy} was in force"),
     };
     let rules = match line.rules.as_slice() {
@@ -266,17 +294,25 @@ impl Api {
             return;
         }
         self.mend_glass();
-        let config = self.config.current();
-        let machines = system::machine_dir().and_then(|folder| policy::of_machine(&folder));
-        let persons = self.policy.of_person(&config.policy, self.config.path());
-        let wanted = machines.into_iter().chain(persons).collect();
-        match self.policy.look(wanted, |news| self.tell_policy(news)) {
+        let wanted = self.policies();
+        let look = || self.policy.look(wanted, Instant::now(), |news| self.tell_policy(news));
+        match system::patiently(look) {
             Ok(true) => self.changed(),
             Ok(false) => {}
             Err(refusal) => {
                 tracing::error!(%refusal, "a change of the policy is not on the record")
             }
         }
+    }
+
+    /// All that stand on disk, the machine's first.
+    fn policies(&self) -> Vec<Wanted> {
+        system::patiently(|| {
+            let machines = system::machine_dir().and_then(|folder| policy::of_machine(&folder));
+            let config = self.config.current();
+            let persons = self.policy.of_person(&config.policy, self.config.path());
+            machines.into_iter().chain(persons).collect()
+        })
     }
 
     /// The hour is over.

@@ -171,8 +171,10 @@ pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let run = if own { Kinship::Own } else { Kinship::Stranger };
     let about = Resource { run: Some(run), run_id: Some(named), ..Resource::default() };
     asked.permit(api, &asked.principal, (Action::EndRun, about))?.spend();
+    let ended = api.capabilities.revoke(named);
+    // Behind the capability: what is judged meanwhile is judged by it.
     api.policy.engine.end_run(named);
-    if api.capabilities.revoke(named) {
+    if ended {
         api.broker.end_approvals_of(named);
         return Ok(reply::json(&serde_json::json!({ "ended": true })));
     }

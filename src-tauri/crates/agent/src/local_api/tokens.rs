@@ -69,6 +69,7 @@ pub(super) async fn connection(api: &Api, asked: &Asked) -> Result<Reply, Refusa
     let request = TokenRequest {
         connection: Some(connection.id.clone()),
         env: ask.env.clone().or_else(|| connection.env.clone()),
+        table_env: connection.env.clone(),
         purpose: purpose(&ask.context),
         ..TokenRequest::new(connection.session.clone(), connection.target.clone())
     };
@@ -115,6 +116,7 @@ pub(super) fn request(
         connection: ask.connection.as_deref(),
         deployment: wanted.deployment.as_deref(),
         env: env.as_deref(),
+        table_env: wanted.env.as_deref(),
         ..Resource::default()
     };
     if !policy::sees(principal, action, &named) {
@@ -123,6 +125,7 @@ pub(super) fn request(
             connection: ask.connection.clone(),
             deployment: wanted.deployment,
             env,
+            table_env: wanted.env,
             ..request
         });
     }
@@ -148,6 +151,7 @@ pub(super) fn request(
         connection: ask.connection.clone(),
         deployment: wanted.deployment,
         env,
+        table_env: wanted.env,
         reach,
         purpose: purpose(&ask.context),
         ..TokenRequest::new(wanted.session, target)
@@ -235,5 +239,40 @@ fn token_reply(api: &Api, issued: &Issued) -> TokenReply {
         record: issued
             .receipt
             .map(|receipt| Recorded { seq: receipt.seq, leaf: ledger::digits(&receipt.leaf) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dagpass_core::policy::About as _;
+    use dagpass_core::principal::Kind;
+    use dagpass_core::request::Caller;
+
+    use super::*;
+
+    #[test]
+    fn a_policy_hears_of_the_environment_that_was_found_and_the_record_of_the_one_asked_for() {
+        let text = "[profile.prod]\nissuer = \"https://auth.example\"\nclient-id = \"c\"\n\
+                    [connection.plain]\nprofile = \"prod\"\nconn-type = \"http\"\n\
+                    [env.dev.connection.lake]\nprofile = \"prod\"\nconn-type = \"http\"\n";
+        let config = crate::config::parse(text, std::path::Path::new("config.toml")).unwrap();
+        let owner = Principal::new(Kind::Owner, Caller::default());
+        for (profile, connection, asked, found) in [
+            (Some("prod"), None, Some("dev"), None),
+            (None, Some("plain"), Some("dev"), None),
+            (None, Some("lake"), Some("dev"), Some("dev")),
+            (None, Some("lake"), None, Some("dev")),
+        ] {
+            let name = |text: Option<&str>| text.map(str::to_owned);
+            let ask = TokenAsk {
+                profile: name(profile),
+                connection: name(connection),
+                env: name(asked),
+                ..TokenAsk::default()
+            };
+            let request = request(&config, &owner, (Action::Token, &ask)).unwrap();
+            let resource = request.resource();
+            assert_eq!((resource.env, resource.table_env), (asked.or(found), found), "{ask:?}");
+        }
     }
 }

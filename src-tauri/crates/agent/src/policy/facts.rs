@@ -8,7 +8,7 @@ use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpr
 use dagpass_core::policy::Action;
 use dagpass_core::policy::engine::Question;
 use dagpass_core::policy::facts::Verified;
-use dagpass_core::principal::Kind;
+use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::request::{Reach, Transport};
 
 use super::language::{Language, Type, WHOLE_GRANT};
@@ -63,6 +63,15 @@ pub(super) fn kind(kind: &Kind) -> Type {
     }
 }
 
+/// The environment of a door, which was opened for it. A run's was chosen by whoever began it, and is as much its
+/// own word as one that it asks for.
+fn of_door(principal: &Principal) -> Option<&str> {
+    match principal.kind {
+        Kind::Container(_) | Kind::Forwarded(_) => principal.env.as_deref(),
+        Kind::Agent | Kind::Owner | Kind::Run(_) | Kind::Relay => None,
+    }
+}
+
 impl<'a> Facts<'a> {
     /// `verified` where a policy speaks of it.
     pub(super) fn of(question: &Question<'a>, verified: Cow<'a, Verified>) -> Self {
@@ -79,7 +88,7 @@ impl<'a> Facts<'a> {
             profile: resource.profile.map(|name| name.as_str().into()),
             connection: text(resource.connection),
             deployment: text(resource.deployment),
-            env: text(resource.env),
+            env: text(resource.table_env.or_else(|| of_door(principal))),
             audience: text(resource.resource),
             scopes: resource.scopes.map(|scopes| scopes.iter().map(Cow::Borrowed).collect()),
             reach: resource.reach,

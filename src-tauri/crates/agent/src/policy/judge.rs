@@ -140,8 +140,8 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn of(&mut self, layer: &Layer, plain: &Request, declared: bool) -> Result<Answer, String> {
-        let rules = layer.about(self.facts.action, self.facts.kind).ok_or("no such action")?;
-        let first = evaluated(layer, plain, (rules, self.entities));
+        let rules = layer.about(self.facts.action, self.facts.kind);
+        let first = evaluated(layer, plain, (&rules, self.entities));
         if first.strength == Strength::Permit || !layer.mentions.approved {
             return Ok(first);
         }
@@ -149,7 +149,7 @@ impl Asked<'_> {
             Some(made) => made,
             None => self.facts.request(self.language, (declared, true))?,
         };
-        let second = evaluated(layer, &approved, (rules, self.entities));
+        let second = evaluated(layer, &approved, (&rules, self.entities));
         self.approved = Some(approved);
         if second.strength == Strength::Deny {
             // What an approval would not mend is what denies.

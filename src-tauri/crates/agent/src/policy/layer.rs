@@ -2,6 +2,7 @@
 //! Compiled once; what a request needs of it is found by its action.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cedar_policy::{
     ActionConstraint, Effect, EntityTypeName, Policy, PolicyId, PolicySet, PrincipalConstraint,
@@ -12,8 +13,9 @@ use dagpass_core::policy::Action;
 use miette::Diagnostic;
 use sha2::{Digest as _, Sha256};
 
-use super::language::{KINDS, Language, Type, group};
+use super::language::{Language, Type, group};
 use super::mentions::Mentions;
+use super::nesting;
 use super::problem::Source;
 
 /// Whose policies these are, the texts they came from, and the policies.
@@ -24,7 +26,8 @@ pub(crate) struct Layer {
     /// In the order of the texts.
     pub(super) rules: Vec<Rule>,
     pub(super) mentions: Mentions,
-    by_head: HashMap<(Action, Type), PolicySet>,
+    /// Of what was asked for so far: all there can be would be a set for each action and kind of caller.
+    by_head: Mutex<HashMap<(Action, Type), Arc<PolicySet>>>,
 }
 
 /// One policy and where it stands.
@@ -50,8 +53,21 @@ impl std::fmt::Debug for Layer {
 }
 
 impl Layer {
-    /// Reads and checks them.
+    /// Reads and checks them, where the parser may go down as deep as a text may go.
     pub(crate) fn compile(name: &str, sources: Vec<Source>) -> Result<Self, Vec<ConfigProblem>> {
+        let deep = std::thread::Builder::new().name("policy".to_owned()).stack_size(STACK);
+        let read = std::thread::scope(|scope| {
+            let reading = deep.spawn_scoped(scope, || Self::compiled(name, sources));
+            let reading = reading.map_err(|error| error.to_string())?;
+            reading.join().map_err(|_| "the parser gave up".to_owned())
+        });
+        read.unwrap_or_else(|message| {
+            let file = name.to_owned();
+            Err(vec![ConfigProblem { file, message, ..ConfigProblem::default() }])
+        })
+    }
+
+    fn compiled(name: &str, sources: Vec<Source>) -> Result<Self, Vec<ConfigProblem>> {
         let nowhere = |message: String| {
             let file = name.to_owned();
             vec![ConfigProblem { file, message, ..ConfigProblem::default() }]
@@ -75,16 +91,15 @@ impl Layer {
             return Err(problems);
         }
         let mentions = Mentions::of(rules.iter().map(|rule| &rule.policy));
-        let mut by_head = HashMap::new();
-        for (action, kind) in Action::ALL.iter().flat_map(|one| KINDS.map(|kind| (*one, kind))) {
-            by_head.insert((action, kind), about((action, kind), &rules));
-        }
+        let by_head = Mutex::default();
         Ok(Self { name: name.to_owned(), sources, rules, mentions, by_head })
     }
 
     /// What can be about such an action of such a caller.
-    pub(super) fn about(&self, action: Action, kind: Type) -> Option<&PolicySet> {
-        self.by_head.get(&(action, kind))
+    pub(super) fn about(&self, action: Action, kind: Type) -> Arc<PolicySet> {
+        let mut known = self.by_head.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(about((action, kind), &self.rules));
+        known.entry((action, kind)).or_insert_with(new).clone()
     }
 
     /// Of its texts.
@@ -107,21 +122,42 @@ impl Layer {
     }
 }
 
+/// How long may a text be, and how many rules may it have? One that came with a clone is a stranger's.
+const LONGEST: usize = 256 * 1024;
+const MOST_RULES: usize = 2_000;
+/// Taken from the system page by page, as far as it is used.
+const STACK: usize = 64 * 1024 * 1024;
+/// How many of a text's mistakes are told?
+const MOST_PROBLEMS: usize = 100;
+
 fn read(source: &Source, number: usize) -> Result<Vec<Rule>, Vec<ConfigProblem>> {
+    if source.text.len() > LONGEST {
+        let message = format!("a policy is no longer than {LONGEST} bytes");
+        return Err(vec![source.at(0, message, None)]);
+    }
+    if let Some((offset, message)) = nesting::too_deep(&source.text) {
+        return Err(vec![source.at(offset, message, None)]);
+    }
     let set: PolicySet = source.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
-        errors.iter().map(|error| source.told(error, 0)).collect::<Vec<_>>()
+        let told = errors.iter().take(MOST_PROBLEMS).map(|error| source.told(error, 0));
+        told.collect::<Vec<_>>()
     })?;
+    if set.policies().count() > MOST_RULES {
+        let message = format!("a policy has no more than {MOST_RULES} rules");
+        return Err(vec![source.at(0, message, None)]);
+    }
     if let Some(template) = set.templates().next() {
         let hint = "name the principal and the resource, or leave them open".to_owned();
         let message = "a template has a slot that nothing fills (`?principal`, `?resource`)";
         let offset = template.as_ref().loc().map_or(0, |loc| loc.start());
         return Err(vec![source.at(offset, message.to_owned(), Some(hint))]);
     }
+    let breaks: Vec<usize> = source.text.match_indices('\n').map(|(at, _)| at).collect();
     let mut rules: Vec<Rule> = set
         .policies()
         .map(|policy| {
             let offset = policy.as_ref().loc().map_or(0, |loc| loc.start());
-            let (line, _) = source.line_and_column(offset);
+            let line = breaks.partition_point(|at| *at < offset) + 1;
             let own = policy.annotation("id").filter(|id| !id.trim().is_empty());
             let file = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
             let id = own.map_or_else(|| format!("{file}:{line}"), str::to_owned);
@@ -138,6 +174,9 @@ fn twice(sources: &[Source], rules: &[Rule]) -> Vec<ConfigProblem> {
     let mut seen: BTreeMap<&str, &Rule> = BTreeMap::new();
     let mut found = Vec::new();
     for rule in rules {
+        if found.len() >= MOST_PROBLEMS {
+            break;
+        }
         let Some(source) = sources.get(rule.source) else { continue };
         if let Some(first) = seen.get(rule.id.as_str()) {
             let (line, _) = source.line_and_column(first.offset);
@@ -157,7 +196,7 @@ fn invalid(language: &Language, sources: &[Source], rules: &[Rule]) -> Vec<Confi
         Err(error) => return sources.iter().take(1).map(|one| one.told(&error, 0)).collect(),
     };
     let judged = language.validator.validate(&set, ValidationMode::Strict);
-    let told = judged.validation_errors().filter_map(|error| {
+    let told = judged.validation_errors().take(MOST_PROBLEMS).filter_map(|error| {
         let id: &str = error.policy_id().as_ref();
         let rule = rules.iter().find(|rule| rule.id == id)?;
         let source = sources.get(rule.source)?;

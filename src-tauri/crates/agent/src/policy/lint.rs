@@ -139,6 +139,13 @@ fn of_rule(layer: &Layer, rule: &Rule) -> Vec<PolicyFinding> {
         let hint = "name the whole grant with it: `resource in [Scope::\"…\", Scope::\"*\"]`";
         found.push(finding("warning", "scope", message, Some(hint)));
     }
+    if names_a_connection_alone(rule) {
+        let message = "is about a connection's name: the same token is asked for by its profile, with \
+                       the same scopes and audience, and no connection is named then";
+        let hint =
+            "what must not leave is given a profile of its own: `resource in Profile::\"…\"`";
+        found.push(finding("warning", "connection", message.to_owned(), Some(hint)));
+    }
     if let Some(actions) = actions(rule)
         && actions.iter().all(|action| action.is_outside_policy())
     {
@@ -146,6 +153,17 @@ fn of_rule(layer: &Layer, rule: &Rule) -> Vec<PolicyFinding> {
         found.push(finding("warning", "never", message, None));
     }
     found.into_iter().map(|one| placed(layer, rule, one)).collect()
+}
+
+/// Of a forbid: by its head, or by what it is for `when`. One that excepts a connection is not passed by.
+fn names_a_connection_alone(rule: &Rule) -> bool {
+    let Ok(json) = rule.policy.to_json() else { return false };
+    let head = json["resource"].to_string();
+    let conditions = json["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let when = conditions.iter().filter(|one| one["kind"] == "when").map(ToString::to_string);
+    let when: String = when.collect();
+    let by_name = head.contains("\"Connection\"") || when.contains("\"attr\":\"connection\"");
+    rule.forbids() && by_name && !when.contains("\"attr\":\"profile\"")
 }
 
 /// `None` where it names none.

@@ -14,6 +14,7 @@ mod layer;
 mod lint;
 mod memo;
 mod mentions;
+mod nesting;
 mod others;
 mod problem;
 mod rule;
@@ -40,7 +41,7 @@ pub(crate) use kept::FILE as KEPT_FILE;
 pub use language::SCHEMA;
 pub(crate) use others::of_machine;
 pub(crate) use problem::Source;
-pub(crate) use standing::{News, Standing, Wanted};
+pub(crate) use standing::{News, Standing, Wanted, Whose};
 
 /// Judges by the layers in force. Without any it is not asked.
 #[derive(Debug, Default)]
@@ -100,7 +101,7 @@ impl Stance {
         let is_token = language::group(question.action) == language::TOKENS;
         let layers = match self {
             Self::Shut { why, .. } if is_token => {
-                return Verdict::Deny(Basis::default(), why.to_string());
+                return Verdict::Deny(Basis::default(), told(why, &question.principal.kind));
             }
             Self::Open | Self::Shut { rest: None, .. } => None,
             Self::Layers(layers) | Self::Shut { rest: Some(layers), .. } => Some(&**layers),
@@ -108,6 +109,16 @@ impl Stance {
         match own.or(layers) {
             Some(layers) => layers.judge(question),
             None => Verdict::Permit(Basis::default()),
+        }
+    }
+}
+
+/// Where a policy lies and what stands in it is the owner's to know.
+fn told(why: &str, kind: &Kind) -> String {
+    match kind {
+        Kind::Owner | Kind::Agent => why.to_owned(),
+        Kind::Run(_) | Kind::Container(_) | Kind::Forwarded(_) | Kind::Relay => {
+            "the policy does not load, and none is kept".to_owned()
         }
     }
 }
@@ -142,6 +153,11 @@ impl Engine {
         stances.glass.clone().filter(|glass| now < glass.until)
     }
 
+    /// Is there any policy that could be switched off?
+    pub(crate) fn has_any(&self) -> bool {
+        !matches!(self.stance(), Stance::Open) || self.runs.has_any()
+    }
+
     /// A run begins in a folder, as the system says: a repository's policy there is its own from now on.
     pub(crate) fn begin_run(
         &self,
@@ -159,7 +175,7 @@ impl Engine {
 impl Authorizer for Engine {
     fn is_in_force(&self) -> bool {
         let stances = self.stances.read().unwrap_or_else(PoisonError::into_inner);
-        !matches!(stances.whole, Stance::Open) || !self.runs.is_empty()
+        !matches!(stances.whole, Stance::Open) || self.runs.ever_had_any()
     }
 
     fn judge(&self, question: &Question<'_>) -> Verdict {
@@ -174,7 +190,13 @@ impl Authorizer for Engine {
             (if machines { &stances.machines } else { &stances.whole }.clone(), machines)
         };
         let own = match &question.principal.kind {
-            Kind::Run(run) if !is_broken => self.runs.layers(run, stance.layers()),
+            Kind::Run(run) if !is_broken => match self.runs.layers(run, stance.layers()) {
+                Ok(own) => own,
+                Err(runs::Ended) => {
+                    let why = "the run that asks has ended".to_owned();
+                    return Verdict::Deny(Basis::default(), why);
+                }
+            },
             Kind::Run(_)
             | Kind::Agent
             | Kind::Owner

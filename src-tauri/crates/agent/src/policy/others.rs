@@ -8,7 +8,7 @@ use dagpass_client::wire::ConfigProblem;
 
 use super::layer::Layer;
 use super::problem::Source;
-use super::standing::Wanted;
+use super::standing::{self, Wanted};
 use crate::config::POLICY_FILE;
 use crate::system::{self, Writers};
 
@@ -23,17 +23,26 @@ const IN_REPOSITORY: &str = ".dagpass";
 /// judged by less.
 pub(crate) fn of_machine(folder: &Path) -> Option<Wanted> {
     let path = folder.join(POLICY_FILE);
+    // Where anybody may make that folder, what lies there is not the machine's for its place alone.
+    let is_foreign = system::ANYBODY_MAKES_MACHINE_DIR && !system::is_root_s(&path);
     let sources = match read(Writers::Root, &path) {
         Ok(None) => return None,
         Ok(Some(source)) => Ok(vec![source]),
         Err(problem) => Err(*problem),
     };
-    Some(Wanted { name: MACHINE.to_owned(), sources })
+    let is_foreign = is_foreign && sources.is_err();
+    let wanted = Wanted::new(standing::Whose::Machine, MACHINE.to_owned(), sources);
+    Some(Wanted { is_foreign, ..wanted })
 }
 
-/// The nearest one on the way up from a folder. `Err` where it cannot be taken.
+/// The nearest one on the way up from a folder, as far as nobody else may put one there. `Err` where it cannot be
+/// taken.
 pub(super) fn of_repository(folder: &Path) -> Result<Option<Layer>, Box<ConfigProblem>> {
     for above in folder.ancestors() {
+        // What lies there is anybody's word. In one of our own that was left open it is looked for, and refused.
+        if system::is_anybodys(above) {
+            return Ok(None);
+        }
         let path = above.join(IN_REPOSITORY).join(POLICY_FILE);
         if let Some(source) = read(Writers::RootOrUs, &path)? {
             let compiled = Layer::compile(REPOSITORY, vec![source]);

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use dagpass_client::owner;
 use dagpass_client::wire::ConfigProblem;
@@ -11,10 +12,10 @@ use dagpass_client::wire::ConfigProblem;
 use super::judge::Layers;
 use super::kept::{Kept, KeptLayer, Shelf};
 use super::layer::Layer;
-use super::others::MACHINE;
 use super::problem::Source;
 use super::{Engine, Stance, rule};
 use crate::config::{POLICY_FILE, PolicyConfig};
+use crate::system;
 
 /// The engine and what it is to judge by.
 #[derive(Debug)]
@@ -29,21 +30,58 @@ struct State {
     /// As it was last read, whether it loads or not.
     seen: Option<Vec<Wanted>>,
     /// By what is judged, layer by layer.
-    layers: Vec<Arc<Layer>>,
+    layers: Vec<(Whose, Arc<Layer>)>,
     /// Of what was last put on the record: the digest, or `None` where there was no policy.
     told: Option<Arc<str>>,
     problems: Vec<ConfigProblem>,
     /// Some layer serves as it last did.
     outdated: bool,
-    /// A file that was there is gone since the last look: some editors move it away before they write.
-    missed: bool,
+    /// Since when a file that was there is gone: some editors move it away before they write.
+    missed: Option<Instant>,
+}
+
+/// For how long is a file that was there taken for one that comes back?
+pub(super) const MISSED: Duration = Duration::from_secs(3);
+
+/// Whose a layer is, whatever it is called. From the top down.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Whose {
+    Machine,
+    PersonRules,
+    #[default]
+    PersonFile,
 }
 
 /// A layer as it stands on disk, or why it cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
+    pub(crate) whose: Whose,
     pub(crate) name: String,
     pub(crate) sources: Result<Vec<Source>, ConfigProblem>,
+    /// It is not by those who may say so, where anybody may put one there: told, and not judged by.
+    pub(crate) is_foreign: bool,
+}
+
+impl Wanted {
+    pub(crate) fn new(
+        whose: Whose,
+        name: String,
+        sources: Result<Vec<Source>, ConfigProblem>,
+    ) -> Self {
+        Self { whose, name, sources, is_foreign: false }
+    }
 }
 
 /// For a person.
@@ -80,12 +118,13 @@ impl Standing {
         let mut wanted = Vec::new();
         if let Some(source) = rule::cedar(policy, config) {
             let name = name(config).unwrap_or_else(|| "config.toml".to_owned());
-            wanted.push(Wanted { name, sources: Ok(vec![source]) });
+            let whose = Whose::PersonRules;
+            wanted.push(Wanted::new(whose, name, Ok(vec![source])));
         }
         let path = self.path(policy, config);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && policy.file.is_none() => None,
-            read => Some(read),
+        let text = match system::read_text(&path).transpose() {
+            None if policy.file.is_some() => Some(Err(io::ErrorKind::NotFound.into())),
+            read => read,
         };
         if let Some(read) = text {
             let file = path.display().to_string();
@@ -97,7 +136,7 @@ impl Standing {
             let sources =
                 read.map_err(unread).map(|text| vec![Source { file: file.clone(), text }]);
             let name = name(&path).unwrap_or_else(|| POLICY_FILE.to_owned());
-            wanted.push(Wanted { name, sources });
+            wanted.push(Wanted::new(Whose::PersonFile, name, sources));
         }
         wanted
     }
@@ -116,6 +155,14 @@ impl Standing {
         }
     }
 
+    /// Why no token leaves, where that is for want of a policy that loads.
+    pub(crate) fn shut(&self) -> Option<Arc<str>> {
+        match self.engine.stance() {
+            Stance::Open | Stance::Layers(_) => None,
+            Stance::Shut { why, .. } => Some(why),
+        }
+    }
+
     /// What is wrong with it, where it is not taken.
     pub(crate) fn check(wanted: &[Wanted]) -> Vec<ConfigProblem> {
         let wrong = |one: &Wanted| match &one.sources {
@@ -129,15 +176,12 @@ impl Standing {
     pub(crate) fn look<E>(
         &self,
         wanted: Vec<Wanted>,
+        now: Instant,
         tell: impl Fn(&News) -> Result<(), E>,
     ) -> Result<bool, E> {
         let mut state = self.lock();
+        let wanted = state.and_missed(wanted, now, &self.shelf);
         if state.seen.as_ref() == Some(&wanted) {
-            state.missed = false;
-            return Ok(false);
-        }
-        let fewer = state.seen.as_ref().is_some_and(|seen| wanted.len() < seen.len());
-        if fewer && !std::mem::replace(&mut state.missed, true) {
             return Ok(false);
         }
         let kept = self.shelf.read();
@@ -146,7 +190,7 @@ impl Standing {
             found.take(one, &state.layers, &kept);
         }
         let mut machines = Found::default();
-        for one in wanted.iter().filter(|one| one.name == MACHINE) {
+        for one in wanted.iter().filter(|one| one.whose == Whose::Machine) {
             machines.take(one, &state.layers, &kept);
         }
         let stance = found.stance();
@@ -169,8 +213,10 @@ impl Standing {
         self.engine.take(stance);
         self.engine.take_machines(machines.stance());
         if !found.shut {
-            let layers = found.layers.iter().map(|layer| KeptLayer::of(layer)).collect();
-            self.shelf.keep(&Kept { digest: now.unwrap_or_default().to_string(), layers });
+            // The machine's is not for the person's folder: what lies there is the person's to write.
+            let own = found.layers.iter().filter(|(whose, _)| *whose != Whose::Machine);
+            let layers = own.map(|(whose, layer)| KeptLayer::of(*whose, layer)).collect();
+            self.shelf.keep(&Kept::new(now.unwrap_or_default().to_string(), layers));
         }
         *state = State {
             seen: Some(wanted),
@@ -178,7 +224,7 @@ impl Standing {
             told: state.told.clone(),
             problems: found.problems,
             outdated: found.outdated,
-            missed: false,
+            missed: state.missed,
         };
         Ok(true)
     }
@@ -200,39 +246,71 @@ impl Standing {
     }
 }
 
+impl State {
+    /// With what was there a moment ago, in an earlier life of the agent too.
+    fn and_missed(&mut self, mut wanted: Vec<Wanted>, now: Instant, shelf: &Shelf) -> Vec<Wanted> {
+        let before = match &self.seen {
+            Some(seen) => seen.clone(),
+            None => shelf.read().layers.iter().map(KeptLayer::wanted).collect(),
+        };
+        // The config was read whole, and says that there are no rules.
+        let is_file = |one: &Wanted| one.whose != Whose::PersonRules && !one.is_foreign;
+        let is_gone = |one: &Wanted| wanted.iter().all(|other| other.whose != one.whose);
+        let gone: Vec<Wanted> =
+            before.into_iter().filter(|one| is_file(one) && is_gone(one)).collect();
+        if gone.is_empty() {
+            self.missed = None;
+            return wanted;
+        }
+        let since = *self.missed.get_or_insert(now);
+        if now.saturating_duration_since(since) < MISSED {
+            wanted.extend(gone);
+            wanted.sort_by_key(|one| one.whose);
+        }
+        wanted
+    }
+}
+
 /// What all that is wanted comes to.
 #[derive(Debug, Default)]
 struct Found {
-    layers: Vec<Arc<Layer>>,
+    layers: Vec<(Whose, Arc<Layer>)>,
     problems: Vec<ConfigProblem>,
     outdated: bool,
     shut: bool,
 }
 
 impl Found {
-    fn take(&mut self, wanted: &Wanted, serving: &[Arc<Layer>], kept: &Kept) {
+    fn take(&mut self, wanted: &Wanted, serving: &[(Whose, Arc<Layer>)], kept: &Kept) {
+        let whose = wanted.whose;
         let problems = match &wanted.sources {
             Ok(sources) => match Layer::compile(&wanted.name, sources.clone()) {
-                Ok(layer) => return self.layers.push(Arc::new(layer)),
+                Ok(layer) => return self.layers.push((whose, Arc::new(layer))),
                 Err(problems) => problems,
             },
             Err(problem) => vec![problem.clone()],
         };
         self.problems.extend(problems);
-        let serves = serving.iter().find(|layer| layer.name == wanted.name).cloned();
-        let kept = kept.layers.iter().find(|layer| layer.name == wanted.name);
+        if wanted.is_foreign {
+            return;
+        }
+        let serves = serving.iter().find(|(of, _)| *of == whose).map(|(_, layer)| layer.clone());
+        let kept = kept.layers.iter().find(|layer| layer.whose == whose);
+        // Nobody but the machine's own file says what the machine's policy is.
+        let kept = kept.filter(|_| whose != Whose::Machine);
         let last_good = serves.or_else(|| kept.and_then(KeptLayer::compiled).map(Arc::new));
         match last_good {
             Some(layer) => {
                 self.outdated = true;
-                self.layers.push(layer);
+                self.layers.push((whose, layer));
             }
             None => self.shut = true,
         }
     }
 
     fn stance(&self) -> Stance {
-        match (self.shut, self.layers.as_slice()) {
+        let layers: Vec<Arc<Layer>> = self.layers.iter().map(|(_, layer)| layer.clone()).collect();
+        match (self.shut, layers.as_slice()) {
             (true, layers) => {
                 let told = self.problems.first().map(ToString::to_string).unwrap_or_default();
                 let why = format!("the policy does not load, and none is kept: {told}").into();

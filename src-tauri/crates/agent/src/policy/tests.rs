@@ -80,6 +80,9 @@ impl World {
         let caller =
             Caller { remote: self.remote, context: context.collect(), ..Caller::default() };
         let principal = Principal::new(self.kind.clone(), caller);
+        if matches!(&self.kind, Kind::Run(id) if id == "run-1") {
+            engine.begin_run("run-1", (None, None)).unwrap();
+        }
         let profile = self.profile.map(ProfileName::new);
         let scopes = self.scopes.map(|text| text.split(' ').collect::<Scopes>());
         let resource = Resource {

@@ -43,9 +43,9 @@ pub(super) fn of(pid: u32, uid: Option<u32>) -> Verified {
     }
 }
 
-/// `None` where it ended meanwhile: then its number may be another's.
+/// By its path: no rule sees a parent's SHA-256. `None` where it ended meanwhile: then its number may be another's.
 fn parent(one: Ancestor) -> Option<Parent> {
-    let found = Parent { pid: one.pid, executable: program::executable(one.pid) };
+    let found = Parent { pid: one.pid, executable: program::unread(one.pid) };
     process::process_alive(one.pid, one.started_at).then_some(found)
 }
 

@@ -126,22 +126,74 @@ pub enum Writers {
 }
 
 /// The text of a file that nobody but `writers` may have written. `None` where there is none; an error that
-/// says so where somebody else may.
+/// says so where somebody else may. Waits for no other program: what is no file is not opened.
 pub fn read_of(writers: Writers, path: &Path) -> io::Result<Option<String>> {
-    use io::Read as _;
-    let found = match std::fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        found => found?,
-    };
-    let mut file = std::fs::File::open(&found)?;
+    let Some(found) = leads_to(path)? else { return Ok(None) };
+    let file = opened(path, &found)?;
     files::check_writers(writers, path, (&found, &file.metadata()?))?;
+    text(path, file).map(Some)
+}
+
+/// May anybody make the folder of [`machine_dir`], where nobody has?
+pub const ANYBODY_MAKES_MACHINE_DIR: bool = cfg!(windows);
+
+/// Is this file of whoever administers the machine, as [`read_of`] has it?
+pub fn is_root_s(path: &Path) -> bool {
+    let closed = |found: PathBuf| {
+        let metadata = std::fs::metadata(&found)?;
+        files::check_writers(Writers::Root, path, (&found, &metadata))
+    };
+    std::fs::canonicalize(path).and_then(closed).is_ok()
+}
+
+/// The text of a file, whoever wrote it; otherwise as [`read_of`].
+pub fn read_text(path: &Path) -> io::Result<Option<String>> {
+    let Some(found) = leads_to(path)? else { return Ok(None) };
+    text(path, opened(path, &found)?).map(Some)
+}
+
+/// `None` where nothing is there. A link that leads nowhere, or a folder that is one, is something.
+fn leads_to(path: &Path) -> io::Result<Option<PathBuf>> {
+    let error = match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => error,
+        found => return found.map(Some),
+    };
+    let stands = |above: &Path| std::fs::symlink_metadata(above).ok();
+    match path.ancestors().find_map(stands) {
+        Some(found) if found.is_symlink() => Err(error),
+        Some(_) | None => Ok(None),
+    }
+}
+
+fn opened(path: &Path, found: &Path) -> io::Result<std::fs::File> {
+    let is_file = |found: &std::fs::Metadata| match found.is_file() {
+        true => Ok(()),
+        false => {
+            let why = format!("{} is no file", path.display());
+            Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+        }
+    };
+    is_file(&std::fs::metadata(found)?)?;
+    let file = files::open_at_once(found)?;
+    is_file(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn text(path: &Path, mut file: std::fs::File) -> io::Result<String> {
+    use io::Read as _;
     let mut text = String::new();
     let read = file.by_ref().take(LONGEST_TEXT + 1).read_to_string(&mut text)? as u64;
     if read > LONGEST_TEXT {
         let why = format!("{} is longer than {LONGEST_TEXT} bytes", path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
-    Ok(Some(text))
+    Ok(text)
+}
+
+/// Is this folder another user's, or one that anybody may put a file into, as the one for temporary files? Where
+/// the system does not say, it is not.
+pub fn is_anybodys(folder: &Path) -> bool {
+    files::is_anybodys(folder)
 }
 
 /// How long is a file that others than us wrote read at most?

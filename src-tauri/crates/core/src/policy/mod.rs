@@ -24,7 +24,10 @@ pub struct Resource<'a> {
     pub session: Option<&'a SessionKey>,
     pub connection: Option<&'a str>,
     pub deployment: Option<&'a str>,
+    /// As it was asked for: held against the caller's own, and recorded.
     pub env: Option<&'a str>,
+    /// Of the table that was found, which the caller has no word in.
+    pub table_env: Option<&'a str>,
     /// `None` is the whole grant.
     pub scopes: Option<&'a Scopes>,
     /// RFC 8707.
@@ -67,6 +70,7 @@ impl About for TokenRequest {
             connection: self.connection.as_deref(),
             deployment: self.deployment.as_deref(),
             env: self.env.as_deref(),
+            table_env: self.table_env.as_deref(),
             scopes: self.target.scopes.as_ref(),
             resource: self.target.resource.as_deref(),
             reach: Some(self.reach),
@@ -196,6 +200,9 @@ pub(crate) fn authorize<T: About, E: From<Denied>>(
 fn judge(principal: &Principal, action: Action, resource: &Resource<'_>) -> Result<(), Denied> {
     if !principal.may(action) {
         return denied("this capability does not open this route");
+    }
+    if action == Action::BreakGlass && !principal.is_at_hand() {
+        return denied("only the owner at the agent's own machine switches the policy off");
     }
     environment(principal, resource.env)?;
     if let (Kind::Run(_), Some(Kinship::Stranger)) = (&principal.kind, resource.run) {

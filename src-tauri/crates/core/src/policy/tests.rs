@@ -97,6 +97,22 @@ fn a_capability_with_an_environment_denies_any_other() {
 }
 
 #[test]
+fn the_policy_is_switched_off_by_the_owner_at_hand_alone() {
+    let of = |kind, remote| Principal::new(kind, Caller { remote, ..Caller::default() });
+    for (principal, expected) in [
+        (of(Kind::Owner, false), true),
+        (of(Kind::Owner, true), false),
+        (of(Kind::Relay, true), false),
+        (of(Kind::Relay, false), false),
+        (of(Kind::Run("r".into()), false), false),
+        (of(Kind::Container("c".into()), false), false),
+    ] {
+        let about = Resource::default();
+        assert_eq!(sees(&principal, Action::BreakGlass, &about), expected, "{principal:?}");
+    }
+}
+
+#[test]
 fn a_run_ends_none_but_its_own() {
     let of = |run| Resource { run: Some(run), ..Resource::default() };
     let owner = Principal::new(Kind::Owner, Caller::default());

@@ -92,7 +92,7 @@ const EXPECTED: &[Expected] = &[
     (Method::GET, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::PUT, "/v1/agent/login-item", [Yes, No, No, No, Yes, No]),
     (Method::GET, "/v1/policy", [Yes, No, No, No, Yes, No]),
-    (Method::POST, "/v1/policy/break-glass", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/policy/break-glass", [Yes, No, No, No, No, No]),
     (Method::POST, "/v1/policy/check", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/policy/why", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/policy/simulate", [Yes, No, No, No, Yes, No]),

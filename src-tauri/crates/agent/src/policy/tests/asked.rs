@@ -150,6 +150,22 @@ fn what_an_author_can_hardly_mean_is_found() {
             "warning never, note production",
         ),
         (
+            format!("{ALL}@id(\"r\") forbid(principal, action, resource == Connection::\"a\");"),
+            "warning connection, note production",
+        ),
+        (
+            format!(
+                "{ALL}@id(\"r\") forbid(principal, action, resource) when {{ context has connection && context.connection like \"a*\" }};"
+            ),
+            "warning connection, note production",
+        ),
+        (
+            format!(
+                "{ALL}@id(\"r\") forbid(principal, action, resource) unless {{ context has connection && context.connection == \"warehouse_prod\" }};"
+            ),
+            "note production",
+        ),
+        (
             format!("{ALL}@id(\"r\") forbid(principal, action, resource in Scope::\"admin\");"),
             "warning scope, note production",
         ),

@@ -83,3 +83,32 @@ fn what_is_wrong_with_a_policy_is_told_with_its_line_and_column() {
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_text_that_is_too_much_is_refused_and_one_as_deep_as_may_be_is_read() {
+    let rules = |count: usize| "forbid(principal, action, resource);\n".repeat(count);
+    let told = |text: &str| {
+        let loaded = Layer::compile("policy.cedar", vec![source(text)]);
+        loaded.map(|layer| layer.rules.len()).map_err(|found| found[0].message.clone())
+    };
+    assert_eq!(told(&rules(20)), Ok(20));
+    assert!(told(&rules(2_001)).unwrap_err().contains("no more than 2000 rules"));
+    let long = format!("{}//{}", rules(1), "x".repeat(256 * 1024));
+    assert!(told(&long).unwrap_err().contains("no longer than 262144 bytes"));
+    // Deep, and no deeper than the stack.
+    let deep = "(".repeat(20_000) + "true" + &")".repeat(20_000);
+    let when =
+        |text: &str| told(&format!("permit(principal, action, resource) when {{ {text} }};"));
+    assert!(when(&deep).unwrap_err().contains("brackets"));
+    for (link, most) in
+        [("true && ", 350), ("context.remote || ", 180), ("if true then true else ", 60)]
+    {
+        let told = when(&(link.repeat(10_000) + "true")).unwrap_err();
+        assert!(told.contains("operators") || told.contains("brackets"), "{told}");
+        assert_eq!(when(&(link.repeat(most) + "true")), Ok(1), "{link}");
+    }
+    // Each mistake is looked for in the text: some are enough.
+    let wrong = "permit(principal, action, resource) when { context.nosuch };\n".repeat(150);
+    let found = Layer::compile("policy.cedar", vec![source(&wrong)]).unwrap_err();
+    assert!(!found.is_empty() && found.len() <= 100, "{}", found.len());
+}

@@ -2,8 +2,9 @@
 //! switched off.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use dagpass_client::wire::ConfigProblem;
 use dagpass_core::policy::Action;
 use dagpass_core::policy::engine::Authorizer as _;
 use dagpass_core::principal::Kind;
@@ -11,7 +12,7 @@ use dagpass_core::time::Timestamp;
 
 use super::super::others::{MACHINE, of_machine, of_repository};
 use super::super::problem::Source;
-use super::super::standing::{Standing, Wanted};
+use super::super::standing::{Standing, Wanted, Whose};
 use super::super::{Engine, Glass};
 use super::{NOW, World, told, world};
 use crate::system::{closed_folder, own_uid, private_dir};
@@ -23,14 +24,15 @@ const NO_GLASS: &str = "@id(\"all\") permit(principal, action, resource);\n\
                         @id(\"whole\") forbid(principal, action == Action::\"break-glass\", resource);";
 const BROKEN: &str = "permit(principal";
 
-fn standing(folder: &Path, layers: &[(&str, &str)]) -> Standing {
+fn standing(folder: &Path, layers: &[(Whose, &str)]) -> Standing {
     let standing = Standing::open(folder.join("kept.json"));
-    let wanted = |(name, text): &(&str, &str)| {
-        let source = Source { file: (*name).to_owned(), text: (*text).to_owned() };
-        Wanted { name: (*name).to_owned(), sources: Ok(vec![source]) }
+    // All by one name: whose they are is what counts.
+    let wanted = |(whose, text): &(Whose, &str)| {
+        let source = Source { file: "policy.cedar".to_owned(), text: (*text).to_owned() };
+        Wanted::new(*whose, MACHINE.to_owned(), Ok(vec![source]))
     };
-    let looked =
-        standing.look(layers.iter().map(wanted).collect(), |_| -> Result<(), ()> { Ok(()) });
+    let all = layers.iter().map(wanted).collect();
+    let looked = standing.look(all, Instant::now(), |_| -> Result<(), ()> { Ok(()) });
     looked.unwrap();
     standing
 }
@@ -54,8 +56,8 @@ fn the_machines_policy_is_widened_by_nothing_and_a_broken_glass_leaves_it_whole(
         (Some(ALL), Some(BROKEN), "deny", "permit all", true),
     ] {
         let case = format!("{machines:?} {own:?}");
-        let machines = machines.map(|text| (MACHINE, text));
-        let own = own.map(|text| ("policy.cedar", text));
+        let machines = machines.map(|text| (Whose::Machine, text));
+        let own = own.map(|text| (Whose::PersonFile, text));
         let layers: Vec<_> = machines.into_iter().chain(own).collect();
         let place =
             folder.path().join(case.len().to_string() + &case.replace(['/', '"', '\n'], "")[..20]);
@@ -82,9 +84,23 @@ fn the_machines_policy_is_widened_by_nothing_and_a_broken_glass_leaves_it_whole(
 }
 
 #[test]
+fn what_lies_in_the_machine_s_place_and_is_a_stranger_s_is_told_and_shuts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let standing = Standing::open(folder.path().join("kept.json"));
+    let problem = ConfigProblem { message: "is not judged by".to_owned(), ..Default::default() };
+    for (is_foreign, expected) in [(true, "permit"), (false, "deny")] {
+        let wanted = Wanted::new(Whose::Machine, MACHINE.to_owned(), Err(problem.clone()));
+        let wanted = Wanted { is_foreign, ..wanted };
+        standing.look(vec![wanted], Instant::now(), |_| -> Result<(), ()> { Ok(()) }).unwrap();
+        assert_eq!(told(&world().judged(&standing.engine)), expected);
+        assert_eq!(standing.shown().problems, std::slice::from_ref(&problem));
+    }
+}
+
+#[test]
 fn the_digest_on_the_record_is_of_all_that_was_in_force_for_that_very_request() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = standing(folder.path(), &[(MACHINE, ALL), ("policy.cedar", ALL)]).engine;
+    let engine = standing(folder.path(), &[(Whose::Machine, ALL), (Whose::PersonFile, ALL)]).engine;
     let digest = |world: World| match world.judged(&engine) {
         dagpass_core::policy::engine::Verdict::Permit(basis) => basis.policy.unwrap(),
         other => panic!("{other:?}"),
@@ -142,7 +158,12 @@ fn a_run_is_narrowed_by_the_policy_of_where_it_began_and_so_are_the_runs_within_
         engine.end_run(id);
     }
     engine.take(super::super::Stance::Open);
-    assert!(!engine.is_in_force());
+    // What is on its way of a run that ended is judged by less at no time: not at all.
+    assert!(engine.is_in_force() && !engine.has_any());
+    for id in ["outer", "inner", "later"] {
+        assert_eq!(judged(id), "deny", "{id}");
+    }
+    assert_eq!(judged("unseen"), "permit", "it goes on");
 }
 
 #[test]
@@ -163,6 +184,19 @@ fn a_policy_that_somebody_else_may_have_written_or_that_does_not_load_is_none_to
         write(open.path(), ALL);
         let problem = of_repository(open.path()).unwrap_err();
         assert!(problem.message.contains("may write to"), "{problem:?}");
+    }
+    // So is what is above whatever lies in there: neither taken nor an error.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let shared = repository.path().join("shared");
+        let work = shared.join("work");
+        private_dir(&shared).unwrap();
+        private_dir(&work).unwrap();
+        write(&shared, BROKEN);
+        assert!(of_repository(&work).is_err());
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(of_repository(&work).unwrap().is_none());
     }
     assert!(of_machine(repository.path()).is_none());
     write(repository.path(), ALL);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use dagpass_core::policy::Action;
-use dagpass_core::policy::engine::{Authorizer, Basis, SignedIn, Verdict};
-use dagpass_core::principal::Kind;
-use dagpass_core::request::Reach;
+use dagpass_core::policy::engine::{Authorizer, Basis, Question, SignedIn, Verdict};
+use dagpass_core::policy::{About as _, Action};
+use dagpass_core::principal::{Kind, Principal};
+use dagpass_core::request::{Caller, Reach, SessionKey, Target, TokenRequest};
+use dagpass_core::time::Timestamp;
 
 use super::super::{Engine, Stance};
 use super::{NOW, World, engine, told, world};
@@ -297,5 +298,42 @@ fn a_verdict_is_remembered_for_the_same_request_alone_and_not_where_time_decides
         (World { now: NOW + 3600, signed_in: signed_in(61), ..world() }, "deny old"),
     ] {
         assert_eq!(told(&world.judged(&moving)), expected);
+    }
+}
+
+#[test]
+fn the_environment_is_that_of_the_table_or_the_door_and_never_the_caller_s_own_word() {
+    let dev_alone = "@id(\"dev\") forbid(principal, action, resource)\n\
+                     unless { context has env && context.env == \"dev\" };";
+    let engine = engine(&[&format!("{ALL}{dev_alone}")]);
+    let door = || Kind::Container("c".into());
+    for (kind, own, asked, found, expected) in [
+        (Kind::Owner, None, Some("dev"), None, "deny dev"),
+        (Kind::Owner, None, Some("dev"), Some("prod"), "deny dev"),
+        (Kind::Owner, None, None, Some("dev"), "permit"),
+        (Kind::Run("r".into()), Some("dev"), None, None, "deny dev"),
+        (door(), None, Some("dev"), None, "deny dev"),
+        (door(), Some("dev"), None, None, "permit"),
+        (door(), Some("dev"), None, Some("prod"), "deny dev"),
+    ] {
+        let case = format!("{kind:?} {own:?} {asked:?} {found:?}");
+        let mut principal = Principal::new(kind, Caller::default());
+        principal.env = own.map(str::to_owned);
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let request = TokenRequest {
+            env: text(asked),
+            table_env: text(found),
+            ..TokenRequest::new(SessionKey::of("prod"), Target::default())
+        };
+        engine.begin_run("r", (None, None)).unwrap();
+        let question = Question {
+            principal: &principal,
+            action: Action::Token,
+            resource: &request.resource(),
+            now: Timestamp::from_secs(NOW),
+            signed_in: None,
+        };
+        let judged = told(&engine.judge(&question));
+        assert!(judged.starts_with(expected), "{case}: {judged}");
     }
 }

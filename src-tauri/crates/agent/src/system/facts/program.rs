@@ -50,6 +50,22 @@ pub(super) fn executable(pid: u32) -> Option<Executable> {
     })
 }
 
+/// Without its SHA-256: nothing of the file is read.
+pub(super) fn unread(pid: u32) -> Option<Executable> {
+    let program = process::program(pid)?;
+    Some(of(&program, &program.found, None))
+}
+
+fn of(program: &Program, found: &Metadata, sha256: Option<String>) -> Executable {
+    let is_there = files::stands_at(&program.path, found);
+    Executable {
+        path: if is_there { program.path.clone() } else { gone(&program.path) },
+        sha256,
+        owner: files::owner(found),
+        only_root_writes: is_there && files::only_root_writes(&program.path, found),
+    }
+}
+
 fn examine(program: Program, version: files::Version) -> Option<Executable> {
     let mut file = File::open(&program.place).ok()?;
     let found = file.metadata().ok().filter(|found| files::version(found) == version)?;
@@ -59,13 +75,7 @@ fn examine(program: Program, version: files::Version) -> Option<Executable> {
     };
     // Written to meanwhile: then nobody knows what was counted.
     file.metadata().ok().filter(|behind| files::version(behind) == version)?;
-    let is_there = files::stands_at(&program.path, &found);
-    let executable = Executable {
-        path: if is_there { program.path.clone() } else { gone(&program.path) },
-        sha256,
-        owner: files::owner(&found),
-        only_root_writes: is_there && files::only_root_writes(&program.path, &found),
-    };
+    let executable = of(&program, &found, sha256);
     if files::is_settled(&found) {
         remember((program.path, version), executable.clone());
     }

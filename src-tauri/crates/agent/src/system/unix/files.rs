@@ -2,9 +2,11 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
 
 use super::own_uid;
 use crate::system::Writers;
@@ -18,6 +20,8 @@ const SETTLED: Duration = Duration::from_secs(3);
 
 /// Who may write, apart from the owner.
 const OTHERS_WRITE: u32 = 0o022;
+/// Everybody may write, and take away what is his own alone.
+const SHARED: u32 = 0o1002;
 const ROOT: u32 = 0;
 
 pub(in crate::system) fn version(found: &Metadata) -> Version {
@@ -76,6 +80,20 @@ pub(in crate::system) fn check_writers(
     Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
+/// Of what was put there meanwhile and is no file, opening does not wait for another program.
+pub(in crate::system) fn open_at_once(path: &Path) -> io::Result<fs::File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// Our own is not, but where everybody is to share it.
+pub(in crate::system) fn is_anybodys(folder: &Path) -> bool {
+    let Ok(found) = fs::metadata(folder) else { return false };
+    let (mode, uid) = (found.mode(), found.uid());
+    let (is_shared, is_ours) = (mode & SHARED == SHARED, Some(uid) == own_uid());
+    is_shared || (!is_ours && (uid != ROOT || mode & OTHERS_WRITE != 0))
+}
+
 /// The file and every folder above it are one of these users', and nobody else may write there. The path
 /// has no links in it.
 pub(in crate::system) fn belongs_to(path: &Path, found: &Metadata, owners: &[u32]) -> bool {
@@ -92,7 +110,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
-    use crate::system::{closed_folder, read_of};
+    use crate::system::{closed_folder, read_of, read_text};
 
     #[test]
     fn a_file_that_somebody_else_may_have_written_is_not_read() {
@@ -131,7 +149,24 @@ mod tests {
         let back = elsewhere.path().join("back");
         symlink(&file, &back).unwrap();
         assert!(read(&back).is_err());
+        // What leads nowhere was meant to be something.
+        let nowhere = folder.join("nowhere");
+        symlink(folder.join("gone"), &nowhere).unwrap();
+        assert!(read(&nowhere).is_err() && read(&nowhere.join("p")).is_err());
+        assert_eq!(read(&folder.join("gone/p")).unwrap(), None);
         fs::write(&file, vec![b'x'; 1024 * 1024 + 1]).unwrap();
         assert!(read(&file).unwrap_err().to_string().contains("longer"));
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let world = closed_folder();
+        let pipe = world.path().join("policy.cedar");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from(0o600)).unwrap();
+        for read in [read_of(Writers::RootOrUs, &pipe), read_text(&pipe)] {
+            assert!(read.unwrap_err().to_string().contains("no file"));
+        }
+        // Put there after it was looked at: nobody writes to it, and it is opened all the same.
+        assert!(open_at_once(&pipe).is_ok());
     }
 }
