@@ -172,20 +172,6 @@ fn a_caller_hears_at_once_and_its_retry_meets_the_answer() {
 }
 
 #[test]
-fn a_hundred_callers_of_one_tree_are_one_question_and_once_serves_each_that_still_runs() {
-    let scene = scene();
-    let callers = (0..100).map(|n| Program { ended: n >= 60, ..program(100 + n, 10) });
-    let callers: Vec<Principal> = callers.map(by).collect();
-    let ids: std::collections::BTreeSet<String> =
-        callers.iter().map(|who| scene.asked(who)).collect();
-    assert_eq!((ids.len(), scene.broker.approvals().pending[0].times), (1, 100));
-    assert_eq!(scene.told("approvalasked"), 1, "{:?}", scene.events());
-    scene.say(&person(), ids.first().unwrap(), Answer::Once).unwrap();
-    let served = callers.iter().filter(|who| scene.code(who).is_none()).count();
-    assert_eq!(served, 60);
-}
-
-#[test]
 fn no_stranger_rides_along() {
     let scene = scene();
     let who = || program(100, 10);
