@@ -31,6 +31,8 @@ pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     again::part(house, "demo", || play(house, AIRFLOW))
 }
 
+pub(crate) const OLDER_ADDS: &str = "the demo on Airflow 2.11";
+
 /// The same on the Airflow that many companies still run.
 pub(crate) fn on_older_airflow(house: &House) -> Result<Outcome, Failure> {
     again::part(house, "demo", || play(house, OLDER_AIRFLOW))
