@@ -8,25 +8,12 @@ use std::time::Instant;
 
 use dagpass_client::ledger::Chain;
 use dagpass_client::ledger::log::{Hash, leaves};
-use dagpass_core::fakes::FakeClock;
-use dagpass_core::request::Caller;
 
+use super::writer_tests::{issue, ledger};
 use super::*;
 
 /// How many record at once?
 const CALLERS: u64 = 8;
-
-fn ledger() -> (tempfile::TempDir, PathBuf, Ledger) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.jsonl");
-    let ledger = Ledger::open(&path, FakeClock::at(1_795_000_000)).unwrap();
-    (folder, path, ledger)
-}
-
-fn issue(ledger: &Ledger) -> Result<Receipt, WitnessFailure> {
-    let caller = Caller::default();
-    ledger.record(&Record::new(Event::Issue, Outcome::Ok, &caller)).map(Option::unwrap)
-}
 
 /// While somebody makes the file durable all the time.
 fn none_is_lost(lines: u64) {

@@ -16,14 +16,14 @@ use serde_json::Value;
 use super::writer::{DISK, Disk};
 use super::*;
 
-fn ledger() -> (tempfile::TempDir, PathBuf, Ledger) {
+pub(super) fn ledger() -> (tempfile::TempDir, PathBuf, Ledger) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.jsonl");
     let ledger = Ledger::open(&path, FakeClock::at(1_795_000_000)).unwrap();
     (folder, path, ledger)
 }
 
-fn issue(ledger: &Ledger) -> Result<Receipt, WitnessFailure> {
+pub(super) fn issue(ledger: &Ledger) -> Result<Receipt, WitnessFailure> {
     let caller = Caller::default();
     ledger.record(&Record::new(Event::Issue, Outcome::Ok, &caller)).map(Option::unwrap)
 }
