@@ -3,7 +3,8 @@ most tests are not about it.
 
 Run by Airflow's interpreter it is the process that is asked: it imports the command line once, then answers
 whoever connects to its socket. :class:`Airflow` is how a test asks. What a question brings in its
-environment is seen by whatever Airflow reads when it is asked; its home and database are those of the start.
+environment is seen by whatever Airflow reads when it is asked; its home is that of the start, and so is its
+database, unless the question brings one of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+#: What names Airflow's database.
+DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 #: How long may Airflow take to start on a busy machine?
 START_SECONDS = 120
@@ -138,6 +142,11 @@ def _run(words: list[str], env: dict[str, str], outputs: tuple[int, int]) -> Non
     sys.argv = ["airflow", *words]
     code = 1
     try:
+        if DATABASE in env:
+            from airflow import settings
+
+            settings.configure_vars()
+            settings.configure_orm()
         from airflow.__main__ import main
 
         main()

@@ -7,10 +7,10 @@ nothing of the real agent: `run.py dag` does that.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import run
 import venvs
+from questions import DATABASE, Airflow
 from stub_agent import LOGIN_REQUIRED, NOT_FOUND, Answer, Ask, StubAgent, http_connection, reply
 
 LIFETIME = 5.0
@@ -32,20 +33,24 @@ MARGIN = LIFETIME / 4
 def rehearse(version: str, args: argparse.Namespace) -> int:
     tokens = Tokens()
     api = Api(tokens)
-    with tempfile.TemporaryDirectory(prefix="dagpass-stage-") as stage:
-        _enter(Path(stage))
+    with tempfile.TemporaryDirectory(prefix="dagpass-stage-") as scratch:
+        _enter(Path(scratch))
         agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], answers(tokens, api))
-        with ThreadPoolExecutor() as at_once:
-            served = list(at_once.map(lambda name: _served(version, args, name, api), run.DAGS))
-        failures = [name for name, well in zip(run.DAGS, served, strict=True) if not well]
-        told = {(context.get("dag_id"), context.get("task_id")) for context in _contexts(agent)}
-        failures += [f"{name}: the agent is told who asks" for name in run.DAGS if (name, "call") not in told]
-        agent.answer = lambda ask: LOGIN_REQUIRED
-        if not _told(version, args, "run `dagpass login prod`"):
-            failures.append("a refusal with its hint")
-        agent.close()
-        if not _told(version, args, "run `dagpass agent start`"):
-            failures.append("an agent that is away")
+        env = run.wired(venvs.airflow_home(version, Path(scratch) / "airflow"))
+        with Airflow(venvs.python(version), env) as airflow:
+            stage = Stage(version, args, Path(scratch), airflow)
+            with ThreadPoolExecutor() as at_once:
+                served = list(at_once.map(lambda name: stage.is_served(name, api), run.DAGS))
+            failures = [name for name, well in zip(run.DAGS, served, strict=True) if not well]
+            told = {(context.get("dag_id"), context.get("task_id")) for context in _contexts(agent)}
+            untold = (name for name in run.DAGS if (name, "call") not in told)
+            failures += [f"{name}: the agent is told who asks" for name in untold]
+            agent.answer = lambda ask: LOGIN_REQUIRED
+            if not stage.is_told("run `dagpass login prod`"):
+                failures.append("a refusal with its hint")
+            agent.close()
+            if not stage.is_told("run `dagpass agent start`"):
+                failures.append("an agent that is away")
     for failure in failures:
         print(f"airflow {version}: FAILED: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -123,35 +128,52 @@ def _enter(stage: Path) -> None:
     (state / "connections.json").write_text(json.dumps({"version": 1, "connections": ["sandbox_api"]}))
 
 
-def _served(version: str, args: argparse.Namespace, name: str, api: Api) -> bool:
-    path = f"/api/ping/{name}"
-    said = io.StringIO()
-    code = run.dag(version, _asking(args, name, f"{api.url}{path}"), said)
-    answers = api.answers[path]
-    well = code == 0 and set(answers) == {200}
-    if not well:
-        print(said.getvalue(), file=sys.stderr)
-    print(
-        f"airflow {version}: {name}: the API answered {len(answers)} calls, {set(answers)}", file=sys.stderr
-    )
-    return well
-
-
 def _contexts(agent: StubAgent) -> list[dict[str, str]]:
     return [ask.json.get("context", {}) for ask in agent.asks]
 
 
-def _told(version: str, args: argparse.Namespace, hint: str) -> bool:
-    """A DAG that cannot be served fails, and its log says what to do."""
-    said = io.StringIO()
-    code = run.dag(version, _asking(args, run.DAGS[0], "http://127.0.0.1:9/"), said)
-    told = hint in " ".join(said.getvalue().split())
-    if not told:
-        print(said.getvalue(), file=sys.stderr)
-    return told and code != 0
+class Stage:
+    """One Airflow, and for each DAG that it runs a database of that DAG's own: they run at once."""
 
+    def __init__(self, version: str, args: argparse.Namespace, scratch: Path, airflow: Airflow) -> None:
+        self._version = version
+        self._args = args
+        self._scratch = scratch
+        self._airflow = airflow
 
-def _asking(args: argparse.Namespace, name: str, api: str) -> argparse.Namespace:
-    return argparse.Namespace(
-        name=name, api=api, connection="sandbox_api", seconds=args.seconds, tokens=args.tokens
-    )
+    def is_served(self, name: str, api: Api) -> bool:
+        path = f"/api/ping/{name}"
+        ended = self._run(name, f"{api.url}{path}")
+        answers = api.answers[path]
+        well = ended.returncode == 0 and set(answers) == {200}
+        if not well:
+            print(ended.stdout, ended.stderr, file=sys.stderr)
+        print(
+            f"airflow {self._version}: {name}: the API answered {len(answers)} calls, {set(answers)}",
+            file=sys.stderr,
+        )
+        return well
+
+    def is_told(self, hint: str) -> bool:
+        """A DAG that cannot be served fails, and its log says what to do."""
+        ended = self._run(run.DAGS[0], "http://127.0.0.1:9/")
+        told = hint in " ".join(f"{ended.stdout} {ended.stderr}".split())
+        if not told:
+            print(ended.stdout, ended.stderr, file=sys.stderr)
+        return told and ended.returncode != 0
+
+    def _run(self, name: str, api: str) -> subprocess.CompletedProcess[str]:
+        asking = argparse.Namespace(
+            api=api, connection="sandbox_api", seconds=self._args.seconds, tokens=self._args.tokens
+        )
+        home = venvs.airflow_home(self._version, self._scratch / name)
+        own = {DATABASE: f"sqlite:///{home}/airflow.db"}
+        started = time.monotonic()
+        ended = self._airflow.ask("dags", "test", name, **run.asked(asking), **own)
+        took = time.monotonic() - started
+        print(
+            f"airflow {self._version}: {name} ended with {ended.returncode} after {took:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+        return ended

@@ -9,7 +9,6 @@ agent, and its exit code is Airflow's. `rehearse` does the same against a stand-
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import subprocess
 import sys
@@ -115,15 +114,12 @@ def lint(_version: str, _args: argparse.Namespace) -> int:
     return max(subprocess.run([tools / name, *rest], check=False).returncode for name, *rest in commands)
 
 
-def dag(version: str, args: argparse.Namespace, said: io.StringIO | None = None) -> int:
+def dag(version: str, args: argparse.Namespace) -> int:
     """Run one DAG against the agent of this environment."""
     with tempfile.TemporaryDirectory(prefix="dagpass-airflow-") as scratch:
         env = wired(venvs.airflow_home(version, Path(scratch))) | asked(args)
         started = time.monotonic()
-        done = _airflow(version, env, "dags", "test", args.name, capture=said is not None)
-        if said is not None:
-            said.write(done.stdout)
-        code = done.returncode
+        code = _airflow(version, env, "dags", "test", args.name).returncode
         took = time.monotonic() - started
         print(
             f"airflow {version}: {args.name} ended with {code} after {took:.1f} s",
@@ -141,7 +137,7 @@ def long(version: str, args: argparse.Namespace) -> int:
 
 
 def live(version: str, args: argparse.Namespace) -> int:
-    """What only the real agent of this environment can show, and the figures."""
+    """What only the real agent of this environment can show; with `--figures` what it costs, alone."""
     with tempfile.TemporaryDirectory(prefix="dagpass-live-") as scratch:
         env = venvs.environment(Path(scratch)) | {
             "DAGPASS_CACHE": str(venvs.cache().parent),
@@ -151,7 +147,9 @@ def live(version: str, args: argparse.Namespace) -> int:
             "PYTHONPATH": str(venvs.package()),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        where = ["-rP", "--basetemp", f"{scratch}/tests", str(venvs.HERE / "live")]
+        folder, figures = venvs.HERE / "live", venvs.HERE / "live" / "test_figures.py"
+        chosen = [str(figures)] if args.figures else [str(folder), "--ignore", str(figures)]
+        where = ["-rP", "--basetemp", f"{scratch}/tests", *chosen]
         return _pytest(version, env, *where, *args.rest)
 
 
@@ -293,6 +291,7 @@ def _arguments() -> argparse.Namespace:
             sub.add_argument("way", choices=("both", "plain"))
             sub.add_argument("--lifetime", type=float, required=True, help="seconds that a token lives")
         if command is live:
+            sub.add_argument("--figures", action="store_true", help="what it costs, and nothing else")
             sub.add_argument("rest", nargs="*", help="for pytest, after `--`")
         if command in (long, live):
             sub.add_argument("--control", required=True, help="URL of the sandbox's control routes")

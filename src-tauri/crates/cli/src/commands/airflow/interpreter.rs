@@ -81,6 +81,7 @@ impl Interpreter {
         self.place(&["put".as_ref(), unpacked.path().as_os_str()], "the wheel was not installed")
     }
 
+    /// Where somebody has taken it out already, nothing is left to do.
     pub(super) fn uninstall(&self) -> Result<(), Failure> {
         self.place(&["take".as_ref(), PACKAGE.as_ref()], "the package was not taken away")
     }

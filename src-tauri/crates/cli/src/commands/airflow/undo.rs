@@ -118,10 +118,6 @@ fn take_away(state: &Path, receipt: &Receipt) -> Result<bool, Failure> {
         other.save()?;
         return Ok(false);
     }
-    let python = Interpreter::asked(python.clone(), "the receipt")?;
-    let probe = python.probe()?;
-    if probe.provider.is_some() {
-        python.uninstall()?;
-    }
+    Interpreter::asked(python.clone(), "the receipt")?.uninstall()?;
     Ok(true)
 }
