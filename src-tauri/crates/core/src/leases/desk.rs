@@ -152,8 +152,13 @@ impl Broker {
         word: &str,
         caller: &Caller,
     ) -> Result<Vec<Revoked>, Refusal> {
-        self.all().iter().for_each(|session| session.drop_token(fingerprint));
+        self.drop_token(fingerprint);
         self.end_leases(caller, Which::Fingerprint(fingerprint), word, |_| true)
+    }
+
+    /// The next who asks gets other bytes.
+    fn drop_token(&self, fingerprint: &str) {
+        self.all().iter().for_each(|session| session.drop_token(fingerprint));
     }
 
     /// Ended first: that it cannot be put on the record keeps nothing open.
@@ -166,6 +171,9 @@ impl Broker {
     ) -> Result<Vec<Revoked>, Refusal> {
         let now = self.ports.clock.now();
         let revoked = self.leases.revoke(which, (&word.into(), now), may);
+        if let (Which::Fingerprint(fingerprint), false) = (which, revoked.is_empty()) {
+            self.drop_token(fingerprint);
+        }
         let mut told = Ok(());
         for one in &revoked {
             told = told.and(self.record(&record(caller, one, word)));

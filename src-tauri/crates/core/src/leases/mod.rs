@@ -25,6 +25,9 @@ pub use lease::{Dag, End, Lease, Token, Why};
 
 use table::Table;
 
+/// How long may a DAG's or a task's name be, in bytes? Airflow's have 250 characters at most.
+const LONGEST_NAME: usize = 1000;
+
 /// All that hold, and those that were taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Leases(Mutex<Table>);
@@ -39,18 +42,24 @@ pub(crate) struct Use<'a> {
 
 impl<'a> Use<'a> {
     pub(crate) fn of(principal: &'a Principal, request: &'a TokenRequest) -> Self {
-        let dag = Declared(&principal.caller.context).get(Declared::DAG);
+        let dag = declared(principal, Declared::DAG);
         Self { tree: tree_of(principal), principal, request, dag }
     }
 
     fn task(&self) -> Option<&'a str> {
-        Declared(&self.principal.caller.context).get(Declared::TASK)
+        declared(self.principal, Declared::TASK)
     }
 
     /// Of its own, also where it is one within another.
     fn run(&self) -> Option<&'a str> {
         run_of(self.principal)
     }
+}
+
+/// What is no name of Airflow's is not kept, and says nothing.
+fn declared<'a>(principal: &'a Principal, word: &str) -> Option<&'a str> {
+    let said = Declared(&principal.caller.context).get(word);
+    said.filter(|name| name.len() <= LONGEST_NAME)
 }
 
 fn tree_of(principal: &Principal) -> Tree {

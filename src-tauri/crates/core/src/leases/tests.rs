@@ -215,6 +215,8 @@ async fn a_dag_loses_what_it_was_handed_out_and_no_other_dag_does() {
     scene.world.clock.jump(100_000);
     assert!(scene.bytes(&report).await.is_ok());
     assert_eq!(scene.bytes(&etl).await, DENIED, "and its end does not end the no");
+    let endless = task(&scheduler, &"x".repeat(LONGEST_NAME + 1));
+    assert_eq!(scene.bytes(&endless).await, DENIED, "what is no name says nothing");
     assert_eq!(scene.revoke(Which::Dag("none")).unwrap_err().code, ErrorCode::NotFound);
 }
 
@@ -278,7 +280,10 @@ async fn bytes_that_turned_up_somewhere_end_every_lease_that_holds_them_and_are_
     assert_eq!(end(&fingerprint), 0, "once");
     assert_eq!(scene.bytes(&run("run-a")).await, DENIED);
     assert_eq!(scene.bytes(&run("run-c")).await, served("at-2"), "other bytes");
-    assert_eq!(scene.lines("LeaseRevoked").len(), 2);
+    let fingerprint = scene.of(&run("run-c")).tokens[0].fingerprint.clone();
+    assert_eq!(scene.revoke(Which::Fingerprint(&fingerprint)).unwrap().len(), 1);
+    assert_eq!(scene.bytes(&terminal(10)).await, served("at-3"), "by the person's word, too");
+    assert_eq!(scene.lines("LeaseRevoked").len(), 3);
 }
 
 #[tokio::test]
