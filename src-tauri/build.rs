@@ -2,7 +2,7 @@
 //! page may call gets a permission that `capabilities/window.json` grants by name.
 
 /// The same names stand in `src/lib.rs` and in the capability: a name that is missing in one is refused.
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 31] = [
     "about",
     "activity",
     "airflow_connections",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 28] = [
     "discover",
     "doctor",
     "edit_config",
+    "leases",
     "login_item",
     "open_sign_in_page",
     "paste_callback",
@@ -21,11 +22,13 @@ const COMMANDS: [&str; 28] = [
     "qr",
     "resume",
     "revoke_approval",
+    "revoke_lease",
     "roles",
     "save_config",
     "set_login_item",
     "sign_in",
     "sign_out",
+    "sign_out_everywhere",
     "start_agent",
     "start_sandbox",
     "status",

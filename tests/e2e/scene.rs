@@ -67,11 +67,16 @@ impl Scene {
 
     /// The same by another `dagpass login …`, as a hint may name it.
     pub(crate) fn sign_in_by(&self, line: &str) -> Ended {
+        self.sign_in_at(line, &self.idp)
+    }
+
+    /// At whichever provider the profile names.
+    pub(crate) fn sign_in_at(&self, line: &str, idp: &Idp) -> Ended {
         let mut command = self.world.command(env!("CARGO_BIN_EXE_dagpass"));
         command.args(line.split(' ').skip(1)).arg("--device").stdin(Stdio::null());
         let mut login = crate::world::Process::spawn(line, &mut command);
         let code = login.stderr.wait_for("user code", user_code);
-        self.idp.approve(&code);
+        idp.approve(&code);
         let ended = login.ended();
         self.world.keep_text("stdout of dagpass login", &ended.stdout);
         self.world.keep_text("stderr of dagpass login", &ended.stderr);

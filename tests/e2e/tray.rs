@@ -61,9 +61,18 @@ fn pause_resume_sign_out_and_quit_do_what_they_say() {
 
     item.click("Sign out");
     until("signed out", || item.tooltip().contains("signed out").then_some(()));
-    assert_eq!(scene.idp.calls("endpoint=revocation").len(), 1);
+    // Ping is asked last.
+    assert_eq!(scene.idp.wait(1, "endpoint=revocation").len(), 1);
     let status: Value = scene.world.api("GET", "/v1/status", &Value::Null).json();
     assert_eq!(status["profiles"][0]["state"], "signed_out");
+
+    let everywhere = "Sign out everywhere on this machine";
+    assert!(!item.labels().contains(&everywhere.to_owned()), "nobody is signed in");
+    scene.sign_in();
+    until("the way out", || item.labels().contains(&everywhere.to_owned()).then_some(()));
+    item.click(everywhere);
+    until("signed out again", || item.tooltip().contains("signed out").then_some(()));
+    assert_eq!(scene.idp.wait(2, "endpoint=revocation").len(), 2);
 
     item.click("Quit");
     scene.world.forget_agent();

@@ -6,7 +6,9 @@ import { go } from '../router.js';
 import { refresh, watch } from '../store.js';
 import { SERVES, storeOf, upper } from '../words.js';
 import { card } from './sessions/card.js';
+import { askSignOutEverywhere } from './sessions/everywhere.js';
 import { doors, owed } from './sessions/extras.js';
+import { leases } from './sessions/leases.js';
 
 /** How many cards stand in before the first answer? */
 const STAND_INS = 2;
@@ -15,16 +17,21 @@ export function mount(section) {
   const tally = h('span', { class: 'soft cut' });
   const head = viewHead('Sessions', tally);
   const pause = working('Pause', () => ask('pause').then(refresh), { look: 'shrinks', glyph: 'pause', action: 'pause', 'aria-label': 'Pause', title: 'Serve no token until resumed' });
-  head.querySelector('.more').append(pause);
+  const everywhere = working('Sign out everywhere', askSignOutEverywhere, { look: 'quiet shrinks', glyph: 'out', action: 'sign-out-everywhere', 'aria-label': 'Sign out everywhere', title: 'Sign out everywhere on this machine' });
+  head.querySelector('.more').append(everywhere, pause);
   const banners = h('div', {});
   const grid = h('div', { class: 'session-grid' });
   const more = h('div', {});
+  const handedOut = leases();
   const instead = h('div', {});
-  fill(section, head, banners, instead, grid, more);
+  fill(section, head, banners, instead, grid, more, handedOut.node);
   const cards = new Map();
 
   watch(({ status, agent, refusal }) => {
     pause.hidden = agent !== 'up' || Boolean(status?.agent.paused);
+    everywhere.hidden = agent !== 'up' || !status?.profiles.length;
+    handedOut.node.hidden = agent !== 'up';
+    if (agent === 'up') handedOut.read();
     redraw(banners, [agent, status?.agent.paused, status?.agent.config_error, status?.agent.config_state, status?.agent.store_detail, agent === 'down' && Boolean(status)], () => bannersOf(status, agent));
     if (!status) {
       grid.hidden = agent === 'down' || agent === 'failed';
@@ -45,7 +52,7 @@ export function mount(section) {
     drawCards(grid, cards, status);
     redraw(more, [status.revocations, status.containers], () => [owed(status.revocations ?? []), doors(status.containers ?? [])]);
   });
-  return {};
+  return { show: handedOut.read };
 }
 
 function drawCards(grid, cards, status) {

@@ -5,6 +5,7 @@ pub(crate) mod about;
 pub(crate) mod agent;
 pub(crate) mod approvals;
 pub(crate) mod config;
+pub(crate) mod leases;
 pub(crate) mod look;
 pub(crate) mod sandbox;
 pub(crate) mod sign_in;

@@ -60,6 +60,30 @@ export const APPROVALS = {
   ],
 };
 
+const LEASE = {
+  state: 'holds', profile: 'prod', signed_in_at: NOW - 5 * HOUR, kind: 'run', tree: 'run-4Kq8mZ1xW0aBc2Ye', runs: ['run-4Kq8mZ1xW0aBc2Ye'], program: '/usr/bin/python3.12', pid: 48_213, audience: ['https://warehouse.corp.example'], scopes: 'warehouse:read',
+  connections: ['warehouse_api'], dags: [{ id: 'load_orders', task: 'extract' }], since: NOW - 40 * MINUTE, last: NOW - 4, until: NOW + 41 * MINUTE, times: 214, tokens: 2,
+};
+const REVOKED = { why: 'revoked by the person', at: NOW - 3 * MINUTE };
+export const LEASES = {
+  leases: [
+    { ...LEASE, id: 'ls-3fa29c1b02', dags: [{ id: 'load_orders', task: 'extract' }, { id: 'report_daily', task: 'render', ended: REVOKED }] },
+    { ...LEASE, id: 'ls-90c2d41e77', audience: ['https://lake.corp.example'], scopes: undefined, connections: ['lake_trino'], dags: [], times: 3, tokens: 1, until: NOW + 12 * MINUTE },
+    { ...LEASE, id: 'ls-51be0f3a9d', kind: 'process', tree: '4711', leader: '/usr/bin/zsh', runs: [], program: '/usr/bin/curl', pid: 50_117, audience: undefined, scopes: undefined, connections: [], dags: [], times: 1, tokens: 1 },
+    { ...LEASE, id: 'ls-c7781d20f4', kind: 'process', tree: '4711', leader: '/usr/bin/zsh', runs: [], state: 'revoked', ended: REVOKED, dags: [], until: NOW + 20 * MINUTE },
+    { ...LEASE, id: 'ls-0a6b8e1c35', profile: 'analytics', kind: 'door', tree: 'etl-3f9c', runs: [], program: undefined, pid: undefined, audience: undefined, scopes: 'openid', connections: [], dags: [], state: 'ended', ended: { why: 'signed out', at: NOW - MINUTE }, until: NOW + 7 * MINUTE },
+  ],
+};
+export const EVERYWHERE = {
+  profiles: [
+    { profile: 'prod', revocation: 'confirmed', deployments: [{ name: 'staging', revocation: 'unsupported', expires_at: NOW + 18 * MINUTE }] },
+    { profile: 'analytics', revocation: 'pending' },
+    { profile: 'dev', revocation: 'not_signed_in' },
+  ],
+  leases_ended: 3,
+  outstanding: [LEASES.leases[0], LEASES.leases[2]],
+};
+
 export const status = (stage) => {
   if (stage === 'empty') return { agent: { ...AGENT, default_profile: null }, profiles: [] };
   if (stage === 'wrong') return { agent: { ...AGENT, default_profile: null, config_state: 'wrong', config_error: `${AGENT.config_path}:14:8: profile.dev.flow: \`devise\` is not one of auto, browser, device`, store: 'key-file', store_state: 'changed', store_detail: 'the config asks for another: run `dagpass store use keychain`' }, profiles: [] };

@@ -27,6 +27,12 @@ export const SCENES = [
   } },
   { name: 'sessions-keys', view: 'sessions', play: (page) => page.keyboard.press('?') },
   { name: 'sessions-sign-out', view: 'sessions', play: of('prod', 'sign-out') },
+  { name: 'sessions-leases', view: 'sessions', play: (page) => page.locator('.lease-tree').first().evaluate((one) => one.closest('.part').scrollIntoView()) },
+  { name: 'sessions-everywhere', view: 'sessions', play: async (page) => {
+    await click('sign-out-everywhere')(page);
+    await page.locator('[data-action="confirm-everywhere"]').click();
+    await page.locator('dialog.sheet').waitFor();
+  } },
   { name: 'activity', view: 'activity' },
   { name: 'activity-record', view: 'activity', play: async (page) => {
     await page.locator('[data-record]').nth(3).click();

@@ -1,7 +1,7 @@
 // A stand-in for the program behind the window, to design and test the view by itself. Never shipped.
 //   ?stage=rich|states|more|empty|error|away   what it answers
 //   &hold                                 answers wait for __stage.release()
-import { ABOUT, APPROVALS, CONNECTIONS, CONFIG, config, digested, FINDINGS, NOW, ROLES, ROLES_CHECK, status } from './fixtures.js';
+import { ABOUT, APPROVALS, CONNECTIONS, CONFIG, config, digested, EVERYWHERE, FINDINGS, LEASES, NOW, ROLES, ROLES_CHECK, status } from './fixtures.js';
 import { arriving, records } from './records.js';
 
 const query = new URLSearchParams(location.search);
@@ -21,6 +21,7 @@ let running = null;
 /** What config.toml is now. */
 let file = config(stage);
 let approvals = stage === 'empty' ? { pending: [], standing: [] } : structuredClone(APPROVALS);
+let leases = stage === 'empty' ? { leases: [] } : structuredClone(LEASES);
 let login = { enabled: true, how: 'systemd', path: '/home/ada/.config/systemd/user/dagpass-agent.service', available: true };
 
 const refuse = (error, error_description, more = {}) => {
@@ -110,6 +111,18 @@ const ANSWERS = {
     approvals = { ...approvals, standing: approvals.standing.filter((one) => one.id !== id) };
     return null;
   },
+  leases: () => leases,
+  revoke_lease: ({ id }) => {
+    const one = leases.leases.find((lease) => lease.id === id && lease.state === 'holds') ?? refuse('not_found', `no lease \`${id}\` holds`, { hint: '`dagpass leases` shows those that do' });
+    const gone = { ...one, state: 'revoked', ended: { why: 'revoked by the person', at: NOW } };
+    leases = { leases: leases.leases.map((lease) => (lease === one ? gone : lease)) };
+    return { revoked: [gone] };
+  },
+  sign_out_everywhere: () => {
+    for (const { name } of state.profiles) change(name, { state: 'signed_out', who: undefined });
+    leases = { leases: [] };
+    return EVERYWHERE;
+  },
   login_item: () => login,
   set_login_item: ({ enabled }) => (login = { ...login, enabled }),
   start_sandbox: () => refuse('not_available', 'this program has no sandbox', { hint: 'run `cargo demo` in the source tree' }),
@@ -174,6 +187,8 @@ window.__stage = { calls, emit, release, change, record: (more = {}) => emit('re
   emit('agent', { state: 'down', reason: 'it was stopped' });
 }, expire: (id) => {
   approvals = { ...approvals, pending: approvals.pending.filter((one) => one.id !== id) };
+}, lease: (id, more) => {
+  leases = { leases: leases.leases.map((one) => (one.id === id ? { ...one, ...more } : one)) };
 }, signIn: () => running, status: () => state, profile, config: CONFIG, write, delay: (name) => late.set(name, Promise.withResolvers()), arrive: (name) => {
   late.get(name).resolve();
   late.delete(name);

@@ -173,6 +173,11 @@ pub enum Event {
     ApprovalExpired,
     /// A person took an answer back.
     ApprovalRevoked,
+    /// What a process tree was handed out was taken back: nothing more leaves by it. What left before is good
+    /// until `expires_at`, for whoever holds it.
+    LeaseRevoked,
+    /// Every session and every lease of this machine was ended; the reason says what became of them.
+    SignOutEverywhere,
 }
 
 impl Event {
@@ -202,6 +207,8 @@ impl Event {
             Self::ApprovalAnswered => "approval-answered",
             Self::ApprovalExpired => "approval-expired",
             Self::ApprovalRevoked => "approval-revoked",
+            Self::LeaseRevoked => "lease-revoked",
+            Self::SignOutEverywhere => "sign-out-everywhere",
         }
     }
 }

@@ -236,7 +236,9 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::LedgerMended
         | Event::Evidence
         | Event::ApprovalAnswered
-        | Event::ApprovalRevoked => true,
+        | Event::ApprovalRevoked
+        | Event::LeaseRevoked
+        | Event::SignOutEverywhere => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {
             record.outcome != Outcome::Ok
         }

@@ -11,7 +11,7 @@ use crate::error::Refusal;
 use crate::profile::Profile;
 use crate::request::Target;
 use crate::rest::{Rest, Rests};
-use crate::session::{EndReason, Flight, SessionState, StoredSession};
+use crate::session::{EndReason, Flight, Session, SessionState, StoredSession};
 use crate::time::Timestamp;
 use crate::token::Fingerprint;
 use crate::typed::Typed;
@@ -207,5 +207,18 @@ impl Held {
 
     pub(super) fn not_signed_in(&self) -> Refusal {
         self.state.refusal(&self.profile)
+    }
+}
+
+impl Session {
+    /// Since which sign-in its tokens are served; `None` before the store was asked.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.held().state.last().map(|last| last.signed_in_at)
+    }
+
+    /// Nobody is served those bytes again, by their short fingerprint or the whole one.
+    pub(crate) fn drop_token(&self, fingerprint: &str) {
+        let is_it = |token: &Cached| fingerprint.starts_with(token.fingerprint.short());
+        self.held().tokens.retain(|_, token| !is_it(token));
     }
 }
