@@ -44,6 +44,7 @@ export function titleOf(record) {
     'approval-asked': 'Approval asked for',
     'approval-answered': 'Approved',
     'approval-revoked': 'Approval taken back',
+    'token-found': 'Token found in a file',
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
     'agent-start': 'Agent started',
     'agent-stop': 'Agent ended',

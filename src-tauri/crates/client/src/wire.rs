@@ -12,6 +12,7 @@ mod discover;
 mod doctor;
 mod endpoint;
 mod evidence;
+mod leaks;
 mod login_item;
 mod policy;
 mod purge;
@@ -43,6 +44,7 @@ pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use evidence::{EvidenceAsk, EvidenceReply, EvidenceSigned};
+pub use leaks::{Leak, LeakAsk, LeakEnded, LeakReply};
 pub use login_item::{LoginItem, LoginItemAsk};
 pub use policy::{
     BreakGlassAsk, BreakGlassReply, PolicyCheckAsk, PolicyCheckReply, PolicyDecider, PolicyFinding,

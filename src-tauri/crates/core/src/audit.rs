@@ -173,6 +173,8 @@ pub enum Event {
     ApprovalExpired,
     /// A person took an answer back.
     ApprovalRevoked,
+    /// A token of ours lies in a file, and is handed out no more: `reason` is the place.
+    TokenFound,
 }
 
 impl Event {
@@ -202,6 +204,7 @@ impl Event {
             Self::ApprovalAnswered => "approval-answered",
             Self::ApprovalExpired => "approval-expired",
             Self::ApprovalRevoked => "approval-revoked",
+            Self::TokenFound => "token-found",
         }
     }
 }

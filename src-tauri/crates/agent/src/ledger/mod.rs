@@ -236,7 +236,8 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::LedgerMended
         | Event::Evidence
         | Event::ApprovalAnswered
-        | Event::ApprovalRevoked => true,
+        | Event::ApprovalRevoked
+        | Event::TokenFound => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {
             record.outcome != Outcome::Ok
         }

@@ -17,6 +17,7 @@ mod ended;
 mod events;
 mod evidence;
 mod guard;
+mod leaks;
 mod login_item;
 mod orphans;
 mod pasted;
@@ -82,6 +83,7 @@ use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use door::Visit;
 use events::Streams;
+use leaks::Looks;
 use patience::Awaited;
 use sign_in::SignIns;
 use turned_away::TurnedAway;
@@ -124,6 +126,7 @@ pub(crate) struct Api {
     turned_away: TurnedAway,
     misses: AtomicU32,
     sign_ins: SignIns,
+    looks: Looks,
     pub(crate) tasks: Tasks,
     ending: AtomicBool,
 }
@@ -200,6 +203,7 @@ impl Api {
             turned_away: TurnedAway::default(),
             misses: AtomicU32::new(0),
             sign_ins: SignIns::default(),
+            looks: Looks::default(),
             tasks: parts.tasks,
             ending: AtomicBool::new(false),
         }

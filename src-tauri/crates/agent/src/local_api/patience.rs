@@ -125,7 +125,8 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::Approve
         | Action::RevokeApproval
         | Action::ShowPolicy
-        | Action::BreakGlass => None,
+        | Action::BreakGlass
+        | Action::TellOfLeak => None,
     }
 }
 

@@ -94,6 +94,7 @@ fn done(line: &Line) -> Option<&'static str> {
         "approval-asked" => "Approval asked for",
         "approval-answered" => "Approved",
         "approval-revoked" => "Approval taken back",
+        "token-found" => "Token found in a file",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
             Some(action) if SERVED.contains(&action) => "Request permitted",
@@ -230,6 +231,7 @@ mod tests {
             "approval-asked",
             "approval-answered",
             "approval-revoked",
+            "token-found",
             "agent-start",
             "agent-stop",
         ] {

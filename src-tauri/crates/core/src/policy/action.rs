@@ -43,6 +43,7 @@ pub enum Action {
     RevokeApproval,
     ShowPolicy,
     BreakGlass,
+    TellOfLeak,
 }
 
 /// How is an action put on the record?
@@ -101,6 +102,7 @@ impl Action {
             Self::RevokeApproval => "revoke-approval",
             Self::ShowPolicy => "show-policy",
             Self::BreakGlass => "break-glass",
+            Self::TellOfLeak => "tell-of-leak",
         }
     }
 
@@ -120,7 +122,8 @@ impl Action {
             | Self::Stop
             | Self::ShowApprovals
             | Self::RevokeApproval
-            | Self::ShowPolicy => true,
+            | Self::ShowPolicy
+            | Self::TellOfLeak => true,
             Self::Token
             | Self::Connection
             | Self::Try
@@ -156,8 +159,9 @@ impl Action {
             Self::Token | Self::Connection | Self::Try | Self::BeginRun | Self::EndRun => {
                 Weight::Named
             }
-            // What a run told is a line of its own, with what was served to it.
+            // What a run told is a line of its own, with what was served to it; each token that was found, too.
             Self::TellOfRun
+            | Self::TellOfLeak
             | Self::Roles
             | Self::ShowStatus
             | Self::FollowEvents
@@ -240,6 +244,7 @@ impl Rights {
         Action::RevokeApproval,
         Action::ShowPolicy,
         Action::BreakGlass,
+        Action::TellOfLeak,
     ];
 
     pub const NONE: Self = Self(&[]);

@@ -11,7 +11,7 @@ use crate::error::Refusal;
 use crate::profile::Profile;
 use crate::request::Target;
 use crate::rest::{Rest, Rests};
-use crate::session::{EndReason, Flight, SessionState, StoredSession};
+use crate::session::{EndReason, Flight, Session, SessionState, StoredSession};
 use crate::time::Timestamp;
 use crate::token::Fingerprint;
 use crate::typed::Typed;
@@ -75,6 +75,18 @@ impl Leaving {
             | SessionState::Ended { .. } => false,
         };
         Some(Self { stored, ambiguous })
+    }
+}
+
+impl Session {
+    /// Takes the token that has this fingerprint, by the digits that the record has of it: it is served no more.
+    pub(crate) fn drop_token(&self, fingerprint: &str) -> Option<Cached> {
+        let mut held = self.held();
+        let mut tokens = held.tokens.iter();
+        let (target, token) = tokens.find(|(_, token)| token.fingerprint.short() == fingerprint)?;
+        let (target, token) = (target.clone(), token.clone());
+        held.forget(&target);
+        Some(token)
     }
 }
 

@@ -212,6 +212,7 @@ fn every_record_is_in_one_table_and_in_no_other() {
         ("approval-answered", "denied", Some("token"), Table::Refusals),
         ("approval-revoked", "ok", Some("token"), Table::Changes),
         ("decision", "ok", Some("approve"), Table::Changes),
+        ("token-found", "ok", None, Table::Changes),
         ("blessed", "ok", None, Table::Other),
     ] {
         let record = Line {

@@ -1,0 +1,36 @@
+//! A token that was found in a file.
+
+use super::{broker, bytes};
+use crate::fakes::{World, rejected};
+use crate::request::Caller;
+
+#[tokio::test]
+async fn a_token_that_was_found_is_on_the_record_by_its_place_and_served_to_nobody_again() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    assert_eq!(bytes(&broker).await, "at-1");
+    let fingerprint = rejected("at-1").unwrap().short().to_owned();
+    let caller = Caller::default();
+    let find = (fingerprint.as_str(), "/logs/a.log:12");
+    assert!(broker.token_found(&caller, find).unwrap());
+    let line = world.witness.lines.lock().unwrap().last().unwrap().clone();
+    for part in ["TokenFound", &format!("fingerprint: Some(\"{fingerprint}\")"), "/logs/a.log:12"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert!(line.contains("prod") && !line.contains("at-1"), "{line}");
+    assert_eq!(bytes(&broker).await, "at-2");
+    assert!(!broker.token_found(&caller, find).unwrap(), "it is not handed out any more");
+    assert_eq!(bytes(&broker).await, "at-2");
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_recorded_is_handed_out_no_more_either() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    let fingerprint = rejected("at-1").unwrap();
+    *world.witness.full.lock().unwrap() = true;
+    assert!(broker.token_found(&Caller::default(), (fingerprint.short(), "a:1")).is_err());
+    *world.witness.full.lock().unwrap() = false;
+    assert_eq!(bytes(&broker).await, "at-2");
+}
