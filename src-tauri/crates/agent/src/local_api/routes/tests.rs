@@ -104,6 +104,7 @@ const EXPECTED: &[Expected] = &[
     (Method::DELETE, "/v1/approvals/{id}", [Yes, No, No, No, Yes, No]),
     (Method::GET, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/leaks", [Yes, No, No, No, Yes, No]),
 ];
 
 fn columns() -> [Principal; 6] {
