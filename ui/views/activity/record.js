@@ -20,7 +20,7 @@ export function kindOf(record) {
   if (record.outcome === 'failed') return 'failed';
   if (record.event === 'issue') return record.served in KINDS ? record.served : 'cache';
   if (record.event === 'refresh' || record.event === 'exchange') return record.event;
-  if (record.event === 'sign-in' || record.event === 'sign-out') return 'sign-in';
+  if (['sign-in', 'sign-out', 'sign-out-everywhere'].includes(record.event)) return 'sign-in';
   return record.event === 'run' ? 'run' : 'other';
 }
 
@@ -45,6 +45,8 @@ export function titleOf(record) {
     'approval-answered': 'Approved',
     'approval-revoked': 'Approval taken back',
     'token-found': 'Token found in a file',
+    'lease-revoked': 'Lease revoked',
+    'sign-out-everywhere': 'Signed out everywhere',
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
     'agent-start': 'Agent started',
     'agent-stop': 'Agent ended',
@@ -84,6 +86,7 @@ const DEEDS = {
   'break-glass': 'Own policy switched off or on',
   approve: 'Approval answered',
   'revoke-approval': 'Approval to be taken back',
+  'revoke-lease': 'Lease to be revoked',
 };
 const SERVED = new Set([undefined, 'token', 'connection', 'try']);
 const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);
@@ -112,7 +115,7 @@ export function processOf(record) {
 }
 
 /** Is it worth a row? A request that was permitted is followed by its issue, a deed by its own line. */
-const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence', 'approve', 'revoke-approval']);
+const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence', 'approve', 'revoke-approval', 'revoke-lease']);
 export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok'
   && (SERVED.has(record.action) || OWN_LINE.has(record.action) || isLook(record));
 

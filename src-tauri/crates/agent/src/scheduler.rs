@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::config::{ConfigFile, Looked};
 use crate::ledger::Ledger;
-use crate::local_api::{Api, tell_of_dropped};
+use crate::local_api::{Api, end_of_trees, tell_of_dropped};
 use crate::witness::Observer;
 
 /// How much time lies between two looks at least, whatever is due?
@@ -72,6 +72,7 @@ impl Scheduler {
             self.api.adopt_policy();
             self.broker.reconsider_store();
             self.broker.pay_revocations();
+            end_of_trees(&self.broker);
             if self.broker.expire_approvals() {
                 self.api.changed();
             }

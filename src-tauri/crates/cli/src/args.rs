@@ -85,6 +85,8 @@ pub(crate) enum Command {
                             dagpass approve list --json\n  dagpass approve revoke ap-1a2b3c4d5e"
     )]
     Approve(crate::commands::approve::Approve),
+    /// What was handed out to whom, until when, and taking it back
+    Leases(crate::commands::leases::Leases),
     /// Wire Airflow to the agent
     #[command(
         subcommand,

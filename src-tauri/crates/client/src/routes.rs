@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod leases;
 mod policy;
 
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ mod doctor;
 mod endpoint;
 mod evidence;
 mod leaks;
+mod leases;
 mod login_item;
 mod policy;
 mod purge;
@@ -45,6 +46,9 @@ pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use evidence::{EvidenceAsk, EvidenceReply, EvidenceSigned};
 pub use leaks::{Leak, LeakAsk, LeakEnded, LeakReply};
+pub use leases::{
+    Lease, LeaseDag, LeaseEnd, LeaseList, LeaseRevokeAsk, LeaseRevokeReply, RevokedLease,
+};
 pub use login_item::{LoginItem, LoginItemAsk};
 pub use policy::{
     BreakGlassAsk, BreakGlassReply, PolicyCheckAsk, PolicyCheckReply, PolicyDecider, PolicyFinding,

@@ -175,6 +175,11 @@ pub enum Event {
     ApprovalRevoked,
     /// A token of ours lies in a file, and is handed out no more: `reason` is the place.
     TokenFound,
+    /// What a process tree was handed out was taken back: nothing more leaves by it. What left before is good
+    /// until `expires_at`, for whoever holds it.
+    LeaseRevoked,
+    /// Every session and every lease of this machine was ended; the reason says what became of them.
+    SignOutEverywhere,
 }
 
 impl Event {
@@ -205,6 +210,8 @@ impl Event {
             Self::ApprovalExpired => "approval-expired",
             Self::ApprovalRevoked => "approval-revoked",
             Self::TokenFound => "token-found",
+            Self::LeaseRevoked => "lease-revoked",
+            Self::SignOutEverywhere => "sign-out-everywhere",
         }
     }
 }

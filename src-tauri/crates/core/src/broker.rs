@@ -1,6 +1,8 @@
 //! The straight line of one request: decide, record, cache or refresh, record, issue. A method of
 //! `Broker` is a use case; what is held of a session is its own.
 
+mod told;
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,20 +15,23 @@ use crate::cache::Cached;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::issuer_limit::IssuerLimits;
+use crate::leases::{Leases, Use};
 use crate::owed::debts::Debts;
-use crate::policy::engine::{Basis, SignedIn};
-use crate::policy::{self, About, Action, Bench, Denied, Permit, Resource};
+use crate::policy::engine::SignedIn;
+use crate::policy::{self, About, Action, Bench, Permit};
 use crate::ports::{Pending, Ports};
 use crate::principal::Principal;
 use crate::profile::Profile;
 use crate::race::{First, first};
 use crate::refusals::{self, not_recorded};
-use crate::request::{Caller, Obtain, Reach, SessionKey, Target, TokenRequest};
+use crate::request::{Obtain, Reach, SessionKey, Target, TokenRequest};
 use crate::session::{Cause, Fetched, Flight, Plan, Session, Whose};
 use crate::time::Timestamp;
 use crate::token::{AccessToken, TokenSet};
 
 pub use crate::session::SessionView;
+
+use told::{Asked, decision};
 
 /// How long does a caller wait for a new token while the old one is still valid?
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,6 +47,7 @@ pub struct Broker {
     pub(crate) limits: IssuerLimits,
     pub(crate) alarm: Alarm,
     pub(crate) approvals: Arc<Approvals>,
+    pub(crate) leases: Arc<Leases>,
     sessions: Arc<RwLock<HashMap<SessionKey, Arc<Session>>>>,
 }
 
@@ -73,6 +79,7 @@ impl Broker {
         let approvals = Approvals::open(ports.approvals.clone(), ports.clock.now());
         Self {
             approvals: Arc::new(approvals),
+            leases: Arc::default(),
             ports,
             debts: Debts::default(),
             limits: IssuerLimits::default(),
@@ -149,8 +156,9 @@ impl Broker {
     async fn serve(&self, asked: Asked<'_>, principal: &Principal) -> Result<Issued, Refusal> {
         let request = asked.request;
         let session = self.session_of(&request.session)?;
+        let (wanted, now) = (Use::of(principal, request), self.ports.clock.now());
+        self.leases.admits(&wanted, session.since(), now)?;
         if request.reach != Reach::Named {
-            let now = self.ports.clock.now();
             session.seat(&request.target, principal.name(), now)?;
         }
         let (whose, fresh) = self.fresh(&session, asked).await?;
@@ -164,7 +172,7 @@ impl Broker {
             Refusal::new(ErrorCode::AccessDenied, "the caller is not the one that asked any more")
                 .because(what)
         })?;
-        let issued = self.issue(&whose, asked, (&fresh.token, fresh.served))?;
+        let issued = self.issue(&whose, asked, &wanted, (&fresh.token, fresh.served))?;
         if fresh.is_due {
             self.refresh(&session, &request.target, Cause::Expiry).once();
         }
@@ -239,9 +247,11 @@ impl Broker {
         &self,
         whose: &Whose,
         asked: Asked<'_>,
+        wanted: &Use<'_>,
         (cached, served): (&Cached, Served),
     ) -> Result<Issued, Refusal> {
-        let request = asked.request;
+        let (request, now) = (asked.request, self.ports.clock.now());
+        self.leases.grant(wanted, cached, (whose.signed_in_at, now))?;
         let mut record = asked.record(Event::Issue, Outcome::Ok);
         record.person = whose.person.as_ref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
@@ -250,8 +260,9 @@ impl Broker {
         record.assertion = cached.set.given_for.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
         record.served = Some(served);
-        let receipt = self.receipt(&record)?;
-        let remaining = self.ports.clock.now().until(cached.set.expires_at);
+        let told = self.receipt(&record);
+        let receipt = told.inspect_err(|_| self.leases.ungrant(wanted))?;
+        let remaining = now.until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
         Ok(Issued { set: cached.set.clone(), served, short_lived, receipt })
     }
@@ -314,75 +325,12 @@ impl Broker {
     }
 }
 
-/// A request that was permitted, and who asked.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    action: Action,
-    request: &'a TokenRequest,
-    caller: &'a Caller,
-    basis: &'a Basis,
-    /// Of which sign-in a policy judged it.
-    of: Option<Timestamp>,
-}
-
 /// A token that is good enough for it.
 struct Fresh {
     token: Cached,
     served: Served,
     /// Its successor is asked for behind it.
     is_due: bool,
-}
-
-impl<'a> Asked<'a> {
-    /// Before it is known what it comes to.
-    fn permitted(self) -> Record<'a> {
-        self.record(Event::Decision, Outcome::Ok)
-    }
-
-    fn record(self, event: Event, outcome: Outcome) -> Record<'a> {
-        let resource = self.request.resource();
-        let mut record = Record::new(event, outcome, self.caller);
-        name(&mut record, self.action, &resource);
-        rest(&mut record, self.basis);
-        record
-    }
-}
-
-fn decision<'a>(
-    caller: &'a Caller,
-    action: Action,
-    resource: &Resource<'a>,
-    judged: Result<&'a Basis, &'a Denied>,
-) -> Record<'a> {
-    let denied = judged.err();
-    let asked = denied.is_some_and(|denied| denied.code() == ErrorCode::ApprovalPending);
-    let event = if asked { Event::ApprovalAsked } else { Event::Decision };
-    let outcome = if denied.is_some() && !asked { Outcome::Denied } else { Outcome::Ok };
-    let mut record = Record::new(event, outcome, caller);
-    name(&mut record, action, resource);
-    record.error = denied.filter(|_| !asked).map(|denied| denied.code().as_str());
-    record.reason = denied.map(|denied| denied.reason.as_str());
-    rest(&mut record, judged.unwrap_or_else(|denied| &denied.basis));
-    record
-}
-
-/// By which policy, and by which of its rules.
-fn rest<'a>(record: &mut Record<'a>, basis: &'a Basis) {
-    record.policy = basis.policy.as_deref();
-    record.rules = &basis.rules;
-    record.approval = basis.approval.as_deref();
-}
-
-/// What was asked for.
-fn name<'a>(record: &mut Record<'a>, action: Action, resource: &Resource<'a>) {
-    record.action = Some(action);
-    record.session = resource.session;
-    record.connection = resource.connection;
-    record.deployment = resource.deployment;
-    record.env = resource.env;
-    record.scopes = resource.scopes;
-    record.resource = resource.resource;
-    record.run_id = resource.run_id;
 }
 
 /// How a token for such a target comes about where it is not at hand.

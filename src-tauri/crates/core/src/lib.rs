@@ -9,7 +9,8 @@
 //! 4. [`policy`]: a `Permit` that carries what was judged, or `Denied`; on the record either way, a token's
 //!    permit with what came of it. Where a rule asks for a person's word: [`approvals`]
 //! 5. [`typed`]: a target that no config names takes one of few places
-//! 6. [`broker`]: spends the permit, asks the session what to do
+//! 6. [`broker`]: spends the permit, asks the session what to do; what leaves is a lease of the process tree
+//!    that asks, and one that was taken back is refused ([`leases`])
 //! 7. [`session`]: reads its [`cache`]; is that good enough, and until when ([`freshness`]); does it rest
 //!    ([`rest`])
 //! 8. `refresh`: else, behind a line of what was permitted, one flight to Ping per (session, target), which
@@ -40,6 +41,7 @@ mod found;
 pub mod freshness;
 pub mod groups;
 mod issuer_limit;
+pub mod leases;
 mod load;
 pub mod owed;
 pub mod pending;

@@ -152,6 +152,11 @@ pub trait Pinned: Send + Sync {
     fn lineage(&self) -> Lineage {
         Lineage::default()
     }
+
+    /// The last of its process tree, by which the tree is known; the same from then on.
+    fn leader(&self) -> Option<Mark> {
+        self.lineage().tree.last().copied()
+    }
 }
 
 /// A process by its number and its start mark: a number that is used again is another process.
@@ -223,6 +228,11 @@ impl Process {
     /// Of whoever carries, too: it is there on this machine that somebody began it.
     pub fn lineage(&self) -> Lineage {
         self.pinned.as_ref().map_or_else(Lineage::default, |process| process.lineage())
+    }
+
+    /// By whom its tree is known, also of whoever carries.
+    pub fn leader(&self) -> Option<Mark> {
+        self.pinned.as_ref()?.leader()
     }
 }
 

@@ -54,6 +54,7 @@ impl Broker {
         record.person = whose.as_ref().and_then(|whose| whose.person.as_ref());
         self.record(&record)?;
         let left = session.sign_out();
+        self.end_leases_of_session(key);
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.
         let mut owed = Vec::new();

@@ -12,6 +12,7 @@ use dagpass_client::{Agent, ClientError};
 use crate::attend::{Codes, Told};
 use crate::clipboard;
 use crate::desktop::Notices;
+use crate::everywhere;
 use crate::menu::{Action, Way};
 use crate::notice::{Choice, Key, Notice};
 use crate::view::Code;
@@ -62,6 +63,11 @@ impl Deeds {
             Action::SignOut { profile } => {
                 let ask = SignOutAsk { profile: Some(profile), ..SignOutAsk::default() };
                 agent.sign_out(&ask).map(drop).map_err(Failed::from)
+            }
+            Action::SignOutEverywhere => {
+                let ask = SignOutAsk { all: true, ..SignOutAsk::default() };
+                self.notices.show(&everywhere::word(&agent.sign_out(&ask)?));
+                Ok(())
             }
             Action::CopyToken { profile } => self.copy(&profile),
             Action::CopyCode { code } => clipboard::keep(&code).map_err(unable),

@@ -14,6 +14,7 @@ mod alerts;
 mod attend;
 mod clipboard;
 mod deeds;
+mod everywhere;
 mod menu;
 mod notice;
 mod picture;

@@ -28,6 +28,8 @@ pub(crate) enum Action {
     SignOut {
         profile: String,
     },
+    /// Every session and every lease of this machine.
+    SignOutEverywhere,
     /// Into the clipboard, which is cleared after a while.
     CopyToken {
         profile: String,
@@ -57,6 +59,7 @@ impl Action {
             Self::SignIn { profile, way: Way::Browser } => format!("sign-in {profile}"),
             Self::SignIn { profile, way: Way::Code } => format!("sign-in-code {profile}"),
             Self::SignOut { profile } => format!("sign-out {profile}"),
+            Self::SignOutEverywhere => "sign-out-everywhere".to_owned(),
             Self::CopyToken { profile } => format!("copy-token {profile}"),
             Self::CopyCode { code } => format!("copy-code {code}"),
             Self::Answer { id, answer } => format!("answer {answer} {id}"),

@@ -71,6 +71,9 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
         menu.push(Entry::item("Open dagpass…", Action::OpenPanel { view: None }));
     }
     menu.push(Entry::Line);
+    if status.profiles.iter().any(has_session) {
+        menu.push(Entry::item("Sign out everywhere on this machine", Action::SignOutEverywhere));
+    }
     menu.push(Entry::item("Quit", Action::Quit));
     View { picture, tooltip: tooltip(status, picture, scene), menu }
 }

@@ -63,6 +63,7 @@ fn one_profile_stands_in_the_menu_itself_with_who_and_until_when() {
             "--",
             "Pause",
             "--",
+            "Sign out everywhere on this machine",
             "Quit"
         ]
     );

@@ -237,6 +237,8 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::Evidence
         | Event::ApprovalAnswered
         | Event::ApprovalRevoked
+        | Event::LeaseRevoked
+        | Event::SignOutEverywhere
         | Event::TokenFound => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {
             record.outcome != Outcome::Ok

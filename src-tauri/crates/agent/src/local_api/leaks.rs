@@ -38,8 +38,8 @@ pub(super) fn tell(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     }
     let mut leaks = Vec::new();
     for leak in ask.leaks {
-        let ended = found(api, asked.caller(), (&leak.fingerprint, &leak.place))?;
-        leaks.push(LeakEnded { fingerprint: leak.fingerprint, ended });
+        let leases = found(api, asked.caller(), (&leak.fingerprint, &leak.place))?;
+        leaks.push(LeakEnded { fingerprint: leak.fingerprint, leases });
     }
     Ok(reply::json(&LeakReply { leaks }))
 }
@@ -52,11 +52,13 @@ fn is_well_formed(leak: &Leak) -> bool {
         && !leak.place.chars().any(char::is_control)
 }
 
-fn found(api: &Api, caller: &Caller, (token, place): (&str, &str)) -> Result<bool, Refusal> {
+/// The leases that ended with it.
+fn found(api: &Api, caller: &Caller, (token, place): (&str, &str)) -> Result<Vec<String>, Refusal> {
     let ended = api.broker.token_found(caller, (token, place))?;
-    tracing::warn!(fingerprint = token, place, ended, "a token of ours lies in a file");
+    let leases: Vec<String> = ended.iter().map(|one| one.lease.id.to_string()).collect();
+    tracing::warn!(fingerprint = token, place, ?leases, "a token of ours lies in a file");
     api.changed();
-    Ok(ended)
+    Ok(leases)
 }
 
 /// Looks that wait, and the one that is under way.

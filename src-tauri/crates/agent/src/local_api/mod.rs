@@ -15,9 +15,11 @@ mod drift;
 mod end_session;
 mod ended;
 mod events;
+mod everywhere;
 mod evidence;
 mod guard;
 mod leaks;
+mod leases;
 mod login_item;
 mod orphans;
 mod pasted;
@@ -65,6 +67,7 @@ use dagpass_core::time::Timestamp;
 
 pub(crate) use accept::Seats;
 pub(crate) use containers::Containers;
+pub(crate) use leases::end_of_trees;
 pub(crate) use run_events::tell_of_dropped;
 pub(crate) use server::{Loopback, serve};
 

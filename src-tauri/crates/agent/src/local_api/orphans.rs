@@ -48,11 +48,18 @@ pub(super) async fn all(api: &Arc<Api>, caller: &Caller) -> Result<Vec<SignedOut
     Ok(ended)
 }
 
+/// Of sessions that the config in force does not name: a profile that was removed leaves its record.
+pub(super) async fn others(api: &Api, named: &[SessionKey]) -> Result<Vec<SessionKey>, Refusal> {
+    let mut kept = kept(api).await?;
+    kept.retain(|key| !named.contains(key));
+    Ok(kept)
+}
+
 async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
     api.store.sessions().await.map_err(|failure| refusal(&failure))
 }
 
-fn end(
+pub(super) fn end(
     api: &Arc<Api>,
     key: &SessionKey,
     caller: &Caller,
@@ -75,8 +82,7 @@ async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut
     Ok(SignedOut {
         profile: key.account(),
         revocation: revocation.to_owned(),
-        end_session_url: None,
-        deployments: Vec::new(),
+        ..SignedOut::default()
     })
 }
 

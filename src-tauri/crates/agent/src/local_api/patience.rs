@@ -124,6 +124,8 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::ShowApprovals
         | Action::Approve
         | Action::RevokeApproval
+        | Action::ShowLeases
+        | Action::RevokeLease
         | Action::ShowPolicy
         | Action::BreakGlass
         | Action::TellOfLeak => None,

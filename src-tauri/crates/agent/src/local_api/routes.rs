@@ -21,7 +21,7 @@ use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, approvals, config, containers, drift, events, evidence, leaks,
+    Api, Asked, activity, approvals, config, containers, drift, events, evidence, leaks, leases,
     login_item, pasted, patience, policy as policy_routes, preview, purge, relay, roles,
     run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
 };
@@ -81,6 +81,8 @@ const ROUTES: &[Row] = &[
     row(Method::GET, "/v1/approvals", Action::ShowApprovals),
     row(Method::POST, "/v1/approvals/{id}", Action::Approve),
     row(Method::DELETE, "/v1/approvals/{id}", Action::RevokeApproval),
+    row(Method::GET, "/v1/leases", Action::ShowLeases),
+    row(Method::POST, "/v1/leases/revoke", Action::RevokeLease),
     row(Method::GET, "/v1/policy", Action::ShowPolicy),
     row(Method::POST, "/v1/policy/break-glass", Action::BreakGlass),
     row(Method::POST, "/v1/policy/check", Action::ShowPolicy),
@@ -202,6 +204,8 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowApprovals => Ok(approvals::list(api, asked)),
         Action::Approve => approvals::answer(api, asked),
         Action::RevokeApproval => approvals::revoke(api, asked),
+        Action::ShowLeases => Ok(leases::list(api, asked)),
+        Action::RevokeLease => leases::revoke(api, asked),
         Action::ShowPolicy => policy_routes::answer(api, asked).await,
         Action::BreakGlass => policy_routes::break_glass(api, asked),
         Action::TellOfLeak => leaks::tell(api, asked),

@@ -29,6 +29,7 @@ pub(super) fn tell(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let Some(taken) = api.task_runs.take(&event, &asked.principal) else {
         return Ok(reply::json(&RunEventReply::default()));
     };
+    api.broker.tie_leases(&asked.principal, &event.task, &taken.ties);
     tell_of_dropped(api, taken.dropped)?;
     record(api, &event, ask.state.as_deref(), (&taken, asked.caller()))?;
     let logs = ask.log_folder.as_deref().map(Path::new);

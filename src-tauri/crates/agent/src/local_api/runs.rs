@@ -15,7 +15,7 @@ use super::{Api, Asked};
 use crate::random::random;
 use crate::system;
 
-const PREFIX: &str = "run-";
+pub(super) const PREFIX: &str = "run-";
 /// How many runs may there be at once? Each costs a task that waits for a process's end.
 const MOST: usize = 256;
 /// And how many of them within one run, its runs' runs included?
@@ -59,6 +59,7 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
         watch.capabilities.revoke(&ended);
         watch.policy.engine.end_run(&ended);
         watch.broker.end_approvals_of(&ended);
+        watch.broker.end_leases_of(&ended);
     });
     Ok(reply::json(&RunReply { id, capability }))
 }
@@ -176,6 +177,7 @@ pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     api.policy.engine.end_run(named);
     if ended {
         api.broker.end_approvals_of(named);
+        api.broker.end_leases_of(named);
         return Ok(reply::json(&serde_json::json!({ "ended": true })));
     }
     Err(Refusal::new(ErrorCode::NotFound, "there is no such run"))

@@ -12,36 +12,52 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ended::{UNCONFIRMED, to_its_end, word};
 use super::reply::{self, Reply};
-use super::{Api, Asked, deployments, end_session, orphans, patience};
+use super::{Api, Asked, deployments, end_session, everywhere, orphans, patience};
 
 pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignOutAsk = asked.parse()?;
-    if !api.config.is_known() {
-        let profiles = orphans::sign_out(api, &ask, asked.caller()).await?;
-        return Ok(reply::json(&SignOutReply { profiles }));
+    // Before anything is waited for: nothing more leaves by them.
+    let leases_ended = ask.all.then(|| api.broker.end_all_leases() as u64);
+    let profiles = match api.config.is_known() {
+        true => named(api, asked, &ask).await?,
+        false => orphans::sign_out(api, &ask, asked.caller()).await?,
+    };
+    let outstanding = everywhere::outstanding(api, &ask, &profiles);
+    let reply = SignOutReply { profiles, leases_ended, outstanding };
+    if ask.all {
+        everywhere::record(api, asked.caller(), &reply);
     }
+    Ok(reply::json(&reply))
+}
+
+async fn named(api: &Arc<Api>, asked: &Asked, ask: &SignOutAsk) -> Result<Vec<SignedOut>, Refusal> {
     let config = api.config.current();
     let keys = if ask.all {
         config.sessions()
     } else {
         vec![config.session_named(ask.profile.as_deref())?.0]
     };
-    let hints = hints(api, &ask, &keys).await;
+    let hints = hints(api, ask, &keys).await;
     let ends: Vec<_> = keys.iter().map(|key| end(api, key, asked.caller())).collect();
     let until = Instant::now() + patience::SHORT;
-    let mut reply = SignOutReply::default();
+    let mut profiles = Vec::new();
     for ((key, end), hint) in keys.iter().zip(ends).zip(hints) {
-        let signed_out = match timeout_at(until, end).await {
-            Ok(ended) => ended?,
-            Err(_elapsed) => so_far(api, key)?,
+        let ended = timeout_at(until, end).await.unwrap_or_else(|_elapsed| so_far(api, key));
+        let signed_out = match ended {
+            // What one keychain record costs is not the others' to pay.
+            Err(refusal) if ask.all => everywhere::failed(key, &refusal),
+            ended => ended?,
         };
         let end_session_url = match (ask.sso, config.session(key)) {
             (true, Some(profile)) => end_session::address(api, &profile, hint, until).await,
             _ => None,
         };
-        reply.profiles.push(SignedOut { end_session_url, ..signed_out });
+        profiles.push(SignedOut { end_session_url, ..signed_out });
     }
-    Ok(reply::json(&reply))
+    if ask.all {
+        profiles.extend(everywhere::others(api, &keys, asked.caller()).await);
+    }
+    Ok(profiles)
 }
 
 /// What Ping wants to see, before it is forgotten with the sessions. A browser on another machine cannot be
@@ -75,8 +91,7 @@ fn so_far(api: &Api, key: &SessionKey) -> Result<SignedOut, Refusal> {
     Ok(SignedOut {
         profile: key.account(),
         revocation: UNCONFIRMED.to_owned(),
-        end_session_url: None,
-        deployments: Vec::new(),
+        ..SignedOut::default()
     })
 }
 
@@ -91,7 +106,7 @@ async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut
     Ok(SignedOut {
         profile: key.account(),
         revocation: word(ended?).to_owned(),
-        end_session_url: None,
         deployments: deployments::signed_out(deployments),
+        ..SignedOut::default()
     })
 }

@@ -39,6 +39,21 @@ pub(super) fn lineage(pid: u32, started_at: Option<u64>) -> Lineage {
     found
 }
 
+/// The last of its tree, as [`lineage`] finds it, and no look at what is above.
+pub(super) fn leader(pid: u32, started_at: Option<u64>) -> Mark {
+    let (agent, session) = (std::process::id(), session(pid));
+    let mut last = Mark { pid, started_at };
+    for _ in 0..GENERATIONS {
+        if last.pid == agent || session == Some(last.pid) {
+            break;
+        }
+        let parent = process::parent(last.pid).filter(|parent| *parent > INIT);
+        let Some(pid) = parent.filter(|parent| !leads(last.pid, *parent, session)) else { break };
+        last = Mark { pid, started_at: process::started_at(pid) };
+    }
+    last
+}
+
 #[cfg(unix)]
 use process::{session, terminal};
 

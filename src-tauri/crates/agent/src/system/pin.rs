@@ -5,9 +5,9 @@
 use std::sync::{Arc, OnceLock};
 
 use dagpass_core::policy::facts::Verified;
-use dagpass_core::principal::{Lineage, Pinned};
+use dagpass_core::principal::{Lineage, Mark, Pinned};
 
-use super::lineage::lineage;
+use super::lineage::{leader, lineage};
 use super::{Peer, facts, process};
 
 pub use process::Watched;
@@ -22,14 +22,16 @@ pub struct Pin {
     watched: Option<Watched>,
     uid: Option<u32>,
     facts: OnceLock<Arc<Verified>>,
+    leader: OnceLock<Mark>,
 }
 
 /// `None` where the connection does not show a process.
 pub fn pin(peer: &Peer) -> Option<Arc<dyn Pinned>> {
     let pid = peer.pid.filter(|pid| *pid != 0)?;
     let (started_at, watched) = (peer.started_at, peer.watched.clone());
-    let (image, uid, facts) = (process::image(pid), peer.uid, OnceLock::new());
-    Some(Arc::new(Pin { pid, started_at, image, watched, uid, facts }))
+    let (image, uid) = (process::image(pid), peer.uid);
+    let (facts, leader) = (OnceLock::new(), OnceLock::new());
+    Some(Arc::new(Pin { pid, started_at, image, watched, uid, facts, leader }))
 }
 
 const ENDED: &str = "the process that asked has ended";
@@ -57,6 +59,11 @@ impl Pinned for Pin {
         // Asked behind it: of one that has ended a later process may stand there, or nobody any more.
         let found = lineage(self.pid, self.started_at);
         if self.holds().is_ok() { found } else { Lineage::default() }
+    }
+
+    /// Of one that has ended it is nobody's: nothing leaves for it.
+    fn leader(&self) -> Option<Mark> {
+        Some(*self.leader.get_or_init(|| leader(self.pid, self.started_at)))
     }
 }
 

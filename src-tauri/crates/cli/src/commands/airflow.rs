@@ -77,7 +77,7 @@ pub(crate) enum Airflow {
     /// Look for tokens that were issued in task logs and DAG files, or in the folders named
     ///
     /// What was issued is known by its fingerprint on the ledger, and each word of a text that is as long as a
-    /// token is hashed. Says where and never what; a token that is found is handed out no more. One that is cut
+    /// token is hashed. Says where and never what; the leases that hold a token that is found end. One that is cut
     /// or encoded is not found, nor an opaque one that is part of a longer word. Ends with 1 where one is found.
     #[command(
         after_help = "Examples:\n  dagpass airflow scan                     # the logs and DAGs of this shell's Airflow\n  \

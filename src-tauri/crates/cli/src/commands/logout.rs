@@ -1,12 +1,16 @@
 //! `dagpass logout`: what was revoked, and what Ping did not confirm.
 
 use clap::Args;
-use dagpass_client::wire::{DeploymentSignedOut, SignOutAsk, SignedOut};
+use dagpass_client::wire::{DeploymentSignedOut, ErrorReply, SignOutAsk, SignOutReply, SignedOut};
 
+use super::leases::words;
 use super::login;
 use crate::exit::Failure;
 use crate::world::World;
 use crate::{output, time};
+
+/// The agent's word for a session that could not be ended.
+const FAILED: &str = "failed";
 
 #[derive(Debug, Args)]
 #[command(
@@ -16,7 +20,7 @@ pub(crate) struct Logout {
     /// The profile, or PROFILE/CONN_ID for a connection with a sign-in of its own; the default
     /// profile where absent
     profile: Option<String>,
-    /// Every profile
+    /// Everywhere on this machine: every profile and every sign-in of a connection's own, with every lease
     #[arg(long, conflicts_with = "profile")]
     all: bool,
     /// End Ping's own session too, which signs the browser out of everything
@@ -33,7 +37,40 @@ pub(crate) fn run(world: &World, args: Logout) -> Result<(), Failure> {
         return output::json(&reply);
     }
     reply.profiles.iter().for_each(|profile| output::say(&line(profile)));
-    Ok(())
+    left(&reply, time::now()).iter().for_each(|line| output::say(line));
+    match reply.profiles.iter().filter(|one| one.revocation == FAILED).count() {
+        0 => Ok(()),
+        some => Err(Failure::new(
+            "sign_out_failed",
+            format!("{some} of {} sessions stand as they were", reply.profiles.len()),
+        )
+        .hint("mend what is said of each, then run `dagpass logout --all` again")),
+    }
+}
+
+/// What the leases came to, and what is out there and stays good.
+fn left(reply: &SignOutReply, now: i64) -> Vec<String> {
+    let mut lines = Vec::new();
+    match reply.leases_ended {
+        Some(1) => lines.push("1 lease ended: nothing more is handed out by it".to_owned()),
+        Some(some @ 2..) => {
+            lines.push(format!("{some} leases ended: nothing more is handed out by them"))
+        }
+        Some(0) | None => {}
+    }
+    if reply.outstanding.is_empty() {
+        return lines;
+    }
+    lines.push(
+        "handed out before, and good for whoever holds it until its own end; a server that asks Ping may refuse \
+         it sooner, one that checks offline does not:"
+            .to_owned(),
+    );
+    lines.extend(reply.outstanding.iter().map(|lease| {
+        let until = time::show(lease.until, now);
+        format!("  {} until {until}, held by {}", words::what(lease), words::tree(lease))
+    }));
+    lines
 }
 
 pub(super) fn line(one: &SignedOut) -> String {
@@ -43,15 +80,23 @@ pub(super) fn line(one: &SignedOut) -> String {
         "unconfirmed" => "signed out; Ping did not confirm that the token is revoked",
         "pending" => "signed out; Ping cannot be reached: revocation pending, tried again for 24 h",
         "not_signed_in" => "was not signed in",
+        FAILED => "not signed out, and stands as it was",
         other => other,
     };
+    let why: String = one.error.iter().map(|error| format!(": {}", reason(error))).collect();
     let browser = one.end_session_url.iter();
     let browser: String = browser
         .map(|url| format!("\n  to end Ping's session open {}", output::word(url)))
         .collect();
     let deployments: String =
         one.deployments.iter().map(|at| deployment(&one.profile, at)).collect();
-    format!("{}: {said}{deployments}{browser}", one.profile)
+    format!("{}: {said}{why}{deployments}{browser}", one.profile)
+}
+
+fn reason(error: &ErrorReply) -> String {
+    let cause = error.cause.iter().map(|cause| format!(" ({})", output::word(cause)));
+    let hint = error.hint.iter().map(|hint| format!("; {}", output::word(hint)));
+    output::word(&error.error_description) + &cause.chain(hint).collect::<String>()
 }
 
 fn deployment(session: &str, one: &DeploymentSignedOut) -> String {
@@ -73,6 +118,7 @@ fn deployment(session: &str, one: &DeploymentSignedOut) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dagpass_client::wire::Lease;
 
     #[test]
     fn an_unclear_answer_is_never_told_as_revoked() {
@@ -86,11 +132,39 @@ mod tests {
             let one = SignedOut {
                 profile: "prod".into(),
                 revocation: revocation.into(),
-                end_session_url: None,
-                deployments: Vec::new(),
+                ..SignedOut::default()
             };
             assert!(line(&one).contains(text), "{revocation}");
         }
+    }
+
+    #[test]
+    fn what_stays_good_is_told_with_its_end_and_a_session_that_stands_with_its_reason() {
+        let lease = Lease {
+            kind: "run".into(),
+            tree: "run-9c".into(),
+            audience: vec!["https://lake.example".into()],
+            until: 1_795_548_600,
+            ..Lease::default()
+        };
+        let outstanding = vec![lease];
+        let reply = SignOutReply { leases_ended: Some(2), outstanding, ..SignOutReply::default() };
+        let text = left(&reply, 1_795_548_000).join("\n");
+        assert!(text.starts_with("2 leases ended"), "{text}");
+        assert!(text.contains("one that checks offline does not"), "{text}");
+        let row = "https://lake.example until 19:30:00 UTC, held by dagpass run run-9c";
+        assert!(text.contains(row), "{text}");
+        assert!(left(&SignOutReply::default(), 0).is_empty());
+        let error =
+            Failure::new("keychain_locked", "the keychain is locked").hint("unlock it").reply;
+        let one = SignedOut {
+            profile: "prod".into(),
+            revocation: FAILED.into(),
+            error: Some(error),
+            ..SignedOut::default()
+        };
+        let text = line(&one);
+        assert!(text.contains("stands as it was: the keychain is locked; unlock it"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod container;
 mod doctor;
 mod files;
 pub(crate) mod init;
+pub(crate) mod leases;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
@@ -52,6 +53,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Policy(args) => return policy::run(&world, args),
         Command::Store(args) => store::run(&world, args),
         Command::Approve(args) => approve::run(&world, args),
+        Command::Leases(args) => leases::run(&world, args),
         Command::Relay(args) => relay::run(&world, &args),
         Command::Purge(args) => purge::run(&world, &args),
         Command::Completions { shell } => completions(shell),

@@ -63,7 +63,7 @@ pub fn is_echo(line: &Line) -> bool {
 }
 
 const SERVED: [&str; 3] = ["token", "connection", "try"];
-const OWN_LINE: [&str; 7] = [
+const OWN_LINE: [&str; 8] = [
     "sign-in",
     "sign-out",
     "open-door",
@@ -71,6 +71,7 @@ const OWN_LINE: [&str; 7] = [
     "make-evidence",
     "approve",
     "revoke-approval",
+    "revoke-lease",
 ];
 
 fn done(line: &Line) -> Option<&'static str> {
@@ -95,6 +96,8 @@ fn done(line: &Line) -> Option<&'static str> {
         "approval-answered" => "Approved",
         "approval-revoked" => "Approval taken back",
         "token-found" => "Token found in a file",
+        "lease-revoked" => "Lease revoked",
+        "sign-out-everywhere" => "Signed out everywhere",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
             Some(action) if SERVED.contains(&action) => "Request permitted",
@@ -131,6 +134,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "break-glass" => "Own policy switched off or on",
         "approve" => "Approval answered",
         "revoke-approval" => "Approval to be taken back",
+        "revoke-lease" => "Lease to be revoked",
         _ => return None,
     })
 }
@@ -217,7 +221,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 20);
+        assert_eq!(told, 21);
         for event in [
             "refresh",
             "exchange",
@@ -232,6 +236,8 @@ mod tests {
             "approval-answered",
             "approval-revoked",
             "token-found",
+            "lease-revoked",
+            "sign-out-everywhere",
             "agent-start",
             "agent-stop",
         ] {

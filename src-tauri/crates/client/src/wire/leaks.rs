@@ -26,6 +26,7 @@ pub struct LeakReply {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeakEnded {
     pub fingerprint: String,
-    /// It was handed out until now, and is no more.
-    pub ended: bool,
+    /// The leases that ended with it, by name. None: no process tree held it any more.
+    #[serde(default)]
+    pub leases: Vec<String>,
 }

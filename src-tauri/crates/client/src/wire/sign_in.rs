@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{ErrorReply, ProfileStatus};
+use super::{ErrorReply, Lease, ProfileStatus};
 
 /// Variables of the caller's desktop that opening a browser may need: what the command line sends
 /// with a sign-in, and all that the agent takes.
@@ -127,13 +127,24 @@ pub struct SignOutAsk {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SignOutReply {
     pub profiles: Vec<SignedOut>,
+    /// With `all`: how many leases held, and hold no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leases_ended: Option<u64>,
+    /// What was handed out before and is good until its own end, for whoever holds it: a server that asks the
+    /// issuer may refuse it sooner, one that checks offline will not. The longest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outstanding: Vec<Lease>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SignedOut {
     pub profile: String,
-    /// `confirmed`, `unsupported`, `unconfirmed`, `pending`, `not_signed_in`.
+    /// `confirmed`, `unsupported`, `unconfirmed`, `pending` (owed, and tried again for a day),
+    /// `not_signed_in`; of one of all, `failed`: it stands as it was.
     pub revocation: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReply>,
     /// With `sso`: the URL that ends Ping's session, for the browser. One of this machine's, for ten
     /// minutes and once, where Ping is to be told whose session it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]

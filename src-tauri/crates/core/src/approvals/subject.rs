@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::Action;
 use crate::policy::engine::{Basis, Question};
 use crate::policy::facts::Verified;
-use crate::principal::{Kind, Lineage, Mark};
+use crate::principal::{Kind, Lineage, Mark, Principal};
 use crate::request::Caller;
 
 /// All of it but whose it is.
@@ -49,6 +49,22 @@ pub enum Tree {
     Door(String),
 }
 
+impl Tree {
+    /// `leader` is asked for where it is the system that shows a tree.
+    pub(crate) fn of(principal: &Principal, leader: impl FnOnce() -> Option<Mark>) -> Self {
+        match &principal.kind {
+            // Whatever sessions a run's tasks lead: its capability is what holds it together.
+            Kind::Container(_) | Kind::Forwarded(_) | Kind::Run(_) | Kind::Agent => {
+                Self::Door(principal.name().to_owned())
+            }
+            Kind::Owner | Kind::Relay => leader().map_or_else(
+                || Self::Door(principal.caller.transport.as_str().to_owned()),
+                Self::Process,
+            ),
+        }
+    }
+}
+
 /// A question, with all that a person judges it by.
 #[derive(Clone, Debug)]
 pub struct About {
@@ -67,16 +83,12 @@ impl About {
     pub(super) fn of(question: &Question<'_>, basis: &Basis) -> Self {
         let principal = question.principal;
         let (verified, lineage) = (question.verified(), principal.process.lineage());
-        let (tree, is_beyond) = match (&principal.kind, lineage.tree.last()) {
-            (Kind::Container(id) | Kind::Forwarded(id), _) => (Tree::Door(id.clone()), true),
-            // Whatever sessions its tasks lead: its capability is what holds it together.
-            (Kind::Run(_), _) => (Tree::Door(principal.name().to_owned()), false),
-            (Kind::Owner | Kind::Relay, Some(leader)) => (Tree::Process(*leader), false),
-            (Kind::Owner | Kind::Relay, None) => {
-                (Tree::Door(principal.caller.transport.as_str().to_owned()), false)
-            }
+        let tree = Tree::of(principal, || lineage.tree.last().copied());
+        let is_beyond = match &principal.kind {
+            Kind::Container(_) | Kind::Forwarded(_) => true,
             // Ahead of need, and at nobody's wish: whoever answers approves of nothing of his own.
-            (Kind::Agent, _) => (Tree::Door(principal.name().to_owned()), true),
+            Kind::Agent => true,
+            Kind::Owner | Kind::Relay | Kind::Run(_) => false,
         };
         let lane = match &principal.kind {
             Kind::Run(_) | Kind::Relay => Some(principal.name().to_owned()),

@@ -41,6 +41,8 @@ pub enum Action {
     ShowApprovals,
     Approve,
     RevokeApproval,
+    ShowLeases,
+    RevokeLease,
     ShowPolicy,
     BreakGlass,
     TellOfLeak,
@@ -100,6 +102,8 @@ impl Action {
             Self::ShowApprovals => "show-approvals",
             Self::Approve => "approve",
             Self::RevokeApproval => "revoke-approval",
+            Self::ShowLeases => "show-leases",
+            Self::RevokeLease => "revoke-lease",
             Self::ShowPolicy => "show-policy",
             Self::BreakGlass => "break-glass",
             Self::TellOfLeak => "tell-of-leak",
@@ -122,6 +126,8 @@ impl Action {
             | Self::Stop
             | Self::ShowApprovals
             | Self::RevokeApproval
+            | Self::ShowLeases
+            | Self::RevokeLease
             | Self::ShowPolicy
             | Self::TellOfLeak => true,
             Self::Token
@@ -176,6 +182,7 @@ impl Action {
             | Self::PreviewConfig
             | Self::AskOutlook
             | Self::ShowApprovals
+            | Self::ShowLeases
             | Self::ShowPolicy => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
@@ -194,6 +201,7 @@ impl Action {
             | Self::MakeEvidence
             | Self::Approve
             | Self::RevokeApproval
+            | Self::RevokeLease
             | Self::BreakGlass => Weight::Deed,
         }
     }
@@ -242,6 +250,8 @@ impl Rights {
         Action::ShowApprovals,
         Action::Approve,
         Action::RevokeApproval,
+        Action::ShowLeases,
+        Action::RevokeLease,
         Action::ShowPolicy,
         Action::BreakGlass,
         Action::TellOfLeak,
@@ -251,7 +261,8 @@ impl Rights {
     pub const OWNER: Self = Self(Self::EVERYTHING);
     /// What it does ahead of need.
     pub const AGENT: Self = Self(&[Action::Token, Action::OpenDoor]);
-    /// Tokens, what is needed to ask for them, the word of what ran, and runs within the run.
+    /// Tokens, what is needed to ask for them, the word of what ran, runs within the run, and to see and give
+    /// back what it was handed out itself.
     pub const RUN: Self = Self(&[
         Action::Token,
         Action::Connection,
@@ -260,6 +271,8 @@ impl Rights {
         Action::TellOfRun,
         Action::BeginRun,
         Action::EndRun,
+        Action::ShowLeases,
+        Action::RevokeLease,
     ]);
     /// As a run, without runs of its own: the capability of one would be good at the other doors.
     pub const DOOR: Self = Self(&[

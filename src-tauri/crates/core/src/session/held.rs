@@ -78,18 +78,6 @@ impl Leaving {
     }
 }
 
-impl Session {
-    /// Takes the token that has this fingerprint, by the digits that the record has of it: it is served no more.
-    pub(crate) fn drop_token(&self, fingerprint: &str) -> Option<Cached> {
-        let mut held = self.held();
-        let mut tokens = held.tokens.iter();
-        let (target, token) = tokens.find(|(_, token)| token.fingerprint.short() == fingerprint)?;
-        let (target, token) = (target.clone(), token.clone());
-        held.forget(&target);
-        Some(token)
-    }
-}
-
 impl Held {
     pub(super) fn new(profile: Arc<Profile>) -> Self {
         Self {
@@ -219,5 +207,18 @@ impl Held {
 
     pub(super) fn not_signed_in(&self) -> Refusal {
         self.state.refusal(&self.profile)
+    }
+}
+
+impl Session {
+    /// Since which sign-in its tokens are served; `None` before the store was asked.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.held().state.last().map(|last| last.signed_in_at)
+    }
+
+    /// Nobody is served those bytes again, by their short fingerprint or the whole one.
+    pub(crate) fn drop_token(&self, fingerprint: &str) {
+        let is_it = |token: &Cached| fingerprint.starts_with(token.fingerprint.short());
+        self.held().tokens.retain(|_, token| !is_it(token));
     }
 }

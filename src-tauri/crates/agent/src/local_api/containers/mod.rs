@@ -156,6 +156,7 @@ async fn ended(
     (id, caller): (&str, &Caller),
 ) -> Result<(), Refusal> {
     let rules = standing.gate.rules.clone();
+    api.broker.end_leases_of(id);
     let removed = remove(&api.containers.record(id));
     if let Err(error) = close(standing, true).await {
         tracing::warn!(%error, "a door's folder is not empty");

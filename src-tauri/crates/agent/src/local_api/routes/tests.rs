@@ -102,6 +102,9 @@ const EXPECTED: &[Expected] = &[
     // Of the relay the question itself is judged: it is never the one that answers.
     (Method::POST, "/v1/approvals/{id}", [Yes, No, No, No, Yes, No]),
     (Method::DELETE, "/v1/approvals/{id}", [Yes, No, No, No, Yes, No]),
+    // Of a run each lease is judged by itself: it sees its own, and takes back its own.
+    (Method::GET, "/v1/leases", [Yes, Own, No, No, Yes, No]),
+    (Method::POST, "/v1/leases/revoke", [Yes, Own, No, No, Yes, No]),
     (Method::GET, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/leaks", [Yes, No, No, No, Yes, No]),

@@ -1,5 +1,5 @@
 //! `dagpass airflow scan`: do tokens that were issued lie in Airflow's logs, in its DAGs, or in a folder that is
-//! named? Where, and never what. The agent is told of each, hands it out no more, and puts it on the record.
+//! named? Where, and never what. The agent is told of each, ends the leases that hold it, and puts it on the record.
 
 use std::env::home_dir;
 use std::ffi::OsString;
@@ -44,9 +44,9 @@ pub(crate) struct Find {
     #[serde(flatten)]
     hit: Hit,
     issued: Option<Issue>,
-    /// It was handed out until now. Absent where the agent was not told.
+    /// The leases that ended with it. Absent where the agent was not told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<bool>,
+    leases: Option<Vec<String>>,
     /// It was found there before.
     known: bool,
 }
@@ -147,7 +147,7 @@ pub(crate) fn told(world: &World, issued: &Issued, hits: Vec<Hit>) -> Vec<Find> 
             Ok(reply) => {
                 some.iter_mut()
                     .zip(reply.leaks)
-                    .for_each(|(find, told)| find.ended = Some(told.ended));
+                    .for_each(|(find, told)| find.leases = Some(told.leases));
             }
             Err(failure) => {
                 let why = failure.reply.error_description;
@@ -162,7 +162,7 @@ impl Find {
     fn of(issued: &Issued, hit: Hit) -> Self {
         let place: String = hit.place().chars().map(printable).collect();
         let known = issued.is_told(&hit.fingerprint, &place);
-        Self { issued: issued.of(&hit.fingerprint).cloned(), ended: None, known, place, hit }
+        Self { issued: issued.of(&hit.fingerprint).cloned(), leases: None, known, place, hit }
     }
 
     /// Where, when, to whom; never what.
@@ -183,11 +183,11 @@ impl Find {
             text.extend([to, target, task].into_iter().flatten());
             text += &format!(" (line {} of the ledger)", issue.seq);
         }
-        text += match (self.known, self.ended) {
-            (true, _) => "; this find is on the record already",
-            (false, Some(true)) => "; it is handed out no more",
-            (false, Some(false)) => "; it was handed out no more already",
-            (false, None) => "; the agent was not told",
+        text += &match &self.leases {
+            _ if self.known => "; this find is on the record already".to_owned(),
+            None => "; the agent was not told".to_owned(),
+            Some(leases) if leases.is_empty() => "; no process tree holds it any more".to_owned(),
+            Some(leases) => format!("; ended with it: {}", leases.join(", ")),
         };
         let ends = self.issued.as_ref().and_then(|issue| issue.expires_at);
         let now = time::now();
@@ -196,7 +196,7 @@ impl Find {
                 text +=
                     &format!(", and is good until {} wherever it is taken", time::show(ends, now));
             }
-            Some(_) => text += ", and has ended",
+            Some(_) => text += "; it is good no more",
             None => {}
         }
         output::word(&text)
@@ -267,12 +267,12 @@ mod tests {
             times: 1,
         };
         let mut find = Find::of(&issued, hit);
-        find.ended = Some(true);
+        find.leases = Some(vec!["ls-1".to_owned()]);
         assert_eq!(
             find.sentence(),
             "/logs/a\u{fffd}.log:12 holds a token that was issued at 2026-11-24T08:00:00.000Z to \
-             alice@corp.example for connection lake, DAG etl.load (line 7 of the ledger); it is handed \
-             out no more, and has ended"
+             alice@corp.example for connection lake, DAG etl.load (line 7 of the ledger); ended with \
+             it: ls-1; it is good no more"
         );
         issued.add(
             &line

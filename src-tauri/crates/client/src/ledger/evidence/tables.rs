@@ -74,7 +74,7 @@ impl Table {
     pub fn of(line: &Line) -> Self {
         let ok = line.outcome == "ok" || line.outcome.is_empty();
         match &*line.event {
-            "sign-in" | "sign-out" | "revocation" => Self::SignIns,
+            "sign-in" | "sign-out" | "sign-out-everywhere" | "revocation" => Self::SignIns,
             // What Airflow says of its task is no failure of the agent's.
             "run" => Self::Runs,
             "agent-start" | "agent-stop" | "ledger-lost" | "ledger-altered" | "ledger-forked"
@@ -83,7 +83,7 @@ impl Table {
             "issue" => Self::Tokens,
             "refresh" | "exchange" => Self::Renewals,
             "config-change" | "door-opened" | "door-closed" | "evidence" | "approval-answered"
-            | "approval-revoked" | "token-found" => Self::Changes,
+            | "approval-revoked" | "lease-revoked" | "token-found" => Self::Changes,
             "decision" if line.action.as_deref().is_some_and(is_deed) => Self::Changes,
             _ => Self::Other,
         }
@@ -92,7 +92,7 @@ impl Table {
 
 /// What changes something, of all that can be asked of the agent.
 fn is_deed(action: &str) -> bool {
-    const DEEDS: [&str; 20] = [
+    const DEEDS: [&str; 21] = [
         "approve",
         "begin-relay",
         "begin-run",
@@ -106,6 +106,7 @@ fn is_deed(action: &str) -> bool {
         "purge",
         "resume",
         "revoke-approval",
+        "revoke-lease",
         "set-login-item",
         "sign-in",
         "sign-out",

@@ -211,6 +211,8 @@ fn every_record_is_in_one_table_and_in_no_other() {
         ("approval-answered", "ok", Some("token"), Table::Changes),
         ("approval-answered", "denied", Some("token"), Table::Refusals),
         ("approval-revoked", "ok", Some("token"), Table::Changes),
+        ("lease-revoked", "ok", Some("revoke-lease"), Table::Changes),
+        ("sign-out-everywhere", "ok", None, Table::SignIns),
         ("decision", "ok", Some("approve"), Table::Changes),
         ("token-found", "ok", None, Table::Changes),
         ("blessed", "ok", None, Table::Other),

@@ -51,7 +51,7 @@ impl Class {
 pub(super) fn of(line: &Line) -> (Class, Activity) {
     match &*line.event {
         "sign-in" => (Class::Authentication, Activity(1, "Logon")),
-        "sign-out" => (Class::Authentication, Activity(2, "Logoff")),
+        "sign-out" | "sign-out-everywhere" => (Class::Authentication, Activity(2, "Logoff")),
         "refresh" => (Class::Authentication, Activity(OTHER, "Refresh")),
         "exchange" => (Class::Authentication, Activity(OTHER, "Exchange")),
         "decision" | "issue" | "approval-asked" | "approval-expired" => {
@@ -62,7 +62,7 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
         "run" => (Class::Api, Activity(OTHER, "Run")),
         "evidence" => (Class::Api, Activity(1, "Create")),
         "door-opened" | "approval-answered" => (Class::Access, Activity(1, "Assign Privileges")),
-        "door-closed" | "revocation" | "approval-revoked" => {
+        "door-closed" | "revocation" | "approval-revoked" | "lease-revoked" => {
             (Class::Access, Activity(2, "Revoke Privileges"))
         }
         "config-change" => (Class::Entity, Activity(3, "Update")),
@@ -86,9 +86,9 @@ fn asked(action: Option<&str>) -> Activity {
             "write-config" | "finish-sign-in" | "unlock" | "use-store" | "pause" | "resume"
             | "tell-of-run" | "tell-of-leak" | "set-login-item" | "approve" | "break-glass",
         ) => Activity(3, "Update"),
-        Some("sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval") => {
-            Activity(4, "Delete")
-        }
+        Some(
+            "sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval" | "revoke-lease",
+        ) => Activity(4, "Delete"),
         Some("stop") => Activity(OTHER, "Stop"),
         Some(_) | None => Activity(2, "Read"),
     }

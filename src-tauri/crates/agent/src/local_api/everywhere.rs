@@ -1,0 +1,124 @@
+//! What a sign-out came to as a whole: which tokens stay good until when, what failed, and one line on the
+//! record for all of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dagpass_client::wire::{Lease as Shown, SignOutAsk, SignOutReply, SignedOut};
+use dagpass_core::audit::{Event, Outcome, Record};
+use dagpass_core::error::Refusal;
+use dagpass_core::leases::Lease;
+use dagpass_core::ports::Revocation;
+use dagpass_core::request::{Caller, Obtain, SessionKey};
+use dagpass_core::time::Timestamp;
+
+use super::{Api, leases, orphans, reply};
+
+const FAILED: &str = "failed";
+
+pub(super) fn failed(key: &SessionKey, refusal: &Refusal) -> SignedOut {
+    SignedOut {
+        profile: key.account(),
+        revocation: FAILED.to_owned(),
+        error: Some(reply::error_reply(refusal)),
+        ..SignedOut::default()
+    }
+}
+
+/// Records that the config in force does not name, each to its end.
+pub(super) async fn others(
+    api: &Arc<Api>,
+    named: &[SessionKey],
+    caller: &Caller,
+) -> Vec<SignedOut> {
+    let keys = match orphans::others(api, named).await {
+        Ok(keys) => keys,
+        // A store that does not open says so of each session that the config names.
+        Err(refusal) => {
+            tracing::warn!(%refusal, "sessions that no config names are not looked for");
+            return Vec::new();
+        }
+    };
+    let ends: Vec<_> = keys.iter().map(|key| orphans::end(api, key, caller)).collect();
+    let mut ended = Vec::new();
+    for (key, end) in keys.iter().zip(ends) {
+        ended.push(end.await.unwrap_or_else(|refusal| failed(key, &refusal)));
+    }
+    ended
+}
+
+/// What was handed out of those sessions and is good for whoever holds it. Of what an Airflow deployment has
+/// taken back nothing is.
+pub(super) fn outstanding(api: &Api, ask: &SignOutAsk, ended: &[SignedOut]) -> Vec<Shown> {
+    let of = |key: &SessionKey| ask.all || ended.iter().any(|one| one.profile == key.account());
+    let now = api.clock.now();
+    let left = api.broker.outstanding(of);
+    left.iter()
+        .filter(|lease| !is_taken_back(lease, ended))
+        .map(|one| leases::shown(one, now))
+        .collect()
+}
+
+fn is_taken_back(lease: &Lease, ended: &[SignedOut]) -> bool {
+    let Obtain::JwtBearer(deployment) = &lease.target.obtain else { return false };
+    let confirmed = Revocation::Confirmed.as_str();
+    let mut of_session = ended.iter().filter(|one| one.profile == lease.session.account());
+    of_session.any(|one| {
+        let mut own = one.deployments.iter().filter(|at| at.name == deployment.name);
+        own.any(|at| at.revocation == confirmed)
+    })
+}
+
+/// What each session came to stands on the record by itself, before.
+pub(super) fn record(api: &Api, caller: &Caller, reply: &SignOutReply) {
+    let is_failed = reply.profiles.iter().any(|one| one.revocation == FAILED);
+    let outcome = if is_failed { Outcome::Failed } else { Outcome::Ok };
+    let reason = summary(reply);
+    let mut record = Record::new(Event::SignOutEverywhere, outcome, caller);
+    record.reason = Some(&reason);
+    record.expires_at = reply.outstanding.first().map(|one| Timestamp::from_secs(one.until));
+    if let Err(failure) = api.witness.record(&record) {
+        tracing::error!(%failure, "what the sign-out came to is not on the record");
+    }
+}
+
+/// `2 sessions: 1 confirmed, 1 pending; 3 leases ended, 2 with a token that is still good`.
+fn summary(reply: &SignOutReply) -> String {
+    let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in &reply.profiles {
+        *words.entry(&one.revocation).or_default() += 1;
+    }
+    let words: Vec<String> =
+        words.iter().map(|(word, times)| format!("{times} {}", word.replace('_', " "))).collect();
+    format!(
+        "{} sessions: {}; {} leases ended, {} with a token that is still good",
+        reply.profiles.len(),
+        if words.is_empty() { "none".to_owned() } else { words.join(", ") },
+        reply.leases_ended.unwrap_or_default(),
+        reply.outstanding.len(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_what_was_confirmed_what_is_owed_and_what_stays_good() {
+        let one = |revocation: &str| SignedOut {
+            profile: "prod".into(),
+            revocation: revocation.into(),
+            ..SignedOut::default()
+        };
+        let reply = SignOutReply {
+            profiles: ["pending", "confirmed", "not_signed_in", "confirmed"].map(one).into(),
+            leases_ended: Some(3),
+            outstanding: vec![Shown::default()],
+        };
+        assert_eq!(
+            summary(&reply),
+            "4 sessions: 2 confirmed, 1 not signed in, 1 pending; 3 leases ended, 1 with a token that is still good"
+        );
+        assert!(summary(&SignOutReply::default()).starts_with("0 sessions: none; 0 leases"));
+    }
+}

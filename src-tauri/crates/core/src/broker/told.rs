@@ -1,0 +1,71 @@
+//! How what was judged stands on the record: one line for a request, with what it rests on.
+
+use crate::audit::{Event, Outcome, Record};
+use crate::error::ErrorCode;
+use crate::policy::engine::Basis;
+use crate::policy::{About as _, Action, Denied, Resource};
+use crate::request::{Caller, TokenRequest};
+use crate::time::Timestamp;
+
+/// A request that was permitted, and who asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) action: Action,
+    pub(super) request: &'a TokenRequest,
+    pub(super) caller: &'a Caller,
+    pub(super) basis: &'a Basis,
+    /// Of which sign-in a policy judged it.
+    pub(super) of: Option<Timestamp>,
+}
+
+impl<'a> Asked<'a> {
+    /// Before it is known what it comes to.
+    pub(super) fn permitted(self) -> Record<'a> {
+        self.record(Event::Decision, Outcome::Ok)
+    }
+
+    pub(super) fn record(self, event: Event, outcome: Outcome) -> Record<'a> {
+        let resource = self.request.resource();
+        let mut record = Record::new(event, outcome, self.caller);
+        name(&mut record, self.action, &resource);
+        rest(&mut record, self.basis);
+        record
+    }
+}
+
+pub(super) fn decision<'a>(
+    caller: &'a Caller,
+    action: Action,
+    resource: &Resource<'a>,
+    judged: Result<&'a Basis, &'a Denied>,
+) -> Record<'a> {
+    let denied = judged.err();
+    let asked = denied.is_some_and(|denied| denied.code() == ErrorCode::ApprovalPending);
+    let event = if asked { Event::ApprovalAsked } else { Event::Decision };
+    let outcome = if denied.is_some() && !asked { Outcome::Denied } else { Outcome::Ok };
+    let mut record = Record::new(event, outcome, caller);
+    name(&mut record, action, resource);
+    record.error = denied.filter(|_| !asked).map(|denied| denied.code().as_str());
+    record.reason = denied.map(|denied| denied.reason.as_str());
+    rest(&mut record, judged.unwrap_or_else(|denied| &denied.basis));
+    record
+}
+
+/// By which policy, and by which of its rules.
+fn rest<'a>(record: &mut Record<'a>, basis: &'a Basis) {
+    record.policy = basis.policy.as_deref();
+    record.rules = &basis.rules;
+    record.approval = basis.approval.as_deref();
+}
+
+/// What was asked for.
+fn name<'a>(record: &mut Record<'a>, action: Action, resource: &Resource<'a>) {
+    record.action = Some(action);
+    record.session = resource.session;
+    record.connection = resource.connection;
+    record.deployment = resource.deployment;
+    record.env = resource.env;
+    record.scopes = resource.scopes;
+    record.resource = resource.resource;
+    record.run_id = resource.run_id;
+}

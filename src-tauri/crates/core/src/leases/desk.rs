@@ -1,0 +1,283 @@
+//! What a person does with leases: looks, and takes back. What ended is on the record, each by itself.
+
+use std::sync::Arc;
+
+use super::{End, Lease, Leases, Why, run_of, tree_of};
+use crate::approvals::Tree;
+use crate::audit::{Event, Outcome, Record};
+use crate::broker::Broker;
+use crate::error::{ErrorCode, Refusal};
+use crate::policy::Action;
+use crate::principal::{Kind, Mark, Principal};
+use crate::refusals;
+use crate::request::{Caller, SessionKey};
+use crate::runs::{TaskKey, Tie};
+use crate::time::Timestamp;
+
+/// Those that hold, those that were taken back, and those of which a token may still be good; the oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    pub leases: Vec<Lease>,
+    /// How many more there were than there is room for.
+    pub dropped: u64,
+}
+
+/// Which of them?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    Id(&'a str),
+    /// What a DAG was served; others that use the same lease keep it.
+    Dag(&'a str),
+    Connection(&'a str),
+    /// In full, or as the ledger has it.
+    Fingerprint(&'a str),
+}
+
+/// One that was taken back.
+#[derive(Clone, Debug)]
+pub struct Revoked {
+    pub lease: Lease,
+    /// From that DAG alone: others use the same lease.
+    pub dag: Option<String>,
+}
+
+impl Which<'_> {
+    fn finds(&self, lease: &Lease) -> bool {
+        match self {
+            Self::Id(id) => *lease.id == **id,
+            Self::Dag(dag) => lease.dags.iter().any(|one| one.id == *dag && one.ended.is_none()),
+            Self::Connection(id) => lease.connections.iter().any(|one| one == id),
+            Self::Fingerprint(fingerprint) => lease.has_token(fingerprint),
+        }
+    }
+
+    fn not_found(&self) -> Refusal {
+        let what = match self {
+            Self::Id(id) => format!("no lease `{id}` holds"),
+            Self::Dag(dag) => format!("no lease of the DAG `{dag}` holds"),
+            Self::Connection(id) => format!("no lease of the connection `{id}` holds"),
+            Self::Fingerprint(_) => "no lease holds a token of that fingerprint".to_owned(),
+        };
+        Refusal::new(ErrorCode::NotFound, what).hint("`dagpass leases` shows those that do")
+    }
+}
+
+impl Leases {
+    /// Each that `which` finds, unless it was taken back before. What has ended otherwise is none any more.
+    fn revoke(
+        &self,
+        which: Which<'_>,
+        (word, now): (&Arc<str>, Timestamp),
+        may: impl Fn(&Lease) -> bool,
+    ) -> Vec<Revoked> {
+        let why = || Why::Revoked(word.clone());
+        let mut revoked = Vec::new();
+        let mut table = self.table();
+        let found = |lease: &&mut Lease| {
+            // Bytes that turned up somewhere are no good in an ended one's hands either.
+            let open = match which {
+                Which::Fingerprint(_) => !lease.is_revoked(),
+                Which::Id(_) | Which::Dag(_) | Which::Connection(_) => lease.ended.is_none(),
+            };
+            open && lease.is_outstanding(now) && which.finds(lease) && may(lease)
+        };
+        for lease in table.all_mut().filter(found) {
+            let others = match which {
+                Which::Dag(dag) => {
+                    lease.dags.iter().any(|one| one.id != dag && one.ended.is_none())
+                }
+                Which::Id(_) | Which::Connection(_) | Which::Fingerprint(_) => false,
+            };
+            let mut dag = None;
+            if let (true, Which::Dag(id)) = (others, which) {
+                let end = End { why: why(), at: now };
+                lease.dags.iter_mut().filter(|one| one.id == id).for_each(|one| {
+                    one.ended = Some(end.clone());
+                });
+                dag = Some(id.to_owned());
+            } else {
+                lease.ended = Some(End { why: why(), at: now });
+            }
+            revoked.push(Revoked { lease: lease.clone(), dag });
+        }
+        revoked
+    }
+
+    fn end_where(&self, why: &Why, now: Timestamp, which: impl Fn(&Lease) -> bool) -> usize {
+        let mut table = self.table();
+        table
+            .all_mut()
+            .filter(|lease| which(lease))
+            .map(|lease| lease.end(why.clone(), now))
+            .filter(|ended| *ended)
+            .count()
+    }
+}
+
+impl Broker {
+    /// All that there is to see of it for this caller.
+    pub fn leases(&self, principal: &Principal) -> Listed {
+        let now = self.ports.clock.now();
+        let since = |key: &SessionKey| self.session_of(key).ok()?.since();
+        let mut table = self.leases.table();
+        // A no holds as long as its sign-in does.
+        table.retain(|lease| {
+            lease.is_outstanding(now)
+                || lease.says_no() && since(&lease.session) == Some(lease.signed_in_at)
+        });
+        let seen = |lease: &&Lease| sees(principal, lease);
+        let mut leases: Vec<Lease> = table.all().filter(seen).cloned().collect();
+        leases.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
+        Listed { leases, dropped: table.dropped }
+    }
+
+    /// From here on nothing leaves by them, neither what is on its way. What was handed out before is good to
+    /// its own end, for whoever holds it.
+    pub fn revoke_leases(
+        &self,
+        principal: &Principal,
+        which: Which<'_>,
+        word: &str,
+    ) -> Result<Vec<Revoked>, Refusal> {
+        let ended =
+            self.end_leases(&principal.caller, which, word, |lease| sees(principal, lease))?;
+        if ended.is_empty() { Err(which.not_found()) } else { Ok(ended) }
+    }
+
+    /// Whoever's they are: a token of that fingerprint was found where it should not be. Nobody else is served
+    /// the same bytes from here on. None where no lease knows it.
+    pub fn end_leases_with(
+        &self,
+        fingerprint: &str,
+        word: &str,
+        caller: &Caller,
+    ) -> Result<Vec<Revoked>, Refusal> {
+        self.all().iter().for_each(|session| session.drop_token(fingerprint));
+        self.end_leases(caller, Which::Fingerprint(fingerprint), word, |_| true)
+    }
+
+    /// Ended first: that it cannot be put on the record keeps nothing open.
+    fn end_leases(
+        &self,
+        caller: &Caller,
+        which: Which<'_>,
+        word: &str,
+        may: impl Fn(&Lease) -> bool,
+    ) -> Result<Vec<Revoked>, Refusal> {
+        let now = self.ports.clock.now();
+        let revoked = self.leases.revoke(which, (&word.into(), now), may);
+        let mut told = Ok(());
+        for one in &revoked {
+            told = told.and(self.record(&record(caller, one, word)));
+        }
+        told.map_err(|refusal| {
+            let cause = refusal.cause.unwrap_or_default();
+            refusals::not_recorded(&format!("revoked, and not on the record: {cause}"))
+        })?;
+        Ok(revoked)
+    }
+
+    /// Every lease at once, for a sign-out of all; how many held.
+    pub fn end_all_leases(&self) -> usize {
+        let now = self.ports.clock.now();
+        self.leases.end_where(&Why::SignedOut, now, |lease| lease.is_outstanding(now))
+    }
+
+    /// Those of which a token may still be good.
+    pub fn outstanding(&self, of: impl Fn(&SessionKey) -> bool) -> Vec<Lease> {
+        let now = self.ports.clock.now();
+        let table = self.leases.table();
+        let good = |lease: &&Lease| lease.is_outstanding(now) && of(&lease.session);
+        let mut all: Vec<Lease> = table.all().filter(good).cloned().collect();
+        all.sort_by_key(|lease| std::cmp::Reverse(lease.until()));
+        all
+    }
+
+    /// What a run was handed out ends with it; so does a door's, and who opens that again has it asked anew.
+    pub fn end_leases_of(&self, id: &str) {
+        let now = self.ports.clock.now();
+        let mut table = self.leases.table();
+        for lease in table.all_mut() {
+            let is_its_own = matches!(&lease.tree, Tree::Door(name) if name == id);
+            if is_its_own {
+                lease.ended = Some(End { why: Why::RunEnded, at: now });
+                lease.dags.iter_mut().for_each(|dag| dag.ended = None);
+            } else if !lease.runs.is_empty() && lease.runs.iter().all(|run| run == id) {
+                lease.end(Why::RunEnded, now);
+            }
+        }
+        table.retain(|lease| lease.is_outstanding(now) || lease.says_no());
+    }
+
+    /// The leaders of the process trees that leases are for; whoever sees that one has ended says so.
+    pub fn lease_leaders(&self) -> Vec<Mark> {
+        let table = self.leases.table();
+        let leader = |lease: &Lease| match &lease.tree {
+            Tree::Process(mark) => Some(*mark),
+            Tree::Door(_) => None,
+        };
+        let mut marks: Vec<Mark> = table.all().filter_map(leader).collect();
+        marks.sort_by_key(|mark| (mark.pid, mark.started_at));
+        marks.dedup();
+        marks
+    }
+
+    pub fn end_leases_of_trees(&self, gone: &[Mark]) {
+        if gone.is_empty() {
+            return;
+        }
+        let now = self.ports.clock.now();
+        let is_gone =
+            |lease: &Lease| matches!(&lease.tree, Tree::Process(mark) if gone.contains(mark));
+        self.leases.end_where(&Why::TreeEnded, now, is_gone);
+        self.leases.table().retain(|lease| !is_gone(lease) || lease.is_outstanding(now));
+    }
+
+    /// Airflow's listener told which task was served these tokens, in the same process tree.
+    pub fn tie_leases(&self, principal: &Principal, task: &TaskKey, ties: &[Tie]) {
+        let tree = tree_of(principal);
+        let now = self.ports.clock.now();
+        for lease in self.leases.table().of_tree_mut(&tree) {
+            let mut used = ties.iter().flat_map(|tie| &tie.tokens);
+            if used.any(|used| lease.has_token(&used.fingerprint)) {
+                lease.serve(&task.dag_id, Some(&task.task_id), now);
+            }
+        }
+    }
+
+    pub(crate) fn end_leases_of_session(&self, key: &SessionKey) {
+        let now = self.ports.clock.now();
+        self.leases.end_where(&Why::SignedOut, now, |lease| lease.session == *key);
+    }
+}
+
+/// The person sees all; a run its own, and one within another what it alone was handed out.
+fn sees(principal: &Principal, lease: &Lease) -> bool {
+    match &principal.kind {
+        Kind::Owner | Kind::Relay | Kind::Agent => true,
+        Kind::Run(_) if principal.root.is_none() => tree_of(principal) == lease.tree,
+        Kind::Run(_) => {
+            let own = run_of(principal);
+            tree_of(principal) == lease.tree
+                && lease.runs.iter().all(|run| Some(run.as_str()) == own)
+        }
+        Kind::Container(_) | Kind::Forwarded(_) => false,
+    }
+}
+
+fn record<'a>(caller: &'a Caller, one: &'a Revoked, word: &'a str) -> Record<'a> {
+    let lease = &one.lease;
+    let mut record = Record::new(Event::LeaseRevoked, Outcome::Ok, caller);
+    record.action = Some(Action::RevokeLease);
+    record.session = Some(&lease.session);
+    record.connection = lease.connections.first().map(String::as_str);
+    record.deployment = lease.deployment.as_deref();
+    record.scopes = lease.scopes.as_ref();
+    record.resource = lease.target.resource.as_deref();
+    record.audience = lease.audience.as_deref();
+    record.fingerprint = lease.tokens.last().map(|token| token.fingerprint.as_str());
+    record.expires_at = Some(lease.until());
+    record.run_id = lease.runs.first().map(String::as_str);
+    record.reason = Some(word);
+    record
+}

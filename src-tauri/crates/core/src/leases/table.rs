@@ -1,0 +1,100 @@
+//! All leases by process tree, and never more than there is room for: what ended longest ago gives way first,
+//! and what was taken back last, because a no that is forgotten is a yes.
+
+use std::collections::HashMap;
+use std::mem::take;
+
+use super::{Lease, Use};
+use crate::approvals::Tree;
+use crate::time::Timestamp;
+
+/// How many leases are known at once?
+pub(super) const MOST: usize = 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    trees: HashMap<Tree, Vec<Lease>>,
+    count: usize,
+    /// How many gave way of which a token may still be good.
+    pub(super) dropped: u64,
+}
+
+impl Table {
+    pub(super) fn of(&self, wanted: &Use<'_>) -> Option<&Lease> {
+        let on = |lease: &&Lease| lease.is_on(&wanted.request.session, &wanted.request.target);
+        self.trees.get(&wanted.tree)?.iter().find(on)
+    }
+
+    /// The lease that lives, the one that was taken back, or a new one. Of an ended one, and of an earlier
+    /// sign-in's, the tokens that may still be good are the new one's.
+    pub(super) fn entry(
+        &mut self,
+        wanted: &Use<'_>,
+        signed_in_at: Timestamp,
+        now: Timestamp,
+    ) -> &mut Lease {
+        let (session, target) = (&wanted.request.session, &wanted.request.target);
+        let new = || Lease::new(wanted, signed_in_at, now);
+        if self.of(wanted).is_none() && self.count >= MOST {
+            self.give_way(now);
+        }
+        let of_tree = self.trees.entry(wanted.tree.clone()).or_default();
+        let at = of_tree.iter().position(|lease| lease.is_on(session, target));
+        let at = at.unwrap_or_else(|| {
+            self.count += 1;
+            of_tree.push(new());
+            of_tree.len() - 1
+        });
+        let lease = &mut of_tree[at];
+        let same = lease.signed_in_at == signed_in_at;
+        let goes_on = lease.times == 0 || lease.is_revoked() || lease.holds(now);
+        if !same || !goes_on {
+            let (tokens, mut dags) = (take(&mut lease.tokens), take(&mut lease.dags));
+            dags.retain(|dag| same && dag.ended.is_some());
+            *lease = Lease { tokens, dags, ..new() };
+        }
+        lease
+    }
+
+    pub(super) fn ungrant(&mut self, wanted: &Use<'_>) {
+        let Some(of_tree) = self.trees.get_mut(&wanted.tree) else { return };
+        let (session, target) = (&wanted.request.session, &wanted.request.target);
+        for lease in of_tree.iter_mut().filter(|lease| lease.is_on(session, target)) {
+            lease.times = lease.times.saturating_sub(1);
+        }
+        self.retain(|lease| lease.times > 0 || lease.says_no());
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Lease> {
+        self.trees.values().flatten()
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Lease> {
+        self.trees.values_mut().flatten()
+    }
+
+    pub(super) fn of_tree_mut(&mut self, tree: &Tree) -> impl Iterator<Item = &mut Lease> {
+        self.trees.get_mut(tree).into_iter().flatten()
+    }
+
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Lease) -> bool) {
+        self.trees.retain(|_, leases| {
+            leases.retain(|lease| keep(lease));
+            !leases.is_empty()
+        });
+        self.count = self.trees.values().map(Vec::len).sum();
+    }
+
+    fn give_way(&mut self, now: Timestamp) {
+        let rank = |lease: &Lease| match (lease.is_outstanding(now), &lease.ended) {
+            _ if lease.says_no() => 3,
+            (true, None) => 2,
+            (true, Some(_)) => 1,
+            (false, _) => 0,
+        };
+        let first = self.all().min_by_key(|lease| (rank(lease), lease.last));
+        let Some((id, rank)) = first.map(|lease| (lease.id.clone(), rank(lease))) else { return };
+        self.dropped += u64::from(rank > 0);
+        self.retain(|lease| lease.id != id);
+    }
+}
