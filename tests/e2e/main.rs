@@ -154,6 +154,8 @@ mod tray_menu;
 #[cfg(test)]
 mod tray_pictures;
 #[cfg(test)]
+mod tripwire;
+#[cfg(test)]
 mod try_it;
 #[cfg(test)]
 mod two_agents;

@@ -6,6 +6,7 @@ at most one line of it, and after a slow answer leaves the agent alone for a whi
 
 from __future__ import annotations
 
+import configparser
 import logging
 import os
 import pwd
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from pluggy import HookimplMarker
 
 from airflow_provider_dagpass import context
+from airflow_provider_dagpass.chain import setting
 from airflow_provider_dagpass.client import AGENT, DagpassError
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ def _tell(event: str, task_instance: Any) -> None:
             "state": event,
             "triggering_user": _asked_by(run),
             "started_at": _epoch(getattr(task_instance, "start_date", None)),
+            "log_folder": None if event == "running" else _logs(),
         }
     except Exception:
         log.debug("dagpass: a task that cannot be told of", exc_info=True)
@@ -136,6 +139,17 @@ def _send(told: dict[str, Any]) -> None:
         return
     for warning in answer.get("warnings") or ():
         log.warning("dagpass: %s; %s", warning.get("text"), warning.get("hint") or "")
+
+
+def _logs() -> str:
+    """Where the agent looks whether a token that it gave was logged; as `dagpass airflow scan` finds it."""
+    try:
+        folder = setting("logging", "base_log_folder")
+    except configparser.Error:
+        folder = None
+    if folder and not set("{%") & set(folder):
+        return os.path.expanduser(folder)
+    return os.path.join(os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow"), "logs")
 
 
 def _silent() -> bool:

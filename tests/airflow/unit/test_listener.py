@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -62,6 +64,24 @@ def test_a_task_is_told_with_who_asked_for_it_and_no_more(agent: StubAgent) -> N
         "started_at": int(BEGAN.timestamp()),
     }
     assert (second["event"], second["map_index"]) == ("success", 0)
+
+
+def test_the_end_of_a_task_says_where_its_log_is(
+    agent: StubAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    agent.answer = lambda ask: RECORDED
+    written = "AIRFLOW__LOGGING__BASE_LOG_FOLDER"
+    monkeypatch.delenv(written, raising=False)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "airflow.configuration", ModuleType("airflow.configuration"))
+    listener.on_task_instance_success(None, task())
+    for folder in ("/srv/logs", "{AIRFLOW_HOME}/logs"):
+        monkeypatch.setenv(written, folder)
+        listener.on_task_instance_failed(None, task())
+    own = str(tmp_path / "logs")
+    assert [ask.json["log_folder"] for ask in agent.asks] == [own, "/srv/logs", own]
+    listener.on_dag_run_success(run())
+    assert "log_folder" not in agent.asks[-1].json
 
 
 def test_a_failure_that_is_tried_again_has_its_own_word(agent: StubAgent) -> None:

@@ -44,6 +44,7 @@ export function titleOf(record) {
     'approval-asked': 'Approval asked for',
     'approval-answered': 'Approved',
     'approval-revoked': 'Approval taken back',
+    'token-found': 'Token found in a file',
     'lease-revoked': 'Lease revoked',
     'sign-out-everywhere': 'Signed out everywhere',
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),

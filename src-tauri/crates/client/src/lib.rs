@@ -1,5 +1,5 @@
 //! The contract of the local API: wire types, finding and trusting the endpoint, one function per
-//! route, launching the agent, reading its ledger. No runtime, no TLS.
+//! route, launching the agent, reading its ledger, looking for tokens that lie about. No runtime, no TLS.
 
 #[cfg(unix)]
 pub mod bind;
@@ -20,6 +20,7 @@ pub mod place;
 pub mod preset;
 mod relay;
 mod routes;
+pub mod tripwire;
 pub mod wire;
 
 #[cfg_attr(target_os = "linux", path = "system/linux.rs")]

@@ -12,6 +12,7 @@ mod discover;
 mod doctor;
 mod endpoint;
 mod evidence;
+mod leaks;
 mod leases;
 mod login_item;
 mod policy;
@@ -44,6 +45,7 @@ pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use evidence::{EvidenceAsk, EvidenceReply, EvidenceSigned};
+pub use leaks::{Leak, LeakAsk, LeakEnded, LeakReply};
 pub use leases::{
     Lease, LeaseDag, LeaseEnd, LeaseList, LeaseRevokeAsk, LeaseRevokeReply, RevokedLease,
 };

@@ -173,6 +173,8 @@ pub enum Event {
     ApprovalExpired,
     /// A person took an answer back.
     ApprovalRevoked,
+    /// A token of ours lies in a file, and is handed out no more: `reason` is the place.
+    TokenFound,
     /// What a process tree was handed out was taken back: nothing more leaves by it. What left before is good
     /// until `expires_at`, for whoever holds it.
     LeaseRevoked,
@@ -207,6 +209,7 @@ impl Event {
             Self::ApprovalAnswered => "approval-answered",
             Self::ApprovalExpired => "approval-expired",
             Self::ApprovalRevoked => "approval-revoked",
+            Self::TokenFound => "token-found",
             Self::LeaseRevoked => "lease-revoked",
             Self::SignOutEverywhere => "sign-out-everywhere",
         }

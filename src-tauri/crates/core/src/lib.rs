@@ -21,7 +21,7 @@
 //!     and then it leaves
 //!
 //! [`sign_in`] makes sessions, by way of [`pending`]; `sign_out` ends them and leaves what is [`owed`];
-//! `clockwork` keeps them in between; [`endpoints`] says where their tokens may go. [`runs`] ties what was
+//! `clockwork` keeps them in between; `found` takes a token that lies about out of use; [`endpoints`] says where their tokens may go. [`runs`] ties what was
 //! served to Airflow's tasks, and compares a session's end with a DAG's past.
 
 mod alarm;
@@ -37,6 +37,7 @@ pub mod endpoints;
 pub mod error;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
+mod found;
 pub mod freshness;
 pub mod groups;
 mod issuer_limit;

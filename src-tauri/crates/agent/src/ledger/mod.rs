@@ -238,7 +238,8 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::ApprovalAnswered
         | Event::ApprovalRevoked
         | Event::LeaseRevoked
-        | Event::SignOutEverywhere => true,
+        | Event::SignOutEverywhere
+        | Event::TokenFound => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {
             record.outcome != Outcome::Ok
         }

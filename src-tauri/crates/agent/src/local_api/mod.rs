@@ -18,6 +18,7 @@ mod events;
 mod everywhere;
 mod evidence;
 mod guard;
+mod leaks;
 mod leases;
 mod login_item;
 mod orphans;
@@ -85,6 +86,7 @@ use capability::{Capabilities, Holder};
 use crowd::Crowd;
 use door::Visit;
 use events::Streams;
+use leaks::Looks;
 use patience::Awaited;
 use sign_in::SignIns;
 use turned_away::TurnedAway;
@@ -127,6 +129,7 @@ pub(crate) struct Api {
     turned_away: TurnedAway,
     misses: AtomicU32,
     sign_ins: SignIns,
+    looks: Looks,
     pub(crate) tasks: Tasks,
     ending: AtomicBool,
 }
@@ -203,6 +206,7 @@ impl Api {
             turned_away: TurnedAway::default(),
             misses: AtomicU32::new(0),
             sign_ins: SignIns::default(),
+            looks: Looks::default(),
             tasks: parts.tasks,
             ending: AtomicBool::new(false),
         }

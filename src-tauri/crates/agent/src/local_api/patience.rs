@@ -127,7 +127,8 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::ShowLeases
         | Action::RevokeLease
         | Action::ShowPolicy
-        | Action::BreakGlass => None,
+        | Action::BreakGlass
+        | Action::TellOfLeak => None,
     }
 }
 

@@ -21,7 +21,7 @@ use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, approvals, config, containers, drift, events, evidence, leases,
+    Api, Asked, activity, approvals, config, containers, drift, events, evidence, leaks, leases,
     login_item, pasted, patience, policy as policy_routes, preview, purge, relay, roles,
     run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
 };
@@ -91,6 +91,7 @@ const ROUTES: &[Row] = &[
     row(Method::GET, "/v1/policy/lint", Action::ShowPolicy),
     row(Method::GET, "/v1/audit/ship", Action::Examine),
     row(Method::POST, "/v1/audit/ship", Action::Examine),
+    row(Method::POST, "/v1/leaks", Action::TellOfLeak),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -207,6 +208,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::RevokeLease => leases::revoke(api, asked),
         Action::ShowPolicy => policy_routes::answer(api, asked).await,
         Action::BreakGlass => policy_routes::break_glass(api, asked),
+        Action::TellOfLeak => leaks::tell(api, asked),
     }
 }
 

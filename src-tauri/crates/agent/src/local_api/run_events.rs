@@ -1,6 +1,8 @@
 //! `POST /v1/run-events` and `/v1/run-outlook`: what Airflow tells of its runs goes on the record
 //! with the tokens that were served to it, and what past runs say of this one goes back.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dagpass_client::wire::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
@@ -15,13 +17,13 @@ use dagpass_core::token::{Identity, Person};
 
 use super::reply::{self, Reply};
 use super::status::{Shown, source_word};
-use super::{Api, Asked};
+use super::{Api, Asked, leaks};
 use crate::task_runs::Taken;
 
 /// How long may Airflow's word for a state be?
 const LONGEST_STATE: usize = 32;
 
-pub(super) fn tell(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+pub(super) fn tell(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: RunEventAsk = asked.parse()?;
     let event = event(&ask, api.clock.now())?;
     let Some(taken) = api.task_runs.take(&event, &asked.principal) else {
@@ -30,6 +32,8 @@ pub(super) fn tell(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     api.broker.tie_leases(&asked.principal, &event.task, &taken.ties);
     tell_of_dropped(api, taken.dropped)?;
     record(api, &event, ask.state.as_deref(), (&taken, asked.caller()))?;
+    let logs = ask.log_folder.as_deref().map(Path::new);
+    leaks::after_task(api, (&event, logs), (&taken.ties, &asked.principal));
     let warnings =
         if taken.opens { warnings(api, &event.task.dag_id, &asked.principal) } else { vec![] };
     for warning in &warnings {

@@ -22,6 +22,7 @@ mod jsonc;
 mod layout;
 mod receipt;
 mod roles;
+pub(crate) mod scan;
 mod server;
 mod setup;
 mod shadow;
@@ -73,11 +74,23 @@ pub(crate) enum Airflow {
         dagpass airflow doctor --python /opt/airflow --dags ./dags --json"
     )]
     Doctor(doctor::Doctor),
+    /// Look for tokens that were issued in task logs and DAG files, or in the folders named
+    ///
+    /// What was issued is known by its fingerprint on the ledger, and each word of a text that is as long as a
+    /// token is hashed. Says where and never what; the leases that hold a token that is found end. One that is cut
+    /// or encoded is not found, nor an opaque one that is part of a longer word. Ends with 1 where one is found.
+    #[command(
+        after_help = "Examples:\n  dagpass airflow scan                     # the logs and DAGs of this shell's Airflow\n  \
+        dagpass airflow scan /srv/airflow/logs ./dags --since 7d\n  \
+        dagpass airflow scan --json | jq '.hits[].place'"
+    )]
+    Scan(scan::Scan),
 }
 
 pub(crate) fn run(world: &World, command: Airflow) -> Result<ExitCode, Failure> {
     match command {
         Airflow::Doctor(command) => return doctor::run(world, &command),
+        Airflow::Scan(command) => return scan::run(world, &command),
         Airflow::Setup(command) => setup::run(world, &command)?,
         Airflow::Import(command) => import::run(world, &command)?,
         Airflow::Wheel(command) => wheel::run(world, &command)?,

@@ -30,6 +30,7 @@ use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
 use asked::Asked;
+pub(crate) use asked::since;
 use table::Table;
 
 /// How often is the file looked at with `--follow`?
@@ -146,7 +147,7 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
 }
 
 /// The agent's own, or the one that was named.
-fn opened(named: Option<&Path>) -> Result<(PathBuf, File), Failure> {
+pub(crate) fn opened(named: Option<&Path>) -> Result<(PathBuf, File), Failure> {
     let own = || place::state_dir().map(|folder| folder.join(LEDGER));
     let path = named.map_or_else(own, |path| Ok(path.to_owned()));
     let path = path.map_err(|error| Failure::new("no_place", error.to_string()))?;

@@ -2,11 +2,13 @@
 //! does; 125 where the failure is ours, 126 and 127 as `env` does.
 
 mod outlook;
+mod tripwire;
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
+use std::time::SystemTime;
 
 use clap::Args;
 use dagpass_client::wire::{RunAsk, RunReply, TokenAsk, TokenReply};
@@ -52,6 +54,7 @@ pub(crate) struct Run {
 pub(crate) fn run(world: &World, args: Run) -> Result<ExitCode, Failure> {
     let dag_id = args.dag.clone().or_else(|| outlook::dag_of(&args.command));
     outlook::before(world, dag_id, &args.profile);
+    let began = SystemTime::now();
     let started = start(world, &args)?;
     let ended = system::attend(started.child);
     // The agent sees the end by itself within a second; asking makes it at once.
@@ -61,6 +64,7 @@ pub(crate) fn run(world: &World, args: Run) -> Result<ExitCode, Failure> {
             _ => output::say(&format!("note: {}", failure.reply.error_description)),
         }
     }
+    tripwire::look(world, began);
     ended.map_err(|error| {
         let failure = Failure::new("io", "the program's end was not seen");
         failure.because(error).exit(RUN_FAILED)

@@ -95,6 +95,7 @@ fn done(line: &Line) -> Option<&'static str> {
         "approval-asked" => "Approval asked for",
         "approval-answered" => "Approved",
         "approval-revoked" => "Approval taken back",
+        "token-found" => "Token found in a file",
         "lease-revoked" => "Lease revoked",
         "sign-out-everywhere" => "Signed out everywhere",
         "decision" => match line.action.as_deref() {
@@ -234,6 +235,7 @@ mod tests {
             "approval-asked",
             "approval-answered",
             "approval-revoked",
+            "token-found",
             "lease-revoked",
             "sign-out-everywhere",
             "agent-start",

@@ -1,14 +1,19 @@
-//! `/v1/audit…`, as a caller sees it.
+//! `/v1/audit…` and `/v1/leaks`, as a caller sees it.
 
-use super::SLOW_LIMIT;
+use super::{LIMIT, SLOW_LIMIT};
 use crate::endpoint::Agent;
 use crate::error::ClientError;
-use crate::wire::{EvidenceAsk, EvidenceReply, ShipAsk, ShipStatus};
+use crate::wire::{EvidenceAsk, EvidenceReply, LeakAsk, LeakReply, ShipAsk, ShipStatus};
 
 impl Agent {
     /// The key of the ledger's log signs for a pack of evidence, or a checkpoint before one is made.
     pub fn sign_evidence(&self, ask: &EvidenceAsk) -> Result<EvidenceReply, ClientError> {
         self.post("/v1/audit/evidence", ask, SLOW_LIMIT)
+    }
+
+    /// Tokens of ours were found in files: they are handed out no more, and it is on the record.
+    pub fn tell_of_leaks(&self, ask: &LeakAsk) -> Result<LeakReply, ClientError> {
+        self.post("/v1/leaks", ask, LIMIT)
     }
 
     /// How far the ledger is shipped to the config's collector.

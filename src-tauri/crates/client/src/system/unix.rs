@@ -169,6 +169,14 @@ pub(crate) fn read_mounted(path: &Path) -> io::Result<Result<String, String>> {
     Ok(Ok(text))
 }
 
+/// Whatever is a file and no link; `None` for a pipe, a device or a folder. Nothing is waited for.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    Ok(file.metadata()?.is_file().then_some(file))
+}
+
 /// A file that only we can read, emptied.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)

@@ -26,7 +26,9 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 use windows_sys::Win32::Networking::WinSock::AF_INET;
 use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
 use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_QUERY, TOKEN_USER, TokenUser};
-use windows_sys::Win32::Storage::FileSystem::SECURITY_IDENTIFICATION;
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_OPEN_REPARSE_POINT, SECURITY_IDENTIFICATION,
+};
 use windows_sys::Win32::System::Console::{
     GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
 };
@@ -235,6 +237,13 @@ pub(crate) fn read_private(path: &Path) -> io::Result<Result<String, String>> {
     let mut text = String::new();
     File::open(path)?.take(64 * 1024).read_to_string(&mut text)?;
     Ok(Ok(text))
+}
+
+/// Whatever is a file and no link; `None` for what is none.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
+    Ok(file.metadata()?.is_file().then_some(file))
 }
 
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {

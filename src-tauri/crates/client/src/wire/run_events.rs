@@ -25,6 +25,9 @@ pub struct RunEventAsk {
     /// The state as Airflow names it; the event's word where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Of a task that ended: Airflow's folder of logs, where it lies on the agent's machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_folder: Option<String>,
     /// Epoch seconds, by the caller's clock; 0 or absent is now.
     pub at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -45,6 +45,7 @@ pub enum Action {
     RevokeLease,
     ShowPolicy,
     BreakGlass,
+    TellOfLeak,
 }
 
 /// How is an action put on the record?
@@ -105,6 +106,7 @@ impl Action {
             Self::RevokeLease => "revoke-lease",
             Self::ShowPolicy => "show-policy",
             Self::BreakGlass => "break-glass",
+            Self::TellOfLeak => "tell-of-leak",
         }
     }
 
@@ -126,7 +128,8 @@ impl Action {
             | Self::RevokeApproval
             | Self::ShowLeases
             | Self::RevokeLease
-            | Self::ShowPolicy => true,
+            | Self::ShowPolicy
+            | Self::TellOfLeak => true,
             Self::Token
             | Self::Connection
             | Self::Try
@@ -162,8 +165,9 @@ impl Action {
             Self::Token | Self::Connection | Self::Try | Self::BeginRun | Self::EndRun => {
                 Weight::Named
             }
-            // What a run told is a line of its own, with what was served to it.
+            // What a run told is a line of its own, with what was served to it; each token that was found, too.
             Self::TellOfRun
+            | Self::TellOfLeak
             | Self::Roles
             | Self::ShowStatus
             | Self::FollowEvents
@@ -250,6 +254,7 @@ impl Rights {
         Action::RevokeLease,
         Action::ShowPolicy,
         Action::BreakGlass,
+        Action::TellOfLeak,
     ];
 
     pub const NONE: Self = Self(&[]);

@@ -154,7 +154,7 @@ fn what_no_policy_closes_is_what_lets_a_person_back_in() {
         .map(|action| action.as_str())
         .collect();
     let expected = "show-status follow-events examine sign-out purge end-run close-door pause stop \
-                    show-approvals revoke-approval show-leases revoke-lease show-policy";
+                    show-approvals revoke-approval show-leases revoke-lease show-policy tell-of-leak";
     assert_eq!(open.join(" "), expected);
     // Our own rules hold all the same, and what is shown is shown by them.
     assert!(may(&run(), Action::Stop).is_err());

@@ -6,6 +6,7 @@ mod deployment;
 mod endpoints;
 mod exchange;
 mod faults;
+mod found;
 mod judged;
 mod model;
 mod owed;

@@ -107,6 +107,7 @@ const EXPECTED: &[Expected] = &[
     (Method::POST, "/v1/leases/revoke", [Yes, Own, No, No, Yes, No]),
     (Method::GET, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/leaks", [Yes, No, No, No, Yes, No]),
 ];
 
 fn columns() -> [Principal; 6] {

@@ -68,6 +68,7 @@ fn a_policy_without_a_permit_denies_all_but_the_way_back() {
             Action::ShowPolicy,
             Action::ShowApprovals,
             Action::RevokeApproval,
+            Action::TellOfLeak,
             Action::ShowLeases,
             Action::RevokeLease,
             Action::SignOut,

@@ -95,7 +95,7 @@ impl Asked {
     }
 }
 
-fn since(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
     moment(text, false).map_or_else(|| back(text), Ok)
 }
 

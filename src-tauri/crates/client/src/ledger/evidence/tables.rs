@@ -83,7 +83,7 @@ impl Table {
             "issue" => Self::Tokens,
             "refresh" | "exchange" => Self::Renewals,
             "config-change" | "door-opened" | "door-closed" | "evidence" | "approval-answered"
-            | "approval-revoked" | "lease-revoked" => Self::Changes,
+            | "approval-revoked" | "lease-revoked" | "token-found" => Self::Changes,
             "decision" if line.action.as_deref().is_some_and(is_deed) => Self::Changes,
             _ => Self::Other,
         }

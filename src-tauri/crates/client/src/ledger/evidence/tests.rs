@@ -214,6 +214,7 @@ fn every_record_is_in_one_table_and_in_no_other() {
         ("lease-revoked", "ok", Some("revoke-lease"), Table::Changes),
         ("sign-out-everywhere", "ok", None, Table::SignIns),
         ("decision", "ok", Some("approve"), Table::Changes),
+        ("token-found", "ok", None, Table::Changes),
         ("blessed", "ok", None, Table::Other),
     ] {
         let record = Line {

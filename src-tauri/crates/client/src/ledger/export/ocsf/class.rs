@@ -68,7 +68,7 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
         "config-change" => (Class::Entity, Activity(3, "Update")),
         "agent-start" => (Class::Lifecycle, Activity(3, "Start")),
         "agent-stop" => (Class::Lifecycle, Activity(4, "Stop")),
-        "ledger-lost" | "ledger-altered" | "ledger-forked" => {
+        "ledger-lost" | "ledger-altered" | "ledger-forked" | "token-found" => {
             (Class::Finding, Activity(1, "Create"))
         }
         "ledger-mended" => (Class::Finding, Activity(3, "Close")),
@@ -84,7 +84,7 @@ fn asked(action: Option<&str>) -> Activity {
         }
         Some(
             "write-config" | "finish-sign-in" | "unlock" | "use-store" | "pause" | "resume"
-            | "tell-of-run" | "set-login-item" | "approve" | "break-glass",
+            | "tell-of-run" | "tell-of-leak" | "set-login-item" | "approve" | "break-glass",
         ) => Activity(3, "Update"),
         Some(
             "sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval" | "revoke-lease",

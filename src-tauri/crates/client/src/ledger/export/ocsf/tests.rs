@@ -156,6 +156,7 @@ fn each_event_is_of_the_class_that_siems_know_it_by() {
         ("approval-expired", "denied", 600_302),
         ("approval-answered", "ok", 300_501),
         ("approval-revoked", "ok", 300_502),
+        ("token-found", "ok", 200_401),
         ("lease-revoked", "ok", 300_502),
         ("sign-out-everywhere", "ok", 300_202),
         ("a-new-one", "ok", 99),
