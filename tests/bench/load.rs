@@ -64,6 +64,13 @@ pub(crate) fn request(host: &str, capability: Option<&str>) -> Vec<u8> {
     .into_bytes()
 }
 
+/// One client of the socket that stays connected: each call is one token.
+pub(crate) fn warm(stage: &Stage) -> Outcome<impl FnMut() -> Outcome<()>> {
+    let target = targets(stage, None)?.into_iter().next().ok_or("there is no door")?;
+    let (mut kept, mut buffer) = (None, vec![0; 16 * 1024]);
+    Ok(move || Ok(ask(&target, &mut kept, &mut buffer)?))
+}
+
 struct Target<'a> {
     name: &'static str,
     place: Place,

@@ -11,6 +11,8 @@ mod load;
 #[cfg(target_os = "linux")]
 mod peer;
 #[cfg(target_os = "linux")]
+mod policy;
+#[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod report;
@@ -68,6 +70,7 @@ fn measure() -> Outcome<()> {
     report::whole(&whole::rounds(&stage, peer.as_ref())?);
     report::load(&load::rounds(&stage, peer.as_ref())?);
     report::idle("idle after the load", &stage, peer.as_ref());
+    report::policy(&policy::rounds(&mut stage)?);
     report::cold(&cold::rounds(&mut stage, peer.as_mut())?);
     say(&format!("\ntook {:.0} s", started.elapsed().as_secs_f64()));
     Ok(())

@@ -4,6 +4,7 @@ use crate::cold::Cold;
 use crate::figures::middle_and_most;
 use crate::load::Load;
 use crate::peer::Peer;
+use crate::policy::Judged;
 use crate::process::Daemon;
 use crate::say;
 use crate::stage::Stage;
@@ -20,6 +21,26 @@ const WORST_GOAL: f64 = 50.0;
 const MEMORY_GOAL: f64 = 12.0;
 /// From spawn to a socket that answers, median in ms.
 const SOCKET_GOAL: f64 = 15.0;
+
+/// What a policy of 200 rules may add to the median of a warm token, in microseconds.
+const POLICY_GOAL: f64 = 40.0;
+
+/// Beside the first, which is without any.
+pub(crate) fn policy(all: &[Judged]) {
+    let count = all.first().map_or(0, |one| one.samples.len());
+    say(&format!("\nwarm token by policy, us, {count:>6} each    median     p99   added"));
+    let spreads: Vec<_> = all.iter().map(|one| (one.name, one.samples.clone().spread())).collect();
+    let base = spreads.first().map_or(0.0, |(_, spread)| spread.median);
+    for (name, spread) in &spreads {
+        let added = (spread.median - base) * 1e3;
+        let goal = match *name {
+            "no policy" => String::new(),
+            _ => goal(added <= POLICY_GOAL, "added", "<= 40"),
+        };
+        let (median, p99) = (spread.median * 1e3, spread.p99 * 1e3);
+        say(&format!("  {name:<36} {median:>8.1} {p99:>7.1} {added:>7.1}{goal}"));
+    }
+}
 
 pub(crate) fn whole(all: &[Whole]) {
     let count = all.first().map_or(0, |one| one.samples.len());

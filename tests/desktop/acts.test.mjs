@@ -12,6 +12,19 @@ const UI = join(import.meta.dirname, '../../ui');
 const on = rig({ before, after });
 
 describe('sessions', () => {
+  test('a policy that does not load stands above them all, with what is judged by meanwhile', async () => {
+    for (const [stage, meanwhile] of [['wrong', 'No token is served'], ['states', 'The last good one is in force']]) {
+      await on({ stage }, async (page) => {
+        const told = page.locator('.banner', { hasText: 'The policy does not load.' });
+        await told.getByText(meanwhile).waitFor();
+        await told.getByText('policy.cedar:3:1').waitFor();
+        await told.getByRole('button', { name: 'See the doctor' }).click();
+        await page.getByRole('heading', { level: 1, name: 'Doctor' }).waitFor();
+      });
+    }
+    await on({}, async (page) => assert.equal(await page.locator('.banner', { hasText: 'policy' }).count(), 0));
+  });
+
   test('a code is shown large with its picture, copied, opened by the program, and gone when signed in', () => on({}, async (page) => {
     await act(page, 'dev', 'sign-in-code');
     assert.deepEqual((await called(page, 'sign_in')).ask, { profile: 'dev', flow: 'device' });

@@ -86,10 +86,10 @@ export const EVERYWHERE = {
 
 export const status = (stage) => {
   if (stage === 'empty') return { agent: { ...AGENT, default_profile: null }, profiles: [] };
-  if (stage === 'wrong') return { agent: { ...AGENT, default_profile: null, config_state: 'wrong', config_error: `${AGENT.config_path}:14:8: profile.dev.flow: \`devise\` is not one of auto, browser, device`, store: 'key-file', store_state: 'changed', store_detail: 'the config asks for another: run `dagpass store use keychain`' }, profiles: [] };
+  if (stage === 'wrong') return { agent: { ...AGENT, default_profile: null, config_state: 'wrong', config_error: `${AGENT.config_path}:14:8: profile.dev.flow: \`devise\` is not one of auto, browser, device`, store: 'key-file', store_state: 'changed', store_detail: 'the config asks for another: run `dagpass store use keychain`', policy_state: 'shut', policy_error: '/home/ada/.config/dagpass/policy.cedar:3:1: unexpected end of input' }, profiles: [] };
   const all = stage === 'states';
   return {
-    agent: { ...AGENT, paused: all, store: all ? 'passphrase-file' : AGENT.store, config_error: all ? 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device' : undefined },
+    agent: { ...AGENT, paused: all, store: all ? 'passphrase-file' : AGENT.store, config_error: all ? 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device' : undefined, policy_state: all ? 'outdated' : 'in_force', policy_error: all ? '/home/ada/.config/dagpass/policy.cedar:3:1: unexpected end of input' : undefined },
     profiles: Object.values(all ? { ...PROFILES, ...MORE } : PROFILES),
     approvals: APPROVALS.pending,
     deployments: [

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::policy::facts::Verified;
 use crate::policy::{Action, Rights};
 use crate::profile::ProfileName;
@@ -41,7 +43,46 @@ pub enum Kind {
     Relay,
 }
 
+/// The kinds by themselves, in the words of config and policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    Owner,
+    Run,
+    Container,
+    Forwarded,
+    Relay,
+    Agent,
+}
+
+impl Who {
+    pub const ALL: [Self; 6] =
+        [Self::Owner, Self::Run, Self::Container, Self::Forwarded, Self::Relay, Self::Agent];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Run => "run",
+            Self::Container => "container",
+            Self::Forwarded => "forwarded",
+            Self::Relay => "relay",
+            Self::Agent => "agent",
+        }
+    }
+}
+
 impl Kind {
+    pub const fn who(&self) -> Who {
+        match self {
+            Self::Agent => Who::Agent,
+            Self::Owner => Who::Owner,
+            Self::Run(_) => Who::Run,
+            Self::Container(_) => Who::Container,
+            Self::Forwarded(_) => Who::Forwarded,
+            Self::Relay => Who::Relay,
+        }
+    }
+
     /// What callers of this kind may do at most.
     pub const fn rights(&self) -> Rights {
         match self {

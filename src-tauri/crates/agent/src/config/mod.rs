@@ -57,7 +57,7 @@ pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
 pub use file::{ConfigFile, Looked, WriteFailure, check_file};
 pub use handed_out::preview;
-pub use policy::{POLICY_FILE, PolicyConfig, PolicyRule, Then, When, Who};
+pub use policy::{POLICY_FILE, PolicyConfig, PolicyRule, Then, When};
 pub(crate) use reserved::reservation;
 pub use roles_file::RolesFileKey;
 pub use schema::json_schema;

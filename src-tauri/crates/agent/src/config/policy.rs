@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dagpass_core::principal::Who;
 use dagpass_core::request::Reach;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,18 +66,6 @@ pub struct When {
     pub signed_in_over: Option<Duration>,
     pub remote: Option<bool>,
     pub reach: Option<Reach>,
-}
-
-/// A kind of caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Who {
-    Owner,
-    Run,
-    Container,
-    Forwarded,
-    Relay,
-    Agent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

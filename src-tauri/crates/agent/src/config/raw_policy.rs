@@ -1,10 +1,11 @@
 //! A rule of `[policy]` as it was typed. What it means is `check_policy.rs`'s to say.
 
-use schemars::JsonSchema;
+use dagpass_core::principal::Who;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::policy::{Then, Who};
+use super::policy::Then;
 
 /// A rule. An `allow` frees what it matches from the rules below it; among the rest, deny beats ask.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -42,6 +43,7 @@ pub(super) struct RawWhen {
     #[schemars(with = "Option<String>")]
     pub(super) action: Option<Spanned<String>>,
     /// Who asks.
+    #[schemars(schema_with = "who")]
     pub(super) who: Option<Who>,
     /// That the person is in, by the last sign-in.
     #[schemars(with = "Option<String>")]
@@ -62,6 +64,10 @@ pub(super) struct RawWhen {
     pub(super) remote: Option<bool>,
     /// Does the caller name what the config does not?
     pub(super) reach: Option<RawReach>,
+}
+
+fn who(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "enum": Who::ALL.map(Who::as_str) })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

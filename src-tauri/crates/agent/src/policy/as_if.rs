@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use dagpass_core::policy::Action;
 use dagpass_core::policy::facts::{Executable, Parent, Verified};
+use dagpass_core::principal::Who;
 use dagpass_core::request::{Reach, Transport};
 use dagpass_core::time::Timestamp;
 
 use super::facts::{Declared, Facts};
-use super::language::{KINDS, Type};
 
 /// What can be said of a request.
 pub(crate) const WORDS: [&str; 21] = [
@@ -41,7 +41,7 @@ impl Facts<'static> {
     /// The person's own request for a token, by a process of which nothing is known.
     pub(super) fn plain(now: Timestamp) -> Self {
         Facts {
-            kind: Type::Owner,
+            who: Who::Owner,
             name: "owner".into(),
             action: Action::Token,
             transport: Transport::Socket,
@@ -104,8 +104,8 @@ impl Facts<'static> {
                     || (value.unwrap_or("owner"), None),
                     |(kind, name)| (kind, Some(name.to_owned())),
                 );
-                let known = KINDS.iter().find(|one| one.as_str().eq_ignore_ascii_case(kind));
-                self.kind =
+                let known = Who::ALL.iter().find(|one| one.as_str().eq_ignore_ascii_case(kind));
+                self.who =
                     *known.ok_or_else(|| no("owner, run, container, forwarded, relay or agent"))?;
                 self.name = name.unwrap_or_else(|| kind.to_ascii_lowercase()).into();
             }

@@ -8,7 +8,7 @@ use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpr
 use dagpass_core::policy::Action;
 use dagpass_core::policy::engine::Question;
 use dagpass_core::policy::facts::Verified;
-use dagpass_core::principal::{Kind, Principal};
+use dagpass_core::principal::{Kind, Principal, Who};
 use dagpass_core::request::{Reach, Transport};
 
 use super::language::{Language, Type, WHOLE_GRANT};
@@ -18,7 +18,7 @@ type Text<'a> = Cow<'a, str>;
 /// Of a request that is judged, or of one that somebody thinks of.
 #[derive(Clone, Debug)]
 pub(super) struct Facts<'a> {
-    pub(super) kind: Type,
+    pub(super) who: Who,
     pub(super) name: Text<'a>,
     pub(super) action: Action,
     pub(super) transport: Transport,
@@ -52,17 +52,6 @@ impl Declared<'_> {
     }
 }
 
-pub(super) fn kind(kind: &Kind) -> Type {
-    match kind {
-        Kind::Agent => Type::Agent,
-        Kind::Owner => Type::Owner,
-        Kind::Run(_) => Type::Run,
-        Kind::Container(_) => Type::Container,
-        Kind::Forwarded(_) => Type::Forwarded,
-        Kind::Relay => Type::Relay,
-    }
-}
-
 /// The environment of a door, which was opened for it. A run's was chosen by whoever began it, and is as much its
 /// own word as one that it asks for.
 fn of_door(principal: &Principal) -> Option<&str> {
@@ -79,7 +68,7 @@ impl<'a> Facts<'a> {
         let text = |text: Option<&'a str>| text.map(Cow::Borrowed);
         let said = question.declared();
         Facts {
-            kind: kind(&principal.kind),
+            who: principal.kind.who(),
             name: principal.kind.name().into(),
             action: question.action,
             transport: principal.caller.transport,
@@ -115,30 +104,45 @@ impl<'a> Facts<'a> {
             (Type::Profile, &self.profile),
         ];
         let first = named.iter().find_map(|(kind, name)| Some((*kind, name.as_deref()?)));
-        first.unwrap_or((Type::Agent, "dagpass"))
+        first.unwrap_or((Type::AGENT, "dagpass"))
+    }
+
+    /// What of it is text, by the schema's names.
+    pub(super) const TEXTS: [&'static str; 5] =
+        ["profile", "connection", "deployment", "env", "audience"];
+
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        match key {
+            "profile" => self.profile.as_deref(),
+            "connection" => self.connection.as_deref(),
+            "deployment" => self.deployment.as_deref(),
+            "env" => self.env.as_deref(),
+            "audience" => self.audience.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What the resource is in.
+    pub(super) fn above(&self) -> impl Iterator<Item = (Type, &str)> {
+        let (kind, _) = self.resource();
+        let named = [
+            (Type::Profile, &self.profile),
+            (Type::Deployment, &self.deployment),
+            (Type::Audience, &self.audience),
+        ];
+        let named = named.into_iter().filter(move |(other, _)| *other != kind);
+        let named = named.filter_map(|(other, name)| Some((other, name.as_deref()?)));
+        let whole = self.scopes.is_none().then_some((Type::Scope, WHOLE_GRANT));
+        let scopes = self.scopes.iter().flatten().map(|scope| (Type::Scope, scope.as_ref()));
+        named.chain(whole).chain(scopes).filter(move |_| kind != Type::AGENT)
     }
 
     /// What is asked for and all that it is in, with the action and its group.
     pub(super) fn entities(&self, language: &Language) -> Result<Entities, String> {
         let (kind, name) = self.resource();
         let uid = language.uid(kind, name).ok_or("no such type")?;
-        let mut parents: HashSet<EntityUid> = HashSet::new();
-        if kind != Type::Agent {
-            let named = [
-                (Type::Profile, &self.profile),
-                (Type::Deployment, &self.deployment),
-                (Type::Audience, &self.audience),
-            ];
-            let above = named.iter().filter(|(other, _)| *other != kind);
-            let above = above.filter_map(|(other, name)| language.uid(*other, name.as_deref()?));
-            parents.extend(above);
-            match &self.scopes {
-                None => parents.extend(language.uid(Type::Scope, WHOLE_GRANT)),
-                Some(all) => {
-                    parents.extend(all.iter().filter_map(|one| language.uid(Type::Scope, one)));
-                }
-            }
-        }
+        let above = self.above().filter_map(|(kind, name)| language.uid(kind, name));
+        let parents: HashSet<EntityUid> = above.collect();
         let resource = Entity::new_no_attrs(uid, parents);
         let action = language.action(self.action).cloned().ok_or("no such action")?;
         Entities::from_entities([action, resource], None).map_err(|error| error.to_string())
@@ -150,7 +154,7 @@ impl<'a> Facts<'a> {
         (declared, approved): (bool, bool),
     ) -> Result<Request, String> {
         let (kind, name) = self.resource();
-        let uids = language.uid(self.kind, &self.name).zip(language.uid(kind, name));
+        let uids = language.uid(Type::Who(self.who), &self.name).zip(language.uid(kind, name));
         let (principal, resource) = uids.ok_or("no such type")?;
         let action = language.action(self.action).ok_or("no such action")?.uid();
         let context = self.context(declared, approved)?;
@@ -164,15 +168,8 @@ impl<'a> Facts<'a> {
             pair("time", self.time()?),
             pair("approved", Value::new_bool(approved)),
         ];
-        let texts = [
-            ("profile", &self.profile),
-            ("connection", &self.connection),
-            ("deployment", &self.deployment),
-            ("env", &self.env),
-            ("audience", &self.audience),
-        ];
-        pairs
-            .extend(texts.iter().filter_map(|(key, text)| Some(pair(key, string(text.as_ref()?)))));
+        let text = |key: &&str| Some(pair(key, string(self.text(key)?)));
+        pairs.extend(Self::TEXTS.iter().filter_map(text));
         pairs.extend(self.scopes.as_ref().map(|all| pair("scopes", set(all))));
         pairs.extend(self.reach.map(|reach| pair("reach", string(word(reach)))));
         if let Some((age, groups)) = &self.signed_in {

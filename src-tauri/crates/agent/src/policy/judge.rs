@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::facts::Facts;
 use super::language::Language;
-use super::layer::Layer;
+use super::layer::{Layer, Picked};
 use super::memo::{self, Memo};
 use super::mentions::Mentions;
 
@@ -50,7 +50,7 @@ impl Layers {
         all.iter().for_each(|layer| layer.told_into(&mut hash));
         let digest: String =
             hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let of_all = |known: Mentions, layer: &Arc<Layer>| known.and(layer.mentions);
+        let of_all = |known: Mentions, layer: &Arc<Layer>| known.and(layer.mentions.clone());
         let mentions = all.iter().fold(Mentions::default(), of_all);
         Self { all, digest: digest.into(), mentions, memo: Memo::default() }
     }
@@ -70,10 +70,10 @@ impl Layers {
     }
 
     fn recalled(&self, facts: &Facts<'_>) -> Answer {
-        if self.mentions.time {
+        if self.mentions.time.any {
             return self.answer(facts);
         }
-        let key = memo::key(facts);
+        let key = memo::key(facts, &self.mentions.time);
         if let Some(known) = self.memo.recall(&key) {
             return known;
         }
@@ -97,14 +97,16 @@ impl Layers {
     fn answers(&self, facts: &Facts<'_>) -> Result<Answer, String> {
         let language = Language::of_dagpass()?;
         let entities = facts.entities(language)?;
-        let told = self.mentions.declared && !facts.declared.is_empty();
+        let picked: Vec<Arc<Picked>> = self.all.iter().map(|layer| layer.about(facts)).collect();
+        let speaks = picked.iter().any(|picked| picked.declared);
+        let told = speaks && !facts.declared.is_empty();
         let sides: &[bool] = if told { &[false, true] } else { &[false] };
         let mut strictest: Option<Answer> = None;
         for declared in sides {
             let unapproved = facts.request(language, (*declared, false))?;
             let mut asked = Asked { facts, language, entities: &entities, approved: None };
-            for layer in &self.all {
-                let answer = asked.of(layer, &unapproved, *declared)?;
+            for (layer, picked) in self.all.iter().zip(&picked) {
+                let answer = asked.of((layer, picked), &unapproved, *declared)?;
                 strictest = Some(match strictest {
                     None => answer,
                     Some(known) => stricter(known, answer),
@@ -139,17 +141,21 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn of(&mut self, layer: &Layer, plain: &Request, declared: bool) -> Result<Answer, String> {
-        let rules = layer.about(self.facts.action, self.facts.kind);
-        let first = evaluated(layer, plain, (&rules, self.entities));
-        if first.strength == Strength::Permit || !layer.mentions.approved {
+    fn of(
+        &mut self,
+        (layer, picked): (&Layer, &Picked),
+        plain: &Request,
+        declared: bool,
+    ) -> Result<Answer, String> {
+        let first = evaluated(layer, plain, (&picked.set, self.entities));
+        if first.strength == Strength::Permit || !picked.approved {
             return Ok(first);
         }
         let approved = match self.approved.take() {
             Some(made) => made,
             None => self.facts.request(self.language, (declared, true))?,
         };
-        let second = evaluated(layer, &approved, (&rules, self.entities));
+        let second = evaluated(layer, &approved, (&picked.set, self.entities));
         self.approved = Some(approved);
         if second.strength == Strength::Deny {
             // What an approval would not mend is what denies.
@@ -160,7 +166,11 @@ impl Asked<'_> {
     }
 }
 
-fn evaluated(layer: &Layer, request: &Request, (set, entities): (&PolicySet, &Entities)) -> Answer {
+pub(super) fn evaluated(
+    layer: &Layer,
+    request: &Request,
+    (set, entities): (&PolicySet, &Entities),
+) -> Answer {
     let response = Cedar::new().is_authorized(request, set, entities);
     let told = response.diagnostics();
     let mut failed: Vec<(String, String)> = told

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, Schema, Validator};
 use dagpass_core::policy::{Action, Weight};
+use dagpass_core::principal::Who;
 
 /// As `dagpass policy schema` prints it.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
@@ -29,12 +30,8 @@ pub(super) const GROUPS: [&str; 3] = [TOKENS, "looks", "deeds"];
 /// Types of the schema, each by its name there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Type {
-    Owner,
-    Run,
-    Container,
-    Forwarded,
-    Relay,
-    Agent,
+    /// Those that ask; the agent is asked for, too.
+    Who(Who),
     Profile,
     Connection,
     Deployment,
@@ -42,33 +39,20 @@ pub(super) enum Type {
     Scope,
 }
 
-/// Those that ask.
-pub(super) const KINDS: [Type; 6] =
-    [Type::Owner, Type::Run, Type::Container, Type::Forwarded, Type::Relay, Type::Agent];
-
 impl Type {
-    const ALL: [Self; 11] = [
-        Self::Owner,
-        Self::Run,
-        Self::Container,
-        Self::Forwarded,
-        Self::Relay,
-        Self::Agent,
-        Self::Profile,
-        Self::Connection,
-        Self::Deployment,
-        Self::Audience,
-        Self::Scope,
-    ];
+    pub(super) const AGENT: Self = Self::Who(Who::Agent);
+
+    const NAMED: [Self; 5] =
+        [Self::Profile, Self::Connection, Self::Deployment, Self::Audience, Self::Scope];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Owner => "Owner",
-            Self::Run => "Run",
-            Self::Container => "Container",
-            Self::Forwarded => "Forwarded",
-            Self::Relay => "Relay",
-            Self::Agent => "Agent",
+            Self::Who(Who::Owner) => "Owner",
+            Self::Who(Who::Run) => "Run",
+            Self::Who(Who::Container) => "Container",
+            Self::Who(Who::Forwarded) => "Forwarded",
+            Self::Who(Who::Relay) => "Relay",
+            Self::Who(Who::Agent) => "Agent",
             Self::Profile => "Profile",
             Self::Connection => "Connection",
             Self::Deployment => "Deployment",
@@ -77,6 +61,10 @@ impl Type {
         }
     }
 }
+
+/// Who asks at others' wish: all but the agent, which asks ahead of need.
+pub(super) const ASKERS: [Who; 5] =
+    [Who::Owner, Who::Run, Who::Container, Who::Forwarded, Who::Relay];
 
 /// The schema, read once.
 pub(super) struct Language {
@@ -95,7 +83,8 @@ impl Language {
     fn read() -> Result<Self, String> {
         let (schema, _) =
             Schema::from_cedarschema_str(SCHEMA).map_err(|error| format!("the schema: {error}"))?;
-        let types = Type::ALL.into_iter().map(|one| {
+        let all = Who::ALL.map(Type::Who).into_iter().chain(Type::NAMED);
+        let types = all.map(|one| {
             let name = EntityTypeName::from_str(one.as_str());
             name.map(|name| (one, name)).map_err(|error| error.to_string())
         });

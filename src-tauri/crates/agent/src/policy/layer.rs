@@ -10,9 +10,12 @@ use cedar_policy::{
 };
 use dagpass_client::wire::ConfigProblem;
 use dagpass_core::policy::Action;
+use dagpass_core::principal::Who;
 use miette::Diagnostic;
 use sha2::{Digest as _, Sha256};
 
+use super::aim::Aim;
+use super::facts::Facts;
 use super::language::{Language, Type, group};
 use super::mentions::Mentions;
 use super::nesting;
@@ -26,8 +29,18 @@ pub(crate) struct Layer {
     /// In the order of the texts.
     pub(super) rules: Vec<Rule>,
     pub(super) mentions: Mentions,
-    /// Of what was asked for so far: all there can be would be a set for each action and kind of caller.
-    by_head: Mutex<HashMap<(Action, Type), Arc<PolicySet>>>,
+    /// Of what was asked for so far: all there can be would be a list for each action and kind of caller.
+    by_head: Mutex<HashMap<(Action, Who), Arc<[usize]>>>,
+    /// By which of the rules are in it.
+    picked: Mutex<HashMap<Vec<usize>, Arc<Picked>>>,
+}
+
+/// What of a layer is put to Cedar.
+#[derive(Debug, Default)]
+pub(super) struct Picked {
+    pub(super) set: PolicySet,
+    pub(super) declared: bool,
+    pub(super) approved: bool,
 }
 
 /// One policy and where it stands.
@@ -38,6 +51,8 @@ pub(super) struct Rule {
     pub(super) id: String,
     pub(super) source: usize,
     pub(super) offset: usize,
+    mentions: Mentions,
+    aim: Aim,
 }
 
 impl Rule {
@@ -90,16 +105,42 @@ impl Layer {
             problems.dedup();
             return Err(problems);
         }
-        let mentions = Mentions::of(rules.iter().map(|rule| &rule.policy));
-        let by_head = Mutex::default();
-        Ok(Self { name: name.to_owned(), sources, rules, mentions, by_head })
+        let all = |known: Mentions, rule: &Rule| known.and(rule.mentions.clone());
+        let mentions = rules.iter().fold(Mentions::default(), all);
+        let (by_head, picked) = (Mutex::default(), Mutex::default());
+        Ok(Self { name: name.to_owned(), sources, rules, mentions, by_head, picked })
     }
 
-    /// What can be about such an action of such a caller.
-    pub(super) fn about(&self, action: Action, kind: Type) -> Arc<PolicySet> {
-        let mut known = self.by_head.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(about((action, kind), &self.rules));
-        known.entry((action, kind)).or_insert_with(new).clone()
+    /// What can be about such a request.
+    pub(super) fn about(&self, facts: &Facts<'_>) -> Arc<Picked> {
+        let head = {
+            let mut known = self.by_head.lock().unwrap_or_else(PoisonError::into_inner);
+            let head = (facts.action, facts.who);
+            known.entry(head).or_insert_with(|| about(head, &self.rules)).clone()
+        };
+        let may_hit = |at: &usize| self.rules.get(*at).is_some_and(|rule| rule.aim.may_hit(facts));
+        let hit: Vec<usize> = head.iter().copied().filter(may_hit).collect();
+        let mut picked = self.picked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = picked.get(&hit) {
+            return known.clone();
+        }
+        if picked.len() >= MOST_PICKED {
+            picked.clear();
+        }
+        let new = Arc::new(self.picked(&hit));
+        picked.insert(hit, new.clone());
+        new
+    }
+
+    fn picked(&self, hit: &[usize]) -> Picked {
+        let rules = || hit.iter().filter_map(|at| self.rules.get(*at));
+        let policies = rules().map(|rule| rule.policy.clone());
+        Picked {
+            // Each was in a set with all others before.
+            set: PolicySet::from_policies(policies).unwrap_or_default(),
+            declared: rules().any(|rule| rule.mentions.declared),
+            approved: rules().any(|rule| rule.mentions.approved),
+        }
     }
 
     /// Of its texts.
@@ -125,6 +166,8 @@ impl Layer {
 /// How long may a text be, and how many rules may it have? One that came with a clone is a stranger's.
 const LONGEST: usize = 256 * 1024;
 const MOST_RULES: usize = 2_000;
+/// How many choices of its rules does a layer remember? All are forgotten when there are more.
+const MOST_PICKED: usize = 128;
 /// Taken from the system page by page, as far as it is used.
 const STACK: usize = 64 * 1024 * 1024;
 /// How many of a text's mistakes are told?
@@ -162,7 +205,10 @@ fn read(source: &Source, number: usize) -> Result<Vec<Rule>, Vec<ConfigProblem>>
             let file = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
             let id = own.map_or_else(|| format!("{file}:{line}"), str::to_owned);
             let policy = policy.new_id(PolicyId::new(&id));
-            Rule { policy, id, source: number, offset }
+            let json = policy.to_json();
+            let mentions = json.as_ref().map_or_else(|_| Mentions::everything(), Mentions::within);
+            let aim = Aim::of(&policy, &json.unwrap_or_default());
+            Rule { policy, id, source: number, offset, mentions, aim }
         })
         .collect();
     rules.sort_by_key(|rule| rule.offset);
@@ -207,10 +253,10 @@ fn invalid(language: &Language, sources: &[Source], rules: &[Rule]) -> Vec<Confi
     told.collect()
 }
 
-/// By the head of a policy alone: what its conditions say is for the judgement.
-fn about((action, kind): (Action, Type), rules: &[Rule]) -> PolicySet {
-    let of_kind = |name: &EntityTypeName| name.basename() == kind.as_str();
-    let asks = |rule: &&Rule| match rule.policy.principal_constraint() {
+/// By principal and action in their heads alone.
+fn about((action, who): (Action, Who), rules: &[Rule]) -> Arc<[usize]> {
+    let of_kind = |name: &EntityTypeName| name.basename() == Type::Who(who).as_str();
+    let asks = |rule: &Rule| match rule.policy.principal_constraint() {
         PrincipalConstraint::Any | PrincipalConstraint::In(_) => true,
         PrincipalConstraint::Eq(uid) => of_kind(uid.type_name()),
         PrincipalConstraint::Is(name) | PrincipalConstraint::IsIn(name, _) => of_kind(&name),
@@ -219,11 +265,11 @@ fn about((action, kind): (Action, Type), rules: &[Rule]) -> PolicySet {
         let id = uid.id().unescaped();
         id == action.as_str() || id == group(action)
     };
-    let fits = |rule: &&Rule| match rule.policy.action_constraint() {
+    let fits = |rule: &Rule| match rule.policy.action_constraint() {
         ActionConstraint::Any => true,
         ActionConstraint::Eq(uid) => named(&uid),
         ActionConstraint::In(all) => all.iter().any(named),
     };
-    let here = rules.iter().filter(asks).filter(fits).map(|rule| rule.policy.clone());
-    PolicySet::from_policies(here).unwrap_or_default()
+    let here = rules.iter().enumerate().filter(|(_, rule)| asks(rule) && fits(rule));
+    here.map(|(at, _)| at).collect()
 }

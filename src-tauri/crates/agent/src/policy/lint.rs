@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use cedar_policy::{ActionConstraint, Authorizer as Cedar, Decision, PolicySet, ValidationMode};
 use dagpass_client::wire::PolicyFinding;
 use dagpass_core::policy::Action;
+use dagpass_core::principal::Who;
 use dagpass_core::time::Timestamp;
 
 use super::facts::Facts;
 use super::judge::{Layers, Strength};
-use super::language::Language;
+use super::language::{ASKERS, Language};
 use super::layer::{Layer, Rule};
 use super::problem::Source;
 use super::tested::by;
@@ -66,10 +67,10 @@ impl Layers {
         let mut found = Vec::new();
         for said in connections.iter().filter(named) {
             let mut who: Vec<&str> = Vec::new();
-            for kind in ["owner", "run", "container", "forwarded", "relay"] {
-                let Some(facts) = facts(said, kind, now) else { continue };
+            for one in ASKERS {
+                let Some(facts) = facts(said, one, now) else { continue };
                 if self.answer(&facts).strength == Strength::Permit {
-                    who.push(kind);
+                    who.push(one.as_str());
                 }
             }
             if !who.is_empty() {
@@ -224,14 +225,13 @@ fn matches(language: &Language, rule: &Rule, samples: &[Facts<'static>]) -> BTre
 
 /// Each connection, asked for by each kind of caller.
 fn samples(connections: &[Said], now: Timestamp) -> Vec<Facts<'static>> {
-    let kinds = ["owner", "run", "container", "forwarded", "relay"];
-    let of = |said: &Said| kinds.into_iter().filter_map(|kind| facts(said, kind, now)).collect();
+    let of = |said: &Said| ASKERS.into_iter().filter_map(|who| facts(said, who, now)).collect();
     connections.iter().flat_map(|said| -> Vec<Facts<'static>> { of(said) }).collect()
 }
 
-fn facts(said: &Said, kind: &str, now: Timestamp) -> Option<Facts<'static>> {
+fn facts(said: &Said, who: Who, now: Timestamp) -> Option<Facts<'static>> {
     let mut facts = Facts::plain(now);
-    facts.set("who", Some(kind)).ok()?;
+    facts.set("who", Some(who.as_str())).ok()?;
     said.iter().try_for_each(|(word, value)| facts.set(word, Some(value))).ok()?;
     Some(facts)
 }

@@ -1,5 +1,5 @@
-//! Verdicts that hold for the next request like it. Only for policies that rest on nothing that moves by
-//! itself; a request is like another where all is the same that any rule could see.
+//! Verdicts that hold for the next request like it. A request is like another where all is the same that any
+//! rule could see; of the time, as far as the rules speak of it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,6 +9,7 @@ use dagpass_core::policy::facts::Executable;
 
 use super::facts::{Facts, word};
 use super::judge::Answer;
+use super::moments::Moments;
 
 /// How many are remembered? All are forgotten when there are more.
 const MOST: usize = 512;
@@ -34,10 +35,12 @@ impl Memo {
     }
 }
 
-/// All of a request but the time, each part with its length, so that no two are taken for one.
-pub(super) fn key(facts: &Facts<'_>) -> Vec<u8> {
+/// All of a request, each part with its length, so that no two are taken for one.
+pub(super) fn key(facts: &Facts<'_>, moments: &Moments) -> Vec<u8> {
     let mut key = Key(Vec::with_capacity(256));
-    key.text(Some(facts.kind.as_str()));
+    let moment = moments.of(facts).map(|part| part.map(i64::to_le_bytes));
+    moment.iter().for_each(|part| key.part(part.as_ref().map(<[u8; 8]>::as_slice)));
+    key.text(Some(facts.who.as_str()));
     key.text(Some(&facts.name));
     key.text(Some(facts.action.as_str()));
     key.text(Some(facts.transport.as_str()));

@@ -1,11 +1,12 @@
 //! Of what do policies speak at all? What none of them names need not be found out, nor judged twice, and a
-//! verdict that rests on nothing that moves by itself holds for the next request like it.
+//! verdict holds for the next request like it until something turns that they speak of.
 
-use cedar_policy::Policy;
 use serde_json::Value;
 
+use super::moments::Moments;
+
 /// Does any policy rest on it?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mentions {
     /// What the caller says of itself.
     pub(super) declared: bool,
@@ -13,18 +14,30 @@ pub(super) struct Mentions {
     /// What the system says of the process.
     pub(super) verified: bool,
     /// The hour, or how long ago somebody signed in.
-    pub(super) time: bool,
+    pub(super) time: Moments,
 }
 
 impl Mentions {
-    const EVERYTHING: Self = Self { declared: true, approved: true, verified: true, time: true };
+    /// Rather too much than too little: of a policy that is not seen through.
+    pub(super) fn everything() -> Self {
+        Self { declared: true, approved: true, verified: true, time: Moments::always() }
+    }
 
-    /// Rather too much than too little: a policy that is not seen through speaks of everything.
-    pub(super) fn of<'a>(policies: impl Iterator<Item = &'a Policy>) -> Self {
-        policies.fold(Self::default(), |known, policy| {
-            let new = policy.to_json().map_or(Self::EVERYTHING, |json| within(&json));
-            known.and(new)
-        })
+    /// As Cedar writes the policy.
+    pub(super) fn within(json: &Value) -> Self {
+        match json {
+            Value::Array(all) => {
+                all.iter().fold(Self::default(), |known, one| known.and(Self::within(one)))
+            }
+            Value::Object(fields) => match fields.get("Var") {
+                // The context as a whole, compared or handed on.
+                Some(Value::String(name)) if name == "context" => Self::everything(),
+                _ => fields.iter().fold(Self::default(), |known, (operator, inner)| {
+                    known.and(attribute(operator, inner).unwrap_or_else(|| Self::within(inner)))
+                }),
+            },
+            _ => Self::default(),
+        }
     }
 
     pub(super) fn and(self, other: Self) -> Self {
@@ -32,29 +45,16 @@ impl Mentions {
             declared: self.declared || other.declared,
             approved: self.approved || other.approved,
             verified: self.verified || other.verified,
-            time: self.time || other.time,
+            time: self.time.and(other.time),
         }
-    }
-}
-
-fn within(json: &Value) -> Mentions {
-    match json {
-        Value::Array(all) => {
-            all.iter().fold(Mentions::default(), |known, one| known.and(within(one)))
-        }
-        Value::Object(fields) => match fields.get("Var") {
-            // The context as a whole, compared or handed on.
-            Some(Value::String(name)) if name == "context" => Mentions::EVERYTHING,
-            _ => fields.iter().fold(Mentions::default(), |known, (operator, inner)| {
-                known.and(attribute(operator, inner).unwrap_or_else(|| within(inner)))
-            }),
-        },
-        _ => Mentions::default(),
     }
 }
 
 /// `context.x`, `context has x` and `context.signed_in.groups`.
 fn attribute(operator: &str, inner: &Value) -> Option<Mentions> {
+    if let Some(time) = Moments::within(operator, inner) {
+        return Some(Mentions { time, ..Mentions::default() });
+    }
     if !matches!(operator, "." | "has") {
         return None;
     }
@@ -73,13 +73,14 @@ fn attribute(operator: &str, inner: &Value) -> Option<Mentions> {
         return None;
     }
     const VERIFIED: [&str; 6] = ["uid", "program", "parents", "terminal", "cwd", "cgroup"];
-    let Some(name) = first(inner) else { return Some(Mentions::EVERYTHING) };
+    let Some(name) = first(inner) else { return Some(Mentions::everything()) };
+    // That it is there does not change by itself; what else is in it may.
+    let moves = name == "time" || (name == "signed_in" && operator == ".");
     Some(Mentions {
         declared: name == "declared",
         approved: name == "approved",
         verified: VERIFIED.contains(&name.as_str()),
-        // That it is there does not change by itself; what else is in it may.
-        time: name == "time" || (name == "signed_in" && operator == "."),
+        time: if moves { Moments::always() } else { Moments::default() },
     })
 }
 

@@ -5,6 +5,7 @@
 //! verdict, `rule` turns the config's short form into Cedar, `standing` keeps what is in force, `others` finds the
 //! machine's and a repository's, `runs` pins the latter.
 
+mod aim;
 mod as_if;
 mod facts;
 mod judge;
@@ -14,6 +15,7 @@ mod layer;
 mod lint;
 mod memo;
 mod mentions;
+mod moments;
 mod nesting;
 mod others;
 mod problem;

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::facts::word;
-use super::language::{GROUPS, TOKENS};
+use super::language::{GROUPS, TOKENS, Type};
 use super::problem::Source;
-use crate::config::{PolicyConfig, PolicyRule, Then, When, Who};
+use crate::config::{PolicyConfig, PolicyRule, Then, When};
 
 /// What the rules are written over.
 const BASE: &str = "@id(\"base\")\npermit(principal, action, resource);\n";
@@ -63,7 +63,10 @@ enum Side {
 }
 
 fn principal(when: &When) -> String {
-    when.who.map_or_else(|| "principal".to_owned(), |who| format!("principal is {}", kind(who)))
+    when.who.map_or_else(
+        || "principal".to_owned(),
+        |who| format!("principal is {}", Type::Who(who).as_str()),
+    )
 }
 
 /// A rule that names none is about tokens.
@@ -79,7 +82,7 @@ fn action(when: &When) -> String {
 fn all(when: &When, side: Side) -> String {
     let mut parts = Vec::new();
     if let Some(who) = when.who {
-        parts.push(format!("principal is {}", kind(who)));
+        parts.push(format!("principal is {}", Type::Who(who).as_str()));
     }
     if when.action.as_deref() != Some("*") {
         parts.push(action(when));
@@ -149,17 +152,6 @@ fn conditions(when: &When, side: Side) -> Vec<String> {
         parts.push(format!("context has reach && context.reach == {}", quoted(word(reach))));
     }
     parts
-}
-
-const fn kind(who: Who) -> &'static str {
-    match who {
-        Who::Owner => "Owner",
-        Who::Run => "Run",
-        Who::Container => "Container",
-        Who::Forwarded => "Forwarded",
-        Who::Relay => "Relay",
-        Who::Agent => "Agent",
-    }
 }
 
 /// `*` stands for any letters.

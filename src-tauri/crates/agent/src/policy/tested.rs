@@ -1,7 +1,10 @@
 //! What the conditions of a policy compare, and with what: read from Cedar's own JSON of it.
 
 use cedar_policy::Policy;
+use dagpass_core::principal::Who;
 use serde_json::Value;
+
+use super::language::Type;
 
 /// `word` is one of `as_if`'s.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,11 +41,10 @@ fn of_entity(value: &Value) -> Option<Tested> {
 }
 
 fn entity(kind: &str, id: &str) -> Option<Tested> {
+    if let Some(who) = Who::ALL.into_iter().find(|who| Type::Who(*who).as_str() == kind) {
+        return Some(Tested { word: "who", value: who.as_str().to_owned(), pattern: false });
+    }
     let word = match kind {
-        "Owner" | "Run" | "Container" | "Forwarded" | "Relay" | "Agent" => {
-            let value = kind.to_ascii_lowercase();
-            return Some(Tested { word: "who", value, pattern: false });
-        }
         "Profile" => "profile",
         "Connection" => "connection",
         "Deployment" => "deployment",

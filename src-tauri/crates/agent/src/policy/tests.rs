@@ -1,5 +1,6 @@
 //! The engine by itself: tables of what is asked and what comes of it.
 
+mod aim;
 mod asked;
 mod broken;
 mod language;

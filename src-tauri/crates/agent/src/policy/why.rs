@@ -10,6 +10,7 @@ use dagpass_core::time::Timestamp;
 use super::as_if::WORDS;
 use super::facts::{Facts, word};
 use super::judge::{Answer, Layers, Strength};
+use super::language::{ASKERS, Type};
 use super::tested::{Tested, by};
 
 /// How many changes are thought of, two at a time?
@@ -123,9 +124,7 @@ impl Layers {
                 ("reach", _) => {
                     ["named", "within", "beyond"].map(|word| Some(word.to_owned())).to_vec()
                 }
-                ("who", _) => ["owner", "run", "container", "forwarded", "relay"]
-                    .map(|word| Some(word.to_owned()))
-                    .to_vec(),
+                ("who", _) => ASKERS.map(|who| Some(who.as_str().to_owned())).to_vec(),
                 ("scopes", _) if one.value == "*" => vec![Some("one".to_owned())],
                 _ if one.pattern => vec![Some(one.value.replace('*', "x")), None],
                 _ => vec![Some(one.value.clone()), None],
@@ -148,7 +147,7 @@ fn thought(said: &BTreeMap<String, String>, now: Timestamp) -> Result<Facts<'sta
     for (word, value) in said {
         facts.set(word, Some(value))?;
     }
-    if facts.resource().0 == super::language::Type::Agent
+    if facts.resource().0 == Type::AGENT
         && matches!(facts.action, Action::Token | Action::Connection | Action::Try)
     {
         return Err("a token is for something: say `connection` or `profile`".to_owned());
@@ -181,7 +180,7 @@ fn known(facts: &Facts<'_>) -> BTreeMap<String, String> {
     let parents: Vec<String> = parents.collect();
     let hour = facts.epoch.rem_euclid(86_400) / 3_600;
     let weekday = (facts.epoch.div_euclid(86_400) + 3).rem_euclid(7) + 1;
-    let who = facts.kind.as_str().to_ascii_lowercase();
+    let who = facts.who.as_str().to_owned();
     let signed_in = facts.signed_in.as_ref();
     let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
     let values = [

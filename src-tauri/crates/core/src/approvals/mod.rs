@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::{ErrorCode, Refusal};
-use crate::policy::Denied;
 use crate::policy::engine::{Basis, Question};
+use crate::policy::{Action, Denied};
 use crate::ports::ApprovalBook;
 use crate::principal::{Kind, Mark, Principal, Process};
 use crate::time::Timestamp;
@@ -156,18 +156,27 @@ impl Approvals {
         }
     }
 
-    /// While a tree waits for an answer, and while a no to it stands, it does not write the rules.
-    pub(crate) fn lets_widen(&self, principal: &Principal, now: Timestamp) -> Result<(), Denied> {
+    /// While a tree waits for an answer, and while a no to it stands, it does not write the rules. Whether a
+    /// person lets it is a question like any other, which a retry meets.
+    pub(crate) fn lets_widen(
+        &self,
+        principal: &Principal,
+        action: Action,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
         let mut desk = self.desk();
         desk.tidy(now);
-        let waits = desk.pending.iter().any(|asked| judges(principal, &asked.about).is_err());
+        let is_other = |about: &&About| about.subject.action != action.as_str();
+        let asked = desk.pending.iter().map(|asked| &asked.about).filter(is_other);
+        let waits = asked.clone().any(|about| judges(principal, about).is_err());
         let nos = || desk.given.iter().filter(|given| given.answer == Answer::No);
+        let nos = || nos().map(|given| &given.about).filter(is_other);
         let reason = match waits {
             true => {
                 "a request that may be this program's own waits for an approval: until it is \
                  answered, config and policy are changed by others"
             }
-            false if nos().any(|given| judges(principal, &given.about).is_err()) => {
+            false if nos().any(|about| judges(principal, about).is_err()) => {
                 "a person said no to what may be this program's own request: while that stands, \
                  config and policy are changed by others"
             }

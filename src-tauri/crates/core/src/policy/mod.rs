@@ -154,7 +154,7 @@ impl Bench<'_> {
     ) -> Result<Basis, Denied> {
         judge(principal, action, resource)?;
         if matches!(action, Action::WriteConfig | Action::BreakGlass) {
-            self.approvals.lets_widen(principal, self.now)?;
+            self.approvals.lets_widen(principal, action, self.now)?;
         }
         if action.is_outside_policy() || !self.engine.is_in_force() {
             return Ok(Basis::default());

@@ -6,8 +6,7 @@ use cedar_policy::Schema;
 use dagpass_core::policy::{Action, Rights};
 use dagpass_core::principal::Kind;
 
-use super::super::facts::kind;
-use super::super::language::{GROUPS, SCHEMA, group};
+use super::super::language::{GROUPS, SCHEMA, Type, group};
 
 #[test]
 fn the_schema_s_actions_are_those_of_the_route_table_each_in_its_group_and_for_who_may() {
@@ -34,6 +33,10 @@ fn the_schema_s_actions_are_those_of_the_route_table_each_in_its_group_and_for_w
             schema.principals_for_action(uid).unwrap().map(ToString::to_string).collect();
         let rights = |one: &&Kind| -> Rights { one.rights() };
         let expected = kinds.iter().filter(|one| rights(one).include(*action));
-        assert_eq!(may, expected.map(|one| kind(one).as_str().to_owned()).collect(), "{action:?}");
+        assert_eq!(
+            may,
+            expected.map(|one| Type::Who(one.who()).as_str().to_owned()).collect(),
+            "{action:?}"
+        );
     }
 }

@@ -111,6 +111,29 @@ fn the_digest_on_the_record_is_of_all_that_was_in_force_for_that_very_request() 
     assert_ne!(digest(world()), whole);
 }
 
+#[test]
+fn a_check_names_what_is_wrong_with_the_machine_s_layer_beside_the_person_s() {
+    let folder = closed_folder();
+    let wanted = |machines: &str| {
+        let path = folder.path().join("policy.cedar");
+        crate::system::write_private(&path, machines.as_bytes()).unwrap();
+        let source = Source { file: "mine.cedar".to_owned(), text: BROKEN.to_owned() };
+        let own = Wanted::new(Whose::PersonFile, "mine.cedar".to_owned(), Ok(vec![source]));
+        vec![of_machine(folder.path()).unwrap(), own]
+    };
+    for (machines, is_wrong) in [(BROKEN, true), (ALL, false)] {
+        let all = wanted(machines);
+        assert_eq!(all[0].name, MACHINE);
+        let files: Vec<String> =
+            Standing::check(&all).into_iter().map(|problem| problem.file).collect();
+        let place = folder.path().join("policy.cedar").display().to_string();
+        // Who may not write there is told that it is not the machine's.
+        let told = is_wrong || own_uid() != Some(0);
+        assert_eq!(files.contains(&place), told, "{machines}: {files:?}");
+        assert!(files.contains(&"mine.cedar".to_owned()), "{files:?}");
+    }
+}
+
 fn write(folder: &Path, text: &str) {
     let place = folder.join(".dagpass");
     private_dir(&place).unwrap();

@@ -273,7 +273,7 @@ fn where_no_policy_loads_no_token_leaves_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_verdict_is_remembered_for_the_same_request_alone_and_not_where_time_decides() {
+fn a_verdict_is_remembered_for_the_same_request_alone_and_for_as_long_as_time_lets_it() {
     let dag = "@id(\"dag\") forbid(principal, action, resource) when { context has declared && context.declared has dag && context.declared.dag == \"etl\" };";
     let remembers = engine(&[&format!("{ALL}{dag}")]);
     let said = World { said: vec![("dag_id", "etl")], ..world() };
@@ -300,7 +300,22 @@ fn a_verdict_is_remembered_for_the_same_request_alone_and_not_where_time_decides
         (World { now: NOW + 3600, signed_in: signed_in(60), ..world() }, "permit all"),
         (World { now: NOW + 3600, signed_in: signed_in(61), ..world() }, "deny old"),
     ] {
-        assert_eq!(told(&world.judged(&moving)), expected);
+        for _ in 0..2 {
+            assert_eq!(told(&world.judged(&moving)), expected);
+        }
+    }
+    let begins = format!("context.time.epoch >= {}", NOW + 7);
+    let twice = format!("context.time.epoch * 2 >= {}", 2 * (NOW + 7));
+    let either_way = format!("{} <= context.time.epoch", NOW + 7);
+    for when in [begins, twice, either_way] {
+        let engine = engine(&[&format!(
+            "{ALL}@id(\"x\") forbid(principal, action, resource) when {{ {when} }};"
+        )]);
+        for (now, expected) in [(0, "permit all"), (6, "permit all"), (7, "deny x"), (8, "deny x")]
+        {
+            let world = World { now: NOW + now, ..world() };
+            assert_eq!(told(&world.judged(&engine)), expected, "{when} {now}");
+        }
     }
 }
 

@@ -79,7 +79,7 @@ fn whoever_does_not_ask_writes_the_config_meanwhile_and_afterwards_all_do() {
     let who = by(program(100, 10));
     let writes = |who: &Principal| {
         let approvals = &scene.broker.approvals;
-        approvals.lets_widen(who, scene.world.clock.now()).is_ok()
+        approvals.lets_widen(who, Action::WriteConfig, scene.world.clock.now()).is_ok()
     };
     assert!(writes(&who));
     let id = scene.asked(&who);
@@ -100,12 +100,39 @@ fn whoever_does_not_ask_writes_the_config_meanwhile_and_afterwards_all_do() {
 }
 
 #[test]
+fn whoever_was_asked_about_meets_that_answer_when_he_comes_again() {
+    const REFUSED: Option<ErrorCode> = Some(ErrorCode::ApprovalRefused);
+    let scene = scene();
+    let who = by(program(100, 10));
+    let code = |action| {
+        let permit = scene.broker.permit(&who, action, Resource::default());
+        permit.map(Permit::spend).err().map(|refusal| refusal.code)
+    };
+    for action in [Action::WriteConfig, Action::BreakGlass] {
+        for (answer, expected) in [(Answer::No, REFUSED), (Answer::Today, None)] {
+            let refusal = scene.broker.permit(&who, action, Resource::default()).unwrap_err();
+            let id = refusal.approval.unwrap();
+            assert_eq!(code(action), PENDING, "{action:?} again");
+            // What waits of another kind is another matter.
+            let other = match action {
+                Action::WriteConfig => Action::BreakGlass,
+                _ => Action::WriteConfig,
+            };
+            assert_eq!(code(other), Some(ErrorCode::AccessDenied), "{other:?} meanwhile");
+            scene.say(&person(), &id, answer).unwrap();
+            assert_eq!(code(action), expected, "{action:?} {answer:?}");
+            scene.broker.revoke_approval(&person(), &id).unwrap();
+        }
+    }
+}
+
+#[test]
 fn what_the_agent_itself_asks_ahead_of_need_shuts_nobody_out() {
     let scene = scene();
     let agent = Principal::new(Kind::Agent, Caller::default());
     let id = scene.asked(&agent);
     let now = scene.world.clock.now();
-    assert!(scene.broker.approvals.lets_widen(&person(), now).is_ok());
+    assert!(scene.broker.approvals.lets_widen(&person(), Action::WriteConfig, now).is_ok());
     scene.say(&person(), &id, Answer::Run).unwrap();
     assert_eq!(scene.code(&agent), None);
 }
