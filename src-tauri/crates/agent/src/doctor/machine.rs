@@ -87,6 +87,16 @@ fn elsewhere(health: &Health, asked: &StoreChoice) -> Option<Finding> {
     (health.state == HealthState::Changed).then_some(found)
 }
 
+pub(super) fn process(shielded: Result<&'static str, &'static str>) -> Finding {
+    match shielded {
+        Ok(how) => ok("process", None, how),
+        Err(why) => {
+            let fix = "run `dagpass agent restart`; its log says what the system refused";
+            hint(warning("process", None, why), fix)
+        }
+    }
+}
+
 pub(super) fn socket(place: &str) -> Finding {
     // A pipe's name lives as long as the agent does, and looking it up would open it.
     if place.starts_with(r"\\.\pipe\") || Path::new(place).exists() {

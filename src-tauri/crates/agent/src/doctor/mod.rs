@@ -43,6 +43,8 @@ pub struct Scene<'a> {
     /// Each as the status tells it.
     pub sessions: &'a [ProfileStatus],
     pub paused: bool,
+    /// What keeps others out of the agent's memory, or what does not.
+    pub shielded: Result<&'static str, &'static str>,
     /// What would have somebody see the icon, where nobody does.
     pub unseen: Option<&'a str>,
     pub callbacks: &'a dyn Callbacks,
@@ -79,6 +81,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.extend(issuer::discovery(scene).await);
     findings.push(machine::keychain(scene).await);
     findings.extend(sessions::sessions(scene));
+    findings.push(machine::process(scene.shielded));
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);
     findings.extend(scene.unseen.map(machine::unseen));

@@ -73,6 +73,7 @@ struct World {
     store: FakeStore,
     sessions: Vec<ProfileStatus>,
     paused: bool,
+    shielded: Result<&'static str, &'static str>,
     unseen: Option<&'static str>,
     callbacks: Box<dyn Callbacks>,
     socket: String,
@@ -104,6 +105,7 @@ impl World {
             store: FakeStore::default(),
             sessions: Vec::new(),
             paused: false,
+            shielded: Ok("closed"),
             unseen: None,
             callbacks: Box::new(LoopbackCallbacks::default()),
             socket: "/".to_owned(),
@@ -136,6 +138,7 @@ impl World {
             store_health: &health,
             sessions: &self.sessions,
             paused: self.paused,
+            shielded: self.shielded,
             unseen: self.unseen,
             callbacks: self.callbacks.as_ref(),
             socket: &self.socket,
@@ -188,7 +191,18 @@ async fn a_world_that_is_right_has_nothing_but_good_findings() {
     let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
     assert_eq!(
         checks,
-        ["config", "proxy", "discovery", "clock", "keychain", "socket", "port", "ledger", "port"]
+        [
+            "config",
+            "proxy",
+            "discovery",
+            "clock",
+            "keychain",
+            "process",
+            "socket",
+            "port",
+            "ledger",
+            "port"
+        ]
     );
     assert_eq!(world.wrong().await, Vec::<String>::new());
     assert_eq!(findings[0].detail, "/etc/dagpass/config.toml: 1 profile, 0 connections");
@@ -313,6 +327,13 @@ async fn clocks_may_be_a_minute_apart() {
         let world = World::offering(|offers| offers.clock_skew = skew);
         assert_eq!(world.wrong().await, expected.into_iter().collect::<Vec<_>>(), "{skew:?}");
     }
+}
+
+#[tokio::test]
+async fn an_agent_whose_memory_others_can_read_is_told() {
+    let world = World { shielded: Err("a neighbour can read it"), ..World::good() };
+    let told = "process warning: a neighbour can read it [run `dagpass agent restart`; its log says what the system refused]";
+    assert_eq!(world.wrong().await, [told]);
 }
 
 #[tokio::test]

@@ -272,6 +272,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         store_health: &api.store.health(),
         sessions: &status.profiles,
         paused: status.agent.paused,
+        shielded: crate::system::shielded(),
         unseen: unseen.as_deref(),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,

@@ -37,7 +37,7 @@ use windows::files;
 pub use pin::{Pin, Watched, pin};
 pub use process::{
     ended, executable, harden, listener_holder, machine_dir, owner_of, parent, process_alive,
-    started_at, tcp_peer_uid,
+    shielded, started_at, tcp_peer_uid,
 };
 #[cfg(unix)]
 pub use unix::{
