@@ -153,7 +153,9 @@ impl Broker {
             let now = self.ports.clock.now();
             session.seat(&request.target, principal.name(), now)?;
         }
+        session.serves(principal, self.ports.clock.now())?;
         let (whose, fresh) = self.fresh(&session, asked).await?;
+        session.serves(principal, self.ports.clock.now())?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
         let judged = |whose: &Whose| asked.of.is_none_or(|at| whose.signed_in_at == at);
         let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose) && judged(whose));

@@ -20,6 +20,7 @@
 //!     and then it leaves
 //!
 //! [`sign_in`] makes sessions, by way of [`pending`]; `sign_out` ends them and leaves what is [`owed`];
+//! [`logout`] says when that is without anybody asking;
 //! `clockwork` keeps them in between; [`endpoints`] says where their tokens may go. [`runs`] ties what was
 //! served to Airflow's tasks, and compares a session's end with a DAG's past.
 
@@ -40,6 +41,8 @@ pub mod freshness;
 pub mod groups;
 mod issuer_limit;
 mod load;
+pub mod locked;
+pub mod logout;
 pub mod owed;
 pub mod pending;
 pub mod policy;

@@ -2,6 +2,7 @@
 
 mod callback;
 mod keychain;
+mod process;
 mod proxies;
 mod sessions;
 
@@ -74,6 +75,8 @@ struct World {
     sessions: Vec<ProfileStatus>,
     paused: bool,
     shielded: Result<&'static str, &'static str>,
+    unkept: usize,
+    tells: Option<crate::presence::Tells>,
     unseen: Option<&'static str>,
     callbacks: Box<dyn Callbacks>,
     socket: String,
@@ -106,6 +109,8 @@ impl World {
             sessions: Vec::new(),
             paused: false,
             shielded: Ok("closed"),
+            unkept: 0,
+            tells: None,
             unseen: None,
             callbacks: Box::new(LoopbackCallbacks::default()),
             socket: "/".to_owned(),
@@ -139,6 +144,8 @@ impl World {
             sessions: &self.sessions,
             paused: self.paused,
             shielded: self.shielded,
+            unkept: self.unkept,
+            tells: self.tells.as_ref(),
             unseen: self.unseen,
             callbacks: self.callbacks.as_ref(),
             socket: &self.socket,
@@ -327,13 +334,6 @@ async fn clocks_may_be_a_minute_apart() {
         let world = World::offering(|offers| offers.clock_skew = skew);
         assert_eq!(world.wrong().await, expected.into_iter().collect::<Vec<_>>(), "{skew:?}");
     }
-}
-
-#[tokio::test]
-async fn an_agent_whose_memory_others_can_read_is_told() {
-    let world = World { shielded: Err("a neighbour can read it"), ..World::good() };
-    let told = "process warning: a neighbour can read it [run `dagpass agent restart`; its log says what the system refused]";
-    assert_eq!(world.wrong().await, [told]);
 }
 
 #[tokio::test]

@@ -263,6 +263,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         problems: &judged_by.problems,
     };
     let shipping = api.shipping.status().await;
+    let tells = api.tells();
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -273,6 +274,8 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         sessions: &status.profiles,
         paused: status.agent.paused,
         shielded: crate::system::shielded(),
+        unkept: dagpass_core::locked::unkept(),
+        tells: tells.as_ref(),
         unseen: unseen.as_deref(),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,

@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn a_hardened_process_leaves_no_core_and_cannot_be_traced() {
         harden().unwrap();
-        assert_eq!(rustix::process::getrlimit(Resource::Core).current, Some(0));
-        assert_eq!(rustix::process::dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
         assert!(shielded().is_ok());
         assert!(executable(std::process::id()).is_some(), "it still sees itself");
     }

@@ -7,6 +7,7 @@ mod endpoints;
 mod exchange;
 mod faults;
 mod judged;
+mod logout;
 mod model;
 mod owed;
 mod pending;
