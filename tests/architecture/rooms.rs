@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const AGENT: &str = "src-tauri/crates/agent/src/";
 
 /// From the floor up. Nothing below `local_api` knows that there is an endpoint.
-const ROOMS: [&str; 32] = [
+const ROOMS: [&str; 33] = [
     "system",
     "random",
     "clock",
@@ -17,6 +17,7 @@ const ROOMS: [&str; 32] = [
     "telemetry",
     "token",
     "http",
+    "presence",
     "roles",
     "config",
     "policy",

@@ -20,7 +20,11 @@ mod at_a_terminal;
 #[cfg(test)]
 mod at_the_sandbox;
 #[cfg(test)]
+mod auto_logout;
+#[cfg(test)]
 mod browser_sign_in;
+#[cfg(test)]
+mod canary;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::http::Reply;
 use crate::world::World;
 
 /// Begins a run for this very process, as `dagpass run` does for itself; its capability.
-fn begin(world: &World, ask: &Value) -> (String, String) {
+pub(crate) fn begin(world: &World, ask: &Value) -> (String, String) {
     let reply = world.api("POST", "/v1/runs", ask);
     assert_eq!(reply.status, 200, "{}", reply.body);
     known(world, &reply)
@@ -30,7 +30,7 @@ fn known(world: &World, reply: &Reply) -> (String, String) {
 }
 
 /// One request on the socket with that capability.
-fn with(world: &World, capability: &str, (method, path): (&str, &str), body: &Value) -> Reply {
+pub(crate) fn with(world: &World, capability: &str, (method, path): (&str, &str), body: &Value) -> Reply {
     let bearer = format!("Bearer {capability}");
     let headers = [
         ("Authorization", bearer.as_str()),
@@ -42,14 +42,14 @@ fn with(world: &World, capability: &str, (method, path): (&str, &str), body: &Va
 }
 
 /// The code of a refusal, or `ok`.
-fn code(reply: &Reply) -> String {
+pub(crate) fn code(reply: &Reply) -> String {
     if reply.status == 200 {
         return "ok".to_owned();
     }
     reply.json()["error"].as_str().unwrap().to_owned()
 }
 
-fn ledger(world: &World) -> Vec<Value> {
+pub(crate) fn ledger(world: &World) -> Vec<Value> {
     let text = std::fs::read_to_string(world.state().join("ledger.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

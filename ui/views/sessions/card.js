@@ -1,8 +1,9 @@
 // One profile: who, until when, and the one thing to do about its state.
 import { horizon } from '../../bars.js';
 import { h, redraw } from '../../dom.js';
-import { button } from '../../notice.js';
-import { initials, issuerOf, nameOf, personSource, SERVES, stateOf } from '../../words.js';
+import { icon } from '../../icons.js';
+import { button, prose } from '../../notice.js';
+import { initials, issuerOf, nameOf, personSource, SERVES, stateOf, upper } from '../../words.js';
 import { mend } from './mend.js';
 import { askSignOut } from './sign_out.js';
 import { signing } from './signing.js';
@@ -30,7 +31,7 @@ export function card(name) {
     redraw(head, [isDefault, state, profile.issuer], () => headOf(id, profile, state, isDefault));
     who.hidden = !profile.who;
     if (profile.who) redraw(who, profile.who, () => personOf(profile.who));
-    redraw(body, [state, profile.reason, profile.horizons, profile.who?.auth_time, status.agent.store, flow.facts()], () => bodyOf(profile, status, state, flow));
+    redraw(body, [state, profile.reason, profile.logout, profile.horizons, profile.who?.auth_time, status.agent.store, flow.facts()], () => bodyOf(profile, status, state, flow));
     redraw(foot, [state, profile.state, flow.facts(), Boolean(profile.who)], () => footOf(profile, state, flow));
     foot.hidden = !foot.childElementCount;
   }
@@ -64,7 +65,7 @@ function personOf(who) {
 
 function bodyOf(profile, status, state, flow) {
   if (state === 'signing_in') return flow.draw();
-  const about = mend(profile, status, flow);
+  const about = mend(profile, status, flow) ?? coming(profile);
   if (!HAS_ENDS.includes(state)) return about;
   const { access_token, refresh_token, session } = profile.horizons;
   const since = profile.who?.auth_time ?? profile.signed_in_at;
@@ -74,6 +75,11 @@ function bodyOf(profile, status, state, flow) {
     horizon('Refresh token', refresh_token, { key: `${profile.name} refresh`, warns: true }),
     horizon('Ping session', session, { key: `${profile.name} session`, since, warns: true }),
   ];
+}
+
+/** Null where nobody is signed out without asking for it. */
+function coming({ logout }) {
+  return logout && h('div', { class: 'mend waiting', role: 'status' }, icon('warn'), h('p', {}, prose(upper(logout.text))));
 }
 
 function footOf(profile, state, flow) {

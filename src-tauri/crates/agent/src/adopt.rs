@@ -27,6 +27,7 @@ impl Api {
         let sessions = config.sessions();
         let with_profile = |key| config.session(&key).map(|profile| (key, profile));
         self.broker.configure(sessions.into_iter().filter_map(with_profile));
+        self.tell_who_is_out();
         let ids = ConnectionIds { version: 1, connections: ids };
         self.containers.tell_connections(&config);
         let text = serde_json::to_vec(&ids).unwrap_or_default();

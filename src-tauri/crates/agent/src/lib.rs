@@ -30,6 +30,7 @@ mod loopback;
 pub mod ping;
 pub mod policy;
 mod power;
+mod presence;
 mod program;
 mod proxy;
 mod random;

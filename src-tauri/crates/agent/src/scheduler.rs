@@ -1,5 +1,6 @@
 //! What happens without being asked: refresh ahead of need, save again, revoke what is owed, make the
-//! ledger durable, sign it, have it cosigned and ship it, take in a changed config. Looks at the wall clock, because a laptop sleeps.
+//! ledger durable, sign it, have it cosigned and ship it, take in a changed config, sign people
+//! out by `[logout]`. Looks at the wall clock, because a laptop sleeps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -42,7 +43,8 @@ impl Scheduler {
             self.upkeep(),
             self.seal(),
             self.cosign(),
-            self.ship()
+            self.ship(),
+            self.api.sign_out_unasked()
         );
     }
 

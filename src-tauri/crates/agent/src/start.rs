@@ -23,7 +23,7 @@ use crate::http::install_crypto;
 use crate::instance::{Instance, Refused};
 use crate::keychain::KeychainStore;
 use crate::ledger::Ledger;
-use crate::local_api::{About, Loopback, serve};
+use crate::local_api::{About, LOGOUT_FILE, Loopback, serve};
 use crate::loopback::NotBound;
 use crate::policy::KEPT_FILE;
 use crate::power::Power;
@@ -75,6 +75,7 @@ pub(crate) fn run(at_login: bool) -> ExitCode {
     if let Err(error) = system::harden() {
         tracing::warn!(%error, "the process could not be hardened");
     }
+    system::keep_secrets_in_memory();
     let descriptors = descriptors::raise().unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files could not be raised");
         Some(LEAST_DESCRIPTORS)
@@ -167,6 +168,7 @@ async fn agent(
         told_file: state.join(TOLD_FILE),
         approvals_file: state.join(approvals::FILE),
         policy_file: state.join(KEPT_FILE),
+        logout_file: state.join(LOGOUT_FILE),
         containers_folder: state.join("containers"),
         descriptors,
     };

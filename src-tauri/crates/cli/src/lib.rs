@@ -21,6 +21,10 @@ use std::process::ExitCode;
 
 /// Runs one command line; the first argument is the program's own name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match system::leave_no_core() {
+        // It is refused nowhere we know, and whoever asks for a token is not kept for it.
+        Ok(()) | Err(_) => {}
+    }
     let args: Vec<OsString> = args.into_iter().collect();
     let line = match args::parse(&args) {
         Ok(line) => line,

@@ -66,7 +66,7 @@ pub use sign_in::{
     SignOutReply, SignedOut, desktop,
 };
 pub use status::{
-    AgentStatus, DeploymentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status,
+    AgentStatus, ComingLogout, DeploymentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status,
     Who,
 };
 pub use store_use::{StoreUseAsk, StoreUseReply};

@@ -161,7 +161,9 @@ impl Broker {
         if request.reach != Reach::Named {
             session.seat(&request.target, principal.name(), now)?;
         }
+        session.serves(principal, self.ports.clock.now())?;
         let (whose, fresh) = self.fresh(&session, asked).await?;
+        session.serves(principal, self.ports.clock.now())?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
         let judged = |whose: &Whose| asked.of.is_none_or(|at| whose.signed_in_at == at);
         let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose) && judged(whose));

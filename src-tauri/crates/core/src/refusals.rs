@@ -3,12 +3,21 @@
 
 use crate::answers::{StoreFailure, TokenFailure, in_words};
 use crate::error::{ErrorCode, Refusal, Why};
+use crate::logout::Out;
 use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
 
 pub fn signed_out(profile: &Profile) -> Refusal {
     Refusal::new(ErrorCode::LoginRequired, format!("{} is not signed in", profile.called()))
         .hint(format!("run `{}`", profile.login()))
+}
+
+/// Nobody asked for that sign-out: why it came, and what has nothing of it come again at once.
+pub fn gone(profile: &Profile, out: &Out) -> Refusal {
+    let fresh = if out.reason.wants_new_proof() { " --fresh" } else { "" };
+    Refusal::new(ErrorCode::LoginRequired, format!("{} was signed out", profile.called()))
+        .because(out.reason.sentence())
+        .hint(format!("run `{}{fresh}`", profile.login()))
 }
 
 pub fn ended(profile: &Profile, why: &EndReason) -> Refusal {

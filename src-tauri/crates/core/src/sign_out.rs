@@ -1,4 +1,4 @@
-//! Ending a session because a person wants it: what is owed to Ping is written down before the record is
+//! Ending a session because a person wants it, or because of [`crate::logout`]: what is owed to Ping is written down before the record is
 //! forgotten, and Ping is asked last.
 
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use crate::answers::StoreFailure;
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::error::Refusal;
+use crate::logout::{Out, WindUp};
 use crate::ports::{Revocation, RevokedFor};
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
@@ -20,7 +21,52 @@ impl Broker {
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
         let session = self.session_of(key)?;
-        self.sign_out_of(&session, caller).await
+        self.sign_out_of(&session, caller, None).await
+    }
+
+    /// As [`Self::sign_out`], where nobody asked for it. `told` is the record's.
+    pub async fn sign_out_because(
+        &self,
+        key: &SessionKey,
+        caller: &Caller,
+        (out, told): (Out, &str),
+    ) -> Result<Option<Revocation>, Refusal> {
+        let session = self.session_of(key)?;
+        self.sign_out_of(&session, caller, Some((out, told))).await
+    }
+
+    /// Only these runs are served from here on. `false` where nobody is signed in, or it goes already.
+    pub fn wind_up(
+        &self,
+        key: &SessionKey,
+        caller: &Caller,
+        (wind_up, told): (WindUp, &str),
+    ) -> Result<bool, Refusal> {
+        let session = self.session_of(key)?;
+        if !session.winds_up(wind_up) {
+            return Ok(false);
+        }
+        // Whoever cannot be told on the record is shut out all the same.
+        self.record_sign_out(&session, caller, Some(told)).map(|()| true)
+    }
+
+    /// What an earlier life of the agent did: whoever asks hears it.
+    pub fn went(&self, key: &SessionKey, out: Out) -> Result<(), Refusal> {
+        self.session_of(key).map(|session| session.went(out))
+    }
+
+    fn record_sign_out(
+        &self,
+        session: &Session,
+        caller: &Caller,
+        reason: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let whose = session.whose();
+        let mut record = Record::new(Event::SignOut, Outcome::Ok, caller);
+        record.session = Some(&session.key);
+        record.person = whose.as_ref().and_then(|whose| whose.person.as_ref());
+        record.reason = reason;
+        self.record(&record)
     }
 
     /// As [`Self::sign_out`], of a session that no config in force names: by what its record says.
@@ -31,13 +77,14 @@ impl Broker {
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
         let client = Arc::new(self.client_of(key, stored));
-        self.sign_out_of(&Arc::new(Session::new(key.clone(), client)), caller).await
+        self.sign_out_of(&Arc::new(Session::new(key.clone(), client)), caller, None).await
     }
 
     async fn sign_out_of(
         &self,
         session: &Arc<Session>,
         caller: &Caller,
+        because: Option<(Out, &str)>,
     ) -> Result<Option<Revocation>, Refusal> {
         let key = &session.key;
         self.load(session).await;
@@ -48,12 +95,8 @@ impl Broker {
         {
             return Err(refusals::store(&session.profile(), &failure));
         }
-        let whose = session.whose();
-        let mut record = Record::new(Event::SignOut, Outcome::Ok, caller);
-        record.session = Some(key);
-        record.person = whose.as_ref().and_then(|whose| whose.person.as_ref());
-        self.record(&record)?;
-        let left = session.sign_out();
+        self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
+        let left = session.sign_out(because.map(|(out, _)| out));
         self.end_leases_of_session(key);
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.

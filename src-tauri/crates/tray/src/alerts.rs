@@ -4,6 +4,7 @@
 //! agent tells; reads no clock, shows nothing.
 
 mod asked;
+mod logout;
 
 use std::collections::{HashMap, HashSet};
 
@@ -76,6 +77,8 @@ pub(crate) struct Alerts {
     told: HashSet<(String, i64)>,
     /// The last end of each refresh token, and whether it ever moved: such a one is no end.
     refresh_ends: HashMap<(String, i64), (i64, bool)>,
+    /// Sessions whose coming sign-out is shown.
+    warned: HashSet<String>,
     /// Questions that were told, while they wait.
     asked: HashSet<String>,
     /// The number of the last record that told of a changed config.
@@ -110,6 +113,9 @@ impl Alerts {
         let before = std::mem::replace(&mut self.profiles, status.profiles.clone());
         let was = |name: &str| before.iter().find(|one| one.name == name);
         let mut deeds = self.settled(moment.now);
+        if moment.wishes.session_end {
+            deeds.extend(logout::seen(&mut self.warned, (&before, &self.profiles)));
+        }
         let ended: Vec<String> = self
             .profiles
             .iter()
@@ -170,7 +176,10 @@ impl Alerts {
                 self.config_told = seq.or(self.config_told);
                 return vec![Deed::Show(config_changed(profile, text("/reason")))];
             }
-            (Some("sign-out"), _) => drop(self.signed_out.insert(profile)),
+            // One with a reason is nobody's wish.
+            (Some("sign-out"), _) if record["reason"].is_null() => {
+                self.signed_out.insert(profile);
+            }
             (Some("sign-in"), Some("ok")) => drop(self.signed_out.remove(&profile)),
             _ => {}
         }

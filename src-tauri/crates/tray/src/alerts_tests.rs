@@ -272,3 +272,37 @@ fn a_config_that_sends_tokens_another_way_is_told_whatever_it_wants_told() {
     let notice = config_changed("prod".to_owned(), change("prod")["reason"].as_str());
     assert!(notice.text.starts_with("proxy is http://p:1 (was none). If"), "{}", notice.text);
 }
+
+#[test]
+fn a_sign_out_that_nobody_asked_for_is_told_ahead_and_once_it_is_done() {
+    let mut day = Day::new(BOTH);
+    let coming = |reason: &str| {
+        let mut one = profile("prod", "signed_in");
+        one["logout"] = json!({ "at": NOW + 300, "reason": reason, "text": "signed out at 1: x" });
+        one
+    };
+    let gone = || {
+        let mut one = profile("prod", "signed_out");
+        one["reason"] = json!("signed out at 1: `x`");
+        one
+    };
+    day.status(0, &[profile("prod", "signed_in")]);
+    assert_eq!(day.status(1, &[coming("idle")]), ["prod is signed out soon"]);
+    assert_eq!(day.status(2, &[coming("idle")]), [] as [&str; 0], "once");
+    let back = "- Logout { profile: \"prod\" }";
+    assert_eq!(day.status(3, &[profile("prod", "signed_in")]), [back], "somebody came back");
+    assert_eq!(day.status(4, &[coming("idle")]), ["prod is signed out soon"]);
+    assert_eq!(day.status(5, &[gone()]), ["prod was signed out"]);
+    assert_eq!(day.status(6, &[gone()]), [] as [&str; 0]);
+    let out = json!({ "event": "sign-out", "outcome": "ok", "session": { "profile": "prod" },
+                      "reason": "idle", "caller": { "transport": "agent" } });
+    day.record(7, out);
+    assert_eq!(day.refused(8), ["Sign in to prod"], "nobody meant it");
+
+    let mut day = Day::new(BOTH);
+    day.status(0, &[profile("prod", "signed_in")]);
+    assert_eq!(day.status(1, &[coming("session-ended")]), [] as [&str; 0], "its horizon tells");
+    let mut off = Day::new(Wishes { session_end: false, ..BOTH });
+    off.status(0, &[profile("prod", "signed_in")]);
+    assert_eq!(off.status(1, &[coming("idle")]), [] as [&str; 0]);
+}

@@ -10,6 +10,8 @@ pub(crate) enum Key {
     SignIn { issuer: String },
     /// A session ends soon.
     Ends { profile: String },
+    /// It is signed out without anybody asking, soon or by now.
+    Logout { profile: String },
     /// Its tokens go elsewhere, or by another way.
     Config { profile: String },
     /// A rule asks the person about a request.

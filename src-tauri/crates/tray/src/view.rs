@@ -123,6 +123,9 @@ fn trouble(status: &Status) -> Option<Trouble> {
             false,
         ));
     }
+    if agent.logout_error.is_some() {
+        return Some(doctor("Nobody tells of the person any more".to_owned(), false));
+    }
     if agent.store_state == "changed" {
         return Some(doctor("The config asks for another store".to_owned(), true));
     }
@@ -259,6 +262,9 @@ fn deeds(profile: &ProfileStatus, scene: &Scene<'_>) -> Vec<Entry> {
     if profile.state == "signing_in" {
         return vec![Entry::Text("A sign-in is under way".to_owned())];
     }
+    let why = profile.reason.as_ref().filter(|_| profile.state == "signed_out");
+    let why = why.or_else(|| profile.logout.as_ref().map(|coming| &coming.text));
+    let why = why.map(|why| Entry::Text(why.replace('`', "")));
     let again = if has_session(profile) { "Sign in again" } else { "Sign in" };
     let mut entries =
         vec![sign_in(again, Way::Browser), sign_in(&format!("{again} with a code"), Way::Code)];
@@ -267,7 +273,7 @@ fn deeds(profile: &ProfileStatus, scene: &Scene<'_>) -> Vec<Entry> {
             .insert(0, Entry::item("Copy token for 30 s", Action::CopyToken { profile: name() }));
         entries.push(Entry::item("Sign out", Action::SignOut { profile: name() }));
     }
-    entries
+    why.into_iter().chain(entries).collect()
 }
 
 #[cfg(test)]

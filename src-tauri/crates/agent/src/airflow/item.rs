@@ -108,7 +108,10 @@ impl ItemKeeper {
         let (Ok(view), Ok(session)) = (view, session) else { return Step::Nothing };
         let kept = self.kept();
         let nothing = Kept::default();
-        decide(kept.get(env).unwrap_or(&nothing), &session.state, &view, now)
+        let kept = kept.get(env).unwrap_or(&nothing);
+        // Nobody is signed in for it, whatever goes on for runs in flight.
+        let state = if session.wind_up.is_some() { &SessionState::SignedOut } else { &session.state };
+        decide(kept, state, &view, now)
     }
 
     async fn renew(&self, env: &str, airflow: &AirflowConfig, broker: &Broker, now: Timestamp) {

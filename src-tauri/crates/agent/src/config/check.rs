@@ -10,7 +10,7 @@ use dagpass_core::deployment::{AssertionKind, Deployment};
 use dagpass_core::profile::{Profile, ProfileName};
 
 use super::raw::{
-    RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawNotifications, RawStore, RawStoreKind,
+    RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawStore, RawStoreKind,
 };
 use super::section::{At, Place, Problems, document};
 use super::shared_callback::{self, Callback};
@@ -90,6 +90,7 @@ impl Check<'_> {
         let witnesses = self.witnesses(raw.audit.as_ref());
         let policy = self.policy(raw.policy);
         let ship = self.ship(raw.audit.as_ref());
+        let logout = self.logout(raw.logout);
         Config {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
@@ -98,7 +99,7 @@ impl Check<'_> {
             airflow,
             endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),
             store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
-            notifications: raw.notifications.map_or_else(Notifications::default, notifications),
+            notifications: raw.notifications.map_or_else(Notifications::default, Notifications::of),
             durability: raw
                 .audit
                 .and_then(|audit| audit.value.durability)
@@ -106,6 +107,7 @@ impl Check<'_> {
             witnesses,
             policy,
             ship,
+            logout,
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,
@@ -234,15 +236,6 @@ impl Check<'_> {
                 }
             }
         }
-    }
-}
-
-fn notifications(at: At<RawNotifications>) -> Notifications {
-    let wanted = |asked: Option<At<bool>>| asked.is_none_or(|asked| asked.value);
-    let all = wanted(at.value.enabled);
-    Notifications {
-        sign_in: all && wanted(at.value.sign_in),
-        session_end: all && wanted(at.value.session_end),
     }
 }
 

@@ -215,7 +215,7 @@ impl Check<'_> {
         good.then(|| at.value.into_iter().collect())
     }
 
-    fn span(&mut self, at: Option<At<String>>) -> Option<Duration> {
+    pub(super) fn span(&mut self, at: Option<At<String>>) -> Option<Duration> {
         let At { value, place } = at?;
         let span = duration(&value);
         if span.is_none() {

@@ -11,15 +11,16 @@ use std::time::SystemTime;
 use dagpass_client::owner;
 use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
 
+use super::check_logout::checked;
 use super::condition::KnownIds;
 use super::edit::{Wrong, edit};
 use super::shown::{digest, shown};
-use super::{Condition, Config, StoreChoice, parse};
+use super::{Condition, Config, StoreChoice};
 
 /// What is wrong with a file and with those it names, for `config check`: a missing one is, there.
 pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
     match read(path) {
-        Ok(text) => match parse(&text, path) {
+        Ok(text) => match checked(&text, path) {
             Ok(config) => config.problems_of_files(path),
             Err(problems) => problems,
         },
@@ -145,7 +146,7 @@ impl ConfigFile {
 
     /// What is wrong with such a text, and what may be.
     fn judged(&self, text: &str) -> Judged {
-        match parse(text, &self.path) {
+        match checked(text, &self.path) {
             Ok(config) => (Vec::new(), config.told()),
             Err(problems) => (problems, Vec::new()),
         }
@@ -174,7 +175,7 @@ impl ConfigFile {
 
     /// What such a text would bring into force.
     pub fn check(&self, text: &str) -> Result<Config, WriteFailure> {
-        parse(text, &self.path).map_err(WriteFailure::Problems)
+        checked(text, &self.path).map_err(WriteFailure::Problems)
     }
 
     /// Is the file still the one of that digest?
@@ -251,7 +252,7 @@ impl ConfigFile {
                 return false;
             }
         };
-        match parse(&text, &self.path) {
+        match checked(&text, &self.path) {
             Ok(config) => {
                 state.take(config, text);
                 true

@@ -55,6 +55,7 @@ pub(super) struct RawConfig {
     pub(super) endpoint: Option<At<RawEndpoint>>,
     pub(super) store: Option<At<RawStore>>,
     pub(super) notifications: Option<At<RawNotifications>>,
+    pub(super) logout: Option<At<RawLogout>>,
     pub(super) audit: Option<At<RawAudit>>,
     pub(super) policy: Option<At<RawPolicy>>,
     #[schemars(default)]
@@ -77,6 +78,7 @@ impl RawConfig {
             endpoint: section.table("endpoint", RawEndpoint::read),
             store: section.table("store", RawStore::read),
             notifications: section.table("notifications", RawNotifications::read),
+            logout: section.table("logout", RawLogout::read),
             audit: section.table("audit", RawAudit::read),
             policy: section.table("policy", RawPolicy::read),
             profile: section.tables("profile", RawProfile::read),
@@ -114,6 +116,24 @@ table! {
         sign_in: bool,
         /// That a session ends soon.
         session_end: bool,
+    }
+}
+
+table! {
+    /// When the agent signs everybody out without being asked.
+    RawLogout {
+        /// Nobody used the computer for so long: "30m". Absent: never.
+        idle: String,
+        /// true: the screen is locked.
+        on_lock: bool,
+        /// true: another session of the machine takes the screen, or this one is disconnected.
+        on_switch: bool,
+        /// So long after the person last proved who they are: "12h". Absent: never.
+        after: String,
+        /// false: not at the end of Ping's own session by the profile's `session-lifetime`.
+        on_session_end: bool,
+        /// How long runs that are in flight go on: "10m".
+        grace: String,
     }
 }
 

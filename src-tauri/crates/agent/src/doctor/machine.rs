@@ -87,6 +87,22 @@ fn elsewhere(health: &Health, asked: &StoreChoice) -> Option<Finding> {
     (health.state == HealthState::Changed).then_some(found)
 }
 
+pub(super) fn process((shielded, unkept): (Result<&'static str, &'static str>, usize)) -> Finding {
+    match shielded {
+        Ok(_) if unkept > 0 => {
+            let secrets = count(unkept, "secret");
+            let what = format!("the system keeps no more memory locked: {secrets} may be swapped out");
+            let fix = "raise the limit of locked memory (`ulimit -l`, `LimitMEMLOCK=`), or encrypt the swap";
+            hint(warning("process", None, what), fix)
+        }
+        Ok(how) => ok("process", None, how),
+        Err(why) => {
+            let fix = "run `dagpass agent restart`; its log says what the system refused";
+            hint(warning("process", None, why), fix)
+        }
+    }
+}
+
 pub(super) fn socket(place: &str) -> Finding {
     // A pipe's name lives as long as the agent does, and looking it up would open it.
     if place.starts_with(r"\\.\pipe\") || Path::new(place).exists() {

@@ -7,6 +7,7 @@ mod issuer;
 mod ledger;
 mod machine;
 mod policy;
+mod presence;
 mod proxies;
 mod sessions;
 mod shipping;
@@ -21,6 +22,7 @@ use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
 use crate::config::{AirflowConfig, Condition, Config};
 use crate::keychain::Health;
+use crate::presence::Tells;
 use crate::proxy::Proxies;
 
 pub use crate::airflow::Reach;
@@ -43,6 +45,12 @@ pub struct Scene<'a> {
     /// Each as the status tells it.
     pub sessions: &'a [ProfileStatus],
     pub paused: bool,
+    /// What keeps others out of the agent's memory, or what does not.
+    pub shielded: Result<&'static str, &'static str>,
+    /// How many secrets lie in memory that may be swapped out.
+    pub unkept: usize,
+    /// Who tells of the person; not known before somebody was asked.
+    pub(crate) tells: Option<&'a Tells>,
     /// What would have somebody see the icon, where nobody does.
     pub unseen: Option<&'a str>,
     pub callbacks: &'a dyn Callbacks,
@@ -79,6 +87,8 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.extend(issuer::discovery(scene).await);
     findings.push(machine::keychain(scene).await);
     findings.extend(sessions::sessions(scene));
+    findings.extend(presence::told(scene.config, scene.tells));
+    findings.push(machine::process((scene.shielded, scene.unkept)));
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);
     findings.extend(scene.unseen.map(machine::unseen));

@@ -2,6 +2,7 @@
 
 mod callback;
 mod keychain;
+mod process;
 mod proxies;
 mod sessions;
 
@@ -73,6 +74,9 @@ struct World {
     store: FakeStore,
     sessions: Vec<ProfileStatus>,
     paused: bool,
+    shielded: Result<&'static str, &'static str>,
+    unkept: usize,
+    tells: Option<crate::presence::Tells>,
     unseen: Option<&'static str>,
     callbacks: Box<dyn Callbacks>,
     socket: String,
@@ -104,6 +108,9 @@ impl World {
             store: FakeStore::default(),
             sessions: Vec::new(),
             paused: false,
+            shielded: Ok("closed"),
+            unkept: 0,
+            tells: None,
             unseen: None,
             callbacks: Box::new(LoopbackCallbacks::default()),
             socket: "/".to_owned(),
@@ -136,6 +143,9 @@ impl World {
             store_health: &health,
             sessions: &self.sessions,
             paused: self.paused,
+            shielded: self.shielded,
+            unkept: self.unkept,
+            tells: self.tells.as_ref(),
             unseen: self.unseen,
             callbacks: self.callbacks.as_ref(),
             socket: &self.socket,
@@ -188,7 +198,18 @@ async fn a_world_that_is_right_has_nothing_but_good_findings() {
     let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
     assert_eq!(
         checks,
-        ["config", "proxy", "discovery", "clock", "keychain", "socket", "port", "ledger", "port"]
+        [
+            "config",
+            "proxy",
+            "discovery",
+            "clock",
+            "keychain",
+            "process",
+            "socket",
+            "port",
+            "ledger",
+            "port"
+        ]
     );
     assert_eq!(world.wrong().await, Vec::<String>::new());
     assert_eq!(findings[0].detail, "/etc/dagpass/config.toml: 1 profile, 0 connections");

@@ -4,8 +4,8 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use dagpass_core::locked::Locked;
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::token::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -17,14 +17,15 @@ const NONCE: usize = 12;
 #[derive(Clone, Debug)]
 pub(super) struct SealingKey {
     id: String,
-    bytes: Secret<[u8; 32]>,
+    bytes: Locked,
 }
 
 impl SealingKey {
     pub(super) fn new(bytes: [u8; 32]) -> Self {
-        let digest = Sha256::new_with_prefix(b"dagpass key id").chain_update(bytes).finalize();
+        let bytes = Zeroizing::new(bytes);
+        let digest = Sha256::new_with_prefix(b"dagpass key id").chain_update(*bytes).finalize();
         let id = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { id, bytes: Secret::new(bytes) }
+        Self { id, bytes: Locked::of(&*bytes) }
     }
 
     pub(super) fn generate() -> Result<Self, StoreFailure> {

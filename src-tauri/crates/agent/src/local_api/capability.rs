@@ -1,13 +1,14 @@
 //! Capabilities: 256 random bits that a client presents. Kept hashed; a run's one dies with its
 //! process. A request with a capability is judged by it alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use dagpass_core::principal::{Kind, Narrowing};
+use dagpass_core::profile::ProfileName;
 
 use crate::random::random;
 
@@ -72,6 +73,19 @@ impl Capabilities {
             gone.extend(children.map(|holder| holder.id.clone()));
         }
         table.len() < before
+    }
+
+    /// Runs that may ask for that profile's tokens, by their public names.
+    pub(super) fn runs_on(&self, profile: &ProfileName) -> BTreeSet<String> {
+        let table = self.table();
+        let asks = |one: &&Holder| {
+            matches!(one.kind, Kind::Run(_)) && one.narrowing.covers_profile(profile)
+        };
+        table.values().filter(asks).map(|one| one.id.clone()).collect()
+    }
+
+    pub(super) fn is_run(&self, id: &str) -> bool {
+        self.table().values().any(|one| one.id == id && matches!(one.kind, Kind::Run(_)))
     }
 
     /// Is it `ancestor` itself, or was it granted under it?

@@ -4,6 +4,7 @@
 mod accept;
 mod activity;
 mod approvals;
+mod auto_logout;
 mod capability;
 mod config;
 mod containers;
@@ -66,6 +67,7 @@ use dagpass_core::sign_in::SignInPorts;
 use dagpass_core::time::Timestamp;
 
 pub(crate) use accept::Seats;
+pub(crate) use auto_logout::{FILE as LOGOUT_FILE, Lookout};
 pub(crate) use containers::Containers;
 pub(crate) use leases::end_of_trees;
 pub(crate) use run_events::tell_of_dropped;
@@ -113,6 +115,7 @@ pub(crate) struct Api {
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) items: ItemKeeper,
+    pub(crate) lookout: Lookout,
     pub(crate) about: About,
     /// Told when the agent should end.
     pub(crate) stop: Arc<Notify>,
@@ -149,6 +152,7 @@ pub(crate) struct About {
     pub(crate) told_file: PathBuf,
     pub(crate) approvals_file: PathBuf,
     pub(crate) policy_file: PathBuf,
+    pub(crate) logout_file: PathBuf,
     pub(crate) containers_folder: PathBuf,
     /// How many files may be open; `None` where the system has no limit.
     pub(crate) descriptors: Option<u64>,
@@ -194,6 +198,7 @@ impl Api {
             containers: Containers::in_folder(about.containers_folder.clone()),
             told: Told::open(about.told_file.clone()),
             items: ItemKeeper::new(),
+            lookout: Lookout::new(about.logout_file.clone()),
             about,
             stop: Arc::default(),
             changes: Mutex::new(Some(watch::Sender::new(()))),

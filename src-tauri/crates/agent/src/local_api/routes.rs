@@ -269,6 +269,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         problems: &judged_by.problems,
     };
     let shipping = api.shipping.status().await;
+    let tells = api.tells();
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -278,6 +279,9 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         store_health: &api.store.health(),
         sessions: &status.profiles,
         paused: status.agent.paused,
+        shielded: crate::system::shielded(),
+        unkept: dagpass_core::locked::unkept(),
+        tells: tells.as_ref(),
         unseen: unseen.as_deref(),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use dagpass_client::wire::{SignOutAsk, SignOutReply, SignedOut};
 use dagpass_core::error::Refusal;
+use dagpass_core::logout::Out;
+use dagpass_core::ports::Revocation;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::session::SessionState;
 use dagpass_core::token::IdToken;
@@ -82,6 +84,19 @@ pub(super) fn end(
     to_its_end(api, async move { ended(&own, &key, &caller).await })
 }
 
+/// As [`end`], where nobody asked for it: who ends it, why, and what the record says of that.
+pub(super) fn end_because(
+    api: &Arc<Api>,
+    key: &SessionKey,
+    (caller, out, told): (Caller, Out, String),
+) -> impl Future<Output = Result<SignedOut, Refusal>> + use<> {
+    let (own, key) = (api.clone(), key.clone());
+    to_its_end(api, async move {
+        let revoked = own.broker.sign_out_because(&key, &caller, (out, &told)).await;
+        rest(&own, &key, &caller, revoked).await
+    })
+}
+
 /// Ping keeps a sign-out, which goes on. It is one here already, unless it waits behind a refresh.
 fn so_far(api: &Api, key: &SessionKey) -> Result<SignedOut, Refusal> {
     let view = api.broker.session(key)?;
@@ -96,7 +111,17 @@ fn so_far(api: &Api, key: &SessionKey) -> Result<SignedOut, Refusal> {
 }
 
 async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
-    let ended = api.broker.sign_out(key, caller).await;
+    let revoked = api.broker.sign_out(key, caller).await;
+    rest(api, key, caller, revoked).await
+}
+
+/// What hangs on the session.
+async fn rest(
+    api: &Api,
+    key: &SessionKey,
+    caller: &Caller,
+    revoked: Result<Option<Revocation>, Refusal>,
+) -> Result<SignedOut, Refusal> {
     // After the session: what a deployment gives meanwhile finds nobody signed in, and is given back.
     let deployments = api.broker.log_out(key, caller).await?;
     if key.connection.is_none() {
@@ -105,7 +130,7 @@ async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut
     }
     Ok(SignedOut {
         profile: key.account(),
-        revocation: word(ended?).to_owned(),
+        revocation: word(revoked?).to_owned(),
         deployments: deployments::signed_out(deployments),
         ..SignedOut::default()
     })

@@ -16,7 +16,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Api, approvals, deployments};
+use super::{Api, approvals, auto_logout, deployments};
 use crate::config::{AirflowConfig, Condition, Config};
 use crate::tray;
 
@@ -57,6 +57,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
                 None => policy.problems.first().map(ToString::to_string),
             }
             .filter(|_| whole),
+            logout_error: api.untold().filter(|_| whole),
             icon: tray::word(api.about.icon.last()).to_owned(),
             started_by_login: api.about.started_by_login,
         },
@@ -149,8 +150,17 @@ async fn owed(api: &Api, shown: impl Fn(&SessionKey) -> bool) -> Vec<OwedRevocat
 }
 
 pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
-    let stored = view.state.stored();
-    let (mut state, reason) = state(&view.state);
+    // What goes on for runs in flight is nobody's sign-in any more.
+    let stored = view.state.stored().filter(|_| view.wind_up.is_none());
+    let coming = stored.and_then(|stored| api.due(view, stored));
+    let coming = coming.filter(|due| due.is_told(api.clock.now())).map(auto_logout::coming);
+    let (mut state, reason) = match (&view.wind_up, state(&view.state)) {
+        (Some(_), _) => ("signed_out", None),
+        (None, (state, None)) => (state, coming.as_ref().map(|coming| coming.text.clone())),
+        (None, known) => known,
+    };
+    let gone = view.out.filter(|_| state == "signed_out");
+    let reason = gone.map(|out| auto_logout::gone(out, view.wind_up.as_ref())).or(reason);
     if api.sign_ins.under_way(&view.profile.issuer) && stored.is_none() {
         state = "signing_in";
     }
@@ -170,6 +180,7 @@ pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
             .collect(),
         signed_in_at: stored.map(|stored| stored.signed_in_at.as_secs()),
         horizons: horizons(api, view, stored),
+        logout: coming,
     }
 }
 

@@ -11,8 +11,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use rustix::process::{
-    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, pidfd_open, set_dumpable_behavior,
-    setrlimit,
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, dumpable_behavior, getrlimit, pidfd_open,
+    set_dumpable_behavior, setrlimit,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -39,6 +39,18 @@ pub fn harden() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(())
+}
+
+/// What of [`harden`] holds now, in words; what does not, as an error.
+pub fn shielded() -> Result<&'static str, &'static str> {
+    let traceable = dumpable_behavior().map_or(true, |now| now != DumpableBehavior::NotDumpable);
+    match (getrlimit(Resource::Core).current, traceable) {
+        (Some(0), false) => {
+            Ok("it leaves no core, and no process of your own user can trace it or read its memory")
+        }
+        (_, true) => Err("a process of your own user can trace the agent and read its memory"),
+        (_, false) => Err("a crash of the agent would leave a core with secrets in it"),
+    }
 }
 
 /// Clock ticks from boot to the start of the process (proc(5), `stat` field 22).
@@ -165,8 +177,9 @@ mod tests {
     #[test]
     fn a_hardened_process_leaves_no_core_and_cannot_be_traced() {
         harden().unwrap();
-        assert_eq!(rustix::process::getrlimit(Resource::Core).current, Some(0));
-        assert_eq!(rustix::process::dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert!(shielded().is_ok());
         assert!(executable(std::process::id()).is_some(), "it still sees itself");
     }
 

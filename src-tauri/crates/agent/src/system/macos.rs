@@ -7,10 +7,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use libc::{PROC_PIDPATHINFO_MAXSIZE, PROC_PIDTBSDINFO, SZOMB, proc_bsdinfo};
-use rustix::process::{Pid, Resource, Rlimit, getsid, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, getsid, setrlimit};
 
 use super::facts::{Ancestor, GENERATIONS, Program, Surroundings};
 
@@ -25,10 +26,27 @@ pub fn machine_dir() -> Option<PathBuf> {
     Some(PathBuf::from("/Library/Application Support/dagpass"))
 }
 
-/// Keeps secrets out of core dumps. Debuggers need the user's consent already.
+/// Has the system refuse debuggers?
+static UNTRACED: AtomicBool = AtomicBool::new(false);
+
+/// Keeps secrets out of core dumps and away from debuggers.
 pub fn harden() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // SAFETY: the request takes no pointer and changes only whether others may attach to us.
+    match unsafe { libc::ptrace(libc::PT_DENY_ATTACH, 0, std::ptr::null_mut(), 0) } {
+        0 => UNTRACED.store(true, Ordering::Relaxed),
+        _ => return Err(io::Error::last_os_error()),
+    }
     Ok(())
+}
+
+/// What of [`harden`] holds now, in words; what does not, as an error.
+pub fn shielded() -> Result<&'static str, &'static str> {
+    match (getrlimit(Resource::Core).current, UNTRACED.load(Ordering::Relaxed)) {
+        (Some(0), true) => Ok("it leaves no core, and no debugger can attach to it"),
+        (_, false) => Err("a debugger that you let can attach to the agent and read its memory"),
+        (_, true) => Err("a crash of the agent would leave a core with secrets in it"),
+    }
 }
 
 /// Microseconds since 1970.

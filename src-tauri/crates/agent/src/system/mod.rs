@@ -20,6 +20,7 @@ mod windows;
 
 mod facts;
 mod lineage;
+mod pages;
 mod pin;
 
 #[cfg(target_os = "linux")]
@@ -34,10 +35,11 @@ use unix::files;
 #[cfg(windows)]
 use windows::files;
 
+pub(crate) use pages::keep_secrets_in_memory;
 pub use pin::{Pin, Watched, pin};
 pub use process::{
     ended, executable, harden, listener_holder, machine_dir, owner_of, parent, process_alive,
-    started_at, tcp_peer_uid,
+    shielded, started_at, tcp_peer_uid,
 };
 #[cfg(unix)]
 pub use unix::{

@@ -23,9 +23,6 @@ use windows_sys::Win32::Security::{
     GetTokenInformation, SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
 use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE};
-use windows_sys::Win32::System::Diagnostics::Debug::{
-    SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
-};
 use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, WaitNamedPipeW};
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, GetProcessTimes, OpenProcess, OpenProcessToken,
@@ -39,9 +36,11 @@ mod file_number;
 pub(super) mod files;
 mod owner;
 mod parents;
+mod shield;
 
 pub use file_number::identity_at;
 pub use owner::machine_dir;
+pub use shield::{harden, shielded};
 pub(super) use parents::{program, surroundings};
 
 /// The longest path the system knows, in UTF-16 units.
@@ -211,15 +210,6 @@ pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// No crash dialog that would hold the dead process and its memory open.
-pub fn harden() -> io::Result<()> {
-    // SAFETY: takes and returns plain flags.
-    unsafe {
-        SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX)
-    };
-    Ok(())
-}
-
 /// FILETIME of the start: 100 ns since 1601.
 pub fn started_at(pid: u32) -> Option<u64> {
     start_mark(&open(pid)?)
@@ -302,7 +292,7 @@ fn stands(place: &Path) -> bool {
 }
 
 fn instance(place: &Path, first: bool) -> io::Result<NamedPipeServer> {
-    let descriptor = Descriptor::of_owner()?;
+    let descriptor = Descriptor::of(&owner_alone()?)?;
     let mut attributes = SECURITY_ATTRIBUTES {
         nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
         lpSecurityDescriptor: descriptor.0,
@@ -317,15 +307,18 @@ fn instance(place: &Path, first: bool) -> io::Result<NamedPipeServer> {
     }
 }
 
+/// Full access for our own SID, protected from inheritance; nobody else is named.
+fn owner_alone() -> io::Result<String> {
+    own_sid().map(|sid| format!("O:{sid}D:P(A;;GA;;;{sid})"))
+}
+
 /// A security descriptor that the system allocated.
 struct Descriptor(*mut c_void);
 
 impl Descriptor {
-    /// Full access for our own SID, protected from inheritance; nobody else is named.
-    fn of_owner() -> io::Result<Self> {
-        let sid = own_sid()?;
-        let text: Vec<u16> =
-            OsStr::new(&format!("O:{sid}D:P(A;;GA;;;{sid})")).encode_wide().chain([0]).collect();
+    /// Of its text (SDDL).
+    fn of(text: &str) -> io::Result<Self> {
+        let text: Vec<u16> = OsStr::new(text).encode_wide().chain([0]).collect();
         let mut made = null_mut();
         // SAFETY: the text is zero-ended; the system allocates what `made` then points to.
         check(unsafe {

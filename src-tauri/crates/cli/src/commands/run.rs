@@ -106,6 +106,7 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
     if let Some(token) = &airflow_token {
         command.env(AIRFLOW_TOKEN, token.access_token.as_str());
     }
+    system::with_own_core(&mut command);
     let begun = system::stand_by().and_then(|()| command.spawn());
     match begun {
         Ok(child) => Ok(Started { run, child }),

@@ -37,6 +37,7 @@ fn table(status: &Status, now: i64) -> String {
     lines.extend(agent.ledger_forked.iter().map(forked));
     let behind = |why| row("witnesses", &format!("too few cosigned the ledger: {why}"));
     lines.extend(agent.witness_error.iter().map(behind));
+    lines.extend(agent.logout_error.iter().map(|error| row("logout", error)));
     if status.profiles.is_empty() {
         lines.push(format!("\n{}", nobody(status)));
     }

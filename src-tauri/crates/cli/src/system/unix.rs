@@ -7,15 +7,42 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit,
+};
 
 use crate::world::Stop;
 
 /// Elsewhere containers run in a virtual machine, which shares files and no sockets.
 pub(crate) const SHARES_SOCKETS: bool = cfg!(target_os = "linux");
+
+/// How large a core this process would have left, in bytes; `None` is without limit.
+static CORE_FOUND: OnceLock<Option<u64>> = OnceLock::new();
+
+/// What a token passes through leaves no core behind. The limit that others may raise stays as it was.
+pub(crate) fn leave_no_core() -> io::Result<()> {
+    let found = getrlimit(Resource::Core);
+    setrlimit(Resource::Core, Rlimit { current: Some(0), ..found })?;
+    CORE_FOUND.get_or_init(|| found.current);
+    Ok(())
+}
+
+/// The program that this starts leaves a core as it would have without us.
+pub(crate) fn with_own_core(command: &mut Command) {
+    let Some(&current) = CORE_FOUND.get().filter(|found| **found != Some(0)) else { return };
+    let as_found = move || {
+        let limit = Rlimit { current, ..getrlimit(Resource::Core) };
+        setrlimit(Resource::Core, limit).map_err(io::Error::from)
+    };
+    // SAFETY: between fork and exec two system calls are made and nothing is allocated.
+    unsafe {
+        command.pre_exec(as_found);
+    }
+}
 
 /// Replaces this process, and gets its signals; comes back only where that fails.
 pub(crate) fn become_program(mut command: Command, _stop: Stop) -> io::Result<ExitCode> {
@@ -243,6 +270,18 @@ pub(crate) const PYTHON_IN_ENVIRONMENT: &str = "bin/python";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn we_leave_no_core_and_the_program_we_start_leaves_one_as_before() {
+        let before = getrlimit(Resource::Core);
+        leave_no_core().unwrap();
+        assert_eq!(getrlimit(Resource::Core), Rlimit { current: Some(0), ..before });
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -Sc"]);
+        with_own_core(&mut command);
+        let told = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert_eq!(told.trim() == "0", before.current == Some(0), "{told}");
+    }
 
     #[test]
     fn we_end_as_the_child_does_and_by_128_and_the_signal() {

@@ -23,6 +23,14 @@ pub(crate) const SHARES_SOCKETS: bool = false;
 /// What ends the program that stands in our place.
 static STOP: OnceLock<Stop> = OnceLock::new();
 
+/// The system writes no core of its own accord: whoever wants dumps has said so in the registry.
+pub(crate) fn leave_no_core() -> io::Result<()> {
+    Ok(())
+}
+
+/// As it is.
+pub(crate) fn with_own_core(_command: &mut Command) {}
+
 /// Runs the program in our place; there is no exec here. It has no console of its own: what it says comes
 /// by us, and whatever ends us at the console asks it to end.
 pub(crate) fn become_program(mut command: Command, stop: Stop) -> io::Result<ExitCode> {

@@ -101,6 +101,9 @@ pub struct AgentStatus {
     /// The first thing that is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_error: Option<String>,
+    /// `[logout]` wants what nobody on this machine tells any more: which key, and what is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logout_error: Option<String>,
     /// Of the tray: `shown`, `unseen` where this desktop shows no icons, `none` without a desktop.
     #[serde(default)]
     pub icon: String,
@@ -132,6 +135,19 @@ pub struct ProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_at: Option<i64>,
     pub horizons: Horizons,
+    /// It will be signed out soon without anybody asking, if nothing else happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logout: Option<ComingLogout>,
+}
+
+/// A sign-out that nobody asks for (`[logout]` of the config).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComingLogout {
+    pub at: i64,
+    /// `idle`, `lock`, `switch`, `after`, `session-ended`.
+    pub reason: String,
+    /// The same for a person.
+    pub text: String,
 }
 
 /// Who signed in. Groups are as of the last sign-in or refresh that told.

@@ -146,6 +146,7 @@ impl Scene {
     }
 }
 
+mod locked;
 mod served;
 mod who;
 

@@ -8,6 +8,7 @@ mod exchange;
 mod faults;
 mod found;
 mod judged;
+mod logout;
 mod model;
 mod owed;
 mod pending;

@@ -8,7 +8,9 @@ use crate::cache::Cached;
 use crate::deployment::Deployments;
 use crate::endpoints::{self, Standing};
 use crate::error::Refusal;
+use crate::logout::Gone;
 use crate::profile::Profile;
+use crate::refusals;
 use crate::request::Target;
 use crate::rest::{Rest, Rests};
 use crate::session::{EndReason, Flight, Session, SessionState, StoredSession};
@@ -25,6 +27,8 @@ pub(super) struct Held {
     pub(super) epoch: u64,
     /// How often somebody signed out.
     pub(super) sign_outs: u64,
+    /// It was ended without anybody asking: who is still served, and why nobody else is.
+    pub(super) gone: Option<Gone>,
     /// The config names no such session just now.
     pub(super) away: bool,
     pub(super) tokens: HashMap<Target, Cached>,
@@ -86,6 +90,7 @@ impl Held {
             aside: None,
             epoch: 0,
             sign_outs: 0,
+            gone: None,
             away: false,
             tokens: HashMap::new(),
             flights: HashMap::new(),
@@ -206,7 +211,12 @@ impl Held {
     }
 
     pub(super) fn not_signed_in(&self) -> Refusal {
-        self.state.refusal(&self.profile)
+        match (&self.state, &self.gone) {
+            (SessionState::Unreadable(_) | SessionState::Ended { .. }, _) | (_, None) => {
+                self.state.refusal(&self.profile)
+            }
+            (_, Some(gone)) => refusals::gone(&self.profile, &gone.out()),
+        }
     }
 }
 

@@ -8,11 +8,13 @@
 //! 4. [`turn`]: the right to present the refresh token, judged anew when it comes
 //! 5. [`flights`]: who waits for what is on its way
 //! 6. [`due`]: what the clockwork has to do, and when next
-//! 7. [`held`]: what all of these look at
+//! 7. `gone`: who is still served where it was ended without anybody asking
+//! 8. [`held`]: what all of these look at
 
 mod due;
 pub(crate) mod end;
 mod flights;
+mod gone;
 mod held;
 mod plan;
 mod state;
@@ -28,6 +30,7 @@ use crate::cache::{Cached, Shown};
 use crate::deployment::{DeploymentView, Deployments};
 use crate::endpoints::{may_be_shown, same_client};
 use crate::error::Refusal;
+use crate::logout::{Gone, Out, WindUp};
 use crate::profile::Profile;
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
@@ -66,6 +69,10 @@ pub struct SessionView {
     pub state: SessionState,
     /// The main access token, where one is cached.
     pub token: Option<Shown>,
+    /// Why nobody is signed in, where nobody asked for that.
+    pub out: Option<Out>,
+    /// What goes on nevertheless, and until when.
+    pub wind_up: Option<WindUp>,
 }
 
 impl SessionView {
@@ -230,15 +237,17 @@ impl Session {
     ) -> Left {
         let mut held = self.held();
         let left = held.leave(state);
+        held.gone = None;
         held.tokens.insert(target, token);
         held.stands_or_steps_aside(now);
         left
     }
 
-    /// What it was; its tokens are gone.
-    pub(crate) fn sign_out(&self) -> Left {
+    /// What it was; its tokens are gone. `out` says why, where nobody asked for it.
+    pub(crate) fn sign_out(&self, out: Option<Out>) -> Left {
         let mut held = self.held();
         held.sign_outs += 1;
+        held.gone = out.map(Gone::Done);
         held.leave(SessionState::SignedOut)
     }
 
@@ -382,6 +391,8 @@ impl Session {
             profile: held.profile.clone(),
             state: held.state.clone(),
             token: held.tokens.get(&Target::of_sign_in(&held.profile)).map(Cached::shown),
+            out: held.out(),
+            wind_up: held.wind_up(),
         }
     }
 }

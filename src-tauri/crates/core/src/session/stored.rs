@@ -131,7 +131,7 @@ impl StoredSession {
     }
 
     /// When the person last showed who they are.
-    pub(crate) fn proven_at(&self) -> Timestamp {
+    pub fn proven_at(&self) -> Timestamp {
         self.identity.as_ref().and_then(|who| who.auth_time).unwrap_or(self.signed_in_at)
     }
 }

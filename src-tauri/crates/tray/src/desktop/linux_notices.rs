@@ -80,7 +80,11 @@ impl Notices {
             HashMap::from([("urgency", Value::U8(1)), ("desktop-entry", Value::from("dagpass"))]);
         let text = if bus.markup { escaped(&notice.text) } else { notice.text.clone() };
         let expires = match notice.key {
-            Key::SignIn { .. } | Key::Code { .. } | Key::Config { .. } | Key::Approval { .. } => {
+            Key::SignIn { .. }
+            | Key::Code { .. }
+            | Key::Config { .. }
+            | Key::Logout { .. }
+            | Key::Approval { .. } => {
                 STAYS
             }
             Key::Ends { .. } | Key::Word => USUAL,

@@ -61,7 +61,11 @@ impl Notices {
     pub(crate) fn show(&self, notice: &Notice) {
         let shown = match notice.key {
             Key::Word | Key::Code { .. } => message_box(notice),
-            Key::SignIn { .. } | Key::Ends { .. } | Key::Config { .. } | Key::Approval { .. } => {
+            Key::SignIn { .. }
+            | Key::Ends { .. }
+            | Key::Config { .. }
+            | Key::Logout { .. }
+            | Key::Approval { .. } => {
                 self.balloon(notice)
             }
         };

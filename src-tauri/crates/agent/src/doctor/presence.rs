@@ -1,0 +1,23 @@
+//! Who tells of the person, where `[logout]` wants to be told.
+
+use dagpass_client::wire::Finding;
+
+use super::{hint, ok, problem, skipped};
+use crate::config::Config;
+use crate::presence::Tells;
+
+/// One finding a key; none where none is set. `tells` is not known before somebody was asked.
+pub(super) fn told(config: &Config, tells: Option<&Tells>) -> Vec<Finding> {
+    let found = |key: &crate::config::WatchKey| {
+        let name = &key.key;
+        match tells.map(|tells| tells.of(key.wanted)) {
+            None => skipped("logout", None, format!("`{name}`: nobody was asked yet who tells of it")),
+            Some(Ok(who)) => ok("logout", None, format!("`{name}`: told by {who}")),
+            Some(Err(missing)) => {
+                let fix = "bring it back, or leave the line out; `after` needs nobody to tell";
+                hint(problem("logout", None, format!("`{name}` does nothing now: {missing}")), fix)
+            }
+        }
+    };
+    config.logout.watched().iter().map(found).collect()
+}

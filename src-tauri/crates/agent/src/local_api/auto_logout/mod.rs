@@ -1,0 +1,288 @@
+//! Signs people out without being asked. [`dagpass_core::logout`] says when, `presence` tells of the person;
+//! here it is done, as a sign-out that a person asks for is, and nothing of it silently: it is on the record
+//! with its reason, in the status beforehand, and whoever asks for a token later hears why there is none.
+
+mod notes;
+mod standing;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dagpass_core::broker::SessionView;
+use dagpass_core::logout::{Desk, Due, Out, Signed, WindUp, due};
+use dagpass_core::request::{Caller, SessionKey, Transport};
+use dagpass_core::session::{SessionState, StoredSession};
+use dagpass_core::time::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{Api, sign_out};
+use crate::presence::{self, Heard, Tells};
+
+pub(crate) use notes::FILE;
+use notes::Notes;
+pub(super) use standing::{coming, gone, hour};
+
+/// How often is it looked whether something is due? A timer stops while the machine sleeps.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long is what failed left alone: a sign-out that was not taken, a session that could not be read?
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// What is known of the person, and what was told of it.
+pub(crate) struct Lookout {
+    desk: Mutex<Desk>,
+    /// `None` until somebody was asked.
+    tells: Mutex<Option<Tells>>,
+    notes: Notes,
+    tell: mpsc::UnboundedSender<Heard>,
+    heard: tokio::sync::Mutex<mpsc::UnboundedReceiver<Heard>>,
+    watches: AtomicBool,
+    /// Sessions that are being signed out, or read, and when that may be tried again.
+    resting: Mutex<HashMap<SessionKey, Instant>>,
+    /// Whose coming end is in the status.
+    shown: Mutex<HashSet<SessionKey>>,
+}
+
+impl Lookout {
+    pub(crate) fn new(notes: PathBuf) -> Self {
+        let (tell, heard) = mpsc::unbounded_channel();
+        Self {
+            desk: Mutex::default(),
+            tells: Mutex::default(),
+            notes: Notes::open(notes),
+            tell,
+            heard: tokio::sync::Mutex::new(heard),
+            watches: AtomicBool::new(false),
+            resting: Mutex::default(),
+            shown: Mutex::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Lookout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lookout")
+    }
+}
+
+impl Api {
+    /// Until the agent ends.
+    pub(crate) async fn sign_out_unasked(self: &Arc<Self>) {
+        let mut heard = self.lookout.heard.lock().await;
+        loop {
+            self.begin_to_watch();
+            self.look_at_sessions();
+            tokio::select! {
+                () = tokio::time::sleep(BEAT) => {}
+                // One by one: a lock that was opened at once is a lock.
+                Some(heard) = heard.recv() => self.hear(heard),
+            }
+        }
+    }
+
+    /// Nobody is asked of the person before the config wants it.
+    fn begin_to_watch(&self) {
+        let wanted = self.config.current().logout.rules.watch_the_person();
+        if wanted && !self.lookout.watches.swap(true, Ordering::Relaxed) {
+            let tell = self.lookout.tell.clone();
+            presence::watch(move |heard| match tell.send(heard) {
+                // The agent ends.
+                Ok(()) | Err(_) => {}
+            });
+        }
+    }
+
+    fn hear(&self, heard: Heard) {
+        match heard {
+            Heard::Signal(signal) => lock(&self.lookout.desk).hear(signal, self.clock.now()),
+            Heard::Tells(tells) => {
+                if tells.idle.is_err() {
+                    lock(&self.lookout.desk).lost_touch();
+                }
+                let before = lock(&self.lookout.tells).replace(tells.clone());
+                if before.as_ref() != Some(&tells) {
+                    tracing::info!(?tells, "who tells of the person");
+                    self.changed();
+                }
+            }
+        }
+    }
+
+    fn look_at_sessions(self: &Arc<Self>) {
+        let now = self.clock.now();
+        for view in self.broker.sessions() {
+            if lock(&self.lookout.resting).get(&view.key).is_some_and(|at| *at > Instant::now()) {
+                continue;
+            }
+            self.look_at(&view, now);
+        }
+    }
+
+    fn look_at(self: &Arc<Self>, view: &SessionView, now: Timestamp) {
+        let Some(stored) = view.state.stored() else {
+            match &view.state {
+                // What is due by now is due for what is not read yet.
+                SessionState::Unloaded => self.read(&view.key),
+                // A person signed out since.
+                SessionState::SignedOut if view.out.is_none() => {
+                    self.lookout.notes.forget(&view.key);
+                }
+                SessionState::SignedOut
+                | SessionState::Unreadable(_)
+                | SessionState::Ended { .. }
+                | SessionState::Active(_)
+                | SessionState::Fixed(_) => {}
+            }
+            return;
+        };
+        let noted = self.lookout.notes.of(&view.key);
+        match (&view.wind_up, noted) {
+            (Some(wind_up), _) if !self.goes_on(wind_up, now) => {
+                let out = Out { reason: wind_up.reason, at: wind_up.at };
+                let over = if now < wind_up.until { "what was in flight has ended" } else { "the grace is over" };
+                self.finish(view, out, format!("{}: {over}", out.reason.as_str()));
+            }
+            (Some(_), _) => {}
+            // An earlier life began it.
+            (None, Some(out)) if view.out.is_some() => {
+                self.finish(view, out, format!("{}: begun before a restart", out.reason.as_str()));
+            }
+            (None, noted) => {
+                if noted.is_some() {
+                    self.lookout.notes.forget(&view.key);
+                }
+                let due = self.due(view, stored);
+                self.show(&view.key, due.is_some_and(|due| due.is_told(now)));
+                if let Some(due) = due.filter(|due| due.is_over(now)) {
+                    self.end(view, due, now);
+                }
+            }
+        }
+    }
+
+    /// What an earlier life ended is served to nobody from the first request on.
+    pub(crate) fn tell_who_is_out(&self) {
+        for key in self.config.current().sessions() {
+            if let Some(out) = self.lookout.notes.of(&key)
+                && let Err(refusal) = self.broker.went(&key, out)
+            {
+                tracing::warn!(%refusal, "it is not told why nobody is signed in");
+            }
+        }
+    }
+
+    /// When it will be signed out, as far as is known.
+    pub(super) fn due(&self, view: &SessionView, stored: &StoredSession) -> Option<Due> {
+        let signed = Signed {
+            in_at: stored.signed_in_at,
+            proven_at: stored.proven_at(),
+            lifetime: view.profile.session_lifetime,
+        };
+        due(&self.config.current().logout.rules, &lock(&self.lookout.desk), &signed)
+    }
+
+    /// Who tells of the person, as it was heard last.
+    pub(super) fn tells(&self) -> Option<Tells> {
+        lock(&self.lookout.tells).clone()
+    }
+
+    /// What the config wants to be told and nobody tells, in words.
+    pub(super) fn untold(&self) -> Option<String> {
+        let config = self.config.current();
+        let tells = lock(&self.lookout.tells);
+        let tells = tells.as_ref()?;
+        let untold = |key: &crate::config::WatchKey| {
+            let missing = tells.of(key.wanted).as_ref().err()?;
+            Some(format!("`{}` does nothing now: {missing}", key.key))
+        };
+        config.logout.watched().iter().find_map(untold)
+    }
+
+    fn end(self: &Arc<Self>, view: &SessionView, due: Due, now: Timestamp) {
+        let out = Out { reason: due.reason, at: now };
+        let grace = self.config.current().logout.rules.grace;
+        let runs = self.capabilities.runs_on(&view.key.profile);
+        self.lookout.notes.note(&view.key, out);
+        if runs.is_empty() || grace.is_zero() {
+            return self.finish(view, out, out.reason.as_str().to_owned());
+        }
+        let until = now.plus(grace);
+        let wind_up = WindUp { reason: due.reason, at: now, until, runs };
+        let told = format!(
+            "{}: {} until {}, nobody else is served",
+            out.reason.as_str(),
+            standing::go_on(wind_up.runs.len()),
+            hour(until)
+        );
+        tracing::warn!(session = view.key.account(), told, "signed out without being asked");
+        if let Err(refusal) = self.broker.wind_up(&view.key, &own(), (wind_up, &told)) {
+            tracing::error!(%refusal, "a sign-out is not on the record");
+        }
+        let (api, key) = (self.clone(), view.key.clone());
+        tokio::spawn(async move {
+            if key.connection.is_none() {
+                api.items.forget(&api.config.current(), &key.profile, api.clock.now()).await;
+            }
+        });
+        self.changed();
+    }
+
+    /// The grace is not over, and something is in flight.
+    fn goes_on(&self, wind_up: &WindUp, now: Timestamp) -> bool {
+        let set_back = now < wind_up.at;
+        let alive = || wind_up.runs.iter().any(|run| self.capabilities.is_run(run));
+        now < wind_up.until && !set_back && alive()
+    }
+
+    fn finish(self: &Arc<Self>, view: &SessionView, out: Out, told: String) {
+        let key = view.key.clone();
+        tracing::warn!(session = key.account(), told, "signs out without being asked");
+        self.rest(&key);
+        self.lookout.notes.note(&key, out);
+        let ended = sign_out::end_because(self, &key, (own(), out, told));
+        let api = self.clone();
+        tokio::spawn(async move {
+            match ended.await {
+                Ok(_) => drop(lock(&api.lookout.resting).remove(&key)),
+                Err(refusal) => tracing::error!(%refusal, "not signed out; it is tried again"),
+            }
+            api.changed();
+        });
+    }
+
+    fn read(self: &Arc<Self>, key: &SessionKey) {
+        self.rest(key);
+        let (api, key) = (self.clone(), key.clone());
+        tokio::spawn(async move {
+            match api.broker.load_session(&key).await {
+                Ok(()) => drop(lock(&api.lookout.resting).remove(&key)),
+                Err(refusal) => tracing::debug!(%refusal, "session not loaded"),
+            }
+        });
+    }
+
+    fn rest(&self, key: &SessionKey) {
+        lock(&self.lookout.resting).insert(key.clone(), Instant::now() + AFTER_FAILURE);
+    }
+
+    /// Whoever follows the status hears that an end comes near, and that it does not come after all.
+    fn show(&self, key: &SessionKey, is_told: bool) {
+        let mut shown = lock(&self.lookout.shown);
+        let changed = if is_told { shown.insert(key.clone()) } else { shown.remove(key) };
+        drop(shown);
+        if changed {
+            self.changed();
+        }
+    }
+}
+
+fn own() -> Caller {
+    Caller { transport: Transport::Agent, ..Caller::default() }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

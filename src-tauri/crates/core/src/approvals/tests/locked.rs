@@ -1,0 +1,66 @@
+use super::*;
+use crate::fakes::{profile, stored};
+use crate::logout::{Desk, Reason, Rules, Signal, Signed, WindUp, due};
+use crate::request::SessionKey;
+
+const STEP: i64 = 5 * 60;
+
+fn signed() -> Signed {
+    let stored = stored("rt-0");
+    Signed { in_at: stored.signed_in_at, proven_at: stored.signed_in_at, lifetime: None }
+}
+
+async fn served(scene: &Scene, who: &Principal) -> Result<(), Refusal> {
+    let permit = scene.wants(who, ask("prod"))?;
+    scene.broker.token(permit, who).await.map(drop)
+}
+
+fn dag(scene: &Scene) -> Principal {
+    scene.broker.configure([(SessionKey::of("prod"), Arc::new(profile()))]);
+    of(Kind::Run("run-1".to_owned()), program(100, 10))
+}
+
+#[tokio::test]
+async fn a_dag_of_three_hours_under_a_locked_screen_keeps_its_approval_for_this_run() {
+    let scene = scene();
+    let dag = dag(&scene);
+    scene.approved(&dag, Answer::Run);
+    let mut desk = Desk::default();
+    let (rules, began) = (Rules::default(), scene.world.clock.now());
+    desk.hear(Signal::Locks, began);
+    desk.hear(Signal::Touched(began), began);
+    for step in 0..36 {
+        scene.world.clock.jump(STEP);
+        let now = scene.world.clock.now();
+        desk.hear(Signal::IsLocked(true), now);
+        desk.hear(Signal::Touched(began), now);
+        scene.broker.expire_approvals();
+        assert_eq!(due(&rules, &desk, &signed()), None, "step {step}");
+        assert!(served(&scene, &dag).await.is_ok(), "step {step}");
+    }
+    assert_eq!(scene.told("approvalasked"), 1, "nobody was asked again");
+    assert_eq!(scene.told("signout"), 0);
+}
+
+#[tokio::test]
+async fn where_a_lock_signs_out_the_run_has_its_grace_and_the_approval_stands_beyond_it() {
+    let scene = scene();
+    let dag = dag(&scene);
+    scene.approved(&dag, Answer::Run);
+    served(&scene, &dag).await.unwrap();
+    let rules = Rules { on_lock: true, ..Rules::default() };
+    let mut desk = Desk::default();
+    let now = scene.world.clock.now();
+    desk.hear(Signal::Locks, now);
+    let due = due(&rules, &desk, &signed()).unwrap();
+    assert!(due.reason == Reason::Lock && due.is_over(now));
+    let (until, runs) = (now.plus(rules.grace), ["run-1".to_owned()].into());
+    let wind_up = WindUp { reason: due.reason, at: now, until, runs };
+    scene.broker.wind_up(&SessionKey::of("prod"), &Caller::default(), (wind_up, "lock")).unwrap();
+    scene.world.clock.jump(STEP);
+    assert!(served(&scene, &dag).await.is_ok(), "within the grace");
+    scene.world.clock.jump(STEP);
+    let refusal = served(&scene, &dag).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::LoginRequired, "the session, not the approval");
+    assert_eq!(scene.told("approvalasked"), 1);
+}
