@@ -21,9 +21,8 @@
 //!     and then it leaves
 //!
 //! [`sign_in`] makes sessions, by way of [`pending`]; `sign_out` ends them and leaves what is [`owed`];
-//! [`logout`] says when that is without anybody asking;
-//! `clockwork` keeps them in between; `found` takes a token that lies about out of use; [`endpoints`] says
-//! where their tokens may go. [`runs`] ties what was
+//! [`logout`] says when that is without anybody asking; `clockwork` keeps them in between; `found` takes a
+//! token that lies about out of use; [`endpoints`] says where their tokens may go. [`runs`] ties what was
 //! served to Airflow's tasks, and compares a session's end with a DAG's past.
 
 mod alarm;
