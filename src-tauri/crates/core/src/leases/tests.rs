@@ -176,20 +176,16 @@ async fn what_is_on_its_way_while_it_is_taken_back_does_not_leave() {
     scene.bytes(&one).await.unwrap();
     scene.world.clock.jump(3590);
     let shut = scene.world.server.gate.lock().await;
-    let late = tokio::spawn({
-        let (broker, who) = (scene.broker.clone(), one.clone());
-        let request = TokenRequest { min_ttl: Some(Duration::from_secs(600)), ..ask("prod") };
-        async move {
-            let permit = broker.permit(&who, Action::Token, request)?;
-            broker.token(permit, &who).await
+    let request = TokenRequest { min_ttl: Some(Duration::from_secs(600)), ..ask("prod") };
+    let meanwhile = async {
+        while scene.world.presented().len() < 2 {
+            tokio::task::yield_now().await;
         }
-    });
-    while scene.world.presented().len() < 2 {
-        tokio::task::yield_now().await;
-    }
-    scene.revoke(Which::Id(&scene.of(&one).id)).unwrap();
-    drop(shut);
-    assert_eq!(late.await.unwrap().unwrap_err().code, ErrorCode::AccessDenied);
+        scene.revoke(Which::Id(&scene.of(&one).id)).unwrap();
+        drop(shut);
+    };
+    let (late, ()) = tokio::join!(scene.gets(&one, request), meanwhile);
+    assert_eq!(late.unwrap_err().code, ErrorCode::AccessDenied);
     assert_eq!(scene.bytes(&terminal(10)).await, served("at-2"), "the refresh was for all");
 }
 
