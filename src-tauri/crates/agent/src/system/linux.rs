@@ -74,6 +74,11 @@ pub(super) fn session(pid: u32) -> Option<u32> {
     Stat::of(pid).map(|stat| stat.session)
 }
 
+/// Both at one look: each look at a process is a file that is opened.
+pub(super) fn parent_and_session(pid: u32) -> (Option<u32>, Option<u32>) {
+    Stat::of(pid).map_or((None, None), |stat| (Some(stat.parent), Some(stat.session)))
+}
+
 /// The device of its controlling terminal.
 pub(super) fn terminal(pid: u32) -> Option<u32> {
     Stat::of(pid).map(|stat| stat.terminal).filter(|device| *device != 0)

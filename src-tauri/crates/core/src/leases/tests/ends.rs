@@ -3,6 +3,7 @@
 use super::*;
 use crate::fakes::{stored, token_set};
 use crate::leases::table::MOST;
+use crate::ports::Clock;
 use crate::sign_in::{Assurance, Claim};
 
 fn why(lease: &Lease) -> Option<Why> {
