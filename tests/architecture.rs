@@ -13,6 +13,8 @@ mod places;
 mod rooms;
 #[path = "architecture/runners.rs"]
 mod runners;
+#[path = "architecture/statements.rs"]
+mod statements;
 #[path = "architecture/texts.rs"]
 mod texts;
 

@@ -1,5 +1,5 @@
-"""What real Airflow tells the agent: of its runs, and of look-ups while a DAG file is parsed. And that
-no run fails or waits where the agent is away.
+"""What real Airflow tells the agent: of its runs, and of look-ups while a DAG file is parsed. That a task
+waits for the person whom a rule asks, and no run fails or waits where the agent is away.
 
 Against a stand-in that keeps what it was asked; `cargo demo` shows the same with the real agent.
 """
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def told(version: str) -> int:
         env = run.wired(venvs.airflow_home(version, Path(stage) / "airflow"))
         env["AIRFLOW__CORE__DAGS_FOLDER"] = str(venvs.HERE / "runs_dags")
         with Airflow(venvs.python(version), env) as airflow:
-            for check in (_a_run, _a_parse, _switched_off):
+            for check in (_a_run, _a_parse, _waits, _switched_off):
                 agent.asks.clear()
                 failures += [f"{check.__name__}: {what}" for what in check(version, airflow, agent)]
             agent.close()
@@ -48,7 +49,22 @@ def told(version: str) -> int:
     return 1 if failures else 0
 
 
+#: Somebody said yes. Until then each who asks hears at once that a person is asked.
+APPROVED = threading.Event()
+PENDING = reply(
+    403,
+    {
+        "error": "approval_pending",
+        "error_description": "a person has to approve this first",
+        "approval": "ap-1",
+    },
+    Retry_After="1",
+)
+
+
 def _answer(ask: Ask) -> bytes:
+    if ask.json.get("conn_id") == "asked_api":
+        return http_connection("a-token-of-the-stage") if APPROVED.is_set() else PENDING
     if ask.path == "/v1/run-events":
         return reply(200, {"recorded": True})
     if ask.json.get("conn_id") == "sandbox_api":
@@ -96,6 +112,32 @@ def _a_parse(version: str, airflow: Airflow, agent: StubAgent) -> list[str]:
             ),
         },
         processor,
+    )
+
+
+def _waits(_version: str, airflow: Airflow, agent: StubAgent) -> list[str]:
+    APPROVED.clear()
+    asks = lambda: [ask.json for ask in agent.asks if ask.json.get("conn_id") == "asked_api"]  # noqa: E731
+
+    def person() -> None:
+        # Behind the task's first question: it has heard that it is to wait.
+        while not asks():
+            time.sleep(0.1)
+        time.sleep(1.5)
+        APPROVED.set()
+
+    threading.Thread(target=person, daemon=True).start()
+    done = airflow.ask("dags", "test", "dagpass_waits")
+    tasks = [(ask.get("context") or {}).get("task_id") for ask in asks()]
+    events = [(ask.json["kind"], ask.json["event"]) for ask in agent.asks if ask.path == "/v1/run-events"]
+    return _wrong(
+        {
+            "it succeeds": done.returncode == 0,
+            "with what it waited for": "found https://warehouse.example" in done.stdout,
+            f"it asked until somebody said yes: {tasks}": len(tasks) >= 2 and set(tasks) == {"call"},
+            f"the task and the run ended well: {events}": events[1:] == [("task", "success"), ("dag", "success")],
+        },
+        done,
     )
 
 

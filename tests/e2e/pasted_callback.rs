@@ -67,6 +67,9 @@ fn a_pasted_callback_with_another_state_is_not_taken() {
         text.to_lowercase().contains("state").then_some(())
     });
     assert!(scene.idp.calls("endpoint=token").is_empty());
+    // Meanwhile nobody else signs in there.
+    let second = scene.world.cli(&["login", "--no-open"]);
+    assert!(second.stderr.contains("is under way already"), "{}", second.stderr);
     writeln!(stdin, "{callback}").unwrap();
     drop(stdin);
     let ended = login.ended().expect(0);

@@ -16,7 +16,7 @@ use crate::wait::until;
 use crate::world::World;
 
 /// `dagpass container up` for a project in this world; its folder, and what it says in JSON.
-fn up(world: &World, more: &[&str]) -> (PathBuf, Value) {
+pub(crate) fn up(world: &World, more: &[&str]) -> (PathBuf, Value) {
     let project = world.home().join("etl");
     std::fs::create_dir_all(&project).unwrap();
     let project = project.display().to_string();

@@ -1,6 +1,7 @@
 //! Who may do what, at the real agent: what a capability covers, what a run may begin, which process is
 //! served, and that all of it is on the record.
 
+mod matrix;
 mod narrowed;
 mod pinned;
 mod recorded;

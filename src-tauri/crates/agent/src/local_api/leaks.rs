@@ -20,8 +20,8 @@ use super::{Api, Asked};
 
 /// How many finds may one request tell of?
 const MOST: usize = 100;
-/// How long may a place be, in bytes? No system has longer paths.
-const LONGEST: usize = 4096 + 32;
+/// How long may a place be, in bytes? A name of 4096, and where in it.
+const LONGEST: usize = 4096 + 64;
 /// How long after a task's end is its log whole? Airflow writes the last lines behind its listeners.
 const SETTLED: Duration = Duration::from_secs(3);
 /// How long is a task's log, at most, where nobody told when it began?

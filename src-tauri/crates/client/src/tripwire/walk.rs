@@ -26,6 +26,8 @@ const COARSE: Duration = Duration::from_secs(2);
 const MOST_NAMED: usize = 20;
 /// How many finds are told of? Whoever logs every token has one problem and not a thousand.
 const MOST_HITS: usize = 200;
+/// How much of a file's name is told, in bytes?
+const LONGEST_NAME: usize = 4096;
 /// What a gzip file begins with (RFC 1952 §2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -66,11 +68,14 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// `/logs/dag_id=etl/attempt=1.log:12`.
+    /// `/logs/dag_id=etl/attempt=1.log:12`, as one line of text: a name may hold anything.
     pub fn place(&self) -> String {
-        let file = self.file.display();
+        let name = self.file.display().to_string();
+        let printable = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+        let mut name: String = name.chars().map(printable).collect();
+        name.truncate(name.floor_char_boundary(LONGEST_NAME));
         self.line
-            .map_or_else(|| format!("{file}, byte {}", self.byte), |line| format!("{file}:{line}"))
+            .map_or_else(|| format!("{name}, byte {}", self.byte), |line| format!("{name}:{line}"))
     }
 }
 
@@ -140,6 +145,7 @@ impl Search {
             Err(error) => return self.looked.leave(place, error.to_string()),
         };
         let mut files = Vec::new();
+        let since = since.and_then(|since| since.checked_sub(COARSE));
         self.gather(&root, since, &mut files);
         files.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| a.path.cmp(&b.path)));
         for file in files {
@@ -173,11 +179,15 @@ impl Search {
             let within = std::fs::symlink_metadata(&path).and_then(|about| {
                 if about.is_file() {
                     let changed = about.modified()?;
-                    if since.is_none_or(|since| changed + COARSE >= since) {
+                    if since.is_none_or(|since| changed >= since) {
                         files.push(Entry { path: path.clone(), changed });
                     }
                 }
-                if about.is_dir() { std::fs::read_dir(&path)?.collect() } else { Ok(Vec::new()) }
+                if !about.is_dir() {
+                    return Ok(Vec::new());
+                }
+                // However many there are, no more than are looked at.
+                std::fs::read_dir(&path)?.take(self.limits.entries + 1).collect()
             });
             match within {
                 Ok(within) => {
@@ -252,15 +262,17 @@ impl Search {
         self.looked.files += 1;
         self.looked.bytes += read;
         for (key, (at, times)) in found {
-            if self.looked.hits.len() < MOST_HITS {
-                self.looked.hits.push(Hit {
-                    fingerprint: format!("{key:016x}"),
-                    file: path.to_owned(),
-                    line: (skipped == 0).then_some(at.line),
-                    byte: skipped + at.byte,
-                    times,
-                });
+            if self.looked.hits.len() >= MOST_HITS {
+                self.looked.leave(path, "a find, for there were too many before it");
+                continue;
             }
+            self.looked.hits.push(Hit {
+                fingerprint: format!("{key:016x}"),
+                file: path.to_owned(),
+                line: (skipped == 0).then_some(at.line),
+                byte: skipped + at.byte,
+                times,
+            });
         }
         ended.map(|()| read)
     }

@@ -22,7 +22,7 @@ pub use desk::Shown;
 pub use subject::{About, Program, Subject, Tree};
 
 /// How long does a question wait for its answer?
-pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How many questions may wait at once, and how many of one tree?
 const MOST: usize = 64;
 const MOST_OF_A_TREE: usize = 8;

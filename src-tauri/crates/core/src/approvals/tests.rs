@@ -280,7 +280,7 @@ fn two_that_nobody_answers_make_a_tree_quiet_and_an_answer_ends_that() {
     };
     for _ in 0..2 {
         assert!(!quiet(&who));
-        scene.world.clock.jump(300);
+        scene.world.clock.jump(60);
         assert!(scene.broker.expire_approvals());
     }
     assert!(quiet(&who) && !quiet(&other));

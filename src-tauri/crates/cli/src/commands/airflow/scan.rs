@@ -71,7 +71,7 @@ pub(super) fn run(world: &World, command: &Scan) -> Result<ExitCode, Failure> {
         Failure::new("io", format!("{} cannot be read", path.display())).because(error)
     })?;
     let mut search = Search::of(issued.fingerprints(), Limits::ASKED);
-    let changed = command.since.and_then(|since| SystemTime::try_from(since).ok());
+    let changed = command.since.map(SystemTime::from);
     folders.iter().for_each(|folder| search.through(folder, changed));
     let Looked { hits, files, bytes, not_text, left_out, left_out_in_all } = search.end();
     let hits = told(world, &issued, hits);
@@ -160,7 +160,7 @@ pub(crate) fn told(world: &World, issued: &Issued, hits: Vec<Hit>) -> Vec<Find> 
 
 impl Find {
     fn of(issued: &Issued, hit: Hit) -> Self {
-        let place: String = hit.place().chars().map(printable).collect();
+        let place = hit.place();
         let known = issued.is_told(&hit.fingerprint, &place);
         Self { issued: issued.of(&hit.fingerprint).cloned(), leases: None, known, place, hit }
     }
@@ -201,11 +201,6 @@ impl Find {
         }
         output::word(&text)
     }
-}
-
-/// A name of a file may hold anything, and the record takes text.
-fn printable(letter: char) -> char {
-    if letter.is_control() { '\u{fffd}' } else { letter }
 }
 
 impl Told {

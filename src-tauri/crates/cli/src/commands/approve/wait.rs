@@ -14,7 +14,7 @@ use crate::{output, time};
 pub(crate) const PENDING: &str = "approval_pending";
 /// How long is one waited for, in seconds, where it does not show when it ends? A little less than the agent
 /// keeps the question, so that asking again makes no new one.
-const PATIENCE: i64 = 4 * 60 + 50;
+const PATIENCE: i64 = 55;
 /// How often is it asked for? As the agent's `Retry-After` has it.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long before its end, in seconds, is a question asked for last?

@@ -68,3 +68,18 @@ fn a_hundred_callers_of_one_tree_are_one_question_and_once_serves_each_that_stil
     let served = callers.iter().filter(|who| scene.code(who).is_none()).count();
     assert_eq!(served, 60);
 }
+
+#[test]
+fn a_question_that_nobody_answers_within_a_minute_is_denied() {
+    let scene = scene();
+    let who = by(program(100, 10));
+    let id = scene.asked(&who);
+    scene.world.clock.jump(59);
+    assert!(!scene.broker.expire_approvals());
+    assert_eq!(scene.asked(&who), id, "asking again is the same question");
+    scene.world.clock.jump(1);
+    assert!(scene.broker.expire_approvals());
+    assert_eq!(scene.told("approvalexpired denied"), 1, "{:?}", scene.events());
+    assert!(scene.say(&person(), &id, Answer::Once).is_err(), "it waits no more");
+    assert_ne!(scene.asked(&who), id, "and is none of an answer to the next");
+}
