@@ -66,6 +66,8 @@ mod kill_matrix;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_file;

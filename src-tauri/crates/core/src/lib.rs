@@ -39,6 +39,7 @@ pub mod fakes;
 pub mod freshness;
 pub mod groups;
 mod issuer_limit;
+pub mod lanes;
 mod load;
 pub mod owed;
 pub mod pending;

@@ -9,9 +9,8 @@ use dagpass_client::wire::ConfigProblem;
 use dagpass_core::deployment::{AssertionKind, Deployment};
 use dagpass_core::profile::{Profile, ProfileName};
 
-use super::raw::{
-    RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawNotifications, RawStore, RawStoreKind,
-};
+use super::notifications::notifications;
+use super::raw::{RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawStore, RawStoreKind};
 use super::section::{At, Place, Problems, document};
 use super::shared_callback::{self, Callback};
 use super::shared_client::{self, Client};
@@ -90,6 +89,7 @@ impl Check<'_> {
         let witnesses = self.witnesses(raw.audit.as_ref());
         let policy = self.policy(raw.policy);
         let ship = self.ship(raw.audit.as_ref());
+        let lanes = self.lanes(raw.lane.into_iter().collect()).into();
         Config {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
@@ -106,6 +106,7 @@ impl Check<'_> {
             witnesses,
             policy,
             ship,
+            lanes,
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,
@@ -234,15 +235,6 @@ impl Check<'_> {
                 }
             }
         }
-    }
-}
-
-fn notifications(at: At<RawNotifications>) -> Notifications {
-    let wanted = |asked: Option<At<bool>>| asked.is_none_or(|asked| asked.value);
-    let all = wanted(at.value.enabled);
-    Notifications {
-        sign_in: all && wanted(at.value.sign_in),
-        session_end: all && wanted(at.value.session_end),
     }
 }
 

@@ -18,6 +18,8 @@ mod connection;
 mod edit;
 mod file;
 mod handed_out;
+mod lane;
+mod notifications;
 mod policy;
 mod raw;
 mod raw_policy;
@@ -57,6 +59,8 @@ pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
 pub use file::{ConfigFile, Looked, WriteFailure, check_file};
 pub use handed_out::preview;
+pub use lane::LaneConfig;
+pub use notifications::Notifications;
 pub use policy::{POLICY_FILE, PolicyConfig, PolicyRule, Then, When};
 pub(crate) use reserved::reservation;
 pub use roles_file::RolesFileKey;
@@ -81,6 +85,7 @@ pub struct Config {
     pub witnesses: Witnesses,
     pub policy: PolicyConfig,
     pub ship: Option<Ship>,
+    pub lanes: Arc<[LaneConfig]>,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.
@@ -93,19 +98,6 @@ pub struct Config {
     pub condition: Condition,
     connections: BTreeMap<String, Vec<Connection>>,
     environments: BTreeSet<String>,
-}
-
-/// What the desktop shows by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Notifications {
-    pub sign_in: bool,
-    pub session_end: bool,
-}
-
-impl Default for Notifications {
-    fn default() -> Self {
-        Self { sign_in: true, session_end: true }
-    }
 }
 
 /// When is a record kept well enough for what it tells of to leave?

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use dagpass_core::principal::{Kind, Narrowing};
+use dagpass_core::lanes::{Lane, Within};
+use dagpass_core::principal::{Kind, Mark, Narrowing};
 
 use crate::random::random;
 
@@ -27,12 +28,24 @@ pub(super) struct Holder {
     /// Of a run within a run, and the outermost of them.
     pub(super) parent: Option<String>,
     pub(super) root: Option<String>,
+    pub(super) lane: Lane,
+    /// Of a run: what it lives as long as.
+    pub(super) process: Option<Mark>,
 }
 
 impl Holder {
     /// Narrowed by nothing.
     pub(super) fn new(id: String, kind: Kind) -> Self {
-        Self { id, kind, narrowing: Narrowing::default(), env: None, parent: None, root: None }
+        Self {
+            id,
+            kind,
+            narrowing: Narrowing::default(),
+            env: None,
+            parent: None,
+            root: None,
+            lane: Lane::Free,
+            process: None,
+        }
     }
 }
 
@@ -72,6 +85,21 @@ impl Capabilities {
             gone.extend(children.map(|holder| holder.id.clone()));
         }
         table.len() < before
+    }
+
+    /// The processes that runs in a lane began with.
+    pub(super) fn roots(&self) -> Vec<(Mark, Within)> {
+        let table = self.table();
+        let root = |holder: &Holder| match &holder.lane {
+            Lane::In(within) => Some((holder.process?, within.clone())),
+            Lane::Free | Lane::Unseen(_) => None,
+        };
+        table.values().filter_map(root).collect()
+    }
+
+    /// Does a run of that name go on in that lane?
+    pub(super) fn is_within(&self, id: &str, lane: &Lane) -> bool {
+        self.table().values().any(|holder| holder.id == id && holder.lane == *lane)
     }
 
     /// Is it `ancestor` itself, or was it granted under it?

@@ -17,6 +17,7 @@ mod ended;
 mod events;
 mod evidence;
 mod guard;
+mod lanes;
 mod login_item;
 mod orphans;
 mod pasted;
@@ -116,6 +117,7 @@ pub(crate) struct Api {
     paused: AtomicBool,
     pub(crate) containers: Containers,
     capabilities: Capabilities,
+    lanes: lanes::Begun,
     crowd: Crowd,
     /// Of our own doors, and of those for containers.
     seats: Seats,
@@ -193,6 +195,7 @@ impl Api {
             changes: Mutex::new(Some(watch::Sender::new(()))),
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
+            lanes: lanes::Begun::default(),
             crowd: Crowd::default(),
             streams: Streams::of(seats.most),
             seats,

@@ -41,6 +41,7 @@ pub(super) struct Picked {
     pub(super) set: PolicySet,
     pub(super) declared: bool,
     pub(super) approved: bool,
+    pub(super) lane: bool,
 }
 
 /// One policy and where it stands.
@@ -140,6 +141,7 @@ impl Layer {
             set: PolicySet::from_policies(policies).unwrap_or_default(),
             declared: rules().any(|rule| rule.mentions.declared),
             approved: rules().any(|rule| rule.mentions.approved),
+            lane: rules().any(|rule| rule.mentions.lane),
         }
     }
 

@@ -23,6 +23,11 @@ pub(crate) const SHARES_SOCKETS: bool = false;
 /// What ends the program that stands in our place.
 static STOP: OnceLock<Stop> = OnceLock::new();
 
+/// What lost who started it is told by that here.
+pub(crate) fn take_over_orphans() -> io::Result<()> {
+    Ok(())
+}
+
 /// Runs the program in our place; there is no exec here. It has no console of its own: what it says comes
 /// by us, and whatever ends us at the console asks it to end.
 pub(crate) fn become_program(mut command: Command, stop: Stop) -> io::Result<ExitCode> {
