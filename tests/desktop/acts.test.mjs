@@ -16,13 +16,10 @@ describe('sessions', () => {
     for (const [stage, meanwhile] of [['wrong', 'No token is served'], ['states', 'The last good one is in force']]) {
       await on({ stage }, async (page) => {
         const told = page.locator('.banner', { hasText: 'The policy does not load.' });
-        await told.getByText(meanwhile).waitFor();
-        await told.getByText('policy.cedar:3:1').waitFor();
+        for (const text of [meanwhile, 'policy.cedar:3:1']) await told.getByText(text).waitFor();
         await told.getByRole('button', { name: 'See the doctor' }).click();
-        await page.getByRole('heading', { level: 1, name: 'Doctor' }).waitFor();
       });
     }
-    await on({}, async (page) => assert.equal(await page.locator('.banner', { hasText: 'policy' }).count(), 0));
   });
 
   test('a code is shown large with its picture, copied, opened by the program, and gone when signed in', () => on({}, async (page) => {

@@ -70,6 +70,8 @@ mod kill_matrix;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod ledger;

@@ -47,7 +47,7 @@ pub(crate) const TABLE: [Exit; 14] = [
             "insufficient_user_authentication",
         ],
     },
-    Exit { status: 4, meaning: "Denied.", codes: &["access_denied"] },
+    Exit { status: 4, meaning: "Denied.", codes: &["access_denied", "quota_exceeded"] },
     Exit {
         status: APPROVAL,
         meaning: "An approval was refused, or nobody gave it in time.",

@@ -15,6 +15,7 @@ use crate::cache::Cached;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::issuer_limit::IssuerLimits;
+use crate::lanes::{self, Shares};
 use crate::leases::{Leases, Use};
 use crate::owed::debts::Debts;
 use crate::policy::engine::SignedIn;
@@ -48,6 +49,7 @@ pub struct Broker {
     pub(crate) alarm: Alarm,
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) leases: Arc<Leases>,
+    shares: Arc<Shares>,
     sessions: Arc<RwLock<HashMap<SessionKey, Arc<Session>>>>,
 }
 
@@ -84,6 +86,7 @@ impl Broker {
             debts: Debts::default(),
             limits: IssuerLimits::default(),
             alarm: Alarm::default(),
+            shares: Arc::default(),
             sessions: Arc::default(),
         }
     }
@@ -144,13 +147,12 @@ impl Broker {
         let (action, request, basis) = permit.spend_untold();
         let (request, caller) = (&request, &principal.caller);
         let asked = Asked { action, request, caller, basis: &basis, of };
-        match self.serve(asked, principal).await {
-            Ok(issued) => Ok(issued),
-            Err(refusal) => {
-                self.record_unserved(asked, &refusal);
-                Err(refusal)
-            }
-        }
+        let now = self.ports.clock.now();
+        let served = match self.shares.take(&principal.lane, lanes::audience(request), now) {
+            Ok(counted) => self.serve(asked, principal).await.inspect(|_| counted.keep()),
+            Err(refusal) => Err(refusal),
+        };
+        served.inspect_err(|refusal| self.record_unserved(asked, refusal))
     }
 
     async fn serve(&self, asked: Asked<'_>, principal: &Principal) -> Result<Issued, Refusal> {
@@ -307,8 +309,7 @@ impl Broker {
 
     /// So that the record tells who went away with nothing, and why.
     fn record_unserved(&self, asked: Asked<'_>, refusal: &Refusal) {
-        let denied = matches!(refusal.code, ErrorCode::AccessDenied | ErrorCode::TooManyTargets);
-        let outcome = if denied { Outcome::Denied } else { Outcome::Failed };
+        let outcome = if refusal.code.denies() { Outcome::Denied } else { Outcome::Failed };
         let mut record = asked.record(Event::Issue, outcome);
         record.error = Some(refusal.code.as_str());
         record.reason = refusal.cause.as_deref();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ pub enum ErrorCode {
     ConfigInvalid,
     /// More targets that no config names than one caller may have at once.
     TooManyTargets,
+    /// A lane has had its share of tokens or audiences.
+    QuotaExceeded,
     /// The config asks for another store of refresh tokens than the one that holds them.
     StoreChanged,
     /// The config is another now than the one that a change was made from.
@@ -78,6 +81,11 @@ impl ErrorCode {
         }
     }
 
+    /// It was ours to give, and we do not; otherwise something failed.
+    pub(crate) const fn denies(self) -> bool {
+        matches!(self, Self::AccessDenied | Self::TooManyTargets | Self::QuotaExceeded)
+    }
+
     /// The wire's word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -105,6 +113,7 @@ impl ErrorCode {
             Self::NotRecorded => "not_recorded",
             Self::ConfigInvalid => "config_invalid",
             Self::TooManyTargets => "too_many_targets",
+            Self::QuotaExceeded => "quota_exceeded",
             Self::StoreChanged => "store_changed",
             Self::ConfigChanged => "config_changed",
             Self::AgentPaused => "agent_paused",
@@ -156,11 +165,13 @@ pub struct Refusal {
     pub hint: Option<String>,
     /// The approval that it waits for, or that was refused, by its public name.
     pub approval: Option<Arc<str>>,
+    /// After how long the same may be asked for again.
+    pub free_in: Option<Duration>,
 }
 
 impl Refusal {
     pub fn new(code: ErrorCode, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), cause: None, hint: None, approval: None }
+        Self { code, what: what.into(), cause: None, hint: None, approval: None, free_in: None }
     }
 
     /// A server may have said nothing but its error's word: then there is no cause to show.

@@ -42,6 +42,7 @@ mod found;
 pub mod freshness;
 pub mod groups;
 mod issuer_limit;
+pub mod lanes;
 pub mod leases;
 mod load;
 pub mod locked;

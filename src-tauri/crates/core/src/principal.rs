@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::lanes::Lane;
 use crate::policy::facts::Verified;
 use crate::policy::{Action, Rights};
 use crate::profile::ProfileName;
@@ -24,6 +25,8 @@ pub struct Principal {
     /// The process as the record shows it; what it declares of itself is in its context.
     pub caller: Caller,
     pub process: Process,
+    /// Which narrows what it may do, besides all else.
+    pub lane: Lane,
 }
 
 /// By which way in, which decides what it may do.
@@ -115,6 +118,7 @@ impl Principal {
             root: None,
             caller,
             process: Process::default(),
+            lane: Lane::Free,
         }
     }
 
@@ -129,7 +133,7 @@ impl Principal {
     }
 
     pub fn may(&self, action: Action) -> bool {
-        self.rights.include(action)
+        self.rights.include(action) && (self.lane.is_free() || Rights::LANE.include(action))
     }
 }
 
@@ -220,6 +224,10 @@ pub struct Lineage {
     pub terminal: Option<u32>,
     /// The agent itself under its icon, or the window that it opened; not what else it started.
     pub is_of_agent: bool,
+    /// The scope or service that systemd runs it in.
+    pub unit: Option<String>,
+    /// What started it ended, and whoever takes such processes over says nothing of where it comes from.
+    pub is_adopted: bool,
 }
 
 impl Lineage {

@@ -91,6 +91,7 @@ impl Check<'_> {
         let policy = self.policy(raw.policy);
         let ship = self.ship(raw.audit.as_ref());
         let logout = self.logout(raw.logout);
+        let lanes = self.lanes(raw.lane.into_iter().collect()).into();
         Config {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
@@ -108,6 +109,7 @@ impl Check<'_> {
             policy,
             ship,
             logout,
+            lanes,
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,

@@ -59,6 +59,7 @@ impl Check<'_> {
             action: when_text("action", &when.action),
             group: when_text("group", &when.group),
             program: when_text("program", &when.program),
+            lane: when_text("lane", &when.lane),
             dag: when_text("dag", &when.dag),
             who: when.who,
             remote: when.remote,

@@ -19,6 +19,7 @@ mod connection;
 mod edit;
 mod file;
 mod handed_out;
+mod lane;
 mod notifications;
 mod policy;
 mod raw;
@@ -60,6 +61,7 @@ pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
 pub use file::{ConfigFile, Looked, WriteFailure, check_file};
 pub use handed_out::preview;
+pub use lane::LaneConfig;
 pub use notifications::Notifications;
 pub use policy::{POLICY_FILE, PolicyConfig, PolicyRule, Then, When};
 pub(crate) use reserved::reservation;
@@ -87,6 +89,7 @@ pub struct Config {
     pub ship: Option<Ship>,
     /// When everybody is signed out without being asked.
     pub logout: LogoutConfig,
+    pub lanes: Arc<[LaneConfig]>,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.

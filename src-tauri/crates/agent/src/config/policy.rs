@@ -59,6 +59,8 @@ pub struct When {
     pub group: Option<String>,
     /// With `*`.
     pub program: Option<String>,
+    /// With `*`.
+    pub lane: Option<String>,
     /// What the caller says of itself. With `*`.
     pub dag: Option<String>,
     /// UTC: from the first hour until the second begins.

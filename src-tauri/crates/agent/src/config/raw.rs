@@ -66,6 +66,8 @@ pub(super) struct RawConfig {
     pub(super) env: BTreeMap<String, At<RawEnvironment>>,
     #[schemars(default)]
     pub(super) airflow: BTreeMap<String, At<RawAirflow>>,
+    #[schemars(default)]
+    pub(super) lane: BTreeMap<String, At<RawLane>>,
 }
 
 impl RawConfig {
@@ -87,6 +89,7 @@ impl RawConfig {
                 connection: environment.tables("connection", RawConnection::read),
             }),
             airflow: section.tables("airflow", RawAirflow::read),
+            lane: section.tables("lane", RawLane::read),
         }
     }
 }
@@ -189,6 +192,21 @@ table! {
         file: String,
         /// The common rules in short, over all that the built-in rules permit.
         rule: Vec<RawRule>,
+    }
+}
+
+table! {
+    /// What a coding agent's process tree is held to: in it tokens are asked for, and nothing else is done.
+    RawLane {
+        /// Its programs, by name or whole path, with `*`: each with all that it starts. A script's is its
+        /// interpreter. `dagpass run --lane NAME` needs none.
+        programs: Vec<String>,
+        /// The scope or service that systemd runs it in, with `*`.
+        cgroup: String,
+        /// How many tokens may it have within an hour?
+        tokens_per_hour: u32,
+        /// For how many profiles, resources and deployments within an hour?
+        audiences: u32,
     }
 }
 

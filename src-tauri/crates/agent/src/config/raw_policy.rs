@@ -51,6 +51,9 @@ pub(super) struct RawWhen {
     /// The path of the program that runs. Of a Python program that is Python's.
     #[schemars(with = "Option<String>")]
     pub(super) program: Option<Spanned<String>>,
+    /// The lane that the caller is in. Whoever nobody sees the origin of may be in any.
+    #[schemars(with = "Option<String>")]
+    pub(super) lane: Option<Spanned<String>>,
     /// What the caller says of itself: it narrows, and never opens.
     #[schemars(with = "Option<String>")]
     pub(super) dag: Option<Spanned<String>>,

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use dagpass_core::principal::{Kind, Narrowing};
+use dagpass_core::lanes::{Lane, Within};
+use dagpass_core::principal::{Kind, Mark, Narrowing};
 use dagpass_core::profile::ProfileName;
 
 use crate::random::random;
@@ -28,12 +29,24 @@ pub(super) struct Holder {
     /// Of a run within a run, and the outermost of them.
     pub(super) parent: Option<String>,
     pub(super) root: Option<String>,
+    pub(super) lane: Lane,
+    /// Of a run: what it lives as long as.
+    pub(super) process: Option<Mark>,
 }
 
 impl Holder {
     /// Narrowed by nothing.
     pub(super) fn new(id: String, kind: Kind) -> Self {
-        Self { id, kind, narrowing: Narrowing::default(), env: None, parent: None, root: None }
+        Self {
+            id,
+            kind,
+            narrowing: Narrowing::default(),
+            env: None,
+            parent: None,
+            root: None,
+            lane: Lane::Free,
+            process: None,
+        }
     }
 }
 
@@ -86,6 +99,21 @@ impl Capabilities {
 
     pub(super) fn is_run(&self, id: &str) -> bool {
         self.table().values().any(|one| one.id == id && matches!(one.kind, Kind::Run(_)))
+    }
+
+    /// The processes that runs in a lane began with.
+    pub(super) fn roots(&self) -> Vec<(Mark, Within)> {
+        let table = self.table();
+        let root = |holder: &Holder| match &holder.lane {
+            Lane::In(within) => Some((holder.process?, within.clone())),
+            Lane::Free | Lane::Unseen(_) => None,
+        };
+        table.values().filter_map(root).collect()
+    }
+
+    /// Does a run of that name go on in that lane?
+    pub(super) fn is_within(&self, id: &str, lane: &Lane) -> bool {
+        self.table().values().any(|holder| holder.id == id && holder.lane == *lane)
     }
 
     /// Is it `ancestor` itself, or was it granted under it?

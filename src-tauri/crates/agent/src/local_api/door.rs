@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use dagpass_core::lanes::Lane;
 use dagpass_core::policy::Rights;
 use dagpass_core::principal::{Kind, Narrowing, Principal, Process};
 use dagpass_core::request::{Caller, Transport};
@@ -16,6 +17,7 @@ use super::capability::{Capabilities, Holder};
 use super::containers::Gate;
 use super::crowd::Crowd;
 use super::guard::Door;
+use super::lanes;
 use super::turned_away::Knock;
 use crate::system::{self, Peer};
 
@@ -110,7 +112,7 @@ impl Visit {
         api.turn_away(Knock { uid, transport, door, reason }, &self.caller);
     }
 
-    fn principal(&self, holder: Holder) -> Principal {
+    fn principal(&self, holder: Holder, lane: Lane) -> Principal {
         let capability = Some(holder.id).filter(|id| !id.is_empty());
         let far = matches!(holder.kind, Kind::Forwarded(_));
         let caller =
@@ -124,6 +126,7 @@ impl Visit {
             env: holder.env,
             root: holder.root,
             process,
+            lane,
             ..Principal::new(holder.kind, caller)
         };
         match self.relayed.get() {
@@ -165,7 +168,7 @@ pub(super) async fn principal(
     presented: Option<&[u8]>,
 ) -> Option<Principal> {
     let Some(header) = presented else {
-        return visit.unpresented().map(|holder| visit.principal(holder));
+        return visit.unpresented().map(|holder| placed(api, visit, holder));
     };
     // A door for containers takes what was made for it, and nothing else; no other door takes that.
     let (capabilities, misses): (&Capabilities, _) = match &visit.through {
@@ -175,11 +178,16 @@ pub(super) async fn principal(
     let capability = std::str::from_utf8(header).ok().and_then(|text| text.strip_prefix("Bearer "));
     if let Some(holder) = capability.and_then(|text| capabilities.holder(text)) {
         misses.store(0, Ordering::Relaxed);
-        return Some(visit.principal(holder));
+        return Some(placed(api, visit, holder));
     }
     visit.turned_away(api, "the capability is not valid");
     pause(misses).await;
     None
+}
+
+fn placed(api: &Api, visit: &Visit, holder: Holder) -> Principal {
+    let lane = lanes::of(api, &visit.process, &holder);
+    visit.principal(holder, lane)
 }
 
 /// The more misses, the longer the pause: guessing is slow, a single slip is not.
@@ -224,7 +232,7 @@ mod tests {
             if relayed {
                 assert!(visit.begin_relay(Narrowing::default()));
             }
-            let principal = visit.principal(Holder::new("id".to_owned(), kind.clone()));
+            let principal = visit.principal(Holder::new("id".to_owned(), kind.clone()), Lane::Free);
             assert_eq!(principal.process.facts().uid, expected, "{kind:?} {relayed}");
             assert_eq!(principal.process.holds(), Err("held"));
         }
@@ -241,9 +249,9 @@ mod tests {
             (run, narrowed.clone(), Kind::Run("run-1".to_owned()), false),
         ] {
             let visit = Visit::new(Door::Local, Caller::default());
-            assert!(!visit.principal(holder.clone()).caller.remote);
+            assert!(!visit.principal(holder.clone(), Lane::Free).caller.remote);
             assert!(visit.begin_relay(narrowing.clone()) && !visit.begin_relay(narrowing.clone()));
-            let principal = visit.principal(holder);
+            let principal = visit.principal(holder, Lane::Free);
             assert_eq!((&principal.kind, &principal.narrowing), (&kind, &narrowing));
             assert!(principal.caller.remote && principal.may(Action::Token));
             assert_eq!(principal.may(Action::SignIn), may_sign_in, "{kind:?}");

@@ -19,6 +19,7 @@ mod events;
 mod everywhere;
 mod evidence;
 mod guard;
+mod lanes;
 mod leaks;
 mod leases;
 mod login_item;
@@ -124,6 +125,7 @@ pub(crate) struct Api {
     paused: AtomicBool,
     pub(crate) containers: Containers,
     capabilities: Capabilities,
+    lanes: lanes::Begun,
     crowd: Crowd,
     /// Of our own doors, and of those for containers.
     seats: Seats,
@@ -204,6 +206,7 @@ impl Api {
             changes: Mutex::new(Some(watch::Sender::new(()))),
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
+            lanes: lanes::Begun::default(),
             crowd: Crowd::default(),
             streams: Streams::of(seats.most),
             seats,

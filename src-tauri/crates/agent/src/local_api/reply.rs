@@ -101,6 +101,10 @@ pub(super) fn refusal(refusal: &Refusal) -> Reply {
     if refusal.code == ErrorCode::ApprovalPending {
         reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(ASK_AGAIN));
     }
+    if let Some(left) = refusal.free_in {
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     reply
 }
 
@@ -136,7 +140,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::NotRecorded
         | ErrorCode::ApprovalPending
         | ErrorCode::ApprovalRefused => StatusCode::FORBIDDEN,
-        ErrorCode::TooManyTargets => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::TooManyTargets | ErrorCode::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::SubjectChanged | ErrorCode::StoreChanged | ErrorCode::ConfigChanged => {
             StatusCode::CONFLICT

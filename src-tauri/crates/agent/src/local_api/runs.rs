@@ -7,11 +7,11 @@ use std::time::Duration;
 use dagpass_client::wire::{ConfigProblem, RunAsk, RunReply};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::{Action, Kinship, Resource};
-use dagpass_core::principal::{Kind, Narrowing};
+use dagpass_core::principal::{Kind, Mark, Narrowing};
 
 use super::capability::Holder;
 use super::reply::{self, Reply};
-use super::{Api, Asked};
+use super::{Api, Asked, lanes};
 use crate::random::random;
 use crate::system;
 
@@ -35,15 +35,20 @@ pub(super) fn id(path: &str) -> Option<&str> {
 pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: RunAsk = asked.parse()?;
     let principal = &asked.principal;
-    let id = format!("{PREFIX}{}", &random()[..16]);
+    // A lane's run is known by its name on the record.
+    let lane_s = ask.lane.as_ref().map(|lane| format!("{lane}-")).unwrap_or_default();
+    let id = format!("{PREFIX}{lane_s}{}", &random()[..16]);
     let about = Resource { env: ask.env.as_deref(), run_id: Some(&id), ..Resource::default() };
     asked.permit(api, principal, (Action::BeginRun, about))?.spend();
+    let lane = lanes::begin(api, principal, ask.lane.as_deref())?;
     let life = whose(asked, ask.pid)?;
     let holder = Holder {
         narrowing: narrowing(api, asked, &ask)?,
         env: ask.env.or_else(|| principal.env.clone()),
         parent: outer(asked).map(str::to_owned),
         root: outer(asked).map(|_| principal.name().to_owned()),
+        lane,
+        process: life.mark(),
         ..Holder::new(id.clone(), Kind::Run(id.clone()))
     };
     let parent = holder.parent.clone();
@@ -87,6 +92,13 @@ enum Life {
 }
 
 impl Life {
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Process(pid, started_at) => Some(Mark { pid: *pid, started_at: *started_at }),
+            Self::Far => None,
+        }
+    }
+
     async fn over(self) {
         match self {
             Self::Process(pid, started_at) => system::ended(pid, started_at).await,
@@ -168,7 +180,9 @@ fn narrowing(api: &Api, asked: &Asked, ask: &RunAsk) -> Result<Narrowing, Refusa
 
 pub(super) fn end(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let named = id(&asked.path).unwrap_or_default();
-    let own = outer(asked).is_some_and(|outer| api.capabilities.descends(named, outer));
+    let lane = &asked.principal.lane;
+    let own = outer(asked).is_some_and(|outer| api.capabilities.descends(named, outer))
+        || (!lane.is_free() && api.capabilities.is_within(named, lane));
     let run = if own { Kinship::Own } else { Kinship::Stranger };
     let about = Resource { run: Some(run), run_id: Some(named), ..Resource::default() };
     asked.permit(api, &asked.principal, (Action::EndRun, about))?.spend();

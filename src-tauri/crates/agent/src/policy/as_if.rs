@@ -13,7 +13,7 @@ use dagpass_core::time::Timestamp;
 use super::facts::{Declared, Facts};
 
 /// What can be said of a request.
-pub(crate) const WORDS: [&str; 21] = [
+pub(crate) const WORDS: [&str; 22] = [
     "action",
     "who",
     "profile",
@@ -35,6 +35,7 @@ pub(crate) const WORDS: [&str; 21] = [
     "cgroup",
     "dag",
     "task",
+    "lane",
 ];
 
 impl Facts<'static> {
@@ -56,6 +57,7 @@ impl Facts<'static> {
             reach: Some(Reach::Named),
             signed_in: None,
             verified: Cow::Owned(Verified::default()),
+            lanes: vec![None],
             declared: Declared::default(),
         }
     }
@@ -76,6 +78,7 @@ impl Facts<'static> {
             "audience" => self.audience = text(),
             "dag" => self.declared.dag = text(),
             "task" => self.declared.task = text(),
+            "lane" => self.lanes = vec![text()],
             "scopes" => self.scopes = value.map(list),
             "group" => {
                 let age = self.signed_in.as_ref().map_or(0, |(age, _)| *age);

@@ -34,7 +34,17 @@ pub(super) struct Facts<'a> {
     pub(super) reach: Option<Reach>,
     pub(super) signed_in: Option<(i64, Vec<Text<'a>>)>,
     pub(super) verified: Cow<'a, Verified>,
+    /// In which lane it may be; `None` is in none.
+    pub(super) lanes: Vec<Option<Text<'a>>>,
     pub(super) declared: Declared<'a>,
+}
+
+/// By which of what may be a lie, and of what a person says, a request is judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Side<'s> {
+    pub(super) lane: Option<&'s str>,
+    pub(super) declared: bool,
+    pub(super) approved: bool,
 }
 
 /// What the caller says of itself, in the schema's words.
@@ -86,6 +96,12 @@ impl<'a> Facts<'a> {
                 (age, signed_in.groups.iter().map(|group| group.as_str().into()).collect())
             }),
             verified,
+            lanes: principal
+                .lane
+                .possible()
+                .into_iter()
+                .map(|one| one.map(Cow::Borrowed))
+                .collect(),
             declared: Declared {
                 dag: text(said.get("dag_id")),
                 task: text(said.get("task_id")),
@@ -148,25 +164,21 @@ impl<'a> Facts<'a> {
         Entities::from_entities([action, resource], None).map_err(|error| error.to_string())
     }
 
-    pub(super) fn request(
-        &self,
-        language: &Language,
-        (declared, approved): (bool, bool),
-    ) -> Result<Request, String> {
+    pub(super) fn request(&self, language: &Language, side: Side<'_>) -> Result<Request, String> {
         let (kind, name) = self.resource();
         let uids = language.uid(Type::Who(self.who), &self.name).zip(language.uid(kind, name));
         let (principal, resource) = uids.ok_or("no such type")?;
         let action = language.action(self.action).ok_or("no such action")?.uid();
-        let context = self.context(declared, approved)?;
+        let context = self.context(side)?;
         Request::new(principal, action, resource, context, None).map_err(|error| error.to_string())
     }
 
-    pub(super) fn context(&self, declared: bool, approved: bool) -> Result<Context, String> {
+    fn context(&self, side: Side<'_>) -> Result<Context, String> {
         let mut pairs = vec![
             pair("transport", string(self.transport.as_str())),
             pair("remote", Value::new_bool(self.remote)),
             pair("time", self.time()?),
-            pair("approved", Value::new_bool(approved)),
+            pair("approved", Value::new_bool(side.approved)),
         ];
         let text = |key: &&str| Some(pair(key, string(self.text(key)?)));
         pairs.extend(Self::TEXTS.iter().filter_map(text));
@@ -177,7 +189,8 @@ impl<'a> Facts<'a> {
             pairs.push(pair("signed_in", record(fields)?));
         }
         self.verified(&mut pairs)?;
-        if declared && !self.declared.is_empty() {
+        pairs.extend(side.lane.map(|lane| pair("lane", string(lane))));
+        if side.declared && !self.declared.is_empty() {
             let said = &self.declared;
             let words = [
                 ("dag", &said.dag),

@@ -11,7 +11,7 @@ use dagpass_core::policy::engine::{Basis, Question, Verdict};
 use dagpass_core::policy::facts::Verified;
 use sha2::{Digest as _, Sha256};
 
-use super::facts::Facts;
+use super::facts::{Facts, Side};
 use super::language::Language;
 use super::layer::{Layer, Picked};
 use super::memo::{self, Memo};
@@ -100,13 +100,18 @@ impl Layers {
         let picked: Vec<Arc<Picked>> = self.all.iter().map(|layer| layer.about(facts)).collect();
         let speaks = picked.iter().any(|picked| picked.declared);
         let told = speaks && !facts.declared.is_empty();
-        let sides: &[bool] = if told { &[false, true] } else { &[false] };
+        let said: &[bool] = if told { &[false, true] } else { &[false] };
+        let lanes = if picked.iter().any(|one| one.lane) { facts.lanes.len() } else { 1 };
+        let lanes = facts.lanes.iter().take(lanes).map(Option::as_deref);
+        let sides = lanes.flat_map(|lane| {
+            said.iter().map(move |declared| Side { lane, declared: *declared, approved: false })
+        });
         let mut strictest: Option<Answer> = None;
-        for declared in sides {
-            let unapproved = facts.request(language, (*declared, false))?;
+        for side in sides {
+            let unapproved = facts.request(language, side)?;
             let mut asked = Asked { facts, language, entities: &entities, approved: None };
             for (layer, picked) in self.all.iter().zip(&picked) {
-                let answer = asked.of((layer, picked), &unapproved, *declared)?;
+                let answer = asked.of((layer, picked), &unapproved, side)?;
                 strictest = Some(match strictest {
                     None => answer,
                     Some(known) => stricter(known, answer),
@@ -145,7 +150,7 @@ impl Asked<'_> {
         &mut self,
         (layer, picked): (&Layer, &Picked),
         plain: &Request,
-        declared: bool,
+        side: Side<'_>,
     ) -> Result<Answer, String> {
         let first = evaluated(layer, plain, (&picked.set, self.entities));
         if first.strength == Strength::Permit || !picked.approved {
@@ -153,7 +158,7 @@ impl Asked<'_> {
         }
         let approved = match self.approved.take() {
             Some(made) => made,
-            None => self.facts.request(self.language, (declared, true))?,
+            None => self.facts.request(self.language, Side { approved: true, ..side })?,
         };
         let second = evaluated(layer, &approved, (&picked.set, self.entities));
         self.approved = Some(approved);

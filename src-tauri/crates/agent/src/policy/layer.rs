@@ -30,10 +30,13 @@ pub(crate) struct Layer {
     pub(super) rules: Vec<Rule>,
     pub(super) mentions: Mentions,
     /// Of what was asked for so far: all there can be would be a list for each action and kind of caller.
-    by_head: Mutex<HashMap<(Action, Who), Arc<[usize]>>>,
+    by_head: Mutex<HashMap<Head, Arc<[usize]>>>,
     /// By which of the rules are in it.
     picked: Mutex<HashMap<Vec<usize>, Arc<Picked>>>,
 }
+
+/// What is asked for, and by which kind of caller.
+type Head = (Action, Who);
 
 /// What of a layer is put to Cedar.
 #[derive(Debug, Default)]
@@ -41,6 +44,7 @@ pub(super) struct Picked {
     pub(super) set: PolicySet,
     pub(super) declared: bool,
     pub(super) approved: bool,
+    pub(super) lane: bool,
 }
 
 /// One policy and where it stands.
@@ -140,6 +144,7 @@ impl Layer {
             set: PolicySet::from_policies(policies).unwrap_or_default(),
             declared: rules().any(|rule| rule.mentions.declared),
             approved: rules().any(|rule| rule.mentions.approved),
+            lane: rules().any(|rule| rule.mentions.lane),
         }
     }
 
@@ -254,7 +259,7 @@ fn invalid(language: &Language, sources: &[Source], rules: &[Rule]) -> Vec<Confi
 }
 
 /// By principal and action in their heads alone.
-fn about((action, who): (Action, Who), rules: &[Rule]) -> Arc<[usize]> {
+fn about((action, who): Head, rules: &[Rule]) -> Arc<[usize]> {
     let of_kind = |name: &EntityTypeName| name.basename() == Type::Who(who).as_str();
     let asks = |rule: &Rule| match rule.policy.principal_constraint() {
         PrincipalConstraint::Any | PrincipalConstraint::In(_) => true,

@@ -9,7 +9,7 @@ use dagpass_core::policy::Action;
 use dagpass_core::principal::Who;
 use dagpass_core::time::Timestamp;
 
-use super::facts::Facts;
+use super::facts::{Facts, Side};
 use super::judge::{Layers, Strength};
 use super::language::{ASKERS, Language};
 use super::layer::{Layer, Rule};
@@ -214,8 +214,10 @@ fn matches(language: &Language, rule: &Rule, samples: &[Facts<'static>]) -> BTre
     let Ok(alone) = PolicySet::from_policies([rule.policy.clone()]) else { return BTreeSet::new() };
     let cedar = Cedar::new();
     let one = |facts: &Facts<'static>| {
-        let (entities, request) =
-            (facts.entities(language).ok()?, facts.request(language, (true, false)).ok()?);
+        let (entities, request) = (
+            facts.entities(language).ok()?,
+            facts.request(language, Side { declared: true, ..Side::default() }).ok()?,
+        );
         let response = cedar.is_authorized(&request, &alone, &entities);
         let by_it = response.diagnostics().reason().next().is_some();
         (by_it || response.decision() == Decision::Allow).then_some(())

@@ -57,6 +57,8 @@ pub(super) fn key(facts: &Facts<'_>, moments: &Moments) -> Vec<u8> {
         &facts.declared.purpose,
     ];
     named.iter().for_each(|text| key.text(text.as_deref()));
+    key.length(facts.lanes.len());
+    facts.lanes.iter().for_each(|lane| key.text(lane.as_deref()));
     key.all(facts.scopes.as_ref().map(|all| all.iter().map(|one| one.as_bytes())));
     key.text(facts.reach.map(word));
     key.all(facts.signed_in.as_ref().map(|(_, groups)| groups.iter().map(|one| one.as_bytes())));

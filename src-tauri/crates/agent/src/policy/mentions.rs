@@ -11,6 +11,7 @@ pub(super) struct Mentions {
     /// What the caller says of itself.
     pub(super) declared: bool,
     pub(super) approved: bool,
+    pub(super) lane: bool,
     /// What the system says of the process.
     pub(super) verified: bool,
     /// The hour, or how long ago somebody signed in.
@@ -20,7 +21,8 @@ pub(super) struct Mentions {
 impl Mentions {
     /// Rather too much than too little: of a policy that is not seen through.
     pub(super) fn everything() -> Self {
-        Self { declared: true, approved: true, verified: true, time: Moments::always() }
+        let time = Moments::always();
+        Self { declared: true, approved: true, lane: true, verified: true, time }
     }
 
     /// As Cedar writes the policy.
@@ -44,6 +46,7 @@ impl Mentions {
         Self {
             declared: self.declared || other.declared,
             approved: self.approved || other.approved,
+            lane: self.lane || other.lane,
             verified: self.verified || other.verified,
             time: self.time.and(other.time),
         }
@@ -79,6 +82,7 @@ fn attribute(operator: &str, inner: &Value) -> Option<Mentions> {
     Some(Mentions {
         declared: name == "declared",
         approved: name == "approved",
+        lane: name == "lane",
         verified: VERIFIED.contains(&name.as_str()),
         time: if moves { Moments::always() } else { Moments::default() },
     })

@@ -101,6 +101,7 @@ fn conditions(when: &When, side: Side) -> Vec<String> {
         ("deployment", &when.deployment),
         ("audience", &when.audience),
         ("env", &when.env),
+        ("lane", &when.lane),
     ];
     let mut parts: Vec<String> = named
         .iter()

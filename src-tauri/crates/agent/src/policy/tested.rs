@@ -128,6 +128,7 @@ fn word(path: &[String]) -> Option<&'static str> {
         ["cwd"] => "cwd",
         ["terminal"] => "terminal",
         ["cgroup"] => "cgroup",
+        ["lane"] => "lane",
         ["declared", "dag"] => "dag",
         ["declared", "task"] => "task",
         _ => return None,

@@ -205,6 +205,7 @@ fn known(facts: &Facts<'_>) -> BTreeMap<String, String> {
         process.cgroup.clone(),
         text(&facts.declared.dag),
         text(&facts.declared.task),
+        facts.lanes.iter().flatten().next().map(|lane| lane.clone().into_owned()),
     ];
     let named = WORDS.iter().zip(values);
     named.filter_map(|(word, value)| Some(((*word).to_owned(), value?))).collect()

@@ -14,6 +14,8 @@ const INIT: u32 = 1;
 pub(super) fn lineage(pid: u32, started_at: Option<u64>) -> Lineage {
     let agent = std::process::id();
     let mut found = Lineage {
+        unit: unit_of(pid),
+        is_adopted: is_adopted(pid, agent),
         session: session(pid),
         terminal: terminal(pid),
         // Of what else it started none: what a caller named as its browser runs below it, too.
@@ -58,16 +60,50 @@ pub(super) fn leader(pid: u32, started_at: Option<u64>) -> Mark {
     last
 }
 
+/// Does it end at somebody who takes over what others leave behind? Whoever is further up began it then.
+fn is_adopted(pid: u32, agent: u32) -> bool {
+    let mut at = pid;
+    for _ in 0..GENERATIONS {
+        if at == agent {
+            return false;
+        }
+        match process::parent(at).filter(|parent| *parent > INIT && !begins(*parent)) {
+            Some(parent) => at = parent,
+            None => return is_left(at, process::parent(at)),
+        }
+    }
+    true
+}
+
 #[cfg(target_os = "linux")]
-use process::parent_and_session;
+use process::{is_adopted as is_left, parent_and_session, unit_of};
+#[cfg(unix)]
+use process::{session, terminal};
+#[cfg(unix)]
+use starts_everything as begins;
 
 #[cfg(not(target_os = "linux"))]
 fn parent_and_session(pid: u32) -> (Option<u32>, Option<u32>) {
     (process::parent(pid), session(pid))
 }
 
-#[cfg(unix)]
-use process::{session, terminal};
+/// There are no units.
+#[cfg(not(target_os = "linux"))]
+fn unit_of(_: u32) -> Option<String> {
+    None
+}
+
+/// Who starts all programs of the desktop takes over what they leave behind, too: nobody can tell.
+#[cfg(target_os = "macos")]
+fn is_left(_: u32, _: Option<u32>) -> bool {
+    false
+}
+
+/// Nobody takes anything over, but for the desktop's own beginnings all have somebody who started them.
+#[cfg(windows)]
+fn is_left(pid: u32, parent: Option<u32>) -> bool {
+    parent.is_none() && !begins(pid)
+}
 
 /// Another user's (the server of ssh), hardened, or what a desktop or a session begins with: it began the one
 /// that asks and the one that answers, and says nothing of either.
@@ -134,9 +170,15 @@ fn terminal(_: u32) -> Option<u32> {
 /// What the desktop or the system itself started is where a tree begins.
 #[cfg(windows)]
 fn leads(_: u32, parent: u32, _: Option<u32>) -> bool {
+    begins(parent)
+}
+
+/// Another user's, whose program is not shown, or the desktop's.
+#[cfg(windows)]
+fn begins(pid: u32) -> bool {
     const DESKTOP: [&str; 5] =
         ["explorer.exe", "services.exe", "svchost.exe", "userinit.exe", "winlogon.exe"];
-    let name = process::executable(parent)
+    let name = process::executable(pid)
         .and_then(|path| Some(path.file_name()?.to_string_lossy().to_lowercase()));
     name.is_none_or(|name| DESKTOP.contains(&&*name))
 }
@@ -203,6 +245,26 @@ mod tests {
             .collect();
         took.sort_unstable();
         eprintln!("p50 {} ns, p99 {} ns", took[2_500], took[4_950]);
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+    }
+
+    #[test]
+    fn whoever_lost_who_started_it_is_seen_to_have() {
+        // The one in between ends: the session goes on, and its leader is nobody's parent any more.
+        let (mut shell, left) = started("exec 3<&0; (cat <&3 & echo $!); read done <&3");
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        // The one between it and the leader of the session.
+        let between = || process::parent(process::parent(left)?);
+        while between().is_some_and(|leader| session(left) == Some(leader)) {
+            assert!(std::time::Instant::now() < until, "it did not end");
+            std::thread::yield_now();
+        }
+        // Where a subreaper is above us, that takes it over.
+        if process::parent(left) == Some(INIT) {
+            assert!(seen(left).is_adopted, "{:?}", seen(left));
+        }
+        assert!(!seen(std::process::id()).is_adopted && !seen(shell.id()).is_adopted);
         drop(shell.stdin.take());
         shell.wait().unwrap();
     }

@@ -23,7 +23,7 @@ mod surroundings;
 pub use pin::Watched;
 pub(super) use pin::{Image, image};
 pub(super) use place::PlaceWatch;
-pub(super) use surroundings::{program, surroundings};
+pub(super) use surroundings::{is_adopted, program, surroundings, unit_of};
 pub use tcp::{listener_holder, tcp_peer_uid};
 
 /// `sun_path`, its closing zero included (unix(7)).

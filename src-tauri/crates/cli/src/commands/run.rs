@@ -1,6 +1,7 @@
 //! `dagpass run`: a program with a capability of its own, which dies with it. Exits as the program
 //! does; 125 where the failure is ours, 126 and 127 as `env` does.
 
+mod lane;
 mod outlook;
 mod tripwire;
 
@@ -25,7 +26,8 @@ const FULL_LIFE: u64 = 1800;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dagpass run -- airflow dags test my_dag\n  \
                         dagpass run --env dev --profile dev -- pytest tests/dags\n  \
-                        dagpass run --airflow prod -- airflowctl dags list")]
+                        dagpass run --airflow prod -- airflowctl dags list\n  \
+                        dagpass run --lane agent -- claude")]
 pub(crate) struct Run {
     /// Only tokens of this profile; repeat for several
     #[arg(long)]
@@ -37,6 +39,10 @@ pub(crate) struct Run {
     /// in the program, and every process of yours can read it there
     #[arg(long, value_name = "NAME")]
     airflow: Option<String>,
+    /// Put the program into this lane of the config, with all that it starts: it gets tokens, within the
+    /// lane's quota, and does nothing else with the agent
+    #[arg(long, value_name = "NAME")]
+    lane: Option<String>,
     /// The DAG that the program runs, where it is not `airflow dags test DAG`: whether the session
     /// lasts as long as it took before is said before the start
     #[arg(long, value_name = "DAG_ID")]
@@ -52,6 +58,9 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn run(world: &World, args: Run) -> Result<ExitCode, Failure> {
+    if let Some(lane) = &args.lane {
+        lane::enter(world, lane)?;
+    }
     let dag_id = args.dag.clone().or_else(|| outlook::dag_of(&args.command));
     outlook::before(world, dag_id, &args.profile);
     let began = SystemTime::now();
@@ -90,6 +99,7 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
         profiles: args.profile.clone(),
         env: args.env.clone(),
         command: name(program),
+        lane: args.lane.clone(),
     };
     // Before the run: where there is no token there is nothing to end.
     let airflow_token = args.airflow.as_deref().map(|name| airflow_token(world, name));
@@ -97,6 +107,7 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
     let run = world.ask(|agent| agent.start_run(&ask)).map_err(ours)?;
     let mut command = Command::new(program);
     command.args(arguments).env("DAGPASS_CAPABILITY", run.capability.as_str());
+    lane::leave(&mut command);
     if let Some(place) = world.find().map_err(ours)?.place_in_use() {
         command.env("DAGPASS_SOCKET", place.to_string());
     }

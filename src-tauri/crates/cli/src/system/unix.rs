@@ -72,6 +72,51 @@ pub(crate) fn attend(mut child: Child) -> io::Result<ExitCode> {
     Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
 }
 
+/// From now on what our programs leave behind is ours, so that it is seen whose it is; and what of it ends is
+/// waited for. Where the system has no way for that, nothing is done.
+#[cfg(target_os = "linux")]
+pub(crate) fn take_over_orphans() -> io::Result<()> {
+    // SAFETY: an option that takes a number and changes no memory.
+    if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    std::thread::Builder::new().name("orphans".to_owned()).spawn(bury)?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn take_over_orphans() -> io::Result<()> {
+    Ok(())
+}
+
+/// The child itself is left to whoever attends it.
+#[cfg(target_os = "linux")]
+fn bury() {
+    /// A child that ended before it is known by its number is left, too.
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+    loop {
+        std::thread::sleep(PAUSE);
+        let own = CHILD.load(Ordering::SeqCst);
+        for pid in own_children().into_iter().filter(|pid| own != 0 && *pid != own) {
+            // SAFETY: nothing is written to a place that is none.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
+        }
+    }
+}
+
+/// Of this process, whichever thread they came to.
+#[cfg(target_os = "linux")]
+fn own_children() -> Vec<i32> {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let children =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    children
+        .flat_map(|all| {
+            all.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 fn keep(signal: Signal) -> io::Result<()> {
     // What whoever started us has us ignore (`nohup`), the child ignores too: a handler would undo that.
     if is_ignored(signal)? {

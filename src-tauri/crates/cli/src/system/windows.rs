@@ -31,6 +31,11 @@ pub(crate) fn leave_no_core() -> io::Result<()> {
 /// As it is.
 pub(crate) fn with_own_core(_command: &mut Command) {}
 
+/// What lost who started it is told by that here.
+pub(crate) fn take_over_orphans() -> io::Result<()> {
+    Ok(())
+}
+
 /// Runs the program in our place; there is no exec here. It has no console of its own: what it says comes
 /// by us, and whatever ends us at the console asks it to end.
 pub(crate) fn become_program(mut command: Command, stop: Stop) -> io::Result<ExitCode> {

@@ -18,6 +18,9 @@ pub struct RunAsk {
     pub env: Option<String>,
     /// For the record: the program's name, never its arguments.
     pub command: String,
+    /// By the config's name of it; else that of whoever asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -277,6 +277,9 @@ fn judges(principal: &Principal, about: &About) -> Result<(), &'static str> {
     if principal.kind != Kind::Owner || caller.capability.is_some() || caller.remote {
         return Err("only the owner answers, by the agent's own socket and without a capability");
     }
+    if !principal.lane.is_free() {
+        return Err("what is in a lane, or may be in one, answers nothing");
+    }
     let lineage = principal.process.lineage();
     if !lineage.is_seen() {
         return Err("the system does not show which process answers");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lanes::Lane;
 use crate::policy::Action;
 use crate::policy::engine::{Basis, Question};
 use crate::policy::facts::Verified;
@@ -32,6 +33,9 @@ pub struct Subject {
     pub rules: Vec<String>,
     /// Of another policy the same rule may mean something else.
     pub policy: Option<String>,
+    /// What is approved for a lane is for nobody outside of it, nor the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +146,11 @@ impl Subject {
             scopes: resource.scopes.map(ToString::to_string),
             rules: basis.rules.clone(),
             policy: basis.policy.as_deref().map(str::to_owned),
+            lane: match &question.principal.lane {
+                Lane::Free => None,
+                Lane::In(within) => Some(within.name.to_string()),
+                Lane::Unseen(_) => Some(String::new()),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::approvals::answers::sound;
 use crate::broker::Broker;
 use crate::fakes::{World, ask};
+use crate::lanes::{Lane, Quota, Within};
 use crate::policy::engine::{Authorizer, Verdict};
 use crate::policy::facts::{Executable, Verified};
 use crate::policy::{Action, Permit, Resource};
@@ -68,6 +69,8 @@ impl Pinned for Program {
             session: Some(self.leader),
             terminal: self.terminal,
             is_of_agent: self.path == "dagpass-agent",
+            is_adopted: false,
+            unit: None,
         }
     }
 }

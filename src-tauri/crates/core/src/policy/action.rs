@@ -274,6 +274,8 @@ impl Rights {
         Action::ShowLeases,
         Action::RevokeLease,
     ]);
+    /// What is asked for within a lane, by whomever: nothing there is answered or widened.
+    pub const LANE: Self = Self::RUN;
     /// As a run, without runs of its own: the capability of one would be good at the other doors.
     pub const DOOR: Self = Self(&[
         Action::Token,

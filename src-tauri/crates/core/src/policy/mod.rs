@@ -198,14 +198,18 @@ pub(crate) fn authorize<T: About, E: From<Denied>>(
 
 /// The rules, in order. What is absent from the resource is not judged.
 fn judge(principal: &Principal, action: Action, resource: &Resource<'_>) -> Result<(), Denied> {
-    if !principal.may(action) {
+    if !principal.rights.include(action) {
         return denied("this capability does not open this route");
+    }
+    if !principal.may(action) {
+        return denied(format!("{} asks for tokens, and does nothing else", principal.lane.told()));
     }
     if action == Action::BreakGlass && !principal.is_at_hand() {
         return denied("only the owner at the agent's own machine switches the policy off");
     }
     environment(principal, resource.env)?;
-    if let (Kind::Run(_), Some(Kinship::Stranger)) = (&principal.kind, resource.run) {
+    let ends_its_own = matches!(principal.kind, Kind::Run(_)) || !principal.lane.is_free();
+    if ends_its_own && resource.run == Some(Kinship::Stranger) {
         return denied("a run ends itself and those that it began, and no other");
     }
     let Some(profile) = resource.profile else { return Ok(()) };

@@ -3,6 +3,7 @@ use std::sync::{Arc, LazyLock};
 use super::engine::NoPolicy;
 use super::*;
 use crate::fakes::{FakeBook, ask};
+use crate::lanes::{Lane, Quota, Within};
 use crate::principal::Narrowing;
 use crate::request::Caller;
 
@@ -109,6 +110,27 @@ fn the_policy_is_switched_off_by_the_owner_at_hand_alone() {
     ] {
         let about = Resource::default();
         assert_eq!(sees(&principal, Action::BreakGlass, &about), expected, "{principal:?}");
+    }
+}
+
+#[test]
+fn in_a_lane_a_caller_asks_for_tokens_and_does_nothing_else() {
+    let within = Within { name: "agent".into(), quota: Quota::default() };
+    for lane in [Lane::In(within.clone()), Lane::Unseen([within].into())] {
+        for kind in [Kind::Owner, Kind::Relay, Kind::Run("r".into())] {
+            let principal =
+                Principal { lane: lane.clone(), ..Principal::new(kind, Caller::default()) };
+            let may: Vec<&str> = Action::ALL
+                .iter()
+                .filter(|action| sees(&principal, **action, &Resource::default()))
+                .map(|action| action.as_str())
+                .collect();
+            let expected =
+                "token connection show-status show-connection-ids begin-run end-run tell-of-run";
+            assert_eq!(may.join(" "), expected, "{principal:?}");
+            let stranger = Resource { run: Some(Kinship::Stranger), ..Resource::default() };
+            assert!(!sees(&principal, Action::EndRun, &stranger));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use cedar_policy::PolicySet;
 use dagpass_core::policy::Action;
 use dagpass_core::time::Timestamp;
 
-use super::super::facts::Facts;
+use super::super::facts::{Facts, Side};
 use super::super::judge::evaluated;
 use super::super::language::Language;
 use super::{NOW, layer};
@@ -85,7 +85,8 @@ fn a_rule_that_is_aimed_elsewhere_would_neither_have_matched_nor_failed() {
                 put += picked.set.policies().count();
                 there += whole.policies().count();
                 for approved in [false, true] {
-                    let request = facts.request(language, (false, approved)).unwrap();
+                    let side = Side { approved, ..Side::default() };
+                    let request = facts.request(language, side).unwrap();
                     let some = evaluated(&layer, &request, (&picked.set, &entities));
                     let every = evaluated(&layer, &request, (&whole, &entities));
                     assert_eq!(some, every, "{effect} {condition} {facts:?}");

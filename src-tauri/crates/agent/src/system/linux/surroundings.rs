@@ -8,6 +8,8 @@ use super::Stat;
 use crate::system::facts::{Ancestor, GENERATIONS, Program, Surroundings};
 use crate::system::files;
 
+/// It takes over what others leave behind.
+const INIT: u32 = 1;
 /// Unix98 pseudo terminals (devices.txt of the kernel).
 const PTS: std::ops::RangeInclusive<u32> = 136..=143;
 
@@ -31,7 +33,7 @@ fn undeleted(link: PathBuf, found: &fs::Metadata) -> PathBuf {
 pub(in crate::system) fn surroundings(pid: u32) -> Surroundings {
     let Some(stat) = Stat::of(pid) else { return Surroundings::default() };
     let terminal = terminal(stat.terminal);
-    Surroundings { parents: parents(pid, stat), terminal, cwd: cwd(pid), cgroup: cgroup(pid) }
+    Surroundings { parents: parents(pid, stat), terminal, cwd: cwd(pid), cgroup: unit_of(pid) }
 }
 
 fn parents(pid: u32, stat: Stat) -> Vec<Ancestor> {
@@ -76,8 +78,23 @@ fn cwd(pid: u32) -> Option<PathBuf> {
     fs::read_link(&link).ok().filter(|path| files::stands_at(path, &found))
 }
 
+/// Was it left behind, and taken over by that parent? A service was started by who takes over others, and a
+/// container's own first program starts what leads its sessions; of no other can that be told apart.
+pub(in crate::system) fn is_adopted(pid: u32, parent: Option<u32>) -> bool {
+    let is_ours = |pid: u32| super::owner_of(pid) == super::super::own_uid();
+    // From outside of a container nobody is seen.
+    let Some(parent) = parent.filter(|parent| *parent != 0) else { return false };
+    let systemd = || super::executable(parent).is_some_and(|path| path.ends_with("systemd"));
+    if !is_ours(pid) || (parent != INIT && !systemd()) {
+        return false;
+    }
+    let is_service = unit_of(pid).is_some_and(|unit| unit.ends_with(".service"));
+    let leads_in_container = parent == INIT && is_ours(INIT) && super::session(pid) == Some(pid);
+    !is_service && !leads_in_container
+}
+
 /// The unit of systemd: the nearest scope or service on the way down to it.
-fn cgroup(pid: u32) -> Option<String> {
+pub(in crate::system) fn unit_of(pid: u32) -> Option<String> {
     unit(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
 }
 

@@ -127,6 +127,34 @@ fn whoever_was_asked_about_meets_that_answer_when_he_comes_again() {
 }
 
 #[test]
+fn a_lane_answers_nothing_and_what_is_approved_for_it_is_for_nobody_else() {
+    let lane = |name: &str| Lane::In(Within { name: name.into(), quota: Quota::default() });
+    let unseen = || Lane::Unseen(Arc::from([]));
+    let of = |lane| Principal { lane, ..by(program(100, 10)) };
+    for (asks, others) in [
+        (Lane::Free, vec![lane("agent"), unseen()]),
+        (lane("agent"), vec![Lane::Free, lane("other"), unseen()]),
+        (unseen(), vec![Lane::Free, lane("agent")]),
+    ] {
+        let scene = scene();
+        let who = of(asks);
+        let id = scene.asked(&who);
+        for answers in [lane("agent"), unseen()] {
+            // As if the built-in rules had let it come so far.
+            let by = Principal { lane: answers, ..person() };
+            let refusal = scene.say(&by, &id, Answer::Today).unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::AccessDenied);
+            assert!(!by.may(Action::Approve) && by.may(Action::Token));
+        }
+        scene.say(&person(), &id, Answer::Today).unwrap();
+        assert_eq!(scene.code(&who), None);
+        for other in others {
+            assert_eq!(scene.code(&of(other.clone())), PENDING, "{other:?}");
+        }
+    }
+}
+
+#[test]
 fn what_the_agent_itself_asks_ahead_of_need_shuts_nobody_out() {
     let scene = scene();
     let agent = Principal::new(Kind::Agent, Caller::default());
