@@ -52,7 +52,9 @@ impl ScreenSaver {
     fn becomes(&self, active: bool) {
         *self.active.lock().unwrap() = active;
         let body = &(active,);
-        self.connection.emit_signal(None::<&str>, SAVER_PATH, SAVER, "ActiveChanged", body).unwrap();
+        self.connection
+            .emit_signal(None::<&str>, SAVER_PATH, SAVER, "ActiveChanged", body)
+            .unwrap();
     }
 }
 
@@ -71,7 +73,9 @@ fn is_signed_out(scene: &Scene) -> Value {
 
 /// Listened to, from here on.
 fn heard(scene: &Scene, who: &str) {
-    until("somebody who tells of the person", || scene.world.agent_said().contains(who).then_some(()));
+    until("somebody who tells of the person", || {
+        scene.world.agent_said().contains(who).then_some(())
+    });
 }
 
 fn sign_outs(scene: &Scene) -> Vec<String> {
@@ -96,9 +100,13 @@ fn each_way_to_leave_the_screen_signs_out_and_says_so() {
     type Leave<'a> = (&'a str, &'a str, &'a dyn Fn(), &'a dyn Fn());
     let ways: [Leave<'_>; 4] = [
         ("lock", "on-lock", &|| login1.lock_signal(), &|| {}),
-        ("lock", "on-lock", &|| login1.stands(|s| s.locked = true), &|| login1.stands(|s| s.locked = false)),
+        ("lock", "on-lock", &|| login1.stands(|s| s.locked = true), &|| {
+            login1.stands(|s| s.locked = false)
+        }),
         ("lock", "on-lock", &|| saver.becomes(true), &|| saver.becomes(false)),
-        ("switch", "on-switch", &|| login1.stands(|s| s.active = false), &|| login1.stands(|s| s.active = true)),
+        ("switch", "on-switch", &|| login1.stands(|s| s.active = false), &|| {
+            login1.stands(|s| s.active = true)
+        }),
     ];
     for (nth, (reason, key, leave, come_back)) in ways.into_iter().enumerate() {
         scene.sign_in();
@@ -144,7 +152,10 @@ fn a_run_in_flight_has_its_grace_and_a_restart_finishes_what_was_begun() {
     assert!(why(&scene).contains("on-lock"));
     assert!(scene.idp.calls("endpoint=revocation").is_empty(), "the run still needs it");
     let said = sign_outs(&scene);
-    assert!(said.len() == 1 && said[0].starts_with("lock: 1 run in flight goes on until"), "{said:?}");
+    assert!(
+        said.len() == 1 && said[0].starts_with("lock: 1 run in flight goes on until"),
+        "{said:?}"
+    );
 
     // The run ends, and the session with it.
     let path = format!("/v1/runs/{id}");
@@ -205,7 +216,9 @@ fn a_machine_that_tells_of_no_lock_makes_the_config_wrong_and_one_that_falls_sil
     let wrong = scene.world.cli(&["config", "check"]);
     let said = format!("{}{}", wrong.stdout, wrong.stderr);
     wrong.expect(1);
-    for word in ["logout.on-lock", "no system bus", "no org.freedesktop.ScreenSaver", "leave the line out"] {
+    for word in
+        ["logout.on-lock", "no system bus", "no org.freedesktop.ScreenSaver", "leave the line out"]
+    {
         assert!(said.contains(word), "{word}: {said}");
     }
     let login1 = Login1::start(&scene.world);

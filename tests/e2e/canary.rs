@@ -10,7 +10,7 @@ use crate::idp::{Family, Setting};
 use crate::scene::Scene;
 
 /// How many copies were left of one token when this was written? More is a leak that somebody made since.
-const MOST: usize = 12;
+const MOST: usize = 6;
 /// How much is read at once?
 const PIECE: usize = 1024 * 1024;
 

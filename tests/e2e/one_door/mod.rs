@@ -31,7 +31,12 @@ fn known(world: &World, reply: &Reply) -> (String, String) {
 }
 
 /// One request on the socket with that capability.
-pub(crate) fn with(world: &World, capability: &str, (method, path): (&str, &str), body: &Value) -> Reply {
+pub(crate) fn with(
+    world: &World,
+    capability: &str,
+    (method, path): (&str, &str),
+    body: &Value,
+) -> Reply {
     let bearer = format!("Bearer {capability}");
     let headers = [
         ("Authorization", bearer.as_str()),

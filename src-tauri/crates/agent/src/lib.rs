@@ -8,8 +8,8 @@
 //!    [`callback`] and [`browser`]: the person's way to sign in
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
-//! 7. `witness`, `ledger`, `cosigning`, `scheduler`, `power`, [`instance`], `loopback`, [`system`]: the record, the
-//!    clockwork, the machine's sleep, the floor
+//! 7. `witness`, `ledger`, `cosigning`, `scheduler`, `power`, `presence`, [`instance`], `loopback`, [`system`]: the
+//!    record, the clockwork, the machine's sleep, the person before it, the floor
 //! 8. `tray`: the icon, where there is a desktop
 
 mod adopt;

@@ -66,8 +66,8 @@ pub use sign_in::{
     SignOutReply, SignedOut, desktop,
 };
 pub use status::{
-    AgentStatus, ComingLogout, DeploymentStatus, HorizonReply, Horizons, OwedRevocation, ProfileStatus, Status,
-    Who,
+    AgentStatus, ComingLogout, DeploymentStatus, HorizonReply, Horizons, OwedRevocation,
+    ProfileStatus, Status, Who,
 };
 pub use store_use::{StoreUseAsk, StoreUseReply};
 pub use token::{Recorded, TokenAsk, TokenReply};

@@ -55,6 +55,7 @@ pub mod principal;
 pub mod profile;
 mod race;
 mod refresh;
+mod refresh_token;
 pub mod refusals;
 pub mod request;
 pub mod rest;

@@ -145,7 +145,10 @@ mod tests {
     fn a_secret_has_whole_pages_of_its_own_and_is_wiped_when_the_last_that_share_it_go() {
         let secret = Locked::kept_by(Some(&Scarce), &[7; 65]);
         let shared = secret.clone();
-        assert_eq!((secret.expose(), shared.expose().as_ptr()), (&[7; 65][..], secret.expose().as_ptr()));
+        assert_eq!(
+            (secret.expose(), shared.expose().as_ptr()),
+            (&[7; 65][..], secret.expose().as_ptr())
+        );
         drop(secret);
         assert_eq!(SEEN.lock().unwrap().len(), 1, "it is shared");
         assert_eq!(unkept(), 0);

@@ -95,6 +95,12 @@ impl Broker {
         {
             return Err(refusals::store(&session.profile(), &failure));
         }
+        let is_meant =
+            |out: Out| session.signed_in().map_or(true, |(one, _)| one.signed_in_at <= out.at);
+        if because.is_some_and(|(out, _)| !is_meant(out)) {
+            // Somebody signed in while this one waited for its turn.
+            return Ok(None);
+        }
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
         let left = session.sign_out(because.map(|(out, _)| out));
         self.end_leases_of_session(key);

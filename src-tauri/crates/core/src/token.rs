@@ -7,9 +7,10 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::groups;
-use crate::locked::Locked;
 use crate::profile::{Scopes, Subject};
 use crate::time::Timestamp;
+
+pub use crate::refresh_token::RefreshToken;
 
 /// A value that cannot be printed, compared by `==` or serialised. `expose` is its one exit.
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
@@ -91,33 +92,6 @@ secret_string!(
     /// The PKCE secret of one flow (RFC 7636 §4.1).
     CodeVerifier
 );
-
-/// The long-lived secret of a session. Lives in the keychain, and in memory in locked pages that are wiped; no
-/// route, format or log has it.
-#[derive(Clone)]
-pub struct RefreshToken(Locked);
-
-impl RefreshToken {
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(Locked::of_text(value))
-    }
-
-    /// The one greppable way out.
-    pub fn expose(&self) -> &str {
-        self.0.expose_text()
-    }
-
-    /// SHA-256 of the token: names it in marks without giving it away.
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.expose())
-    }
-}
-
-impl fmt::Debug for RefreshToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefreshToken")
-    }
-}
 
 /// `1*VSCHAR`, as an access and a refresh token are (RFC 6749 §A.12, §A.17), and not blank. What is
 /// none was cut off, decoded wrongly or never filled in, and is neither kept nor sent.

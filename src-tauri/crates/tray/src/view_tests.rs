@@ -274,7 +274,8 @@ fn the_last_requests_lead_to_the_activity_where_there_is_a_panel() {
 #[test]
 fn why_somebody_is_signed_out_stands_above_the_ways_to_sign_in() {
     let mut one = profile("prod", "signed_out", None);
-    one["reason"] = serde_json::json!("signed out at 1: the screen was locked (`[logout] on-lock`)");
+    one["reason"] =
+        serde_json::json!("signed out at 1: the screen was locked (`[logout] on-lock`)");
     let view = shown(&status(serde_json::json!([one])));
     assert_eq!(
         labels(&view.menu)[..3],

@@ -110,7 +110,8 @@ impl ItemKeeper {
         let nothing = Kept::default();
         let kept = kept.get(env).unwrap_or(&nothing);
         // Nobody is signed in for it, whatever goes on for runs in flight.
-        let state = if session.wind_up.is_some() { &SessionState::SignedOut } else { &session.state };
+        let state =
+            if session.wind_up.is_some() { &SessionState::SignedOut } else { &session.state };
         decide(kept, state, &view, now)
     }
 

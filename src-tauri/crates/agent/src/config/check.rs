@@ -9,9 +9,7 @@ use dagpass_client::wire::ConfigProblem;
 use dagpass_core::deployment::{AssertionKind, Deployment};
 use dagpass_core::profile::{Profile, ProfileName};
 
-use super::raw::{
-    RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawStore, RawStoreKind,
-};
+use super::raw::{RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawStore, RawStoreKind};
 use super::section::{At, Place, Problems, document};
 use super::shared_callback::{self, Callback};
 use super::shared_client::{self, Client};

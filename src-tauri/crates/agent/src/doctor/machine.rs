@@ -91,7 +91,8 @@ pub(super) fn process((shielded, unkept): (Result<&'static str, &'static str>, u
     match shielded {
         Ok(_) if unkept > 0 => {
             let secrets = count(unkept, "secret");
-            let what = format!("the system keeps no more memory locked: {secrets} may be swapped out");
+            let what =
+                format!("the system keeps no more memory locked: {secrets} may be swapped out");
             let fix = "raise the limit of locked memory (`ulimit -l`, `LimitMEMLOCK=`), or encrypt the swap";
             hint(warning("process", None, what), fix)
         }

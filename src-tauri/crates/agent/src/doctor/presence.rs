@@ -11,7 +11,9 @@ pub(super) fn told(config: &Config, tells: Option<&Tells>) -> Vec<Finding> {
     let found = |key: &crate::config::WatchKey| {
         let name = &key.key;
         match tells.map(|tells| tells.of(key.wanted)) {
-            None => skipped("logout", None, format!("`{name}`: nobody was asked yet who tells of it")),
+            None => {
+                skipped("logout", None, format!("`{name}`: nobody was asked yet who tells of it"))
+            }
             Some(Ok(who)) => ok("logout", None, format!("`{name}`: told by {who}")),
             Some(Err(missing)) => {
                 let fix = "bring it back, or leave the line out; `after` needs nobody to tell";

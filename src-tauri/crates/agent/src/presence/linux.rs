@@ -71,10 +71,7 @@ fn is_up(bus: &zbus::blocking::Connection) -> bool {
 }
 
 /// Whom it has, or finds.
-fn heard<T>(
-    there: &mut Option<T>,
-    find: impl FnOnce() -> Result<T, String>,
-) -> Result<&T, String> {
+fn heard<T>(there: &mut Option<T>, find: impl FnOnce() -> Result<T, String>) -> Result<&T, String> {
     match there {
         Some(there) => Ok(there),
         None => Ok(there.insert(find()?)),
@@ -117,19 +114,17 @@ fn signals(
     let by_saver = unit.span(idle, Instant::now()).map(|span| now.minus(span));
     let touched = [by_session, by_saver].into_iter().flatten().min();
     let away = session.map(|one| !one.active);
-    [
-        locked.map(Signal::IsLocked),
-        away.map(Signal::IsAway),
-        touched.map(Signal::Touched),
-    ]
-    .into_iter()
-    .flatten()
+    [locked.map(Signal::IsLocked), away.map(Signal::IsAway), touched.map(Signal::Touched)]
+        .into_iter()
+        .flatten()
 }
 
 /// The wall clock: what logind says is said by it.
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Timestamp::from_millis(since.map_or(0, |since| since.as_millis().try_into().unwrap_or(i64::MAX)))
+    Timestamp::from_millis(
+        since.map_or(0, |since| since.as_millis().try_into().unwrap_or(i64::MAX)),
+    )
 }
 
 #[cfg(test)]

@@ -50,6 +50,10 @@ impl Tells {
 
 /// What is heard, one after another.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(target_os = "linux", windows)),
+    expect(dead_code, reason = "no signal is heard there")
+)]
 pub(crate) enum Heard {
     Signal(Signal),
     Tells(Tells),

@@ -1,6 +1,9 @@
 //! Windows: session messages (lock, disconnect, another session at the console) to a hidden window of our own,
 //! and the time of the last input.
-#![expect(unsafe_code, reason = "a window's procedure and the system's calls take raw handles and pointers")]
+#![expect(
+    unsafe_code,
+    reason = "a window's procedure and the system's calls take raw handles and pointers"
+)]
 
 use std::mem::size_of;
 use std::ptr::{null, null_mut};
@@ -67,7 +70,9 @@ fn listen() {
             tell(Heard::Tells(look()));
             pump();
         }
-        Err(missing) => tell(Heard::Tells(Tells { lock: Err(missing.clone()), switch: Err(missing), ..look() })),
+        Err(missing) => {
+            tell(Heard::Tells(Tells { lock: Err(missing.clone()), switch: Err(missing), ..look() }))
+        }
     }
 }
 
@@ -203,7 +208,8 @@ mod tests {
             // SAFETY: the name is zero-ended, and a window that is none is refused.
             let posted = unsafe {
                 let window = FindWindowW(class.as_ptr(), null());
-                !window.is_null() && PostMessageW(window, WM_WTSSESSION_CHANGE, what as usize, 0) != 0
+                !window.is_null()
+                    && PostMessageW(window, WM_WTSSESSION_CHANGE, what as usize, 0) != 0
             };
             if posted {
                 return;

@@ -43,7 +43,7 @@ pub fn harden() -> io::Result<()> {
 
 /// What of [`harden`] holds now, in words; what does not, as an error.
 pub fn shielded() -> Result<&'static str, &'static str> {
-    let traceable = dumpable_behavior().map_or(true, |now| now != DumpableBehavior::NotDumpable);
+    let traceable = dumpable_behavior() != Ok(DumpableBehavior::NotDumpable);
     match (getrlimit(Resource::Core).current, traceable) {
         (Some(0), false) => {
             Ok("it leaves no core, and no process of your own user can trace it or read its memory")

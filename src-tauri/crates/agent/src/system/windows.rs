@@ -40,8 +40,8 @@ mod shield;
 
 pub use file_number::identity_at;
 pub use owner::machine_dir;
-pub use shield::{harden, shielded};
 pub(super) use parents::{program, surroundings};
+pub use shield::{harden, shielded};
 
 /// The longest path the system knows, in UTF-16 units.
 const LONGEST_PATH: usize = 32_768;

@@ -73,22 +73,39 @@ pub enum Signal {
 /// What is known of the person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desk {
-    locked: Option<Timestamp>,
-    away: Option<Timestamp>,
+    locked: Last,
+    away: Last,
     touched: Option<Timestamp>,
+}
+
+/// When it last began. One that is over still counts for whoever was there: a session that was being read
+/// meanwhile is judged late.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Last {
+    lasts: bool,
+    began: Option<Timestamp>,
+}
+
+impl Last {
+    const fn begins(&mut self, now: Timestamp) {
+        *self = Self { lasts: true, began: Some(now) };
+    }
+
+    const fn stands(&mut self, lasts: bool, now: Timestamp) {
+        if lasts && !self.lasts {
+            self.begins(now);
+        }
+        self.lasts = lasts;
+    }
 }
 
 impl Desk {
     pub fn hear(&mut self, signal: Signal, now: Timestamp) {
-        let stands = |is: bool, since: &mut Option<Timestamp>| match is {
-            true => drop(since.get_or_insert(now)),
-            false => *since = None,
-        };
         match signal {
-            Signal::Locks => self.locked = Some(now),
-            Signal::Switches => self.away = Some(now),
-            Signal::IsLocked(is) => stands(is, &mut self.locked),
-            Signal::IsAway(is) => stands(is, &mut self.away),
+            Signal::Locks => self.locked.begins(now),
+            Signal::Switches => self.away.begins(now),
+            Signal::IsLocked(lasts) => self.locked.stands(lasts, now),
+            Signal::IsAway(lasts) => self.away.stands(lasts, now),
             Signal::Touched(at) => self.touched = Some(at.min(now)),
         }
     }
@@ -192,10 +209,11 @@ impl Due {
 /// The first end that is known; `None` where there is none.
 pub fn due(rules: &Rules, desk: &Desk, signed: &Signed) -> Option<Due> {
     let unseen = |since: &Timestamp| *since >= signed.in_at;
-    let lock = desk.locked.filter(|_| rules.on_lock).filter(unseen);
-    let switch = desk.away.filter(|_| rules.on_switch).filter(unseen);
+    let lock = desk.locked.began.filter(|_| rules.on_lock).filter(unseen);
+    let switch = desk.away.began.filter(|_| rules.on_switch).filter(unseen);
     // Whoever signs in is at work.
-    let idle = rules.idle.zip(desk.touched).map(|(span, touched)| (touched.max(signed.in_at), span));
+    let idle =
+        rules.idle.zip(desk.touched).map(|(span, touched)| (touched.max(signed.in_at), span));
     let lifetime = signed.lifetime.filter(|_| rules.on_session_end);
     [
         lock.map(|at| Due::at_once(Reason::Lock, at)),

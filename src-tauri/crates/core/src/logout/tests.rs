@@ -41,26 +41,67 @@ fn each_signal_ends_a_session_where_its_key_says_so_and_only_where_it_does() {
     let idle = || Rules { idle: span(30 * MINUTE), ..none() };
     let all = || Rules { on_lock: true, on_switch: true, ..idle() };
     type Row<'a> = (&'a str, Rules, &'a [(i64, Signal)], Option<(Reason, i64)>);
-    let table: [Row<'_>; 19] = [
+    let table: [Row<'_>; 20] = [
         ("nothing is wanted", none(), &[(9, Locks), (9, Switches), (9, Touched(at(-9999)))], None),
         ("a lock", lock(), &[(9, Locks)], Some((Reason::Lock, 9))),
-        ("a lock that was over before anybody looked", lock(), &[(9, Locks), (9, IsLocked(true))], Some((Reason::Lock, 9))),
+        (
+            "a lock that was over before anybody looked",
+            lock(),
+            &[(9, Locks), (9, IsLocked(true))],
+            Some((Reason::Lock, 9)),
+        ),
         ("a lock that is found", lock(), &[(9, IsLocked(true))], Some((Reason::Lock, 9))),
-        ("and found again", lock(), &[(9, IsLocked(true)), (99, IsLocked(true))], Some((Reason::Lock, 9))),
-        ("a lock that was opened", lock(), &[(9, Locks), (12, IsLocked(false))], None),
+        (
+            "and found again",
+            lock(),
+            &[(9, IsLocked(true)), (99, IsLocked(true))],
+            Some((Reason::Lock, 9)),
+        ),
+        (
+            "a lock that was opened",
+            lock(),
+            &[(9, Locks), (12, IsLocked(false))],
+            Some((Reason::Lock, 9)),
+        ),
+        (
+            "a lock that was opened before the sign-in",
+            lock(),
+            &[(-9, Locks), (-1, IsLocked(false))],
+            None,
+        ),
         ("a lock before the sign-in", lock(), &[(-9, Locks), (9, IsLocked(true))], None),
         ("a new one after it", lock(), &[(-9, Locks), (9, Locks)], Some((Reason::Lock, 9))),
         ("a lock, by another key", switch(), &[(9, Locks)], None),
         ("a switch", switch(), &[(9, Switches)], Some((Reason::Switch, 9))),
         ("a switch that is found", switch(), &[(9, IsAway(true))], Some((Reason::Switch, 9))),
-        ("back again", switch(), &[(9, Switches), (12, IsAway(false))], None),
+        ("back again", switch(), &[(9, Switches), (12, IsAway(false))], Some((Reason::Switch, 9))),
         ("a switch, by another key", lock(), &[(9, Switches)], None),
         ("left alone", idle(), &[(60, Touched(at(60)))], Some((Reason::Idle, 60 + 1800))),
-        ("touched since", idle(), &[(60, Touched(at(60))), (90, Touched(at(90)))], Some((Reason::Idle, 90 + 1800))),
-        ("left alone long before the sign-in", idle(), &[(9, Touched(at(-9999)))], Some((Reason::Idle, 1800))),
-        ("touched in a future that a clock set back made", idle(), &[(9, Touched(at(7200)))], Some((Reason::Idle, 9 + 1800))),
+        (
+            "touched since",
+            idle(),
+            &[(60, Touched(at(60))), (90, Touched(at(90)))],
+            Some((Reason::Idle, 90 + 1800)),
+        ),
+        (
+            "left alone long before the sign-in",
+            idle(),
+            &[(9, Touched(at(-9999)))],
+            Some((Reason::Idle, 1800)),
+        ),
+        (
+            "touched in a future that a clock set back made",
+            idle(),
+            &[(9, Touched(at(7200)))],
+            Some((Reason::Idle, 9 + 1800)),
+        ),
         ("nobody tells of touch", idle(), &[(9, Locks)], None),
-        ("the first of all", all(), &[(60, Touched(at(60))), (99, Locks), (98, Switches)], Some((Reason::Switch, 98))),
+        (
+            "the first of all",
+            all(),
+            &[(60, Touched(at(60))), (99, Locks), (98, Switches)],
+            Some((Reason::Switch, 98)),
+        ),
     ];
     for (case, rules, signals, expected) in table {
         let found = due(&rules, &heard(signals), &signed());

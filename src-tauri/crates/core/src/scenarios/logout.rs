@@ -85,9 +85,7 @@ async fn whoever_signs_in_meanwhile_is_served_and_the_run_with_them() {
     let now = world.clock.now();
     broker.wind_up(&key(), &Caller::default(), (winding(now), "lock")).unwrap();
     let set = token_set("at-new", Some("rt-new"), now, now.plus(Duration::from_secs(3600)));
-    sign_in(&broker, StoredSession { signed_in_at: now, ..stored("rt-new") }, set)
-        .await
-        .unwrap();
+    sign_in(&broker, StoredSession { signed_in_at: now, ..stored("rt-new") }, set).await.unwrap();
     assert_eq!(bytes(&broker).await, "at-new");
     world.clock.jump(700);
     assert!(token_of(&broker, &run("run-1")).await.is_ok());
@@ -113,4 +111,32 @@ async fn a_sign_out_by_a_person_gives_no_reason_and_one_of_an_earlier_life_does(
 
 async fn served(broker: &Broker) -> Result<Issued, Refusal> {
     crate::fakes::serve(broker, &ask("prod")).await
+}
+
+#[tokio::test]
+async fn a_sign_out_that_waited_ends_nobody_who_signed_in_meanwhile() {
+    let world = World::signed_in();
+    let broker = super::broker(&world);
+    bytes(&broker).await;
+    let out = Out { reason: Reason::Idle, at: world.clock.now() };
+    world.clock.jump(1);
+    let now = world.clock.now();
+    let set = token_set("at-new", Some("rt-new"), now, now.plus(Duration::from_secs(3600)));
+    sign_in(&broker, StoredSession { signed_in_at: now, ..stored("rt-new") }, set).await.unwrap();
+    let ended = broker.sign_out_because(&key(), &Caller::default(), (out, "idle")).await;
+    assert_eq!(ended.unwrap(), None);
+    assert_eq!(bytes(&broker).await, "at-new");
+    assert!(lines(&world, "SignOut").is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_ping_ends_within_the_grace_serves_nobody_else_what_is_still_valid() {
+    let world = World::signed_in();
+    let broker = super::broker(&world);
+    bytes(&broker).await;
+    broker.wind_up(&key(), &Caller::default(), (winding(world.clock.now()), "lock")).unwrap();
+    let session = broker.session_of(&key()).unwrap();
+    session.end(crate::session::EndReason::NoRefreshToken, world.clock.now());
+    assert!(token_of(&broker, &run("run-1")).await.is_ok(), "it is valid until its end");
+    assert_eq!(served(&broker).await.unwrap_err().code, ErrorCode::LoginRequired);
 }

@@ -1,13 +1,26 @@
-//! A session that was ended without anybody asking for it ([`crate::logout`]): what of it goes on, for whom.
+//! A session that the config names no more, or that was ended without anybody asking for it ([`crate::logout`]):
+//! what of it goes on, for whom.
 
 use crate::error::Refusal;
 use crate::logout::{Gone, Out, WindUp};
 use crate::principal::Principal;
 use crate::refusals;
-use crate::session::{Held, Session};
+use crate::session::{Held, Session, SessionState};
 use crate::time::Timestamp;
 
 impl Session {
+    /// The config names no such session any more. It is the same one where it comes back.
+    pub(crate) fn goes_away(&self) {
+        let mut held = self.held();
+        if !std::mem::replace(&mut held.away, true) {
+            held.step_aside();
+        }
+    }
+
+    pub(crate) fn is_away(&self) -> bool {
+        self.held().away
+    }
+
     /// `false` where nobody is signed in, or it goes already.
     pub(crate) fn winds_up(&self, wind_up: WindUp) -> bool {
         let mut held = self.held();
@@ -28,9 +41,10 @@ impl Session {
     pub(crate) fn serves(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
         let mut held = self.held();
         held.forget_what_is_past();
-        let is_kept = held.state.stored().is_some();
+        // Read first: somebody may have signed in since.
+        let is_known = !matches!(held.state, SessionState::Unloaded | SessionState::Unreadable(_));
         match &held.gone {
-            Some(gone) if is_kept && gone.shuts_out(principal, now) => {
+            Some(gone) if is_known && gone.shuts_out(principal, now) => {
                 Err(refusals::gone(&held.profile, &gone.out()))
             }
             Some(_) | None => Ok(()),

@@ -149,18 +149,6 @@ impl Session {
         }
     }
 
-    /// The config names no such session any more. It is the same one where it comes back.
-    pub(crate) fn goes_away(&self) {
-        let mut held = self.held();
-        if !std::mem::replace(&mut held.away, true) {
-            held.step_aside();
-        }
-    }
-
-    pub(crate) fn is_away(&self) -> bool {
-        self.held().away
-    }
-
     pub(crate) fn sign_outs(&self) -> u64 {
         self.held().sign_outs
     }

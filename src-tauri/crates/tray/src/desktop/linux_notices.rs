@@ -84,9 +84,7 @@ impl Notices {
             | Key::Code { .. }
             | Key::Config { .. }
             | Key::Logout { .. }
-            | Key::Approval { .. } => {
-                STAYS
-            }
+            | Key::Approval { .. } => STAYS,
             Key::Ends { .. } | Key::Word => USUAL,
         };
         let body = &("dagpass", replaces, "dagpass", &notice.title, text, actions, hints, expires);

@@ -65,9 +65,7 @@ impl Notices {
             | Key::Ends { .. }
             | Key::Config { .. }
             | Key::Logout { .. }
-            | Key::Approval { .. } => {
-                self.balloon(notice)
-            }
+            | Key::Approval { .. } => self.balloon(notice),
         };
         if let Err(why) = shown {
             let (title, text) = (&notice.title, &notice.text);

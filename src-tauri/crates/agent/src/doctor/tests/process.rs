@@ -5,7 +5,8 @@ use super::*;
 #[tokio::test]
 async fn secrets_that_may_be_swapped_out_are_told() {
     let wrong = World { unkept: 2, ..World::good() }.wrong().await;
-    let what = "process warning: the system keeps no more memory locked: 2 secrets may be swapped out";
+    let what =
+        "process warning: the system keeps no more memory locked: 2 secrets may be swapped out";
     assert!(wrong.len() == 1 && wrong[0].starts_with(what), "{wrong:?}");
 }
 

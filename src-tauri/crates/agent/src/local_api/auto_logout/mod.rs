@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dagpass_core::broker::SessionView;
-use dagpass_core::logout::{Desk, Due, Out, Signed, WindUp, due};
+use dagpass_core::logout::{Desk, Due, Out, Rules, Signed, WindUp, due};
 use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::session::{SessionState, StoredSession};
 use dagpass_core::time::Timestamp;
@@ -27,13 +27,15 @@ use notes::Notes;
 pub(super) use standing::{coming, gone, hour};
 
 /// How often is it looked whether something is due? A timer stops while the machine sleeps.
-const BEAT: Duration = Duration::from_secs(1);
+const BEAT: Duration = Duration::from_secs(2);
 /// How long is what failed left alone: a sign-out that was not taken, a session that could not be read?
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// What is known of the person, and what was told of it.
 pub(crate) struct Lookout {
     desk: Mutex<Desk>,
+    /// By which it was last looked.
+    rules: Mutex<Option<Rules>>,
     /// `None` until somebody was asked.
     tells: Mutex<Option<Tells>>,
     notes: Notes,
@@ -51,6 +53,7 @@ impl Lookout {
         let (tell, heard) = mpsc::unbounded_channel();
         Self {
             desk: Mutex::default(),
+            rules: Mutex::default(),
             tells: Mutex::default(),
             notes: Notes::open(notes),
             tell,
@@ -83,9 +86,14 @@ impl Api {
         }
     }
 
-    /// Nobody is asked of the person before the config wants it.
+    /// Nobody is asked of the person before the config wants it; what was heard under other rules is no reason
+    /// under these.
     fn begin_to_watch(&self) {
-        let wanted = self.config.current().logout.rules.watch_the_person();
+        let rules = self.config.current().logout.rules.clone();
+        let wanted = rules.watch_the_person();
+        if lock(&self.lookout.rules).replace(rules.clone()).is_some_and(|before| before != rules) {
+            *lock(&self.lookout.desk) = Desk::default();
+        }
         if wanted && !self.lookout.watches.swap(true, Ordering::Relaxed) {
             let tell = self.lookout.tell.clone();
             presence::watch(move |heard| match tell.send(heard) {
@@ -122,44 +130,45 @@ impl Api {
     }
 
     fn look_at(self: &Arc<Self>, view: &SessionView, now: Timestamp) {
-        let Some(stored) = view.state.stored() else {
-            match &view.state {
-                // What is due by now is due for what is not read yet.
-                SessionState::Unloaded => self.read(&view.key),
-                // A person signed out since.
-                SessionState::SignedOut if view.out.is_none() => {
-                    self.lookout.notes.forget(&view.key);
-                }
-                SessionState::SignedOut
-                | SessionState::Unreadable(_)
-                | SessionState::Ended { .. }
-                | SessionState::Active(_)
-                | SessionState::Fixed(_) => {}
-            }
+        if let Some(wind_up) = &view.wind_up {
+            return self.wind_up_ends(view, wind_up, now);
+        }
+        match &view.state {
+            // What is due by now is due for what is not read yet.
+            SessionState::Unloaded => self.read(&view.key),
+            // A person signed out since.
+            SessionState::SignedOut if view.out.is_none() => self.lookout.notes.forget(&view.key),
+            SessionState::SignedOut | SessionState::Unreadable(_) | SessionState::Ended { .. } => {}
+            SessionState::Active(_) | SessionState::Fixed(_) => self.look_at_signed_in(view, now),
+        }
+    }
+
+    fn wind_up_ends(self: &Arc<Self>, view: &SessionView, wind_up: &WindUp, now: Timestamp) {
+        let set_back = now < wind_up.at;
+        let over = set_back || now >= wind_up.until;
+        if !over && wind_up.runs.iter().any(|run| self.capabilities.is_run(run)) {
             return;
-        };
-        let noted = self.lookout.notes.of(&view.key);
-        match (&view.wind_up, noted) {
-            (Some(wind_up), _) if !self.goes_on(wind_up, now) => {
-                let out = Out { reason: wind_up.reason, at: wind_up.at };
-                let over = if now < wind_up.until { "what was in flight has ended" } else { "the grace is over" };
-                self.finish(view, out, format!("{}: {over}", out.reason.as_str()));
-            }
-            (Some(_), _) => {}
+        }
+        let out = Out { reason: wind_up.reason, at: wind_up.at };
+        let what = if over { "the grace is over" } else { "what was in flight has ended" };
+        self.finish(view, out, format!("{}: {what}", out.reason.as_str()));
+    }
+
+    fn look_at_signed_in(self: &Arc<Self>, view: &SessionView, now: Timestamp) {
+        let Some(stored) = view.state.stored() else { return };
+        match self.lookout.notes.of(&view.key) {
             // An earlier life began it.
-            (None, Some(out)) if view.out.is_some() => {
-                self.finish(view, out, format!("{}: begun before a restart", out.reason.as_str()));
+            Some(out) if view.out.is_some() => {
+                let told = format!("{}: begun before a restart", out.reason.as_str());
+                return self.finish(view, out, told);
             }
-            (None, noted) => {
-                if noted.is_some() {
-                    self.lookout.notes.forget(&view.key);
-                }
-                let due = self.due(view, stored);
-                self.show(&view.key, due.is_some_and(|due| due.is_told(now)));
-                if let Some(due) = due.filter(|due| due.is_over(now)) {
-                    self.end(view, due, now);
-                }
-            }
+            Some(_) => self.lookout.notes.forget(&view.key),
+            None => {}
+        }
+        let due = self.due(view, stored);
+        self.show(&view.key, due.is_some_and(|due| due.is_told(now)));
+        if let Some(due) = due.filter(|due| due.is_over(now)) {
+            self.end(view, due, now);
         }
     }
 
@@ -228,13 +237,6 @@ impl Api {
             }
         });
         self.changed();
-    }
-
-    /// The grace is not over, and something is in flight.
-    fn goes_on(&self, wind_up: &WindUp, now: Timestamp) -> bool {
-        let set_back = now < wind_up.at;
-        let alive = || wind_up.runs.iter().any(|run| self.capabilities.is_run(run));
-        now < wind_up.until && !set_back && alive()
     }
 
     fn finish(self: &Arc<Self>, view: &SessionView, out: Out, told: String) {

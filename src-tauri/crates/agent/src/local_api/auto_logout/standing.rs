@@ -35,7 +35,8 @@ pub(in crate::local_api) fn coming(due: Due) -> ComingLogout {
 
 /// What was ended, and what of it goes on.
 pub(in crate::local_api) fn gone(out: Out, wind_up: Option<&WindUp>) -> String {
-    let goes_on = wind_up.map(|one| format!("; {} until {}", go_on(one.runs.len()), hour(one.until)));
+    let goes_on =
+        wind_up.map(|one| format!("; {} until {}", go_on(one.runs.len()), hour(one.until)));
     let what = out.reason.sentence();
     format!("signed out at {}: {what}{}", hour(out.at), goes_on.unwrap_or_default())
 }

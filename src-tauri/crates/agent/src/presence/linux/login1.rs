@@ -33,7 +33,8 @@ pub(super) struct Standing {
 
 impl Login1 {
     pub(super) fn connect() -> Result<Self, String> {
-        let bus = connection::Builder::system().and_then(|bus| bus.method_timeout(PATIENCE).build());
+        let bus =
+            connection::Builder::system().and_then(|bus| bus.method_timeout(PATIENCE).build());
         bus.map(|bus| Self { bus }).map_err(|error| format!("no system bus ({error})"))
     }
 
@@ -67,7 +68,8 @@ impl Login1 {
             .and_then(|rule| rule.path_namespace(SESSIONS))
             .map_err(said)?
             .build();
-        let signals = MessageIterator::for_match_rule(rule, &self.bus, Some(WAITING)).map_err(said)?;
+        let signals =
+            MessageIterator::for_match_rule(rule, &self.bus, Some(WAITING)).map_err(said)?;
         let (own, hear) = (Self { bus: self.bus.clone() }, hear.clone());
         let thread = std::thread::Builder::new().name("presence, logind".to_owned());
         let begun = thread.spawn(move || {

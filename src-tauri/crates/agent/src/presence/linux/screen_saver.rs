@@ -26,7 +26,8 @@ pub(super) struct Standing {
 
 impl ScreenSaver {
     pub(super) fn connect() -> Result<Self, String> {
-        let bus = connection::Builder::session().and_then(|bus| bus.method_timeout(PATIENCE).build());
+        let bus =
+            connection::Builder::session().and_then(|bus| bus.method_timeout(PATIENCE).build());
         bus.map(|bus| Self { bus }).map_err(|error| format!("no session bus ({error})"))
     }
 

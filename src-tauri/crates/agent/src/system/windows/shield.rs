@@ -29,10 +29,8 @@ pub fn harden() -> io::Result<()> {
     unsafe {
         SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX)
     };
-    let left = PROCESS_QUERY_LIMITED_INFORMATION
-        | PROCESS_SYNCHRONIZE
-        | PROCESS_TERMINATE
-        | SEE_THE_LIST;
+    let left =
+        PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE | PROCESS_TERMINATE | SEE_THE_LIST;
     let sid = own_sid()?;
     let list = format!("D:P(A;;{left:#x};;;OW)(A;;{left:#x};;;{sid})(A;;GA;;;SY)");
     let descriptor = Descriptor::of(&list)?;
@@ -48,5 +46,39 @@ pub fn shielded() -> Result<&'static str, &'static str> {
     match CLOSED.load(Ordering::Relaxed) {
         true => Ok("no process of your own user can open it to read its memory"),
         false => Err("a process of your own user can open the agent and read its memory"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::windows::io::{FromRawHandle, OwnedHandle};
+
+    use windows_sys::Win32::System::Threading::{
+        OpenProcess, PROCESS_VM_OPERATION, PROCESS_VM_READ, PROCESS_VM_WRITE,
+    };
+
+    use super::*;
+
+    /// A process that asks for itself by its number is judged by the access list like any other.
+    #[test]
+    fn a_hardened_process_lets_nobody_of_its_user_read_its_memory_and_can_still_be_seen_and_ended()
+    {
+        harden().unwrap();
+        assert!(shielded().is_ok());
+        for (rights, opens) in [
+            (PROCESS_VM_READ, false),
+            (PROCESS_VM_WRITE | PROCESS_VM_OPERATION, false),
+            (PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, true),
+            (PROCESS_TERMINATE, true),
+        ] {
+            // SAFETY: a null handle says no; any other is ours to close.
+            let handle = unsafe { OpenProcess(rights, 0, std::process::id()) };
+            assert_eq!(!handle.is_null(), opens, "{rights:#x}");
+            if !handle.is_null() {
+                // SAFETY: as above.
+                drop(unsafe { OwnedHandle::from_raw_handle(handle.cast()) });
+            }
+        }
+        assert!(super::super::executable(std::process::id()).is_some(), "it still sees itself");
     }
 }
