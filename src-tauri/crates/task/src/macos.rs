@@ -11,7 +11,8 @@ const NO_COMPILER: &str = include_str!("../cross/no-compiler.sh");
 
 pub(crate) const ADDS: &str = "the headless programs for macOS, by their types";
 
-pub(crate) const LEFT_OUT: &str = "a real macOS: nothing of it runs here, and `--release` checks its types";
+pub(crate) const LEFT_OUT: &str =
+    "a real macOS: nothing of it runs here, and `--release` checks its types";
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     checked(house, |toolchain| toolchain.cargo(house, "check", TARGET))

@@ -15,7 +15,8 @@ use crate::shell::Failure;
 const TOKEN_SECONDS: u32 = 60;
 
 /// What `verify --release` says of the figures.
-pub(crate) const FIGURES_ADD: &str = "what the provider costs Airflow: a look-up, a command, its masker";
+pub(crate) const FIGURES_ADD: &str =
+    "what the provider costs Airflow: a look-up, a command, its masker";
 
 pub(crate) fn run(house: &House) -> Result<Outcome, Failure> {
     again::part(house, "live", || play(house, ""))
