@@ -52,7 +52,7 @@ const REVOCATIONS = {
   unconfirmed: 'Ping did not confirm the revocation',
   pending: 'Ping could not be reached; the revocation is tried again',
   not_signed_in: 'nobody was signed in',
-  failed: 'not signed out',
+  failed: 'not finished',
 };
 export const revocationOf = (word) => REVOCATIONS[word] ?? plain(word);
 

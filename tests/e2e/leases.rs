@@ -56,7 +56,11 @@ fn a_run_s_lease_is_taken_back_and_its_next_request_is_refused() {
     let own = own["leases"].as_array().unwrap();
     assert!(own.len() == 1 && own[0]["id"] == id, "a run sees its own alone: {own:?}");
     scene.token();
-    until("the run's end", || of_run("revoked").is_none_or(|one| one["id"] == id).then_some(()));
+    let over = until("the run's end", || {
+        let all = leases(&scene);
+        all.into_iter().find(|one| one["id"] == id && one["state"] == "ended")
+    });
+    assert_eq!(over["ended"]["why"], "its run or door ended", "{over}");
     assert!(scene.idp.calls("endpoint=revocation").is_empty(), "no issuer is asked");
     let ledger = fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
     assert!(ledger.contains("\"lease-revoked\"") && ledger.contains("revoked by the person"));

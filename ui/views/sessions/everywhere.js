@@ -30,7 +30,7 @@ function tell({ profiles, leases_ended: ended, outstanding = [] }) {
     'div',
     { class: 'told-everywhere' },
     h('ul', { class: 'plain' }, profiles.map(session)),
-    h('p', { class: 'soft' }, `${upper(count(ended ?? 0, 'lease'))} ended: nothing more is handed out by ${ended === 1 ? 'it' : 'them'}.`),
+    h('p', { class: 'soft' }, `${upper(count(ended ?? 0, 'lease'))} ended.`),
     outstanding.length > 0 && [
       h('h3', {}, 'Good until its own end'),
       h('p', { class: 'soft' }, 'Handed out before, and good for whoever holds it. A server that asks Ping may refuse it sooner; one that checks offline does not.'),
@@ -40,7 +40,7 @@ function tell({ profiles, leases_ended: ended, outstanding = [] }) {
 }
 
 function session({ profile, revocation, error, deployments = [] }) {
-  const words = revocation === 'failed' ? `not signed out, and stands as it was: ${[error?.error_description, error?.cause, error?.hint].filter(Boolean).join('; ')}` : revocationOf(revocation);
+  const words = revocation === 'failed' ? `not finished: ${[error?.error_description, error?.cause, error?.hint].filter(Boolean).join('; ')}` : revocationOf(revocation);
   const left = deployments.filter((one) => one.revocation !== 'confirmed');
   return h('li', { data: { ended: profile, revocation } }, h('strong', {}, profile), h('span', { class: 'soft' }, ` ${words}`), left.map((one) => h('span', { class: 'soft' }, `; Airflow ${one.name} may take its token until ${when(one.expires_at)}`)));
 }

@@ -159,11 +159,11 @@ impl Broker {
         let request = asked.request;
         let session = self.session_of(&request.session)?;
         let (wanted, now) = (Use::of(principal, request), self.ports.clock.now());
+        session.serves(principal, now)?;
         self.leases.admits(&wanted, session.since(), now)?;
         if request.reach != Reach::Named {
             session.seat(&request.target, principal.name(), now)?;
         }
-        session.serves(principal, self.ports.clock.now())?;
         let (whose, fresh) = self.fresh(&session, asked).await?;
         session.serves(principal, self.ports.clock.now())?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
@@ -176,7 +176,19 @@ impl Broker {
             Refusal::new(ErrorCode::AccessDenied, "the caller is not the one that asked any more")
                 .because(what)
         })?;
-        let issued = self.issue(&whose, asked, &wanted, (&fresh.token, fresh.served))?;
+        let may_leave = || {
+            session.serves(principal, self.ports.clock.now())?;
+            let still = session.is_still_of(&whose);
+            still.then_some(()).ok_or_else(|| refusals::signed_out(&session.profile()))
+        };
+        let served = (&fresh.token, fresh.served);
+        let issued = self.issue(&whose, (asked, &wanted), served, may_leave).inspect_err(|_| {
+            // However it came to be at hand again: the next who asks gets others.
+            let fingerprint = fresh.token.fingerprint.short();
+            if self.leases.bars(fingerprint, self.ports.clock.now()) {
+                session.drop_token(fingerprint);
+            }
+        })?;
         if fresh.is_due {
             self.refresh(&session, &request.target, Cause::Expiry).once();
         }
@@ -250,12 +262,13 @@ impl Broker {
     fn issue(
         &self,
         whose: &Whose,
-        asked: Asked<'_>,
-        wanted: &Use<'_>,
+        (asked, wanted): (Asked<'_>, &Use<'_>),
         (cached, served): (&Cached, Served),
+        may_leave: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<Issued, Refusal> {
         let (request, now) = (asked.request, self.ports.clock.now());
-        self.leases.grant(wanted, cached, (whose.signed_in_at, now))?;
+        let since = (whose.signed_in_at, now);
+        let before = self.leases.grant(wanted, cached, since, may_leave)?;
         let mut record = asked.record(Event::Issue, Outcome::Ok);
         record.person = whose.person.as_ref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
@@ -265,7 +278,7 @@ impl Broker {
         record.expires_at = Some(cached.set.expires_at);
         record.served = Some(served);
         let told = self.receipt(&record);
-        let receipt = told.inspect_err(|_| self.leases.ungrant(wanted))?;
+        let receipt = told.inspect_err(|_| self.leases.ungrant(wanted, before))?;
         let remaining = now.until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
         Ok(Issued { set: cached.set.clone(), served, short_lived, receipt })
@@ -295,12 +308,16 @@ impl Broker {
     }
 
     pub(crate) fn session_of(&self, key: &SessionKey) -> Result<Arc<Session>, Refusal> {
-        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        let named = sessions.get(key).filter(|session| !session.is_away());
-        named.cloned().ok_or_else(|| {
+        let named = self.known(key).filter(|session| !session.is_away());
+        named.ok_or_else(|| {
             Refusal::new(ErrorCode::NotFound, format!("there is no profile `{}`", key.account()))
                 .hint("run `dagpass status` to see the profiles")
         })
+    }
+
+    /// Also where no config names it any more.
+    pub(crate) fn known(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {

@@ -43,9 +43,11 @@ impl Broker {
         (wind_up, told): (WindUp, &str),
     ) -> Result<bool, Refusal> {
         let session = self.session_of(key)?;
+        let goes_on = wind_up.runs.clone();
         if !session.winds_up(wind_up) {
             return Ok(false);
         }
+        self.end_leases_but_of(&goes_on, key);
         // Whoever cannot be told on the record is shut out all the same.
         self.record_sign_out(&session, caller, Some(told)).map(|()| true)
     }
@@ -120,7 +122,12 @@ impl Broker {
             revocation = Some(self.revoke(&client, debt).await);
         }
         if let Err(failure) = forgotten {
-            return Err(refusals::store(&session.profile(), &failure));
+            let refusal = refusals::store(&session.profile(), &failure);
+            let cause = refusal.cause.clone().unwrap_or_default();
+            let said = revocation.map_or("not signed in", Revocation::as_str).replace('_', " ");
+            return Err(refusal.because(format!(
+                "nobody is served any more, revocation: {said}; the stored record stays: {cause}"
+            )));
         }
         dropped.map(|()| revocation)
     }

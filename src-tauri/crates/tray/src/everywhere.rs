@@ -18,7 +18,7 @@ fn in_zone(reply: &SignOutReply, zone: &TimeZone) -> Notice {
         (count("pending"), "owed to Ping, and tried again for a day"),
         (count("unconfirmed"), "not confirmed by Ping"),
         (count("unsupported"), "of an issuer that revokes no tokens"),
-        (count("failed"), "not signed out: run `dagpass logout --all`"),
+        (count("failed"), "not finished: run `dagpass logout --all`"),
     ];
     let mut lines: Vec<String> = said
         .iter()

@@ -11,8 +11,9 @@ use dagpass_core::leases::Lease;
 use dagpass_core::ports::Revocation;
 use dagpass_core::request::{Caller, Obtain, SessionKey};
 use dagpass_core::time::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Api, leases, orphans, reply};
+use super::{Api, leases, orphans, patience, reply};
 
 const FAILED: &str = "failed";
 
@@ -25,26 +26,24 @@ pub(super) fn failed(key: &SessionKey, refusal: &Refusal) -> SignedOut {
     }
 }
 
-/// Records that the config in force does not name, each to its end.
+/// Records that the config in force does not name, each to its end; none is waited for so long that what the
+/// others came to would be lost.
 pub(super) async fn others(
     api: &Arc<Api>,
     named: &[SessionKey],
     caller: &Caller,
-) -> Vec<SignedOut> {
-    let keys = match orphans::others(api, named).await {
-        Ok(keys) => keys,
-        // A store that does not open says so of each session that the config names.
-        Err(refusal) => {
-            tracing::warn!(%refusal, "sessions that no config names are not looked for");
-            return Vec::new();
-        }
-    };
+) -> Result<Vec<SignedOut>, Refusal> {
+    let until = Instant::now() + patience::SHORT;
+    let late = |_elapsed| Err(patience::of_a_deed());
+    let keys = timeout_at(until, orphans::others(api, named)).await.unwrap_or_else(late)?;
     let ends: Vec<_> = keys.iter().map(|key| orphans::end(api, key, caller)).collect();
     let mut ended = Vec::new();
     for (key, end) in keys.iter().zip(ends) {
-        ended.push(end.await.unwrap_or_else(|refusal| failed(key, &refusal)));
+        let end = timeout_at(until, end).await;
+        let end = end.unwrap_or_else(|_elapsed| Err(patience::of_a_deed()));
+        ended.push(end.unwrap_or_else(|refusal| failed(key, &refusal)));
     }
-    ended
+    Ok(ended)
 }
 
 /// What was handed out of those sessions and is good for whoever holds it. Of what an Airflow deployment has
@@ -69,11 +68,17 @@ fn is_taken_back(lease: &Lease, ended: &[SignedOut]) -> bool {
     })
 }
 
-/// What each session came to stands on the record by itself, before.
-pub(super) fn record(api: &Api, caller: &Caller, reply: &SignOutReply) {
-    let is_failed = reply.profiles.iter().any(|one| one.revocation == FAILED);
+/// What each session came to stands on the record by itself, before. `missing` is what kept it from being looked
+/// for at all.
+pub(super) fn record(
+    api: &Api,
+    caller: &Caller,
+    (reply, missing): (&SignOutReply, Option<&Refusal>),
+) {
+    let is_failed = missing.is_some() || reply.profiles.iter().any(|one| one.revocation == FAILED);
     let outcome = if is_failed { Outcome::Failed } else { Outcome::Ok };
-    let reason = summary(reply);
+    let reason =
+        missing.map_or_else(|| summary(reply), |refusal| format!("{}; {refusal}", summary(reply)));
     let mut record = Record::new(Event::SignOutEverywhere, outcome, caller);
     record.reason = Some(&reason);
     record.expires_at = reply.outstanding.first().map(|one| Timestamp::from_secs(one.until));

@@ -11,15 +11,12 @@ use dagpass_core::request::{Caller, SessionKey};
 use super::Api;
 use super::ended::{self, NOT_SIGNED_IN, UNCONFIRMED, to_its_end};
 
-/// The one named, the only one, or all.
+/// The one named, or the only one.
 pub(super) async fn sign_out(
     api: &Arc<Api>,
     ask: &SignOutAsk,
     caller: &Caller,
 ) -> Result<Vec<SignedOut>, Refusal> {
-    if ask.all {
-        return all(api, caller).await;
-    }
     let kept = kept(api).await?;
     let own: Vec<&SessionKey> = kept.iter().filter(|key| key.connection.is_none()).collect();
     let key = match (ask.profile.as_deref(), own.as_slice()) {

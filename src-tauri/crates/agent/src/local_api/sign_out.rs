@@ -18,18 +18,24 @@ use super::{Api, Asked, deployments, end_session, everywhere, orphans, patience}
 
 pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignOutAsk = asked.parse()?;
-    // Before anything is waited for: nothing more leaves by them.
+    // Before anything is waited for. Who asks before its session's turn has come begins another, which ends
+    // with that session.
     let leases_ended = ask.all.then(|| api.broker.end_all_leases() as u64);
-    let profiles = match api.config.is_known() {
-        true => named(api, asked, &ask).await?,
-        false => orphans::sign_out(api, &ask, asked.caller()).await?,
+    let ended = match (api.config.is_known(), ask.all) {
+        (true, _) => named(api, asked, &ask).await,
+        (false, true) => everywhere::others(api, &[], asked.caller()).await,
+        (false, false) => orphans::sign_out(api, &ask, asked.caller()).await,
+    };
+    let (profiles, missing) = match ended {
+        Ok(profiles) => (profiles, None),
+        Err(refusal) => (Vec::new(), Some(refusal)),
     };
     let outstanding = everywhere::outstanding(api, &ask, &profiles);
     let reply = SignOutReply { profiles, leases_ended, outstanding };
     if ask.all {
-        everywhere::record(api, asked.caller(), &reply);
+        everywhere::record(api, asked.caller(), (&reply, missing.as_ref()));
     }
-    Ok(reply::json(&reply))
+    missing.map_or_else(|| Ok(reply::json(&reply)), Err)
 }
 
 async fn named(api: &Arc<Api>, asked: &Asked, ask: &SignOutAsk) -> Result<Vec<SignedOut>, Refusal> {
@@ -57,7 +63,13 @@ async fn named(api: &Arc<Api>, asked: &Asked, ask: &SignOutAsk) -> Result<Vec<Si
         profiles.push(SignedOut { end_session_url, ..signed_out });
     }
     if ask.all {
-        profiles.extend(everywhere::others(api, &keys, asked.caller()).await);
+        match everywhere::others(api, &keys, asked.caller()).await {
+            Ok(others) => profiles.extend(others),
+            // A store that does not open says so of each session that the config names.
+            Err(refusal) => {
+                tracing::warn!(%refusal, "sessions that no config names are not looked for");
+            }
+        }
     }
     Ok(profiles)
 }

@@ -34,15 +34,21 @@ pub(crate) fn run(world: &World, args: Logout) -> Result<(), Failure> {
         SignOutAsk { profile, all, sso, remote: login::is_remote(|name| std::env::var(name).ok()) };
     let reply = world.ask(|agent| agent.sign_out(&ask))?;
     if world.json {
-        return output::json(&reply);
+        output::json(&reply)?;
+    } else {
+        reply.profiles.iter().for_each(|profile| output::say(&line(profile)));
+        left(&reply, time::now()).iter().for_each(|line| output::say(line));
     }
-    reply.profiles.iter().for_each(|profile| output::say(&line(profile)));
-    left(&reply, time::now()).iter().for_each(|line| output::say(line));
+    finished(&reply)
+}
+
+/// Of a machine's caller, too, one that is not finished is no success.
+fn finished(reply: &SignOutReply) -> Result<(), Failure> {
     match reply.profiles.iter().filter(|one| one.revocation == FAILED).count() {
         0 => Ok(()),
         some => Err(Failure::new(
             "sign_out_failed",
-            format!("{some} of {} sessions stand as they were", reply.profiles.len()),
+            format!("{some} of {} sign-outs are not finished", reply.profiles.len()),
         )
         .hint("mend what is said of each, then run `dagpass logout --all` again")),
     }
@@ -52,10 +58,8 @@ pub(crate) fn run(world: &World, args: Logout) -> Result<(), Failure> {
 fn left(reply: &SignOutReply, now: i64) -> Vec<String> {
     let mut lines = Vec::new();
     match reply.leases_ended {
-        Some(1) => lines.push("1 lease ended: nothing more is handed out by it".to_owned()),
-        Some(some @ 2..) => {
-            lines.push(format!("{some} leases ended: nothing more is handed out by them"))
-        }
+        Some(1) => lines.push("1 lease ended".to_owned()),
+        Some(some @ 2..) => lines.push(format!("{some} leases ended")),
         Some(0) | None => {}
     }
     if reply.outstanding.is_empty() {
@@ -80,7 +84,7 @@ pub(super) fn line(one: &SignedOut) -> String {
         "unconfirmed" => "signed out; Ping did not confirm that the token is revoked",
         "pending" => "signed out; Ping cannot be reached: revocation pending, tried again for 24 h",
         "not_signed_in" => "was not signed in",
-        FAILED => "not signed out, and stands as it was",
+        FAILED => "not finished",
         other => other,
     };
     let why: String = one.error.iter().map(|error| format!(": {}", reason(error))).collect();
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_good_is_told_with_its_end_and_a_session_that_stands_with_its_reason() {
+    fn what_stays_good_is_told_with_its_end_and_a_sign_out_that_is_not_finished_with_its_reason() {
         let lease = Lease {
             kind: "run".into(),
             tree: "run-9c".into(),
@@ -164,7 +168,9 @@ mod tests {
             ..SignedOut::default()
         };
         let text = line(&one);
-        assert!(text.contains("stands as it was: the keychain is locked; unlock it"), "{text}");
+        assert!(text.contains("not finished: the keychain is locked; unlock it"), "{text}");
+        let reply = SignOutReply { profiles: vec![one], ..SignOutReply::default() };
+        assert!(finished(&reply).is_err() && finished(&SignOutReply::default()).is_ok());
     }
 
     #[test]

@@ -140,9 +140,9 @@ pub struct SignOutReply {
 pub struct SignedOut {
     pub profile: String,
     /// `confirmed`, `unsupported`, `unconfirmed`, `pending` (owed, and tried again for a day),
-    /// `not_signed_in`; of one of all, `failed`: it stands as it was.
+    /// `not_signed_in`; of one of all, `failed`: it is not finished.
     pub revocation: String,
-    /// Why it failed.
+    /// What is missing of one that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReply>,
     /// With `sso`: the URL that ends Ping's session, for the browser. One of this machine's, for ten

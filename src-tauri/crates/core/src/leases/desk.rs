@@ -1,6 +1,6 @@
 //! What a person does with leases: looks, and takes back. What ended is on the record, each by itself.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use super::{End, Lease, Leases, Why, run_of, tree_of};
 use crate::approvals::Tree;
@@ -41,6 +41,34 @@ pub struct Revoked {
     pub dag: Option<String>,
 }
 
+/// Which are taken back, why, and when.
+struct Told<'a> {
+    which: Which<'a>,
+    why: Why,
+    now: Timestamp,
+    /// Is nobody else served the same bytes either?
+    bars: bool,
+}
+
+impl Told<'_> {
+    fn take_back(&self, lease: &mut Lease) -> Revoked {
+        let end = End { why: self.why.clone(), at: self.now };
+        if let Which::Dag(id) = self.which
+            && lease.dags.iter().any(|one| one.id != id && one.ended.is_none())
+        {
+            lease.dags.iter_mut().filter(|one| one.id == id).for_each(|one| {
+                one.ended = Some(end.clone());
+            });
+            return Revoked { lease: lease.clone(), dag: Some(id.to_owned()) };
+        }
+        // Whose tree is over has nobody to say no to: it goes when its tokens have ended.
+        if !lease.is_over {
+            lease.ended = Some(end.clone());
+        }
+        Revoked { lease: Lease { ended: Some(end), ..lease.clone() }, dag: None }
+    }
+}
+
 impl Which<'_> {
     fn finds(&self, lease: &Lease) -> bool {
         match self {
@@ -63,42 +91,40 @@ impl Which<'_> {
 }
 
 impl Leases {
-    /// Each that `which` finds, unless it was taken back before. What has ended otherwise is none any more.
+    /// Each that is found, unless it was taken back before. What has ended otherwise is none any more, but for
+    /// bytes that turned up somewhere: those are no good in an ended one's hands either.
     fn revoke(
         &self,
-        which: Which<'_>,
-        (word, now): (&Arc<str>, Timestamp),
+        told: &Told<'_>,
+        since: impl Fn(&SessionKey) -> Option<Timestamp>,
         may: impl Fn(&Lease) -> bool,
     ) -> Vec<Revoked> {
-        let why = || Why::Revoked(word.clone());
+        let Told { which, now, .. } = *told;
         let mut revoked = Vec::new();
+        let mut barred_until = None;
         let mut table = self.table();
-        let found = |lease: &&mut Lease| {
-            // Bytes that turned up somewhere are no good in an ended one's hands either.
+        let found =
+            |lease: &&mut Lease| lease.is_outstanding(now) && which.finds(lease) && may(lease);
+        for lease in table.all_mut().filter(found) {
             let open = match which {
-                Which::Fingerprint(_) => !lease.is_revoked(),
+                Which::Fingerprint(fingerprint) => {
+                    let (is_news, until) = lease.tell(fingerprint);
+                    barred_until = barred_until.max(until);
+                    is_news && !lease.is_revoked()
+                }
                 Which::Id(_) | Which::Dag(_) | Which::Connection(_) => lease.ended.is_none(),
             };
-            open && lease.is_outstanding(now) && which.finds(lease) && may(lease)
-        };
-        for lease in table.all_mut().filter(found) {
-            let others = match which {
-                Which::Dag(dag) => {
-                    lease.dags.iter().any(|one| one.id != dag && one.ended.is_none())
+            if open {
+                if let Some(at) = since(&lease.session) {
+                    lease.comes_under(at);
                 }
-                Which::Id(_) | Which::Connection(_) | Which::Fingerprint(_) => false,
-            };
-            let mut dag = None;
-            if let (true, Which::Dag(id)) = (others, which) {
-                let end = End { why: why(), at: now };
-                lease.dags.iter_mut().filter(|one| one.id == id).for_each(|one| {
-                    one.ended = Some(end.clone());
-                });
-                dag = Some(id.to_owned());
-            } else {
-                lease.ended = Some(End { why: why(), at: now });
+                revoked.push(told.take_back(lease));
             }
-            revoked.push(Revoked { lease: lease.clone(), dag });
+        }
+        if let (Which::Fingerprint(fingerprint), true, Some(until)) =
+            (which, told.bars, barred_until)
+        {
+            table.bar(fingerprint, until, now);
         }
         revoked
     }
@@ -118,13 +144,12 @@ impl Broker {
     /// All that there is to see of it for this caller.
     pub fn leases(&self, principal: &Principal) -> Listed {
         let now = self.ports.clock.now();
-        let since = |key: &SessionKey| self.session_of(key).ok()?.since();
+        let is_past = |lease: &Lease| {
+            self.known(&lease.session).is_some_and(|session| session.is_past(lease.signed_in_at))
+        };
         let mut table = self.leases.table();
-        // A no holds as long as its sign-in does.
-        table.retain(|lease| {
-            lease.is_outstanding(now)
-                || lease.says_no() && since(&lease.session) == Some(lease.signed_in_at)
-        });
+        // A no holds as long as its sign-in may be served.
+        table.retain(|lease| lease.is_outstanding(now) || lease.says_no() && !is_past(lease));
         let seen = |lease: &&Lease| sees(principal, lease);
         let mut leases: Vec<Lease> = table.all().filter(seen).cloned().collect();
         leases.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
@@ -139,8 +164,10 @@ impl Broker {
         which: Which<'_>,
         word: &str,
     ) -> Result<Vec<Revoked>, Refusal> {
-        let ended =
-            self.end_leases(&principal.caller, which, word, |lease| sees(principal, lease))?;
+        // A run takes back what is its own, and from nobody else.
+        let bars = !matches!(principal.kind, Kind::Run(_));
+        let told = self.told(which, word, bars);
+        let ended = self.end_leases(&principal.caller, &told, |lease| sees(principal, lease))?;
         if ended.is_empty() { Err(which.not_found()) } else { Ok(ended) }
     }
 
@@ -152,33 +179,41 @@ impl Broker {
         word: &str,
         caller: &Caller,
     ) -> Result<Vec<Revoked>, Refusal> {
-        self.drop_token(fingerprint);
-        self.end_leases(caller, Which::Fingerprint(fingerprint), word, |_| true)
+        let told = self.told(Which::Fingerprint(fingerprint), word, true);
+        if let Some(until) = self.drop_token(fingerprint) {
+            self.leases.table().bar(fingerprint, until, told.now);
+        }
+        self.end_leases(caller, &told, |_| true)
+    }
+
+    fn told<'a>(&self, which: Which<'a>, word: &str, bars: bool) -> Told<'a> {
+        Told { which, why: Why::Revoked(word.into()), now: self.ports.clock.now(), bars }
     }
 
     /// The next who asks gets other bytes.
-    fn drop_token(&self, fingerprint: &str) {
-        self.all().iter().for_each(|session| session.drop_token(fingerprint));
+    fn drop_token(&self, fingerprint: &str) -> Option<Timestamp> {
+        self.all().iter().filter_map(|session| session.drop_token(fingerprint)).max()
     }
 
     /// Ended first: that it cannot be put on the record keeps nothing open.
     fn end_leases(
         &self,
         caller: &Caller,
-        which: Which<'_>,
-        word: &str,
+        told: &Told<'_>,
         may: impl Fn(&Lease) -> bool,
     ) -> Result<Vec<Revoked>, Refusal> {
-        let now = self.ports.clock.now();
-        let revoked = self.leases.revoke(which, (&word.into(), now), may);
-        if let (Which::Fingerprint(fingerprint), false) = (which, revoked.is_empty()) {
+        let since = |key: &SessionKey| self.known(key)?.since().at();
+        let revoked = self.leases.revoke(told, since, may);
+        if let (Which::Fingerprint(fingerprint), true, false) =
+            (told.which, told.bars, revoked.is_empty())
+        {
             self.drop_token(fingerprint);
         }
-        let mut told = Ok(());
+        let (word, mut recorded) = (told.why.to_string(), Ok(()));
         for one in &revoked {
-            told = told.and(self.record(&record(caller, one, word)));
+            recorded = recorded.and(self.record(&record(caller, one, &word)));
         }
-        told.map_err(|refusal| {
+        recorded.map_err(|refusal| {
             let cause = refusal.cause.unwrap_or_default();
             refusals::not_recorded(&format!("revoked, and not on the record: {cause}"))
         })?;
@@ -209,6 +244,7 @@ impl Broker {
             let is_its_own = matches!(&lease.tree, Tree::Door(name) if name == id);
             if is_its_own {
                 lease.ended = Some(End { why: Why::RunEnded, at: now });
+                lease.is_over = true;
                 lease.dags.iter_mut().for_each(|dag| dag.ended = None);
             } else if !lease.runs.is_empty() && lease.runs.iter().all(|run| run == id) {
                 lease.end(Why::RunEnded, now);
@@ -238,7 +274,9 @@ impl Broker {
         let is_gone =
             |lease: &Lease| matches!(&lease.tree, Tree::Process(mark) if gone.contains(mark));
         self.leases.end_where(&Why::TreeEnded, now, is_gone);
-        self.leases.table().retain(|lease| !is_gone(lease) || lease.is_outstanding(now));
+        let mut table = self.leases.table();
+        table.all_mut().filter(|lease| is_gone(lease)).for_each(|lease| lease.is_over = true);
+        table.retain(|lease| !is_gone(lease) || lease.is_outstanding(now));
     }
 
     /// Airflow's listener told which task was served these tokens, in the same process tree.
@@ -256,6 +294,14 @@ impl Broker {
     pub(crate) fn end_leases_of_session(&self, key: &SessionKey) {
         let now = self.ports.clock.now();
         self.leases.end_where(&Why::SignedOut, now, |lease| lease.session == *key);
+    }
+
+    /// All of that session but what these runs were handed out, which go on.
+    pub(crate) fn end_leases_but_of(&self, runs: &BTreeSet<String>, key: &SessionKey) {
+        let now = self.ports.clock.now();
+        let goes_on = |lease: &Lease| matches!(&lease.tree, Tree::Door(run) if runs.contains(run));
+        self.leases
+            .end_where(&Why::SignedOut, now, |lease| lease.session == *key && !goes_on(lease));
     }
 }
 

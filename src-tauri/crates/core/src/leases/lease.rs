@@ -49,6 +49,8 @@ pub struct Lease {
     /// Those that may still be good, the newest last.
     pub tokens: Vec<Token>,
     pub ended: Option<End>,
+    /// Its tree has ended, so that nobody asks by it again.
+    pub is_over: bool,
 }
 
 /// A DAG that a lease served.
@@ -68,6 +70,8 @@ pub struct Token {
     /// The ledger's own: SHA-256, first 16 digits.
     pub fingerprint: String,
     pub expires_at: Timestamp,
+    /// It was taken back by its fingerprint before: what is told of it again ends nothing more.
+    pub told: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +127,7 @@ impl Lease {
             issued: 0,
             tokens: Vec::new(),
             ended: None,
+            is_over: false,
         }
     }
 
@@ -194,7 +199,7 @@ impl Lease {
             self.tokens.remove(0);
         }
         let expires_at = cached.set.expires_at;
-        self.tokens.push(Token { fingerprint: fingerprint.to_owned(), expires_at });
+        self.tokens.push(Token { fingerprint: fingerprint.to_owned(), expires_at, told: false });
         self.issued += 1;
         self.audience.clone_from(&cached.set.audience);
         self.scopes = cached.set.scope.clone().or_else(|| self.target.scopes.clone());
@@ -222,8 +227,24 @@ impl Lease {
 
     /// Which of them has that fingerprint, in full or as the ledger has it?
     pub(super) fn has_token(&self, fingerprint: &str) -> bool {
-        let short = fingerprint.get(..16).unwrap_or(fingerprint);
-        self.tokens.iter().any(|token| token.fingerprint == short)
+        self.tokens.iter().any(|token| token.fingerprint == short(fingerprint))
+    }
+
+    /// That token was found, or is taken back: `true` the first time. And when it ends.
+    pub(super) fn tell(&mut self, fingerprint: &str) -> (bool, Option<Timestamp>) {
+        let token = self.tokens.iter_mut().find(|token| token.fingerprint == short(fingerprint));
+        token.map_or((false, None), |token| {
+            (!std::mem::replace(&mut token.told, true), Some(token.expires_at))
+        })
+    }
+
+    /// What is taken back is so under the sign-in that is served now, also where its tree has asked for nothing
+    /// since; what an earlier one said no to is open in this one.
+    pub(super) fn comes_under(&mut self, signed_in_at: Timestamp) {
+        if self.signed_in_at != signed_in_at {
+            self.signed_in_at = signed_in_at;
+            self.dags.iter_mut().for_each(|dag| dag.ended = None);
+        }
     }
 
     /// The first end is its end.
@@ -234,6 +255,11 @@ impl Lease {
         }
         ends
     }
+}
+
+/// The digits of a fingerprint that the ledger has.
+pub(super) fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..16).unwrap_or(fingerprint)
 }
 
 fn add(names: &mut Vec<String>, name: Option<&str>) {

@@ -18,6 +18,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::policy::facts::Declared;
 use crate::principal::{Kind, Principal};
 use crate::request::{SessionKey, TokenRequest};
+use crate::session::Since;
 use crate::time::Timestamp;
 
 pub use desk::{Listed, Revoked, Which};
@@ -74,14 +75,18 @@ fn run_of(principal: &Principal) -> Option<&str> {
 }
 
 impl Leases {
-    /// Before anybody is asked for a token: was it taken back from this tree?
+    /// Before anybody is asked for a token: was it taken back from this tree? Where nobody is signed in that is
+    /// what there is to say.
     pub(crate) fn admits(
         &self,
         wanted: &Use<'_>,
-        signed_in_at: Option<Timestamp>,
+        since: Since,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let table = self.table();
+        if since == Since::Nobody {
+            return Ok(());
+        }
+        let (table, signed_in_at) = (self.table(), since.at());
         match table.of(wanted).and_then(|lease| lease.refuses(wanted.dag, signed_in_at)) {
             Some(end) => Err(taken_back(end, &wanted.request.session, now)),
             None => Ok(()),
@@ -89,25 +94,38 @@ impl Leases {
     }
 
     /// A token is about to leave: its lease begins, or lives on. Judged once more under the same lock, so that
-    /// what was on its way while somebody took it back does not leave.
+    /// what was on its way while somebody took it back, signed out or found the token does not leave: whoever
+    /// ends leases does so behind it. The lease whose place it took, where that had ended.
     pub(crate) fn grant(
         &self,
         wanted: &Use<'_>,
         cached: &Cached,
         (signed_in_at, now): (Timestamp, Timestamp),
-    ) -> Result<(), Refusal> {
+        may_leave: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<Option<Lease>, Refusal> {
         let mut table = self.table();
-        let lease = table.entry(wanted, signed_in_at, now);
-        if let Some(end) = lease.refuses(wanted.dag, Some(signed_in_at)) {
+        may_leave()?;
+        if table.bars(cached.fingerprint.short(), now) {
+            return Err(found());
+        }
+        if let Some(end) =
+            table.of(wanted).and_then(|lease| lease.refuses(wanted.dag, Some(signed_in_at)))
+        {
             return Err(taken_back(end, &wanted.request.session, now));
         }
+        let (lease, before) = table.entry(wanted, signed_in_at, now);
         lease.renew(wanted, cached, now);
-        Ok(())
+        Ok(before)
     }
 
     /// It could not be put on the record, so it did not leave.
-    pub(crate) fn ungrant(&self, wanted: &Use<'_>) {
-        self.table().ungrant(wanted);
+    pub(crate) fn ungrant(&self, wanted: &Use<'_>, before: Option<Lease>) {
+        self.table().ungrant(wanted, before);
+    }
+
+    /// Were these bytes found where they lie open?
+    pub(crate) fn bars(&self, fingerprint: &str, now: Timestamp) -> bool {
+        self.table().bars(fingerprint, now)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -126,6 +144,14 @@ fn taken_back(end: &End, session: &SessionKey, now: Timestamp) -> Refusal {
         "begin a new `dagpass run` or terminal for it, or sign in anew with `{} --fresh`",
         session.login()
     ))
+}
+
+fn found() -> Refusal {
+    Refusal::new(
+        ErrorCode::TemporarilyUnavailable,
+        "the token at hand was found where it should not be, or taken back by its fingerprint",
+    )
+    .hint("ask again: there will be another one")
 }
 
 /// In the largest unit that is not misleading.

@@ -2,8 +2,9 @@
 //! and what was taken back last, because a no that is forgotten is a yes.
 
 use std::collections::HashMap;
-use std::mem::take;
+use std::mem::replace;
 
+use super::lease::short;
 use super::{Lease, Use};
 use crate::approvals::Tree;
 use crate::time::Timestamp;
@@ -17,6 +18,8 @@ pub(super) struct Table {
     count: usize,
     /// How many gave way of which a token may still be good.
     pub(super) dropped: u64,
+    /// Bytes that nobody is served again, by fingerprint, until they end.
+    barred: HashMap<String, Timestamp>,
 }
 
 impl Table {
@@ -26,13 +29,13 @@ impl Table {
     }
 
     /// The lease that lives, the one that was taken back, or a new one. Of an ended one, and of an earlier
-    /// sign-in's, the tokens that may still be good are the new one's.
+    /// sign-in's, the tokens that may still be good are the new one's; that one is given back.
     pub(super) fn entry(
         &mut self,
         wanted: &Use<'_>,
         signed_in_at: Timestamp,
         now: Timestamp,
-    ) -> &mut Lease {
+    ) -> (&mut Lease, Option<Lease>) {
         let (session, target) = (&wanted.request.session, &wanted.request.target);
         let new = || Lease::new(wanted, signed_in_at, now);
         if self.of(wanted).is_none() && self.count >= MOST {
@@ -48,19 +51,25 @@ impl Table {
         let lease = &mut of_tree[at];
         let same = lease.signed_in_at == signed_in_at;
         let goes_on = lease.times == 0 || lease.is_revoked() || lease.holds(now);
-        if !same || !goes_on {
-            let (tokens, mut dags) = (take(&mut lease.tokens), take(&mut lease.dags));
-            dags.retain(|dag| same && dag.ended.is_some());
-            *lease = Lease { tokens, dags, ..new() };
+        if same && goes_on {
+            return (lease, None);
         }
-        lease
+        let (tokens, mut dags) = (lease.tokens.clone(), lease.dags.clone());
+        dags.retain(|dag| same && dag.ended.is_some());
+        let before = replace(lease, Lease { tokens, dags, ..new() });
+        (lease, Some(before))
     }
 
-    pub(super) fn ungrant(&mut self, wanted: &Use<'_>) {
+    /// What stood there before stands there again, unless somebody else was served meanwhile.
+    pub(super) fn ungrant(&mut self, wanted: &Use<'_>, before: Option<Lease>) {
         let Some(of_tree) = self.trees.get_mut(&wanted.tree) else { return };
         let (session, target) = (&wanted.request.session, &wanted.request.target);
-        for lease in of_tree.iter_mut().filter(|lease| lease.is_on(session, target)) {
+        let own = of_tree.iter_mut().find(|lease| lease.is_on(session, target));
+        if let Some(lease) = own {
             lease.times = lease.times.saturating_sub(1);
+            if let (0, Some(before)) = (lease.times, before) {
+                *lease = before;
+            }
         }
         self.retain(|lease| lease.times > 0 || lease.says_no());
     }
@@ -83,6 +92,22 @@ impl Table {
             !leases.is_empty()
         });
         self.count = self.trees.values().map(Vec::len).sum();
+    }
+
+    /// So many that the one that ends first gives way.
+    pub(super) fn bar(&mut self, fingerprint: &str, until: Timestamp, now: Timestamp) {
+        self.barred.retain(|_, until| now < *until);
+        if self.barred.len() >= MOST {
+            let first = self.barred.iter().min_by_key(|(_, until)| **until);
+            if let Some(first) = first.map(|(fingerprint, _)| fingerprint.clone()) {
+                self.barred.remove(&first);
+            }
+        }
+        self.barred.insert(short(fingerprint).to_owned(), until);
+    }
+
+    pub(super) fn bars(&self, fingerprint: &str, now: Timestamp) -> bool {
+        self.barred.get(short(fingerprint)).is_some_and(|until| now < *until)
     }
 
     fn give_way(&mut self, now: Timestamp) {

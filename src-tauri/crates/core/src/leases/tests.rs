@@ -3,16 +3,19 @@ use std::time::Duration;
 
 use super::*;
 use crate::broker::{Broker, Issued};
-use crate::fakes::{World, ask, profile};
+use crate::fakes::{World, ask, profile, stored, token_set};
 use crate::policy::Action;
 use crate::policy::facts::Verified;
+use crate::ports::Clock;
 use crate::principal::{Mark, Pinned, Process};
 use crate::profile::Scopes;
 use crate::request::{Caller, Target};
 use crate::runs::ties::Used;
 use crate::runs::{TaskKey, Tie, Tied};
+use crate::sign_in::{Assurance, Claim};
 
 mod ends;
+mod late;
 
 /// A process of the tree that `leader` leads.
 #[derive(Debug)]
@@ -102,6 +105,21 @@ impl Scene {
 
     fn revoke(&self, which: Which<'_>) -> Result<Vec<Revoked>, Refusal> {
         self.broker.revoke_leases(&terminal(900), which, "revoked by the person")
+    }
+
+    /// Over whoever was signed in before, with that token.
+    async fn signs_in_anew(&self, token: &str) {
+        let now = self.world.clock.now();
+        let session = self.broker.session_of(&SessionKey::of("prod")).unwrap();
+        let identity = stored("rt-9").identity;
+        let set = token_set(token, Some("rt-9"), now, now.plus(Duration::from_secs(3600)));
+        let set = crate::token::TokenSet { identity, ..set };
+        let asked = Assurance::asked(&session.profile(), &Claim::default(), None, now);
+        let alone = session.alone().await;
+        let record = crate::session::StoredSession { signed_in_at: now, ..stored("rt-9") };
+        let set = (Target::default(), set);
+        self.broker.promote(&session, record, set, (&asked, &Caller::default())).await.unwrap();
+        drop(alone);
     }
 
     fn lines(&self, of: &str) -> Vec<String> {

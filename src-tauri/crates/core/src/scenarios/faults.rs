@@ -248,6 +248,19 @@ async fn logout_revokes_the_current_refresh_token_once_and_forgets_it() {
 }
 
 #[tokio::test]
+async fn a_sign_out_whose_record_stays_says_what_it_came_to_all_the_same() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    bytes(&broker).await;
+    *world.store.fail_all.lock().unwrap() = Some(StoreFailure::Locked("locked".into()));
+    let refusal = broker.sign_out(&SessionKey::of("prod"), &Caller::default()).await.unwrap_err();
+    let cause = refusal.cause.unwrap();
+    assert!(cause.starts_with("nobody is served any more, revocation: confirmed; "), "{cause}");
+    assert!(cause.contains("the stored record stays") && cause.contains("locked"), "{cause}");
+    assert_eq!(token(&broker, &ask("prod")).await.unwrap_err().code, ErrorCode::LoginRequired);
+}
+
+#[tokio::test]
 async fn a_hanging_issuer_does_not_keep_a_caller_whose_token_is_still_valid() {
     let world = World::signed_in();
     let broker = broker(&world);

@@ -67,6 +67,25 @@ pub(crate) struct Leaving {
     pub(crate) ambiguous: bool,
 }
 
+/// Since which sign-in a session's tokens are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// The store was not asked yet.
+    Unasked,
+    At(Timestamp),
+    /// Nobody is signed in, or it cannot be read.
+    Nobody,
+}
+
+impl Since {
+    pub(crate) fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Unasked | Self::Nobody => None,
+        }
+    }
+}
+
 impl Leaving {
     fn of(state: &SessionState) -> Option<Self> {
         let stored = state.holds()?.clone();
@@ -221,14 +240,36 @@ impl Held {
 }
 
 impl Session {
-    /// Since which sign-in its tokens are served; `None` before the store was asked.
-    pub(crate) fn since(&self) -> Option<Timestamp> {
-        self.held().state.last().map(|last| last.signed_in_at)
+    pub(crate) fn since(&self) -> Since {
+        let held = self.held();
+        match (&held.state, held.state.last()) {
+            (_, Some(last)) => Since::At(last.signed_in_at),
+            (SessionState::Unloaded, None) => Since::Unasked,
+            (_, None) => Since::Nobody,
+        }
     }
 
-    /// Nobody is served those bytes again, by their short fingerprint or the whole one.
-    pub(crate) fn drop_token(&self, fingerprint: &str) {
-        let is_it = |token: &Cached| fingerprint.starts_with(token.fingerprint.short());
-        self.held().tokens.retain(|_, token| !is_it(token));
+    /// Is it known that nobody is served by that sign-in again? Who stands aside may come back, and what was
+    /// not read yet says nothing.
+    pub(crate) fn is_past(&self, signed_in_at: Timestamp) -> bool {
+        let held = self.held();
+        let known = [Some(&held.state), held.aside.as_ref()].into_iter().flatten();
+        let mut known = known.filter_map(SessionState::last);
+        let says = matches!(held.state, SessionState::SignedOut) || held.state.last().is_some();
+        says && !known.any(|last| last.signed_in_at == signed_in_at)
+    }
+
+    /// Nobody is served those bytes again, by their short fingerprint or the whole one. Until when they are
+    /// good, where it had them.
+    pub(crate) fn drop_token(&self, fingerprint: &str) -> Option<Timestamp> {
+        let mut until = None;
+        self.held().tokens.retain(|_, token| {
+            let is_it = fingerprint.starts_with(token.fingerprint.short());
+            if is_it {
+                until = until.max(Some(token.set.expires_at));
+            }
+            !is_it
+        });
+        until
     }
 }

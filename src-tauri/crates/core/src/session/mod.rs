@@ -44,7 +44,7 @@ pub use stored::{Horizon, HorizonSource, InFlight, REMEMBERED_ENDS, StoredSessio
 use held::Held;
 
 pub(crate) use flights::{Boarding, Fetched, Flight};
-pub(crate) use held::{Leaving, Left};
+pub(crate) use held::{Leaving, Left, Since};
 pub(crate) use plan::{Cause, Plan};
 pub(crate) use turn::{SendTurn, Turn, Want};
 

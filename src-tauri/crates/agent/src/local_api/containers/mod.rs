@@ -156,11 +156,12 @@ async fn ended(
     (id, caller): (&str, &Caller),
 ) -> Result<(), Refusal> {
     let rules = standing.gate.rules.clone();
-    api.broker.end_leases_of(id);
     let removed = remove(&api.containers.record(id));
     if let Err(error) = close(standing, true).await {
         tracing::warn!(%error, "a door's folder is not empty");
     }
+    // Behind it: what is still asked through it meets what was revoked.
+    api.broker.end_leases_of(id);
     removed.map_err(|error| not_done(&error))?;
     on_record(api, Event::DoorClosed, &rules, caller)
 }

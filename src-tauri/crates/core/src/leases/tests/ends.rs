@@ -1,10 +1,7 @@
 //! What ends a lease, and what is left of one that ended.
 
 use super::*;
-use crate::fakes::{stored, token_set};
 use crate::leases::table::MOST;
-use crate::ports::Clock;
-use crate::sign_in::{Assurance, Claim};
 
 fn why(lease: &Lease) -> Option<Why> {
     lease.ended.as_ref().map(|end| end.why.clone())
@@ -63,17 +60,7 @@ async fn a_sign_out_ends_them_and_a_new_sign_in_takes_no_old_no_over() {
     assert_eq!(why(&scene.of(&other)), Some(Why::SignedOut));
     let left = scene.broker.outstanding(|one| *one == key);
     assert_eq!(left.len(), 2, "what was handed out is good to its own end");
-    let now = scene.world.clock.now();
-    let session = scene.broker.session_of(&key).unwrap();
-    let identity = stored("rt-9").identity;
-    let set = token_set("at-9", Some("rt-9"), now, now.plus(Duration::from_secs(3600)));
-    let set = crate::token::TokenSet { identity, ..set };
-    let asked = Assurance::asked(&session.profile(), &Claim::default(), None, now);
-    let alone = session.alone().await;
-    let record = crate::session::StoredSession { signed_in_at: now, ..stored("rt-9") };
-    let set = (Target::default(), set);
-    scene.broker.promote(&session, record, set, (&asked, &Caller::default())).await.unwrap();
-    drop(alone);
+    scene.signs_in_anew("at-9").await;
     assert_eq!(scene.bytes(&taken_back).await, served("at-9"));
     let lease = scene.of(&taken_back);
     assert_eq!((lease.ended, lease.times, lease.tokens.len()), (None, 1, 2));
