@@ -274,8 +274,17 @@ impl Rights {
         Action::ShowLeases,
         Action::RevokeLease,
     ]);
-    /// What is asked for within a lane, by whomever: nothing there is answered or widened.
-    pub const LANE: Self = Self::RUN;
+    /// What is asked for within a lane, by whomever: nothing there is answered or widened, and nothing seen or
+    /// taken back. Whoever asks there without a capability would see all that the person sees.
+    pub const LANE: Self = Self(&[
+        Action::Token,
+        Action::Connection,
+        Action::ShowStatus,
+        Action::ShowConnectionIds,
+        Action::TellOfRun,
+        Action::BeginRun,
+        Action::EndRun,
+    ]);
     /// As a run, without runs of its own: the capability of one would be good at the other doors.
     pub const DOOR: Self = Self(&[
         Action::Token,
