@@ -68,6 +68,8 @@ pub struct Token {
     /// The ledger's own: SHA-256, first 16 digits.
     pub fingerprint: String,
     pub expires_at: Timestamp,
+    /// Of an earlier sign-in than its lease: still good, and found somewhere it ends nothing of this one.
+    pub earlier: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,7 +188,7 @@ impl Lease {
             self.serve(dag, wanted.task(), now);
         }
         let fingerprint = cached.fingerprint.short();
-        if self.tokens.last().is_some_and(|token| token.fingerprint == fingerprint) {
+        if self.tokens.last().is_some_and(|last| last.fingerprint == fingerprint && !last.earlier) {
             return;
         }
         self.tokens.retain(|token| token.fingerprint != fingerprint && now < token.expires_at);
@@ -194,7 +196,7 @@ impl Lease {
             self.tokens.remove(0);
         }
         let expires_at = cached.set.expires_at;
-        self.tokens.push(Token { fingerprint: fingerprint.to_owned(), expires_at });
+        self.tokens.push(Token { fingerprint: fingerprint.to_owned(), expires_at, earlier: false });
         self.issued += 1;
         self.audience.clone_from(&cached.set.audience);
         self.scopes = cached.set.scope.clone().or_else(|| self.target.scopes.clone());
@@ -220,10 +222,10 @@ impl Lease {
         self.dags.push(Dag { id: dag.to_owned(), task, last: now, ended: None });
     }
 
-    /// Which of them has that fingerprint, in full or as the ledger has it?
+    /// Does one of its own sign-in have that fingerprint, in full or as the ledger has it?
     pub(super) fn has_token(&self, fingerprint: &str) -> bool {
         let short = fingerprint.get(..16).unwrap_or(fingerprint);
-        self.tokens.iter().any(|token| token.fingerprint == short)
+        self.tokens.iter().any(|token| token.fingerprint == short && !token.earlier)
     }
 
     /// The first end is its end.

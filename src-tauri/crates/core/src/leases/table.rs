@@ -49,7 +49,8 @@ impl Table {
         let same = lease.signed_in_at == signed_in_at;
         let goes_on = lease.times == 0 || lease.is_revoked() || lease.holds(now);
         if !same || !goes_on {
-            let (tokens, mut dags) = (take(&mut lease.tokens), take(&mut lease.dags));
+            let (mut tokens, mut dags) = (take(&mut lease.tokens), take(&mut lease.dags));
+            tokens.iter_mut().for_each(|token| token.earlier |= !same);
             dags.retain(|dag| same && dag.ended.is_some());
             *lease = Lease { tokens, dags, ..new() };
         }
