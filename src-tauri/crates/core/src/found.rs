@@ -7,6 +7,8 @@ use crate::error::Refusal;
 use crate::leases::Revoked;
 use crate::request::Caller;
 
+const WORD: &str = "a token of it was found in a file";
+
 impl Broker {
     /// By the digits of its fingerprint that the record has. The leases that ended with it; none where no tree
     /// holds it any more. That it cannot be put on the record keeps none of them.
@@ -15,8 +17,7 @@ impl Broker {
         caller: &Caller,
         (fingerprint, place): (&str, &str),
     ) -> Result<Vec<Revoked>, Refusal> {
-        let ended =
-            self.end_leases_with(fingerprint, "a token of it was found in a file", caller)?;
+        let ended = self.end_leases_with(fingerprint, WORD, caller)?;
         let lease = ended.first().map(|one| &one.lease);
         let mut record = Record::new(Event::TokenFound, Outcome::Ok, caller);
         record.fingerprint = Some(fingerprint);
@@ -29,5 +30,14 @@ impl Broker {
         record.expires_at = token.map(|token| token.expires_at);
         self.record(&record)?;
         Ok(ended)
+    }
+
+    /// It is on the record that it lies there, and is not put there twice; who holds it by now ends all the same.
+    pub fn token_found_again(
+        &self,
+        caller: &Caller,
+        fingerprint: &str,
+    ) -> Result<Vec<Revoked>, Refusal> {
+        self.end_leases_with(fingerprint, WORD, caller)
     }
 }

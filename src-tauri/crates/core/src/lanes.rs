@@ -156,8 +156,13 @@ impl Shares {
             let what = format!("has had its audiences of this hour ({})", share.audiences.len());
             return Err(spent(lane, &what, share.audiences.values().min().copied(), now));
         }
-        share.tokens.push_back(now);
-        share.audiences.insert(audience.clone(), now);
+        // What is not bounded is not counted: nobody fills our memory by asking.
+        if quota.tokens.is_some() {
+            share.tokens.push_back(now);
+        }
+        if quota.audiences.is_some() {
+            share.audiences.insert(audience.clone(), now);
+        }
         let audience = is_new.then_some(audience);
         let place = Place { lane: name.to_owned(), at: now, audience };
         Ok(Counted(Some((self.clone(), place))))
@@ -249,6 +254,23 @@ mod tests {
         ] {
             assert_eq!(had(&shares, &lane, audience, seconds), expected, "{audience} {seconds}");
         }
+    }
+
+    #[test]
+    fn what_has_no_bound_is_not_counted() {
+        let kept = |tokens, audiences| {
+            let shares = Arc::new(Shares::default());
+            let lane = Lane::In(within("agent", tokens, audiences));
+            for at in 0..9 {
+                assert!(had(&shares, &lane, &at.to_string(), at).is_ok());
+            }
+            let all = shares.0.lock().unwrap();
+            let share = &all["agent"];
+            (share.tokens.len(), share.audiences.len())
+        };
+        assert_eq!(kept(None, None), (0, 0));
+        assert_eq!(kept(Some(10), None), (9, 0));
+        assert_eq!(kept(None, Some(10)), (0, 9));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! tells of its end, the task's log is searched for the tokens that were served to it. In the background and
 //! within bounds: nobody's task waits for it.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use dagpass_client::tripwire::{Hit, Limits, Search};
@@ -12,8 +13,8 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::request::Caller;
 use dagpass_core::runs::{Happening, RunEvent, RunKind, Tie};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
@@ -28,6 +29,12 @@ const SETTLED: Duration = Duration::from_secs(3);
 const UNTOLD: Duration = Duration::from_secs(24 * 3600);
 /// How many looks may wait? Beyond that one is left out: `dagpass airflow scan` finds what it would have.
 const MOST_WAITING: usize = 64;
+/// How long may one take? It ends by itself long before, unless the disk does not answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How many that do not end may there be? Each holds a thread, and nothing else is held up by it.
+const MOST_STUCK: usize = 4;
+/// How many finds are remembered, the newest? One that is forgotten is put on the record once more.
+const MOST_KNOWN: usize = 1024;
 
 pub(super) fn tell(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: LeakAsk = asked.parse()?;
@@ -52,31 +59,96 @@ fn is_well_formed(leak: &Leak) -> bool {
         && !leak.place.chars().any(char::is_control)
 }
 
-/// The leases that ended with it.
-fn found(api: &Api, caller: &Caller, (token, place): (&str, &str)) -> Result<Vec<String>, Refusal> {
-    let ended = api.broker.token_found(caller, (token, place))?;
+/// The leases that ended with it. A find is on the record once: tasks that were served the same token come upon
+/// it each, and so does the run that they are in.
+fn found(api: &Api, caller: &Caller, find: (&str, &str)) -> Result<Vec<String>, Refusal> {
+    let (token, place) = find;
+    let is_new = api.looks.known(|known| known.add(find));
+    let ended = if is_new {
+        let told = api.broker.token_found(caller, find);
+        told.inspect_err(|_| api.looks.known(|known| known.forget(find)))?
+    } else {
+        api.broker.token_found_again(caller, token)?
+    };
     let leases: Vec<String> = ended.iter().map(|one| one.lease.id.to_string()).collect();
-    tracing::warn!(fingerprint = token, place, ?leases, "a token of ours lies in a file");
-    api.changed();
+    if is_new || !leases.is_empty() {
+        tracing::warn!(fingerprint = token, place, ?leases, "a token of ours lies in a file");
+        api.changed();
+    }
     Ok(leases)
 }
 
-/// Looks that wait, and the one that is under way.
+/// Looks that wait, the one that is under way, and what they and others came upon.
 pub(super) struct Looks {
     waiting: Arc<Semaphore>,
     reading: Semaphore,
+    threads: Arc<Semaphore>,
+    known: Mutex<Known>,
 }
 
 impl Default for Looks {
     fn default() -> Self {
-        Self { waiting: Arc::new(Semaphore::new(MOST_WAITING)), reading: Semaphore::new(1) }
+        Self {
+            waiting: Arc::new(Semaphore::new(MOST_WAITING)),
+            reading: Semaphore::new(1),
+            threads: Arc::new(Semaphore::new(MOST_STUCK)),
+            known: Mutex::default(),
+        }
+    }
+}
+
+/// Finds that are on the record, the newest last: which token, and where.
+#[derive(Default)]
+struct Known(VecDeque<(String, String)>);
+
+impl Known {
+    /// `false` where it was known before.
+    fn add(&mut self, (token, place): (&str, &str)) -> bool {
+        if self.0.iter().any(|(t, p)| t == token && p == place) {
+            return false;
+        }
+        if self.0.len() >= MOST_KNOWN {
+            self.0.pop_front();
+        }
+        self.0.push_back((token.to_owned(), place.to_owned()));
+        true
+    }
+
+    fn forget(&mut self, (token, place): (&str, &str)) {
+        self.0.retain(|(t, p)| t != token || p != place);
+    }
+}
+
+impl Looks {
+    fn known<T>(&self, with: impl FnOnce(&mut Known) -> T) -> T {
+        with(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// On a thread of its own: a disk that does not answer keeps that, whoever waits. `None` where it does not
+    /// end, or where too many before it did not.
+    async fn within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let thread = self.threads.clone().try_acquire_owned().ok()?;
+        let (tell, told) = oneshot::channel();
+        let look = move || {
+            // Whoever waited may have gone by then.
+            drop(tell.send(work()));
+            drop(thread);
+        };
+        std::thread::Builder::new().name("look".to_owned()).spawn(look).ok()?;
+        timeout(patience, told).await.ok()?.ok()
     }
 }
 
 /// A task's log, and what was served to it.
 struct Look {
     fingerprints: Vec<String>,
-    folder: PathBuf,
+    dag_id: String,
+    run_id: String,
+    logs: PathBuf,
     since: SystemTime,
 }
 
@@ -88,14 +160,19 @@ pub(super) fn after_task(
 ) {
     let Some(look) = logs.and_then(|logs| look(event, logs, (ties, principal))) else { return };
     let Ok(seat) = api.looks.waiting.clone().try_acquire_owned() else {
-        return tracing::debug!("too many tasks end at once: a log is not looked at");
+        return tracing::warn!("too many tasks end at once: a log is not searched for tokens");
     };
     let (api, caller) = (api.clone(), principal.caller.clone());
     tokio::spawn(async move {
         tokio::time::sleep(SETTLED).await;
         // One at a time: many tasks may end at once, and the disk is everybody's.
         let Ok(_one) = api.looks.reading.acquire().await else { return };
-        for hit in spawn_blocking(move || look.hits()).await.unwrap_or_default() {
+        let logs = look.logs.clone();
+        let hits = api.looks.within(PATIENCE, move || look.hits()).await.unwrap_or_else(|| {
+            tracing::warn!(logs = %logs.display(), "not searched for tokens: it does not answer");
+            Vec::new()
+        });
+        for hit in hits {
             if let Err(refusal) = found(&api, &caller, (&hit.fingerprint, &hit.place())) {
                 tracing::error!(%refusal, "a token that was found is not on the record");
             }
@@ -116,24 +193,26 @@ fn look(event: &RunEvent, logs: &Path, (ties, principal): (&[Tie], &Principal)) 
     let since = u64::try_from(began.as_millis()).unwrap_or_default();
     Some(Look {
         fingerprints: served.map(|used| used.fingerprint.clone()).collect(),
-        folder: folder_of(event, logs),
+        dag_id: event.task.dag_id.clone(),
+        run_id: event.task.run_id.clone(),
+        logs: logs.to_owned(),
         since: SystemTime::UNIX_EPOCH + Duration::from_millis(since),
     })
 }
 
-/// Where Airflow puts a run's logs, if it puts them there: a template of the config may say otherwise.
-fn folder_of(event: &RunEvent, logs: &Path) -> PathBuf {
-    let (dag, run) = (&event.task.dag_id, &event.task.run_id);
-    let is_name = |name: &String| !name.contains(['/', '\\']) && !name.contains("..");
-    let own = logs.join(format!("dag_id={dag}")).join(format!("run_id={run}"));
-    if is_name(dag) && is_name(run) && own.is_dir() { own } else { logs.to_owned() }
-}
-
 impl Look {
+    /// Where Airflow puts a run's logs, if it puts them there: a template of the config may say otherwise.
+    fn folder(&self) -> PathBuf {
+        let is_name = |name: &String| !name.contains(['/', '\\']) && !name.contains("..");
+        let (dag, run) = (&self.dag_id, &self.run_id);
+        let own = self.logs.join(format!("dag_id={dag}")).join(format!("run_id={run}"));
+        if is_name(dag) && is_name(run) && own.is_dir() { own } else { self.logs.clone() }
+    }
+
     fn hits(&self) -> Vec<Hit> {
         let fingerprints = self.fingerprints.iter().map(String::as_str);
         let mut search = Search::of(fingerprints, Limits::AFTER_A_RUN);
-        search.through(&self.folder, Some(self.since));
+        search.through(&self.folder(), Some(self.since));
         search.end().hits
     }
 }
@@ -162,5 +241,36 @@ mod tests {
                 "{fingerprint} {place:.20}"
             );
         }
+    }
+
+    #[test]
+    fn a_find_is_new_once_and_again_where_it_could_not_be_recorded() {
+        let mut known = Known::default();
+        let find = ("0123456789abcdef", "/logs/a.log:12");
+        assert!(known.add(find) && !known.add(find));
+        assert!(known.add((find.0, "/logs/a.log:13")) && known.add(("fedcba9876543210", find.1)));
+        known.forget(find);
+        assert!(known.add(find));
+        for line in 0..MOST_KNOWN {
+            assert!(known.add(("", &line.to_string())));
+        }
+        assert!(known.0.len() == MOST_KNOWN && known.add(find), "the oldest gives way");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_answer_keeps_a_few_threads_and_holds_up_nobody() {
+        let (looks, long) = (Looks::default(), Duration::from_secs(600));
+        let mut holds = Vec::new();
+        for _ in 0..MOST_STUCK {
+            let (hold, held) = std::sync::mpsc::channel::<()>();
+            holds.push(hold);
+            let stuck = looks.within(Duration::from_millis(1), move || held.recv().is_err()).await;
+            assert_eq!(stuck, None);
+        }
+        assert_eq!(looks.within(long, || 7).await, None, "no more of them");
+        drop(holds);
+        drop(looks.threads.acquire().await.unwrap());
+        assert_eq!(looks.within(long, || 7).await, Some(7));
+        assert_eq!(looks.within::<u8>(long, || panic!("as one may")).await, None);
     }
 }

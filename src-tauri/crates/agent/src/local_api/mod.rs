@@ -5,6 +5,7 @@ mod accept;
 mod activity;
 mod approvals;
 mod auto_logout;
+mod body;
 mod capability;
 mod config;
 mod containers;
@@ -59,7 +60,7 @@ use zeroize::Zeroizing;
 
 use dagpass_client::wire::Endpoint;
 use dagpass_core::broker::Broker;
-use dagpass_core::error::{ErrorCode, Refusal};
+use dagpass_core::error::Refusal;
 use dagpass_core::policy::{About as AboutWhat, Action, Permit};
 use dagpass_core::ports::{Clock, Witness};
 use dagpass_core::principal::{Kind, Principal};
@@ -301,10 +302,7 @@ struct Asked {
 
 impl Asked {
     fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Refusal::new(ErrorCode::InvalidRequest, "the request's body cannot be read")
-                .because(format!("{} at column {}", kind(&error), error.column()))
-        })
+        body::parse(&self.body)
     }
 
     fn caller(&self) -> &Caller {
@@ -326,15 +324,5 @@ impl Asked {
     fn declaring(&self, context: BTreeMap<String, String>) -> Principal {
         let caller = Caller { context, ..self.caller().clone() };
         Principal { caller, ..self.principal.clone() }
-    }
-}
-
-/// What was wrong with the JSON, without quoting it: it may hold a secret.
-fn kind(error: &serde_json::Error) -> &'static str {
-    match error.classify() {
-        serde_json::error::Category::Io => "the connection ended",
-        serde_json::error::Category::Syntax => "not JSON",
-        serde_json::error::Category::Data => "a field is missing or of the wrong kind",
-        serde_json::error::Category::Eof => "the JSON ends too early",
     }
 }

@@ -24,8 +24,10 @@ const PROGRAMS: [&str; 4] = [".git", "__pycache__", "node_modules", "site-packag
 const COARSE: Duration = Duration::from_secs(2);
 /// How many of what was left out are named?
 const MOST_NAMED: usize = 20;
-/// How many finds are told of? Whoever logs every token has one problem and not a thousand.
+/// How many finds are told of? Whoever logs every token has one problem and not a thousand; but where each of
+/// them lies first is told of that many.
 const MOST_HITS: usize = 200;
+const MOST_TOKENS: usize = 10_000;
 /// How much of a file's name is told, in bytes?
 const LONGEST_NAME: usize = 4096;
 /// What a gzip file begins with (RFC 1952 §2.3.1).
@@ -117,6 +119,8 @@ pub struct Search {
     began: Instant,
     entries: usize,
     seen: HashSet<PathBuf>,
+    /// Which of them were found.
+    found: HashSet<u64>,
     looked: Looked,
 }
 
@@ -134,6 +138,7 @@ impl Search {
             began: Instant::now(),
             entries: 0,
             seen: HashSet::new(),
+            found: HashSet::new(),
             looked: Looked::default(),
         }
     }
@@ -262,10 +267,12 @@ impl Search {
         self.looked.files += 1;
         self.looked.bytes += read;
         for (key, (at, times)) in found {
-            if self.looked.hits.len() >= MOST_HITS {
+            let most = if self.found.contains(&key) { MOST_HITS } else { MOST_TOKENS };
+            if self.looked.hits.len() >= most {
                 self.looked.leave(path, "a find, for there were too many before it");
                 continue;
             }
+            self.found.insert(key);
             self.looked.hits.push(Hit {
                 fingerprint: format!("{key:016x}"),
                 file: path.to_owned(),

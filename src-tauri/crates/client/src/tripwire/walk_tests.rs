@@ -141,3 +141,53 @@ fn links_lead_nowhere_and_what_is_no_file_holds_nobody_up() {
     let looked = look(&folder.path().join("latest"), Limits::ASKED, None);
     assert_eq!(looked.hits.len(), 1);
 }
+
+#[test]
+fn one_token_in_many_files_hides_no_other_and_the_rest_is_said_to_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for at in 0..MOST_HITS + 5 {
+        fs::write(folder.path().join(format!("{at}.log")), TOKEN).unwrap();
+    }
+    let other = "7Fhs0KQ2mVvXb9LrT4aYc1PzWn8e";
+    let last = folder.path().join("last.log");
+    fs::write(&last, other).unwrap();
+    let longest_quiet = SystemTime::now() - Duration::from_secs(3600);
+    File::options().write(true).open(&last).unwrap().set_modified(longest_quiet).unwrap();
+    let other = format!("{:016x}", key(&Sha256::digest(other.as_bytes())));
+    let mut search = Search::of([fingerprint().as_str(), other.as_str()], Limits::ASKED);
+    search.through(folder.path(), None);
+    let looked = search.end();
+    assert_eq!(looked.hits.len(), MOST_HITS + 1);
+    assert_eq!(looked.hits.iter().filter(|hit| hit.fingerprint == other).count(), 1);
+    assert_eq!(looked.left_out_in_all, 5);
+    assert!(looked.left_out[0].why.contains("too many before it"), "{:?}", looked.left_out);
+}
+
+#[test]
+fn a_place_is_one_line_of_bounded_text_whatever_the_names_are() {
+    for (file, line, expected) in [
+        ("a\n\u{85}b.log".to_owned(), Some(3), Some("a\u{fffd}\u{fffd}b.log:3")),
+        ("a.log".to_owned(), None, Some("a.log, byte 7")),
+        ("\u{1}".repeat(6 * 255), Some(u64::MAX), None),
+        ("\u{e9}".repeat(4000), None, None),
+    ] {
+        let hit = Hit { fingerprint: fingerprint(), file: file.into(), line, byte: 7, times: 1 };
+        let place = hit.place();
+        assert!(place.len() <= LONGEST_NAME + 64 && !place.chars().any(char::is_control));
+        assert!(expected.is_none_or(|expected| place == expected), "{place:.60}");
+    }
+}
+
+#[test]
+fn a_file_from_the_end_of_time_is_read_and_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("odd.log");
+    fs::write(&file, TOKEN).unwrap();
+    // Where the file system does not keep such a time, what it keeps is as good.
+    if let Some(late) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(i64::MAX as u64)) {
+        drop(File::options().write(true).open(&file).unwrap().set_modified(late));
+    }
+    for since in [SystemTime::UNIX_EPOCH, SystemTime::now() - Duration::from_secs(60)] {
+        assert_eq!(look(folder.path(), Limits::ASKED, Some(since)).hits.len(), 1);
+    }
+}

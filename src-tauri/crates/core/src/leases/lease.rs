@@ -72,6 +72,8 @@ pub struct Token {
     pub expires_at: Timestamp,
     /// It was taken back by its fingerprint before: what is told of it again ends nothing more.
     pub told: bool,
+    /// Of an earlier sign-in than its lease: still good, and found somewhere it ends nothing of this one.
+    pub earlier: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +193,7 @@ impl Lease {
             self.serve(dag, wanted.task(), now);
         }
         let fingerprint = cached.fingerprint.short();
-        if self.tokens.last().is_some_and(|token| token.fingerprint == fingerprint) {
+        if self.tokens.last().is_some_and(|last| last.fingerprint == fingerprint && !last.earlier) {
             return;
         }
         self.tokens.retain(|token| token.fingerprint != fingerprint && now < token.expires_at);
@@ -199,7 +201,8 @@ impl Lease {
             self.tokens.remove(0);
         }
         let expires_at = cached.set.expires_at;
-        self.tokens.push(Token { fingerprint: fingerprint.to_owned(), expires_at, told: false });
+        let fingerprint = fingerprint.to_owned();
+        self.tokens.push(Token { fingerprint, expires_at, told: false, earlier: false });
         self.issued += 1;
         self.audience.clone_from(&cached.set.audience);
         self.scopes = cached.set.scope.clone().or_else(|| self.target.scopes.clone());
@@ -225,9 +228,10 @@ impl Lease {
         self.dags.push(Dag { id: dag.to_owned(), task, last: now, ended: None });
     }
 
-    /// Which of them has that fingerprint, in full or as the ledger has it?
+    /// Does one of its own sign-in have that fingerprint, in full or as the ledger has it?
     pub(super) fn has_token(&self, fingerprint: &str) -> bool {
-        self.tokens.iter().any(|token| token.fingerprint == short(fingerprint))
+        let short = short(fingerprint);
+        self.tokens.iter().any(|token| token.fingerprint == short && !token.earlier)
     }
 
     /// That token was found, or is taken back: `true` the first time. And when it ends.

@@ -54,7 +54,8 @@ impl Table {
         if same && goes_on {
             return (lease, None);
         }
-        let (tokens, mut dags) = (lease.tokens.clone(), lease.dags.clone());
+        let (mut tokens, mut dags) = (lease.tokens.clone(), lease.dags.clone());
+        tokens.iter_mut().for_each(|token| token.earlier |= !same);
         dags.retain(|dag| same && dag.ended.is_some());
         let before = replace(lease, Lease { tokens, dags, ..new() });
         (lease, Some(before))

@@ -32,7 +32,11 @@ async fn a_token_that_was_found_is_on_the_record_by_its_place_and_served_to_nobo
     let refused = serve(&broker, &ask("prod")).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::AccessDenied, "its lease has ended");
     assert_eq!(bytes_of_a_run(&broker).await, "at-2");
-    assert!(broker.token_found(&caller, find).unwrap().is_empty(), "nobody holds it any more");
+    let lines = || world.witness.lines.lock().unwrap().len();
+    let before = lines();
+    assert!(broker.token_found_again(&caller, find.0).unwrap().is_empty(), "nobody holds it");
+    assert_eq!(lines(), before, "it is on the record once");
+    assert!(broker.token_found(&caller, find).unwrap().is_empty());
 }
 
 #[tokio::test]

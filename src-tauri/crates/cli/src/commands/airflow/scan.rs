@@ -24,8 +24,11 @@ use crate::world::World;
 
 /// How much of the ledger is read at once?
 const BLOCK: usize = 256 * 1024;
-/// How many finds does the agent take at once?
+/// How many finds does the agent take at once, and how many bytes of them? It reads 16 KiB.
 const AT_ONCE: usize = 100;
+const BYTES_AT_ONCE: usize = 12 * 1024;
+/// What stands around a place.
+const AROUND: usize = 64;
 
 #[derive(Debug, Args)]
 pub(crate) struct Scan {
@@ -137,7 +140,11 @@ fn of_home(path: PathBuf) -> PathBuf {
 pub(crate) fn told(world: &World, issued: &Issued, hits: Vec<Hit>) -> Vec<Find> {
     let mut finds: Vec<Find> = hits.into_iter().map(|hit| Find::of(issued, hit)).collect();
     let mut untold: Vec<&mut Find> = finds.iter_mut().filter(|find| !find.known).collect();
-    for some in untold.chunks_mut(AT_ONCE) {
+    let mut left = untold.as_mut_slice();
+    while !left.is_empty() {
+        let many = at_once(left);
+        let (some, behind) = std::mem::take(&mut left).split_at_mut(many);
+        left = behind;
         let leak = |find: &&mut Find| Leak {
             fingerprint: find.hit.fingerprint.clone(),
             place: find.place.clone(),
@@ -156,6 +163,17 @@ pub(crate) fn told(world: &World, issued: &Issued, hits: Vec<Hit>) -> Vec<Find> 
         }
     }
     finds
+}
+
+/// How many of them? One at least: the longest place fits.
+fn at_once(finds: &[&mut Find]) -> usize {
+    let mut bytes = 0;
+    let fits = |find: &&&mut Find| {
+        // Each letter of it may need a backslash.
+        bytes += 2 * find.place.len() + AROUND;
+        bytes <= BYTES_AT_ONCE
+    };
+    finds.iter().take(AT_ONCE).take_while(fits).count().max(1)
 }
 
 impl Find {
@@ -247,6 +265,34 @@ mod tests {
             let found = places_of(&variable, text, Some(home));
             assert_eq!(found, expected.map(PathBuf::from), "{set:?} {text}");
         }
+    }
+
+    #[test]
+    fn the_agent_is_told_of_no_more_at_once_than_it_reads() {
+        let find = |name: String| {
+            let fingerprint = "0123456789abcdef".to_owned();
+            let hit = Hit { fingerprint, file: name.into(), line: Some(1), byte: 0, times: 1 };
+            Find::of(&Issued::default(), hit)
+        };
+        for (name, expected) in [
+            ("a".to_owned(), 100),
+            ("a".repeat(150), 33),
+            ("a".repeat(3000), 2),
+            ("\"".repeat(9000), 1),
+            ("\u{1}".repeat(9000), 1),
+        ] {
+            let mut finds: Vec<Find> = (0..150).map(|_| find(name.clone())).collect();
+            let finds: Vec<&mut Find> = finds.iter_mut().collect();
+            let many = at_once(&finds);
+            assert_eq!(many, expected, "{name:.20}");
+            let leak = |find: &&mut Find| Leak {
+                fingerprint: find.hit.fingerprint.clone(),
+                place: find.place.clone(),
+            };
+            let ask = LeakAsk { leaks: finds[..many].iter().map(leak).collect() };
+            assert!(serde_json::to_vec(&ask).unwrap().len() <= 16 * 1024, "{name:.20}");
+        }
+        assert_eq!(at_once(&[]), 1);
     }
 
     #[test]

@@ -64,6 +64,14 @@ async fn a_sign_out_ends_them_and_a_new_sign_in_takes_no_old_no_over() {
     assert_eq!(scene.bytes(&taken_back).await, served("at-9"));
     let lease = scene.of(&taken_back);
     assert_eq!((lease.ended, lease.times, lease.tokens.len()), (None, 1, 2));
+    // An old find is none of this sign-in's.
+    let caller = Caller::default();
+    let tree = tree_of(&taken_back);
+    for (token, expected) in [(&lease.tokens[0], false), (&lease.tokens[1], true)] {
+        let found = scene.broker.end_leases_with(&token.fingerprint, "found in a log", &caller);
+        assert_eq!(found.unwrap().iter().any(|one| one.lease.tree == tree), expected);
+        assert_eq!(scene.of(&taken_back).is_revoked(), expected);
+    }
 }
 
 #[tokio::test]
