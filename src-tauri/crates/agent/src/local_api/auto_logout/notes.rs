@@ -17,6 +17,8 @@ pub(crate) const FILE: &str = "logout.json";
 #[derive(Debug)]
 pub(super) struct Notes {
     path: PathBuf,
+    /// As an earlier life left them.
+    found: BTreeMap<String, Out>,
     kept: Mutex<BTreeMap<String, Out>>,
 }
 
@@ -34,11 +36,16 @@ impl Notes {
             read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         let out = |one: Written| Some(Out { reason: Reason::parse(&one.reason)?, at: one.at });
         let known = written.into_iter().filter_map(|(name, one)| Some((name, out(one)?)));
-        Self { path, kept: Mutex::new(known.collect()) }
+        let found: BTreeMap<String, Out> = known.collect();
+        Self { path, kept: Mutex::new(found.clone()), found }
     }
 
     pub(super) fn of(&self, key: &SessionKey) -> Option<Out> {
         self.kept().get(&key.account()).copied()
+    }
+
+    pub(super) fn is_of_an_earlier_life(&self, key: &SessionKey, out: Out) -> bool {
+        self.found.get(&key.account()) == Some(&out)
     }
 
     /// Before anything is ended.
@@ -57,7 +64,7 @@ impl Notes {
         }
     }
 
-    /// The sign-out goes on where this cannot be written: it is then not told across a restart.
+    /// The sign-out goes on where this cannot be written: until it can, it is not told across a restart.
     fn write(&self, kept: &BTreeMap<String, Out>) {
         let written = |out: &Out| Written { reason: out.reason.as_str().to_owned(), at: out.at };
         let all: BTreeMap<&String, Written> =
@@ -92,6 +99,7 @@ mod tests {
         notes.forget(&dev);
         let next = Notes::open(path.clone());
         assert_eq!((next.of(&prod), next.of(&dev)), (Some(out), None));
+        assert!(next.is_of_an_earlier_life(&prod, out) && !notes.is_of_an_earlier_life(&prod, out));
         std::fs::write(&path, "{\"prod\": {\"reason\": \"moon\", \"at\": 1}}").unwrap();
         assert_eq!(Notes::open(path.clone()).of(&prod), None, "of a later version");
         std::fs::write(&path, "half a").unwrap();
