@@ -120,6 +120,7 @@ impl Api {
 
     fn look_at_sessions(self: &Arc<Self>) {
         let now = self.clock.now();
+        self.lookout.notes.tend();
         for view in self.broker.sessions() {
             self.look_at(&view, now);
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_core::logout::{Out, Reason};
@@ -20,6 +21,8 @@ pub(super) struct Notes {
     /// As an earlier life left them.
     found: BTreeMap<String, Out>,
     kept: Mutex<BTreeMap<String, Out>>,
+    /// The file is older than what is kept.
+    is_owed: AtomicBool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,7 +40,7 @@ impl Notes {
         let out = |one: Written| Some(Out { reason: Reason::parse(&one.reason)?, at: one.at });
         let known = written.into_iter().filter_map(|(name, one)| Some((name, out(one)?)));
         let found: BTreeMap<String, Out> = known.collect();
-        Self { path, kept: Mutex::new(found.clone()), found }
+        Self { path, kept: Mutex::new(found.clone()), found, is_owed: AtomicBool::new(false) }
     }
 
     pub(super) fn of(&self, key: &SessionKey) -> Option<Out> {
@@ -64,6 +67,13 @@ impl Notes {
         }
     }
 
+    /// What a full disk did not take is written once it does.
+    pub(super) fn tend(&self) {
+        if self.is_owed.load(Ordering::Relaxed) {
+            self.write(&self.kept());
+        }
+    }
+
     /// The sign-out goes on where this cannot be written: until it can, it is not told across a restart.
     fn write(&self, kept: &BTreeMap<String, Out>) {
         let written = |out: &Out| Written { reason: out.reason.as_str().to_owned(), at: out.at };
@@ -72,7 +82,10 @@ impl Notes {
         let kept = serde_json::to_vec(&all)
             .map_err(std::io::Error::from)
             .and_then(|bytes| system::write_private(&self.path, &bytes));
-        if let Err(error) = kept {
+        let was_owed = self.is_owed.swap(kept.is_err(), Ordering::Relaxed);
+        if let Err(error) = kept
+            && !was_owed
+        {
             tracing::warn!(%error, "why somebody was signed out is not kept for the next start");
         }
     }
@@ -85,6 +98,22 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_written_once_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        std::fs::create_dir_all(path.join("in the way")).unwrap();
+        let (prod, out) =
+            (SessionKey::of("prod"), Out { reason: Reason::Lock, at: Timestamp::from_secs(7) });
+        let notes = Notes::open(path.clone());
+        notes.note(&prod, out);
+        notes.tend();
+        assert_eq!(notes.of(&prod), Some(out), "in this life");
+        std::fs::remove_dir_all(&path).unwrap();
+        notes.tend();
+        assert_eq!(Notes::open(path).of(&prod), Some(out));
+    }
 
     #[test]
     fn the_next_life_reads_what_this_one_noted_and_nothing_that_was_forgotten() {
