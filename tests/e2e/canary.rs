@@ -3,7 +3,7 @@
 //! `src-tauri/docs/secrets-in-memory.md`. Root alone can look; elsewhere it says that it cannot.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
 use crate::idp::{Family, Setting};
@@ -64,7 +64,9 @@ fn a_refresh_token_lies_in_the_live_agent_no_more_often_than_is_listed() {
     let memory = match memory(scene.world.agent_pid()) {
         Ok(memory) => memory,
         Err(error) => {
-            println!("skipped: the agent's memory cannot be read here: {error}");
+            // Past the harness, which keeps to itself what a test that passed prints.
+            let said = "the canary saw nothing: the agent's memory cannot be read here";
+            writeln!(io::stderr(), "{said} ({error})").unwrap();
             return scene.close();
         }
     };

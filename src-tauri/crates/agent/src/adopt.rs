@@ -26,6 +26,7 @@ impl Api {
         let config = self.config.current();
         let sessions = config.sessions();
         let with_profile = |key| config.session(&key).map(|profile| (key, profile));
+        self.broker.signs_out_by(config.logout.rules.clone());
         self.broker.configure(sessions.into_iter().filter_map(with_profile));
         self.tell_who_is_out();
         let ids = ConnectionIds { version: 1, connections: ids };

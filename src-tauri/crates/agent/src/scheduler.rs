@@ -70,7 +70,7 @@ impl Scheduler {
         loop {
             tokio::time::sleep(SELDOM).await;
             self.tend_items();
-            self.look_at_config();
+            self.look_at_config().await;
             self.api.adopt_policy();
             self.broker.reconsider_store();
             self.broker.pay_revocations();
@@ -148,8 +148,11 @@ impl Scheduler {
         }
     }
 
-    fn look_at_config(&self) {
-        match self.config.reload() {
+    /// The system may be asked for it, which takes its time.
+    async fn look_at_config(&self) {
+        let config = self.config.clone();
+        let looked = tokio::task::spawn_blocking(move || config.reload()).await;
+        match looked.unwrap_or(Looked::Same) {
             Looked::Same if self.api.told.owes() => self.take_in(),
             Looked::Same => {}
             Looked::Wrong => self.api.say_config(),

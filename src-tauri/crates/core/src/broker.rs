@@ -17,6 +17,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::issuer_limit::IssuerLimits;
 use crate::lanes::{self, Shares};
 use crate::leases::{Leases, Use};
+use crate::logout::Rules;
 use crate::owed::debts::Debts;
 use crate::policy::engine::SignedIn;
 use crate::policy::{self, About, Action, Bench, Permit};
@@ -50,6 +51,8 @@ pub struct Broker {
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) leases: Arc<Leases>,
     shares: Arc<Shares>,
+    /// By which people are signed out.
+    logout: Arc<RwLock<Rules>>,
     sessions: Arc<RwLock<HashMap<SessionKey, Arc<Session>>>>,
 }
 
@@ -87,6 +90,7 @@ impl Broker {
             limits: IssuerLimits::default(),
             alarm: Alarm::default(),
             shares: Arc::default(),
+            logout: Arc::default(),
             sessions: Arc::default(),
         }
     }
@@ -110,6 +114,16 @@ impl Broker {
         gone.iter().filter_map(|key| known.get(key)).for_each(|session| session.goes_away());
         drop(known);
         self.alarm.ring();
+    }
+
+    /// By which people are signed out from here on, also before anybody looks.
+    pub fn signs_out_by(&self, rules: Rules) {
+        *self.logout.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    fn serves(&self, session: &Session, principal: &Principal) -> Result<(), Refusal> {
+        let rules = self.logout.read().unwrap_or_else(PoisonError::into_inner);
+        session.serves(principal, &rules, self.ports.clock.now())
     }
 
     /// Judges, and puts the decision on the record: what cannot be recorded is denied.
@@ -164,8 +178,9 @@ impl Broker {
         if request.reach != Reach::Named {
             session.seat(&request.target, principal.name(), now)?;
         }
-        let (whose, fresh) = self.fresh(&session, asked).await?;
-        session.serves(principal, self.ports.clock.now())?;
+        self.serves(&session, principal)?;
+        let (whose, fresh) = self.fresh(&session, asked, principal).await?;
+        self.serves(&session, principal)?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
         let judged = |whose: &Whose| asked.of.is_none_or(|at| whose.signed_in_at == at);
         let still = whose.as_ref().is_some_and(|whose| session.is_still_of(whose) && judged(whose));
@@ -200,6 +215,7 @@ impl Broker {
         &self,
         session: &Arc<Session>,
         asked: Asked<'_>,
+        principal: &Principal,
     ) -> Result<(Option<Whose>, Fresh), Refusal> {
         let (request, now) = (asked.request, self.ports.clock.now());
         let mut plan = session.plan(request, now);
@@ -208,6 +224,7 @@ impl Broker {
             self.record(&asked.permitted())?;
             if matches!(plan, Plan::Load) {
                 self.load(session).await;
+                self.serves(session, principal)?;
             }
             plan = session.plan(request, now);
         }
@@ -301,10 +318,12 @@ impl Broker {
         Ok(self.session_of(key)?.deployment(target, self.ports.clock.now()))
     }
 
-    /// Did a deployment ask for a new proof of identity that was not given since? Then the next
-    /// sign-in is one (`prompt=login`), whoever starts it.
+    /// Did a deployment ask for a new proof of identity that was not given since, or would an old one be over
+    /// at once? Then the next sign-in is one (`prompt=login`), whoever starts it.
     pub fn wants_new_proof(&self, key: &SessionKey) -> Result<bool, Refusal> {
-        Ok(self.session_of(key)?.deployments(|held| held.wants_new_proof()))
+        let session = self.session_of(key)?;
+        let is_too_old = session.view().out.is_some_and(|out| out.reason.wants_new_proof());
+        Ok(is_too_old || session.deployments(|held| held.wants_new_proof()))
     }
 
     pub(crate) fn session_of(&self, key: &SessionKey) -> Result<Arc<Session>, Refusal> {

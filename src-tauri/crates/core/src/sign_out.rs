@@ -32,6 +32,8 @@ impl Broker {
         (out, told): (Out, &str),
     ) -> Result<Option<Revocation>, Refusal> {
         let session = self.session_of(key)?;
+        // Whoever is at it keeps the sign-out waiting: nobody is served meanwhile.
+        session.went(out);
         self.sign_out_of(&session, caller, Some((out, told))).await
     }
 
@@ -97,8 +99,7 @@ impl Broker {
         {
             return Err(refusals::store(&session.profile(), &failure));
         }
-        let is_meant =
-            |out: Out| session.signed_in().map_or(true, |(one, _)| one.signed_in_at <= out.at);
+        let is_meant = |out: Out| session.since().is_none_or(|since| since <= out.at);
         if because.is_some_and(|(out, _)| !is_meant(out)) {
             // Somebody signed in while this one waited for its turn.
             return Ok(None);
@@ -115,7 +116,7 @@ impl Broker {
             owed.push((self.client_of(key, &leaving.stored), debt));
         }
         let forgotten = self.ports.store.forget(key).await;
-        let dropped = self.drop_pending(session).await;
+        let dropped = self.drop_pending(session, because.map(|(out, _)| out.at)).await;
         let was_signed_in = left.was.stored().is_some();
         let mut revocation = was_signed_in.then_some(Revocation::Unsupported);
         for (client, debt) in owed {

@@ -32,6 +32,10 @@ pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
 #[derive(Debug)]
 pub struct ConfigFile {
     path: PathBuf,
+    /// One at a time reads or writes the file. What it holds may be judged long: the system is asked who tells of
+    /// the person.
+    turn: Mutex<()>,
+    /// Held shortly: every request asks for the config in force.
     state: Mutex<State>,
 }
 
@@ -88,8 +92,8 @@ impl ConfigFile {
     /// As [`Self::open`]; `ids` are the conn_ids that an earlier life of the agent answered for.
     pub fn open_after(path: PathBuf, ids: Option<BTreeSet<String>>) -> Self {
         let state = State { ids: ids.map(Arc::new), ..State::default() };
-        let file = Self { path, state: Mutex::new(state) };
-        file.read_into(&mut file.lock());
+        let file = Self { path, turn: Mutex::default(), state: Mutex::new(state) };
+        file.read_anew();
         file
     }
 
@@ -128,8 +132,10 @@ impl ConfigFile {
     pub fn reply(&self) -> ConfigReply {
         let state = self.lock();
         let known = (state.problems.clone(), state.config.told());
+        let (last, is_known) = (state.text.clone(), state.known);
+        drop(state);
         match read(&self.path) {
-            Ok(text) if text == state.text => self.told(text, known),
+            Ok(text) if text == last => self.told(text, known),
             Ok(text) => {
                 let judged = self.judged(&text);
                 self.told(text, judged)
@@ -137,8 +143,8 @@ impl ConfigFile {
             // What was last read, to be mended; its place is that of the file which cannot be read.
             Err(unread) => {
                 let problems =
-                    if unread.absent && !state.known { known.0 } else { vec![unread.problem] };
-                let told = self.told(state.text.clone(), (problems, known.1));
+                    if unread.absent && !is_known { known.0 } else { vec![unread.problem] };
+                let told = self.told(last, (problems, known.1));
                 ConfigReply { digest: digest(&bytes(&self.path).unwrap_or_default()), ..told }
             }
         }
@@ -161,14 +167,16 @@ impl ConfigFile {
     /// Looks at the file and reads it where it changed: one `stat` where it did not. A wrong one is
     /// read at each look: what mends it may be its mode, or a file that it names.
     pub fn reload(&self) -> Looked {
-        let mut state = self.lock();
+        let _turn = self.turn();
+        let state = self.lock();
         if state.problems.is_empty() && stamp(&self.path) == state.stamp {
             return Looked::Same;
         }
         let before = state.problems.clone();
-        match self.read_into(&mut state) {
+        drop(state);
+        match self.read_anew() {
             true => Looked::InForce,
-            false if state.problems == before => Looked::Same,
+            false if self.lock().problems == before => Looked::Same,
             false => Looked::Wrong,
         }
     }
@@ -187,20 +195,20 @@ impl ConfigFile {
     /// Replaces the file, checked first and whole or not at all; only the one of the digest `made_from`,
     /// where that is told. A link stays a link.
     pub fn write(&self, text: &str, made_from: Option<&str>) -> Result<(), WriteFailure> {
-        let mut state = self.lock();
+        let _turn = self.turn();
         let there = self.there(made_from);
         // Where nobody asked what is there, one that cannot be read is replaced too.
         let there = match (there, made_from) {
             (Err(WriteFailure::Io(_)), None) => None,
             (there, _) => Some(there?),
         };
-        self.put(&mut state, text, there.as_deref())
+        self.put(text, there.as_deref())
     }
 
     /// Changes some keys of the file as it is on disk now; everything else stays byte for byte. With
     /// `dry_run` nothing is written, and the reply carries what would be wrong.
     pub fn edit(&self, asked: &ConfigEdit) -> Result<ConfigReply, WriteFailure> {
-        let mut state = self.lock();
+        let turn = self.turn();
         let there = self.there(asked.digest.as_deref())?;
         let no_text = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         let before = str::from_utf8(&there).map_err(no_text)?;
@@ -209,8 +217,8 @@ impl ConfigFile {
             let judged = self.judged(&text);
             return Ok(ConfigReply { digest: digest(&there), ..self.told(text, judged) });
         }
-        self.put(&mut state, &text, Some(&there))?;
-        drop(state);
+        self.put(&text, Some(&there))?;
+        drop(turn);
         Ok(self.reply())
     }
 
@@ -224,44 +232,49 @@ impl ConfigFile {
     }
 
     /// In the place of `there` alone, where that is known.
-    fn put(&self, state: &mut State, text: &str, there: Option<&[u8]>) -> Result<(), WriteFailure> {
+    fn put(&self, text: &str, there: Option<&[u8]>) -> Result<(), WriteFailure> {
         let config = self.check(text)?;
         match replace(&self.path, text, there) {
             Ok(true) => {}
             Ok(false) => return Err(WriteFailure::Changed),
             Err(error) => return Err(owner::named(&self.path, error).into()),
         }
+        let mut state = self.lock();
         state.stamp = stamp(&self.path);
         state.take(config, text.to_owned());
         Ok(())
     }
 
-    /// `true` where it is in force.
-    fn read_into(&self, state: &mut State) -> bool {
+    /// `true` where it is in force. Whoever calls has the turn.
+    fn read_anew(&self) -> bool {
         // Before the text: a change in between is then seen at the next look.
-        state.stamp = stamp(&self.path);
-        let text = match read(&self.path) {
-            Ok(text) => text,
-            // Some editors move the file away before they write the new one: not an empty config.
-            Err(unread) if unread.absent && !state.known => {
-                state.absent(&self.path);
-                return false;
-            }
-            Err(unread) => {
-                state.wrong(vec![unread.problem], None);
-                return false;
-            }
-        };
-        match checked(&text, &self.path) {
-            Ok(config) => {
+        let found = stamp(&self.path);
+        let read = read(&self.path).map(|text| (checked(&text, &self.path), text));
+        let mut state = self.lock();
+        state.stamp = found;
+        match read {
+            Ok((Ok(config), text)) => {
                 state.take(config, text);
                 true
             }
-            Err(problems) => {
+            Ok((Err(problems), text)) => {
                 state.wrong(problems, Some(text));
                 false
             }
+            // Some editors move the file away before they write the new one: not an empty config.
+            Err(unread) if unread.absent && !state.known => {
+                state.absent(&self.path);
+                false
+            }
+            Err(unread) => {
+                state.wrong(vec![unread.problem], None);
+                false
+            }
         }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -44,7 +44,6 @@ pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let (key, profile) = whose(api, &ask)?;
     store_use::agrees(api)?;
     let mut options = options(&ask, &asked.principal)?;
-    // An Airflow deployment asked for a new proof of identity: another one of the old kind is none.
     if options.claim.proof == NewProof::Unneeded && api.broker.wants_new_proof(&key)? {
         options.claim.proof = NewProof::Wished;
     }

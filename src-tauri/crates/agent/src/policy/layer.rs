@@ -2,7 +2,7 @@
 //! Compiled once; what a request needs of it is found by its action.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cedar_policy::{
     ActionConstraint, Effect, EntityTypeName, Policy, PolicyId, PolicySet, PrincipalConstraint,
@@ -124,16 +124,20 @@ impl Layer {
         };
         let may_hit = |at: &usize| self.rules.get(*at).is_some_and(|rule| rule.aim.may_hit(facts));
         let hit: Vec<usize> = head.iter().copied().filter(may_hit).collect();
-        let mut picked = self.picked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = picked.get(&hit) {
+        if let Some(known) = self.known().get(&hit) {
             return known.clone();
         }
-        if picked.len() >= MOST_PICKED {
-            picked.clear();
-        }
+        // While nobody waits: two who come at once build it twice, and one is kept.
         let new = Arc::new(self.picked(&hit));
-        picked.insert(hit, new.clone());
-        new
+        let mut known = self.known();
+        if known.len() >= MOST_PICKED {
+            known.clear();
+        }
+        known.entry(hit).or_insert(new).clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Vec<usize>, Arc<Picked>>> {
+        self.picked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn picked(&self, hit: &[usize]) -> Picked {

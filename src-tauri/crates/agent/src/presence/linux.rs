@@ -3,7 +3,7 @@
 //! is looked for anew.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dagpass_core::logout::Signal;
 use dagpass_core::time::Timestamp;
@@ -111,7 +111,7 @@ fn signals(
     let now = now();
     let by_session = session.map(|one| one.idle_since.unwrap_or(now));
     let idle = saver.and_then(|one| one.idle);
-    let by_saver = unit.span(idle, Instant::now()).map(|span| now.minus(span));
+    let by_saver = unit.span(idle, now).map(|span| now.minus(span));
     let touched = [by_session, by_saver].into_iter().flatten().min();
     let away = session.map(|one| !one.active);
     [locked.map(Signal::IsLocked), away.map(Signal::IsAway), touched.map(Signal::Touched)]

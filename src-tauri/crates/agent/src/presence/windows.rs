@@ -15,14 +15,17 @@ use dagpass_core::time::Timestamp;
 use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::System::RemoteDesktop::{
-    NOTIFY_FOR_THIS_SESSION, WTSRegisterSessionNotification,
+    NOTIFY_FOR_THIS_SESSION, WTS_CURRENT_SERVER_HANDLE, WTS_CURRENT_SESSION, WTS_SESSIONSTATE_LOCK,
+    WTSFreeMemory, WTSINFOEXW, WTSQuerySessionInformationW, WTSRegisterSessionNotification,
+    WTSSessionInfoEx,
 };
 use windows_sys::Win32::System::SystemInformation::GetTickCount;
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    CreateWindowExW, DefWindowProcW, DispatchMessageW, GetMessageW, MSG, RegisterClassW, SetTimer,
-    WM_TIMER, WM_WTSSESSION_CHANGE, WNDCLASSW, WTS_CONSOLE_CONNECT, WTS_CONSOLE_DISCONNECT,
-    WTS_REMOTE_CONNECT, WTS_REMOTE_DISCONNECT, WTS_SESSION_LOCK, WTS_SESSION_UNLOCK,
+    CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, GetMessageW, MSG,
+    RegisterClassW, SetTimer, WM_TIMER, WM_WTSSESSION_CHANGE, WNDCLASSW, WTS_CONSOLE_CONNECT,
+    WTS_CONSOLE_DISCONNECT, WTS_REMOTE_CONNECT, WTS_REMOTE_DISCONNECT, WTS_SESSION_LOCK,
+    WTS_SESSION_UNLOCK,
 };
 
 use super::{Heard, Tells};
@@ -32,6 +35,10 @@ const CLASS: &str = "dagpass-presence";
 const TELLER: &str = "Windows";
 /// How often is it looked when somebody last touched anything?
 const TICK: Duration = Duration::from_secs(2);
+/// When is a session tried again that tells nothing yet, as one that just begins does?
+const AGAIN: Duration = Duration::from_secs(5);
+/// ERROR_CLASS_ALREADY_EXISTS: by the try before.
+const THERE_ALREADY: i32 = 1410;
 
 /// Whoever listens: a window's procedure carries nothing along.
 static HEAR: OnceLock<Box<dyn Fn(Heard) + Send + Sync>> = OnceLock::new();
@@ -65,14 +72,38 @@ fn tell(heard: Heard) {
 
 /// Until the process ends.
 fn listen() {
-    match window() {
-        Ok(_window) => {
-            tell(Heard::Tells(look()));
-            pump();
+    // Without the window nothing ticks: then idleness is not told either.
+    while let Err(missing) = window() {
+        tell(Heard::Tells(Tells::nothing(&missing)));
+        std::thread::sleep(AGAIN);
+    }
+    tell(Heard::Tells(look()));
+    if is_locked() == Some(true) {
+        tell(Heard::Signal(Signal::IsLocked(true)));
+    }
+    pump();
+}
+
+/// As the session stands; `None` where the system does not say.
+fn is_locked() -> Option<bool> {
+    let (mut found, mut length) = (null_mut(), 0);
+    // SAFETY: places for a pointer and a length; what is found is read within its length and given back once.
+    unsafe {
+        let asked = WTSQuerySessionInformationW(
+            WTS_CURRENT_SERVER_HANDLE,
+            WTS_CURRENT_SESSION,
+            WTSSessionInfoEx,
+            &raw mut found,
+            &raw mut length,
+        );
+        if asked == 0 || found.is_null() {
+            return None;
         }
-        Err(missing) => {
-            tell(Heard::Tells(Tells { lock: Err(missing.clone()), switch: Err(missing), ..look() }))
-        }
+        let whole = length as usize >= size_of::<WTSINFOEXW>();
+        let info = whole.then(|| found.cast::<WTSINFOEXW>().read_unaligned());
+        WTSFreeMemory(found.cast());
+        let info = info.filter(|info| info.Level == 1)?;
+        Some(info.Data.WTSInfoExLevel1.SessionFlags as u32 == WTS_SESSIONSTATE_LOCK)
     }
 }
 
@@ -95,7 +126,9 @@ fn window() -> Result<HWND, String> {
     };
     // SAFETY: the class and the names it points to outlive the calls; the handles are of this thread.
     unsafe {
-        if RegisterClassW(&raw const class) == 0 {
+        if RegisterClassW(&raw const class) == 0
+            && std::io::Error::last_os_error().raw_os_error() != Some(THERE_ALREADY)
+        {
             return Err(failed("no window class"));
         }
         let window = CreateWindowExW(
@@ -115,13 +148,15 @@ fn window() -> Result<HWND, String> {
         if window.is_null() {
             return Err(failed("no window to hear by"));
         }
-        if WTSRegisterSessionNotification(window, NOTIFY_FOR_THIS_SESSION) == 0 {
-            return Err(failed("no session messages"));
-        }
-        if SetTimer(window, 1, TICK.as_millis() as u32, None) == 0 {
-            return Err(failed("no timer"));
-        }
-        Ok(window)
+        let missing = if WTSRegisterSessionNotification(window, NOTIFY_FOR_THIS_SESSION) == 0 {
+            failed("no session messages")
+        } else if SetTimer(window, 1, TICK.as_millis() as u32, None) == 0 {
+            failed("no timer")
+        } else {
+            return Ok(window);
+        };
+        DestroyWindow(window);
+        Err(missing)
     }
 }
 

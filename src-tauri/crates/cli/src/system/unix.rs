@@ -44,6 +44,7 @@ pub(crate) fn with_own_core(command: &mut Command) {
 
 /// Replaces this process, and gets its signals; comes back only where that fails.
 pub(crate) fn become_program(mut command: Command, _stop: Stop) -> io::Result<ExitCode> {
+    with_own_core(&mut command);
     Err(command.exec())
 }
 

@@ -54,6 +54,10 @@ impl Deployments {
         !self.step_up.is_empty()
     }
 
+    pub(crate) fn live_until(&self) -> Option<Timestamp> {
+        self.live.iter().map(|live| live.token.set.expires_at).max()
+    }
+
     pub(crate) fn take_live(&mut self, now: Timestamp) -> Vec<Live> {
         let mut live = std::mem::take(&mut self.live);
         live.retain(|live| live.token.valid_at(now));

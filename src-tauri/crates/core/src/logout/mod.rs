@@ -227,5 +227,11 @@ pub fn due(rules: &Rules, desk: &Desk, signed: &Signed) -> Option<Due> {
     .min_by_key(|due| due.at)
 }
 
+/// What is over by the clock alone, though nobody has looked yet: the machine slept, or the agent begins.
+pub(crate) fn over(rules: &Rules, signed: &Signed, now: Timestamp) -> Option<Out> {
+    let due = due(rules, &Desk::default(), signed).filter(|due| due.is_over(now))?;
+    Some(Out { reason: due.reason, at: due.at })
+}
+
 #[cfg(test)]
 mod tests;

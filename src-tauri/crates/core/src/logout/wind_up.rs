@@ -3,9 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::logout::Reason;
+use crate::logout::{Reason, Rules};
 use crate::principal::{Kind, Principal};
 use crate::time::Timestamp;
+
+impl Rules {
+    /// Whoever looks next lets a run in flight go on.
+    pub(crate) fn leaves_to_the_grace(&self, principal: &Principal) -> bool {
+        !self.grace.is_zero() && matches!(principal.kind, Kind::Run(_))
+    }
+}
 
 /// Nobody is signed in any more, and some runs go on until then.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::refusals;
 use crate::request::{SessionKey, Target};
 use crate::rest::Rest;
 use crate::session::{EndReason, Session, SessionState, StoredSession};
+use crate::time::Timestamp;
 use crate::token::TokenSet;
 
 pub use note::PendingSignIn;
@@ -209,8 +210,13 @@ impl Broker {
         }
     }
 
-    /// Of a sign-in that nobody keeps: what it received goes as well.
-    pub(crate) async fn drop_pending(&self, session: &Session) -> Result<(), Refusal> {
+    /// Of a sign-in that nobody keeps: what it received goes as well. Only one of until then, where that is
+    /// told: nobody took a later one back.
+    pub(crate) async fn drop_pending(
+        &self,
+        session: &Session,
+        until: Option<Timestamp>,
+    ) -> Result<(), Refusal> {
         // What is being judged just now ends by itself: somebody signed out meanwhile.
         if session.is_concluding() {
             return Ok(());
@@ -218,6 +224,9 @@ impl Broker {
         let key = &session.key;
         let failed = |failure| refusals::store(&session.profile(), &failure);
         if let Some(pending) = self.pending_of(session).await.map_err(failed)? {
+            if until.is_some_and(|until| pending.stored.signed_in_at > until) {
+                return Ok(());
+            }
             if !pending.sent {
                 self.give_up(key, pending.stored, RevokedFor::Good).await;
             }

@@ -2,7 +2,7 @@
 //! what of it goes on, for whom.
 
 use crate::error::Refusal;
-use crate::logout::{Gone, Out, WindUp};
+use crate::logout::{self, Gone, Out, Rules, Signed, WindUp};
 use crate::principal::Principal;
 use crate::refusals;
 use crate::session::{Held, Session, SessionState};
@@ -21,24 +21,33 @@ impl Session {
         self.held().away
     }
 
-    /// `false` where nobody is signed in, or it goes already.
+    /// `false` where nobody is signed in, or it goes already. One that is over goes like any other: what it
+    /// left is still served.
     pub(crate) fn winds_up(&self, wind_up: WindUp) -> bool {
         let mut held = self.held();
         held.forget_what_is_past();
-        let goes = held.gone.is_none() && held.state.stored().is_some();
+        let goes = held.gone.is_none() && held.state.last().is_some();
         if goes {
             held.gone = Some(Gone::Winding(wind_up));
         }
         goes
     }
 
-    /// An earlier life of the agent ended it, or began to: then it is served to nobody, whatever is still kept.
+    /// It was ended, or that was begun, here or in an earlier life of the agent: then it is served to nobody,
+    /// whatever is still kept.
     pub(crate) fn went(&self, out: Out) {
-        self.held().gone.get_or_insert(Gone::Done(out));
+        let mut held = self.held();
+        held.forget_what_is_past();
+        held.gone.get_or_insert(Gone::Done(out));
     }
 
-    /// A refusal for whoever is not served any more.
-    pub(crate) fn serves(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
+    /// A refusal for whoever is not served any more, also where nobody has looked yet whether it is over.
+    pub(crate) fn serves(
+        &self,
+        principal: &Principal,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let mut held = self.held();
         held.forget_what_is_past();
         // Read first: somebody may have signed in since.
@@ -47,7 +56,12 @@ impl Session {
             Some(gone) if is_known && gone.shuts_out(principal, now) => {
                 Err(refusals::gone(&held.profile, &gone.out()))
             }
-            Some(_) | None => Ok(()),
+            Some(_) => Ok(()),
+            None if rules.leaves_to_the_grace(principal) => Ok(()),
+            None => match held.signed(now).and_then(|signed| logout::over(rules, &signed, now)) {
+                Some(out) => Err(refusals::gone(&held.profile, &out)),
+                None => Ok(()),
+            },
         }
     }
 }
@@ -65,7 +79,25 @@ impl Held {
 
     /// Who is signed in signed in since.
     fn is_past(&self, gone: &Gone) -> bool {
-        self.state.stored().is_some_and(|stored| stored.signed_in_at > gone.out().at)
+        self.state.last().is_some_and(|last| last.signed_in_at > gone.out().at)
+    }
+
+    /// `None` where nothing is left that could be served.
+    fn signed(&self, now: Timestamp) -> Option<Signed> {
+        let is_good = |until: Timestamp| now < until;
+        let outlasts = || self.good_until().is_some_and(is_good);
+        let last = self.state.last().filter(|_| self.state.stored().is_some() || outlasts())?;
+        Some(Signed {
+            in_at: last.signed_in_at,
+            proven_at: last.proven_at(),
+            lifetime: self.profile.session_lifetime,
+        })
+    }
+
+    /// Until when something that it gave is good, in the cache or with a deployment.
+    pub(super) fn good_until(&self) -> Option<Timestamp> {
+        let live = self.deployments.live_until();
+        self.tokens.values().map(|token| token.set.expires_at).chain(live).max()
     }
 
     pub(super) fn wind_up(&self) -> Option<WindUp> {

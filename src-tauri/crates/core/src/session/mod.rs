@@ -73,6 +73,8 @@ pub struct SessionView {
     pub out: Option<Out>,
     /// What goes on nevertheless, and until when.
     pub wind_up: Option<WindUp>,
+    /// Until when what it gave is good, whoever it is served to.
+    pub good_until: Option<Timestamp>,
 }
 
 impl SessionView {
@@ -234,7 +236,8 @@ impl Session {
     /// What it was; its tokens are gone. `out` says why, where nobody asked for it.
     pub(crate) fn sign_out(&self, out: Option<Out>) -> Left {
         let mut held = self.held();
-        held.sign_outs += 1;
+        // A sign-in that is being finished is what a person takes back, and nobody else.
+        held.sign_outs += u64::from(out.is_none());
         held.gone = out.map(Gone::Done);
         held.leave(SessionState::SignedOut)
     }
@@ -381,6 +384,7 @@ impl Session {
             token: held.tokens.get(&Target::of_sign_in(&held.profile)).map(Cached::shown),
             out: held.out(),
             wind_up: held.wind_up(),
+            good_until: held.good_until(),
         }
     }
 }

@@ -231,7 +231,7 @@ impl SessionState {
     }
 
     /// Who is signed in, or was when it ended: the next to sign in is compared with them.
-    pub(crate) fn last(&self) -> Option<&StoredSession> {
+    pub fn last(&self) -> Option<&StoredSession> {
         match self {
             Self::Ended { last, .. } => last.as_deref(),
             Self::Unloaded

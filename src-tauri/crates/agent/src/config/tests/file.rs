@@ -270,3 +270,26 @@ fn a_wrong_file_is_read_again_though_its_size_and_time_are_the_same() {
     assert_eq!(file.reload(), Looked::InForce);
     assert_eq!(file.reload(), Looked::Same);
 }
+
+/// What takes long may be the file itself, or the system that is asked who tells of the person.
+#[cfg(unix)]
+#[test]
+fn the_config_in_force_is_at_hand_while_a_new_one_is_being_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    fs::write(&path, PROD).expect("written");
+    let file = ConfigFile::open(path.clone());
+    fs::remove_file(&path).expect("removed");
+    let mode = rustix::fs::Mode::from(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a pipe");
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| file.reload());
+        // Open once the look reads it.
+        let mut pipe = fs::File::options().write(true).open(&path).expect("it is read");
+        assert!(file.current().profile(Some("prod")).is_ok() && file.is_known());
+        assert!(file.problems().is_empty());
+        std::io::Write::write_all(&mut pipe, PROD.as_bytes()).expect("read");
+        drop(pipe);
+        assert_eq!(looking.join().expect("it ends"), Looked::InForce);
+    });
+}

@@ -2,14 +2,15 @@
 //! here it is done, as a sign-out that a person asks for is, and nothing of it silently: it is on the record
 //! with its reason, in the status beforehand, and whoever asks for a token later hears why there is none.
 
+mod deeds;
 mod notes;
 mod standing;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dagpass_core::broker::SessionView;
 use dagpass_core::logout::{Desk, Due, Out, Rules, Signed, WindUp, due};
@@ -17,19 +18,17 @@ use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::session::{SessionState, StoredSession};
 use dagpass_core::time::Timestamp;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::{Api, sign_out};
 use crate::presence::{self, Heard, Tells};
 
+use deeds::Deeds;
 pub(crate) use notes::FILE;
 use notes::Notes;
 pub(super) use standing::{coming, gone, hour};
 
 /// How often is it looked whether something is due? A timer stops while the machine sleeps.
 const BEAT: Duration = Duration::from_secs(2);
-/// How long is what failed left alone: a sign-out that was not taken, a session that could not be read?
-const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// What is known of the person, and what was told of it.
 pub(crate) struct Lookout {
@@ -42,8 +41,8 @@ pub(crate) struct Lookout {
     tell: mpsc::UnboundedSender<Heard>,
     heard: tokio::sync::Mutex<mpsc::UnboundedReceiver<Heard>>,
     watches: AtomicBool,
-    /// Sessions that are being signed out, or read, and when that may be tried again.
-    resting: Mutex<HashMap<SessionKey, Instant>>,
+    /// Sessions that are being signed out, or read.
+    deeds: Deeds,
     /// Whose coming end is in the status.
     shown: Mutex<HashSet<SessionKey>>,
 }
@@ -59,7 +58,7 @@ impl Lookout {
             tell,
             heard: tokio::sync::Mutex::new(heard),
             watches: AtomicBool::new(false),
-            resting: Mutex::default(),
+            deeds: Deeds::default(),
             shown: Mutex::default(),
         }
     }
@@ -121,10 +120,8 @@ impl Api {
 
     fn look_at_sessions(self: &Arc<Self>) {
         let now = self.clock.now();
+        self.lookout.notes.tend();
         for view in self.broker.sessions() {
-            if lock(&self.lookout.resting).get(&view.key).is_some_and(|at| *at > Instant::now()) {
-                continue;
-            }
             self.look_at(&view, now);
         }
     }
@@ -138,6 +135,10 @@ impl Api {
             SessionState::Unloaded => self.read(&view.key),
             // A person signed out since.
             SessionState::SignedOut if view.out.is_none() => self.lookout.notes.forget(&view.key),
+            // What one that is over gave is served until its end.
+            SessionState::Ended { .. } if view.good_until.is_some_and(|until| now < until) => {
+                self.look_at_signed_in(view, now);
+            }
             SessionState::SignedOut | SessionState::Unreadable(_) | SessionState::Ended { .. } => {}
             SessionState::Active(_) | SessionState::Fixed(_) => self.look_at_signed_in(view, now),
         }
@@ -155,12 +156,13 @@ impl Api {
     }
 
     fn look_at_signed_in(self: &Arc<Self>, view: &SessionView, now: Timestamp) {
-        let Some(stored) = view.state.stored() else { return };
+        let Some(stored) = view.state.last() else { return };
         match self.lookout.notes.of(&view.key) {
-            // An earlier life began it.
+            // An earlier life began it, or it failed.
             Some(out) if view.out.is_some() => {
-                let told = format!("{}: begun before a restart", out.reason.as_str());
-                return self.finish(view, out, told);
+                let before = self.lookout.notes.is_of_an_earlier_life(&view.key, out);
+                let why = if before { "begun before a restart" } else { "tried again" };
+                return self.finish(view, out, format!("{}: {why}", out.reason.as_str()));
             }
             Some(_) => self.lookout.notes.forget(&view.key),
             None => {}
@@ -168,7 +170,8 @@ impl Api {
         let due = self.due(view, stored);
         self.show(&view.key, due.is_some_and(|due| due.is_told(now)));
         if let Some(due) = due.filter(|due| due.is_over(now)) {
-            self.end(view, due, now);
+            // A clock that was set back makes nobody sign in after it.
+            self.end(view, due, now.max(stored.signed_in_at));
         }
     }
 
@@ -241,33 +244,40 @@ impl Api {
 
     fn finish(self: &Arc<Self>, view: &SessionView, out: Out, told: String) {
         let key = view.key.clone();
+        if !self.lookout.deeds.begins(&key, Instant::now()) {
+            return;
+        }
         tracing::warn!(session = key.account(), told, "signs out without being asked");
-        self.rest(&key);
         self.lookout.notes.note(&key, out);
         let ended = sign_out::end_because(self, &key, (own(), out, told));
         let api = self.clone();
         tokio::spawn(async move {
-            match ended.await {
-                Ok(_) => drop(lock(&api.lookout.resting).remove(&key)),
-                Err(refusal) => tracing::error!(%refusal, "not signed out; it is tried again"),
+            let ended = ended.await;
+            if let Err(refusal) = &ended {
+                tracing::error!(%refusal, "not signed out; it is tried again");
             }
+            api.lookout.deeds.ended(&key, ended.is_ok(), Instant::now());
             api.changed();
         });
     }
 
     fn read(self: &Arc<Self>, key: &SessionKey) {
-        self.rest(key);
+        if !self.lookout.deeds.begins(key, Instant::now()) {
+            return;
+        }
         let (api, key) = (self.clone(), key.clone());
         tokio::spawn(async move {
-            match api.broker.load_session(&key).await {
-                Ok(()) => drop(lock(&api.lookout.resting).remove(&key)),
-                Err(refusal) => tracing::debug!(%refusal, "session not loaded"),
+            let loaded = api.broker.load_session(&key).await;
+            if let Err(refusal) = &loaded {
+                tracing::debug!(%refusal, "session not loaded");
+            }
+            api.lookout.deeds.ended(&key, loaded.is_ok(), Instant::now());
+            if let Ok(view) = api.broker.session(&key)
+                && !matches!(view.state, SessionState::Unloaded)
+            {
+                api.look_at(&view, api.clock.now());
             }
         });
-    }
-
-    fn rest(&self, key: &SessionKey) {
-        lock(&self.lookout.resting).insert(key.clone(), Instant::now() + AFTER_FAILURE);
     }
 
     /// Whoever follows the status hears that an end comes near, and that it does not come after all.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_core::logout::{Out, Reason};
@@ -17,7 +18,11 @@ pub(crate) const FILE: &str = "logout.json";
 #[derive(Debug)]
 pub(super) struct Notes {
     path: PathBuf,
+    /// As an earlier life left them.
+    found: BTreeMap<String, Out>,
     kept: Mutex<BTreeMap<String, Out>>,
+    /// The file is older than what is kept.
+    is_owed: AtomicBool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,11 +39,16 @@ impl Notes {
             read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         let out = |one: Written| Some(Out { reason: Reason::parse(&one.reason)?, at: one.at });
         let known = written.into_iter().filter_map(|(name, one)| Some((name, out(one)?)));
-        Self { path, kept: Mutex::new(known.collect()) }
+        let found: BTreeMap<String, Out> = known.collect();
+        Self { path, kept: Mutex::new(found.clone()), found, is_owed: AtomicBool::new(false) }
     }
 
     pub(super) fn of(&self, key: &SessionKey) -> Option<Out> {
         self.kept().get(&key.account()).copied()
+    }
+
+    pub(super) fn is_of_an_earlier_life(&self, key: &SessionKey, out: Out) -> bool {
+        self.found.get(&key.account()) == Some(&out)
     }
 
     /// Before anything is ended.
@@ -57,7 +67,14 @@ impl Notes {
         }
     }
 
-    /// The sign-out goes on where this cannot be written: it is then not told across a restart.
+    /// What a full disk did not take is written once it does.
+    pub(super) fn tend(&self) {
+        if self.is_owed.load(Ordering::Relaxed) {
+            self.write(&self.kept());
+        }
+    }
+
+    /// The sign-out goes on where this cannot be written: until it can, it is not told across a restart.
     fn write(&self, kept: &BTreeMap<String, Out>) {
         let written = |out: &Out| Written { reason: out.reason.as_str().to_owned(), at: out.at };
         let all: BTreeMap<&String, Written> =
@@ -65,7 +82,10 @@ impl Notes {
         let kept = serde_json::to_vec(&all)
             .map_err(std::io::Error::from)
             .and_then(|bytes| system::write_private(&self.path, &bytes));
-        if let Err(error) = kept {
+        let was_owed = self.is_owed.swap(kept.is_err(), Ordering::Relaxed);
+        if let Err(error) = kept
+            && !was_owed
+        {
             tracing::warn!(%error, "why somebody was signed out is not kept for the next start");
         }
     }
@@ -80,6 +100,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_could_not_be_written_is_written_once_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        std::fs::create_dir_all(path.join("in the way")).unwrap();
+        let (prod, out) =
+            (SessionKey::of("prod"), Out { reason: Reason::Lock, at: Timestamp::from_secs(7) });
+        let notes = Notes::open(path.clone());
+        notes.note(&prod, out);
+        notes.tend();
+        assert_eq!(notes.of(&prod), Some(out), "in this life");
+        std::fs::remove_dir_all(&path).unwrap();
+        notes.tend();
+        assert_eq!(Notes::open(path).of(&prod), Some(out));
+    }
+
+    #[test]
     fn the_next_life_reads_what_this_one_noted_and_nothing_that_was_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
@@ -92,6 +128,7 @@ mod tests {
         notes.forget(&dev);
         let next = Notes::open(path.clone());
         assert_eq!((next.of(&prod), next.of(&dev)), (Some(out), None));
+        assert!(next.is_of_an_earlier_life(&prod, out) && !notes.is_of_an_earlier_life(&prod, out));
         std::fs::write(&path, "{\"prod\": {\"reason\": \"moon\", \"at\": 1}}").unwrap();
         assert_eq!(Notes::open(path.clone()).of(&prod), None, "of a later version");
         std::fs::write(&path, "half a").unwrap();

@@ -44,8 +44,25 @@ pub(in crate::local_api) fn gone(out: Out, wind_up: Option<&WindUp>) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use dagpass_core::logout::{Desk, Rules, Signal, Signed, due};
 
     use super::*;
+
+    #[test]
+    fn what_comes_is_told_with_its_hour_and_of_idleness_what_keeps_one_signed_in() {
+        let hour_of = Timestamp::from_secs(0).plus(Duration::from_secs(600));
+        let rules = Rules { idle: Some(Duration::from_secs(600)), ..Rules::default() };
+        let since = Timestamp::from_secs(0);
+        let mut desk = Desk::default();
+        desk.hear(Signal::Touched(since), since);
+        let signed = Signed { in_at: since, proven_at: since, lifetime: None };
+        let told = coming(due(&rules, &desk, &signed).unwrap());
+        let text = format!("signed out at {}: nobody uses this computer", hour(hour_of));
+        assert!(told.text.starts_with(&text) && told.text.contains("any key"), "{}", told.text);
+        assert_eq!((told.at, told.reason.as_str()), (600, "idle"));
+    }
 
     #[test]
     fn what_goes_on_is_said_with_its_end() {

@@ -1,5 +1,7 @@
 //! The person's session of systemd-logind: `Lock` and what it says of itself.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use dagpass_core::logout::Signal;
 use dagpass_core::time::Timestamp;
 use zbus::blocking::{Connection, MessageIterator, connection};
@@ -19,6 +21,23 @@ const WAITING: usize = 64;
 
 pub(super) struct Login1 {
     pub(super) bus: Connection,
+    ours: Ours,
+}
+
+/// Which session is the person's, as it was found last; `None` where nobody could say.
+#[derive(Clone, Debug, Default)]
+struct Ours(Arc<Mutex<Option<OwnedObjectPath>>>);
+
+impl Ours {
+    /// Nobody is asked: whoever waits for an answer hears no signal meanwhile. A lock of which nobody can say whose
+    /// it is counts.
+    fn is(&self, path: &str) -> bool {
+        self.lock().as_ref().is_none_or(|ours| ours.as_str() == path)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<OwnedObjectPath>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What it says of itself.
@@ -35,11 +54,14 @@ impl Login1 {
     pub(super) fn connect() -> Result<Self, String> {
         let bus =
             connection::Builder::system().and_then(|bus| bus.method_timeout(PATIENCE).build());
-        bus.map(|bus| Self { bus }).map_err(|error| format!("no system bus ({error})"))
+        bus.map(|bus| Self { bus, ours: Ours::default() })
+            .map_err(|error| format!("no system bus ({error})"))
     }
 
     pub(super) fn standing(&self) -> Result<Standing, String> {
-        let (path, name) = self.session()?;
+        let found = self.session();
+        *self.ours.lock() = found.as_ref().ok().map(|(path, _)| path.clone());
+        let (path, name) = found?;
         let of = |property| self.property(&path, SESSION, property);
         let is = |property| of(property).and_then(|value| bool::try_from(value).map_err(said));
         if is("Remote").unwrap_or(false) {
@@ -70,23 +92,18 @@ impl Login1 {
             .build();
         let signals =
             MessageIterator::for_match_rule(rule, &self.bus, Some(WAITING)).map_err(said)?;
-        let (own, hear) = (Self { bus: self.bus.clone() }, hear.clone());
+        let (ours, hear) = (self.ours.clone(), hear.clone());
         let thread = std::thread::Builder::new().name("presence, logind".to_owned());
         let begun = thread.spawn(move || {
             for signal in signals.filter_map(Result::ok) {
-                let told = told(&signal).filter(|_| own.is_ours(&signal));
-                if let Some(told) = told {
+                let header = signal.header();
+                let is_ours = header.path().is_some_and(|path| ours.is(path.as_str()));
+                if let Some(told) = told(&signal).filter(|_| is_ours) {
                     hear(Heard::Signal(told));
                 }
             }
         });
         begun.map(drop).map_err(|error| error.to_string())
-    }
-
-    fn is_ours(&self, signal: &zbus::Message) -> bool {
-        let header = signal.header();
-        let ours = self.session().ok();
-        header.path().zip(ours).is_some_and(|(path, (ours, _))| *path == *ours)
     }
 
     /// The one that the person sees, whichever started us: a service of the user's is in none.
@@ -146,5 +163,19 @@ fn told(signal: &zbus::Message) -> Option<Signal> {
             }
         }
         (_, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_of_another_s_session_is_none_of_ours_and_one_of_nobody_knows_whose_is() {
+        let own = OwnedObjectPath::try_from("/org/freedesktop/login1/session/_32").unwrap();
+        let ours = Ours::default();
+        assert!(ours.is("/org/freedesktop/login1/session/_39"), "nobody was asked yet");
+        *ours.lock() = Some(own.clone());
+        assert!(ours.is(own.as_str()) && !ours.is("/org/freedesktop/login1/session/_39"));
     }
 }

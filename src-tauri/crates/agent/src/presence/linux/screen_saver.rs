@@ -1,8 +1,9 @@
 //! `org.freedesktop.ScreenSaver` on the session bus: whether it is active, and how long nobody touched anything.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dagpass_core::logout::Signal;
+use dagpass_core::time::Timestamp;
 use zbus::blocking::{Connection, MessageIterator, connection};
 
 use super::{Hear, Heard, PATIENCE};
@@ -87,29 +88,57 @@ fn missing(error: zbus::Error) -> String {
     format!("{NAME} does not answer ({error})")
 }
 
-/// Seconds, as the interface is described, or the milliseconds that some count by: told by how fast it grows.
+/// Seconds, as the interface is described, or the milliseconds that some count by: told by how fast it grows
+/// while nobody touches anything. Somebody at work makes it grow by anything less; what could be chance for
+/// seconds has to come twice in a row, and milliseconds once seen stay.
 #[derive(Debug, Default)]
 pub(super) struct Unit {
-    last: Option<(u32, Instant)>,
-    millis: Option<bool>,
+    last: Option<(u32, Timestamp)>,
+    counts: Counts,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Counts {
+    #[default]
+    Unknown,
+    /// It grew once as seconds do.
+    PerhapsSeconds,
+    Seconds,
+    Millis,
+}
+
+/// How much may a look come late?
+const LATE: u64 = 500;
+
 impl Unit {
-    /// How long nobody touched anything; `None` until it is known what is counted.
-    pub(super) fn span(&mut self, idle: Option<u32>, now: Instant) -> Option<Duration> {
+    /// How long nobody touched anything; `None` until it is known what is counted. By the wall clock, which goes
+    /// on while the machine sleeps.
+    pub(super) fn span(&mut self, idle: Option<u32>, now: Timestamp) -> Option<Duration> {
         let idle = idle?;
-        if let Some((before, at)) = self.last
-            && idle > before
-        {
-            // Ten times as much as there were seconds is none of these.
-            let seconds = now.saturating_duration_since(at).as_secs() + 1;
-            self.millis = Some(u64::from(idle - before) > seconds * 10);
+        if let Some((before, at)) = self.last.replace((idle, now)) {
+            let grew = u64::from(idle.saturating_sub(before));
+            let passed = u64::try_from(at.until(now).as_millis()).unwrap_or(u64::MAX);
+            self.counts = self.counts.after(grew, passed);
         }
-        self.last = Some((idle, now));
-        self.millis.map(|millis| match millis {
-            true => Duration::from_millis(idle.into()),
-            false => Duration::from_secs(idle.into()),
-        })
+        match self.counts {
+            Counts::Unknown | Counts::PerhapsSeconds => None,
+            Counts::Seconds => Some(Duration::from_secs(idle.into())),
+            Counts::Millis => Some(Duration::from_millis(idle.into())),
+        }
+    }
+}
+
+impl Counts {
+    /// It grew by so much while so many milliseconds passed.
+    const fn after(self, grew: u64, passed: u64) -> Self {
+        let as_millis = passed >= 1_000 && grew.abs_diff(passed) <= LATE;
+        let as_seconds = passed >= 1_000 && grew > 0 && grew.abs_diff(passed / 1_000) <= 1;
+        match (self, as_millis, as_seconds) {
+            (Self::Millis, _, _) | (_, true, _) => Self::Millis,
+            (Self::Seconds, false, _) | (Self::PerhapsSeconds, false, true) => Self::Seconds,
+            (Self::Unknown, false, true) => Self::PerhapsSeconds,
+            (Self::Unknown | Self::PerhapsSeconds, false, false) => Self::Unknown,
+        }
     }
 }
 
@@ -117,19 +146,100 @@ impl Unit {
 mod tests {
     use super::*;
 
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + millis)
+    }
+
     #[test]
     fn what_it_counts_by_is_told_by_how_fast_it_grows() {
-        let start = Instant::now();
-        let at = |secs| start + Duration::from_secs(secs);
-        let mut seconds = Unit::default();
-        assert_eq!(seconds.span(Some(600), at(0)), None, "not known yet");
-        assert_eq!(seconds.span(Some(600), at(1)), None, "it did not grow");
-        assert_eq!(seconds.span(Some(602), at(2)), Some(Duration::from_secs(602)));
-        assert_eq!(seconds.span(Some(0), at(4)), Some(Duration::ZERO), "touched");
-        assert_eq!(seconds.span(None, at(6)), None);
-        let mut millis = Unit::default();
-        assert_eq!(millis.span(Some(600), at(0)), None);
-        assert_eq!(millis.span(Some(2_600), at(2)), Some(Duration::from_millis(2_600)));
-        assert_eq!(millis.span(Some(40), at(4)), Some(Duration::from_millis(40)));
+        let secs = |secs| Some(Duration::from_secs(secs));
+        let millis = |millis| Some(Duration::from_millis(millis));
+        type Row<'a> = (&'a str, &'a [(i64, Option<u32>, Option<Duration>)]);
+        let table: [Row<'_>; 6] = [
+            (
+                "seconds",
+                &[
+                    (0, Some(600), None),
+                    (2_000, Some(602), None),
+                    (4_000, Some(604), secs(604)),
+                    (6_000, Some(0), secs(0)),
+                    (8_000, None, None),
+                    (10_000, Some(3), secs(3)),
+                ],
+            ),
+            (
+                "milliseconds",
+                &[
+                    (0, Some(600), None),
+                    (2_000, Some(2_600), millis(2_600)),
+                    (4_000, Some(40), millis(40)),
+                ],
+            ),
+            (
+                "milliseconds, touched between two looks",
+                &[
+                    (0, Some(1_770), None),
+                    (2_000, Some(1_785), None),
+                    (4_000, Some(1_787), None),
+                    (6_000, Some(90), None),
+                    (8_000, Some(2_090), millis(2_090)),
+                    (10_000, Some(2_092), millis(2_092)),
+                    (12_000, Some(2_094), millis(2_094)),
+                ],
+            ),
+            (
+                "milliseconds, by chance like seconds",
+                &[
+                    (0, Some(1_000), None),
+                    (2_000, Some(1_002), None),
+                    (4_000, Some(1_004), secs(1_004)),
+                    (6_000, Some(3_004), millis(3_004)),
+                    (8_000, Some(3_006), millis(3_006)),
+                ],
+            ),
+            (
+                "seconds across a sleep",
+                &[
+                    (0, Some(10), None),
+                    (28_800_000, Some(28_810), None),
+                    (28_802_000, Some(28_812), secs(28_812)),
+                ],
+            ),
+            (
+                "it stands still, and the clock was set back",
+                &[(0, Some(600), None), (2_000, Some(600), None), (-9_000, Some(602), None)],
+            ),
+        ];
+        for (case, looks) in table {
+            let mut unit = Unit::default();
+            for (when, idle, expected) in looks {
+                assert_eq!(unit.span(*idle, at(*when)), *expected, "{case}, {when}");
+            }
+        }
+    }
+
+    /// Eight hours of work, looked at every other second, with a touch each second or three.
+    #[test]
+    fn nobody_at_work_was_ever_away_for_minutes_where_milliseconds_are_counted() {
+        let mut seed = 7_u64;
+        let mut chance = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            i64::try_from(seed >> 33).unwrap()
+        };
+        for apart in [1_000, 3_000] {
+            let (mut unit, mut touched, mut next) = (Unit::default(), 0, 0);
+            let mut known = 0;
+            for look in (0..8 * 3600 * 1000).step_by(2_000) {
+                while next <= look {
+                    touched = next;
+                    next += 1 + chance() % (2 * apart);
+                }
+                let idle = u32::try_from(look - touched).unwrap();
+                let span = unit.span(Some(idle), at(look));
+                known += usize::from(span.is_some());
+                assert!(span.unwrap_or_default() < Duration::from_secs(60), "{apart}, {look}");
+            }
+            assert!(known > 0 || apart == 1_000, "{apart}: it is found out");
+        }
     }
 }

@@ -23,7 +23,9 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 const SEE_THE_LIST: u32 = 0x0002_0000;
 
 /// No crash dialog that would hold the dead process and its memory open, and nobody of our user reads that
-/// memory, writes it or starts a thread in it. OW names what an owner may do: without it he could change the list.
+/// memory, writes it or starts a thread in it by the process. The threads that exist keep their own lists, and
+/// whoever started us has a handle of before: neither is in our hands. OW names what an owner may do: without it
+/// he could change the list.
 pub fn harden() -> io::Result<()> {
     // SAFETY: takes and returns plain flags.
     unsafe {
@@ -44,7 +46,9 @@ pub fn harden() -> io::Result<()> {
 /// What of [`harden`] holds now, in words; what does not, as an error.
 pub fn shielded() -> Result<&'static str, &'static str> {
     match CLOSED.load(Ordering::Relaxed) {
-        true => Ok("no process of your own user can open it to read its memory"),
+        true => {
+            Ok("no process of your own user that did not start it can open it to read its memory")
+        }
         false => Err("a process of your own user can open the agent and read its memory"),
     }
 }

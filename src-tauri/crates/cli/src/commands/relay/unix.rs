@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use dagpass_client::bind::{clear_stale, private_dir};
 
-use crate::output;
+use crate::{output, system};
 
 /// How many connections are carried at once? The next waits until one of them ends.
 const CARRIED: usize = 64;
@@ -51,6 +51,7 @@ pub(super) fn carry_each(
 fn carry(caller: UnixStream, program: &OsStr, args: &[OsString]) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(args).stdin(OwnedFd::from(caller.try_clone()?)).stdout(OwnedFd::from(caller));
+    system::with_own_core(&mut command);
     command
         .spawn()
         .map_err(|error| io::Error::other(format!("{} does not start: {error}", program.display())))
