@@ -173,12 +173,11 @@ impl Broker {
         let request = asked.request;
         let session = self.session_of(&request.session)?;
         let (wanted, now) = (Use::of(principal, request), self.ports.clock.now());
-        session.serves(principal, now)?;
+        self.serves(&session, principal)?;
         self.leases.admits(&wanted, session.since(), now)?;
         if request.reach != Reach::Named {
             session.seat(&request.target, principal.name(), now)?;
         }
-        self.serves(&session, principal)?;
         let (whose, fresh) = self.fresh(&session, asked, principal).await?;
         self.serves(&session, principal)?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
@@ -192,7 +191,7 @@ impl Broker {
                 .because(what)
         })?;
         let may_leave = || {
-            session.serves(principal, self.ports.clock.now())?;
+            self.serves(&session, principal)?;
             let still = session.is_still_of(&whose);
             still.then_some(()).ok_or_else(|| refusals::signed_out(&session.profile()))
         };
