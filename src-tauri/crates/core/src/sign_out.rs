@@ -99,7 +99,7 @@ impl Broker {
         {
             return Err(refusals::store(&session.profile(), &failure));
         }
-        let is_meant = |out: Out| session.since().is_none_or(|since| since <= out.at);
+        let is_meant = |out: Out| session.since().at().is_none_or(|since| since <= out.at);
         if because.is_some_and(|(out, _)| !is_meant(out)) {
             // Somebody signed in while this one waited for its turn.
             return Ok(None);
