@@ -135,7 +135,8 @@ def _waits(_version: str, airflow: Airflow, agent: StubAgent) -> list[str]:
             "it succeeds": done.returncode == 0,
             "with what it waited for": "found https://warehouse.example" in done.stdout,
             f"it asked until somebody said yes: {tasks}": len(tasks) >= 2 and set(tasks) == {"call"},
-            f"the task and the run ended well: {events}": events[1:] == [("task", "success"), ("dag", "success")],
+            f"the task and the run ended well: {events}": events[1:]
+            == [("task", "success"), ("dag", "success")],
         },
         done,
     )
