@@ -8,6 +8,7 @@
 use std::mem::size_of;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dagpass_core::logout::Signal;
@@ -35,7 +36,7 @@ const CLASS: &str = "dagpass-presence";
 const TELLER: &str = "Windows";
 /// How often is it looked when somebody last touched anything?
 const TICK: Duration = Duration::from_secs(2);
-/// When is a session tried again that tells nothing yet, as one that just begins does?
+/// When is it tried again to have a window?
 const AGAIN: Duration = Duration::from_secs(5);
 /// ERROR_CLASS_ALREADY_EXISTS: by the try before.
 const THERE_ALREADY: i32 = 1410;
@@ -72,16 +73,41 @@ fn tell(heard: Heard) {
 
 /// Until the process ends.
 fn listen() {
-    // Without the window nothing ticks: then idleness is not told either.
-    while let Err(missing) = window() {
-        tell(Heard::Tells(Tells::nothing(&missing)));
+    let window = loop {
+        match window() {
+            Ok(window) => break window,
+            // Without it nothing ticks: then idleness is not told either.
+            Err(missing) => tell(Heard::Tells(Tells::nothing(&missing))),
+        }
         std::thread::sleep(AGAIN);
+    };
+    tell_who_tells(window);
+    pump();
+}
+
+/// A session that just begins may not tell of itself yet: it is asked again at each tick.
+fn tell_who_tells(window: HWND) {
+    let mut tells = look();
+    if let Err(missing) = hears_of_session(window) {
+        (tells.lock, tells.switch) = (Err(missing.clone()), Err(missing));
     }
-    tell(Heard::Tells(look()));
+    tell(Heard::Tells(tells));
+}
+
+fn hears_of_session(window: HWND) -> Result<(), String> {
+    static HEARS: AtomicBool = AtomicBool::new(false);
+    if HEARS.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    // SAFETY: the window is of this thread, and lives as long as it does.
+    if unsafe { WTSRegisterSessionNotification(window, NOTIFY_FOR_THIS_SESSION) } == 0 {
+        return Err(failed("no session messages"));
+    }
+    HEARS.store(true, Ordering::Relaxed);
     if is_locked() == Some(true) {
         tell(Heard::Signal(Signal::IsLocked(true)));
     }
-    pump();
+    Ok(())
 }
 
 /// As the session stands; `None` where the system does not say.
@@ -107,7 +133,7 @@ fn is_locked() -> Option<bool> {
     }
 }
 
-/// One that nobody sees, and that hears of this session.
+/// One that nobody sees, and that ticks.
 fn window() -> Result<HWND, String> {
     let name: Vec<u16> = CLASS.encode_utf16().chain([0]).collect();
     // SAFETY: the module is our own program, which lives as long as we do.
@@ -148,15 +174,12 @@ fn window() -> Result<HWND, String> {
         if window.is_null() {
             return Err(failed("no window to hear by"));
         }
-        let missing = if WTSRegisterSessionNotification(window, NOTIFY_FOR_THIS_SESSION) == 0 {
-            failed("no session messages")
-        } else if SetTimer(window, 1, TICK.as_millis() as u32, None) == 0 {
-            failed("no timer")
-        } else {
-            return Ok(window);
-        };
-        DestroyWindow(window);
-        Err(missing)
+        if SetTimer(window, 1, TICK.as_millis() as u32, None) == 0 {
+            let missing = failed("no timer");
+            DestroyWindow(window);
+            return Err(missing);
+        }
+        Ok(window)
     }
 }
 
@@ -188,7 +211,7 @@ unsafe extern "system" fn procedure(
             0
         }
         WM_TIMER => {
-            tell(Heard::Tells(look()));
+            tell_who_tells(window);
             if let Some(at) = last_input() {
                 tell(Heard::Signal(Signal::Touched(at)));
             }
