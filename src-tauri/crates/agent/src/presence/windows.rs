@@ -23,8 +23,8 @@ use windows_sys::Win32::System::RemoteDesktop::{
 use windows_sys::Win32::System::SystemInformation::GetTickCount;
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, GetMessageW, MSG,
-    RegisterClassW, SetTimer, WM_TIMER, WM_WTSSESSION_CHANGE, WNDCLASSW, WTS_CONSOLE_CONNECT,
+    CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, GetMessageW, HWND_MESSAGE,
+    MSG, RegisterClassW, SetTimer, WM_TIMER, WM_WTSSESSION_CHANGE, WNDCLASSW, WTS_CONSOLE_CONNECT,
     WTS_CONSOLE_DISCONNECT, WTS_REMOTE_CONNECT, WTS_REMOTE_DISCONNECT, WTS_SESSION_LOCK,
     WTS_SESSION_UNLOCK,
 };
@@ -133,7 +133,7 @@ fn is_locked() -> Option<bool> {
     }
 }
 
-/// One that nobody sees, and that ticks.
+/// One for messages alone, which needs no screen, and that ticks.
 fn window() -> Result<HWND, String> {
     let name: Vec<u16> = CLASS.encode_utf16().chain([0]).collect();
     // SAFETY: the module is our own program, which lives as long as we do.
@@ -166,7 +166,7 @@ fn window() -> Result<HWND, String> {
             0,
             0,
             0,
-            null_mut(),
+            HWND_MESSAGE,
             null_mut(),
             module,
             null(),
@@ -254,7 +254,7 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Instant;
 
-    use windows_sys::Win32::UI::WindowsAndMessaging::{FindWindowW, PostMessageW};
+    use windows_sys::Win32::UI::WindowsAndMessaging::{FindWindowExW, PostMessageW};
 
     use super::*;
 
@@ -265,7 +265,7 @@ mod tests {
         loop {
             // SAFETY: the name is zero-ended, and a window that is none is refused.
             let posted = unsafe {
-                let window = FindWindowW(class.as_ptr(), null());
+                let window = FindWindowExW(HWND_MESSAGE, null_mut(), class.as_ptr(), null());
                 !window.is_null()
                     && PostMessageW(window, WM_WTSSESSION_CHANGE, what as usize, 0) != 0
             };
