@@ -1,5 +1,5 @@
-//! Fact: on a taskbar of Windows' kind, under Wine, the icon is there, a right click opens its menu, and
-//! the menu's "Sign in with a code" leads to a token. When its session is over, a notice at the icon says
+//! Fact: on a taskbar of Windows' kind, under Wine, the icon is there, whose program lets no other of the same
+//! user into its memory, a right click opens its menu, and the menu's "Sign in with a code" leads to a token. When its session is over, a notice at the icon says
 //! so, and a click on it begins the next sign-in. Writes the pictures to `target/desktop`.
 //!
 //! Run by `cargo task windows`, as `windows_agent` is.
@@ -22,8 +22,6 @@ const ICON_PART: &str = "24x20+998+748";
 const NOTICE_PART: &str = "400x140+620+600";
 /// How far down is "Sign in with a code" where nobody is signed in: below who, and "Sign in".
 const WITH_A_CODE: &str = "3";
-/// How often is the person sent, who gives up by themselves after 30 s?
-const TRIES: usize = 3;
 /// The taskbar of Wine is a light one.
 const LIGHT: [&str; 9] = [
     "reg",
@@ -64,28 +62,41 @@ impl<'a> Taskbar<'a> {
         command
     }
 
-    /// The person finds the icon. It is not there yet when the agent serves, and how long a taskbar that
-    /// comes up takes is Wine's: who has not found it is sent again.
-    fn person_finds_the_icon(&self, agent: &Process) {
-        let found = (0..TRIES).any(|_| self.asked(&["ready"]).as_deref() == Ok(""));
-        assert!(found, "no icon in {TRIES} looks; the agent: {}", agent.stderr.text());
+    /// The person starts the agent, which closes itself to all other programs: what stands for Wine where the
+    /// icon is can come from its parent alone.
+    fn person_starts(&self, agent: &Path) -> Process {
+        let mut command = self.on_it(&self.person);
+        command.arg(self.told_anew()).args(["start", &windows_path(agent)]);
+        let agent = Process::spawn("dagpass-agent.exe", &mut command);
+        let found = self.heard(&agent);
+        assert_eq!(found.as_deref(), Ok(""), "no icon; the agent: {}", agent.stderr.text());
+        agent
     }
 
     /// The person does one thing; what they saw.
     fn person(&self, words: &[&str]) -> String {
-        self.asked(words).unwrap_or_else(|why| panic!("{words:?}: {why}"))
+        let mut command = self.on_it(&self.person);
+        command.arg(self.told_anew()).args(words);
+        let heard = self.heard(&Process::spawn("the person", &mut command));
+        heard.unwrap_or_else(|why| panic!("{words:?}: {why}"))
     }
 
-    fn asked(&self, words: &[&str]) -> Result<String, String> {
-        let told = self.wine.world.root().join("tmp/person");
+    fn told(&self) -> PathBuf {
+        self.wine.world.root().join("tmp/person")
+    }
+
+    /// Where the person writes what they see; nothing stands there yet.
+    fn told_anew(&self) -> String {
+        let told = self.told();
         if told.exists() {
             std::fs::remove_file(&told).unwrap();
         }
-        let mut command = self.on_it(&self.person);
-        command.arg(windows_path(&told)).args(words);
-        let person = Process::spawn("the person", &mut command);
+        windows_path(&told)
+    }
+
+    fn heard(&self, person: &Process) -> Result<String, String> {
         let told = within(PATIENCE, || {
-            let text = std::fs::read_to_string(&told).unwrap_or_default();
+            let text = std::fs::read_to_string(self.told()).unwrap_or_default();
             (text.ends_with("done") || text.contains("failed")).then_some(text)
         });
         let told = told.ok_or_else(|| format!("no word; Wine: {}", person.stderr.text()))?;
@@ -149,12 +160,9 @@ fn the_icon_s_menu_leads_to_a_sign_in() {
     let taskbar = Taskbar::set(&wine);
     taskbar.program("wine", &[&LIGHT[..], &["1"]].concat());
 
-    let mut command = taskbar.on_it(&wine.programs.join("dagpass-agent.exe"));
-    let mut agent = Process::spawn("dagpass-agent.exe", command.arg("run"));
-    agent
-        .stderr
-        .wait_for("line that the agent serves", |text| text.contains("\"serving\"").then_some(()));
-    taskbar.person_finds_the_icon(&agent);
+    let mut agent = taskbar.person_starts(&wine.programs.join("dagpass-agent.exe"));
+    let pried = taskbar.person(&["pry"]);
+    assert_eq!(pried.split_whitespace().collect::<Vec<_>>().join(" "), "seen not read not written");
     let signed_out = until("the icon on the taskbar", || {
         let icon = taskbar.icon();
         (colours(&icon).len() > 8).then_some(icon)
