@@ -34,6 +34,9 @@ pub(crate) fn unpinned(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
             }
             found.extend(open_versions(text).map(|line| format!("{}: {line}", path.display())));
         }
+        if name == "go.mod" && !files.contains_key(&path.with_file_name("go.sum")) {
+            found.push(format!("{}: no go.sum beside it", path.display()));
+        }
         if is_python_lock(path) {
             found.extend(open_lines(text).map(|line| format!("{}: {line}", path.display())));
         }
@@ -77,6 +80,9 @@ fn an_open_version_and_a_missing_lock_are_found() {
     assert_eq!(unpinned(&tree(&[pinned, lock])), [] as [String; 0]);
     assert_eq!(unpinned(&tree(&[pinned])).len(), 1);
     assert_eq!(unpinned(&tree(&[("idp/package.json", "\"jose\": \"^6\""), lock])).len(), 1);
+    let module = [("foreign/log/go.mod", "module a"), ("foreign/log/go.sum", "")];
+    assert_eq!(unpinned(&tree(&module)), [] as [String; 0]);
+    assert_eq!(unpinned(&tree(&module[..1])).len(), 1);
     let requirements = "# a comment\nsix==1.16.0\nurllib3>=2\n--index-url somewhere\n";
     assert_eq!(unpinned(&tree(&[("airflow/locks/three.txt", requirements)])).len(), 2);
 }

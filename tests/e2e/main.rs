@@ -52,6 +52,8 @@ mod events;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod foreign_home;
 #[cfg(test)]
 mod guard;

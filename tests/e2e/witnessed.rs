@@ -18,12 +18,12 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Lines under a checkpoint; 0 where there is none.
-fn size(checkpoint: &str) -> u64 {
+pub(crate) fn size(checkpoint: &str) -> u64 {
     checkpoint.lines().nth(1).map_or(0, |size| size.parse().unwrap())
 }
 
 /// Tokens are asked for until a checkpoint more is signed: each 256 lines make one due.
-fn grow(scene: &Scene, newest: &dyn Fn() -> String) {
+pub(crate) fn grow(scene: &Scene, newest: &dyn Fn() -> String) {
     let before = size(&newest());
     for _ in 0..256 {
         scene.ask(&json!({}));

@@ -3,11 +3,11 @@
 use crate::house::House;
 use crate::shell::{Failure, say};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, icons, idp, ledger, lint, macos,
-    packages, release, setup, test, verify, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, foreign, icons, idp, ledger, lint,
+    macos, packages, release, setup, test, verify, windows,
 };
 
-const VERBS: [(&str, Verb, &str); 24] = [
+const VERBS: [(&str, Verb, &str); 26] = [
     ("demo", demo::run, "sign in on the embedded sandbox, run a real DAG, show what the API saw"),
     ("demo-2.11", demo::on_older_airflow, "the same on Airflow 2.11"),
     ("live", demo::live::run, "the Airflow provider with the real agent, and its figures"),
@@ -34,6 +34,16 @@ const VERBS: [(&str, Verb, &str); 24] = [
     ),
     ("elsewhere", desktop::elsewhere, "type-check the window's program for Windows and macOS"),
     ("ledger", ledger::run, "the ledger's long runs: its readers fuzzed, and millions of lines"),
+    (
+        "collector",
+        foreign::collector,
+        "the ledger shipped to the OpenTelemetry Collector (Go builds it)",
+    ),
+    (
+        "witness",
+        foreign::witness,
+        "the ledger cosigned by a witness, and read by programs, of others (Go builds them)",
+    ),
     ("bench", bench::run, "figures of the optimised build, beside Debian's oidc-agent"),
     ("idp", idp::run, "the independent OpenID provider's own tests"),
     ("airflow", airflow::run, "the Airflow provider's tests, in real Airflow"),

@@ -11,6 +11,7 @@ mod demo;
 mod deny;
 mod desktop;
 mod fmt;
+mod foreign;
 mod help;
 mod house;
 mod icons;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::house::House;
 use crate::shell::{Failure, say, speaking_as, work};
 use crate::{
-    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, idp, ledger, lint, macos, packages,
-    release, setup, test, windows,
+    Outcome, Verb, airflow, bench, demo, deny, desktop, fmt, foreign, idp, ledger, lint, macos,
+    packages, release, setup, test, windows,
 };
 use report::Report;
 
@@ -43,8 +43,10 @@ const CHAINS: [&[Step]; 6] = [
 const LEFT_OUT: [&str; 3] = [deny::LEFT_OUT, windows::LEFT_OUT, macos::LEFT_OUT];
 
 /// What is too long for every day; alone, since the last of them measures.
-const RELEASE_STEPS: [(&str, Verb, &str); 11] = [
+const RELEASE_STEPS: [(&str, Verb, &str); 13] = [
     ("macos", macos::run, macos::ADDS),
+    ("collector", foreign::collector, foreign::COLLECTOR_ADDS),
+    ("witness", foreign::witness, foreign::WITNESS_ADDS),
     ("demo-2.11", demo::on_older_airflow, demo::OLDER_ADDS),
     ("long-300", demo::long::run, demo::long::ADDS),
     ("corners", desktop::corners, desktop::CORNERS_ADDS),
