@@ -141,6 +141,10 @@ impl Scheduler {
             api.tell_of_turned_away(false);
             observer.flush(false);
             ledger.tend();
+            let closed = api.sealer.while_still(|| ledger.close_where_due(None));
+            if let Some(Err(error)) = closed {
+                tracing::warn!(%error, "a segment of the ledger is not closed");
+            }
             runs.keep();
         });
         if let Err(error) = written.await {

@@ -11,14 +11,16 @@ mod lines;
 pub mod log;
 mod moment;
 pub mod record;
+mod segments;
 mod tail;
 pub mod words;
 
-pub use chain::{Chain, Found, digits, hex};
+pub use chain::{Chain, Found, Pruned, digits, hex};
 pub use filter::{Filter, Verdict};
 pub use lines::{Lines, WholeLine};
 pub use moment::moment;
 pub use record::{Audience, Line, NOT_VISIBLE, VERSION};
+pub use segments::{LINES, Mark, Reader, Segment, Segments, closed};
 pub use tail::Tail;
 
 /// The line without the hash of the line before, which only a verifier needs. `None` where it is no

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod bent_tests;
 mod checkpoint;
+mod closing;
 mod cosigned;
 mod export;
 mod line;
@@ -15,6 +16,8 @@ mod sealed_log;
 mod sealer;
 #[cfg(test)]
 mod sealer_tests;
+#[cfg(test)]
+mod segment_tests;
 #[cfg(test)]
 mod tests;
 mod tiles;

@@ -15,7 +15,7 @@ use dagpass_core::audit::Receipt;
 use dagpass_core::ports::Clock;
 use dagpass_core::time::Timestamp;
 
-use super::writer::{Entry, Writer, copy};
+use super::writer::{Counted, Entry, Writer, copy};
 use super::{Health, Synced};
 use crate::system;
 
@@ -34,6 +34,8 @@ pub(super) enum Job {
     Record(Wanted),
     /// Look at the file; what is to be synced is synced by whoever asks, so that nobody else waits for that.
     Tend(SyncSender<Option<Unsynced>>),
+    /// Close the open segment, whose lines somebody counted.
+    Close(Counted, SyncSender<io::Result<bool>>),
     /// What became of that sync; `None` where the writer has to sync itself.
     Synced {
         what: Unsynced,
@@ -217,6 +219,11 @@ fn attend(writer: &mut Writer, clock: &dyn Clock, job: Job, tell: impl Fn(&Write
             writer.tend(clock.now());
             tell(writer);
             answer(&reply, writer.unsynced());
+        }
+        Job::Close(counted, reply) => {
+            let closed = writer.close(clock.now(), counted);
+            tell(writer);
+            answer(&reply, closed);
         }
         Job::Synced { what, ended, done } => {
             writer.tended(clock.now(), &what, ended);

@@ -1,14 +1,14 @@
 //! A log as it lies on disk, and how it goes on: which one is taken up, when another has to begin, and one
 //! checkpoint more.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::fs;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use dagpass_client::ledger::Lines;
 use dagpass_client::ledger::log::{
     Before, Checkpoint, Folder, Growing, Hash, Leaf, State, Tile, Why, leaf_hash, logs_in,
 };
+use dagpass_client::ledger::{Lines, Reader, Segments};
 
 use super::checkpoint::Signer;
 use super::tiles::{LogFolder, Step, VERSION};
@@ -32,7 +32,7 @@ pub(super) struct SealedLog {
     /// Bytes of the ledger that the tree covers.
     length: u64,
     last: Option<Hash>,
-    /// Which file it is of.
+    /// Which file its last line is in.
     file: String,
     head: Option<Checkpoint>,
     /// The newest one that lies in the folder.
@@ -46,13 +46,15 @@ impl SealedLog {
     pub(super) fn reaches(folder: &Path, ledger: &Path) -> Option<Option<u64>> {
         let (_, path) = newest(folder).ok()??;
         let state = LogFolder::open(&path).ok()??.state().ok()??;
-        Some((state.file == system::identity_at(ledger).ok()?).then_some(state.length))
+        let segments = Segments::of(ledger).ok()?;
+        Some((state.file == identity(&segments, state.length).ok()?).then_some(state.length))
     }
 
     /// Is the ledger still the file that this goes on with, and where it ended the line that ended there?
     pub(super) fn is_of(&self, ledger: &Path) -> io::Result<bool> {
-        Ok(system::identity_at(ledger)? == self.file
-            && last_leaf(ledger, self.length)? == self.last)
+        let segments = Segments::of(ledger)?;
+        Ok(identity(&segments, self.length)? == self.file
+            && last_leaf(&segments, self.length)? == self.last)
     }
 
     /// What was signed last.
@@ -68,7 +70,9 @@ impl SealedLog {
         signed: Option<&Checkpoint>,
         by: By<'_>,
     ) -> io::Result<Self> {
-        let file = system::identity_at(ledger)?;
+        let segments = &Segments::of(ledger)?;
+        // Where it is not there, none is made here.
+        system::identity_at(ledger)?;
         // What an agent before us wrote may not be on disk yet.
         system::open_record(ledger)?.sync_data()?;
         let mut number = 0;
@@ -91,74 +95,100 @@ impl SealedLog {
                 Some(Before { origin, size, root, why })
             };
             let ours = by.0.key(&head.origin).is_ok_and(|key| key == folder.key);
-            let replaced = folder.state()?.is_some_and(|state| state.file != file);
+            let replaced = match folder.state()? {
+                Some(state) => state.file != identity(segments, state.length)?,
+                None => false,
+            };
+            let not_it = || Covered::read(&folder, segments, head);
             let why = match ours {
-                _ if replaced => Why::FileReplaced,
+                // Only the open segment can have been another's: the closed ones are still the ledger's.
+                _ if replaced && segments.closed().is_empty() => Why::FileReplaced,
                 // The log that was signed last is not there: the one before it is not gone on with.
-                _ if gone => Covered::read(ledger, head)?.err().unwrap_or(Why::FileReplaced),
+                _ if gone || replaced => not_it()?.err().unwrap_or(Why::FileReplaced),
                 false => Why::KeyLost,
-                true => match Self::go_on(folder, (head, &found), (ledger, &file), by.1)? {
+                true => match Self::go_on(folder, (head, &found), segments, by.1)? {
                     Ok(log) => return Ok(log),
                     Err(why) => why,
                 },
             };
             tracing::warn!(why = why.as_str(), "another log of the ledger begins");
-            return Self::begin(logs, (number, before(why)), file, by);
+            return Self::begin(logs, (number, before(why)), segments, by);
         }
-        Self::begin(logs, (number, None), file, by)
+        Self::begin(logs, (number, None), segments, by)
     }
 
     /// Behind the log of that number.
     fn begin(
         logs: &Path,
         (number, before): (u64, Option<Before>),
-        file: String,
+        segments: &Segments,
         (signer, step): By<'_>,
     ) -> io::Result<Self> {
+        // Before anything is made.
+        let pruned = pruned_leaves(logs, segments.begin().line)?;
         let name: String = random().chars().take(16).collect();
         let key = signer.key(&format!("dagpass.dev/ledger/{name}")).map_err(io::Error::other)?;
         let number =
             number.checked_add(1).ok_or_else(|| io::Error::other("no log has a number left"))?;
         let folder = LogFolder::begin(&logs.join(number.to_string()), key, step)?;
-        let (growing, length, last) = (Growing::default(), 0, None);
-        Ok(Self { folder, growing, length, last, file, head: None, found: None, before })
+        let (length, last) = (segments.begin().byte, pruned.last().copied());
+        let (growing, file) = (Growing::default(), identity(segments, length)?);
+        let (head, found) = (None, None);
+        let mut log = Self { folder, growing, length, last, file, head, found, before };
+        log.grow(pruned, step)?;
+        Ok(log)
+    }
+
+    /// By lines whose leaves are known.
+    fn grow(&mut self, leaves: Vec<Hash>, step: &Step) -> io::Result<()> {
+        let mut tiles = Vec::new();
+        for leaf in leaves {
+            self.growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
+            if tiles.len() >= AT_ONCE {
+                self.write(&mut tiles, step)?;
+            }
+        }
+        self.write(&mut tiles, step)
     }
 
     /// By its state where that fits, else by reading the ledger again.
     fn go_on(
         folder: LogFolder,
         (head, found): (&Checkpoint, &Checkpoint),
-        (ledger, file): (&Path, &str),
+        segments: &Segments,
         step: &Step,
     ) -> io::Result<Result<Self, Why>> {
         let state = folder.state()?;
-        let whole = |growing, last, length| Self {
-            folder: folder.clone(),
-            growing,
-            length,
-            last,
-            file: file.to_owned(),
-            head: Some(head.clone()),
-            found: Some(found.clone()),
-            before: None,
+        let whole = |growing, last, length| {
+            Ok::<_, io::Error>(Self {
+                folder: folder.clone(),
+                growing,
+                length,
+                last,
+                file: identity(segments, length)?,
+                head: Some(head.clone()),
+                found: Some(found.clone()),
+                before: None,
+            })
         };
         if let Some(state) = state.filter(|state| state.size == head.size)
             && let Some(growing) = folder.growing(head.size)?.filter(|one| one.root() == head.root)
         {
-            let last = last_leaf(ledger, state.length)?;
+            let last = last_leaf(segments, state.length)?;
             if last.is_some_and(|last| last.to_string() == state.last) {
-                return Ok(Ok(whole(growing, last, state.length)));
+                return whole(growing, last, state.length).map(Ok);
             }
         }
         tracing::info!(lines = head.size, "the ledger is read anew for its log");
-        let Covered { growing, mut tiles, length, last } = match Covered::read(ledger, head)? {
-            Ok(covered) => covered,
-            Err(why) => return Ok(Err(why)),
-        };
+        let Covered { growing, mut tiles, length, last } =
+            match Covered::read(&folder, segments, head)? {
+                Ok(covered) => covered,
+                Err(why) => return Ok(Err(why)),
+            };
         // What is missing or damaged there is mended by what was signed.
         tiles.extend(growing.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
         tiles.iter().try_for_each(|(tile, hashes)| folder.write_tile(*tile, hashes, step))?;
-        let log = whole(growing, last, length);
+        let log = whole(growing, last, length)?;
         folder.write_state(&log.state(), step)?;
         Ok(Ok(log))
     }
@@ -170,7 +200,8 @@ impl SealedLog {
         synced: u64,
         (signer, step): By<'_>,
     ) -> io::Result<u64> {
-        let mut leaves = Leaves::from(ledger, self.length, synced)?;
+        let segments = Segments::of(ledger)?;
+        let mut leaves = Leaves::from(&segments, self.length, synced);
         let mut tiles: Vec<(Tile, Vec<Hash>)> = Vec::new();
         while let Some((leaf, bytes)) = leaves.next()? {
             self.length += bytes;
@@ -186,6 +217,7 @@ impl SealedLog {
         }
         tiles.extend(self.growing.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
         self.write(&mut tiles, step)?;
+        self.file = identity(&segments, self.length)?;
         let (origin, root) = (self.folder.key.name().to_owned(), self.growing.root());
         let before = self.before.take().filter(|_| self.head.is_none());
         let checkpoint = Checkpoint { origin, size, root, before };
@@ -227,11 +259,22 @@ struct Covered {
 }
 
 impl Covered {
-    /// Whether on disk or not: they are held against what was signed. Else why they are not that.
-    fn read(ledger: &Path, head: &Checkpoint) -> io::Result<Result<Self, Why>> {
+    /// Whether on disk or not: they are held against what was signed, and so is what the tiles say of those that
+    /// were pruned. Else why they are not that.
+    fn read(
+        log: &LogFolder,
+        segments: &Segments,
+        head: &Checkpoint,
+    ) -> io::Result<Result<Self, Why>> {
         let (mut growing, mut tiles) = (Growing::default(), Vec::new());
-        let (mut length, mut last) = (0, None);
-        let mut leaves = Leaves::from(ledger, 0, u64::MAX)?;
+        let Some(pruned) = log.leaves(segments.begin().line.min(head.size))? else {
+            return Ok(Err(Why::Altered));
+        };
+        let (mut length, mut last) = (segments.begin().byte, pruned.last().copied());
+        for leaf in pruned {
+            growing.push(leaf, |tile, hashes| tiles.push((tile, hashes.to_vec())));
+        }
+        let mut leaves = Leaves::from(segments, length, u64::MAX);
         while growing.size() < head.size {
             let Some((leaf, bytes)) = leaves.next()? else { return Ok(Err(Why::Cut)) };
             length += bytes;
@@ -259,15 +302,39 @@ fn newest(logs: &Path) -> io::Result<Option<(u64, PathBuf)>> {
     Ok(logs_in(state)?.pop().map(|(number, Folder(path))| (number, path)))
 }
 
-/// Whole lines from one byte of a file up to another, each as a leaf, however long it is.
-struct Leaves(Lines<BufReader<io::Take<File>>>);
+/// Of the lines that were pruned: the hashes that the newest log has which can tell them.
+fn pruned_leaves(logs: &Path, count: u64) -> io::Result<Vec<Hash>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    for (_, Folder(path)) in logs_in(logs.parent().unwrap_or(logs))?.into_iter().rev() {
+        let Some(log) = LogFolder::open(&path)? else { continue };
+        let Some(head) = log.head()?.filter(|head| head.size >= count) else { continue };
+        let Some(mut leaves) = log.leaves(head.size)? else { continue };
+        let mut growing = Growing::default();
+        leaves.iter().for_each(|leaf| growing.push(*leaf, |_, _| ()));
+        if growing.root() == head.root {
+            leaves.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+            return Ok(leaves);
+        }
+    }
+    let what = format!("no log has the hashes of the {count} lines that were pruned any more");
+    Err(io::Error::other(what))
+}
+
+/// Which file the last of so many bytes is in.
+fn identity(segments: &Segments, length: u64) -> io::Result<String> {
+    system::identity_at(segments.file_at(length.saturating_sub(1)))
+}
+
+/// Whole lines from one byte of the ledger up to another, each as a leaf, however long it is.
+struct Leaves(Lines<BufReader<io::Take<Reader>>>);
 
 impl Leaves {
-    fn from(ledger: &Path, from: u64, upto: u64) -> io::Result<Self> {
-        let mut file = File::open(ledger)?;
-        file.seek(SeekFrom::Start(from))?;
-        let file = file.take(upto.saturating_sub(from));
-        Ok(Self(Lines::of(BufReader::with_capacity(64 * 1024, file))))
+    fn from(segments: &Segments, from: u64, upto: u64) -> Self {
+        let from = from.max(segments.begin().byte);
+        let read = segments.reader().from(from).take(upto.saturating_sub(from));
+        Self(Lines::of(BufReader::with_capacity(64 * 1024, read)))
     }
 
     /// The next one, and how many bytes its line has with the newline.
@@ -281,14 +348,13 @@ impl Leaves {
     }
 }
 
-/// Of the line that ends at that byte. `None` where none does.
-pub(super) fn last_leaf(ledger: &Path, upto: u64) -> io::Result<Option<Hash>> {
-    let mut file = File::open(ledger)?;
-    let start = upto.saturating_sub(LONGEST_LINE);
-    file.seek(SeekFrom::Start(start))?;
+/// Of the line that ends at that byte. `None` where none does, or none that is still here.
+pub(super) fn last_leaf(segments: &Segments, upto: u64) -> io::Result<Option<Hash>> {
+    let start = upto.saturating_sub(LONGEST_LINE).max(segments.begin().byte);
+    let wanted = upto.saturating_sub(start);
     let mut tail = Vec::new();
-    file.take(upto - start).read_to_end(&mut tail)?;
-    if (tail.len() as u64) < upto - start {
+    segments.reader().from(start).take(wanted).read_to_end(&mut tail)?;
+    if (tail.len() as u64) < wanted {
         return Ok(None);
     }
     let Some(tail) = tail.strip_suffix(b"\n") else { return Ok(None) };

@@ -102,6 +102,16 @@ impl Sealer {
         sealed.keep(signature, &self.step)
     }
 
+    /// Does something to the ledger's files while none is made of them. `None`: one is.
+    pub(crate) fn while_still<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let _still = match self.inner.try_lock() {
+            Err(TryLockError::WouldBlock) => return None,
+            Err(TryLockError::Poisoned(still)) => still.into_inner(),
+            Ok(still) => still,
+        };
+        Some(work())
+    }
+
     /// Signs where that is due. Called every second or two.
     pub(crate) async fn tend(self: &Arc<Self>, store: &KeychainStore) {
         let this = self.clone();

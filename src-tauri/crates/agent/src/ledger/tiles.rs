@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dagpass_client::ledger::log::{
     CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, STATE, Shelf, Signature,
-    Signed, State, Tile, VKEY, VerifierKey, split_notes,
+    Signed, State, Tile, VKEY, VerifierKey, first_leaves, split_notes,
 };
 
 use crate::system;
@@ -141,6 +141,11 @@ impl LogFolder {
         let hashes = bytes.map(|bytes| tile.hashes(&bytes));
         let damaged = || io::Error::other(format!("{} of the log is damaged", tile.path()));
         hashes.and_then(Result::ok).ok_or_else(damaged)
+    }
+
+    /// The first ones, as the tiles have them. `None` where one of those is missing or damaged.
+    pub(super) fn leaves(&self, count: u64) -> io::Result<Option<Vec<Hash>>> {
+        first_leaves(&Folder(self.path.clone()), count)
     }
 
     fn ours(&self, note: &Note) -> Option<Checkpoint> {

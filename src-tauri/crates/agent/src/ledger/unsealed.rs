@@ -1,10 +1,10 @@
 //! How many lines wait for a checkpoint, and since when: newlines are counted, each byte once.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use dagpass_client::ledger::Segments;
 use dagpass_core::time::Timestamp;
 
 #[derive(Debug, Default)]
@@ -57,12 +57,12 @@ impl Unsealed {
 }
 
 pub(super) fn newlines(ledger: &Path, from: u64, upto: u64) -> io::Result<u64> {
-    let mut file = match File::open(ledger) {
+    let segments = match Segments::of(ledger) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        file => file?,
+        segments => segments?,
     };
-    file.seek(SeekFrom::Start(from))?;
-    let (mut left, mut lines) = (file.take(upto - from), 0);
+    let from = from.max(segments.begin().byte);
+    let (mut left, mut lines) = (segments.reader().from(from).take(upto.saturating_sub(from)), 0);
     let mut block = vec![0; 64 * 1024];
     loop {
         let read = left.read(&mut block)?;

@@ -2,16 +2,18 @@
 //! Whatever happened to it is a line of its own in what comes after, and the chain goes on. After a write
 //! or a sync that failed nothing is written as if nothing had been: first a good write that is on disk.
 
+mod close;
 mod mend;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-use dagpass_client::ledger::Line;
+pub(super) use close::Counted;
+use dagpass_client::ledger::{Line, Mark, Segment, Segments, closed};
 use dagpass_core::audit::{Event, Receipt, Record};
 use dagpass_core::policy::Weight;
 use dagpass_core::time::Timestamp;
@@ -31,12 +33,14 @@ pub(super) struct Disk {
     pub(super) write: fn(&File, &[u8]) -> io::Result<()>,
     pub(super) cut: fn(&File, u64) -> io::Result<()>,
     pub(super) sync: fn(&File) -> io::Result<()>,
+    pub(super) rename: fn(&Path, &Path) -> io::Result<()>,
 }
 
 pub(super) const DISK: Disk = Disk {
     write: |mut file, bytes| file.write_all(bytes),
     cut: File::set_len,
     sync: File::sync_data,
+    rename: |from, to| std::fs::rename(from, to),
 };
 
 pub(super) struct Writer {
@@ -44,6 +48,8 @@ pub(super) struct Writer {
     disk: Disk,
     file: Arc<File>,
     id: (u64, u64),
+    /// What closed segments have before it.
+    before: Mark,
     /// How long it is, as far as we wrote whole lines.
     length: u64,
     /// Up to where it is on disk, and the number of the last record there.
@@ -99,15 +105,16 @@ impl Writer {
     pub(super) fn open(path: &Path, followers: broadcast::Sender<Arc<str>>) -> io::Result<Self> {
         let file = system::open_record(path)?;
         let mark = system::mark_of(&file)?;
+        let segments = Segments::of(path)?;
         let mut tail = Vec::new();
-        (&file).seek(SeekFrom::Start(mark.length.saturating_sub(TAIL)))?;
-        (&file).read_to_end(&mut tail)?;
+        segments.reader().from(segments.end().saturating_sub(TAIL)).read_to_end(&mut tail)?;
         let chain = Chain::behind(&tail);
         let mut writer = Self {
             path: path.to_owned(),
             disk: DISK,
             file: Arc::new(file),
             id: mark.id,
+            before: closed_before(path)?,
             length: mark.length,
             synced: mark.length,
             synced_seq: chain.next - 1,
@@ -156,6 +163,10 @@ impl Writer {
 
     /// Looks at the file and mends what can be mended, while nobody asks.
     pub(super) fn tend(&mut self, now: Timestamp) {
+        match closed_before(&self.path) {
+            Ok(before) => self.before = before,
+            Err(error) => tracing::warn!(%error, "the ledger's closed segments cannot be listed"),
+        }
         if let Err(error) = self.ready(now) {
             self.suffer(now, &error, 0);
         }
@@ -180,7 +191,7 @@ impl Writer {
         let trouble = self.trouble.as_ref().map(|trouble| trouble.what.clone());
         Standing {
             health: Health { trouble, lost: self.lost.clone() },
-            synced: Synced { bytes: self.synced, seq: self.synced_seq },
+            synced: Synced { bytes: self.before.byte + self.synced, seq: self.synced_seq },
         }
     }
 
@@ -309,6 +320,11 @@ impl Writer {
         (trouble.what, trouble.last) = (what, now);
         trouble.denied += denied;
     }
+}
+
+/// Where the open segment begins.
+fn closed_before(path: &Path) -> io::Result<Mark> {
+    Ok(closed(path)?.last().map_or_else(Mark::default, Segment::end))
 }
 
 pub(super) fn copy(error: &io::Error) -> io::Error {

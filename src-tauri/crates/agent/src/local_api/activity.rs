@@ -1,11 +1,10 @@
 //! `GET /v1/activity`: the ledger's newest records that are asked for. Reads the file from its end, on
 //! a thread of its own; the records leave as the text that they are.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use dagpass_client::ledger::{Filter, Tail, without_prev};
+use dagpass_client::ledger::{Filter, Segments, Tail, without_prev};
 use dagpass_core::error::{ErrorCode, Refusal};
 use jiff::Timestamp;
 use url::form_urlencoded;
@@ -74,8 +73,8 @@ impl Wanted {
 
 /// The whole answer as JSON.
 fn read(path: &Path, wanted: &Wanted) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let lines = Tail::of(file)?.last(wanted.limit + 1, |line| wanted.filter.judge(line))?;
+    let segments = Segments::of(path)?;
+    let lines = Tail::over(&segments).last(wanted.limit + 1, |line| wanted.filter.judge(line))?;
     let mut more = lines.len() > wanted.limit;
     let mut text = b"{\"records\":[".to_vec();
     for record in lines.iter().rev().take(wanted.limit).filter_map(|line| without_prev(line)) {

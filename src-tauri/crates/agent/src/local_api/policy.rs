@@ -2,12 +2,11 @@
 //! a change. The engine is the policy room's.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dagpass_client::ledger::{Line, Tail, Verdict};
+use dagpass_client::ledger::{Line, Segments, Tail, Verdict};
 use dagpass_client::wire::{
     BreakGlassAsk, BreakGlassReply, PolicyCheckAsk, PolicyCheckReply, PolicyLayer, PolicyReply,
     PolicySimulateAsk, PolicySimulateReply, PolicySimulated, PolicyText, PolicyWhy, PolicyWhyAsk,
@@ -234,7 +233,7 @@ fn line(path: &Path, seq: u64) -> io::Result<Option<Line>> {
         Some(std::cmp::Ordering::Less) => Verdict::TooOld,
         Some(std::cmp::Ordering::Greater) | None => Verdict::NotWanted,
     };
-    let found = Tail::of(File::open(path)?)?.last(1, wanted)?;
+    let found = Tail::over(&Segments::of(path)?).last(1, wanted)?;
     Ok(found.last().and_then(|text| of(text)))
 }
 

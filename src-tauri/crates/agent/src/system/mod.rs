@@ -44,12 +44,13 @@ pub use process::{
 #[cfg(unix)]
 pub use unix::{
     LocalListener, LocalStream, identity_at, mark_at, mark_of, mounted_dir, open_record, own_uid,
-    private_dir, read_private, told_to_end, write_mounted, write_passing, write_private,
+    private_dir, read_private, sync_dir, told_to_end, write_mounted, write_passing, write_private,
 };
 #[cfg(windows)]
 pub use windows::{
     LocalListener, LocalStream, identity_at, mark_at, mark_of, mounted_dir, open_record, own_sid,
-    own_uid, private_dir, read_private, told_to_end, write_mounted, write_passing, write_private,
+    own_uid, private_dir, read_private, sync_dir, told_to_end, write_mounted, write_passing,
+    write_private,
 };
 
 /// A file as the system tells it from every other, and its length.

@@ -131,8 +131,12 @@ pub fn mounted_dir(path: &Path) -> io::Result<()> {
 /// Replaces the file whole or not at all: temporary file with mode 0600, fsync, rename, fsync.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, Lasting::PowerLoss, 0o600)?;
-    // Without it the rename itself may be lost with the power.
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// What was renamed, made or removed in it: else that itself may be lost with the power.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// As [`write_private`], for what is true only while we run: nobody waits for the disk.

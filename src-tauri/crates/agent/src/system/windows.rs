@@ -148,6 +148,11 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, Lasting::PowerLoss)
 }
 
+/// Here a folder is no file that could be synced.
+pub fn sync_dir(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// As [`write_private`], for what is true only while we run: nobody waits for the disk.
 pub fn write_passing(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, Lasting::ThisRun)

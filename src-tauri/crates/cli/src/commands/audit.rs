@@ -13,7 +13,6 @@ mod table;
 mod verify;
 mod witnesses;
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -22,7 +21,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use dagpass_client::folders::LEDGER;
 use dagpass_client::ledger::words::is_echo;
-use dagpass_client::ledger::{Filter, Line, Tail, Verdict};
+use dagpass_client::ledger::{Filter, Line, Segments, Tail, Verdict};
 use dagpass_client::{owner, place};
 
 use super::files;
@@ -146,38 +145,59 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
     }
 }
 
-/// The agent's own, or the one that was named.
-pub(crate) fn opened(named: Option<&Path>) -> Result<(PathBuf, File), Failure> {
+/// The agent's own with all its segments, or the one that was named.
+pub(crate) fn opened(named: Option<&Path>) -> Result<(PathBuf, Segments), Failure> {
     let own = || place::state_dir().map(|folder| folder.join(LEDGER));
     let path = named.map_or_else(own, |path| Ok(path.to_owned()));
     let path = path.map_err(|error| Failure::new("no_place", error.to_string()))?;
-    let file = File::open(&path).map_err(|error| match error.kind() {
+    let segments = Segments::of(&path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::new("not_found", "there is no ledger yet")
             .because(format!("{} does not exist", path.display())),
         _ => unreadable(owner::named(&path, error)),
     })?;
-    Ok((path, file))
+    Ok((path, segments))
 }
 
 fn tail(world: &World, args: &TailArgs) -> Result<(), Failure> {
-    let (_path, file) = opened(None)?;
-    let mut tail = Tail::of(file).map_err(unreadable)?;
+    let (path, segments) = opened(None)?;
+    let mut tail = Tail::over(&segments);
     let mut table = (!world.json).then(Table::here);
     let filter = args.choice.asked.filter();
     let judge = |line: &str| args.choice.judge(&filter, line, world.json);
     let last = tail.last(args.lines, judge).map_err(unreadable)?;
     print(&last, table.as_mut())?;
+    if last.len() < args.lines {
+        tell_of_pruned(&segments);
+    }
     if !args.follow {
         return Ok(());
     }
     // `dagpass audit tail -f | head -1`: nobody may ever write another line.
     while !output::is_unread() {
         sleep(FOLLOW_POLL);
+        // What was written may have been closed meanwhile.
+        tail.look_again(&opened(Some(&path))?.1);
         let more = tail.more().map_err(unreadable)?;
         let wanted = |line: &String| judge(line) == Verdict::Wanted;
         print(&more.into_iter().filter(wanted).collect::<Vec<_>>(), table.as_mut())?;
     }
     Ok(())
+}
+
+/// Which lines are not here any more, the first ones: a gap that no reader can fill.
+fn pruned(segments: &Segments) -> Option<String> {
+    match segments.begin().line {
+        0 => None,
+        1 => Some("line 1 is not here any more".to_owned()),
+        many => Some(format!("lines 1 to {many} are not here any more")),
+    }
+}
+
+/// Where a reader came up to that.
+fn tell_of_pruned(segments: &Segments) {
+    if let Some(what) = pruned(segments) {
+        output::say(&format!("note: {what}; `dagpass audit verify` says by whose wish"));
+    }
 }
 
 /// As they stand in the file, or as a table for a person.

@@ -2,18 +2,27 @@
 //! line that says what happened to the file (`ledger-lost`, `ledger-altered`) goes on where the record
 //! before it ended. Tells what it finds, and changes nothing.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, BufReader};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Lines;
+use super::segments::Segments;
+
+/// How much is read at once?
+const BLOCK: usize = 64 * 1024;
 
 /// What a ledger says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Chain {
-    /// How many lines there are.
+    /// How many lines were written.
     pub lines: u64,
+    /// How many of them are not here any more, the first ones.
+    pub before: u64,
+    /// Which were pruned as the ledger itself tells, by the last line that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Pruned>,
     /// The sequence numbers of the first and the last record.
     pub first: Option<u64>,
     pub last: Option<u64>,
@@ -21,6 +30,18 @@ pub struct Chain {
     pub notes: Vec<Found>,
     /// Where the chain does not hold.
     pub breaks: Vec<Found>,
+}
+
+/// The first lines were taken away, by a line that was written before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pruned {
+    /// How many, of all that were ever written.
+    pub lines: u64,
+    /// That line, counted from 1.
+    pub told_by: u64,
+    pub time: String,
+    /// Up to when, and by whose wish.
+    pub reason: String,
 }
 
 /// Something about one line, counted from 1.
@@ -54,7 +75,29 @@ struct Before {
 impl Chain {
     /// Reads to the end.
     pub fn of(ledger: impl BufRead) -> io::Result<Self> {
-        let mut chain = Self::default();
+        Self::behind(0, ledger)
+    }
+
+    /// All that is here of a ledger.
+    pub fn over(segments: &Segments) -> io::Result<Self> {
+        let before = segments.begin().line;
+        let reader = BufReader::with_capacity(BLOCK, segments.reader());
+        let mut chain = Self::behind(before, reader)?;
+        let told = chain.pruned.as_ref().map_or(0, |pruned| pruned.lines);
+        let untold = (before > told).then_some((told, before));
+        for (from, to) in untold.into_iter().chain(segments.holes()) {
+            let what = format!(
+                "lines {} to {to} are not here, and no line tells that they were pruned",
+                from + 1
+            );
+            chain.breaks.push(Found { line: to + 1, what });
+        }
+        Ok(chain)
+    }
+
+    /// With so many lines before that are not here.
+    fn behind(before: u64, ledger: impl BufRead) -> io::Result<Self> {
+        let mut chain = Self { lines: before, before, ..Self::default() };
         let genesis = "0".repeat(64);
         let mut before = Before { hash: genesis.clone(), seq: 0, held: (0, genesis) };
         let mut lines = Lines::of(ledger);
@@ -85,12 +128,18 @@ impl Chain {
             before.hash = hash;
             return;
         };
+        let begins = self.first.is_none() && self.before > 0;
         self.first.get_or_insert(head.seq);
         self.last = Some(head.seq);
         let held = match head.event.as_str() {
             "ledger-lost" | "ledger-altered" => self.goes_on(&head, before),
+            // What it goes on from was pruned: the log's hashes stand for that.
+            _ if begins => true,
             _ => self.follows(&head, before),
         };
+        if head.event == "ledger-pruned" {
+            self.is_told(&head);
+        }
         if head.event == "ledger-mended" {
             let denied = head.count.unwrap_or_default();
             self.note(format!("{} {} ({denied} denied): {}", head.time, head.event, head.reason));
@@ -122,6 +171,14 @@ impl Chain {
         };
         self.breaks.push(Found { line: self.lines, what: format!("record {} {what}", head.seq) });
         false
+    }
+
+    fn is_told(&mut self, head: &Head) {
+        let lines = head.count.unwrap_or_default();
+        if self.pruned.as_ref().is_none_or(|known| known.lines <= lines) {
+            let (time, reason) = (head.time.clone(), head.reason.clone());
+            self.pruned = Some(Pruned { lines, told_by: self.lines, time, reason });
+        }
     }
 
     fn note(&mut self, what: String) {

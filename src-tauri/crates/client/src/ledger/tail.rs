@@ -3,6 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::Verdict;
+use super::segments::{Reader, Segments};
 
 /// How much is read at once, backwards from the end?
 const BLOCK: u64 = 64 * 1024;
@@ -11,6 +12,8 @@ const BLOCK: u64 = 64 * 1024;
 #[derive(Debug)]
 pub struct Tail<F> {
     file: F,
+    /// Where it begins: nothing is before.
+    floor: u64,
     /// Up to where it was read.
     at: u64,
     /// The beginning of a line that is not finished.
@@ -21,7 +24,7 @@ impl<F: Read + Seek> Tail<F> {
     /// The file as it stands now.
     pub fn of(mut file: F) -> io::Result<Self> {
         let at = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, at, rest: Vec::new() })
+        Ok(Self { file, floor: 0, at, rest: Vec::new() })
     }
 
     /// The last lines that are wanted, oldest first; a line that a crash cut short is one.
@@ -34,14 +37,14 @@ impl<F: Read + Seek> Tail<F> {
         let mut start = self.at;
         // The beginning of the block after: the end of the line that this block ends with.
         let mut head = Vec::new();
-        while start > 0 && found.len() < count {
-            let size = BLOCK.min(start);
+        while start > self.floor && found.len() < count {
+            let size = BLOCK.min(start - self.floor);
             start -= size;
             self.file.seek(SeekFrom::Start(start))?;
             let mut block = vec![0; usize::try_from(size).unwrap_or_default()];
             self.file.read_exact(&mut block)?;
             block.append(&mut head);
-            let cut = if start == 0 {
+            let cut = if start == self.floor {
                 0
             } else {
                 block.iter().position(|b| *b == b'\n').map_or(block.len(), |at| at + 1)
@@ -72,6 +75,21 @@ impl<F: Read + Seek> Tail<F> {
         self.rest = bytes.split_off(whole);
         let text = String::from_utf8_lossy(&bytes);
         Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+impl Tail<Reader> {
+    /// All of a ledger's files as they are now.
+    pub fn over(segments: &Segments) -> Self {
+        let (file, floor) = (segments.reader(), segments.begin().byte);
+        Self { file, floor, at: segments.end(), rest: Vec::new() }
+    }
+
+    /// Goes on in the ledger as it is by now: the segment that was read may have been closed since.
+    pub fn look_again(&mut self, segments: &Segments) {
+        (self.file, self.floor) = (segments.reader(), segments.begin().byte);
+        // Another ledger stands there.
+        self.at = self.at.min(segments.end());
     }
 }
 

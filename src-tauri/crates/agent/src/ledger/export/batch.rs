@@ -1,16 +1,14 @@
 //! What goes next: lines that are on disk, and the checkpoints over what went by then, each in the order in
 //! which it lies there. Reads files alone.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use dagpass_client::ledger::Lines;
-use dagpass_client::ledger::hex;
 use dagpass_client::ledger::log::{
     CHECKPOINTS, Checkpoint, Folder, Hash, Leaf, Note, Shelf as _, Signed, VKEY, VerifierKey,
     logs_in, split_notes,
 };
+use dagpass_client::ledger::{Lines, Segments, hex};
 
 use super::place::Place;
 
@@ -46,20 +44,20 @@ pub(super) struct Batch {
 impl Batch {
     /// `most` items, from there on, of lines that end before that byte.
     pub(super) fn next(ledger: &Path, synced: u64, place: Place, most: usize) -> io::Result<Self> {
-        let mut batch = Self { behind: place.found(ledger)?, ..Self::default() };
-        batch.add_lines(ledger, synced, most)?;
+        let segments = Segments::of(ledger)?;
+        let mut batch = Self { behind: place.found(&segments)?, ..Self::default() };
+        batch.add_lines(&segments, synced, most)?;
         batch.add_checkpoints(ledger, most)?;
         Ok(batch)
     }
 
-    fn add_lines(&mut self, ledger: &Path, synced: u64, most: usize) -> io::Result<()> {
+    fn add_lines(&mut self, ledger: &Segments, synced: u64, most: usize) -> io::Result<()> {
         let behind = &mut self.behind;
         if synced <= behind.length {
             return Ok(());
         }
-        let mut file = File::open(ledger)?;
-        file.seek(SeekFrom::Start(behind.length))?;
-        let mut lines = Lines::of(BufReader::new(file.take(synced - behind.length)));
+        let from = ledger.reader().from(behind.length);
+        let mut lines = Lines::of(BufReader::new(from.take(synced - behind.length)));
         let mut bytes = 0;
         while self.items.len() < most && bytes < BYTES {
             let (mut leaf, mut length) = (Leaf::default(), 1);

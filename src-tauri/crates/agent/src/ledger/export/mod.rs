@@ -15,6 +15,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dagpass_client::ledger::Segments;
 use dagpass_client::wire::ShipStatus;
 use dagpass_core::ports::{Clock, Pending};
 use dagpass_core::profile::Network;
@@ -134,7 +135,7 @@ impl Shipping {
         let kept = round.place.clone();
         let place = blocking(move || {
             let kept = kept.map_or_else(|| Place::read(&ledger, &at), Ok)?;
-            let place = kept.before(&ledger, seq)?;
+            let place = kept.before(&Segments::of(&ledger)?, seq)?;
             place.as_ref().map_or(Ok(()), |place| place.keep(&ledger))?;
             Ok(place)
         });

@@ -1,12 +1,11 @@
 //! How far a collector has taken the ledger: `ledger-log/ship.json`, written after it answered. Where it is gone
 //! or of another file, what was taken goes once more: never is a line left out.
 
-use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-use dagpass_client::ledger::Lines;
 use dagpass_client::ledger::log::{FOLDER, Folder, Leaf, Shelf as _};
+use dagpass_client::ledger::{Lines, Segments};
 use serde::{Deserialize, Serialize};
 
 use super::super::sealed_log::last_leaf;
@@ -55,10 +54,20 @@ impl Place {
         system::write_private(&folder.join(FILE), &text)
     }
 
-    /// Where that is in the file that lies there now: behind the line that went last, wherever that stands.
-    pub(super) fn found(self, ledger: &Path) -> io::Result<Self> {
+    /// Where that is in what lies there now: behind the line that went last, wherever that stands. What was
+    /// pruned does not go any more.
+    pub(super) fn found(self, ledger: &Segments) -> io::Result<Self> {
+        let begin = ledger.begin();
+        if self.length < begin.byte {
+            let lines = begin.line.saturating_sub(self.lines);
+            if self.length > 0 {
+                tracing::warn!(lines, "lines that were not shipped were pruned");
+            }
+            let (lines, length) = (begin.line, begin.byte);
+            return Ok(Self { lines, length, last: String::new(), ..self });
+        }
         let there = match self.length {
-            0 => return Ok(self),
+            length if length == begin.byte => return Ok(Self { lines: begin.line, ..self }),
             length => last_leaf(ledger, length)?,
         };
         if there.is_some_and(|leaf| leaf.to_string() == self.last) {
@@ -69,19 +78,20 @@ impl Place {
             Some((lines, length)) => Ok(Self { lines, length, ..self }),
             None => {
                 tracing::warn!("the ledger has not what was shipped of it: all of it is shipped");
-                Ok(Self { lines: 0, length: 0, last: String::new(), ..self })
+                let (lines, length) = (begin.line, begin.byte);
+                Ok(Self { lines, length, last: String::new(), ..self })
             }
         }
     }
 
     /// Before the first line with that number or a higher one. `None` where there is none.
-    pub(super) fn before(self, ledger: &Path, seq: u64) -> io::Result<Option<Self>> {
+    pub(super) fn before(self, ledger: &Segments, seq: u64) -> io::Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Numbered {
             seq: u64,
         }
         let mut last = String::new();
-        let mut here = (0, 0);
+        let mut here = (ledger.begin().line, ledger.begin().byte);
         let found = each(ledger, |leaf, text, end| {
             let line = text.and_then(|text| serde_json::from_slice::<Numbered>(text).ok());
             if line.is_some_and(|line| line.seq >= seq) {
@@ -98,7 +108,7 @@ impl Place {
 
 /// How many lines and bytes there are up to the end of the one that is asked for.
 fn behind(
-    ledger: &Path,
+    ledger: &Segments,
     wanted: impl Fn(Leaf, Option<&[u8]>) -> bool,
 ) -> io::Result<Option<(u64, u64)>> {
     let mut found = (0, 0);
@@ -111,11 +121,11 @@ fn behind(
 
 /// Until one is what is asked for; each with where it ends.
 fn each(
-    ledger: &Path,
+    ledger: &Segments,
     mut wanted: impl FnMut(Leaf, Option<&[u8]>, (u64, u64)) -> bool,
 ) -> io::Result<bool> {
-    let mut lines = Lines::of(BufReader::with_capacity(64 * 1024, File::open(ledger)?));
-    let (mut count, mut length) = (0, 0);
+    let mut lines = Lines::of(BufReader::with_capacity(64 * 1024, ledger.reader()));
+    let (mut count, mut length) = (ledger.begin().line, ledger.begin().byte);
     loop {
         let mut leaf = Leaf::default();
         let line = lines.next(|part| {

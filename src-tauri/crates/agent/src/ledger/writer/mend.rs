@@ -133,6 +133,7 @@ impl Writer {
         system::private_dir(self.path.parent().unwrap_or(Path::new(".")))?;
         let file = system::open_record(&self.path)?;
         let mark = system::mark_of(&file)?;
+        self.before = super::closed_before(&self.path)?;
         self.file = Arc::new(file);
         (self.id, self.length, self.synced) = (mark.id, mark.length, mark.length);
         self.settled = false;

@@ -70,7 +70,8 @@ struct Told {
 pub(super) fn run(world: &World, command: &Scan) -> Result<ExitCode, Failure> {
     let folders = folders(command)?;
     let (path, ledger) = audit::opened(None)?;
-    let issued = Issued::read(BufReader::with_capacity(BLOCK, ledger), None).map_err(|error| {
+    let ledger = BufReader::with_capacity(BLOCK, ledger.reader());
+    let issued = Issued::read(ledger, None).map_err(|error| {
         Failure::new("io", format!("{} cannot be read", path.display())).because(error)
     })?;
     let mut search = Search::of(issued.fingerprints(), Limits::ASKED);

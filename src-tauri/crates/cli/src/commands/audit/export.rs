@@ -5,18 +5,17 @@ mod checkpoints;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dagpass_client::ledger::export::{Ocsf, head, row};
 use dagpass_client::ledger::log::{Checkpoint, Leaf, Note};
-use dagpass_client::ledger::{Filter, Line, Lines, Verdict};
+use dagpass_client::ledger::{Filter, Line, Lines, Segments, Verdict};
 
 use super::asked::Asked;
 use super::search::BLOCK;
-use super::{files, opened, unreadable};
+use super::{files, opened, tell_of_pruned, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use checkpoints::Checkpoints;
@@ -59,22 +58,23 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
         return Err(Failure::usage("--checkpoints is for csv and jsonl")
             .because("in an OCSF export each checkpoint is an event"));
     }
-    let (path, file) = opened(args.file.as_deref())?;
-    let mut export = Export::of(args, &path)?;
+    let (path, segments) = opened(args.file.as_deref())?;
+    let mut export = Export::of(args, &path, segments.begin().line)?;
     // Before an hour's work, not behind it.
     stand_apart(&path, args)?;
     for path in [&args.output, &args.checkpoints].into_iter().flatten() {
         files::may_be_made(path, args.force)?;
     }
     match &args.output {
-        None => output::stream(|put| export.all(file, put))?,
+        None => output::stream(|put| export.all(&segments, put))?,
         Some(path) => files::make_private(path, args.force, |to| {
-            export.all(file, &mut |record| {
+            export.all(&segments, &mut |record| {
                 to.write_all(record).map_err(|error| files::cannot_write(path, error))
             })
         })?,
     }
     export.put_checkpoints(args, output::is_unread_already())?;
+    tell_of_pruned(&segments);
     export.tell(args.output.is_some());
     Ok(())
 }
@@ -111,13 +111,14 @@ struct Export {
 }
 
 impl Export {
-    fn of(args: &ExportArgs, ledger: &Path) -> Result<Self, Failure> {
+    /// `before`: how many lines of it were pruned.
+    fn of(args: &ExportArgs, ledger: &Path, before: u64) -> Result<Self, Failure> {
         Ok(Self {
             filter: args.asked.filter(),
             interval: args.asked.interval(),
             format: args.format,
             checkpoints: match args.format == Format::Ocsf || args.checkpoints.is_some() {
-                true => Checkpoints::beside(ledger)?,
+                true => Checkpoints::beside(ledger, before)?,
                 false => Checkpoints::default(),
             },
             beside: args.checkpoints.is_some(),
@@ -128,12 +129,12 @@ impl Export {
         })
     }
 
-    fn all(&mut self, file: File, put: Put<'_>) -> Result<(), Failure> {
+    fn all(&mut self, segments: &Segments, put: Put<'_>) -> Result<(), Failure> {
         let mut ocsf = Ocsf::new(env!("CARGO_PKG_VERSION"), self.checkpoints.origin.as_deref());
         if self.format == Format::Csv {
             put(head().as_bytes())?;
         }
-        let mut lines = Lines::of(BufReader::with_capacity(BLOCK, file));
+        let mut lines = Lines::of(BufReader::with_capacity(BLOCK, segments.reader()));
         let (mut read, hashed) = (0, self.checkpoints.origin.is_some());
         loop {
             let mut leaf = Leaf::default();

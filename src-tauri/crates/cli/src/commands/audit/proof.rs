@@ -9,14 +9,15 @@ use clap::Args;
 use dagpass_client::ledger::Lines;
 use dagpass_client::ledger::log::{
     CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Hash, Leaf, Malformed, Note, Proof, Shelf, Signed,
-    VKEY, VerifierKey, inclusion_proof, logs_in, split_notes,
+    VKEY, VerifierKey, first_leaves, inclusion_proof, logs_in, split_notes,
 };
 use dagpass_client::place;
 use serde::{Deserialize, Serialize};
 
+use super::search::BLOCK;
 use super::verify::pinned;
 use super::witnesses::{Witnesses, witnesses};
-use super::{files, opened, unreadable};
+use super::{files, opened, pruned, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -69,14 +70,24 @@ struct Numbered {
 }
 
 pub(super) fn prove(args: &ProveArgs) -> Result<(), Failure> {
-    let (path, file) = opened(None)?;
+    let (path, segments) = opened(None)?;
     let witnesses = Witnesses::of(&args.witnesses, None, true)?;
     // Before the lines: what is signed meanwhile is over some that were not read.
-    let signed = signed(path.parent().unwrap_or(Path::new(".")))?;
-    let Found { leaves, line } = read(BufReader::new(file), args.seq).map_err(unreadable)?;
-    let (index, line) = line.ok_or_else(|| {
-        Failure::new("not_found", format!("the ledger has no line with seq {}", args.seq))
+    let (log, signed) = signed(path.parent().unwrap_or(Path::new(".")))?;
+    let reader = BufReader::with_capacity(BLOCK, segments.reader());
+    let Found { mut leaves, line } = read(reader, args.seq).map_err(unreadable)?;
+    let before = segments.begin().line;
+    let (at, line) = line.ok_or_else(|| {
+        let what = format!("the ledger has no line with seq {}", args.seq);
+        let failure = Failure::new("not_found", what);
+        match pruned(&segments) {
+            Some(why) => failure.because(why).hint("`dagpass audit verify` says by whose wish"),
+            None => failure,
+        }
     })?;
+    let index = before + at;
+    let pruned = log.filter(|_| before > 0).map(|log| first_leaves(&log, before)).transpose();
+    leaves.splice(..0, pruned.map_err(unreadable)?.flatten().unwrap_or_default());
     let over: Vec<_> = signed.into_iter().filter(|one| one.checkpoint.size > index).collect();
     let Some(newest) = over.first() else {
         return Err(Failure::new("not_covered", "no checkpoint covers that line yet").hint(
@@ -157,7 +168,7 @@ impl SignedBy {
 }
 
 /// Those of the newest log that has any, the newest first, each with all that witnesses signed of it.
-fn signed(state: &Path) -> Result<Vec<SignedBy>, Failure> {
+fn signed(state: &Path) -> Result<(Option<Folder>, Vec<SignedBy>), Failure> {
     for (_, log) in logs_in(state).map_err(unreadable)?.into_iter().rev() {
         let Some(bytes) = log.read(CHECKPOINT).map_err(unreadable)? else { continue };
         let newest = Note::parse(&bytes).map_err(damaged)?;
@@ -185,9 +196,9 @@ fn signed(state: &Path) -> Result<Vec<SignedBy>, Failure> {
             }
         }
         all.sort_by_key(|one| Reverse(one.checkpoint.size));
-        return Ok(all);
+        return Ok((Some(log), all));
     }
-    Ok(Vec::new())
+    Ok((None, Vec::new()))
 }
 
 pub(super) fn verify(world: &World, args: &VerifyProofArgs) -> Result<(), Failure> {

@@ -1,15 +1,14 @@
 //! `dagpass audit search`: every line that is asked for, of the whole ledger or of a copy. Where only the
 //! last of them are wanted it is read from its end.
 
-use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 
 use clap::Args;
-use dagpass_client::ledger::{Lines, Tail, Verdict};
+use dagpass_client::ledger::{Lines, Reader, Segments, Tail, Verdict};
 
 use super::table::Table;
-use super::{Choice, opened, print, unreadable};
+use super::{Choice, opened, print, tell_of_pruned, unreadable};
 use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
@@ -31,7 +30,7 @@ pub(super) const BLOCK: usize = 256 * 1024;
 const BATCH: usize = 500;
 
 pub(super) fn run(world: &World, args: &SearchArgs) -> Result<(), Failure> {
-    let (_, file) = opened(args.file.as_deref())?;
+    let (_, segments) = opened(args.file.as_deref())?;
     let mut table = (!world.json).then(Table::here);
     let filter = args.choice.asked.filter();
     // All of it is read in any case: a line that cannot be meant need not be understood.
@@ -48,10 +47,13 @@ pub(super) fn run(world: &World, args: &SearchArgs) -> Result<(), Failure> {
         Some(most) => {
             let judge =
                 |line: &str| if wanted(line) { Verdict::Wanted } else { Verdict::NotWanted };
-            let last = Tail::of(file).and_then(|mut tail| tail.last(most, judge));
+            let last = Tail::over(&segments).last(most, judge);
             tell(&last.map_err(unreadable)?)?;
         }
-        None => forward(file, wanted, &mut tell)?,
+        None => forward(&segments, wanted, &mut tell)?,
+    }
+    if args.lines.is_none_or(|most| found < most) {
+        tell_of_pruned(&segments);
     }
     match found {
         0 => Err(Failure::new("not_found", "no line of the ledger is as it was asked for")),
@@ -60,11 +62,11 @@ pub(super) fn run(world: &World, args: &SearchArgs) -> Result<(), Failure> {
 }
 
 fn forward(
-    file: File,
+    segments: &Segments,
     wanted: impl Fn(&str) -> bool,
     tell: &mut impl FnMut(&[String]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut lines = Lines::of(BufReader::with_capacity(BLOCK, file));
+    let mut lines = Lines::of(BufReader::with_capacity(BLOCK, segments.reader()));
     let mut batch = Vec::new();
     while let Some(line) = next(&mut lines).map_err(unreadable)? {
         if wanted(&line) {
@@ -82,7 +84,7 @@ fn forward(
 }
 
 /// A line that is longer than any record is none, and one that is empty neither.
-fn next(lines: &mut Lines<BufReader<File>>) -> io::Result<Option<String>> {
+fn next(lines: &mut Lines<BufReader<Reader>>) -> io::Result<Option<String>> {
     while let Some(line) = lines.next(|_| {})? {
         if let Some(text) = line.text.filter(|text| !text.is_empty()) {
             return Ok(Some(String::from_utf8_lossy(text).into_owned()));

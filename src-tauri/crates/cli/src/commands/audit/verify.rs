@@ -2,7 +2,6 @@
 //! does not go on from the one before, and whether all of it is what checkpoints were signed over. Says what
 //! none of that can tell.
 
-use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,9 +10,10 @@ use clap::Args;
 use dagpass_client::ledger::log::{
     Asked, Break, Judged, Judgement, Note, VerifierKey, held_in, judge, leaves,
 };
-use dagpass_client::ledger::{Chain, Found};
+use dagpass_client::ledger::{Chain, Found, Pruned, Segments};
 use serde::Serialize;
 
+use super::search::BLOCK;
 use super::witnesses::Witnesses;
 use super::{LEDGER, files, opened, unreadable};
 use crate::exit::Failure;
@@ -60,7 +60,7 @@ pub(super) fn run(world: &World, args: &VerifyArgs) -> Result<(), Failure> {
     let (path, _) = opened(args.file.as_deref())?;
     let mut read = read(&path, &asked)?;
     for _ in 1..AGAIN {
-        let grew = fs::metadata(&path).is_ok_and(|now| now.len() != read.length);
+        let grew = Segments::of(&path).is_ok_and(|now| now.end() != read.length);
         if read.log.breaks().next().is_none() || !grew {
             break;
         }
@@ -101,7 +101,8 @@ fn asked(args: &VerifyArgs) -> Result<(Asked, &'static str), Failure> {
         Witnesses::of(&args.witnesses, args.quorum, args.file.is_none())?;
     let pinned = pinned(args.key.as_deref())?;
     let demanded = from == "given";
-    Ok((Asked { pinned, kept: kept.transpose()?, own, witnesses, quorum, demanded }, from))
+    let kept = kept.transpose()?;
+    Ok((Asked { pinned, kept, own, before: 0, witnesses, quorum, demanded }, from))
 }
 
 pub(super) fn pinned(key: Option<&str>) -> Result<Option<VerifierKey>, Failure> {
@@ -128,14 +129,14 @@ struct Read {
 fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
     // Before the lines: what is signed meanwhile is over some that were not read.
     let logs = held_in(path.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
-    let open = || opened(Some(path)).map(|(_, file)| file);
-    let (first, second) = (open()?, open()?);
-    let length = first.metadata().map_err(unreadable)?.len();
+    let (_, segments) = opened(Some(path))?;
+    let asked = Asked { before: segments.begin().line, ..asked.clone() };
     let (chain, log) = thread::scope(|scope| {
-        let chain = scope.spawn(|| Chain::of(BufReader::new(first)));
-        let log = leaves(BufReader::new(second)).and_then(|leaves| judge(&leaves, &logs, asked));
-        (chain.join(), log)
+        let chain = scope.spawn(|| Chain::over(&segments));
+        let log = leaves(BufReader::with_capacity(BLOCK, segments.reader()));
+        (chain.join(), log.and_then(|leaves| judge(&leaves, &logs, &asked)))
     });
+    let length = segments.end();
     let chain = chain.map_err(|_| Failure::new("io", "the ledger cannot be read"))?;
     Ok(Read { chain: chain.map_err(unreadable)?, log: log.map_err(unreadable)?, length })
 }
@@ -193,6 +194,7 @@ fn shown(path: &Path, verdict: &Verdict) -> String {
         many => format!("the chain is broken in {many} places"),
     };
     let mut lines = vec![format!("{path}: {records}, {holds}")];
+    lines.extend(gap(chain));
     let of = |found: &Found| format!("  line {}: {}", found.line, found.what);
     lines.extend(chain.notes.iter().map(of));
     lines.extend(chain.breaks.iter().map(of));
@@ -210,6 +212,18 @@ fn shown(path: &Path, verdict: &Verdict) -> String {
     lines.push("not covered:".to_owned());
     lines.extend(verdict.not_covered.iter().map(|what| format!("  {what}")));
     lines.join("\n")
+}
+
+/// What was pruned is not missing: it is said by whose wish it went, and by which line.
+fn gap(chain: &Chain) -> Option<String> {
+    let Pruned { lines, told_by, time, reason } = chain.pruned.as_ref()?;
+    let were = match (chain.before, *lines) {
+        // An agent ended before it had removed all of them; the next one does.
+        (here, told) if here < told => format!("lines {} to {told} are being pruned", here + 1),
+        (1, _) => "line 1 was pruned".to_owned(),
+        (many, _) => format!("lines 1 to {many} were pruned"),
+    };
+    Some(format!("  {were}, as line {told_by} of {time} tells: {reason}"))
 }
 
 fn of_log(log: &Judged) -> Vec<String> {

@@ -64,7 +64,7 @@ fn issued_since(began: SystemTime) -> Option<Issued> {
     let since = Some(Timestamp::try_from(began).ok()?);
     let events = EVENTS.map(str::to_owned).to_vec();
     let filter = Filter { since, events, ..Filter::default() };
-    let lines = Tail::of(ledger).ok()?.last(MOST_LINES, |line| filter.judge(line)).ok()?;
+    let lines = Tail::over(&ledger).last(MOST_LINES, |line| filter.judge(line)).ok()?;
     let mut issued = Issued::default();
     lines.iter().for_each(|line| issued.add(line));
     Some(issued)

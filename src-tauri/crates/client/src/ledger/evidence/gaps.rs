@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::{Found, VERSION};
+use super::super::{Found, Pruned, VERSION};
 use super::life::Off;
 use super::period::{Period, millis};
 use super::tables::Entry;
@@ -18,6 +18,8 @@ pub struct Scene<'s> {
     /// When the ledger's first and last record were written, and the number of the first.
     pub bounds: Option<(i64, i64)>,
     pub first_seq: u64,
+    /// What the ledger says of lines before those that are here.
+    pub pruned: Option<&'s Pruned>,
     /// The lines of the period: from one up to another, counted from 0.
     pub lines: (u64, u64),
     /// Those of them that are records, in order.
@@ -165,9 +167,14 @@ fn edges(scene: &Scene<'_>) -> Vec<Gap> {
     let (from, to) = (period.from.as_millisecond(), period.to.as_millisecond());
     let Some((first, last)) = scene.bounds else { return found };
     if from < first {
-        let number = match scene.first_seq {
-            0 | 1 => String::new(),
-            seq => format!("; that one is record {seq}, so those before it stand elsewhere"),
+        let number = match (scene.pruned, scene.first_seq) {
+            (Some(Pruned { lines, time, reason, .. }), _) => {
+                format!("; lines 1 to {lines} were pruned, as a line of {time} tells: {reason}")
+            }
+            (None, 0 | 1) => String::new(),
+            (None, seq) => {
+                format!("; that one is record {seq}, so those before it stand elsewhere")
+            }
         };
         let what = format!("nothing of before the ledger's first line is shown{number}");
         let until = Some(rfc3339(first.min(to)));

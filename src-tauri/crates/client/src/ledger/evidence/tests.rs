@@ -88,6 +88,7 @@ impl Bent {
             made: time(100),
             bounds: heads.bounds(),
             first_seq: self.first_seq,
+            pruned: None,
             lines: (from as u64, to as u64),
             entries: &entries[from..to],
             torn: &self.torn,

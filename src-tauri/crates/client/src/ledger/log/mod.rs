@@ -31,7 +31,8 @@ pub use merkle::{Frontier, Hash, Leaf, includes, inclusion_proof, leaf_hash};
 pub use note::{Note, Signature, Signed, VerifierKey, split_notes};
 pub use proof::Proof;
 pub use shelf::{
-    CHECKPOINT, CHECKPOINTS, FOLDER, Folder, Held, STATE, Shelf, State, VKEY, held_in, logs_in,
+    CHECKPOINT, CHECKPOINTS, FOLDER, Folder, Held, STATE, Shelf, State, VKEY, first_leaves,
+    held_in, logs_in,
 };
 pub use span::{Span, Tree, Walk};
 pub use tile::{Growing, Tile};

@@ -174,11 +174,12 @@ impl<'s> Log<'s> {
         self.key.as_ref() == Some(key)
     }
 
-    /// Is it of this file? Certainly, or where it begins with the same line.
-    pub(super) fn is_of(&mut self, found: &[Hash], certainly: bool) -> io::Result<()> {
-        let first = Tile::of_level(0, self.judged.size).next();
-        let first = first.map(|tile| self.tile(tile)).transpose()?.and_then(Result::ok);
-        let same = first.as_ref().and_then(|hashes| hashes.first()) == found.first();
+    /// Is it of this file? Certainly, or where the first line that is there is the same in it.
+    pub(super) fn is_of(&mut self, found: &[Hash], before: u64, certainly: bool) -> io::Result<()> {
+        let first = (before < self.judged.size).then(|| Tile::holding(0, before, self.judged.size));
+        let hashes = first.map(|tile| self.tile(tile)).transpose()?.and_then(Result::ok);
+        let within = usize::try_from(before % 256).unwrap_or_default();
+        let same = hashes.as_ref().and_then(|hashes| hashes.get(within)) == found.first();
         self.judged.of_this_file = certainly || (same && !found.is_empty());
         if !self.judged.of_this_file && self.judged.size > 0 {
             let size = self.judged.size;

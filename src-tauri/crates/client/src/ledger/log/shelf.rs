@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::{Hash, Tile};
+
 /// Beside `ledger.jsonl`, a folder a log in it.
 pub const FOLDER: &str = "ledger-log";
 /// The newest checkpoint.
@@ -93,6 +95,26 @@ pub fn logs_in(state: &Path) -> io::Result<Vec<(u64, Folder)>> {
     }
     logs.sort_by_key(|(number, _)| *number);
     Ok(logs)
+}
+
+/// The hashes of the first lines, as a log's tiles have them: nobody says yet that they are right. `None` where one
+/// of those tiles is missing or damaged.
+pub fn first_leaves(log: &impl Shelf, count: u64) -> io::Result<Option<Vec<Hash>>> {
+    let mut leaves = Vec::new();
+    for tile in Tile::of_level(0, count) {
+        let mut found = None;
+        // A tree that grew since has a wider one.
+        for width in tile.width..=Tile::WIDEST {
+            found = log.read(&Tile { width, ..tile }.path())?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let hashes = found.map(|bytes| tile.hashes(&bytes)).and_then(Result::ok);
+        let Some(hashes) = hashes else { return Ok(None) };
+        leaves.extend(hashes);
+    }
+    Ok(Some(leaves))
 }
 
 /// How far the newest checkpoint reaches in the file. Believed by nobody: the agent holds it against the

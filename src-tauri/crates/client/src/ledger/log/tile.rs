@@ -17,6 +17,9 @@ pub struct Tile {
 }
 
 impl Tile {
+    /// How many hashes a whole one has.
+    pub const WIDEST: u16 = 256;
+
     /// `tile/0/x001/x234/067.p/8`
     pub fn path(&self) -> String {
         let (mut index, mut path) = (self.index, String::new());

@@ -20,6 +20,8 @@ pub struct Asked {
     pub kept: Option<Note>,
     /// The ledger is the agent's own: its newest log is of this very file.
     pub own: bool,
+    /// How many lines were pruned before the first one that is here: of them the tiles speak.
+    pub before: u64,
     /// Whose cosignatures count, and of how many of them one checkpoint needs it.
     pub witnesses: Vec<VerifierKey>,
     pub quorum: usize,
@@ -104,7 +106,7 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
     let read = logs.iter().map(|(number, shelf)| Log::read(*number, shelf, pinned));
     let mut logs = read.collect::<io::Result<Vec<_>>>()?;
     let theirs = signed(&mut logs, asked);
-    of_the_file(&mut logs, found, asked.own)?;
+    of_the_file(&mut logs, found, asked)?;
     let mut judgement = Judgement::default();
     let mut believed = pinned.is_none();
     let (mut kept, mut reached) = (asked.kept.as_ref(), 0);
@@ -112,6 +114,7 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
         if theirs && kept.is_some_and(|note| log.keep(note, asked)) {
             kept = None;
         }
+        let found = &*log.with_pruned(found, asked.before)?;
         log.hold_against(found)?;
         log.judged.believed = theirs;
         let of_it = log.judged.of_this_file;
@@ -147,7 +150,8 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
             judgement.breaks.push(plain(what));
         }
     }
-    judgement.uncovered = (found.len() as u64).saturating_sub(judgement.covered);
+    let lines = asked.before + found.len() as u64;
+    judgement.uncovered = lines.saturating_sub(judgement.covered);
     Ok(judgement)
 }
 
@@ -172,11 +176,11 @@ fn signed(logs: &mut [Log<'_>], asked: &Asked) -> Vec<bool> {
 /// The newest log of the agent's own ledger is of this file, and so is each before it up to one that began
 /// because another file stood there. Of others, and of a copy, the first line decides. What is said of a log
 /// that the believed key did not sign lets go of none: whoever put that one there can make an agent say it.
-fn of_the_file(logs: &mut [Log<'_>], found: &[Hash], own: bool) -> io::Result<()> {
-    let (mut certainly, mut begun) = (own, false);
+fn of_the_file(logs: &mut [Log<'_>], found: &[Hash], asked: &Asked) -> io::Result<()> {
+    let (mut certainly, mut begun) = (asked.own, false);
     for log in logs.iter_mut().rev().filter(|log| !log.is_empty()) {
         certainly &= !begun || log.is_foreign();
-        log.is_of(found, certainly)?;
+        log.is_of(found, asked.before, certainly)?;
         begun = log.begins_another_file();
     }
     Ok(())

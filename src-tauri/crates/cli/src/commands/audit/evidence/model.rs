@@ -128,6 +128,7 @@ impl Model {
             made: asked.made,
             bounds: reading.bounds,
             first_seq: reading.first_seq,
+            pruned: reading.pruned.as_ref(),
             lines: reading.lines,
             entries: &read.entries,
             torn: &read.torn,

@@ -3,17 +3,16 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use dagpass_client::ledger::evidence::{Begun, Heads, Life, Off, Period, millis};
 use dagpass_client::ledger::log::{
     Asked, CHECKPOINT, CHECKPOINTS, Checkpoint, Hash, Held, Leaf, Note, Shelf, Signed, Tree, VKEY,
-    VerifierKey, Why, held_in, judge, split_notes,
+    VerifierKey, Why, first_leaves, held_in, judge, split_notes,
 };
 use dagpass_client::ledger::record::Person;
-use dagpass_client::ledger::{Chain, Found, Line, Lines};
+use dagpass_client::ledger::{Chain, Found, Line, Lines, Pruned, Segments};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -26,8 +25,10 @@ const LONGEST: u64 = 384 * 1024 * 1024;
 
 /// One reading of the ledger.
 pub(super) struct Reading {
-    /// All lines of the file.
+    /// All lines, those that were pruned too.
     pub(super) tree: Tree,
+    /// What the ledger says of those, where some are not here.
+    pub(super) pruned: Option<Pruned>,
     pub(super) bounds: Option<(i64, i64)>,
     pub(super) first_seq: u64,
     /// Everybody who signed in on any line.
@@ -90,17 +91,16 @@ struct Pass {
 impl Reading {
     /// `None`: the agent's own.
     pub(super) fn of(period: &Period, ledger: Option<&Path>) -> Result<Self, Failure> {
-        let (path, file) = opened(ledger)?;
+        let (path, segments) = opened(ledger)?;
         // Before the lines: what is signed meanwhile is over some that were not read.
         let logs = held_in(path.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
-        let pass = Pass::over(file.take(length)).map_err(unreadable)?;
+        let begin = segments.begin();
+        let pass = Pass::over(begin.byte, segments.reader()).map_err(unreadable)?;
         let (from, to) = pass.heads.lines_of(period);
         let start = |line: usize| pass.starts.get(line).copied().unwrap_or(0);
-        let text = text(&path, start(from), start(to))?;
-        let again = File::open(&path).map_err(unreadable)?;
-        let chain = Chain::of(BufReader::new(again.take(length))).map_err(unreadable)?.breaks;
-        let asked = Asked { own: true, ..Asked::default() };
+        let text = text(&segments, start(from), start(to))?;
+        let Chain { breaks: chain, pruned, .. } = Chain::over(&segments).map_err(unreadable)?;
+        let asked = Asked { own: true, before: begin.line, ..Asked::default() };
         let judged = judge(&pass.leaves, &logs, &asked).map_err(unreadable)?;
         let breaks = judged.breaks().map(|one| match (one.after, one.until) {
             (Some(after), Some(until)) if after < until => {
@@ -109,7 +109,7 @@ impl Reading {
             _ => one.what.clone(),
         });
         let breaks = breaks.collect();
-        let tree = Tree::of(pass.leaves);
+        let tree = Tree::of([before_them(&logs, begin.line)?, pass.leaves].concat());
         let (mut begun, mut of_it) = (Vec::new(), Vec::new());
         for ((number, log), judged) in logs.iter().zip(&judged.logs) {
             let found = Log::read(*number, log).map_err(unreadable)?;
@@ -133,7 +133,11 @@ impl Reading {
             first_seq: pass.first_seq,
             persons: pass.persons,
             unsalted_before: before.copied().unwrap_or(false),
-            lines: (from as u64, to as u64),
+            lines: match from == to {
+                true => (0, 0),
+                false => (begin.line + from as u64, begin.line + to as u64),
+            },
+            pruned: pruned.filter(|_| begin.line > 0),
             text,
             offs: pass.offs,
             chain,
@@ -158,8 +162,9 @@ pub(super) fn written_at(line: &[u8]) -> Option<i64> {
 }
 
 impl Pass {
-    fn over(ledger: impl Read) -> io::Result<Self> {
-        let (mut pass, mut life, mut at) = (Self::default(), Life::default(), 0);
+    /// From that byte on.
+    fn over(mut at: u64, ledger: impl Read) -> io::Result<Self> {
+        let (mut pass, mut life) = (Self::default(), Life::default());
         let mut lines = Lines::of(BufReader::new(ledger));
         loop {
             let (mut leaf, mut length) = (Leaf::default(), 1);
@@ -215,19 +220,25 @@ impl Log {
     }
 }
 
-fn text(path: &Path, from: u64, to: u64) -> Result<Vec<u8>, Failure> {
+/// The hashes of the lines that were pruned. Those of one log are as good as another's: what does not lead to the
+/// checkpoints proves nothing, and is among the breaks.
+fn before_them(logs: &[(u64, Held)], count: u64) -> Result<Vec<Hash>, Failure> {
+    for (_, log) in logs.iter().rev().filter(|_| count > 0) {
+        if let Some(leaves) = first_leaves(log, count).map_err(unreadable)? {
+            return Ok(leaves);
+        }
+    }
+    Ok(vec![Hash([0; 32]); usize::try_from(count).unwrap_or_default()])
+}
+
+fn text(segments: &Segments, from: u64, to: u64) -> Result<Vec<u8>, Failure> {
     if to - from > LONGEST {
         return Err(Failure::new("too_long", "the period has more lines than one pack can hold")
             .hint("take a shorter period, and make several packs"));
     }
-    let read = || {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(from))?;
-        let mut text = Vec::new();
-        file.take(to - from).read_to_end(&mut text)?;
-        Ok(text)
-    };
-    read().map_err(unreadable)
+    let mut text = Vec::new();
+    let part = segments.reader().from(from).take(to - from).read_to_end(&mut text);
+    part.map(|_| text).map_err(unreadable)
 }
 
 fn words(why: Why) -> &'static str {

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::path::Path;
 
 use dagpass_client::ledger::log::{
-    CHECKPOINT, CHECKPOINTS, Checkpoint, Frontier, Hash, Note, Shelf as _, Signed, logs_in,
-    split_notes,
+    CHECKPOINT, CHECKPOINTS, Checkpoint, Frontier, Hash, Note, Shelf as _, Signed, first_leaves,
+    logs_in, split_notes,
 };
 
 use super::super::proof::key_of;
@@ -28,7 +28,7 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// Before the lines are read: what is signed meanwhile is over some that were not.
-    pub(super) fn beside(ledger: &Path) -> Result<Self, Failure> {
+    pub(super) fn beside(ledger: &Path, before: u64) -> Result<Self, Failure> {
         let state = ledger.parent().unwrap_or(Path::new("."));
         for (_, log) in logs_in(state).map_err(unreadable)?.into_iter().rev() {
             let read = |path| log.read(path).map(Option::unwrap_or_default).map_err(unreadable);
@@ -49,6 +49,9 @@ impl Checkpoints {
             found.join();
             if !found.ahead.is_empty() {
                 found.origin = Some(key.name().to_owned());
+                // Of what was pruned the tiles speak.
+                let pruned = first_leaves(&log, before).map_err(unreadable)?.unwrap_or_default();
+                pruned.into_iter().for_each(|leaf| found.tree.push(leaf));
                 return Ok(found);
             }
         }

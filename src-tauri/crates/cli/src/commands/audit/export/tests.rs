@@ -105,7 +105,7 @@ fn a_checkpoint_that_is_not_over_these_lines_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let (path, _) = ledger(folder.path());
     let pass = |text: &str| {
-        let mut checkpoints = Checkpoints::beside(&path).unwrap();
+        let mut checkpoints = Checkpoints::beside(&path, 0).unwrap();
         for line in text.lines() {
             checkpoints.pass(leaf_hash(line.as_bytes()), true);
         }
@@ -148,7 +148,7 @@ fn a_checkpoint_goes_along_once_and_with_what_witnesses_signed_later() {
     fs::write(log.join("checkpoints"), history.map(String::as_str).concat()).unwrap();
     let newest = cosigned(&notes[2], &second);
     fs::write(log.join("checkpoint"), &newest).unwrap();
-    let mut checkpoints = Checkpoints::beside(&path).unwrap();
+    let mut checkpoints = Checkpoints::beside(&path, 0).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     let passed = text.lines().take(4).flat_map(|line| {
         checkpoints.pass(leaf_hash(line.as_bytes()), true).into_iter().map(|(note, _)| note)
@@ -225,7 +225,7 @@ fn an_empty_line_is_no_record_and_stands_in_the_tree_and_in_a_copy() {
 
     let events = exported(folder.path(), &["--format", "ocsf"]).unwrap();
     assert_eq!(told(&events), ["1", "null", "2", "3", "4", "over 7"]);
-    let mut checkpoints = Checkpoints::beside(&path).unwrap();
+    let mut checkpoints = Checkpoints::beside(&path, 0).unwrap();
     whole.split('\n').for_each(|line| drop(checkpoints.pass(leaf_hash(line.as_bytes()), true)));
     assert_eq!(checkpoints.rest().1, [] as [&str; 0]);
     let table = exported(folder.path(), &["--format", "csv"]).unwrap();
@@ -251,8 +251,8 @@ fn checkpoints_over_lines_that_nobody_read_are_not_kept() {
         &kept,
     ]);
     let (_, file) = opened(Some(Path::new(&source))).unwrap();
-    let mut export = Export::of(&args.args, Path::new(&source)).unwrap();
-    export.all(file, &mut |_| Ok(())).unwrap();
+    let mut export = Export::of(&args.args, Path::new(&source), 0).unwrap();
+    export.all(&file, &mut |_| Ok(())).unwrap();
     assert_eq!(export.put_checkpoints(&args.args, true).unwrap_err().reply.error, "io");
     assert!(!Path::new(&kept).exists());
     export.put_checkpoints(&args.args, false).unwrap();

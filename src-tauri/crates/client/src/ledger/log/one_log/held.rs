@@ -1,6 +1,7 @@
 //! The lines of the ledger against what one log signed: the roots, then the tiles, and with their help which
 //! lines differ.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -16,6 +17,30 @@ use super::{Log, MOST_BREAKS};
 const MOST_LINES: u64 = 1 << 32;
 
 impl Log<'_> {
+    /// What is there, behind the hashes of what was pruned: the roots say whether those are right.
+    pub(in super::super) fn with_pruned<'f>(
+        &self,
+        found: &'f [Hash],
+        before: u64,
+    ) -> io::Result<Cow<'f, [Hash]>> {
+        if before == 0 {
+            return Ok(Cow::Borrowed(found));
+        }
+        let upto = before.min(self.judged.size).min(MOST_LINES);
+        let mut leaves = Vec::new();
+        for tile in Tile::of_level(0, upto) {
+            // One that is not there is said where all of them are looked at.
+            let whole = Tile::holding(0, tile.index * 256, self.judged.size);
+            let mut hashes = self.tile(whole)?.unwrap_or_default();
+            hashes.resize(usize::from(tile.width), Hash([0; 32]));
+            leaves.extend(hashes);
+        }
+        if upto == before {
+            leaves.extend_from_slice(found);
+        }
+        Ok(Cow::Owned(leaves))
+    }
+
     /// The roots, then the tiles, and with their help the lines.
     pub(in super::super) fn hold_against(&mut self, found: &[Hash]) -> io::Result<()> {
         let size = self.judged.size;

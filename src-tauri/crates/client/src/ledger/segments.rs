@@ -1,0 +1,386 @@
+//! The files of one ledger, read as one: the closed segments in `ledger-log/lines`, each named by the lines that
+//! it holds, and the open one, `ledger.jsonl`. Lines and bytes are counted from the first line that was ever
+//! written, also where the first segments were pruned: there is nothing to read there then.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::log::FOLDER;
+use crate::folders::LEDGER;
+
+/// In the logs' folder, so that a copy of it and of `ledger.jsonl` is whole.
+pub const LINES: &str = "lines";
+
+/// How often is it looked again where a segment was closed meanwhile?
+const TRIES: usize = 16;
+
+/// A closed one: lines `from` to `to`, counted from 0, the last one excluded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub path: PathBuf,
+    pub from: u64,
+    pub to: u64,
+    /// Where its first byte is.
+    pub start: u64,
+    /// How many it has.
+    pub length: u64,
+}
+
+impl Segment {
+    /// For a person the first line is 1.
+    pub fn name(from: u64, to: u64, start: u64) -> String {
+        format!("{:012}-{to:012}-{start}.jsonl", from + 1)
+    }
+
+    /// Of a file whose name says what it holds; any other is none.
+    fn parse(path: PathBuf, length: u64) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
+        let mut parts = name.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+        let (first, to, start) = (parts.next()??, parts.next()??, parts.next()??);
+        let from = first.checked_sub(1).filter(|from| *from < to)?;
+        start.checked_add(length)?;
+        Some(Self { path, from, to, start, length })
+    }
+
+    /// Where the next one begins: its line, and its byte.
+    pub fn end(&self) -> Mark {
+        Mark { line: self.to, byte: self.start + self.length }
+    }
+}
+
+/// A place between two lines: how many stand before it, and how many bytes they have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    pub line: u64,
+    pub byte: u64,
+}
+
+/// The closed ones of a ledger, the oldest first. A file of another name than the agent's own is by itself.
+pub fn closed(ledger: &Path) -> io::Result<Vec<Segment>> {
+    if ledger.file_name() != Some(LEDGER.as_ref()) {
+        return Ok(Vec::new());
+    }
+    let entries = match fs::read_dir(ledger.with_file_name(FOLDER).join(LINES)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut closed = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        match entry.metadata() {
+            // Pruned meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            found => {
+                let found = found?;
+                let segment = Segment::parse(entry.path(), found.len());
+                closed.extend(segment.filter(|_| found.is_file()));
+            }
+        }
+    }
+    closed.sort_by_key(|segment: &Segment| (segment.from, segment.to));
+    Ok(closed)
+}
+
+/// All of them as they were at one moment. What is appended later is not seen.
+#[derive(Clone, Debug)]
+pub struct Segments {
+    ledger: PathBuf,
+    closed: Vec<Segment>,
+    /// The open one and how long it was; none where an agent ended while it closed one.
+    open: Option<(Arc<Mutex<File>>, u64)>,
+}
+
+impl Segments {
+    /// `NotFound` where there is neither a closed one nor an open one.
+    pub fn of(ledger: &Path) -> io::Result<Self> {
+        let mut closed = closed(ledger)?;
+        for _ in 0..TRIES {
+            let open = match File::open(ledger) {
+                Err(error) if error.kind() == ErrorKind::NotFound && !closed.is_empty() => None,
+                open => Some(open?),
+            };
+            // One that was closed in between would be missed, or be there twice.
+            let again = self::closed(ledger)?;
+            if again != closed {
+                closed = again;
+                continue;
+            }
+            let length = |file: File| {
+                let length = file.metadata()?.len();
+                Ok::<_, io::Error>((Arc::new(Mutex::new(file)), length))
+            };
+            let open = open.map(length).transpose()?;
+            return Ok(Self { ledger: ledger.to_owned(), closed, open });
+        }
+        Err(io::Error::new(ErrorKind::WouldBlock, "its segments change faster than they are read"))
+    }
+
+    pub fn closed(&self) -> &[Segment] {
+        &self.closed
+    }
+
+    /// Where what is here begins: behind all that was pruned.
+    pub fn begin(&self) -> Mark {
+        let first = self.closed.first();
+        first.map_or_else(Mark::default, |first| Mark { line: first.from, byte: first.start })
+    }
+
+    /// Where the last byte of all ends.
+    pub fn end(&self) -> u64 {
+        let open = self.open.as_ref().map_or(0, |(_, length)| *length);
+        self.open_at() + open
+    }
+
+    /// Behind the beginning: which lines no file has between two that have their neighbours, counted from 0.
+    pub fn holes(&self) -> Vec<(u64, u64)> {
+        let pairs = self.closed.iter().zip(self.closed.iter().skip(1));
+        pairs
+            .filter(|(one, next)| one.to != next.from)
+            .map(|(one, next)| (one.to, next.from))
+            .collect()
+    }
+
+    /// The file in which that byte lies.
+    pub fn file_at(&self, byte: u64) -> &Path {
+        let mut start = self.begin().byte;
+        for segment in &self.closed {
+            start += segment.length;
+            if byte < start {
+                return &segment.path;
+            }
+        }
+        &self.ledger
+    }
+
+    /// From the beginning of what is here; positions are bytes of the whole ledger.
+    pub fn reader(&self) -> Reader {
+        Reader { at: self.begin().byte, of: self.clone(), part: None }
+    }
+
+    /// The bytes of the closed ones lie one behind the other, whatever their names say: what was cut out of one
+    /// is no hole of zeros.
+    fn open_at(&self) -> u64 {
+        self.begin().byte + self.closed.iter().map(|segment| segment.length).sum::<u64>()
+    }
+}
+
+/// [`Segments`], read.
+#[derive(Debug)]
+pub struct Reader {
+    of: Segments,
+    at: u64,
+    /// The closed one that is being read, by its place among them.
+    part: Option<(usize, File)>,
+}
+
+impl Reader {
+    /// From that byte on, which may be one that was pruned.
+    pub fn from(mut self, byte: u64) -> Self {
+        self.at = byte;
+        self
+    }
+
+    /// Which one the next byte lies in, the byte within it, and how many follow there. `None`: the open one.
+    fn place(&self) -> (Option<usize>, u64, u64) {
+        let mut start = self.of.begin().byte;
+        for (number, segment) in self.of.closed.iter().enumerate() {
+            let end = start + segment.length;
+            if self.at < end {
+                return (Some(number), self.at - start, end - self.at);
+            }
+            start = end;
+        }
+        let length = self.of.open.as_ref().map_or(0, |(_, length)| *length);
+        (None, self.at - start, (start + length).saturating_sub(self.at))
+    }
+
+    fn closed_one(&mut self, number: usize) -> io::Result<&mut File> {
+        if self.part.as_ref().is_none_or(|(held, _)| *held != number) {
+            let path = self.of.closed.get(number).map(|segment| segment.path.as_path());
+            let file = File::open(path.unwrap_or(&self.of.ledger)).map_err(|error| {
+                let pruned = "a part of the ledger was pruned while it was read: read it again";
+                match error.kind() {
+                    ErrorKind::NotFound => io::Error::new(ErrorKind::NotFound, pruned),
+                    _ => error,
+                }
+            })?;
+            self.part = Some((number, file));
+        }
+        let held = self.part.as_mut().map(|(_, file)| file);
+        held.ok_or_else(|| io::Error::from(ErrorKind::NotFound))
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.at = self.at.max(self.of.begin().byte);
+        loop {
+            let (number, offset, left) = self.place();
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let Some(into) = buffer.get_mut(..most).filter(|into| !into.is_empty()) else {
+                return Ok(0);
+            };
+            let Some(number) = number else {
+                let Some((file, _)) = &self.of.open else { return Ok(0) };
+                // Several may read it.
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(offset))?;
+                let read = file.read(into)?;
+                self.at += read as u64;
+                return Ok(read);
+            };
+            let file = self.closed_one(number)?;
+            file.seek(SeekFrom::Start(offset))?;
+            match file.read(into)? {
+                // It was cut meanwhile.
+                0 => self.at += left,
+                read => {
+                    self.at += read as u64;
+                    return Ok(read);
+                }
+            }
+        }
+    }
+}
+
+impl Seek for Reader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.of.end().checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::super::{Lines, Tail, Verdict};
+    use super::*;
+
+    /// `1\n` to `12\n`: four lines in each closed one, the first of them pruned where that is wanted.
+    fn world(pruned: bool) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join(LEDGER);
+        let lines = folder.path().join(FOLDER).join(LINES);
+        fs::create_dir_all(&lines).unwrap();
+        if !pruned {
+            fs::write(lines.join(Segment::name(0, 4, 0)), "1\n2\n3\n4\n").unwrap();
+        }
+        fs::write(lines.join(Segment::name(4, 8, 8)), "5\n6\n7\n8\n").unwrap();
+        fs::write(lines.join("notes.txt"), "no segment").unwrap();
+        fs::write(lines.join("000000000009-000000000008-16.jsonl"), "nor this").unwrap();
+        fs::write(&ledger, "9\n10\n11\n12\n").unwrap();
+        (folder, ledger)
+    }
+
+    fn text(reader: Reader) -> String {
+        io::read_to_string(reader).unwrap()
+    }
+
+    #[test]
+    fn closed_ones_and_the_open_one_are_read_as_one_file_from_any_byte() {
+        let (_folder, ledger) = world(false);
+        let segments = Segments::of(&ledger).unwrap();
+        let all = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n";
+        assert_eq!(text(segments.reader()), all);
+        assert_eq!((segments.end(), segments.begin()), (all.len() as u64, Mark::default()));
+        for from in 0..=all.len() {
+            assert_eq!(text(segments.reader().from(from as u64)), all[from..], "{from}");
+        }
+        // A block that ends within each of them, and two readers at once.
+        let mut lines = Lines::of(BufReader::with_capacity(5, segments.reader()));
+        let mut other = Lines::of(BufReader::with_capacity(3, segments.reader()));
+        for number in 1..=12 {
+            for lines in [&mut lines as &mut dyn FnLine, &mut other] {
+                assert_eq!(lines.line().unwrap(), number.to_string());
+            }
+        }
+        assert!(lines.next(|_| {}).unwrap().is_none());
+    }
+
+    trait FnLine {
+        fn line(&mut self) -> Option<String>;
+    }
+
+    impl FnLine for Lines<BufReader<Reader>> {
+        fn line(&mut self) -> Option<String> {
+            let line = self.next(|_| {}).unwrap()?;
+            Some(String::from_utf8(line.text?.to_vec()).unwrap())
+        }
+    }
+
+    #[test]
+    fn where_the_first_were_pruned_lines_and_bytes_are_counted_as_before() {
+        let (_folder, ledger) = world(true);
+        let segments = Segments::of(&ledger).unwrap();
+        assert_eq!(segments.begin(), Mark { line: 4, byte: 8 });
+        assert_eq!(segments.closed().last().unwrap().end(), Mark { line: 8, byte: 16 });
+        assert_eq!(text(segments.reader()), "5\n6\n7\n8\n9\n10\n11\n12\n");
+        assert_eq!(text(segments.reader().from(3)), "5\n6\n7\n8\n9\n10\n11\n12\n");
+        assert_eq!(text(segments.reader().from(14)), "8\n9\n10\n11\n12\n");
+        assert!(segments.file_at(15).ends_with(Segment::name(4, 8, 8)));
+        assert_eq!(segments.file_at(16), ledger);
+        let last = |count| Tail::over(&segments).last(count, |_| Verdict::Wanted).unwrap();
+        assert_eq!(last(5), ["8", "9", "10", "11", "12"]);
+        assert_eq!(last(99).len(), 8);
+    }
+
+    #[test]
+    fn a_ledger_without_its_open_segment_is_one_and_a_copy_of_another_name_is_by_itself() {
+        let (folder, ledger) = world(false);
+        let copy = folder.path().join("copy.jsonl");
+        fs::rename(&ledger, &copy).unwrap();
+        assert_eq!(text(Segments::of(&ledger).unwrap().reader()), "1\n2\n3\n4\n5\n6\n7\n8\n");
+        assert_eq!(text(Segments::of(&copy).unwrap().reader()), "9\n10\n11\n12\n");
+        fs::remove_dir_all(folder.path().join(FOLDER)).unwrap();
+        assert_eq!(Segments::of(&ledger).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn one_that_is_not_there_between_two_is_a_hole_and_one_that_goes_meanwhile_is_said() {
+        let (folder, ledger) = world(false);
+        let lines = folder.path().join(FOLDER).join(LINES);
+        fs::write(lines.join(Segment::name(10, 12, 23)), "11\n12\n").unwrap();
+        let segments = Segments::of(&ledger).unwrap();
+        assert_eq!(segments.holes(), [(8, 10)]);
+        fs::remove_file(lines.join(Segment::name(0, 4, 0))).unwrap();
+        let error = io::read_to_string(segments.reader()).unwrap_err();
+        assert!(error.to_string().contains("pruned while it was read"), "{error}");
+    }
+
+    #[test]
+    fn a_segment_that_is_closed_while_they_are_listed_is_read_once() {
+        let (folder, ledger) = world(true);
+        let lines = folder.path().join(FOLDER).join(LINES);
+        std::thread::scope(|scope| {
+            let (ask, asked) = std::sync::mpsc::sync_channel(2);
+            let reads = scope.spawn(|| {
+                let ask = ask;
+                for _ in 0..200 {
+                    ask.send(()).unwrap();
+                    let text = text(Segments::of(&ledger).unwrap().reader());
+                    let numbers: Vec<u64> =
+                        text.lines().map(|line| line.parse().unwrap()).collect();
+                    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
+                    assert_eq!(numbers.first(), Some(&5));
+                }
+            });
+            let (mut line, mut byte) = (8, 16);
+            while let Ok(()) = asked.recv() {
+                let length = fs::metadata(&ledger).unwrap().len();
+                let more = fs::read_to_string(&ledger).unwrap().lines().count() as u64;
+                fs::rename(&ledger, lines.join(Segment::name(line, line + more, byte))).unwrap();
+                (line, byte) = (line + more, byte + length);
+                fs::write(&ledger, format!("{}\n", line + 1)).unwrap();
+            }
+            reads.join().unwrap();
+        });
+    }
+}
