@@ -15,6 +15,8 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     pub session: Option<&'a SessionKey>,
     pub caller: &'a Caller,
+    /// Of an `issue`: SHA-256 of the program that the caller runs, where the system shows it.
+    pub program: Option<String>,
     /// Of a decision: what was asked for.
     pub action: Option<Action>,
     /// Whose sign-in it is.
@@ -100,6 +102,7 @@ impl<'a> Record<'a> {
             outcome,
             session: None,
             caller,
+            program: None,
             action: None,
             person: None,
             connection: None,

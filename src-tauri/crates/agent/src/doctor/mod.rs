@@ -4,6 +4,7 @@
 mod airflow;
 mod containers;
 mod issuer;
+mod lanes;
 mod ledger;
 mod machine;
 mod policy;
@@ -17,7 +18,9 @@ mod witnesses;
 
 use std::path::Path;
 
-use dagpass_client::wire::{ConfigProblem, Container, Finding, ProfileStatus, ShipStatus};
+use dagpass_client::wire::{
+    ConfigProblem, Container, Finding, LaneStatus, ProfileStatus, ShipStatus,
+};
 use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
 use crate::config::{AirflowConfig, Condition, Config};
@@ -68,6 +71,8 @@ pub struct Scene<'a> {
     pub witnesses: &'a [Witness],
     /// Where its lines go.
     pub shipping: &'a ShipStatus,
+    /// What each lane has had of its share, and by when that is told (epoch seconds).
+    pub lanes: (&'a [LaneStatus], i64),
     /// The doors for containers, as they stand.
     pub containers: &'a [Container],
     pub deployments: &'a dyn Deployments,
@@ -95,6 +100,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(ledger::written(&scene.ledger));
     findings.extend(witnesses::cosigned(scene.witnesses, scene.config.witnesses.quorum));
     findings.extend(shipping::shipped(scene.shipping));
+    findings.extend(lanes::shares(scene.lanes.0, scene.lanes.1));
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
     findings.extend(airflow::deployments(scene).await);

@@ -161,6 +161,7 @@ impl World {
                 lost: None,
                 unsealed: None,
             },
+            lanes: (&[], 0),
             containers: &[],
             deployments: &NoAirflow,
         })

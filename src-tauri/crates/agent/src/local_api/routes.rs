@@ -21,8 +21,8 @@ use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, approvals, config, containers, drift, events, evidence, leaks, leases,
-    login_item, pasted, patience, policy as policy_routes, preview, purge, relay, roles,
+    Api, Asked, activity, approvals, config, containers, drift, events, evidence, lanes, leaks,
+    leases, login_item, pasted, patience, policy as policy_routes, preview, purge, relay, roles,
     run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
@@ -292,6 +292,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         ledger,
         witnesses: &witnesses,
         shipping: &shipping,
+        lanes: (&lanes::all(api), api.clock.now().as_secs()),
         containers: &api.containers.shown(),
         deployments: &drift::Look { api, asked },
     };

@@ -16,7 +16,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Api, approvals, auto_logout, deployments};
+use super::{Api, approvals, auto_logout, deployments, lanes};
 use crate::config::{AirflowConfig, Condition, Config};
 use crate::tray;
 
@@ -68,6 +68,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             true => api.containers.shown(),
             false => Vec::new(),
         },
+        lanes: lanes::status(api, principal),
         approvals: approvals::questions(api, principal),
     }
 }

@@ -35,6 +35,7 @@ use unix::files;
 #[cfg(windows)]
 use windows::files;
 
+pub use lineage::unit;
 pub(crate) use pages::keep_secrets_in_memory;
 pub use pin::{Pin, Watched, pin};
 pub use process::{

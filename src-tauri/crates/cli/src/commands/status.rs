@@ -4,6 +4,7 @@ use dagpass_client::wire::{
     AgentStatus, DeploymentStatus, HorizonReply, OwedRevocation, ProfileStatus, Status, Who,
 };
 
+use super::lanes;
 use crate::exit::Failure;
 use crate::world::{World, compare_version};
 use crate::{duration, output, time};
@@ -38,6 +39,8 @@ fn table(status: &Status, now: i64) -> String {
     let behind = |why| row("witnesses", &format!("too few cosigned the ledger: {why}"));
     lines.extend(agent.witness_error.iter().map(behind));
     lines.extend(agent.logout_error.iter().map(|error| row("logout", error)));
+    lines
+        .extend(status.lanes.iter().map(|lane| row(&lanes::title(lane), &lanes::share(lane, now))));
     if status.profiles.is_empty() {
         lines.push(format!("\n{}", nobody(status)));
     }

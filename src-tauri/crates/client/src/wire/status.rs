@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approvals::Question;
 use super::containers::Container;
+use super::lanes::LaneStatus;
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Status {
     /// Doors for containers and far machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
+    /// What a caller in a lane sees is its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneStatus>,
     /// What a person is asked and has not answered yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Question>,

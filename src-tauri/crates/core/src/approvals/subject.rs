@@ -148,7 +148,7 @@ impl Subject {
             policy: basis.policy.as_deref().map(str::to_owned),
             lane: match &question.principal.lane {
                 Lane::Free => None,
-                Lane::In(within) => Some(within.name.to_string()),
+                Lane::In(_) | Lane::Each(_) => Some(question.principal.lane.names().join(" ")),
                 Lane::Unseen(_) => Some(String::new()),
             },
         }

@@ -7,7 +7,7 @@ use crate::ledger::record::{Audience, Line, Tie};
 use crate::ledger::words::title;
 
 /// One row a line; what there is several of stands in one cell, with blanks between.
-pub const COLUMNS: [&str; 39] = [
+pub const COLUMNS: [&str; 41] = [
     "seq",
     "time",
     "event",
@@ -47,6 +47,8 @@ pub const COLUMNS: [&str; 39] = [
     "policy",
     "rules",
     "approval",
+    "lanes",
+    "program_sha256",
 ];
 
 /// The first row.
@@ -128,6 +130,8 @@ pub fn cells(leaf: &Hash, line: Option<&Line>) -> [String; COLUMNS.len()] {
         line.policy.clone(),
         (!line.rules.is_empty()).then(|| line.rules.join(" ")),
         line.approval.clone(),
+        (!line.caller.lanes.is_empty()).then(|| line.caller.lanes.join(" ")),
+        line.caller.executable_sha256.clone(),
     ]
     .map(Option::unwrap_or_default)
 }
