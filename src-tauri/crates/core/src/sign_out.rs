@@ -50,6 +50,7 @@ impl Broker {
             return Ok(false);
         }
         self.end_leases_but_of(&goes_on, key);
+        self.end_approvals_of_session(key);
         // Whoever cannot be told on the record is shut out all the same.
         self.record_sign_out(&session, caller, Some(told)).map(|()| true)
     }
@@ -107,6 +108,7 @@ impl Broker {
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
         let left = session.sign_out(because.map(|(out, _)| out));
         self.end_leases_of_session(key);
+        self.end_approvals_of_session(key);
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.
         let mut owed = Vec::new();

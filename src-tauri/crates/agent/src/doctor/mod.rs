@@ -3,6 +3,7 @@
 
 mod airflow;
 mod containers;
+mod found;
 mod issuer;
 mod lanes;
 mod ledger;
@@ -30,6 +31,7 @@ use crate::proxy::Proxies;
 
 pub use crate::airflow::Reach;
 pub use airflow::{Looked, Roles, Server};
+pub use found::FoundToken;
 pub use ledger::Ledger;
 pub use policy::Policy;
 pub use witnesses::Witness;
@@ -54,6 +56,10 @@ pub struct Scene<'a> {
     pub unkept: usize,
     /// Who tells of the person; not known before somebody was asked.
     pub(crate) tells: Option<&'a Tells>,
+    /// Why a sign-out is not written down, where it is not.
+    pub unwritten: Option<&'a str>,
+    /// Tokens that were found in files since the agent began, and may still be good.
+    pub found: &'a [FoundToken],
     /// What would have somebody see the icon, where nobody does.
     pub unseen: Option<&'a str>,
     pub callbacks: &'a dyn Callbacks,
@@ -93,6 +99,8 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(machine::keychain(scene).await);
     findings.extend(sessions::sessions(scene));
     findings.extend(presence::told(scene.config, scene.tells));
+    findings.extend(presence::unwritten(scene.unwritten));
+    findings.extend(found::tokens(scene.found));
     findings.push(machine::process((scene.shielded, scene.unkept)));
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);

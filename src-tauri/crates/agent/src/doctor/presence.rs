@@ -6,6 +6,13 @@ use super::{hint, ok, problem, skipped};
 use crate::config::Config;
 use crate::presence::Tells;
 
+/// What was ended is ended; after a restart nobody would hear why.
+pub(super) fn unwritten(why: Option<&str>) -> Option<Finding> {
+    let detail = format!("a sign-out is not written down for the next start: {}", why?);
+    let fix = "make room there, or mend what is in its way: it is tried again every two seconds";
+    Some(hint(problem("logout", None, detail), fix))
+}
+
 /// One finding a key; none where none is set. `tells` is not known before somebody was asked.
 pub(super) fn told(config: &Config, tells: Option<&Tells>) -> Vec<Finding> {
     let found = |key: &crate::config::WatchKey| {

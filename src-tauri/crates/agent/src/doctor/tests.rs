@@ -147,6 +147,8 @@ impl World {
             unkept: self.unkept,
             tells: self.tells.as_ref(),
             unseen: self.unseen,
+            unwritten: None,
+            found: &[],
             callbacks: self.callbacks.as_ref(),
             socket: &self.socket,
             tcp_port: self.tcp_port,

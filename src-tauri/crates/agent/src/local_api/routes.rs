@@ -269,7 +269,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         problems: &judged_by.problems,
     };
     let shipping = api.shipping.status().await;
-    let tells = api.tells();
+    let (tells, unwritten) = (api.tells(), api.unwritten());
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -283,6 +283,8 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         unkept: dagpass_core::locked::unkept(),
         tells: tells.as_ref(),
         unseen: unseen.as_deref(),
+        unwritten: unwritten.as_deref(),
+        found: &leaks::still_good(api),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,
         tcp_port: Some(api.about.tcp_port),

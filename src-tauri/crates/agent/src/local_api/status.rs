@@ -58,6 +58,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             }
             .filter(|_| whole),
             logout_error: api.untold().filter(|_| whole),
+            logout_unwritten: api.unwritten().filter(|_| whole),
             icon: tray::word(api.about.icon.last()).to_owned(),
             started_by_login: api.about.started_by_login,
         },

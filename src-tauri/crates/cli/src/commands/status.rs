@@ -39,6 +39,9 @@ fn table(status: &Status, now: i64) -> String {
     let behind = |why| row("witnesses", &format!("too few cosigned the ledger: {why}"));
     lines.extend(agent.witness_error.iter().map(behind));
     lines.extend(agent.logout_error.iter().map(|error| row("logout", error)));
+    let unwritten =
+        |why| row("logout", &format!("a sign-out is not written down for the next start: {why}"));
+    lines.extend(agent.logout_unwritten.iter().map(unwritten));
     lines
         .extend(status.lanes.iter().map(|lane| row(&lanes::title(lane), &lanes::share(lane, now))));
     if status.profiles.is_empty() {

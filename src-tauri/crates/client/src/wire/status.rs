@@ -108,6 +108,9 @@ pub struct AgentStatus {
     /// `[logout]` wants what nobody on this machine tells any more: which key, and what is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logout_error: Option<String>,
+    /// A sign-out that nobody asked for is not written down for the agent's next start: where, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logout_unwritten: Option<String>,
     /// Of the tray: `shown`, `unseen` where this desktop shows no icons, `none` without a desktop.
     #[serde(default)]
     pub icon: String,

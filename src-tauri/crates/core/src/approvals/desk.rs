@@ -8,6 +8,7 @@ use super::{About, Answer, Asked, Given, Standing, Waiting, judges};
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
+use crate::logout::Desk as Person;
 use crate::policy::Action;
 use crate::principal::Principal;
 use crate::request::{Caller, SessionKey};
@@ -160,6 +161,28 @@ impl Broker {
         let mut desk = self.approvals.desk();
         desk.given.retain(|given| given.about.lane.as_deref() != Some(run));
         desk.pending.retain(|asked| asked.about.lane.as_deref() != Some(run));
+    }
+
+    /// Does one stand for as long as whoever gave it is there?
+    pub fn has_approvals_for_today(&self) -> bool {
+        self.approvals.desk().given.iter().any(Given::is_for_today)
+    }
+
+    /// Those for today end where whoever gave them has gone; did any?
+    pub fn end_approvals_left(&self, person: &Person) -> bool {
+        let now = self.ports.clock.now();
+        let mut desk = self.approvals.desk();
+        let before = desk.given.len();
+        desk.given.retain(|given| !given.is_left(person, now));
+        desk.given.len() < before
+    }
+
+    /// Those for today, about that session: whoever gave them has signed out. A run's goes on with the run.
+    pub(crate) fn end_approvals_of_session(&self, key: &SessionKey) {
+        let account = key.account();
+        let is_its =
+            |given: &Given| given.about.subject.session.as_deref() == Some(account.as_str());
+        self.approvals.desk().given.retain(|given| !given.is_for_today() || !is_its(given));
     }
 
     fn tell_of(

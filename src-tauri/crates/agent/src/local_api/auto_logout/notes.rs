@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dagpass_core::logout::{Out, Reason};
@@ -21,8 +20,8 @@ pub(super) struct Notes {
     /// As an earlier life left them.
     found: BTreeMap<String, Out>,
     kept: Mutex<BTreeMap<String, Out>>,
-    /// The file is older than what is kept.
-    is_owed: AtomicBool,
+    /// Why the file is older than what is kept.
+    owed: Mutex<Option<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,7 +39,7 @@ impl Notes {
         let out = |one: Written| Some(Out { reason: Reason::parse(&one.reason)?, at: one.at });
         let known = written.into_iter().filter_map(|(name, one)| Some((name, out(one)?)));
         let found: BTreeMap<String, Out> = known.collect();
-        Self { path, kept: Mutex::new(found.clone()), found, is_owed: AtomicBool::new(false) }
+        Self { path, kept: Mutex::new(found.clone()), found, owed: Mutex::default() }
     }
 
     pub(super) fn of(&self, key: &SessionKey) -> Option<Out> {
@@ -69,9 +68,15 @@ impl Notes {
 
     /// What a full disk did not take is written once it does.
     pub(super) fn tend(&self) {
-        if self.is_owed.load(Ordering::Relaxed) {
+        if self.owed().is_some() {
             self.write(&self.kept());
         }
+    }
+
+    /// Why what is kept is not on the disk, and where it was to be.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let why = self.owed().clone()?;
+        Some(format!("{}: {why}", self.path.display()))
     }
 
     /// The sign-out goes on where this cannot be written: until it can, it is not told across a restart.
@@ -82,12 +87,15 @@ impl Notes {
         let kept = serde_json::to_vec(&all)
             .map_err(std::io::Error::from)
             .and_then(|bytes| system::write_private(&self.path, &bytes));
-        let was_owed = self.is_owed.swap(kept.is_err(), Ordering::Relaxed);
-        if let Err(error) = kept
-            && !was_owed
-        {
-            tracing::warn!(%error, "why somebody was signed out is not kept for the next start");
+        let why = kept.err().map(|error| error.to_string());
+        let before = std::mem::replace(&mut *self.owed(), why.clone());
+        if let Some(error) = why.filter(|_| before.is_none()) {
+            tracing::warn!(error, "why somebody was signed out is not kept for the next start");
         }
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Option<String>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Out>> {
@@ -110,8 +118,11 @@ mod tests {
         notes.note(&prod, out);
         notes.tend();
         assert_eq!(notes.of(&prod), Some(out), "in this life");
+        let told = notes.trouble().unwrap();
+        assert!(told.starts_with(&format!("{}: ", path.display())), "{told}");
         std::fs::remove_dir_all(&path).unwrap();
         notes.tend();
+        assert_eq!(notes.trouble(), None);
         assert_eq!(Notes::open(path).of(&prod), Some(out));
     }
 
