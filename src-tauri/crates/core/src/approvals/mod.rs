@@ -157,7 +157,7 @@ impl Approvals {
     }
 
     /// While a tree waits for an answer, and while a no to it stands, it does not write the rules. Whether a
-    /// person lets it is a question like any other, which a retry meets.
+    /// person lets a program do that is a question like any other, which that program's retry meets.
     pub(crate) fn lets_widen(
         &self,
         principal: &Principal,
@@ -166,7 +166,7 @@ impl Approvals {
     ) -> Result<(), Denied> {
         let mut desk = self.desk();
         desk.tidy(now);
-        let is_other = |about: &&About| about.subject.action != action.as_str();
+        let is_other = |about: &&About| !about.is_asked_again(principal, action);
         let asked = desk.pending.iter().map(|asked| &asked.about).filter(is_other);
         let waits = asked.clone().any(|about| judges(principal, about).is_err());
         let nos = || desk.given.iter().filter(|given| given.answer == Answer::No);
