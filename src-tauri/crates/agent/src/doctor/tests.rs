@@ -162,6 +162,7 @@ impl World {
                 unsealed: None,
             },
             containers: &[],
+            re_authenticates: Err(String::new()),
             deployments: &NoAirflow,
         })
         .await
