@@ -120,6 +120,10 @@ mod policy;
 #[cfg(test)]
 mod policy_layers;
 #[cfg(test)]
+mod polkit;
+#[cfg(test)]
+mod polkitd;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod purge;
@@ -141,6 +145,8 @@ mod scan_finds_leaks;
 mod scene;
 #[cfg(test)]
 mod second_provider;
+#[cfg(test)]
+mod shell;
 #[cfg(test)]
 mod sleep;
 #[cfg(test)]

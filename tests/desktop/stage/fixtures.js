@@ -51,7 +51,7 @@ const ALL_ANSWERS = ['no', 'once', 'run', 'today', 'always'];
 export const APPROVALS = {
   pending: [
     { ...WANTED, id: 'ap-7k2m9q4x1c', asked_at: NOW - 72, expires_at: NOW + 228, times: 14, answers: ALL_ANSWERS, yours: true },
-    { ...WANTED, id: 'ap-0b8d5f2h6j', action: 'open-door', connection: undefined, scopes: undefined, profile: undefined, says: {}, program: '/usr/bin/dagpass', asked_at: NOW - 12, expires_at: NOW + 288, times: 1, answers: ALL_ANSWERS.slice(0, 4), yours: false, quiet: true },
+    { ...WANTED, id: 'ap-0b8d5f2h6j', action: 'open-door', connection: undefined, scopes: undefined, profile: undefined, says: {}, program: '/usr/bin/dagpass', asked_at: NOW - 12, expires_at: NOW + 288, times: 1, answers: ALL_ANSWERS.slice(0, 4), yours: false, quiet: true, uncounted: 'polkit’s question was closed' },
   ],
   standing: [
     { ...WANTED, id: 'ap-3n5p7r9t2v', answer: 'run', connection: 'lake_trino', given_at: NOW - HOUR, until: NOW + 11 * HOUR },

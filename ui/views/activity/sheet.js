@@ -42,6 +42,7 @@ function bodyOf(record) {
       ['Reason', record.reason],
       ['Rules', tags(record.rules)],
       ['Approval', record.approval && h('code', {}, record.approval)],
+      ['Re-authenticated', record.re_authenticated],
       ['Policy', record.policy && [h('code', {}, record.policy), h('span', { class: 'soft' }, ' SHA-256, its first digits')]],
     ]),
     group('For', [

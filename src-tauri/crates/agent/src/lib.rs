@@ -34,6 +34,7 @@ mod presence;
 mod program;
 mod proxy;
 mod random;
+mod reauth;
 pub mod roles;
 mod scheduler;
 mod start;

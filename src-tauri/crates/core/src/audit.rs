@@ -50,6 +50,8 @@ pub struct Record<'a> {
     pub rules: &'a [String],
     /// The approval that was asked for, answered, or that it was permitted by: its public name.
     pub approval: Option<&'a str>,
+    /// Of an answer that is not no: by whom the system had the person prove who they are, or `no`.
+    pub re_authenticated: Option<&'a str>,
     /// Of a `refused`: which door was knocked at.
     pub door: Option<&'a str>,
     /// Where one line stands for many: how many, the first and the last of them (epoch milliseconds).
@@ -121,6 +123,7 @@ impl<'a> Record<'a> {
             policy: None,
             rules: &[],
             approval: None,
+            re_authenticated: None,
             door: None,
             count: None,
             first: None,
@@ -170,7 +173,7 @@ pub enum Event {
     Evidence,
     /// A rule asks for an approval, and a person was asked.
     ApprovalAsked,
-    /// A person answered: `denied` where it was no.
+    /// A person answered: `denied` where it was no, `failed` where the answer does not count.
     ApprovalAnswered,
     /// Nobody answered in time; asked for `count` times.
     ApprovalExpired,

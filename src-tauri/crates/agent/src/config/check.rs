@@ -16,7 +16,7 @@ use super::shared_client::{self, Client};
 use super::words::nearest;
 use super::{
     AirflowConfig, CaFileKey, Condition, Config, DeploymentToken, Durability, Notifications,
-    RolesFileKey, StoreChoice,
+    Reauthenticate, RolesFileKey, StoreChoice,
 };
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
@@ -99,6 +99,7 @@ impl Check<'_> {
             endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),
             store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
             notifications: raw.notifications.map_or_else(Notifications::default, Notifications::of),
+            re_authenticate: raw.approvals.map_or_else(Reauthenticate::default, Reauthenticate::of),
             durability: raw
                 .audit
                 .and_then(|audit| audit.value.durability)

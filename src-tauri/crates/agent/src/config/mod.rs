@@ -5,6 +5,7 @@
 //! `file` keeps the last good one. `ways` says what changed of where tokens go, `told` what was put on the
 //! record of that.
 
+mod approvals;
 mod ca_file;
 mod check;
 mod check_connection;
@@ -52,6 +53,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+pub use approvals::Reauthenticate;
 pub use ca_file::CaFileKey;
 pub use check::parse;
 pub use check_logout::{LogoutConfig, WatchKey};
@@ -82,6 +84,8 @@ pub struct Config {
     pub endpoint_port: u16,
     pub store: StoreChoice,
     pub notifications: Notifications,
+    /// Which answers to approvals the system is asked about.
+    pub re_authenticate: Reauthenticate,
     pub durability: Durability,
     /// Of the ledger.
     pub witnesses: Witnesses,

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Durability;
 use super::raw_policy::RawRule;
 use super::section::{At, Section, Table};
+use super::{Durability, Reauthenticate};
 
 /// A struct whose fields are the keys of a table; the doc comments become the schema's.
 macro_rules! table {
@@ -58,6 +58,7 @@ pub(super) struct RawConfig {
     pub(super) logout: Option<At<RawLogout>>,
     pub(super) audit: Option<At<RawAudit>>,
     pub(super) policy: Option<At<RawPolicy>>,
+    pub(super) approvals: Option<At<RawApprovals>>,
     #[schemars(default)]
     pub(super) profile: BTreeMap<String, At<RawProfile>>,
     #[schemars(default)]
@@ -83,6 +84,7 @@ impl RawConfig {
             logout: section.table("logout", RawLogout::read),
             audit: section.table("audit", RawAudit::read),
             policy: section.table("policy", RawPolicy::read),
+            approvals: section.table("approvals", RawApprovals::read),
             profile: section.tables("profile", RawProfile::read),
             connection: section.tables("connection", RawConnection::read),
             env: section.tables("env", |environment| RawEnvironment {
@@ -192,6 +194,15 @@ table! {
         file: String,
         /// The common rules in short, over all that the built-in rules permit.
         rule: Vec<RawRule>,
+    }
+}
+
+table! {
+    /// What a person's answer to a rule that asks needs.
+    RawApprovals {
+        /// For which answers has the system (polkit) you prove who you are? "off"; "where-possible": for what
+        /// holds beyond once, where it can; "lasting": such an answer does not count elsewhere; "each": each yes.
+        re_authenticate: Reauthenticate,
     }
 }
 

@@ -2,6 +2,7 @@
 //! that is not. Changes nothing, signs nobody in, shows no secret.
 
 mod airflow;
+mod approvals;
 mod containers;
 mod found;
 mod issuer;
@@ -81,6 +82,8 @@ pub struct Scene<'a> {
     pub lanes: (&'a [LaneStatus], i64),
     /// The doors for containers, as they stand.
     pub containers: &'a [Container],
+    /// Who could have the person prove who they are before an approval counts, or what is missing.
+    pub re_authenticates: Result<&'static str, String>,
     pub deployments: &'a dyn Deployments,
 }
 
@@ -93,6 +96,8 @@ pub trait Deployments: Sync {
 pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = config(scene);
     findings.extend(policy::in_force(&scene.policy));
+    let (has_policy, wanted) = (scene.policy.state != "none", scene.config.re_authenticate);
+    findings.extend(approvals::proved(has_policy, wanted, &scene.re_authenticates));
     findings.extend(machine::ca_files(scene.config));
     findings.extend(proxies::compare(scene));
     findings.extend(issuer::discovery(scene).await);

@@ -165,6 +165,7 @@ impl World {
             },
             lanes: (&[], 0),
             containers: &[],
+            re_authenticates: Err(String::new()),
             deployments: &NoAirflow,
         })
         .await

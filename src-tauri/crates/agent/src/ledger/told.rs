@@ -41,6 +41,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         policy: text(told.policy),
         rules: told.rules.to_vec(),
         approval: text(told.approval),
+        re_authenticated: told.re_authenticated.map(|by| by.to_owned().into()),
         door: text(told.door),
         count: told.count,
         first: millis(told.first),

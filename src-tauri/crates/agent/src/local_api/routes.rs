@@ -28,6 +28,7 @@ use super::{
 use crate::config::Config;
 use crate::doctor;
 use crate::proxy::Proxies;
+use crate::reauth;
 use crate::tray;
 
 /// One way in, and what it is called where it is judged.
@@ -202,7 +203,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::SetLoginItem => login_item::set(asked).await,
         Action::MakeEvidence => evidence::sign(api, asked).await,
         Action::ShowApprovals => Ok(approvals::list(api, asked)),
-        Action::Approve => approvals::answer(api, asked),
+        Action::Approve => approvals::answer(api, asked).await,
         Action::RevokeApproval => approvals::revoke(api, asked),
         Action::ShowLeases => Ok(leases::list(api, asked)),
         Action::RevokeLease => leases::revoke(api, asked),
@@ -296,6 +297,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         shipping: &shipping,
         lanes: (&lanes::all(api), api.clock.now().as_secs()),
         containers: &api.containers.shown(),
+        re_authenticates: reauth::able().await,
         deployments: &drift::Look { api, asked },
     };
     Ok(reply::json(&doctor::examine(&scene).await))

@@ -87,6 +87,10 @@ pub struct Line {
     /// The approval that was asked for, answered, or that it was permitted by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
+    /// Of an `approval-answered` that is not no: by whom the system had the person prove who they are
+    /// (`polkit`), or `no`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub re_authenticated: Option<Word>,
     /// Of a `refused`: which door was knocked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub door: Option<String>,
