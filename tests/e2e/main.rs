@@ -90,6 +90,8 @@ mod logout;
 #[cfg(test)]
 mod logout_offline;
 #[cfg(test)]
+mod managed_config;
+#[cfg(test)]
 mod many_callers;
 #[cfg(test)]
 mod many_followers;

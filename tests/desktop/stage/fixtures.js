@@ -196,7 +196,16 @@ const TABLE = {
 /** Not the agent's digest, and as good to tell two files apart. */
 export const digested = (file) => ({ ...file, digest: [...`${file.text}${JSON.stringify(file.table)}`].reduce((sum, one) => (sum * 31 + one.codePointAt(0)) % 2_147_483_647, 7).toString(16) });
 
-export const config = (stage) => digested({ ...configOf(stage), logins: [], table: stage === 'empty' ? {} : TABLE });
+/** What an administrator set for everybody on the machine; `corp` is a profile that only they have. */
+const MANAGED = {
+  path: '/etc/dagpass/config.toml',
+  locked: ['issuer', 'client-id', 'flow', 'notifications', 'default-profile'],
+  table: { 'default-profile': 'prod', profile: { prod: { issuer: ADA.iss, 'client-id': TABLE.profile.prod['client-id'] }, corp: { issuer: 'https://sso.corp.example', 'client-id': 'corp', scopes: ['openid'] } } },
+};
+const LOCKED = { file: AGENT.config_path, line: 4, column: 13, key: 'profile.prod.client-id', message: 'is locked by /etc/dagpass/config.toml, which has `corp`', hint: 'take the line out, and what the administrator set holds; whoever administers this machine may set another' };
+const THEIRS = { file: '/etc/dagpass/config.toml', line: 2, column: 1, key: '', message: 'the machine’s config is not taken: others than root may write to it', hint: 'have whoever administers the machine mend it, or take it away' };
+
+export const config = (stage) => digested({ ...configOf(stage), logins: [], table: stage === 'empty' ? {} : TABLE, ...(stage === 'managed' && { managed: MANAGED, problems: [THEIRS, LOCKED] }) });
 
 const configOf = (stage) => {
   const path = AGENT.config_path;

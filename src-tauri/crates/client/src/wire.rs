@@ -38,6 +38,7 @@ pub use approvals::{
 };
 pub use config::{
     ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigPut, ConfigReply,
+    ManagedConfig,
 };
 pub use containers::{
     CAPABILITY_FILE, Container, ContainerAsk, ContainerList, ContainerPort, MOUNT, RefusedUid,

@@ -31,6 +31,10 @@ macro_rules! table {
             fn over(self, base: &Self) -> Self {
                 Self { $($field: self.$field.or_else(|| base.$field.clone()),)* }
             }
+
+            fn keys() -> Vec<String> {
+                vec![$(key(stringify!($field)),)*]
+            }
         }
     };
 }
@@ -52,6 +56,10 @@ pub(super) struct RawConfig {
     pub(super) no_proxy: Option<At<String>>,
     /// PEM file of further certificate authorities, or one in DER, relative to the config file.
     pub(super) ca_file: Option<At<String>>,
+    /// The hosts that connections and deployments may have, `*.corp.example` for all below one. Absent: any.
+    pub(super) connection_hosts: Option<At<Vec<String>>>,
+    /// Of the machine's config alone: the keys whose value is the administrator's to set.
+    pub(super) locked: Option<At<Vec<String>>>,
     pub(super) endpoint: Option<At<RawEndpoint>>,
     pub(super) store: Option<At<RawStore>>,
     pub(super) notifications: Option<At<RawNotifications>>,
@@ -78,6 +86,8 @@ impl RawConfig {
             proxy: section.take("proxy"),
             no_proxy: section.take("no-proxy"),
             ca_file: section.take("ca-file"),
+            connection_hosts: section.take("connection-hosts"),
+            locked: section.take("locked"),
             endpoint: section.table("endpoint", RawEndpoint::read),
             store: section.table("store", RawStore::read),
             notifications: section.table("notifications", RawNotifications::read),

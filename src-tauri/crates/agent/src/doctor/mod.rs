@@ -9,6 +9,7 @@ mod issuer;
 mod lanes;
 mod ledger;
 mod machine;
+mod managed;
 mod policy;
 mod presence;
 mod proxies;
@@ -25,7 +26,7 @@ use dagpass_client::wire::{
 };
 use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
-use crate::config::{AirflowConfig, Condition, Config};
+use crate::config::{Above, AirflowConfig, Condition, Config};
 use crate::keychain::Health;
 use crate::presence::Tells;
 use crate::proxy::Proxies;
@@ -44,6 +45,8 @@ pub struct Scene<'a> {
     pub config: &'a Config,
     /// What is wrong with the file; `config` is then the last good one.
     pub config_problems: &'a [ConfigProblem],
+    /// The machine's config, as it was last read.
+    pub above: &'a Above,
     pub issuer: &'a dyn SignInServer,
     pub store: &'a dyn RefreshTokenStore,
     /// Which one that is, and whether the config asks for another.
@@ -95,6 +98,7 @@ pub trait Deployments: Sync {
 /// Every finding, the good ones too, in the order in which things depend on each other.
 pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = config(scene);
+    findings.extend(managed::held_to(scene.above));
     findings.extend(policy::in_force(&scene.policy));
     let (has_policy, wanted) = (scene.policy.state != "none", scene.config.re_authenticate);
     findings.extend(approvals::proved(has_policy, wanted, &scene.re_authenticates));

@@ -138,6 +138,7 @@ impl World {
             config_path: path,
             config: &config,
             config_problems: &problems,
+            above: &crate::config::Above::default(),
             issuer: &self.issuer,
             store: &self.store,
             store_health: &health,

@@ -275,6 +275,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         config_path: api.config.path(),
         config: &config,
         config_problems: &problems,
+        above: &api.config.above(),
         issuer: api.ping.as_ref(),
         store: api.store.as_ref(),
         store_health: &api.store.health(),

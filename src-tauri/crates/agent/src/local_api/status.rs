@@ -31,6 +31,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
     // What stands in the files of the agent is for those who may read them.
     let whole = principal.may(Action::ShowConfig);
     let (config_state, config_error) = condition(api);
+    let managed = config.managed.as_ref().filter(|_| whole);
     let policy = api.policy.shown();
     let broken = api.policy.engine.broken(api.clock.now());
     Status {
@@ -47,6 +48,8 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             config_path: api.config.path().display().to_string(),
             config_state: config_state.to_owned(),
             config_error: config_error.filter(|_| whole),
+            managed_config: managed.as_ref().map(|managed| managed.path.display().to_string()),
+            locked: managed.map(|managed| managed.locked.clone()).unwrap_or_default(),
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
             ledger_error: api.ledger.health().trouble.filter(|_| whole),
             ledger_forked: api.cosigning.forked().filter(|_| whole),

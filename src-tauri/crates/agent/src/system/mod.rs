@@ -20,6 +20,7 @@ mod windows;
 
 mod facts;
 mod lineage;
+mod machine;
 mod pages;
 mod pin;
 
@@ -36,6 +37,7 @@ use unix::files;
 use windows::files;
 
 pub use lineage::unit;
+pub use machine::{MISSED, machine_file};
 pub(crate) use pages::keep_secrets_in_memory;
 pub use pin::{Pin, Watched, pin};
 pub use process::{

@@ -30,6 +30,7 @@ fn table(status: &Status, now: i64) -> String {
         lines.push(row("tray", "this desktop shows no icons: run `dagpass doctor`"));
     }
     lines.extend(agent.config_error.iter().map(|error| row("", &format!("wrong: {error}"))));
+    lines.extend(agent.managed_config.iter().map(|file| row("", &managed(file, &agent.locked))));
     lines.extend(policy(agent));
     let unwritten =
         |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
@@ -57,6 +58,14 @@ fn table(status: &Status, now: i64) -> String {
         status.containers.iter().map(|door| format!("\n{}", super::container::lines(door))),
     );
     lines.join("\n")
+}
+
+/// The machine's config, which stands above the person's.
+pub(super) fn managed(file: &str, locked: &[String]) -> String {
+    match locked {
+        [] => format!("over what {file} sets for everybody on this machine"),
+        locked => format!("under {file}, which locks {}", locked.join(", ")),
+    }
 }
 
 /// Nothing where there is none.

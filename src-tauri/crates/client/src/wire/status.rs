@@ -87,6 +87,11 @@ pub struct AgentStatus {
     /// The first thing that is wrong with the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_error: Option<String>,
+    /// The machine's config that is held to, and the keys that it locks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_config: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked: Vec<String>,
     pub default_profile: Option<String>,
     /// Nothing can be recorded, and therefore nothing is handed out: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
