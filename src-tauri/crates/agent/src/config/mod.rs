@@ -31,6 +31,7 @@ mod notifications;
 mod overlay;
 mod policy;
 mod raw;
+mod raw_audit;
 mod raw_policy;
 mod reserved;
 mod roles_file;
