@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 use super::raw_audit::{RawShip, RawWitness};
 use super::raw_policy::RawRule;
