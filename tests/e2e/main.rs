@@ -128,6 +128,8 @@ mod polkitd;
 #[cfg(test)]
 mod proxies;
 #[cfg(test)]
+mod pruned;
+#[cfg(test)]
 mod purge;
 #[cfg(test)]
 mod relay;

@@ -97,6 +97,8 @@ const ROWS: &[(&str, &str, &str, For, Under)] = &[
     ("GET", "/v1/agent/login-item", "", Owner, Policy),
     ("PUT", "/v1/agent/login-item", NOBODY, Owner, Policy),
     ("POST", "/v1/audit/evidence", NOBODY, Owner, Policy),
+    ("GET", "/v1/audit/prune", "", Owner, Outside),
+    ("POST", "/v1/audit/prune", NOBODY, AtHand, Policy),
     ("GET", "/v1/audit/ship", "", Owner, Outside),
     ("POST", "/v1/audit/ship", NOBODY, Owner, Outside),
     ("GET", "/v1/approvals", "", Owner, Outside),

@@ -40,6 +40,7 @@ export function titleOf(record) {
     'door-opened': 'Door opened',
     'door-closed': 'Door closed',
     'ledger-mended': 'Record written again',
+    'ledger-pruned': 'Old lines pruned',
     evidence: 'Evidence pack signed',
     'approval-asked': 'Approval asked for',
     'approval-answered': 'Approved',
@@ -83,6 +84,7 @@ const DEEDS = {
   stop: 'Agent told to end',
   'set-login-item': 'Start at login changed',
   'make-evidence': 'Evidence asked for',
+  'prune-ledger': 'Ledger to be pruned',
   'break-glass': 'Own policy switched off or on',
   approve: 'Approval answered',
   'revoke-approval': 'Approval to be taken back',
@@ -90,8 +92,10 @@ const DEEDS = {
 };
 const SERVED = new Set([undefined, 'token', 'connection', 'try']);
 const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);
-/** How many a line stands for; of a mended ledger the count is of those that were denied meanwhile. */
-export const amountOf = (record) => (record.event === 'ledger-mended' ? 1 : record.count ?? 1);
+/** Of a mended ledger the count is of those that were denied meanwhile, of a pruned one of the lines that went. */
+const COUNTS_OTHERS = new Set(['ledger-mended', 'ledger-pruned']);
+/** How many a line stands for. */
+export const amountOf = (record) => (COUNTS_OTHERS.has(record.event) ? 1 : record.count ?? 1);
 
 /** One line may tell of many. */
 const times = (title, record) => (amountOf(record) > 1 ? `${title}, ${record.count} times` : title);
@@ -115,7 +119,7 @@ export function processOf(record) {
 }
 
 /** Is it worth a row? A request that was permitted is followed by its issue, a deed by its own line. */
-const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence', 'approve', 'revoke-approval', 'revoke-lease']);
+const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence', 'prune-ledger', 'approve', 'revoke-approval', 'revoke-lease']);
 export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok'
   && (SERVED.has(record.action) || OWN_LINE.has(record.action) || isLook(record));
 

@@ -1,5 +1,5 @@
 //! What happens without being asked: refresh ahead of need, save again, revoke what is owed, make the
-//! ledger durable, sign it, have it cosigned and ship it, take in a changed config, sign people
+//! ledger durable, sign it, have it cosigned, ship and prune it, take in a changed config, sign people
 //! out by `[logout]`. Looks at the wall clock, because a laptop sleeps.
 
 use std::sync::Arc;
@@ -44,6 +44,7 @@ impl Scheduler {
             self.seal(),
             self.cosign(),
             self.ship(),
+            self.prune(),
             self.api.sign_out_unasked()
         );
     }
@@ -119,6 +120,14 @@ impl Scheduler {
         }
     }
 
+    /// Lines that are older than they are kept.
+    async fn prune(&self) {
+        loop {
+            tokio::time::sleep(SELDOM).await;
+            self.api.pruning.tend(&self.api.store).await;
+        }
+    }
+
     /// A keychain that hangs holds nothing else up.
     fn tend_items(&self) {
         let api = self.api.clone();
@@ -141,7 +150,8 @@ impl Scheduler {
             api.tell_of_turned_away(false);
             observer.flush(false);
             ledger.tend();
-            let closed = api.sealer.while_still(|| ledger.close_where_due(None));
+            let retain = api.config.current().retain;
+            let closed = api.sealer.while_still(|| ledger.close_where_due(retain));
             if let Some(Err(error)) = closed {
                 tracing::warn!(%error, "a segment of the ledger is not closed");
             }

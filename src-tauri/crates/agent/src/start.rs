@@ -153,6 +153,10 @@ async fn agent(
     let ledger = Ledger::open(&ledger_path, clock.clone())
         .map_err(|cause| NotStarted::File { path: ledger_path, cause })?;
     ledger.keep_as(config.current().durability);
+    // Before a line of today is among old ones, and keeps them.
+    if let Err(error) = ledger.close_where_due(config.current().retain) {
+        tracing::warn!(%error, "a segment of the ledger is not closed");
+    }
     let ledger = Arc::new(ledger);
     let runs = Arc::new(TaskRuns::open(&state, clock.clone()));
     let witness = Arc::new(Observer::new(ledger.clone(), runs.clone(), clock.clone()));

@@ -13,7 +13,7 @@ use crate::callback::LoopbackCallbacks;
 use crate::config::ConfigFile;
 use crate::cosigning::Cosigning;
 use crate::keychain::KeychainStore;
-use crate::ledger::{Sealer, Shipping};
+use crate::ledger::{Pruning, Sealer, Shipping};
 use crate::local_api::{About, Api, Parts};
 use crate::ping::Ping;
 use crate::policy::Standing;
@@ -58,6 +58,7 @@ pub(crate) fn wire(
     let cosigning = Cosigning::new(config.clone(), sealer.clone(), witness.clone(), clock.clone());
     let cosigning = Arc::new(cosigning);
     let shipping = Shipping::new(config.clone(), ledger.clone(), clock.clone());
+    let pruning = Pruning::new(config.clone(), ledger.clone(), sealer.clone(), clock.clone());
     let witness = witness.clone();
     let parts = Parts {
         broker,
@@ -72,6 +73,7 @@ pub(crate) fn wire(
         sealer,
         cosigning,
         shipping: Arc::new(shipping),
+        pruning: Arc::new(pruning),
         task_runs,
         tasks,
     };

@@ -17,6 +17,7 @@ mod leaks;
 mod leases;
 mod login_item;
 mod policy;
+mod prune;
 mod purge;
 mod relay;
 mod roles;
@@ -58,6 +59,7 @@ pub use policy::{
     PolicyLayer, PolicyReply, PolicySimulateAsk, PolicySimulateReply, PolicySimulated, PolicyText,
     PolicyWhy, PolicyWhyAsk,
 };
+pub use prune::{PruneAsk, PruneReply, PrunedSegment};
 pub use purge::PurgeReply;
 pub use relay::RelayAsk;
 pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};

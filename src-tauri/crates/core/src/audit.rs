@@ -169,6 +169,8 @@ pub enum Event {
     LedgerForked,
     /// The record can be written again; `count` attempts to act in between were denied.
     LedgerMended,
+    /// The record's first lines are about to be removed: `count` of all that were ever written.
+    LedgerPruned,
     /// A pack of evidence was made of the record, and signed.
     Evidence,
     /// A rule asks for an approval, and a person was asked.
@@ -210,6 +212,7 @@ impl Event {
             Self::LedgerAltered => "ledger-altered",
             Self::LedgerForked => "ledger-forked",
             Self::LedgerMended => "ledger-mended",
+            Self::LedgerPruned => "ledger-pruned",
             Self::Evidence => "evidence",
             Self::ApprovalAsked => "approval-asked",
             Self::ApprovalAnswered => "approval-answered",

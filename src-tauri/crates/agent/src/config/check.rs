@@ -139,6 +139,7 @@ impl Check<'_> {
         shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
         shared_callback::warn(callbacks, &mut self.problems);
         let witnesses = self.witnesses(raw.audit.as_ref());
+        let retain = self.retain(raw.audit.as_ref());
         let policy = self.policy(raw.policy);
         let ship = self.ship(raw.audit.as_ref());
         let logout = self.logout(raw.logout);
@@ -158,6 +159,7 @@ impl Check<'_> {
                 .audit
                 .and_then(|audit| audit.value.durability)
                 .map_or_else(Durability::default, |durability| durability.value),
+            retain,
             witnesses,
             policy,
             ship,

@@ -1,4 +1,6 @@
-//! Raw to true: where the ledger's lines go, and how they are let in there.
+//! Raw to true: how long the ledger's lines are kept, where they go, and how they are let in there.
+
+use std::time::Duration;
 
 use url::Url;
 
@@ -15,10 +17,26 @@ pub struct Ship {
     pub headers_command: Vec<String>,
 }
 
+/// How long are lines kept at least? What is pruned sooner nobody has looked at yet.
+const LEAST_RETAINED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Where a collector takes logs (OTLP/HTTP).
 const LOGS: &str = "/v1/logs";
 
 impl Check<'_> {
+    /// `None`: for ever.
+    pub(super) fn retain(&mut self, audit: Option<&At<RawAudit>>) -> Option<Duration> {
+        let typed = audit?.value.retain.clone()?;
+        let place = typed.place.clone();
+        let span = self.span(Some(typed))?;
+        if span < LEAST_RETAINED {
+            let hint = "\"1d\" at least; leave the line out to keep them for ever";
+            self.problems.add_hint(&place, "is shorter than a day", hint);
+            return None;
+        }
+        Some(span)
+    }
+
     pub(super) fn ship(&mut self, audit: Option<&At<RawAudit>>) -> Option<Ship> {
         let ship = audit?.value.ship.as_ref()?;
         let within =

@@ -93,6 +93,8 @@ pub struct Config {
     /// Which answers to approvals the system is asked about.
     pub re_authenticate: Reauthenticate,
     pub durability: Durability,
+    /// How long are the ledger's lines kept? `None`: for ever.
+    pub retain: Option<std::time::Duration>,
     /// Of the ledger.
     pub witnesses: Witnesses,
     pub policy: PolicyConfig,

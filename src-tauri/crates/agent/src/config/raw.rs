@@ -159,6 +159,9 @@ table! {
         /// agent survives, and is on disk within seconds. "synced": its line is on disk, which a loss of
         /// power survives as well; each token waits for the disk.
         durability: Durability,
+        /// How long the ledger's lines are kept: "400d", a day at least; left out, for ever. Older ones are pruned
+        /// by whole segments, once a checkpoint is over them and who is to have them has them.
+        retain: String,
         /// Who cosigns the ledger's checkpoints (C2SP tlog-witness), so that it cannot be rewritten unseen.
         witness: Vec<RawWitness>,
         /// How many of them a checkpoint needs; else all.

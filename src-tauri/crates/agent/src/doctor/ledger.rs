@@ -17,6 +17,8 @@ pub struct Ledger<'a> {
     pub lost: Option<&'a str>,
     /// Why no checkpoint is signed over it.
     pub unsealed: Option<&'a str>,
+    /// Why lines that are older than the config keeps them are still here.
+    pub unpruned: Option<&'a str>,
 }
 
 pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
@@ -49,6 +51,12 @@ pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
             "unlock the store of sessions, or make room beside the ledger; the checkpoint is made then",
         );
     }
+    if let Some(why) = ledger.unpruned {
+        let what =
+            format!("{path} is written, and lines older than it is kept are not pruned: {why}");
+        let then = "`dagpass audit prune` tries again; the agent does within the hour";
+        return hint(warning("ledger", None, what), then);
+    }
     ok("ledger", None, path.to_string())
 }
 
@@ -61,7 +69,8 @@ mod tests {
         let path = Path::new("/state/ledger.jsonl");
         for (why, said) in [(ENDED, "agent restart"), ("no space left on device", "make room")] {
             let trouble = Some(why);
-            let found = written(&Ledger { path, trouble, lost: None, unsealed: None });
+            let found =
+                written(&Ledger { path, trouble, lost: None, unsealed: None, unpruned: None });
             assert!(found.hint.unwrap().contains(said), "{why}");
         }
     }
@@ -69,15 +78,17 @@ mod tests {
     #[test]
     fn a_ledger_that_cannot_be_written_is_a_problem_and_one_that_was_lost_a_warning() {
         let full = Some("no space left on device");
-        for (trouble, lost, unsealed, verdict) in [
-            (None, None, None, "ok"),
-            (None, Some("the file was gone"), None, "warning"),
-            (None, None, Some("the keychain is locked"), "warning"),
-            (full, None, None, "problem"),
-            (full, Some("the file was gone"), Some("the keychain is locked"), "problem"),
+        let young = Some("they are not shipped yet");
+        for (trouble, lost, unsealed, unpruned, verdict) in [
+            (None, None, None, None, "ok"),
+            (None, Some("the file was gone"), None, None, "warning"),
+            (None, None, Some("the keychain is locked"), None, "warning"),
+            (None, None, None, young, "warning"),
+            (full, None, None, young, "problem"),
+            (full, Some("the file was gone"), Some("the keychain is locked"), None, "problem"),
         ] {
             let path = Path::new("/state/ledger.jsonl");
-            let found = written(&Ledger { path, trouble, lost, unsealed });
+            let found = written(&Ledger { path, trouble, lost, unsealed, unpruned });
             assert_eq!((found.verdict.as_str(), found.hint.is_some()), (verdict, verdict != "ok"));
         }
     }

@@ -163,6 +163,7 @@ impl World {
                 trouble: None,
                 lost: None,
                 unsealed: None,
+                unpruned: None,
             },
             lanes: (&[], 0),
             containers: &[],

@@ -55,6 +55,11 @@ impl Sealed {
         self.folder.cosigned_by(witnesses)
     }
 
+    /// The log whose newest one it is.
+    pub(super) fn log(&self) -> &LogFolder {
+        &self.folder
+    }
+
     /// What a witness signed of it. The sealer holds still meanwhile.
     pub(super) fn keep(&self, signature: &Signature, step: &Step) -> io::Result<()> {
         self.folder.write_cosigned(&self.note, signature, step)

@@ -11,6 +11,9 @@ mod export;
 mod line;
 #[cfg(test)]
 mod load_tests;
+mod pruning;
+#[cfg(test)]
+mod pruning_tests;
 mod queue;
 mod sealed_log;
 mod sealer;
@@ -42,6 +45,7 @@ use dagpass_core::ports::{Clock, Witness, WitnessFailure};
 
 pub(crate) use cosigned::Sealed;
 pub(crate) use export::Shipping;
+pub(crate) use pruning::{Pruning, Wish};
 pub(crate) use sealer::{Durable, Sealer};
 #[cfg(test)]
 pub(crate) use tiles::Step;
@@ -237,6 +241,7 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::LedgerAltered
         | Event::LedgerForked
         | Event::LedgerMended
+        | Event::LedgerPruned
         | Event::Evidence
         | Event::ApprovalAnswered
         | Event::ApprovalRevoked

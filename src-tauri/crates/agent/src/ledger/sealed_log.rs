@@ -57,6 +57,11 @@ impl SealedLog {
             && last_leaf(&segments, self.length)? == self.last)
     }
 
+    /// Up to which byte of the ledger the tree reaches.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
     /// What was signed last.
     pub(super) fn head(&self) -> Option<&Checkpoint> {
         self.head.as_ref()

@@ -20,7 +20,7 @@ pub(super) struct World {
     pub(super) folder: tempfile::TempDir,
     pub(super) clock: Arc<FakeClock>,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) sealer: Sealer,
+    pub(super) sealer: Arc<Sealer>,
 }
 
 impl World {
@@ -31,7 +31,7 @@ impl World {
     fn of(folder: tempfile::TempDir, clock: Arc<FakeClock>, seed: u8) -> Self {
         let path = folder.path().join("ledger.jsonl");
         let ledger = Arc::new(Ledger::open(&path, clock.clone()).unwrap());
-        let sealer = Sealer::new(ledger.clone(), clock.clone());
+        let sealer = Arc::new(Sealer::new(ledger.clone(), clock.clone()));
         assert!(sealer.has_key(Ok(Some(Locked::of(&[seed; 32])))));
         Self { folder, clock, ledger, sealer }
     }

@@ -2,6 +2,8 @@
 //! Whatever stops in between, what stands there is a log: a checkpoint has its tiles, and a state that is
 //! behind is not believed.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -122,6 +124,29 @@ impl LogFolder {
             cosigned.find_map(|note| self.ours(note)).map_or(0, |checkpoint| checkpoint.size)
         };
         Ok(witnesses.iter().map(last).collect())
+    }
+
+    /// Over how many lines is the newest checkpoint that so many of them cosigned?
+    pub(super) fn cosigned_by_so_many(
+        &self,
+        witnesses: &[VerifierKey],
+        quorum: usize,
+    ) -> io::Result<u64> {
+        let (_, end) = self.end(COSIGNED_TAIL)?;
+        let mut joined: BTreeMap<String, Note> = BTreeMap::new();
+        // One that was cosigned later stands there once more.
+        for note in split_notes(&end).0.into_iter().flatten() {
+            match joined.entry(note.text().to_owned()) {
+                Entry::Occupied(mut same) => *same.get_mut() = same.get().joined(&note),
+                Entry::Vacant(none) => drop(none.insert(note)),
+            }
+        }
+        let theirs = |note: &&Note| {
+            let cosigned = witnesses.iter().filter(|key| note.cosigned_at(key).is_some());
+            cosigned.count() >= quorum
+        };
+        let over = joined.values().filter(theirs).filter_map(|note| self.ours(note));
+        Ok(over.map(|checkpoint| checkpoint.size).max().unwrap_or(0))
     }
 
     /// As others are shown it: what it was signed by goes along.

@@ -19,6 +19,7 @@ pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let config = api.config.check(&new.text).map_err(|failure| refusal(api, &failure))?;
     names_a_program(&config, &api.config.current(), &asked.principal)?;
     writes_rules(&config, &api.config.current(), &asked.principal)?;
+    prunes(&config, &api.config.current(), &asked.principal)?;
     api.tell_config(&config, asked.caller())?;
     let written = api.config.write(&new.text, made_from);
     in_force(api);
@@ -35,6 +36,7 @@ pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         let config = api.config.check(&shown.text).map_err(|failure| refusal(api, &failure))?;
         names_a_program(&config, &api.config.current(), &asked.principal)?;
         writes_rules(&config, &api.config.current(), &asked.principal)?;
+        prunes(&config, &api.config.current(), &asked.principal)?;
         api.tell_config(&config, asked.caller())?;
     }
     let edited = api.config.edit(&edit);
@@ -56,6 +58,17 @@ fn names_a_program(new: &Config, now: &Config, principal: &Principal) -> Result<
         "only the agent's own machine names a program that it runs, and who gets what it prints";
     Err(Refusal::new(ErrorCode::AccessDenied, what)
         .because("`audit.ship` has a `headers-command` and would be another")
+        .hint("set it in the config on that machine"))
+}
+
+/// What is pruned is gone: nobody who reaches the agent from elsewhere has the ledger kept for another time.
+fn prunes(new: &Config, now: &Config, principal: &Principal) -> Result<(), Refusal> {
+    if new.retain == now.retain || principal.is_at_hand() {
+        return Ok(());
+    }
+    let what = "only the agent's own machine says how long the ledger is kept";
+    Err(Refusal::new(ErrorCode::AccessDenied, what)
+        .because("`audit.retain` would be another")
         .hint("set it in the config on that machine"))
 }
 

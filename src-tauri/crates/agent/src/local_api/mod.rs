@@ -29,6 +29,7 @@ mod pasted;
 mod patience;
 mod policy;
 mod preview;
+mod prune;
 mod purge;
 mod relay;
 mod reply;
@@ -79,7 +80,7 @@ use crate::airflow::{Airflow, ItemKeeper};
 use crate::config::{ConfigFile, Told};
 use crate::cosigning::Cosigning;
 use crate::keychain::KeychainStore;
-use crate::ledger::{Ledger, Sealer, Shipping};
+use crate::ledger::{Ledger, Pruning, Sealer, Shipping};
 use crate::ping::Ping;
 use crate::policy::Standing;
 use crate::system::{self, LocalListener};
@@ -114,6 +115,7 @@ pub(crate) struct Api {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) cosigning: Arc<Cosigning>,
     pub(crate) shipping: Arc<Shipping>,
+    pub(crate) pruning: Arc<Pruning>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) sign_in: SignInPorts,
     pub(crate) items: ItemKeeper,
@@ -175,6 +177,7 @@ pub(crate) struct Parts {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) cosigning: Arc<Cosigning>,
     pub(crate) shipping: Arc<Shipping>,
+    pub(crate) pruning: Arc<Pruning>,
     pub(crate) task_runs: Arc<TaskRuns>,
     pub(crate) tasks: Tasks,
 }
@@ -196,6 +199,7 @@ impl Api {
             sealer: parts.sealer,
             cosigning: parts.cosigning,
             shipping: parts.shipping,
+            pruning: parts.pruning,
             task_runs: parts.task_runs,
             sign_in: parts.sign_in,
             containers: Containers::in_folder(about.containers_folder.clone()),

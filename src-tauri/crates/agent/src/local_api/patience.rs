@@ -121,6 +121,7 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::ShowLoginItem
         | Action::SetLoginItem
         | Action::MakeEvidence
+        | Action::PruneLedger
         | Action::ShowApprovals
         | Action::Approve
         | Action::RevokeApproval

@@ -22,8 +22,8 @@ use dagpass_tray::Host;
 use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, approvals, config, containers, drift, events, evidence, lanes, leaks,
-    leases, login_item, pasted, patience, policy as policy_routes, preview, purge, relay, roles,
-    run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
+    leases, login_item, pasted, patience, policy as policy_routes, preview, prune, purge, relay,
+    roles, run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -90,6 +90,8 @@ const ROUTES: &[Row] = &[
     row(Method::POST, "/v1/policy/why", Action::ShowPolicy),
     row(Method::POST, "/v1/policy/simulate", Action::ShowPolicy),
     row(Method::GET, "/v1/policy/lint", Action::ShowPolicy),
+    row(Method::GET, "/v1/audit/prune", Action::Examine),
+    row(Method::POST, "/v1/audit/prune", Action::PruneLedger),
     row(Method::GET, "/v1/audit/ship", Action::Examine),
     row(Method::POST, "/v1/audit/ship", Action::Examine),
     row(Method::POST, "/v1/leaks", Action::TellOfLeak),
@@ -175,6 +177,8 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowConnectionIds => {
             Ok(reply::json(&connection_ids(&api.config.current(), &asked.principal)))
         }
+        Action::Examine if asked.path == prune::PATH => prune::plan(api, asked).await,
+        Action::PruneLedger => prune::prune(api, asked).await,
         Action::Examine if asked.path == ship::PATH => ship::answer(api, asked).await,
         Action::Examine => findings(api, asked).await,
         Action::ShowConfig => Ok(reply::json(&api.config.reply())),
@@ -239,11 +243,13 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let status = status::status(api, &asked.principal).await;
     let unseen = unseen(api).await;
     let (health, unsealed) = (api.ledger.health(), api.sealer.trouble());
+    let unpruned = api.pruning.kept();
     let ledger = doctor::Ledger {
         path: api.ledger.path(),
         trouble: health.trouble.as_deref(),
         lost: health.lost.as_deref(),
         unsealed: unsealed.as_deref(),
+        unpruned: unpruned.as_deref(),
     };
     let witnesses: Vec<doctor::Witness> = api
         .cosigning

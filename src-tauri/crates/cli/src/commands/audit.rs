@@ -1,12 +1,14 @@
 //! `dagpass audit tail`: the ledger's last lines; `audit search`: those that are asked for; `audit export`: for
 //! other programs; `audit verify`: is it what was written and signed; `audit prove` and `verify-proof`: one
 //! line of it in a file of its own. All read files and nothing else, so they work while no agent runs; `audit
-//! evidence` alone has the agent sign what it made, and `audit ship` asks it how far it is.
+//! evidence` alone has the agent sign what it made, `audit ship` asks it how far it is, and `audit prune` has it
+//! remove what is old.
 
 mod asked;
 mod evidence;
 mod export;
 mod proof;
+mod prune;
 mod search;
 mod ship;
 mod table;
@@ -60,6 +62,15 @@ pub(crate) enum Audit {
     #[command(after_help = "Examples:\n  dagpass audit ship\n  dagpass audit ship --now\n  \
                             dagpass audit ship --from 4711\n  dagpass audit ship --json")]
     Ship(ship::ShipArgs),
+    /// Remove what is older than the ledger is kept: whole segments, once all who are to have their lines have them
+    ///
+    /// A line of the ledger tells of it, and hashes and checkpoints stay: all other lines can be proved as before.
+    /// The agent does it by itself once a day where the config says how long lines are kept (`retain` under
+    /// `[audit]`).
+    #[command(after_help = "Examples:\n  dagpass audit prune --dry-run\n  \
+                            dagpass audit prune --before 2026-01-01 --dry-run\n  \
+                            dagpass audit prune --before 400d")]
+    Prune(prune::PruneArgs),
     /// Is the ledger what was written and signed? Ends with 1 where it is not
     ///
     /// Each line has to go on from the one before, and the first lines have to be those that each signed
@@ -136,6 +147,7 @@ pub(crate) fn run(world: &World, command: &Audit) -> Result<(), Failure> {
         Audit::Search(args) => search::run(world, args),
         Audit::Export(args) => export::run(args),
         Audit::Ship(args) => ship::run(world, args),
+        Audit::Prune(args) => prune::run(world, args),
         Audit::Verify(args) => verify::run(world, args),
         Audit::Prove(args) => proof::prove(args),
         Audit::VerifyProof(args) => proof::verify(world, args),

@@ -153,7 +153,7 @@ fn the_program(page: &mut Roff) {
         ("~/.local/state/dagpass/ledger.jsonl", "The record of what was signed in and issued."),
         (
             "~/.local/state/dagpass/ledger-log",
-            "Signed checkpoints over it, and the hashes of its lines (C2SP tlog-tiles); no secret.",
+            "Its closed segments, signed checkpoints over it, and the hashes of its lines (C2SP tlog-tiles); no secret.",
         ),
         (
             "~/.local/state/dagpass/agent.lock",

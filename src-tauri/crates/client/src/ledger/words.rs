@@ -34,7 +34,7 @@ pub fn title(line: &Line) -> String {
 /// How many a line stands for, where it says so; of a mended ledger the count is of those that were denied
 /// meanwhile.
 pub fn amount(line: &Line) -> Option<u64> {
-    line.count.filter(|_| line.event != "ledger-mended")
+    line.count.filter(|_| !matches!(&*line.event, "ledger-mended" | "ledger-pruned"))
 }
 
 /// As short as a narrow row wants it: `From cache`.
@@ -63,12 +63,13 @@ pub fn is_echo(line: &Line) -> bool {
 }
 
 const SERVED: [&str; 3] = ["token", "connection", "try"];
-const OWN_LINE: [&str; 8] = [
+const OWN_LINE: [&str; 9] = [
     "sign-in",
     "sign-out",
     "open-door",
     "close-door",
     "make-evidence",
+    "prune-ledger",
     "approve",
     "revoke-approval",
     "revoke-lease",
@@ -91,6 +92,7 @@ fn done(line: &Line) -> Option<&'static str> {
         "door-opened" => "Door opened",
         "door-closed" => "Door closed",
         "ledger-mended" => "Record written again",
+        "ledger-pruned" => "Old lines pruned",
         "evidence" => "Evidence pack signed",
         "approval-asked" => "Approval asked for",
         "approval-answered" => "Approved",
@@ -131,6 +133,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "stop" => "Agent told to end",
         "set-login-item" => "Start at login changed",
         "make-evidence" => "Evidence asked for",
+        "prune-ledger" => "Ledger to be pruned",
         "break-glass" => "Own policy switched off or on",
         "approve" => "Approval answered",
         "revoke-approval" => "Approval to be taken back",
@@ -190,6 +193,7 @@ mod tests {
             (r#""event":"refused","outcome":"denied","count":7"#, "7 requests turned away"),
             (r#""event":"sign-in","outcome":"failed""#, "Sign-in failed"),
             (r#""event":"ledger-mended","outcome":"ok","count":12"#, "Record written again"),
+            (r#""event":"ledger-pruned","outcome":"ok","count":12"#, "Old lines pruned"),
             (r#""event":"ledger-lost","outcome":"failed""#, "Record before this lost"),
             (r#""event":"approval-answered","outcome":"denied""#, "Approval denied"),
             (r#""event":"approval-expired","outcome":"denied","count":9"#, "Approval not answered"),
@@ -221,7 +225,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 21);
+        assert_eq!(told, 22);
         for event in [
             "refresh",
             "exchange",
@@ -231,6 +235,7 @@ mod tests {
             "door-opened",
             "door-closed",
             "ledger-mended",
+            "ledger-pruned",
             "evidence",
             "approval-asked",
             "approval-answered",
@@ -281,7 +286,7 @@ mod tests {
             "${record.count} requests turned away",
             "'Request turned away'",
             "amountOf(record) > 1 ? `${title}, ${record.count} times`",
-            "record.event === 'ledger-mended' ? 1 : record.count ?? 1",
+            "COUNTS_OTHERS.has(record.event) ? 1 : record.count ?? 1",
         ] {
             assert!(WINDOW.contains(words), "{words}");
         }

@@ -3,7 +3,9 @@
 use super::{LIMIT, SLOW_LIMIT};
 use crate::endpoint::Agent;
 use crate::error::ClientError;
-use crate::wire::{EvidenceAsk, EvidenceReply, LeakAsk, LeakReply, ShipAsk, ShipStatus};
+use crate::wire::{
+    EvidenceAsk, EvidenceReply, LeakAsk, LeakReply, PruneAsk, PruneReply, ShipAsk, ShipStatus,
+};
 
 impl Agent {
     /// The key of the ledger's log signs for a pack of evidence, or a checkpoint before one is made.
@@ -14,6 +16,17 @@ impl Agent {
     /// Tokens of ours were found in files: they are handed out no more, and it is on the record.
     pub fn tell_of_leaks(&self, ask: &LeakAsk) -> Result<LeakReply, ClientError> {
         self.post("/v1/leaks", ask, LIMIT)
+    }
+
+    /// Which of the ledger's lines would go.
+    pub fn pruning(&self, ask: &PruneAsk) -> Result<PruneReply, ClientError> {
+        let query = ask.before.map(|before| format!("?before={before}")).unwrap_or_default();
+        self.get(&format!("/v1/audit/prune{query}"), SLOW_LIMIT)
+    }
+
+    /// They go.
+    pub fn prune(&self, ask: &PruneAsk) -> Result<PruneReply, ClientError> {
+        self.post("/v1/audit/prune", ask, SLOW_LIMIT)
     }
 
     /// How far the ledger is shipped to the config's collector.

@@ -38,6 +38,7 @@ pub enum Action {
     Stop,
     SetLoginItem,
     MakeEvidence,
+    PruneLedger,
     ShowApprovals,
     Approve,
     RevokeApproval,
@@ -99,6 +100,7 @@ impl Action {
             Self::Stop => "stop",
             Self::SetLoginItem => "set-login-item",
             Self::MakeEvidence => "make-evidence",
+            Self::PruneLedger => "prune-ledger",
             Self::ShowApprovals => "show-approvals",
             Self::Approve => "approve",
             Self::RevokeApproval => "revoke-approval",
@@ -155,6 +157,7 @@ impl Action {
             | Self::Resume
             | Self::SetLoginItem
             | Self::MakeEvidence
+            | Self::PruneLedger
             | Self::Approve
             | Self::BreakGlass => false,
         }
@@ -199,6 +202,7 @@ impl Action {
             | Self::Stop
             | Self::SetLoginItem
             | Self::MakeEvidence
+            | Self::PruneLedger
             | Self::Approve
             | Self::RevokeApproval
             | Self::RevokeLease
@@ -247,6 +251,7 @@ impl Rights {
         Action::Stop,
         Action::SetLoginItem,
         Action::MakeEvidence,
+        Action::PruneLedger,
         Action::ShowApprovals,
         Action::Approve,
         Action::RevokeApproval,

@@ -207,6 +207,9 @@ fn judge(principal: &Principal, action: Action, resource: &Resource<'_>) -> Resu
     if action == Action::BreakGlass && !principal.is_at_hand() {
         return denied("only the owner at the agent's own machine switches the policy off");
     }
+    if action == Action::PruneLedger && !principal.is_at_hand() {
+        return denied("only the owner at the agent's own machine prunes the ledger");
+    }
     environment(principal, resource.env)?;
     let ends_its_own = matches!(principal.kind, Kind::Run(_)) || !principal.lane.is_free();
     if ends_its_own && resource.run == Some(Kinship::Stranger) {

@@ -98,7 +98,7 @@ fn a_capability_with_an_environment_denies_any_other() {
 }
 
 #[test]
-fn the_policy_is_switched_off_by_the_owner_at_hand_alone() {
+fn the_policy_is_switched_off_and_the_ledger_pruned_by_the_owner_at_hand_alone() {
     let of = |kind, remote| Principal::new(kind, Caller { remote, ..Caller::default() });
     for (principal, expected) in [
         (of(Kind::Owner, false), true),
@@ -109,7 +109,9 @@ fn the_policy_is_switched_off_by_the_owner_at_hand_alone() {
         (of(Kind::Container("c".into()), false), false),
     ] {
         let about = Resource::default();
-        assert_eq!(sees(&principal, Action::BreakGlass, &about), expected, "{principal:?}");
+        for action in [Action::BreakGlass, Action::PruneLedger] {
+            assert_eq!(sees(&principal, action, &about), expected, "{principal:?} {action:?}");
+        }
     }
 }
 

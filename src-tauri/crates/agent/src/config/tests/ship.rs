@@ -24,6 +24,22 @@ fn a_collector_is_named_by_its_base_or_by_where_it_takes_logs() {
 }
 
 #[test]
+fn lines_are_kept_for_ever_or_for_a_day_at_least() {
+    assert_eq!(good("[audit]\n").retain, None);
+    let days = |days: u64| Some(std::time::Duration::from_secs(days * 24 * 60 * 60));
+    for (text, expected) in [("400d", days(400)), ("24h", days(1))] {
+        assert_eq!(good(&format!("[audit]\nretain = \"{text}\"\n")).retain, expected);
+    }
+    for (text, expected) in [
+        ("23h", "2:10 audit.retain: is shorter than a day"),
+        ("0d", "2:10 audit.retain: is shorter than a day"),
+        ("a year", "2:10 audit.retain: `a year` is not a span of time"),
+    ] {
+        assert_eq!(wrong(&format!("[audit]\nretain = \"{text}\"\n")), [expected], "{text}");
+    }
+}
+
+#[test]
 fn a_bad_collector_names_line_key_and_fix() {
     for (text, expected) in [
         ("otlp = \"http://c.example\"", "2:8 audit.ship.otlp: must be https"),

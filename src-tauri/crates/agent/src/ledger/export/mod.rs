@@ -12,6 +12,7 @@ mod standing;
 mod tests;
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use url::Url;
 
 use super::sealer::Durable;
 use super::unsealed::newlines;
-use crate::config::{ConfigFile, Ship};
+use crate::config::{Config, ConfigFile, Ship};
 use crate::http::{Http, plain};
 use batch::{Batch, MOST};
 use headers::Headers;
@@ -144,6 +145,13 @@ impl Shipping {
         self.standing().is_at(&place);
         (round.place, round.seen) = (Some(place), None);
         Ok(true)
+    }
+
+    /// How many lines that collector has taken of what lies there; `None` where the config names none.
+    pub(super) fn taken(config: &Config, ledger: &Path) -> io::Result<Option<u64>> {
+        let Some(ship) = &config.ship else { return Ok(None) };
+        let place = Place::read(ledger, ship.url.as_str())?.found(&Segments::of(ledger)?)?;
+        Ok(Some(place.lines))
     }
 
     /// For a person.

@@ -42,6 +42,13 @@ impl Sealer {
         sealed.map_err(|ended| ended.to_string())?
     }
 
+    /// A checkpoint over all that is on disk, and up to which byte of the ledger it is.
+    pub(in super::super) fn sealed_up_to(&self) -> Result<u64, String> {
+        self.sealed()?;
+        let reached = self.lock().log.as_ref().map(|log| log.length());
+        reached.ok_or_else(|| "no checkpoint was signed".to_owned())
+    }
+
     /// First a checkpoint over the line that tells of the pack, then the note.
     pub(crate) async fn vouch(
         self: &Arc<Self>,

@@ -105,6 +105,8 @@ const EXPECTED: &[Expected] = &[
     // Of a run each lease is judged by itself: it sees its own, and takes back its own.
     (Method::GET, "/v1/leases", [Yes, Own, No, No, Yes, No]),
     (Method::POST, "/v1/leases/revoke", [Yes, Own, No, No, Yes, No]),
+    (Method::GET, "/v1/audit/prune", [Yes, No, No, No, Yes, No]),
+    (Method::POST, "/v1/audit/prune", [Yes, No, No, No, No, No]),
     (Method::GET, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/audit/ship", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/leaks", [Yes, No, No, No, Yes, No]),

@@ -338,8 +338,10 @@ fn kinds_of_lines(entries: &[Entry]) -> Vec<Gap> {
         Some(Gap { lines, records, ..plain(kind, what) })
     };
     // What the ledger denied while it could not be written is told by itself.
-    let counted =
-        |entry: &Entry| entry.record.count.is_some() && entry.record.event != "ledger-mended";
+    let counted = |entry: &Entry| {
+        let is_of_others = matches!(&*entry.record.event, "ledger-mended" | "ledger-pruned");
+        entry.record.count.is_some() && !is_of_others
+    };
     let counted = of(Kind::Counted, &counted, &|found| {
         let events =
             found.iter().filter_map(|entry| entry.record.count).fold(0, u64::saturating_add);

@@ -78,7 +78,7 @@ impl Table {
             // What Airflow says of its task is no failure of the agent's.
             "run" => Self::Runs,
             "agent-start" | "agent-stop" | "ledger-lost" | "ledger-altered" | "ledger-forked"
-            | "ledger-mended" => Self::Agent,
+            | "ledger-mended" | "ledger-pruned" => Self::Agent,
             _ if !ok => Self::Refusals,
             "issue" => Self::Tokens,
             "refresh" | "exchange" => Self::Renewals,
@@ -92,7 +92,7 @@ impl Table {
 
 /// What changes something, of all that can be asked of the agent.
 fn is_deed(action: &str) -> bool {
-    const DEEDS: [&str; 21] = [
+    const DEEDS: [&str; 22] = [
         "approve",
         "begin-relay",
         "begin-run",
@@ -103,6 +103,7 @@ fn is_deed(action: &str) -> bool {
         "make-evidence",
         "open-door",
         "pause",
+        "prune-ledger",
         "purge",
         "resume",
         "revoke-approval",

@@ -66,6 +66,7 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
             (Class::Access, Activity(2, "Revoke Privileges"))
         }
         "config-change" => (Class::Entity, Activity(3, "Update")),
+        "ledger-pruned" => (Class::Entity, Activity(4, "Delete")),
         "agent-start" => (Class::Lifecycle, Activity(3, "Start")),
         "agent-stop" => (Class::Lifecycle, Activity(4, "Stop")),
         "ledger-lost" | "ledger-altered" | "ledger-forked" | "token-found" => {
@@ -87,7 +88,8 @@ fn asked(action: Option<&str>) -> Activity {
             | "tell-of-run" | "tell-of-leak" | "set-login-item" | "approve" | "break-glass",
         ) => Activity(3, "Update"),
         Some(
-            "sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval" | "revoke-lease",
+            "sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval" | "revoke-lease"
+            | "prune-ledger",
         ) => Activity(4, "Delete"),
         Some("stop") => Activity(OTHER, "Stop"),
         Some(_) | None => Activity(2, "Read"),

@@ -19,6 +19,10 @@ pub(super) fn of(line: &Line, class: Class, uid: &str, time: i64) -> Value {
             },
         }),
         Class::Authentication => authentication(line),
+        Class::Entity if line.event == "ledger-pruned" => json!({
+            "actor": actor(line), "src_endpoint": from(&line.caller), "comment": line.reason,
+            "entity": { "type_id": 99, "type": "Ledger", "name": "ledger.jsonl" },
+        }),
         Class::Entity => json!({
             "actor": actor(line), "src_endpoint": from(&line.caller), "comment": line.reason,
             "entity": {

@@ -151,6 +151,7 @@ fn each_event_is_of_the_class_that_siems_know_it_by() {
         ("ledger-altered", "failed", 200_401),
         ("ledger-forked", "failed", 200_401),
         ("ledger-mended", "ok", 200_403),
+        ("ledger-pruned", "ok", 300_404),
         ("evidence", "ok", 600_301),
         ("approval-asked", "ok", 600_302),
         ("approval-expired", "denied", 600_302),

@@ -1,0 +1,204 @@
+//! What is pruned and what stays, and that what is left verifies wherever the agent is ended meanwhile.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dagpass_client::ledger::closed;
+use dagpass_client::ledger::log::FOLDER;
+use dagpass_client::wire::PruneReply;
+use dagpass_core::request::Caller;
+use dagpass_core::time::Timestamp;
+
+use super::pruning::{Pruning, Wish};
+use super::segment_tests::World;
+use super::tiles::Step;
+use super::*;
+use crate::config::ConfigFile;
+
+const DAY: i64 = 86_400;
+
+/// 300 lines a segment, a day each, the last of them open; all sealed.
+fn world(segments: u64) -> World {
+    let world = World::new();
+    for number in 0..segments {
+        if number > 0 {
+            world.close();
+        }
+        world.write(300);
+        world.clock.jump(DAY);
+    }
+    world.seal();
+    world
+}
+
+fn config(world: &World, text: &str) -> Arc<ConfigFile> {
+    let path = world.folder.path().join("config.toml");
+    fs::write(&path, text).unwrap();
+    let config = ConfigFile::open(path);
+    assert_eq!(config.problems(), []);
+    Arc::new(config)
+}
+
+fn pruning(world: &World, text: &str) -> Pruning {
+    let (ledger, sealer) = (world.ledger.clone(), world.sealer.clone());
+    Pruning::new(config(world, text), ledger, sealer, world.clock.clone())
+}
+
+fn ago(world: &World, days: i64) -> Timestamp {
+    let now = world.clock.now();
+    Timestamp::from_secs(now.as_secs() - days * DAY)
+}
+
+fn prune(world: &World, pruning: &Pruning, days: i64) -> Result<PruneReply, String> {
+    pruning.pruned(ago(world, days), Wish::Asked, &Caller::default())
+}
+
+fn spans(reply: &PruneReply) -> Vec<(u64, u64)> {
+    reply.segments.iter().map(|part| (part.first, part.last)).collect()
+}
+
+#[test]
+fn old_segments_go_behind_a_line_that_says_so_and_all_that_is_left_verifies_and_goes_on() {
+    let world = world(4);
+    let pruning = pruning(&world, "");
+    assert_eq!(spans(&prune(&world, &pruning, 30).unwrap()), []);
+    let told = prune(&world, &pruning, 2).unwrap();
+    assert_eq!((spans(&told), told.kept), (vec![(1, 300), (301, 600)], None));
+    assert_eq!(world.segments().begin().line, 600);
+    world.holds(1201, "pruned");
+    let pruned = world.chain().pruned.unwrap();
+    assert_eq!((pruned.lines, pruned.told_by), (600, 1201));
+    assert!(pruned.reason.starts_with("lines 1 to 600, all of before 2026-"), "{}", pruned.reason);
+    // Nothing of it is announced twice.
+    assert_eq!(spans(&prune(&world, &pruning, 2).unwrap()), []);
+    world.write(300);
+    let world = world.again(7);
+    world.seal();
+    world.holds(1501, "goes on");
+    assert_eq!(world.judged().covered, 1501);
+    assert!(!world.folder.path().join(FOLDER).join("2").exists(), "one log");
+}
+
+#[test]
+fn where_every_closed_one_goes_the_open_one_is_closed_behind_the_line_that_says_so() {
+    let world = world(2);
+    world.clock.jump(DAY * 30);
+    let told = prune(&world, &pruning(&world, ""), 20).unwrap();
+    assert_eq!(spans(&told), [(1, 300)]);
+    let left: Vec<_> =
+        closed(&world.path()).unwrap().iter().map(|one| (one.from, one.to)).collect();
+    assert_eq!(left, [(300, 601)], "it says where the ledger begins");
+    world.holds(601, "pruned");
+    // Its line of today keeps the last one.
+    assert_eq!(spans(&prune(&world, &pruning(&world, ""), 20).unwrap()), []);
+}
+
+#[test]
+fn nothing_goes_that_no_checkpoint_no_witness_or_no_collector_has_and_why_is_said() {
+    let witness = dagpass_client::ledger::log::Cosigner::new("w.example", [9; 32]).unwrap();
+    let witnessed =
+        format!("[[audit.witness]]\nurl = \"https://w.example\"\nkey = \"{}\"\n", witness.key());
+    let shipped = "[audit.ship]\notlp = \"http://127.0.0.1:9\"\n";
+    for (text, why) in [
+        (witnessed.as_str(), "lines 1 to 300 stay: no checkpoint over them is cosigned"),
+        (shipped, "lines 1 to 300 stay: they are not shipped yet"),
+    ] {
+        let world = world(3);
+        let told = prune(&world, &pruning(&world, text), 1).unwrap();
+        assert_eq!(spans(&told), [], "{text}");
+        assert!(told.kept.as_deref().is_some_and(|kept| kept.starts_with(why)), "{told:?}");
+        assert_eq!(world.chain().pruned, None, "nothing is announced");
+        world.holds(900, text);
+    }
+    // Cosigned as far as the first segment reaches.
+    let world = world(1);
+    let newest = world.sealer.newest().unwrap().unwrap();
+    let signature = witness.cosign(&newest.note, 1_795_000_000).unwrap();
+    world.sealer.keep_cosigned(&newest, &signature).unwrap();
+    world.close();
+    world.write(300);
+    world.close();
+    world.write(3);
+    world.seal();
+    world.clock.jump(DAY * 9);
+    let told = prune(&world, &pruning(&world, &witnessed), 5).unwrap();
+    assert_eq!(spans(&told), [(1, 300)]);
+    assert!(told.kept.is_some_and(|kept| kept.starts_with("lines 301 to 600 stay: no checkpoint")));
+    world.holds(604, "cosigned");
+
+    let world = World::new();
+    world.write(300);
+    world.close();
+    world.clock.jump(DAY * 9);
+    let told = prune(&world, &pruning(&world, ""), 5).unwrap();
+    assert_eq!(told.kept.as_deref(), Some("lines 1 to 300 stay: no checkpoint is over them yet"));
+}
+
+#[test]
+fn pruning_makes_no_damage_good() {
+    let first = "000000000001-000000000300-0.jsonl";
+    let edited = world(4);
+    let text = fs::read_to_string(edited.segment(first)).unwrap();
+    fs::write(edited.segment(first), text.replacen("\"issue\"", "\"igsue\"", 1)).unwrap();
+    let told = prune(&edited, &pruning(&edited, ""), 2).unwrap();
+    assert_eq!(spans(&told), []);
+    assert!(told.kept.unwrap().starts_with("lines 1 to 300 stay: they are not what was signed"));
+    assert!(edited.judged().breaks().next().is_some(), "and it is still told");
+
+    let world = world(4);
+    fs::remove_file(world.segment(first)).unwrap();
+    let told = prune(&world, &pruning(&world, ""), 2).unwrap();
+    assert_eq!(spans(&told), []);
+    assert!(told.kept.unwrap().starts_with("lines are missing"));
+    assert!(!world.chain().holds());
+    // More than was announced is gone.
+    let world = self::world(4);
+    prune(&world, &pruning(&world, ""), 2).unwrap();
+    world.holds(1201, "pruned");
+    let next = closed(&world.path()).unwrap().remove(0);
+    world.close();
+    fs::remove_file(next.path).unwrap();
+    let chain = world.chain();
+    let told: Vec<_> = chain.breaks.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(told, ["lines 601 to 900 are not here, and no line tells that they were pruned"]);
+}
+
+/// Each step is the last one once, as it would be for a kill there.
+#[test]
+fn wherever_an_agent_is_killed_while_it_prunes_what_is_left_verifies_and_the_next_one_ends_it() {
+    for last in 0.. {
+        let world = world(3);
+        let (count, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counts, dones) = (count.clone(), done.clone());
+        let step: Step = Box::new(move |_| match counts.fetch_add(1, Ordering::SeqCst) {
+            at if at >= last => Err(io::Error::other("killed")),
+            _ => {
+                dones.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            }
+        });
+        world.clock.jump(DAY * 30);
+        let stopped = pruning(&world, "").stopped_by(step);
+        let ended = prune(&world, &stopped, 20);
+        drop(stopped);
+        let lines = world.chain().lines;
+        world.holds(lines, &format!("killed at step {last}"));
+        let world = world.again(7);
+        world.write(3);
+        world.seal();
+        world.holds(lines + 3, &format!("the next agent, step {last}"));
+        prune(&world, &pruning(&world, ""), 20).unwrap();
+        let begin = world.segments().begin().line;
+        assert_eq!(begin, 600, "step {last}");
+        let lines = world.chain().lines;
+        world.holds(lines, &format!("pruned by the next agent, step {last}"));
+        assert!(!world.folder.path().join(FOLDER).join("2").exists(), "one log, step {last}");
+        if ended.is_ok() {
+            // Announced, closed, sealed, and two that went.
+            assert_eq!(done.load(Ordering::SeqCst), 5);
+            return;
+        }
+    }
+}
