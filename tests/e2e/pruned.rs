@@ -111,6 +111,16 @@ fn old_lines_are_pruned_and_what_is_left_is_proved_as_before() {
     assert!(proved.starts_with("line 301 of "), "{proved}");
     let export = world.cli(&["audit", "export", "--format", "jsonl"]).expect(0).stdout;
     assert!(export.starts_with(first) && export.lines().count() == tail.lines().count());
+    // A copy of what is left is verified by the log beside it.
+    let copy = state.join("copy.jsonl");
+    fs::write(&copy, &export).unwrap();
+    let copied = world.cli(&["audit", "verify", copy.to_str().unwrap()]).expect(0).stdout;
+    assert!(copied.contains("lines 1 to 300 were pruned"), "{copied}");
+    assert!(copied.contains("is what was signed"), "{copied}");
+    fs::write(&copy, export.split_once('\n').unwrap().1).unwrap();
+    let cut = world.cli(&["audit", "verify", copy.to_str().unwrap()]).expect(1).stdout;
+    assert!(cut.contains("line 301 is not here, and no line tells that it was pruned"), "{cut}");
+    fs::remove_file(&copy).unwrap();
     world.cli(&evidence).expect(0);
     world.cli(&["audit", "verify-evidence", pack.to_str().unwrap()]).expect(0);
     let pack = fs::read(&pack).unwrap();

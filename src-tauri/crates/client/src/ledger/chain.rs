@@ -80,16 +80,23 @@ impl Chain {
 
     /// All that is here of a ledger.
     pub fn over(segments: &Segments) -> io::Result<Self> {
-        let before = segments.begin().line;
+        Self::over_part(segments, segments.begin().line)
+    }
+
+    /// With so many lines before the first that is here, as somebody else tells of a file that is by itself.
+    pub fn over_part(segments: &Segments, before: u64) -> io::Result<Self> {
         let reader = BufReader::with_capacity(BLOCK, segments.reader());
         let mut chain = Self::behind(before, reader)?;
         let told = chain.pruned.as_ref().map_or(0, |pruned| pruned.lines);
         let untold = (before > told).then_some((told, before));
         for (from, to) in untold.into_iter().chain(segments.holes()) {
-            let what = format!(
-                "lines {} to {to} are not here, and no line tells that they were pruned",
-                from + 1
-            );
+            let what = match to - from {
+                1 => format!("line {to} is not here, and no line tells that it was pruned"),
+                _ => format!(
+                    "lines {} to {to} are not here, and no line tells that they were pruned",
+                    from + 1
+                ),
+            };
             chain.breaks.push(Found { line: to + 1, what });
         }
         Ok(chain)

@@ -8,9 +8,10 @@ use std::thread;
 
 use clap::Args;
 use dagpass_client::ledger::log::{
-    Asked, Break, Judged, Judgement, Note, VerifierKey, held_in, judge, leaves,
+    Asked, Break, CHECKPOINT, Checkpoint, Held, Judged, Judgement, Leaf, Note, Shelf as _,
+    VerifierKey, first_leaves, held_in, judge, leaves,
 };
-use dagpass_client::ledger::{Chain, Found, Pruned, Segments};
+use dagpass_client::ledger::{Chain, Found, Lines, Pruned, Segments};
 use serde::Serialize;
 
 use super::search::BLOCK;
@@ -20,6 +21,8 @@ use crate::exit::Failure;
 use crate::output;
 use crate::world::World;
 
+/// How many lines may a log say that it is over, for them to be looked through? No disk holds that many.
+const MOST_LINES: u64 = 1 << 32;
 /// How often is it read again where the agent wrote meanwhile?
 const AGAIN: usize = 3;
 
@@ -130,15 +133,41 @@ fn read(path: &Path, asked: &Asked) -> Result<Read, Failure> {
     // Before the lines: what is signed meanwhile is over some that were not read.
     let logs = held_in(path.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
     let (_, segments) = opened(Some(path))?;
-    let asked = Asked { before: segments.begin().line, ..asked.clone() };
+    let before = match segments.begin().line {
+        0 if !asked.own => begins_at(&segments, &logs)?,
+        line => line,
+    };
+    let asked = Asked { before, ..asked.clone() };
     let (chain, log) = thread::scope(|scope| {
-        let chain = scope.spawn(|| Chain::over(&segments));
+        let chain = scope.spawn(|| Chain::over_part(&segments, before));
         let log = leaves(BufReader::with_capacity(BLOCK, segments.reader()));
         (chain.join(), log.and_then(|leaves| judge(&leaves, &logs, &asked)))
     });
     let length = segments.end();
     let chain = chain.map_err(|_| Failure::new("io", "the ledger cannot be read"))?;
     Ok(Read { chain: chain.map_err(unreadable)?, log: log.map_err(unreadable)?, length })
+}
+
+/// A copy of a ledger that was pruned: which line its first one is, counted from 0, by the logs beside it.
+fn begins_at(segments: &Segments, logs: &[(u64, Held)]) -> Result<u64, Failure> {
+    let mut lines = Lines::of(BufReader::new(segments.reader()));
+    let mut leaf = Leaf::default();
+    if lines.next(|part| leaf.add(part)).map_err(unreadable)?.is_none() {
+        return Ok(0);
+    }
+    let first = leaf.hash();
+    for (_, log) in logs.iter().rev() {
+        let newest = log.read(CHECKPOINT).map_err(unreadable)?;
+        let newest = newest.and_then(|bytes| Note::parse(&bytes).ok());
+        let Some(newest) = newest.and_then(|note| Checkpoint::parse(note.text()).ok()) else {
+            continue;
+        };
+        let hashes = first_leaves(log, newest.size.min(MOST_LINES)).map_err(unreadable)?;
+        if let Some(at) = hashes.unwrap_or_default().iter().position(|hash| *hash == first) {
+            return Ok(at as u64);
+        }
+    }
+    Ok(0)
 }
 
 /// Said each time: what holds here is not more than it is.
