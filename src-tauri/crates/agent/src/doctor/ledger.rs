@@ -21,6 +21,13 @@ pub struct Ledger<'a> {
     pub unpruned: Option<&'a str>,
 }
 
+#[cfg(test)]
+impl<'a> Ledger<'a> {
+    pub(super) fn well(path: &'a Path) -> Self {
+        Self { path, trouble: None, lost: None, unsealed: None, unpruned: None }
+    }
+}
+
 pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
     let path = ledger.path.display();
     if let Some(why) = ledger.trouble {
@@ -69,8 +76,7 @@ mod tests {
         let path = Path::new("/state/ledger.jsonl");
         for (why, said) in [(ENDED, "agent restart"), ("no space left on device", "make room")] {
             let trouble = Some(why);
-            let found =
-                written(&Ledger { path, trouble, lost: None, unsealed: None, unpruned: None });
+            let found = written(&Ledger { trouble, ..Ledger::well(path) });
             assert!(found.hint.unwrap().contains(said), "{why}");
         }
     }
