@@ -20,7 +20,7 @@ pub use filter::{Filter, Verdict};
 pub use lines::{Lines, WholeLine};
 pub use moment::moment;
 pub use record::{Audience, Line, NOT_VISIBLE, VERSION};
-pub use segments::{LINES, Mark, Reader, Segment, Segments, closed};
+pub use segments::{LINES, Mark, Opens, Reader, Segment, Segments, closed};
 pub use tail::Tail;
 
 /// The line without the hash of the line before, which only a verifier needs. `None` where it is no

@@ -7,14 +7,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use dagpass_client::ledger::evidence::millis;
-use dagpass_client::ledger::{Lines, closed};
+use dagpass_client::ledger::{Lines, Opens, closed};
 use dagpass_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::queue::Job;
-use super::unsealed::newlines;
-use super::writer::Counted;
+use super::unsealed::newlines_of;
+use super::writer::{Counted, Counting};
 use super::{Ledger, Standing};
+use crate::system;
 
 /// How large is a segment? Some ten thousand lines; one that is read from its end costs no more than before.
 const LARGE: u64 = 16 * 1024 * 1024;
@@ -46,12 +47,22 @@ impl Ledger {
 
     /// Whatever its size. False where it has no line, or something is to be mended first.
     pub(crate) fn close_segment(&self) -> io::Result<bool> {
-        let before = closed(&self.path)?.last().map(|last| last.end()).unwrap_or_default();
-        let Standing { synced, .. } = self.standing();
-        let upto = synced.bytes.max(before.byte);
-        let lines = newlines(&self.path, before.byte, upto)?;
-        let counted = Counted { before, upto, lines };
+        let Some(counted) = self.counted()? else { return Ok(false) };
         self.ask(|reply| Job::Close(counted, reply)).unwrap_or(Ok(false))
+    }
+
+    /// In the open file itself: which of the ledger's bytes are there is for the readers of all of it.
+    fn counted(&self) -> io::Result<Option<Counted>> {
+        let Standing { synced, taken_up, .. } = self.standing();
+        let file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mark = system::mark_of(&file)?;
+        let before = Opens::behind(&closed(&self.path)?);
+        let upto = synced.bytes.saturating_sub(before.at).min(mark.length);
+        let lines = newlines_of(&file, 0, upto)?;
+        Ok(Some(Counted { of: Counting { id: mark.id, before, taken_up }, upto, lines }))
     }
 }
 

@@ -6,6 +6,8 @@
 mod bent_tests;
 mod checkpoint;
 mod closing;
+#[cfg(test)]
+mod closing_tests;
 mod cosigned;
 mod export;
 mod line;
@@ -149,7 +151,7 @@ impl Ledger {
     /// Makes all that was appended durable, and says up to where it is.
     pub(crate) fn synced(&self) -> io::Result<Synced> {
         self.tend();
-        let Standing { health, synced } = self.standing();
+        let Standing { health, synced, .. } = self.standing();
         health.trouble.map_or(Ok(synced), |what| Err(io::Error::other(what)))
     }
 

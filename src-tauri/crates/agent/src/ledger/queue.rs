@@ -79,6 +79,7 @@ impl Unsynced {
 pub(super) struct Standing {
     pub(super) health: Health,
     pub(super) synced: Synced,
+    pub(super) taken_up: u64,
 }
 
 /// The writer, for one at a time, and how it stands.

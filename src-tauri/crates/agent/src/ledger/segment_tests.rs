@@ -94,7 +94,7 @@ impl World {
     }
 }
 
-fn names(world: &World) -> Vec<String> {
+pub(super) fn names(world: &World) -> Vec<String> {
     let closed = closed(&world.path()).unwrap();
     let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
     closed.into_iter().map(|segment| name(segment.path)).collect()

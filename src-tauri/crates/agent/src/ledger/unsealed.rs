@@ -1,6 +1,7 @@
 //! How many lines wait for a checkpoint, and since when: newlines are counted, each byte once.
 
-use std::io::{self, ErrorKind, Read};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,10 +63,19 @@ pub(super) fn newlines(ledger: &Path, from: u64, upto: u64) -> io::Result<u64> {
         segments => segments?,
     };
     let from = from.max(segments.begin().byte);
-    let (mut left, mut lines) = (segments.reader().from(from).take(upto.saturating_sub(from)), 0);
-    let mut block = vec![0; 64 * 1024];
+    count(segments.reader().from(from).take(upto.saturating_sub(from)))
+}
+
+/// Of one file alone.
+pub(super) fn newlines_of(mut file: &File, from: u64, upto: u64) -> io::Result<u64> {
+    file.seek(SeekFrom::Start(from))?;
+    count(file.take(upto.saturating_sub(from)))
+}
+
+fn count(mut bytes: impl Read) -> io::Result<u64> {
+    let (mut block, mut lines) = (vec![0; 64 * 1024], 0);
     loop {
-        let read = left.read(&mut block)?;
+        let read = bytes.read(&mut block)?;
         if read == 0 {
             return Ok(lines);
         }

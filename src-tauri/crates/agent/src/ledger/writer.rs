@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-pub(super) use close::Counted;
-use dagpass_client::ledger::{Line, Mark, Segment, Segments, closed};
+pub(super) use close::{Counted, Counting};
+use dagpass_client::ledger::{Line, Opens, Segments, closed};
 use dagpass_core::audit::{Event, Receipt, Record};
 use dagpass_core::policy::Weight;
 use dagpass_core::time::Timestamp;
@@ -48,8 +48,8 @@ pub(super) struct Writer {
     disk: Disk,
     file: Arc<File>,
     id: (u64, u64),
-    /// What closed segments have before it.
-    before: Mark,
+    /// Where it begins, behind the closed segments.
+    before: Opens,
     /// How long it is, as far as we wrote whole lines.
     length: u64,
     /// Up to where it is on disk, and the number of the last record there.
@@ -57,6 +57,8 @@ pub(super) struct Writer {
     synced_seq: u64,
     /// What it held when it was opened is known to be on disk too.
     settled: bool,
+    /// How often was it gone on with as it was found?
+    taken_up: u64,
     /// Behind `length` may stand the beginning of a line that was not written whole.
     torn: bool,
     chain: Chain,
@@ -114,11 +116,12 @@ impl Writer {
             disk: DISK,
             file: Arc::new(file),
             id: mark.id,
-            before: closed_before(path)?,
+            before: Opens::behind(segments.closed()),
             length: mark.length,
             synced: mark.length,
             synced_seq: chain.next - 1,
             settled: false,
+            taken_up: 0,
             torn: false,
             chain,
             owed: Vec::new(),
@@ -163,8 +166,8 @@ impl Writer {
 
     /// Looks at the file and mends what can be mended, while nobody asks.
     pub(super) fn tend(&mut self, now: Timestamp) {
-        match closed_before(&self.path) {
-            Ok(before) => self.before = before,
+        match closed(&self.path) {
+            Ok(closed) => self.before = Opens::behind(&closed),
             Err(error) => tracing::warn!(%error, "the ledger's closed segments cannot be listed"),
         }
         if let Err(error) = self.ready(now) {
@@ -191,7 +194,8 @@ impl Writer {
         let trouble = self.trouble.as_ref().map(|trouble| trouble.what.clone());
         Standing {
             health: Health { trouble, lost: self.lost.clone() },
-            synced: Synced { bytes: self.before.byte + self.synced, seq: self.synced_seq },
+            synced: Synced { bytes: self.before.at + self.synced, seq: self.synced_seq },
+            taken_up: self.taken_up,
         }
     }
 
@@ -320,11 +324,6 @@ impl Writer {
         (trouble.what, trouble.last) = (what, now);
         trouble.denied += denied;
     }
-}
-
-/// Where the open segment begins.
-fn closed_before(path: &Path) -> io::Result<Mark> {
-    Ok(closed(path)?.last().map_or_else(Mark::default, Segment::end))
 }
 
 pub(super) fn copy(error: &io::Error) -> io::Error {

@@ -2,6 +2,9 @@
 //! it holds, and the open one, `ledger.jsonl`. Lines and bytes are counted from the first line that was ever
 //! written, also where the first segments were pruned: there is nothing to read there then.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -35,7 +38,7 @@ impl Segment {
     }
 
     /// Of a file whose name says what it holds; any other is none.
-    fn parse(path: PathBuf, length: u64) -> Option<Self> {
+    pub fn parse(path: PathBuf, length: u64) -> Option<Self> {
         let name = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
         let mut parts = name.splitn(3, '-').map(|part| part.parse::<u64>().ok());
         let (first, to, start) = (parts.next()??, parts.next()??, parts.next()??);
@@ -55,6 +58,23 @@ impl Segment {
 pub struct Mark {
     pub line: u64,
     pub byte: u64,
+}
+
+/// Where the open one begins. Both are the same where every closed one is there and as long as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opens {
+    /// What it is named by once it is closed: it goes on from the name of the last closed one.
+    pub named: Mark,
+    /// Where a [`Reader`] finds it: the bytes that are there lie one behind the other.
+    pub at: u64,
+}
+
+impl Opens {
+    pub fn behind(closed: &[Segment]) -> Self {
+        let begin = closed.first().map_or(0, |first| first.start);
+        let at = closed.iter().fold(begin, |at, segment| at.saturating_add(segment.length));
+        Self { named: closed.last().map_or_else(Mark::default, Segment::end), at }
+    }
 }
 
 /// The closed ones of a ledger, the oldest first. A file of another name than the agent's own is by itself.
@@ -162,7 +182,7 @@ impl Segments {
     /// The bytes of the closed ones lie one behind the other, whatever their names say: what was cut out of one
     /// is no hole of zeros.
     fn open_at(&self) -> u64 {
-        self.begin().byte + self.closed.iter().map(|segment| segment.length).sum::<u64>()
+        Opens::behind(&self.closed).at
     }
 }
 
@@ -254,133 +274,5 @@ impl Seek for Reader {
         };
         self.at = at.ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
         Ok(self.at)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::BufReader;
-
-    use super::super::{Lines, Tail, Verdict};
-    use super::*;
-
-    /// `1\n` to `12\n`: four lines in each closed one, the first of them pruned where that is wanted.
-    fn world(pruned: bool) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = folder.path().join(LEDGER);
-        let lines = folder.path().join(FOLDER).join(LINES);
-        fs::create_dir_all(&lines).unwrap();
-        if !pruned {
-            fs::write(lines.join(Segment::name(0, 4, 0)), "1\n2\n3\n4\n").unwrap();
-        }
-        fs::write(lines.join(Segment::name(4, 8, 8)), "5\n6\n7\n8\n").unwrap();
-        fs::write(lines.join("notes.txt"), "no segment").unwrap();
-        fs::write(lines.join("000000000009-000000000008-16.jsonl"), "nor this").unwrap();
-        fs::write(&ledger, "9\n10\n11\n12\n").unwrap();
-        (folder, ledger)
-    }
-
-    fn text(reader: Reader) -> String {
-        io::read_to_string(reader).unwrap()
-    }
-
-    #[test]
-    fn closed_ones_and_the_open_one_are_read_as_one_file_from_any_byte() {
-        let (_folder, ledger) = world(false);
-        let segments = Segments::of(&ledger).unwrap();
-        let all = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n";
-        assert_eq!(text(segments.reader()), all);
-        assert_eq!((segments.end(), segments.begin()), (all.len() as u64, Mark::default()));
-        for from in 0..=all.len() {
-            assert_eq!(text(segments.reader().from(from as u64)), all[from..], "{from}");
-        }
-        // A block that ends within each of them, and two readers at once.
-        let mut lines = Lines::of(BufReader::with_capacity(5, segments.reader()));
-        let mut other = Lines::of(BufReader::with_capacity(3, segments.reader()));
-        for number in 1..=12 {
-            for lines in [&mut lines as &mut dyn FnLine, &mut other] {
-                assert_eq!(lines.line().unwrap(), number.to_string());
-            }
-        }
-        assert!(lines.next(|_| {}).unwrap().is_none());
-    }
-
-    trait FnLine {
-        fn line(&mut self) -> Option<String>;
-    }
-
-    impl FnLine for Lines<BufReader<Reader>> {
-        fn line(&mut self) -> Option<String> {
-            let line = self.next(|_| {}).unwrap()?;
-            Some(String::from_utf8(line.text?.to_vec()).unwrap())
-        }
-    }
-
-    #[test]
-    fn where_the_first_were_pruned_lines_and_bytes_are_counted_as_before() {
-        let (_folder, ledger) = world(true);
-        let segments = Segments::of(&ledger).unwrap();
-        assert_eq!(segments.begin(), Mark { line: 4, byte: 8 });
-        assert_eq!(segments.closed().last().unwrap().end(), Mark { line: 8, byte: 16 });
-        assert_eq!(text(segments.reader()), "5\n6\n7\n8\n9\n10\n11\n12\n");
-        assert_eq!(text(segments.reader().from(3)), "5\n6\n7\n8\n9\n10\n11\n12\n");
-        assert_eq!(text(segments.reader().from(14)), "8\n9\n10\n11\n12\n");
-        assert!(segments.file_at(15).ends_with(Segment::name(4, 8, 8)));
-        assert_eq!(segments.file_at(16), ledger);
-        let last = |count| Tail::over(&segments).last(count, |_| Verdict::Wanted).unwrap();
-        assert_eq!(last(5), ["8", "9", "10", "11", "12"]);
-        assert_eq!(last(99).len(), 8);
-    }
-
-    #[test]
-    fn a_ledger_without_its_open_segment_is_one_and_a_copy_of_another_name_is_by_itself() {
-        let (folder, ledger) = world(false);
-        let copy = folder.path().join("copy.jsonl");
-        fs::rename(&ledger, &copy).unwrap();
-        assert_eq!(text(Segments::of(&ledger).unwrap().reader()), "1\n2\n3\n4\n5\n6\n7\n8\n");
-        assert_eq!(text(Segments::of(&copy).unwrap().reader()), "9\n10\n11\n12\n");
-        fs::remove_dir_all(folder.path().join(FOLDER)).unwrap();
-        assert_eq!(Segments::of(&ledger).unwrap_err().kind(), ErrorKind::NotFound);
-    }
-
-    #[test]
-    fn one_that_is_not_there_between_two_is_a_hole_and_one_that_goes_meanwhile_is_said() {
-        let (folder, ledger) = world(false);
-        let lines = folder.path().join(FOLDER).join(LINES);
-        fs::write(lines.join(Segment::name(10, 12, 23)), "11\n12\n").unwrap();
-        let segments = Segments::of(&ledger).unwrap();
-        assert_eq!(segments.holes(), [(8, 10)]);
-        fs::remove_file(lines.join(Segment::name(0, 4, 0))).unwrap();
-        let error = io::read_to_string(segments.reader()).unwrap_err();
-        assert!(error.to_string().contains("pruned while it was read"), "{error}");
-    }
-
-    #[test]
-    fn a_segment_that_is_closed_while_they_are_listed_is_read_once() {
-        let (folder, ledger) = world(true);
-        let lines = folder.path().join(FOLDER).join(LINES);
-        std::thread::scope(|scope| {
-            let (ask, asked) = std::sync::mpsc::sync_channel(2);
-            let reads = scope.spawn(|| {
-                let ask = ask;
-                for _ in 0..200 {
-                    ask.send(()).unwrap();
-                    let text = text(Segments::of(&ledger).unwrap().reader());
-                    let numbers: Vec<u64> =
-                        text.lines().map(|line| line.parse().unwrap()).collect();
-                    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
-                    assert_eq!(numbers.first(), Some(&5));
-                }
-            });
-            let (mut line, mut byte) = (8, 16);
-            while let Ok(()) = asked.recv() {
-                let length = fs::metadata(&ledger).unwrap().len();
-                let more = fs::read_to_string(&ledger).unwrap().lines().count() as u64;
-                fs::rename(&ledger, lines.join(Segment::name(line, line + more, byte))).unwrap();
-                (line, byte) = (line + more, byte + length);
-                fs::write(&ledger, format!("{}\n", line + 1)).unwrap();
-            }
-            reads.join().unwrap();
-        });
     }
 }

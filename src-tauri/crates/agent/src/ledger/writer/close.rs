@@ -3,14 +3,15 @@
 //! open segment has no line yet.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::Arc;
 
 use dagpass_client::ledger::log::FOLDER;
-use dagpass_client::ledger::{LINES, Mark, Segment};
+use dagpass_client::ledger::{LINES, Mark, Opens, Segment, closed};
 use dagpass_core::time::Timestamp;
 
-use super::super::unsealed::newlines;
+use super::super::unsealed::newlines_of;
 use super::Writer;
 use crate::system;
 
@@ -18,29 +19,40 @@ use crate::system;
 /// for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
-    /// Which file it is, where its segment began.
-    pub(in super::super) before: Mark,
-    /// As a byte of the whole ledger.
+    pub(in super::super) of: Counting,
+    /// As a byte of that file.
     pub(in super::super) upto: u64,
     pub(in super::super) lines: u64,
+}
+
+/// Which file it was, where it began, and how often one had been gone on with as it was found: where any of that is
+/// another by now, other lines were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counting {
+    pub(in super::super) id: (u64, u64),
+    pub(in super::super) before: Opens,
+    pub(in super::super) taken_up: u64,
 }
 
 impl Writer {
     /// False where there is nothing to close, or something is to be mended first.
     pub(in super::super) fn close(&mut self, now: Timestamp, counted: Counted) -> io::Result<bool> {
-        let known = counted.before == self.before && counted.upto <= self.before.byte + self.length;
+        // One may have come or gone since it was looked.
+        self.before = Opens::behind(&closed(&self.path)?);
+        let of = Counting { id: self.id, before: self.before, taken_up: self.taken_up };
+        let known = counted.of == of && counted.upto <= self.length;
         if self.length == 0 || !known || !self.is_well() {
             return Ok(false);
         }
         // All of it: a closed segment is never looked at again.
         self.sync(now, 0)?;
-        let end = self.before.byte + self.length;
-        let lines = counted.lines + newlines(&self.path, counted.upto, end)?;
-        let behind = Mark { line: self.before.line + lines, byte: end };
+        let lines = counted.lines + newlines_of(&self.file, counted.upto, self.length)?;
+        let from = self.before.named;
         let folder = self.path.with_file_name(FOLDER).join(LINES);
         system::private_dir(&folder)?;
-        let name = Segment::name(self.before.line, behind.line, self.before.byte);
-        let closed = folder.join(name);
+        let to = from.line.saturating_add(lines);
+        let closed = folder.join(Segment::name(from.line, to, from.byte));
+        may_be(&closed, self.length)?;
         // On Windows nothing can be renamed that is open to be written.
         self.file = Arc::new(File::open(&self.path)?);
         let begun = (self.disk.rename)(&self.path, &closed).and_then(|()| {
@@ -60,12 +72,26 @@ impl Writer {
             }
         };
         self.file = Arc::new(file);
-        (self.id, self.before) = (mark.id, behind);
+        let (named, at) = (Mark { line: to, byte: from.byte + self.length }, self.before.at);
+        (self.id, self.before) = (mark.id, Opens { named, at: at + self.length });
         (self.length, self.synced) = (mark.length, mark.length);
         if let Some(above) = self.path.parent() {
             system::sync_dir(above)?;
         }
         tracing::info!(lines, segment = %closed.display(), "a segment of the ledger is closed");
         Ok(true)
+    }
+}
+
+/// A rename takes the place of what is there, and what no reader knows by its name would be gone for all of them.
+fn may_be(closed: &Path, length: u64) -> io::Result<()> {
+    let name = || closed.file_name().unwrap_or_default().display();
+    if Segment::parse(closed.to_owned(), length).is_none() {
+        return Err(io::Error::other(format!("`{}` would be read by nobody", name())));
+    }
+    match closed.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::Error::other(format!("`{}` is there already", name()))),
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use dagpass_client::ledger::{Opens, closed};
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::request::{Caller, Transport};
 use dagpass_core::time::Timestamp;
@@ -119,6 +120,7 @@ impl Writer {
             self.length = system::mark_of(&self.file)?.length;
         }
         (self.synced, self.torn) = (self.synced.min(self.length), false);
+        self.taken_up += 1;
         tracing::error!(path = %self.path.display(), reason, "the ledger is not as we wrote it");
         self.lost = Some(format!("{reason} ({})", rfc3339(now.as_millis())));
         self.owed.push((event, reason));
@@ -133,7 +135,7 @@ impl Writer {
         system::private_dir(self.path.parent().unwrap_or(Path::new(".")))?;
         let file = system::open_record(&self.path)?;
         let mark = system::mark_of(&file)?;
-        self.before = super::closed_before(&self.path)?;
+        self.before = Opens::behind(&closed(&self.path)?);
         self.file = Arc::new(file);
         (self.id, self.length, self.synced) = (mark.id, mark.length, mark.length);
         self.settled = false;

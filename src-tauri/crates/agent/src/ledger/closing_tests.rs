@@ -1,0 +1,96 @@
+//! What closing a segment does where something is not as it was left.
+
+use std::fs;
+use std::io;
+
+use dagpass_client::ledger::closed;
+
+use super::segment_tests::{World, names};
+use super::*;
+
+/// Three that are closed, with 300 lines each, and a checkpoint over them.
+fn three() -> World {
+    let world = World::new();
+    for _ in 0..3 {
+        world.write(300);
+        world.close();
+    }
+    world.seal();
+    world
+}
+
+fn count(world: &World) -> usize {
+    io::read_to_string(world.segments().reader()).unwrap().lines().count()
+}
+
+/// Which lines and bytes the closed one says that it has, and how many it has.
+fn lies_behind_the_one_before(world: &World, number: usize) {
+    let closed = closed(&world.path()).unwrap();
+    let (one, before) = (&closed[number], &closed[number - 1]);
+    assert_eq!((one.from, one.start), (before.end().line, before.end().byte), "{closed:#?}");
+    let lines = fs::read_to_string(&one.path).unwrap().lines().count() as u64;
+    assert_eq!(one.to - one.from, lines);
+}
+
+#[test]
+fn behind_a_hole_segments_are_closed_whole_and_checkpoints_go_on() {
+    let world = three();
+    let second = world.segment(&names(&world)[1]);
+    let kept = fs::read(&second).unwrap();
+    fs::remove_file(&second).unwrap();
+    world.ledger.tend();
+    for (write, closed) in [(5, 3), (7, 4)] {
+        world.write(write);
+        world.close();
+        assert_eq!(names(&world).len(), closed);
+        lies_behind_the_one_before(&world, closed - 1);
+    }
+    world.write(2);
+    assert_eq!(count(&world), 600 + 14, "every line that is there is read");
+    assert_eq!(world.segments().holes(), [(300, 600)]);
+    // Another log, since the ledger is not what was signed; it goes on over what comes.
+    world.seal();
+    world.write(1);
+    world.ledger.synced().unwrap();
+    assert!(world.sealer.is_due(true), "a line waits for a checkpoint");
+    world.seal();
+    // Each is looked for where it is, also behind one that was looked for in vain.
+    for written in [false, true] {
+        assert_eq!(world.sealer.is_due(true), written);
+        world.write(1);
+        world.ledger.synced().unwrap();
+    }
+    world.seal();
+
+    // It comes back while the agent runs: what is written meanwhile is where the readers look for it.
+    fs::write(&second, kept).unwrap();
+    world.write(3);
+    world.ledger.tend();
+    world.write(1);
+    world.close();
+    lies_behind_the_one_before(&world, 5);
+    world.write(1);
+    // What was signed while it was gone is not what is there, and stays so.
+    let chain = world.chain();
+    assert!(chain.holds(), "{chain:#?}");
+    assert_eq!(chain.lines, 900 + 22);
+    world.seal();
+    world.write(1);
+    world.ledger.synced().unwrap();
+    assert!(world.sealer.is_due(true));
+}
+
+#[test]
+fn a_segment_takes_no_place_that_is_taken_and_no_name_that_nobody_reads() {
+    let world = World::new();
+    world.write(2);
+    let name = "000000000001-000000000002-0.jsonl";
+    // No segment, as readers see it, and yet there.
+    fs::create_dir_all(world.segment(name)).unwrap();
+    let error = world.ledger.close_segment().unwrap_err();
+    assert_eq!(error.to_string(), format!("`{name}` is there already"));
+    world.write(1);
+    world.close();
+    world.write(1);
+    world.holds(4, "closed by another name");
+}
