@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::io;
+use std::sync::atomic::AtomicBool;
 
 use dagpass_client::ledger::closed;
+use dagpass_core::request::Caller;
 
 use super::segment_tests::{World, names};
+use super::writer::{DISK, Disk};
 use super::*;
+use crate::system;
 
 /// Three that are closed, with 300 lines each, and a checkpoint over them.
 fn three() -> World {
@@ -93,4 +97,33 @@ fn a_segment_takes_no_place_that_is_taken_and_no_name_that_nobody_reads() {
     world.close();
     world.write(1);
     world.holds(4, "closed by another name");
+}
+
+/// As where a process has no file left to open.
+#[test]
+fn a_close_that_can_open_nothing_leaves_a_ledger_that_is_written_to() {
+    static FULL: AtomicBool = AtomicBool::new(false);
+    let open = |path: &Path| match FULL.load(Ordering::Relaxed) {
+        true => Err(io::Error::other("too many open files")),
+        false => system::open_record(path),
+    };
+    for lets_go in [false, true] {
+        let world = World::new();
+        world.write(3);
+        world.ledger.fail_by(Disk { open, lets_go, ..DISK });
+        FULL.store(true, Ordering::Relaxed);
+        assert!(world.ledger.close_segment().is_err());
+        let caller = Caller::default();
+        let record = Record::new(Event::Issue, Outcome::Ok, &caller);
+        // Where it had to be let go of, what cannot be recorded is denied.
+        assert_eq!(world.ledger.record(&record).is_ok(), !lets_go);
+        FULL.store(false, Ordering::Relaxed);
+        world.write(1);
+        assert_eq!(world.ledger.health(), Health::default(), "{lets_go}");
+        world.close();
+        world.write(1);
+        world.seal();
+        // The line of the one that was denied instead of it.
+        world.holds(6, if lets_go { "let go of" } else { "held" });
+    }
 }

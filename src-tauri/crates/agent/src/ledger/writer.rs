@@ -34,6 +34,9 @@ pub(super) struct Disk {
     pub(super) cut: fn(&File, u64) -> io::Result<()>,
     pub(super) sync: fn(&File) -> io::Result<()>,
     pub(super) rename: fn(&Path, &Path) -> io::Result<()>,
+    pub(super) open: fn(&Path) -> io::Result<File>,
+    /// Can nothing be renamed that is open to be written?
+    pub(super) lets_go: bool,
 }
 
 pub(super) const DISK: Disk = Disk {
@@ -41,12 +44,16 @@ pub(super) const DISK: Disk = Disk {
     cut: File::set_len,
     sync: File::sync_data,
     rename: |from, to| std::fs::rename(from, to),
+    open: system::open_record,
+    lets_go: cfg!(windows),
 };
 
 pub(super) struct Writer {
     path: PathBuf,
     disk: Disk,
     file: Arc<File>,
+    /// It was let go of to be renamed, and `file` can only be read.
+    let_go: bool,
     id: (u64, u64),
     /// Where it begins, behind the closed segments.
     before: Opens,
@@ -115,6 +122,7 @@ impl Writer {
             path: path.to_owned(),
             disk: DISK,
             file: Arc::new(file),
+            let_go: false,
             id: mark.id,
             before: Opens::behind(segments.closed()),
             length: mark.length,
@@ -154,7 +162,11 @@ impl Writer {
 
     /// Is the file as it was written, and nothing owed to it? Then a line can be appended as it is.
     pub(super) fn is_well(&self) -> bool {
-        self.is_as_written() && self.owed.is_empty() && self.trouble.is_none() && !self.torn
+        self.is_as_written()
+            && !self.let_go
+            && self.owed.is_empty()
+            && self.trouble.is_none()
+            && !self.torn
     }
 
     /// Behind [`Self::is_well`].

@@ -53,11 +53,13 @@ impl Writer {
         let to = from.line.saturating_add(lines);
         let closed = folder.join(Segment::name(from.line, to, from.byte));
         may_be(&closed, self.length)?;
-        // On Windows nothing can be renamed that is open to be written.
-        self.file = Arc::new(File::open(&self.path)?);
+        if self.disk.lets_go {
+            self.file = Arc::new(File::open(&self.path)?);
+            self.let_go = true;
+        }
         let begun = (self.disk.rename)(&self.path, &closed).and_then(|()| {
             system::sync_dir(&folder)?;
-            let begun = system::open_record(&self.path)?;
+            let begun = (self.disk.open)(&self.path)?;
             Ok((system::mark_of(&begun)?, begun))
         });
         let (mark, file) = match begun {
@@ -67,11 +69,10 @@ impl Writer {
                 if !self.path.exists() {
                     (self.disk.rename)(&closed, &self.path)?;
                 }
-                self.file = Arc::new(system::open_record(&self.path)?);
                 return Err(error);
             }
         };
-        self.file = Arc::new(file);
+        (self.file, self.let_go) = (Arc::new(file), false);
         let (named, at) = (Mark { line: to, byte: from.byte + self.length }, self.before.at);
         (self.id, self.before) = (mark.id, Opens { named, at: at + self.length });
         (self.length, self.synced) = (mark.length, mark.length);
@@ -80,6 +81,14 @@ impl Writer {
         }
         tracing::info!(lines, segment = %closed.display(), "a segment of the ledger is closed");
         Ok(true)
+    }
+
+    /// Of the file that was let go of, before anything is written to it.
+    pub(super) fn take_hold(&mut self) -> io::Result<()> {
+        if self.let_go {
+            (self.file, self.let_go) = (Arc::new((self.disk.open)(&self.path)?), false);
+        }
+        Ok(())
     }
 }
 

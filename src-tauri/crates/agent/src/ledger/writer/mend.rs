@@ -29,6 +29,9 @@ impl Writer {
     /// Returns at once where the file is as we wrote it and all went well so far.
     pub(super) fn ready(&mut self, now: Timestamp) -> io::Result<()> {
         let found = self.look()?;
+        if !matches!(found, Found::Gone | Found::Another) {
+            self.take_hold()?;
+        }
         if found == Found::AsWritten && self.owed.is_empty() && self.trouble.is_none() {
             return Ok(());
         }
@@ -133,10 +136,10 @@ impl Writer {
             tracing::error!("the end of the ledger that was moved away may not be on disk");
         }
         system::private_dir(self.path.parent().unwrap_or(Path::new(".")))?;
-        let file = system::open_record(&self.path)?;
+        let file = (self.disk.open)(&self.path)?;
         let mark = system::mark_of(&file)?;
         self.before = Opens::behind(&closed(&self.path)?);
-        self.file = Arc::new(file);
+        (self.file, self.let_go) = (Arc::new(file), false);
         (self.id, self.length, self.synced) = (mark.id, mark.length, mark.length);
         self.settled = false;
         Ok(())
