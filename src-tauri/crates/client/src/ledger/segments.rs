@@ -115,18 +115,26 @@ pub struct Segments {
 impl Segments {
     /// `NotFound` where there is neither a closed one nor an open one.
     pub fn of(ledger: &Path) -> io::Result<Self> {
-        let mut closed = closed(ledger)?;
+        Self::listed(ledger, closed)
+    }
+
+    fn listed(ledger: &Path, list: impl Fn(&Path) -> io::Result<Vec<Segment>>) -> io::Result<Self> {
+        let mut closed = list(ledger)?;
         for _ in 0..TRIES {
             let open = match File::open(ledger) {
-                Err(error) if error.kind() == ErrorKind::NotFound && !closed.is_empty() => None,
-                open => Some(open?),
+                Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
+                open => Ok(open?),
             };
             // One that was closed in between would be missed, or be there twice.
-            let again = self::closed(ledger)?;
+            let again = list(ledger)?;
             if again != closed {
                 closed = again;
                 continue;
             }
+            let open = match open {
+                Err(error) if closed.is_empty() => return Err(error),
+                open => open.ok(),
+            };
             let length = |file: File| {
                 let length = file.metadata()?.len();
                 Ok::<_, io::Error>((Arc::new(Mutex::new(file)), length))

@@ -123,3 +123,26 @@ fn a_segment_that_is_closed_while_they_are_listed_is_read_once() {
         reads.join().unwrap();
     });
 }
+
+#[test]
+fn the_first_that_is_closed_while_they_are_listed_hides_no_ledger() {
+    for begun in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join(LEDGER);
+        let lines = folder.path().join(FOLDER).join(LINES);
+        fs::create_dir_all(&lines).unwrap();
+        fs::write(&ledger, "1\n2\n").unwrap();
+        let close = |ledger: &Path| {
+            let listed = closed(ledger);
+            if ledger.exists() && listed.as_ref().is_ok_and(Vec::is_empty) {
+                fs::rename(ledger, lines.join(Segment::name(0, 2, 0))).unwrap();
+                if begun {
+                    fs::write(ledger, "3\n").unwrap();
+                }
+            }
+            listed
+        };
+        let text = text(Segments::listed(&ledger, close).unwrap().reader());
+        assert_eq!(text, if begun { "1\n2\n3\n" } else { "1\n2\n" });
+    }
+}
