@@ -151,10 +151,7 @@ impl Scheduler {
             observer.flush(false);
             ledger.tend();
             let retain = api.config.current().retain;
-            let closed = api.sealer.while_still(|| ledger.close_where_due(retain));
-            if let Some(Err(error)) = closed {
-                tracing::warn!(%error, "a segment of the ledger is not closed");
-            }
+            ledger.close_in_time(retain, &api.sealer);
             runs.keep();
         });
         if let Err(error) = written.await {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use dagpass_client::ledger::closed;
 use dagpass_core::request::Caller;
@@ -126,4 +126,63 @@ fn a_close_that_can_open_nothing_leaves_a_ledger_that_is_written_to() {
         // The line of the one that was denied instead of it.
         world.holds(6, if lets_go { "let go of" } else { "held" });
     }
+}
+
+#[test]
+fn one_that_cannot_be_closed_is_left_alone_for_longer_each_time_and_said_once() {
+    static TRIED: AtomicUsize = AtomicUsize::new(0);
+    let rename = |_: &Path, _: &Path| {
+        TRIED.fetch_add(1, Ordering::Relaxed);
+        Err(io::Error::other("no room"))
+    };
+    let world = World::new();
+    let kept = Some(Duration::from_secs(24 * 60 * 60));
+    world.write(3);
+    world.clock.jump(86_400);
+    world.ledger.fail_by(Disk { rename, ..DISK });
+    let seconds = [0, 2, 29, 30, 60, 89, 90, 150, 209, 210];
+    let mut at = 0;
+    let tried = seconds.map(|second| {
+        world.clock.jump(second - at);
+        at = second;
+        world.ledger.close_in_time(kept, &world.sealer);
+        world.write(1);
+        TRIED.load(Ordering::Relaxed)
+    });
+    assert_eq!(tried, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4], "after 0, 30, 90 and 210 s");
+    let trouble = || world.ledger.closing.lock().unwrap().trouble.clone();
+    assert_eq!(trouble().as_deref(), Some("no room"));
+    world.ledger.fail_by(DISK);
+    world.clock.jump(15 * 60);
+    world.ledger.close_in_time(kept, &world.sealer);
+    assert_eq!((names(&world).len(), trouble()), (1, None));
+    world.write(1);
+    world.holds(14, "closed at last");
+}
+
+#[test]
+fn lines_are_counted_before_a_checkpoint_has_to_wait_and_once() {
+    let world = World::new();
+    let kept = Some(Duration::from_secs(24 * 60 * 60));
+    world.write(5);
+    world.ledger.synced().unwrap();
+    world.clock.jump(86_400);
+    let counted = || world.ledger.closing.lock().unwrap().counted.map(|counted| counted.lines);
+    let look = || world.ledger.close_in_time(kept, &world.sealer);
+    // A checkpoint is made.
+    assert!(world.sealer.while_still(look).is_some());
+    assert_eq!((counted(), names(&world).len()), (Some(5), 0));
+    // Where what was counted were looked at again, one line less would be there.
+    let text = fs::read_to_string(world.path()).unwrap();
+    fs::write(world.path(), text.replacen("}\n", "} ", 1)).unwrap();
+    world.write(2);
+    world.ledger.synced().unwrap();
+    assert!(world.sealer.while_still(look).is_some());
+    assert_eq!(counted(), Some(7));
+    fs::write(world.path(), fs::read_to_string(world.path()).unwrap().replacen("} ", "}\n", 1))
+        .unwrap();
+    look();
+    assert_eq!((counted(), names(&world).len()), (None, 1));
+    world.write(1);
+    world.holds(8, "closed");
 }

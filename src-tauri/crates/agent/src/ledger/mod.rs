@@ -36,7 +36,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ pub(crate) use tiles::Step;
 
 use crate::config::Durability;
 use crate::system::patiently;
+use closing::Closing;
 pub(crate) use queue::ENDED;
 use queue::{Job, PLACES, Pen, Standing, Wanted};
 use writer::{Entry, Writer};
@@ -70,6 +71,7 @@ pub(crate) struct Ledger {
     writer: Option<JoinHandle<()>>,
     pen: Arc<Pen>,
     clock: Arc<dyn Clock>,
+    closing: Mutex<Closing>,
     /// Each line has to be on disk before it counts, but of whom is turned away.
     all_last: AtomicBool,
     followers: broadcast::Sender<Arc<str>>,
@@ -115,6 +117,7 @@ impl Ledger {
             writer: Some(writer),
             pen,
             clock,
+            closing: Mutex::default(),
             all_last: AtomicBool::new(false),
             followers,
         })
