@@ -95,8 +95,16 @@ pub(in crate::commands) fn replace_private(file: &Path, bytes: &[u8]) -> Result<
 
 /// Do both lead to one file, also where there is none yet, or where the system takes no notice of capitals?
 pub(in crate::commands) fn are_one(one: &Path, other: &Path) -> Result<bool, Failure> {
-    let small = |path| place(path).map(|there| there.to_string_lossy().to_lowercase());
     Ok(small(one)? == small(other)?)
+}
+
+/// Would it lie in that folder, or deeper in it?
+pub(in crate::commands) fn is_within(file: &Path, folder: &Path) -> Result<bool, Failure> {
+    Ok(Path::new(&small(file)?).starts_with(small(folder)?))
+}
+
+fn small(path: &Path) -> Result<String, Failure> {
+    place(path).map(|there| there.to_string_lossy().to_lowercase())
 }
 
 /// As [`real`], and where there is no file its folder's.
@@ -269,6 +277,15 @@ mod tests {
             ("none", "NONE", true),
         ] {
             assert_eq!(are_one(&at(one), &at(other)).unwrap(), expected, "{one} {other}");
+        }
+        for (file, expected) in [
+            ("in/none", true),
+            ("IN/none", true),
+            ("in/../in/a", true),
+            ("inner", false),
+            ("none", false),
+        ] {
+            assert_eq!(is_within(&at(file), &at("in")).unwrap(), expected, "{file}");
         }
         #[cfg(unix)]
         {

@@ -258,3 +258,24 @@ fn checkpoints_over_lines_that_nobody_read_are_not_kept() {
     export.put_checkpoints(&args.args, false).unwrap();
     assert!(Path::new(&kept).exists());
 }
+
+#[test]
+fn nothing_is_written_into_the_folder_that_the_closed_segments_are_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _) = ledger(folder.path());
+    let lines = folder.path().join("ledger-log/lines");
+    fs::create_dir_all(&lines).unwrap();
+    let closed = lines.join("000000000001-000000000001-0.jsonl");
+    fs::write(&closed, "closed\n").unwrap();
+    let (ledger, closed, out) =
+        (ledger.to_str().unwrap(), closed.to_str().unwrap(), folder.path().join("out"));
+    for args in
+        [vec!["--output", closed], vec!["--output", out.to_str().unwrap(), "--checkpoints", closed]]
+    {
+        let fixed = ["export", ledger, "--format", "jsonl", "--force"];
+        let typed = Typed::try_parse_from(fixed.iter().chain(&args)).unwrap();
+        let failure = run(&typed.args).unwrap_err();
+        assert!(failure.reply.error_description.contains("own folder"), "{:?}", failure.reply);
+        assert_eq!(fs::read_to_string(closed).unwrap(), "closed\n");
+    }
+}
