@@ -18,6 +18,9 @@ pub const LINES: &str = "lines";
 
 /// How often is it looked again where a segment was closed meanwhile?
 const TRIES: usize = 16;
+/// What no ledger is as long as: a name that says more says nothing.
+const MOST_LINES: u64 = 1 << 40;
+const MOST_BYTES: u64 = 1 << 60;
 
 /// A closed one: lines `from` to `to`, counted from 0, the last one excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +46,8 @@ impl Segment {
         let mut parts = name.splitn(3, '-').map(|part| part.parse::<u64>().ok());
         let (first, to, start) = (parts.next()??, parts.next()??, parts.next()??);
         let from = first.checked_sub(1).filter(|from| *from < to)?;
-        start.checked_add(length)?;
-        Some(Self { path, from, to, start, length })
+        let end = start.checked_add(length)?;
+        (to <= MOST_LINES && end <= MOST_BYTES).then_some(Self { path, from, to, start, length })
     }
 
     /// Where the next one begins: its line, and its byte.

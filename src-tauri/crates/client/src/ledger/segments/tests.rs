@@ -125,6 +125,29 @@ fn a_segment_that_is_closed_while_they_are_listed_is_read_once() {
 }
 
 #[test]
+fn a_name_that_says_more_than_any_ledger_has_is_no_segments() {
+    let (folder, ledger) = world(false);
+    let lines = folder.path().join(FOLDER).join(LINES);
+    let (most, bytes) = (MOST_LINES, MOST_BYTES);
+    for name in [
+        "900000000000000-900000000000001-0.jsonl".to_owned(),
+        format!("{}-{}-0.jsonl", u64::MAX - 1, u64::MAX),
+        format!("{most}-{}-0.jsonl", most + 1),
+        format!("13-16-{}.jsonl", bytes - 1),
+        format!("13-16-{}.jsonl", u64::MAX - 2),
+    ] {
+        let path = lines.join(&name);
+        fs::write(&path, "no\n").unwrap();
+        assert_eq!(Segment::parse(path.clone(), 3), None, "{name}");
+        let segments = Segments::of(&ledger).unwrap();
+        assert_eq!((segments.closed().len(), segments.end()), (2, 27), "{name}");
+        fs::remove_file(path).unwrap();
+    }
+    let last = Segment::name(most - 1, most, bytes - 3);
+    assert!(Segment::parse(lines.join(last), 3).is_some());
+}
+
+#[test]
 fn the_first_that_is_closed_while_they_are_listed_hides_no_ledger() {
     for begun in [false, true] {
         let folder = tempfile::tempdir().unwrap();

@@ -160,3 +160,18 @@ fn the_line_before_the_period_has_no_hash_of_its_own_either_where_it_has_no_salt
     let files = World::new(&[8]).pack(Some(&mut Pseudonyms::new([9; 32])), period);
     assert_eq!(judged(&files, None).unwrap().covered, 5);
 }
+
+#[test]
+fn of_lines_that_are_gone_and_whose_hashes_nobody_has_no_pack_is_made_up() {
+    let world = World::new(&[8]);
+    let lines = world.folder.path().join("ledger-log/lines");
+    fs::create_dir_all(&lines).unwrap();
+    // As many as would not fit into any memory.
+    fs::rename(world.ledger(), lines.join("1000000000001-1000000000008-0.jsonl")).unwrap();
+    let period = Period::parse("2026-11-24", "2026-11-24").unwrap();
+    let failure = Reading::of(&period, Some(&world.ledger())).err().unwrap();
+    assert_eq!(
+        failure.reply.error_description,
+        "no log has the hashes of the 1000000000000 lines that are not here any more"
+    );
+}
