@@ -186,3 +186,32 @@ fn lines_are_counted_before_a_checkpoint_has_to_wait_and_once() {
     world.write(1);
     world.holds(8, "closed");
 }
+
+#[test]
+fn a_copy_that_was_made_while_a_segment_was_closed_goes_on_as_the_ledger_that_it_is() {
+    // Another file, or another name of the closed one.
+    for linked in [false, true] {
+        let world = World::new();
+        world.write(5);
+        let copied = fs::read(world.path()).unwrap();
+        world.write(3);
+        world.close();
+        world.seal();
+        let closed = world.segment(&names(&world)[0]);
+        let whole = fs::read(&closed).unwrap();
+        fs::remove_file(world.path()).unwrap();
+        match linked {
+            true => fs::hard_link(&closed, world.path()).unwrap(),
+            false => fs::write(world.path(), copied).unwrap(),
+        }
+        world.holds(8, "the copy");
+        let world = world.again(7);
+        world.write(2);
+        world.seal();
+        world.holds(10, "gone on with");
+        assert_eq!(fs::read(&closed).unwrap(), whole);
+        world.close();
+        world.write(1);
+        world.holds(11, "closed");
+    }
+}

@@ -112,9 +112,16 @@ struct Trouble {
 impl Writer {
     /// Goes on where the file ends. A last line that a crash cut short is closed off and stays.
     pub(super) fn open(path: &Path, followers: broadcast::Sender<Arc<str>>) -> io::Result<Self> {
-        let file = system::open_record(path)?;
-        let mark = system::mark_of(&file)?;
+        let mut file = system::open_record(path)?;
         let segments = Segments::of(path)?;
+        if segments.has_it_twice() {
+            // All of it is in the closed one. Taken away, not cut: it may be another name of that.
+            tracing::warn!("the ledger's open segment is a copy of a closed one: another begins");
+            drop(file);
+            std::fs::remove_file(path)?;
+            file = system::open_record(path)?;
+        }
+        let mark = system::mark_of(&file)?;
         let mut tail = Vec::new();
         segments.reader().from(segments.end().saturating_sub(TAIL)).read_to_end(&mut tail)?;
         let chain = Chain::behind(&tail);

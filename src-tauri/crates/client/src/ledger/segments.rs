@@ -18,6 +18,8 @@ pub const LINES: &str = "lines";
 
 /// How often is it looked again where a segment was closed meanwhile?
 const TRIES: usize = 16;
+/// How much is compared at once?
+const BLOCK: u64 = 64 * 1024;
 /// What no ledger is as long as: a name that says more says nothing.
 const MOST_LINES: u64 = 1 << 40;
 const MOST_BYTES: u64 = 1 << 60;
@@ -113,6 +115,8 @@ pub struct Segments {
     closed: Vec<Segment>,
     /// The open one and how long it was; none where an agent ended while it closed one.
     open: Option<(Arc<Mutex<File>>, u64)>,
+    /// The open one is an older copy of the last closed one.
+    twice: bool,
 }
 
 impl Segments {
@@ -138,18 +142,25 @@ impl Segments {
                 Err(error) if closed.is_empty() => return Err(error),
                 open => open.ok(),
             };
-            let length = |file: File| {
+            let (mut of_it, mut twice) = (None, false);
+            if let Some(file) = open {
                 let length = file.metadata()?.len();
-                Ok::<_, io::Error>((Arc::new(Mutex::new(file)), length))
-            };
-            let open = open.map(length).transpose()?;
-            return Ok(Self { ledger: ledger.to_owned(), closed, open });
+                twice = closed.last().map_or(Ok(false), |last| begins(last, &file, length))?;
+                of_it = (!twice).then(|| (Arc::new(Mutex::new(file)), length));
+            }
+            return Ok(Self { ledger: ledger.to_owned(), closed, open: of_it, twice });
         }
         Err(io::Error::new(ErrorKind::WouldBlock, "its segments change faster than they are read"))
     }
 
     pub fn closed(&self) -> &[Segment] {
         &self.closed
+    }
+
+    /// Where files are copied one after the other while an agent closes a segment, the copy has it as the open one
+    /// too. It is read once.
+    pub fn has_it_twice(&self) -> bool {
+        self.twice
     }
 
     /// Where what is here begins: behind all that was pruned.
@@ -195,6 +206,30 @@ impl Segments {
     fn open_at(&self) -> u64 {
         Opens::behind(&self.closed).at
     }
+}
+
+/// Does that closed one begin with all that this file has?
+fn begins(closed: &Segment, open: &File, length: u64) -> io::Result<bool> {
+    if length == 0 || length > closed.length {
+        return Ok(false);
+    }
+    let mut closed = match File::open(&closed.path) {
+        // Pruned meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        closed => closed?.take(length),
+    };
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    // Their first records differ, as a rule.
+    for size in std::iter::once(BLOCK / 16).chain(std::iter::repeat(BLOCK)) {
+        one.clear();
+        other.clear();
+        open.take(size).read_to_end(&mut one)?;
+        closed.by_ref().take(size).read_to_end(&mut other)?;
+        if one != other || one.is_empty() {
+            break;
+        }
+    }
+    Ok(one.is_empty() && other.is_empty())
 }
 
 /// [`Segments`], read.

@@ -148,6 +148,31 @@ fn a_name_that_says_more_than_any_ledger_has_is_no_segments() {
 }
 
 #[test]
+fn an_open_one_that_was_copied_before_it_was_closed_is_read_once() {
+    let (folder, ledger) = world(false);
+    let closed = folder.path().join(FOLDER).join(LINES).join(Segment::name(4, 8, 8));
+    let long = format!("5\n{}\n7\n8\n", "6".repeat(200_000));
+    for whole in ["5\n6\n7\n8\n", &long] {
+        fs::write(&closed, whole).unwrap();
+        let read = |open: &str| {
+            fs::write(&ledger, open).unwrap();
+            let segments = Segments::of(&ledger).unwrap();
+            (segments.has_it_twice(), text(segments.reader()))
+        };
+        let all = format!("1\n2\n3\n4\n{whole}");
+        for length in [1, 2, 3, whole.len() / 2, whole.len() - 1, whole.len()] {
+            assert_eq!(read(&whole[..length]), (true, all.clone()), "{length}");
+        }
+        assert_eq!(read(""), (false, all.clone()));
+        let mut other = whole.to_owned();
+        other.replace_range(whole.len() - 2..whole.len() - 1, "9");
+        for open in [format!("{whole}9\n"), other] {
+            assert_eq!(read(&open), (false, format!("{all}{open}")));
+        }
+    }
+}
+
+#[test]
 fn the_first_that_is_closed_while_they_are_listed_hides_no_ledger() {
     for begun in [false, true] {
         let folder = tempfile::tempdir().unwrap();
