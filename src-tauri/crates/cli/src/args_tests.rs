@@ -61,7 +61,7 @@ fn command_lines_of_the_manual_are_taken() {
         "dagpass completions zsh",
         "dagpass audit tail -n 5 --follow",
         "dagpass audit verify",
-        "dagpass audit verify ledger.jsonl.1",
+        "dagpass audit verify copy/ledger.jsonl",
         "dagpass audit verify --key a+b+c --checkpoint c --json",
         "dagpass witness serve --listen 127.0.0.1:0 --folder /srv/w --json",
         "dagpass witness key --name witness.example/ada",

@@ -215,3 +215,23 @@ fn a_copy_that_was_made_while_a_segment_was_closed_goes_on_as_the_ledger_that_it
         world.holds(11, "closed");
     }
 }
+
+/// What the documentation says of it: where none is closed, another file stood there; else lines are missing.
+#[test]
+fn an_open_segment_that_is_moved_away_from_behind_closed_ones_takes_signed_lines_along() {
+    for closes in [false, true] {
+        let world = World::new();
+        world.write(300);
+        if closes {
+            world.close();
+        }
+        world.write(10);
+        world.seal();
+        fs::rename(world.path(), world.path().with_extension("jsonl.1")).unwrap();
+        world.write(3);
+        world.seal();
+        let judged = world.judged();
+        assert_eq!(judged.breaks().count() > 0, closes, "{judged:#?}");
+        assert!(world.chain().holds(), "the record says that it was gone");
+    }
+}

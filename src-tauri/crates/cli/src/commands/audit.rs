@@ -80,7 +80,7 @@ pub(crate) enum Audit {
                             dagpass audit verify --key \"$(cat vkey-noted-down)\"\n  \
                             dagpass audit verify --checkpoint checkpoint-of-monday\n  \
                             dagpass audit verify --witness \"$(cat vkey-of-the-witness)\"\n  \
-                            dagpass audit verify ledger.jsonl.1")]
+                            dagpass audit verify copy/ledger.jsonl")]
     Verify(verify::VerifyArgs),
     /// Write a file that proves one line, for somebody who has not the ledger (C2SP tlog-proof)
     #[command(after_help = "Examples:\n  dagpass audit prove 4711 --output 4711.tlog-proof\n  \

@@ -169,7 +169,12 @@ impl Chain {
     }
 
     fn follows(&mut self, head: &Head, before: &Before) -> bool {
-        let what = if head.prev != before.hash {
+        // Nothing stands before it in this file, and no segment tells where it begins.
+        let is_part = self.lines == 1 && head.seq > 1;
+        let what = if is_part {
+            "goes on from a line that is not here: a ledger in segments is verified as a whole, \
+             `ledger.jsonl` with `ledger-log` beside it"
+        } else if head.prev != before.hash {
             "does not go on from the line before: that one was changed, or lines are gone"
         } else if head.seq != before.seq + 1 {
             "is out of order"
@@ -274,6 +279,20 @@ mod tests {
         altered.push(line(5, &ours, "ledger-altered"));
         altered.push(line(6, &last_of(&altered), "issue"));
         assert_eq!(verdict(&altered), (vec![], vec![6, 7]), "named by the line that goes on");
+    }
+
+    #[test]
+    fn a_part_of_a_ledger_by_itself_is_no_whole_one_and_that_is_said() {
+        let lines = chained(&["sign-in", "issue", "issue"]);
+        let told = |lines: &[String]| {
+            let chain = Chain::of(lines.join("\n").as_bytes()).unwrap();
+            let one = chain.breaks.into_iter().next().unwrap();
+            (one.line, one.what.contains("verified as a whole"))
+        };
+        assert_eq!(told(&lines[1..]), (1, true));
+        // There the first line was written by nobody.
+        assert_eq!(told(&[line(1, "x", "sign-in")]), (1, false));
+        assert_eq!(told(&[&lines[..1], &lines[2..]].concat()), (2, false));
     }
 
     #[test]

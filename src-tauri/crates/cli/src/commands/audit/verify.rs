@@ -28,7 +28,7 @@ const AGAIN: usize = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Another file than the agent's own: one that was moved away
+    /// Another ledger than the agent's own: the `ledger.jsonl` of a copy, with its `ledger-log` beside it
     file: Option<PathBuf>,
     /// Believe this key alone, as `dagpass audit key` printed it when you noted it down elsewhere
     #[arg(long, value_name = "VKEY")]
