@@ -1,8 +1,9 @@
-//! The key that signs, in memory, and what it signs: checkpoints, and that a pack of evidence was made.
+//! The key that signs, in memory, and what it signs: checkpoints, that a pack of evidence was made, and how many
+//! lines may be gone.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use dagpass_client::ledger::evidence::Seal;
-use dagpass_client::ledger::log::{Checkpoint, Malformed, Note, VerifierKey};
+use dagpass_client::ledger::log::{Checkpoint, Malformed, Note, Release, VerifierKey};
 use dagpass_core::locked::Locked;
 
 /// The seed alone stays: what signs is made of it each time, in memory that its library wipes.
@@ -31,6 +32,12 @@ impl Signer {
     /// Under a name of its own: what stands for a pack of evidence is never a checkpoint.
     pub(super) fn vouch(&self, seal: &Seal) -> Option<Note> {
         self.signed(&seal.to_string(), &Seal::key(&self.key(&seal.log).ok()?).ok()?)
+    }
+
+    /// How many lines may be gone: no checkpoint either.
+    pub(super) fn release(&self, release: &Release) -> Option<Note> {
+        let key = Release::key(&self.key(&release.log).ok()?).ok()?;
+        self.signed(&release.to_string(), &key)
     }
 
     fn signed(&self, text: &str, key: &VerifierKey) -> Option<Note> {

@@ -17,6 +17,8 @@ mod pruning;
 #[cfg(test)]
 mod pruning_tests;
 mod queue;
+#[cfg(test)]
+mod release_tests;
 mod sealed_log;
 mod sealer;
 #[cfg(test)]

@@ -170,6 +170,8 @@ impl Pruning {
                 "another log of the ledger has begun: `dagpass audit verify` says why".into()
             );
         }
+        // A line alone could be anybody's.
+        self.sealer.release(plan.lines().unwrap_or(0))?;
         self.remove(&plan)?;
         Ok(plan.told(before))
     }

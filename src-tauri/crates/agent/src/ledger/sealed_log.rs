@@ -1,6 +1,8 @@
 //! A log as it lies on disk, and how it goes on: which one is taken up, when another has to begin, and one
 //! checkpoint more.
 
+mod release;
+
 use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -137,6 +139,9 @@ impl SealedLog {
             number.checked_add(1).ok_or_else(|| io::Error::other("no log has a number left"))?;
         let folder = LogFolder::begin(&logs.join(number.to_string()), key, step)?;
         let (length, last) = (segments.begin().byte, pruned.last().copied());
+        if let Some(before) = &before {
+            release::carry_over(logs, before, &folder, (signer, step))?;
+        }
         let (growing, file) = (Growing::default(), identity(segments, length)?);
         let (head, found) = (None, None);
         let mut log = Self { folder, growing, length, last, file, head, found, before };

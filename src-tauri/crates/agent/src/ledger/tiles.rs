@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use dagpass_client::ledger::log::{
-    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, STATE, Shelf, Signature,
-    Signed, State, Tile, VKEY, VerifierKey, first_leaves, split_notes,
+    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, PRUNED, Release, STATE,
+    Shelf, Signature, Signed, State, Tile, VKEY, VerifierKey, first_leaves, split_notes,
 };
 
 use crate::system;
@@ -267,6 +267,20 @@ impl LogFolder {
         step("checkpoint")?;
         self.is_there()?;
         system::write_private(&self.path.join(CHECKPOINT), note.to_string().as_bytes())
+    }
+
+    /// How many of the first lines may be gone, as its key signed.
+    pub(super) fn released(&self) -> io::Result<u64> {
+        let bytes = Folder(self.path.clone()).read(PRUNED)?.unwrap_or_default();
+        let release = Note::parse(&bytes).and_then(|note| Release::of(&note, &self.key));
+        Ok(release.map_or(0, |release| release.lines))
+    }
+
+    /// As [`Release`] says.
+    pub(super) fn write_released(&self, note: &Note, step: &Step) -> io::Result<()> {
+        step("pruned")?;
+        self.is_there()?;
+        system::write_private(&self.path.join(PRUNED), note.to_string().as_bytes())
     }
 
     pub(super) fn write_state(&self, state: &State, step: &Step) -> io::Result<()> {

@@ -67,6 +67,16 @@ impl Sealer {
         note.ok_or(NO_KEY)?.ok_or_else(|| "the key signs nothing".to_owned())
     }
 
+    /// Signs that so many of the first lines may be gone, before any of them goes. A checkpoint has to be over them.
+    pub(in super::super) fn release(&self, lines: u64) -> Result<(), String> {
+        let inner = self.lock();
+        let (Some(signer), Some(log)) = (&inner.signer, &inner.log) else {
+            return Err(NO_KEY.to_owned());
+        };
+        let released = log.release(self.ledger.path(), lines, (signer, &self.step));
+        released.map_err(|error| error.to_string())
+    }
+
     /// The log's name.
     fn sealed(&self) -> Result<String, String> {
         self.seal();

@@ -7,7 +7,8 @@
 //! 1. [`merkle`]: RFC 6962's tree; [`tile`]: where its hashes lie (tlog-tiles)
 //! 2. [`note`]: signed notes and verifier keys; [`checkpoint`]: a note over a tree (tlog-checkpoint)
 //! 3. [`consistency`]: one tree goes on from another; [`witness`]: who cosigns that (tlog-witness, tlog-cosignature)
-//! 4. [`proof`]: one line in one checkpoint, in a file of its own (tlog-proof); [`span`]: many that follow on one another
+//! 4. [`proof`]: one line in one checkpoint, in a file of its own (tlog-proof); [`span`]: many that follow on one another;
+//!    [`release`]: how many lines may be gone
 //! 5. [`shelf`]: a log's folder; [`verify`]: a ledger against its logs; [`one_log`]: against one; [`differ`]: which lines differ
 
 mod checkpoint;
@@ -17,6 +18,7 @@ mod merkle;
 mod note;
 mod one_log;
 mod proof;
+mod release;
 mod shelf;
 mod span;
 #[cfg(test)]
@@ -30,8 +32,9 @@ pub use consistency::{consistency_proof, extends, root_at};
 pub use merkle::{Frontier, Hash, Leaf, includes, inclusion_proof, leaf_hash};
 pub use note::{Note, Signature, Signed, VerifierKey, split_notes};
 pub use proof::Proof;
+pub use release::Release;
 pub use shelf::{
-    CHECKPOINT, CHECKPOINTS, FOLDER, Folder, Held, STATE, Shelf, State, VKEY, first_leaves,
+    CHECKPOINT, CHECKPOINTS, FOLDER, Folder, Held, PRUNED, STATE, Shelf, State, VKEY, first_leaves,
     held_in, logs_in,
 };
 pub use span::{Span, Tree, Walk};

@@ -6,10 +6,10 @@ mod held;
 use std::io;
 
 use super::merkle::Hash;
-use super::shelf::{CHECKPOINT, CHECKPOINTS, STATE, Shelf, State, VKEY};
+use super::shelf::{CHECKPOINT, CHECKPOINTS, PRUNED, STATE, Shelf, State, VKEY};
 use super::tile::Tile;
 use super::verify::{Asked, Break, Judged, interval, plain};
-use super::{Checkpoint, Note, Signed, VerifierKey, Why, split_notes};
+use super::{Checkpoint, Note, Release, Signed, VerifierKey, Why, split_notes};
 
 /// How many things are said to be wrong with one log at most?
 const MOST_BREAKS: usize = 100;
@@ -157,6 +157,19 @@ impl<'s> Log<'s> {
     fn state(&self) -> io::Result<Option<State>> {
         let bytes = self.shelf.read(STATE)?;
         Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
+    }
+
+    /// How many of the first lines may be gone, as its key signed.
+    pub(super) fn released(&mut self) -> io::Result<u64> {
+        let Some(bytes) = self.shelf.read(PRUNED)? else { return Ok(0) };
+        let Some(key) = &self.key else { return Ok(0) };
+        match Note::parse(&bytes).and_then(|note| Release::of(&note, key)) {
+            Ok(release) => Ok(release.lines),
+            Err(why) => {
+                self.wrong(format!("its {PRUNED} is damaged: {why}"));
+                Ok(0)
+            }
+        }
     }
 
     /// Was nothing signed in it?

@@ -16,6 +16,8 @@ pub const CHECKPOINT: &str = "checkpoint";
 pub const CHECKPOINTS: &str = "checkpoints";
 /// Who signs.
 pub const VKEY: &str = "vkey";
+/// How many of the first lines may be gone: a [`Release`](super::Release), signed.
+pub const PRUNED: &str = "pruned";
 /// Where the agent goes on.
 pub const STATE: &str = "state.json";
 

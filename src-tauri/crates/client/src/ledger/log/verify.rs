@@ -109,7 +109,7 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
     of_the_file(&mut logs, found, asked)?;
     let mut judgement = Judgement::default();
     let mut believed = pinned.is_none();
-    let (mut kept, mut reached) = (asked.kept.as_ref(), 0);
+    let (mut kept, mut reached, mut released) = (asked.kept.as_ref(), 0, 0);
     for (mut log, theirs) in logs.into_iter().zip(theirs) {
         if theirs && kept.is_some_and(|note| log.keep(note, asked)) {
             kept = None;
@@ -125,6 +125,7 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
         if of_it && theirs {
             judgement.covered = judgement.covered.max(log.good);
             reached = reached.max(cosigned);
+            released = released.max(log.released()?);
         }
         judgement.logs.push(log.judged);
     }
@@ -149,6 +150,11 @@ pub fn judge<S: Shelf>(found: &[Hash], logs: &[(u64, S)], asked: &Asked) -> io::
             let what = "no checkpoint of this file is cosigned by the witnesses that were given";
             judgement.breaks.push(plain(what));
         }
+    }
+    if asked.before > released {
+        let what = "are not here, and the key that signs never said that they may be gone";
+        let what = format!("lines {} to {} {what}", released + 1, asked.before);
+        judgement.breaks.push(interval(released, asked.before, what));
     }
     let lines = asked.before + found.len() as u64;
     judgement.uncovered = lines.saturating_sub(judgement.covered);
