@@ -13,6 +13,15 @@ use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::session::{Session, SessionState, StoredSession};
 
+/// What there is to know of a sign-out beside whose it is.
+#[derive(Default)]
+struct Ending<'a> {
+    /// Why, where nobody asked for it, and the record's words.
+    because: Option<(Out, &'a str)>,
+    /// A record that may be another client's than the session's.
+    stored: Option<&'a StoredSession>,
+}
+
 impl Broker {
     /// Revokes the refresh token and forgets the session. `None` where nobody was signed in.
     pub async fn sign_out(
@@ -21,7 +30,7 @@ impl Broker {
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
         let session = self.session_of(key)?;
-        self.sign_out_of(&session, caller, None).await
+        self.sign_out_of(&session, caller, Ending::default()).await
     }
 
     /// As [`Self::sign_out`], where nobody asked for it. `told` is the record's.
@@ -34,7 +43,8 @@ impl Broker {
         let session = self.session_of(key)?;
         // Whoever is at it keeps the sign-out waiting: nobody is served meanwhile.
         session.went(out);
-        self.sign_out_of(&session, caller, Some((out, told))).await
+        self.sign_out_of(&session, caller, Ending { because: Some((out, told)), stored: None })
+            .await
     }
 
     /// Only these runs are served from here on. `false` where nobody is signed in, or it goes already.
@@ -73,22 +83,36 @@ impl Broker {
         self.record(&record)
     }
 
-    /// As [`Self::sign_out`], of a session that no config in force names: by what its record says.
-    pub async fn sign_out_unknown(
+    /// As [`Self::sign_out`], of a session that no config in force names. Where one named it before it is still
+    /// that session, which may hold a newer token than the record and has something on its way; else it is
+    /// what the record says.
+    pub async fn sign_out_unnamed(
         &self,
         key: &SessionKey,
-        stored: &StoredSession,
+        stored: Option<&StoredSession>,
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
-        let client = Arc::new(self.client_of(key, stored));
-        self.sign_out_of(&Arc::new(Session::new(key.clone(), client)), caller, None).await
+        let of_record = |stored| {
+            let client = Arc::new(self.client_of(key, stored));
+            Arc::new(Session::new(key.clone(), client))
+        };
+        let Some(session) = self.known(key).or_else(|| stored.map(of_record)) else {
+            return Ok(None);
+        };
+        self.sign_out_of(&session, caller, Ending { stored, because: None }).await
+    }
+
+    /// Those that no config in force names, and of which something is left.
+    pub fn unnamed(&self) -> Vec<SessionKey> {
+        let (all, now) = (self.all(), self.ports.clock.now());
+        all.iter().filter(|one| one.is_left_behind(now)).map(|one| one.key.clone()).collect()
     }
 
     async fn sign_out_of(
         &self,
         session: &Arc<Session>,
         caller: &Caller,
-        because: Option<(Out, &str)>,
+        Ending { stored, because }: Ending<'_>,
     ) -> Result<Option<Revocation>, Refusal> {
         let key = &session.key;
         self.load(session).await;
@@ -96,6 +120,7 @@ impl Broker {
         // What cannot be read can neither be revoked nor forgotten, unless it is nothing.
         if let SessionState::Unreadable(failure) = session.state()
             && !matches!(failure, StoreFailure::Corrupt(_))
+            && !session.holds_token()
         {
             return Err(refusals::store(&session.profile(), &failure));
         }
@@ -105,7 +130,8 @@ impl Broker {
             return Ok(None);
         }
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
-        let left = session.sign_out(because.map(|(out, _)| out));
+        let mut left = session.sign_out(because.map(|(out, _)| out));
+        stored.into_iter().for_each(|stored| left.and(stored));
         self.end_leases_of_session(key);
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.

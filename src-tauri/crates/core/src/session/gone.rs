@@ -21,6 +21,18 @@ impl Session {
         self.held().away
     }
 
+    /// Is there a refresh token in memory, whatever the store says?
+    pub(crate) fn holds_token(&self) -> bool {
+        self.held().holds_token()
+    }
+
+    /// No config names it, and something of it is to be taken back: a refresh token, or a deployment's JWT.
+    pub(crate) fn is_left_behind(&self, now: Timestamp) -> bool {
+        let held = self.held();
+        let has_jwt = || held.deployments.live_until().is_some_and(|until| now < until);
+        held.away && (held.holds_token() || has_jwt())
+    }
+
     /// `false` where nobody is signed in, or it goes already. One that is over goes like any other: what it
     /// left is still served.
     pub(crate) fn winds_up(&self, wind_up: WindUp) -> bool {

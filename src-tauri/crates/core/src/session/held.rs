@@ -77,6 +77,16 @@ pub(crate) enum Since {
     Nobody,
 }
 
+impl Left {
+    /// A record that was none of these sessions'.
+    pub(crate) fn and(&mut self, stored: &StoredSession) {
+        let is_new = !self.sessions.iter().any(|one| one.stored.is_sign_in(stored));
+        if is_new && stored.refresh_token.is_some() {
+            self.sessions.push(Leaving { stored: stored.clone(), ambiguous: false });
+        }
+    }
+}
+
 impl Since {
     pub(crate) fn at(self) -> Option<Timestamp> {
         match self {
@@ -181,6 +191,12 @@ impl Held {
                 }
             }
         }
+    }
+
+    /// Is there a refresh token in memory, be it of who stands aside?
+    pub(super) fn holds_token(&self) -> bool {
+        let mut known = [Some(&self.state), self.aside.as_ref()].into_iter().flatten();
+        known.any(|state| state.holds().is_some())
     }
 
     pub(super) fn is_still(&self, sign_in: &StoredSession) -> bool {
