@@ -37,7 +37,7 @@ pub(crate) struct Lookout {
     rules: Mutex<Option<Rules>>,
     /// `None` until somebody was asked.
     tells: Mutex<Option<Tells>>,
-    notes: Notes,
+    notes: Arc<Notes>,
     tell: mpsc::UnboundedSender<Heard>,
     heard: tokio::sync::Mutex<mpsc::UnboundedReceiver<Heard>>,
     watches: AtomicBool,
@@ -54,7 +54,7 @@ impl Lookout {
             desk: Mutex::default(),
             rules: Mutex::default(),
             tells: Mutex::default(),
-            notes: Notes::open(notes),
+            notes: Arc::new(Notes::open(notes)),
             tell,
             heard: tokio::sync::Mutex::new(heard),
             watches: AtomicBool::new(false),
@@ -120,10 +120,10 @@ impl Api {
 
     fn look_at_sessions(self: &Arc<Self>) {
         let now = self.clock.now();
-        self.lookout.notes.tend();
         for view in self.broker.sessions() {
             self.look_at(&view, now);
         }
+        self.lookout.notes.tend();
     }
 
     fn look_at(self: &Arc<Self>, view: &SessionView, now: Timestamp) {
@@ -178,11 +178,15 @@ impl Api {
     /// What an earlier life ended is served to nobody from the first request on.
     pub(crate) fn tell_who_is_out(&self) {
         for key in self.config.current().sessions() {
-            if let Some(out) = self.lookout.notes.of(&key)
-                && let Err(refusal) = self.broker.went(&key, out)
-            {
-                tracing::warn!(%refusal, "it is not told why nobody is signed in");
+            if let Some(out) = self.lookout.notes.of(&key) {
+                self.shut_out(&key, out);
             }
+        }
+    }
+
+    fn shut_out(&self, key: &SessionKey, out: Out) {
+        if let Err(refusal) = self.broker.went(key, out) {
+            tracing::warn!(%refusal, "it is not told why nobody is signed in");
         }
     }
 
@@ -217,7 +221,6 @@ impl Api {
         let out = Out { reason: due.reason, at: now };
         let grace = self.config.current().logout.rules.grace;
         let runs = self.capabilities.runs_on(&view.key.profile);
-        self.lookout.notes.note(&view.key, out);
         if runs.is_empty() || grace.is_zero() {
             return self.finish(view, out, out.reason.as_str().to_owned());
         }
@@ -230,11 +233,14 @@ impl Api {
             hour(until)
         );
         tracing::warn!(session = view.key.account(), told, "signed out without being asked");
+        self.lookout.notes.note(&view.key, out);
+        let written = self.lookout.notes.written();
         if let Err(refusal) = self.broker.wind_up(&view.key, &own(), (wind_up, &told)) {
             tracing::error!(%refusal, "a sign-out is not on the record");
         }
         let (api, key) = (self.clone(), view.key.clone());
         tokio::spawn(async move {
+            written.await;
             if key.connection.is_none() {
                 api.items.forget(&api.config.current(), &key.profile, api.clock.now()).await;
             }
@@ -248,11 +254,13 @@ impl Api {
             return;
         }
         tracing::warn!(session = key.account(), told, "signs out without being asked");
+        // Nobody is served from here on, whatever takes its time behind it: the disk, the record, Ping.
+        self.shut_out(&key, out);
         self.lookout.notes.note(&key, out);
-        let ended = sign_out::end_because(self, &key, (own(), out, told));
-        let api = self.clone();
+        let (api, written) = (self.clone(), self.lookout.notes.written());
         tokio::spawn(async move {
-            let ended = ended.await;
+            written.await;
+            let ended = sign_out::end_because(&api, &key, (own(), out, told)).await;
             if let Err(refusal) = &ended {
                 tracing::error!(%refusal, "not signed out; it is tried again");
             }
