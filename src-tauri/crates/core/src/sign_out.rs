@@ -69,6 +69,13 @@ impl Broker {
         self.session_of(key).map(|session| session.went(out))
     }
 
+    /// As [`Self::went`], of whom nobody could tell before whether they were ended.
+    pub fn recalls(&self, key: &SessionKey, out: Option<Out>) {
+        if let Some(session) = self.known(key) {
+            session.recalls(out);
+        }
+    }
+
     fn record_sign_out(
         &self,
         session: &Session,

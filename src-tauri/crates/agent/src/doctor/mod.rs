@@ -51,6 +51,8 @@ pub struct Scene<'a> {
     pub unkept: usize,
     /// Who tells of the person; not known before somebody was asked.
     pub(crate) tells: Option<&'a Tells>,
+    /// Why it is not known who was signed out before.
+    pub(crate) unread_logouts: Option<&'a str>,
     /// What would have somebody see the icon, where nobody does.
     pub unseen: Option<&'a str>,
     pub callbacks: &'a dyn Callbacks,
@@ -88,6 +90,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(machine::keychain(scene).await);
     findings.extend(sessions::sessions(scene));
     findings.extend(presence::told(scene.config, scene.tells));
+    findings.extend(scene.unread_logouts.map(presence::unread));
     findings.push(machine::process((scene.shielded, scene.unkept)));
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);

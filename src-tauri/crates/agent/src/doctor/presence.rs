@@ -6,6 +6,15 @@ use super::{hint, ok, problem, skipped};
 use crate::config::Config;
 use crate::presence::Tells;
 
+/// What an earlier life of the agent left of those that it signed out.
+pub(super) fn unread(why: &str) -> Finding {
+    let told = format!("who was signed out before is not known: {why}");
+    hint(
+        problem("logout", None, told),
+        "mend the file, or sign in anew; `dagpass status` shows who has to",
+    )
+}
+
 /// One finding a key; none where none is set. `tells` is not known before somebody was asked.
 pub(super) fn told(config: &Config, tells: Option<&Tells>) -> Vec<Finding> {
     let found = |key: &crate::config::WatchKey| {

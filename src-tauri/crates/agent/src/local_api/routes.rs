@@ -269,7 +269,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         problems: &judged_by.problems,
     };
     let shipping = api.shipping.status().await;
-    let tells = api.tells();
+    let (tells, unread) = (api.tells(), api.unread_logouts());
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -282,6 +282,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         shielded: crate::system::shielded(),
         unkept: dagpass_core::locked::unkept(),
         tells: tells.as_ref(),
+        unread_logouts: unread.as_deref(),
         unseen: unseen.as_deref(),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,

@@ -124,11 +124,13 @@ pub enum Reason {
     Switch,
     After,
     SessionEnded,
+    /// An earlier life of the agent may have ended it, by any of these: what it left cannot be read.
+    Unread,
 }
 
 impl Reason {
-    pub const ALL: [Self; 5] =
-        [Self::Idle, Self::Lock, Self::Switch, Self::After, Self::SessionEnded];
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Lock, Self::Switch, Self::After, Self::SessionEnded, Self::Unread];
 
     /// The record's word.
     pub const fn as_str(self) -> &'static str {
@@ -138,6 +140,7 @@ impl Reason {
             Self::Switch => "switch",
             Self::After => "after",
             Self::SessionEnded => "session-ended",
+            Self::Unread => "unread",
         }
     }
 
@@ -154,6 +157,9 @@ impl Reason {
             Self::After => "the sign-in is as old as `[logout] after` allows",
             Self::SessionEnded => {
                 "Ping's own session is over by the profile's `session-lifetime` (`[logout] on-session-end`)"
+            }
+            Self::Unread => {
+                "it may have been signed out before: `logout.json` cannot be read (`dagpass status` says why)"
             }
         }
     }

@@ -2,7 +2,7 @@
 //! what of it goes on, for whom.
 
 use crate::error::Refusal;
-use crate::logout::{self, Gone, Out, Rules, Signed, WindUp};
+use crate::logout::{self, Gone, Out, Reason, Rules, Signed, WindUp};
 use crate::principal::Principal;
 use crate::refusals;
 use crate::session::{Held, Session, SessionState};
@@ -51,6 +51,14 @@ impl Session {
         let mut held = self.held();
         held.forget_what_is_past();
         held.gone.get_or_insert(Gone::Done(out));
+    }
+
+    /// What could not be told of it can be by now.
+    pub(crate) fn recalls(&self, out: Option<Out>) {
+        let mut held = self.held();
+        if matches!(&held.gone, Some(Gone::Done(before)) if before.reason == Reason::Unread) {
+            held.gone = out.map(Gone::Done);
+        }
     }
 
     /// A refusal for whoever is not served any more, also where nobody has looked yet whether it is over.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dagpass_core::broker::SessionView;
-use dagpass_core::logout::{Desk, Due, Out, Rules, Signed, WindUp, due};
+use dagpass_core::logout::{Desk, Due, Out, Reason, Rules, Signed, WindUp, due};
 use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::session::{SessionState, StoredSession};
 use dagpass_core::time::Timestamp;
@@ -48,13 +48,13 @@ pub(crate) struct Lookout {
 }
 
 impl Lookout {
-    pub(crate) fn new(notes: PathBuf) -> Self {
+    pub(crate) fn new(notes: PathBuf, now: Timestamp) -> Self {
         let (tell, heard) = mpsc::unbounded_channel();
         Self {
             desk: Mutex::default(),
             rules: Mutex::default(),
             tells: Mutex::default(),
-            notes: Arc::new(Notes::open(notes)),
+            notes: Arc::new(Notes::open(notes, now)),
             tell,
             heard: tokio::sync::Mutex::new(heard),
             watches: AtomicBool::new(false),
@@ -120,10 +120,28 @@ impl Api {
 
     fn look_at_sessions(self: &Arc<Self>) {
         let now = self.clock.now();
+        self.recall();
         for view in self.broker.sessions() {
             self.look_at(&view, now);
         }
         self.lookout.notes.tend();
+    }
+
+    /// Who was shut out because nobody could tell whether they were signed out before.
+    fn recall(&self) {
+        let (notes, views) = (&self.lookout.notes, self.broker.sessions());
+        let is_open = |view: &SessionView| {
+            let unread = view.out.is_some_and(|out| out.reason == Reason::Unread);
+            unread && !matches!(view.state, SessionState::SignedOut)
+        };
+        if notes.doubt().is_some() && !views.is_empty() && !views.iter().any(is_open) {
+            notes.settle();
+        }
+        if notes.doubt().is_none() {
+            for view in &views {
+                self.broker.recalls(&view.key, notes.of(&view.key));
+            }
+        }
     }
 
     fn look_at(self: &Arc<Self>, view: &SessionView, now: Timestamp) {
@@ -177,9 +195,11 @@ impl Api {
 
     /// What an earlier life ended is served to nobody from the first request on.
     pub(crate) fn tell_who_is_out(&self) {
-        for key in self.config.current().sessions() {
-            if let Some(out) = self.lookout.notes.of(&key) {
-                self.shut_out(&key, out);
+        let doubt = self.lookout.notes.doubt().map(|doubt| doubt.out());
+        for view in self.broker.sessions() {
+            let is_new = matches!(view.state, SessionState::Unloaded);
+            if let Some(out) = self.lookout.notes.of(&view.key).or(doubt.filter(|_| is_new)) {
+                self.shut_out(&view.key, out);
             }
         }
     }
@@ -200,13 +220,23 @@ impl Api {
         due(&self.config.current().logout.rules, &lock(&self.lookout.desk), &signed)
     }
 
+    /// Why it is not known who was signed out before.
+    pub(super) fn unread_logouts(&self) -> Option<String> {
+        self.lookout.notes.doubt().map(|doubt| doubt.why)
+    }
+
     /// Who tells of the person, as it was heard last.
     pub(super) fn tells(&self) -> Option<Tells> {
         lock(&self.lookout.tells).clone()
     }
 
-    /// What the config wants to be told and nobody tells, in words.
+    /// What the config wants to be told and nobody tells, or an earlier life of the agent and cannot be read: in
+    /// words.
     pub(super) fn untold(&self) -> Option<String> {
+        if let Some(why) = self.unread_logouts() {
+            let all = "who was signed in before this start has to sign in again";
+            return Some(format!("who was signed out before is not known, {all}: {why}"));
+        }
         let config = self.config.current();
         let tells = lock(&self.lookout.tells);
         let tells = tells.as_ref()?;
