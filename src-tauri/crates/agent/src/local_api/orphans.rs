@@ -42,28 +42,32 @@ pub(super) async fn all(
     named: &[SessionKey],
     caller: &Caller,
 ) -> Result<Vec<SignedOut>, Refusal> {
-    let ends: Vec<_> = others(api, named).await?.iter().map(|key| end(api, key, caller)).collect();
+    let (others, unlisted) = others(api, named).await;
+    let ends: Vec<_> = others.iter().map(|key| end(api, key, caller)).collect();
     let mut ended = Vec::new();
     for end in ends {
         ended.push(end.await?);
     }
-    Ok(ended)
+    unlisted.map_or(Ok(ended), Err)
 }
 
-/// Of sessions that the config in force does not name: a profile that was removed leaves its record.
-pub(super) async fn others(api: &Api, named: &[SessionKey]) -> Result<Vec<SessionKey>, Refusal> {
-    let mut kept = kept(api).await?;
-    kept.retain(|key| !named.contains(key));
-    Ok(kept)
+/// Of sessions that the config in force does not name: a profile that was removed leaves its record. Where those
+/// cannot be listed there are still the ones that memory has.
+pub(super) async fn others(api: &Api, named: &[SessionKey]) -> (Vec<SessionKey>, Option<Refusal>) {
+    let (mut others, unlisted) = match api.store.sessions().await {
+        Ok(kept) => (kept, None),
+        Err(failure) => (Vec::new(), Some(refusal(&failure))),
+    };
+    others.extend(api.broker.unnamed());
+    others.retain(|key| !named.contains(key));
+    others.sort();
+    others.dedup();
+    (others, unlisted)
 }
 
-/// By the store, or in memory alone.
 async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
-    let mut kept = api.store.sessions().await.map_err(|failure| refusal(&failure))?;
-    kept.extend(api.broker.unnamed());
-    kept.sort();
-    kept.dedup();
-    Ok(kept)
+    let (kept, unlisted) = others(api, &[]).await;
+    unlisted.map_or(Ok(kept), Err)
 }
 
 pub(super) fn end(
