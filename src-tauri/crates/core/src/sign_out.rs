@@ -22,6 +22,25 @@ struct Ending<'a> {
     stored: Option<&'a StoredSession>,
 }
 
+/// What a sign-out came to that nobody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// Somebody signed in while it waited for its turn: what is theirs stays.
+    NotMeant,
+    /// As for whoever asks for it.
+    Done(Option<Revocation>),
+}
+
+impl Unasked {
+    /// Of one that a person asked for, and means whoever is signed in.
+    const fn asked(self) -> Option<Revocation> {
+        match self {
+            Self::NotMeant => None,
+            Self::Done(revocation) => revocation,
+        }
+    }
+}
+
 impl Broker {
     /// Revokes the refresh token and forgets the session. `None` where nobody was signed in.
     pub async fn sign_out(
@@ -30,7 +49,7 @@ impl Broker {
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
         let session = self.session_of(key)?;
-        self.sign_out_of(&session, caller, Ending::default()).await
+        self.sign_out_of(&session, caller, Ending::default()).await.map(Unasked::asked)
     }
 
     /// As [`Self::sign_out`], where nobody asked for it. `told` is the record's.
@@ -39,7 +58,7 @@ impl Broker {
         key: &SessionKey,
         caller: &Caller,
         (out, told): (Out, &str),
-    ) -> Result<Option<Revocation>, Refusal> {
+    ) -> Result<Unasked, Refusal> {
         let session = self.session_of(key)?;
         // Whoever is at it keeps the sign-out waiting: nobody is served meanwhile.
         session.went(out);
@@ -106,7 +125,8 @@ impl Broker {
         let Some(session) = self.known(key).or_else(|| stored.map(of_record)) else {
             return Ok(None);
         };
-        self.sign_out_of(&session, caller, Ending { stored, because: None }).await
+        let ending = Ending { stored, because: None };
+        self.sign_out_of(&session, caller, ending).await.map(Unasked::asked)
     }
 
     /// Those that no config in force names, and of which something is left.
@@ -120,7 +140,7 @@ impl Broker {
         session: &Arc<Session>,
         caller: &Caller,
         Ending { stored, because }: Ending<'_>,
-    ) -> Result<Option<Revocation>, Refusal> {
+    ) -> Result<Unasked, Refusal> {
         let key = &session.key;
         self.load(session).await;
         let _alone = session.alone().await;
@@ -133,8 +153,7 @@ impl Broker {
         }
         let is_meant = |out: Out| session.since().at().is_none_or(|since| since <= out.at);
         if because.is_some_and(|(out, _)| !is_meant(out)) {
-            // Somebody signed in while this one waited for its turn.
-            return Ok(None);
+            return Ok(Unasked::NotMeant);
         }
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
         let mut left = session.sign_out(because.map(|(out, _)| out));
@@ -163,6 +182,6 @@ impl Broker {
                 "nobody is served any more, revocation: {said}; the stored record stays: {cause}"
             )));
         }
-        dropped.map(|()| revocation)
+        dropped.map(|()| Unasked::Done(revocation))
     }
 }

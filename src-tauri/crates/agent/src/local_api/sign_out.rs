@@ -9,10 +9,11 @@ use dagpass_core::logout::Out;
 use dagpass_core::ports::Revocation;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::session::SessionState;
+use dagpass_core::sign_out::Unasked;
 use dagpass_core::token::IdToken;
 use tokio::time::{Instant, timeout_at};
 
-use super::ended::{UNCONFIRMED, to_its_end, word};
+use super::ended::{NOT_SIGNED_IN, UNCONFIRMED, to_its_end, word};
 use super::reply::{self, Reply};
 use super::{Api, Asked, deployments, end_session, everywhere, orphans, patience};
 
@@ -98,9 +99,22 @@ pub(super) fn end_because(
 ) -> impl Future<Output = Result<SignedOut, Refusal>> + use<> {
     let (own, key) = (api.clone(), key.clone());
     to_its_end(api, async move {
-        let revoked = own.broker.sign_out_because(&key, &caller, (out, &told)).await;
+        let revoked = match own.broker.sign_out_because(&key, &caller, (out, &told)).await {
+            // What hangs on the session is whoever's who signed in since.
+            Ok(Unasked::NotMeant) => return Ok(not_signed_in(&key)),
+            Ok(Unasked::Done(revocation)) => Ok(revocation),
+            Err(refusal) => Err(refusal),
+        };
         rest(&own, &key, &caller, revoked).await
     })
+}
+
+fn not_signed_in(key: &SessionKey) -> SignedOut {
+    SignedOut {
+        profile: key.account(),
+        revocation: NOT_SIGNED_IN.to_owned(),
+        ..SignedOut::default()
+    }
 }
 
 /// Ping keeps a sign-out, which goes on. It is one here already, unless it waits behind a refresh.
