@@ -61,14 +61,15 @@ impl Table {
         (lease, Some(before))
     }
 
-    /// What stood there before stands there again, unless somebody else was served meanwhile.
+    /// What stood there before stands there again, unless somebody else was served meanwhile, or it was taken
+    /// back: that no is the newer one's.
     pub(super) fn ungrant(&mut self, wanted: &Use<'_>, before: Option<Lease>) {
         let Some(of_tree) = self.trees.get_mut(&wanted.tree) else { return };
         let (session, target) = (&wanted.request.session, &wanted.request.target);
         let own = of_tree.iter_mut().find(|lease| lease.is_on(session, target));
         if let Some(lease) = own {
             lease.times = lease.times.saturating_sub(1);
-            if let (0, Some(before)) = (lease.times, before) {
+            if let (0, false, Some(before)) = (lease.times, lease.says_no(), before) {
                 *lease = before;
             }
         }
