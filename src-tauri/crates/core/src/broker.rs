@@ -172,9 +172,9 @@ impl Broker {
     async fn serve(&self, asked: Asked<'_>, principal: &Principal) -> Result<Issued, Refusal> {
         let request = asked.request;
         let session = self.session_of(&request.session)?;
-        let (wanted, now) = (Use::of(principal, request), self.ports.clock.now());
+        let (mut wanted, now) = (Use::of(principal, request), self.ports.clock.now());
         self.serves(&session, principal)?;
-        self.leases.admits(&wanted, session.since(), now)?;
+        self.leases.admits(&mut wanted, session.since(), now)?;
         if request.reach != Reach::Named {
             session.seat(&request.target, principal.name(), now)?;
         }

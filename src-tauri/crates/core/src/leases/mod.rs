@@ -10,6 +10,7 @@ mod desk;
 mod lease;
 mod table;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::approvals::Tree;
@@ -31,7 +32,11 @@ const LONGEST_NAME: usize = 1000;
 
 /// All that hold, and those that were taken back.
 #[derive(Debug, Default)]
-pub(crate) struct Leases(Mutex<Table>);
+pub(crate) struct Leases {
+    table: Mutex<Table>,
+    /// How often anything was ended.
+    ends: AtomicU64,
+}
 
 /// One request for a token, as a lease sees it.
 pub(crate) struct Use<'a> {
@@ -39,12 +44,14 @@ pub(crate) struct Use<'a> {
     principal: &'a Principal,
     request: &'a TokenRequest,
     dag: Option<&'a str>,
+    /// [`Leases::ends`] of when it was admitted.
+    since: u64,
 }
 
 impl<'a> Use<'a> {
     pub(crate) fn of(principal: &'a Principal, request: &'a TokenRequest) -> Self {
         let dag = declared(principal, Declared::DAG);
-        Self { tree: tree_of(principal), principal, request, dag }
+        Self { tree: tree_of(principal), principal, request, dag, since: 0 }
     }
 
     fn task(&self) -> Option<&'a str> {
@@ -79,14 +86,18 @@ impl Leases {
     /// what there is to say.
     pub(crate) fn admits(
         &self,
-        wanted: &Use<'_>,
+        wanted: &mut Use<'_>,
         since: Since,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        let (table, signed_in_at) = (self.table(), since.at());
+        wanted.since = self.ends();
+        if table.is_over(wanted) {
+            return Err(over());
+        }
         if since == Since::Nobody {
             return Ok(());
         }
-        let (table, signed_in_at) = (self.table(), since.at());
         match table.of(wanted).and_then(|lease| lease.refuses(wanted.dag, signed_in_at)) {
             Some(end) => Err(taken_back(end, &wanted.request.session, now)),
             None => Ok(()),
@@ -105,6 +116,9 @@ impl Leases {
     ) -> Result<Option<Lease>, Refusal> {
         let mut table = self.table();
         may_leave()?;
+        if table.is_over(wanted) {
+            return Err(over());
+        }
         if table.bars(cached.fingerprint.short(), now) {
             return Err(found());
         }
@@ -129,7 +143,18 @@ impl Leases {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends(&self) -> u64 {
+        self.ends.load(Ordering::Acquire)
+    }
+
+    /// To end something in it.
+    fn to_end(&self) -> MutexGuard<'_, Table> {
+        let table = self.table();
+        self.ends.fetch_add(1, Ordering::Release);
+        table
     }
 }
 
@@ -144,6 +169,10 @@ fn taken_back(end: &End, session: &SessionKey, now: Timestamp) -> Refusal {
         "begin a new `dagpass run` or terminal for it, or sign in anew with `{} --fresh`",
         session.login()
     ))
+}
+
+fn over() -> Refusal {
+    Refusal::new(ErrorCode::AccessDenied, "the run or the door that asks has ended")
 }
 
 fn found() -> Refusal {
