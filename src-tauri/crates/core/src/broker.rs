@@ -280,11 +280,11 @@ impl Broker {
         whose: &Whose,
         (asked, wanted): (Asked<'_>, &Use<'_>),
         (cached, served): (&Cached, Served),
-        may_leave: impl FnOnce() -> Result<(), Refusal>,
+        may_leave: impl Fn() -> Result<(), Refusal>,
     ) -> Result<Issued, Refusal> {
         let (request, now) = (asked.request, self.ports.clock.now());
         let since = (whose.signed_in_at, now);
-        let before = self.leases.grant(wanted, cached, since, may_leave)?;
+        let granted = self.leases.grant(wanted, cached, since, &may_leave)?;
         let mut record = asked.record(Event::Issue, Outcome::Ok);
         record.person = whose.person.as_ref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
@@ -293,8 +293,16 @@ impl Broker {
         record.assertion = cached.set.given_for.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
         record.served = Some(served);
-        let told = self.receipt(&record);
-        let receipt = told.inspect_err(|_| self.leases.ungrant(wanted, before))?;
+        let told = self.receipt(&record).and_then(|receipt| {
+            self.leases.still(&granted, wanted, cached, since, &may_leave).map(|()| receipt)
+        });
+        let receipt = match told {
+            Ok(receipt) => receipt,
+            Err(refusal) => {
+                self.leases.ungrant(wanted, granted);
+                return Err(refusal);
+            }
+        };
         let remaining = now.until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
         Ok(Issued { set: cached.set.clone(), served, short_lived, receipt })

@@ -155,6 +155,9 @@ impl Broker {
         if because.is_some_and(|(out, _)| !is_meant(out)) {
             return Ok(Unasked::NotMeant);
         }
+        // Behind its line nothing leaves any more, whatever was granted before it.
+        let _closing = session.closes();
+        self.leases.overtakes();
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
         let mut left = session.sign_out(because.map(|(out, _)| out));
         stored.into_iter().for_each(|stored| left.and(stored));

@@ -34,8 +34,16 @@ const LONGEST_NAME: usize = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     table: Mutex<Table>,
-    /// How often anything was ended.
+    /// How often anything was ended: whoever is overtaken by that looks once more.
     ends: AtomicU64,
+}
+
+/// A lease that began or lives on, for a token that has not left yet.
+pub(crate) struct Granted {
+    /// The one whose place it took, where that had ended.
+    before: Option<Lease>,
+    /// [`Leases::ends`] of then.
+    ends: u64,
 }
 
 /// One request for a token, as a lease sees it.
@@ -106,35 +114,46 @@ impl Leases {
 
     /// A token is about to leave: its lease begins, or lives on. Judged once more under the same lock, so that
     /// what was on its way while somebody took it back, signed out or found the token does not leave: whoever
-    /// ends leases does so behind it. The lease whose place it took, where that had ended.
+    /// ends leases does so behind it.
     pub(crate) fn grant(
         &self,
         wanted: &Use<'_>,
         cached: &Cached,
         (signed_in_at, now): (Timestamp, Timestamp),
-        may_leave: impl FnOnce() -> Result<(), Refusal>,
-    ) -> Result<Option<Lease>, Refusal> {
+        may_leave: impl Fn() -> Result<(), Refusal>,
+    ) -> Result<Granted, Refusal> {
         let mut table = self.table();
-        may_leave()?;
-        if table.is_over(wanted) {
-            return Err(over());
-        }
-        if table.bars(cached.fingerprint.short(), now) {
-            return Err(found());
-        }
-        if let Some(end) =
-            table.of(wanted).and_then(|lease| lease.refuses(wanted.dag, Some(signed_in_at)))
-        {
-            return Err(taken_back(end, &wanted.request.session, now));
-        }
+        judge(&table, wanted, cached, (signed_in_at, now), may_leave)?;
         let (lease, before) = table.entry(wanted, signed_in_at, now);
         lease.renew(wanted, cached, now);
-        Ok(before)
+        Ok(Granted { before, ends: self.ends() })
     }
 
-    /// It could not be put on the record, so it did not leave.
-    pub(crate) fn ungrant(&self, wanted: &Use<'_>, before: Option<Lease>) {
-        self.table().ungrant(wanted, before);
+    /// It is on the record now, which may have taken its time. What was ended behind the grant stands on the
+    /// record before it, and so does not leave behind it.
+    pub(crate) fn still(
+        &self,
+        granted: &Granted,
+        wanted: &Use<'_>,
+        cached: &Cached,
+        (signed_in_at, now): (Timestamp, Timestamp),
+        may_leave: impl Fn() -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if self.ends() == granted.ends {
+            return Ok(());
+        }
+        let table = self.table();
+        judge(&table, wanted, cached, (signed_in_at, now), may_leave)?;
+        match table.of(wanted) {
+            Some(Lease { ended: None, .. }) => Ok(()),
+            // What another request begins meanwhile is another lease, and lives.
+            Some(_) | None => Err(ended_meanwhile()),
+        }
+    }
+
+    /// It is not on the record, or was overtaken behind it: so it did not leave.
+    pub(crate) fn ungrant(&self, wanted: &Use<'_>, granted: Granted) {
+        self.table().ungrant(wanted, granted.before);
     }
 
     /// Were these bytes found where they lie open?
@@ -150,11 +169,37 @@ impl Leases {
         self.ends.load(Ordering::Acquire)
     }
 
+    /// Something is about to end that stands elsewhere than here.
+    pub(crate) fn overtakes(&self) {
+        self.ends.fetch_add(1, Ordering::Release);
+    }
+
     /// To end something in it.
     fn to_end(&self) -> MutexGuard<'_, Table> {
         let table = self.table();
-        self.ends.fetch_add(1, Ordering::Release);
+        self.overtakes();
         table
+    }
+}
+
+fn judge(
+    table: &Table,
+    wanted: &Use<'_>,
+    cached: &Cached,
+    (signed_in_at, now): (Timestamp, Timestamp),
+    may_leave: impl Fn() -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    may_leave()?;
+    if table.is_over(wanted) {
+        return Err(over());
+    }
+    if table.bars(cached.fingerprint.short(), now) {
+        return Err(found());
+    }
+    let lease = table.of(wanted);
+    match lease.and_then(|lease| lease.refuses(wanted.dag, Some(signed_in_at))) {
+        Some(end) => Err(taken_back(end, &wanted.request.session, now)),
+        None => Ok(()),
     }
 }
 
@@ -173,6 +218,11 @@ fn taken_back(end: &End, session: &SessionKey, now: Timestamp) -> Refusal {
 
 fn over() -> Refusal {
     Refusal::new(ErrorCode::AccessDenied, "the run or the door that asks has ended")
+}
+
+fn ended_meanwhile() -> Refusal {
+    Refusal::new(ErrorCode::TemporarilyUnavailable, "the lease ended while its token was recorded")
+        .hint("ask again")
 }
 
 fn found() -> Refusal {

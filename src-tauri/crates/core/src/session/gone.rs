@@ -1,6 +1,8 @@
 //! A session that the config names no more, or that was ended without anybody asking for it ([`crate::logout`]):
 //! what of it goes on, for whom.
 
+use std::sync::Arc;
+
 use crate::error::Refusal;
 use crate::logout::{self, Gone, Out, Reason, Rules, Signed, WindUp};
 use crate::principal::Principal;
@@ -8,7 +10,22 @@ use crate::refusals;
 use crate::session::{Held, Session, SessionState};
 use crate::time::Timestamp;
 
+/// A sign-out is on its way to the record: nobody is served meanwhile, and somebody is again where it was not
+/// taken.
+pub(crate) struct Closing(Arc<Session>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.held().closes = false;
+    }
+}
+
 impl Session {
+    pub(crate) fn closes(self: &Arc<Self>) -> Closing {
+        self.held().closes = true;
+        Closing(self.clone())
+    }
+
     /// The config names no such session any more. It is the same one where it comes back.
     pub(crate) fn goes_away(&self) {
         let mut held = self.held();

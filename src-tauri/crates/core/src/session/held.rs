@@ -29,6 +29,8 @@ pub(super) struct Held {
     pub(super) sign_outs: u64,
     /// It was ended without anybody asking: who is still served, and why nobody else is.
     pub(super) gone: Option<Gone>,
+    /// A sign-out goes on the record.
+    pub(super) closes: bool,
     /// The config names no such session just now.
     pub(super) away: bool,
     pub(super) tokens: HashMap<Target, Cached>,
@@ -120,6 +122,7 @@ impl Held {
             epoch: 0,
             sign_outs: 0,
             gone: None,
+            closes: false,
             away: false,
             tokens: HashMap::new(),
             flights: HashMap::new(),
