@@ -50,6 +50,12 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Is there any end to look out for, by a session's own lifetime too?
+    pub const fn may_end(&self, lifetime: Option<Duration>) -> bool {
+        let by_clock = self.after.is_some() || self.on_session_end && lifetime.is_some();
+        by_clock || self.watch_the_person()
+    }
+
     /// Has anybody to tell of the person?
     pub const fn watch_the_person(&self) -> bool {
         self.idle.is_some() || self.on_lock || self.on_switch

@@ -150,16 +150,26 @@ impl Api {
         }
         match &view.state {
             // What is due by now is due for what is not read yet.
-            SessionState::Unloaded => self.read(&view.key),
+            SessionState::Unloaded if self.may_end(view) => self.read(&view.key),
             // A person signed out since.
             SessionState::SignedOut if view.out.is_none() => self.lookout.notes.forget(&view.key),
             // What one that is over gave is served until its end.
             SessionState::Ended { .. } if view.good_until.is_some_and(|until| now < until) => {
                 self.look_at_signed_in(view, now);
             }
-            SessionState::SignedOut | SessionState::Unreadable(_) | SessionState::Ended { .. } => {}
+            SessionState::Unloaded
+            | SessionState::SignedOut
+            | SessionState::Unreadable(_)
+            | SessionState::Ended { .. } => {}
             SessionState::Active(_) | SessionState::Fixed(_) => self.look_at_signed_in(view, now),
         }
+    }
+
+    /// Is it worth a look into the keychain?
+    fn may_end(&self, view: &SessionView) -> bool {
+        let rules = &self.config.current().logout.rules;
+        let was_begun = view.out.is_some() || self.lookout.notes.of(&view.key).is_some();
+        was_begun || rules.may_end(view.profile.session_lifetime)
     }
 
     fn wind_up_ends(self: &Arc<Self>, view: &SessionView, wind_up: &WindUp, now: Timestamp) {
@@ -306,14 +316,13 @@ impl Api {
         let (api, key) = (self.clone(), key.clone());
         tokio::spawn(async move {
             let loaded = api.broker.load_session(&key).await;
-            if let Err(refusal) = &loaded {
-                tracing::debug!(%refusal, "session not loaded");
-            }
-            api.lookout.deeds.ended(&key, loaded.is_ok(), Instant::now());
-            if let Ok(view) = api.broker.session(&key)
-                && !matches!(view.state, SessionState::Unloaded)
-            {
-                api.look_at(&view, api.clock.now());
+            let view = loaded.and_then(|()| api.broker.session(&key));
+            let read = view.as_ref().is_ok_and(|view| is_read(&view.state));
+            api.lookout.deeds.ended(&key, read, Instant::now());
+            match view {
+                Ok(view) if read => api.look_at(&view, api.clock.now()),
+                Ok(_) => tracing::debug!(session = key.account(), "session not read"),
+                Err(refusal) => tracing::debug!(%refusal, "session not read"),
             }
         });
     }
@@ -329,10 +338,35 @@ impl Api {
     }
 }
 
+/// Did the store say what it holds? One that does not is left alone for a while.
+const fn is_read(state: &SessionState) -> bool {
+    match state {
+        SessionState::Unloaded | SessionState::Unreadable(_) => false,
+        SessionState::SignedOut
+        | SessionState::Active(_)
+        | SessionState::Fixed(_)
+        | SessionState::Ended { .. } => true,
+    }
+}
+
 fn own() -> Caller {
     Caller { transport: Transport::Agent, ..Caller::default() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use dagpass_core::ports::StoreFailure;
+
+    use super::*;
+
+    #[test]
+    fn a_keychain_that_stays_shut_is_a_read_that_failed() {
+        assert!(is_read(&SessionState::SignedOut));
+        assert!(!is_read(&SessionState::Unreadable(StoreFailure::Locked("shut".into()))));
+        assert!(!is_read(&SessionState::Unloaded));
+    }
 }
