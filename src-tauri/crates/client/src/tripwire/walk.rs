@@ -100,6 +100,8 @@ pub struct Looked {
     pub left_out: Vec<LeftOut>,
     /// With those that are not named.
     pub left_out_in_all: u64,
+    /// The places that were to be searched and could not be opened at all.
+    pub unopened: Vec<LeftOut>,
 }
 
 impl Looked {
@@ -108,6 +110,13 @@ impl Looked {
         if self.left_out.len() < MOST_NAMED {
             self.left_out.push(LeftOut { path: path.to_owned(), why: why.into() });
         }
+    }
+
+    /// One of the places themselves: nothing that was asked for was read.
+    fn leave_unopened(&mut self, place: &Path, error: &io::Error) {
+        let why = error.to_string();
+        self.unopened.push(LeftOut { path: place.to_owned(), why: why.clone() });
+        self.leave(place, why);
     }
 }
 
@@ -147,7 +156,7 @@ impl Search {
     pub fn through(&mut self, place: &Path, since: Option<SystemTime>) {
         let root = match place.canonicalize() {
             Ok(root) => root,
-            Err(error) => return self.looked.leave(place, error.to_string()),
+            Err(error) => return self.looked.leave_unopened(place, &error),
         };
         let mut files = Vec::new();
         let since = since.and_then(|since| since.checked_sub(COARSE));
@@ -157,7 +166,11 @@ impl Search {
             if self.is_over() {
                 self.looked.leave(&file.path, "the search had read enough");
             } else if let Err(error) = self.read(&file.path) {
-                self.looked.leave(&file.path, error.to_string());
+                if file.path == root {
+                    self.looked.leave_unopened(place, &error);
+                } else {
+                    self.looked.leave(&file.path, error.to_string());
+                }
             }
         }
     }
@@ -204,6 +217,7 @@ impl Search {
                 }
                 // It went away while we looked.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if path == root => self.looked.leave_unopened(&path, &error),
                 Err(error) => self.looked.leave(&path, error.to_string()),
             }
         }
