@@ -20,7 +20,7 @@ use crate::policy::facts::Declared;
 use crate::principal::{Kind, Principal};
 use crate::request::{SessionKey, TokenRequest};
 use crate::session::Since;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, in_words};
 
 pub use desk::{Listed, Revoked, Which};
 pub use lease::{Dag, End, Lease, Token, Why};
@@ -204,7 +204,7 @@ fn judge(
 }
 
 fn taken_back(end: &End, session: &SessionKey, now: Timestamp) -> Refusal {
-    let cause = format!("{}, {} ago", end.why, span(end.at.until(now).as_secs()));
+    let cause = format!("{}, {} ago", end.why, in_words(end.at.until(now)));
     Refusal::new(
         ErrorCode::AccessDenied,
         "the lease on this token was revoked for this process tree",
@@ -231,15 +231,6 @@ fn found() -> Refusal {
         "the token at hand was found where it should not be, or taken back by its fingerprint",
     )
     .hint("ask again: there will be another one")
-}
-
-/// In the largest unit that is not misleading.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
-    }
 }
 
 #[cfg(test)]
