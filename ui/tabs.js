@@ -59,8 +59,16 @@ export function choice(label, entries, value, changed) {
     next.focus();
   });
   mark();
-  return { node, value: () => now, set: (key) => {
-    now = key;
-    mark();
-  } };
+  return {
+    node,
+    value: () => now,
+    set: (key) => {
+      now = key;
+      mark();
+    },
+    disable: () => {
+      node.setAttribute('aria-disabled', 'true');
+      for (const one of buttons) one.disabled = true;
+    },
+  };
 }

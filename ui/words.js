@@ -56,6 +56,9 @@ const REVOCATIONS = {
 };
 export const revocationOf = (word) => REVOCATIONS[word] ?? plain(word);
 
+/** In which lanes a caller is: several where what is seen of it disagrees. */
+export const laneOf = (lanes) => (lanes.length === 1 && lanes[0] === '?' ? 'in any lane, for all that is seen of it' : `lane${lanes.length > 1 ? 's' : ''} ${lanes.join(' and ')}`);
+
 export const plain = (code) => {
   const text = String(code ?? '').replaceAll('_', ' ').replaceAll('-', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);

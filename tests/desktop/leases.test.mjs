@@ -12,7 +12,7 @@ describe('leases', () => {
   test('a lease stands in its tree with what it is on, who used it and until when, and is taken back once that is confirmed', () => on({ view: 'sessions' }, async (page) => {
     const tree = page.getByRole('region', { name: 'dagpass run run-4Kq8mZ1xW0aBc2Ye' });
     const text = await tree.innerText();
-    for (const words of ['By the sign-in of prod', 'https://warehouse.corp.example, warehouse:read', 'warehouse_api, load_orders.extract, report_daily.render (revoked), python3.12 48213', '2 tokens, 214 times; good until']) assert.ok(text.includes(words), `${words}\n${text}`);
+    for (const words of ['By the sign-in of prod', 'https://warehouse.corp.example, warehouse:read', 'warehouse_api, load_orders.extract, report_daily.render (revoked), python3.12 48213', '2 tokens, 214 times; good until', 'lane agent']) assert.ok(text.includes(words), `${words}\n${text}`);
     const one = lease(page, 'ls-3fa29c1b02');
     await one.getByRole('button').focus();
     await page.keyboard.press('Enter');
@@ -25,6 +25,11 @@ describe('leases', () => {
     assert.deepEqual(await called(page, 'revoke_lease'), { id: 'ls-3fa29c1b02' });
     assert.equal(await one.getByRole('button').count(), 0);
     await page.getByText('Revoked: what is out is good until').waitFor();
+  }));
+
+  test('each lane says what it has had, what is left, and who asked last', () => on({ view: 'sessions' }, async (page) => {
+    const text = await page.getByRole('region', { name: 'Lanes' }).innerText();
+    for (const words of ['Lane agent', '41 of 60 tokens this hour, 19 left; 2 of 3 audiences this hour, 1 left', 'asked last by python3.12 48213', 'run-agent-4Kq8mZ1xW0aBc2Ye', 'Lane nightly', 'spent until', 'In any lane, for all that is seen of it', 'No quota: nothing is counted']) assert.ok(text.includes(words), `${words}\n${text}`);
   }));
 
   test('a lease that changes is shown as it is when the record tells of an issue', () => on({ view: 'sessions' }, async (page) => {

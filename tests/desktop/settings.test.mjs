@@ -8,6 +8,34 @@ import { rig } from './stage/rig.mjs';
 const on = rig({ before, after });
 
 describe('settings', () => {
+  test('what the machine’s config locks is shown locked, by whom, and its profile is there without a table of one’s own', () => on({ view: 'settings', stage: 'managed' }, async (page) => {
+    await page.getByRole('note').getByText('issuer, client-id, flow, notifications, default-profile').waitFor();
+    await page.getByRole('tab', { name: 'config.toml' }).click();
+    await page.getByText('is locked by /etc/dagpass/config.toml, which has').waitFor();
+    await page.getByText('/etc/dagpass/config.toml:2').waitFor();
+    assert.equal(await page.locator('.gutter .wrong').textContent(), '4', 'the machine’s lines are not one’s own');
+    await page.getByRole('tab', { name: 'Profiles' }).click();
+    const corp = page.locator('[data-settings="corp"]');
+    await corp.getByText('managed').waitFor();
+    await corp.locator('[data-action="edit-profile"]').click();
+    assert.equal(await corp.getByLabel('Client id').inputValue(), 'corp');
+    assert.ok(await corp.getByLabel('Client id').isDisabled());
+    assert.ok(await corp.getByRole('radio', { name: 'Code' }).isDisabled());
+    assert.equal(await corp.getByText('Locked by /etc/dagpass/config.toml').count(), 2);
+    assert.equal(await corp.locator('[data-action="remove-profile"]').count(), 0);
+    // What is not locked is written into one's own.
+    await corp.getByLabel('CA file').fill('own.pem');
+    await corp.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved: corp').waitFor();
+    assert.deepEqual((await calls(page, 'edit_config')).find(({ edit }) => !edit.dry_run).edit.set, { 'profile.corp.ca-file': 'own.pem' });
+    const own = page.locator('[data-settings="dev"]');
+    await own.locator('[data-action="edit-profile"]').click();
+    assert.ok(await own.getByLabel('Client id').isEnabled(), 'one of the person’s own is judged by the agent');
+    await page.getByRole('tab', { name: 'This computer' }).click();
+    assert.ok(await page.getByLabel('Default profile').isDisabled());
+    assert.ok(await page.getByLabel('Sign-in needed').isDisabled());
+  }));
+
   test('a field is judged while typed, saved as one edit, and emptied to unset its key', () => on({ view: 'settings' }, async (page) => {
     const { digest } = await page.evaluate(() => window.__stage.write({}));
     await page.locator('[data-settings="prod"] [data-action="edit-profile"]').click();

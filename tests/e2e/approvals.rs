@@ -2,8 +2,7 @@
 //! again, its process tree alone; the answer is given on the command line in another terminal or by the
 //! notice's button, and by nobody who asks.
 
-use std::io::Write;
-use std::process::{ChildStdin, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -11,11 +10,11 @@ use crate::http;
 use crate::idp::{Family, Setting};
 use crate::notifier::Notifier;
 use crate::scene::Scene;
+use crate::shell::{DAGPASS, Terminal};
 use crate::wait::until;
 use crate::watcher::Watcher;
 use crate::world::{Process, World};
 
-const DAGPASS: &str = env!("CARGO_BIN_EXE_dagpass");
 const ASKS: &str = r#"
 [policy]
 [[policy.rule]]
@@ -23,57 +22,6 @@ id = "production"
 when = { profile = "prod" }
 then = "ask"
 "#;
-
-/// A shell that leads a session of its own, as a terminal's does, and stays.
-struct Terminal<'a> {
-    scene: &'a Scene,
-    shell: Process,
-    keyboard: ChildStdin,
-    lines: usize,
-}
-
-impl<'a> Terminal<'a> {
-    fn open(scene: &'a Scene) -> Self {
-        let mut command = scene.world.command("setsid");
-        command.args(["--wait", "sh"]).stdin(Stdio::piped());
-        let mut shell = Process::spawn("a terminal", &mut command);
-        let keyboard = shell.stdin();
-        Self { scene, shell, keyboard, lines: 0 }
-    }
-
-    /// What the command ends with, and what it said of a failure. What it prints is a token at times.
-    fn types(&mut self, line: &str) -> (i32, Value) {
-        self.lines += 1;
-        let (number, said) = (self.lines, self.scene.world.root().join("said"));
-        writeln!(self.keyboard, "{line} >/dev/null 2>'{}'; echo line-$?-{number}.", said.display())
-            .unwrap();
-        let code = self.shell.stdout.wait_for(line, |text| {
-            let (before, _) = text.split_once(&format!("-{number}."))?;
-            before.rsplit_once("line-")?.1.parse().ok()
-        });
-        let text = std::fs::read_to_string(&said).unwrap();
-        let json = text.lines().rev().find_map(|line| serde_json::from_str(line).ok());
-        (code, json.unwrap_or(Value::Null))
-    }
-
-    fn token(&mut self) -> i32 {
-        self.types(&format!("{DAGPASS} token --json")).0
-    }
-
-    /// Asks, and says which question that made.
-    fn asks(&mut self) -> String {
-        let (code, said) = self.types(&format!("{DAGPASS} token --json"));
-        assert_eq!((code, &said["error"]), (5, &json!("approval_pending")), "{said}");
-        let id = said["approval"].as_str().unwrap().to_owned();
-        assert!(said["hint"].as_str().unwrap().contains(&id), "{said}");
-        id
-    }
-
-    fn close(mut self) {
-        drop(self.keyboard);
-        self.shell.ended();
-    }
-}
 
 /// A person in a terminal of its own types it: the harness started whoever asks, too.
 fn person(scene: &Scene, words: &[&str]) -> i32 {
@@ -132,7 +80,7 @@ fn ledger(scene: &Scene) -> Vec<Value> {
 #[test]
 fn another_terminal_approves_a_process_tree_and_nobody_approves_himself() {
     let scene = asking(World::new());
-    let (mut first, mut other) = (Terminal::open(&scene), Terminal::open(&scene));
+    let (mut first, mut other) = (Terminal::open(&scene.world), Terminal::open(&scene.world));
     let id = first.asks();
     assert_eq!(first.asks(), id, "it is one question");
     let [question] = pending(&scene).try_into().unwrap();
@@ -147,7 +95,7 @@ fn another_terminal_approves_a_process_tree_and_nobody_approves_himself() {
     beside.args(["--wait", "sh", "-c", &words]);
     assert_eq!(Process::spawn("beside", &mut beside).ended().code(), 4);
     let code = first.types(&orphaned(&scene, &id)).0;
-    assert_eq!(code, 0, "{}", std::fs::read_to_string(scene.world.root().join("said")).unwrap());
+    assert_eq!(code, 0, "{}", std::fs::read_to_string(scene.world.home().join("said")).unwrap());
     let said = std::fs::read_to_string(scene.world.root().join("reply")).unwrap();
     assert!(said.contains("HTTP/1.1 403"), "{said}");
 
@@ -269,7 +217,7 @@ fn a_command_at_a_terminal_waits_and_what_is_always_approved_outlives_the_agent(
     terminal.ended();
 
     scene.world.restart_agent();
-    let mut later = Terminal::open(&scene);
+    let mut later = Terminal::open(&scene.world);
     assert_eq!(later.token(), 0, "the same program in the same folder");
     assert_eq!(later.types(&format!("cd /; {DAGPASS} token --json")).0, 5);
     assert_eq!(person(&scene, &["approve", "revoke", &id]), 0);

@@ -11,12 +11,12 @@ use crate::wait::until;
 use crate::world::{Ended, Process, World, program};
 
 /// Who is not us.
-const ADA: u32 = 65_534;
+pub(crate) const ADA: u32 = 65_534;
 
 const CONFIG: &str = "[profile.prod]\nissuer = \"http://127.0.0.1:9/as\"\nclient-id = \"agent\"\n";
 
 /// With programs that everybody may run.
-fn world() -> Option<World> {
+pub(crate) fn world() -> Option<World> {
     if !rustix::process::getuid().is_root() {
         println!("not run: another user takes root");
         return None;
@@ -35,7 +35,7 @@ fn world() -> Option<World> {
     Some(world)
 }
 
-fn give_away(folder: &Path) {
+pub(crate) fn give_away(folder: &Path) {
     chown(folder, Some(ADA), Some(ADA)).unwrap();
     for entry in fs::read_dir(folder).unwrap().flatten() {
         if entry.file_type().unwrap().is_dir() {
@@ -58,7 +58,7 @@ fn lies_in(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn as_ada(world: &World, program: &str) -> Command {
+pub(crate) fn as_ada(world: &World, program: &str) -> Command {
     let mut command = world.command(world.root().join("bin").join(program));
     command.uid(ADA).gid(ADA);
     command

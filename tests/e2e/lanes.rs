@@ -46,7 +46,132 @@ fn a_lane_has_its_share_of_tokens_and_is_told_when_there_is_room_again() {
     assert_eq!(refused["outcome"], json!("denied"), "{refused}");
     let capability = refused["caller"]["capability"].as_str().unwrap();
     assert!(capability.starts_with("run-agent-"), "{refused}");
+    assert_eq!(refused["caller"]["lanes"], json!(["agent"]), "{refused}");
     scene.close();
+}
+
+#[test]
+fn a_lane_s_share_and_who_acts_in_it_are_shown_wherever_one_looks() {
+    // Where nothing but its scope holds it, whoever is outside of that is seen to be, however a test was begun.
+    let Some(scope) = Scope::new("dagpass-lane-agent-51c0.scope") else {
+        println!("not run: no tree of control groups that may be written to");
+        return;
+    };
+    let scene = Scene::configured(Setting::of(Family::PingOne), LANE);
+    scene.sign_in();
+    scene.world.token(&[]).unwrap();
+    // Seen from within it: its own share, and no more.
+    let begin = format!("echo $$ >{}/cgroup.procs || exit 9; exec $D \"$@\"", scope.0.display());
+    let looks = "$D token >&2 && $D token >&2; $D --json status; $D token >&2";
+    let mut command = scene.world.command("/bin/sh");
+    command.args(["-c", &begin, "sh", "run", "--lane", "agent", "--", "/bin/sh", "-c", looks]);
+    let ran = command.env("D", DAGPASS).stdin(Stdio::null()).output().unwrap();
+    let within: Value = serde_json::from_slice(&ran.stdout).expect("the status");
+    let [own] = within["lanes"].as_array().unwrap().as_slice() else { panic!("{within}") };
+    assert_eq!((&own["name"], &own["tokens"]["used"]), (&json!("agent"), &json!(2)), "{own}");
+    let run = own["runs"][0].as_str().unwrap();
+    assert!(run.starts_with("run-agent-"), "{own}");
+
+    let status = scene.world.cli(&["--json", "status"]).expect(0).stdout;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let lane = &status["lanes"][0];
+    assert_eq!(lane["tokens"], json!({"used": 2, "most": 2}), "{lane}");
+    assert_eq!(lane["audiences"], json!({"used": 1, "most": 1}), "{lane}");
+    assert!(lane["room_at"].is_i64() && lane["last"]["pid"].is_u64(), "{lane}");
+    assert!(lane["last"]["program"].as_str().unwrap().ends_with("/dagpass"), "{lane}");
+
+    let share = "2 of 2 tokens this hour, 0 left; 1 of 1 audience";
+    for (words, said) in [
+        (&["status"][..], vec!["lane agent", share, "asked last by dagpass"]),
+        (&["leases"], vec!["lane agent: ", share, ", lane agent"]),
+        (&["doctor"], vec!["`agent`: 2 of 2 tokens of this hour", "its share is spent"]),
+        (&["audit", "search", "--lane", "agent", "--event", "issue"], vec!["lane=agent"]),
+    ] {
+        let told = scene.world.cli(words).stdout;
+        for one in said {
+            assert!(told.contains(one), "{words:?}: {one}: {told}");
+        }
+    }
+    let found = |lane: &str| {
+        let words = ["--json", "audit", "search", "--lane", lane, "--event", "issue"];
+        scene.world.cli(&words).stdout.lines().count()
+    };
+    assert_eq!((found("agent"), found("other")), (3, 0), "two tokens, and one that it did not get");
+    let leases = scene.world.cli(&["--json", "leases"]).expect(0).stdout;
+    let leases: Value = serde_json::from_str(&leases).unwrap();
+    let lanes: Vec<&Value> =
+        leases["leases"].as_array().unwrap().iter().map(|lease| &lease["lanes"]).collect();
+    assert!(lanes.contains(&&json!(["agent"])) && lanes.contains(&&Value::Null), "{leases}");
+    scene.close();
+    drop(scope);
+}
+
+/// A scope's name is whoever's that asks systemd for it. Here it is made as systemd makes it, in the kernel's own
+/// tree of control groups.
+#[test]
+fn a_process_that_names_its_scope_after_another_lane_has_the_share_of_both() {
+    const TWO: &str = "\n[lane.agent]\ntokens-per-hour = 2\n[lane.other]\ntokens-per-hour = 60\n";
+    let Some(scope) = Scope::new("dagpass-lane-other-7f3a.scope") else {
+        println!("not run: no tree of control groups that may be written to");
+        return;
+    };
+    let scene = Scene::configured(Setting::of(Family::PingOne), TWO);
+    scene.sign_in();
+    scene.world.token(&[]).unwrap();
+    let out = scene.world.root().join("out");
+    fs::create_dir(&out).unwrap();
+    let asks = |name: &str| {
+        format!("$D token >/dev/null 2>&1; echo $? >$OUT/.{name}; mv $OUT/.{name} $OUT/{name}")
+    };
+    let script = format!(
+        "exec >/dev/null 2>&1; export OUT={out}\necho $$ >{scope}/cgroup.procs || exit 9\n\
+         (sh -c 'until [ -e $OUT/over ] || [ ! -d $OUT ]; do sleep 0.05; done; \
+         cut -d\" \" -f4 /proc/$$/stat >$OUT/parent; unset DAGPASS_CAPABILITY; {alone}' &)\n\
+         {first}\nunset DAGPASS_CAPABILITY\n{second}\n{third}\n",
+        out = out.display(),
+        scope = scope.0.display(),
+        alone = asks("alone"),
+        first = asks("first"),
+        second = asks("second"),
+        third = asks("third"),
+    );
+    let ran = in_lane(&scene, &script);
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(["first", "second", "third"].map(|name| answer(&out, name)), ["0", "0", DENIED]);
+    // The run has ended, and with it what had started this one: its scope's name alone speaks for it.
+    fs::write(out.join("over"), "").unwrap();
+    let (alone, parent) = (answer(&out, "alone"), answer(&out, "parent"));
+    // Whoever else takes over what is left behind began it, as far as anybody sees.
+    assert!(parent != "1" || alone == DENIED, "{alone}, by {parent}");
+    let ledger = fs::read_to_string(scene.world.state().join("ledger.jsonl")).unwrap();
+    let is_both = |line: &str| {
+        line.contains(r#""lanes":["other","agent"]"#)
+            || line.contains(r#""lanes":["agent","other"]"#)
+    };
+    assert!(ledger.lines().any(is_both), "{ledger}");
+    scene.close();
+    drop(scope);
+}
+
+/// A control group, which is gone at the end.
+struct Scope(std::path::PathBuf);
+
+impl Scope {
+    fn new(name: &str) -> Option<Self> {
+        let trees = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"];
+        let trees = trees.into_iter().map(Path::new);
+        let mut own = trees.filter(|tree| tree.join("cgroup.procs").exists());
+        let folder = own.next()?.join(name);
+        fs::create_dir(&folder).ok()?;
+        Some(Self(folder))
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        // Until the last of them is gone.
+        until("the end of the scope", || fs::remove_dir(&self.0).ok());
+    }
 }
 
 /// Looks at what a lane may not see, and leaves the exit code in `out/NAME`.

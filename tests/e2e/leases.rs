@@ -2,9 +2,12 @@
 //! and nobody else's. A sign-out of everything says what is confirmed, what is owed and what stays good.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
+use crate::containers::{capability, up};
+use crate::http;
 use crate::idp::{Family, Idp, Setting};
 use crate::scene::Scene;
 use crate::wait::until;
@@ -15,6 +18,39 @@ fn leases(scene: &Scene) -> Vec<Value> {
     let said = scene.world.cli(&["leases", "--json"]).expect(0);
     let list: Value = serde_json::from_str(&said.stdout).unwrap();
     list["leases"].as_array().unwrap().clone()
+}
+
+/// What it was handed out by is another door then, or none.
+#[test]
+fn a_door_that_is_opened_by_other_rules_or_closed_ends_what_it_was_handed_out() {
+    let scene = Scene::signed_in(Setting::of(Family::PingOne));
+    let of_door = || -> Vec<(Value, Value)> {
+        let all = leases(&scene).into_iter().filter(|one| one["kind"] == "door");
+        all.map(|one| (one["state"].clone(), one["ended"]["why"].clone())).collect()
+    };
+    let asks = |folder: &Path| {
+        let bearer = format!("Bearer {}", capability(&scene.world, folder));
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Sec-Dagpass", "1"),
+            ("Content-Type", "application/json"),
+        ];
+        let socket = folder.join("agent.sock");
+        let reply = http::on_socket_with(&socket, ("POST", "/v1/token"), &headers, "{}").unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        scene.world.secret("access token", reply.json()["access_token"].as_str().unwrap());
+    };
+    let ended = || ("ended".into(), "its run or door ended".into());
+    let (folder, door) = up(&scene.world, &[]);
+    asks(&folder);
+    assert_eq!(of_door(), [("holds".into(), Value::Null)]);
+    let (folder, _) = up(&scene.world, &["--profile", "prod"]);
+    assert_eq!(of_door(), [ended()], "by other rules");
+    asks(&folder);
+    assert_eq!(of_door(), [("holds".into(), Value::Null)]);
+    scene.world.cli(&["container", "down", door["id"].as_str().unwrap()]).expect(0);
+    assert_eq!(of_door(), [ended()], "closed");
+    scene.close();
 }
 
 #[test]

@@ -90,6 +90,8 @@ mod logout;
 #[cfg(test)]
 mod logout_offline;
 #[cfg(test)]
+mod managed_config;
+#[cfg(test)]
 mod many_callers;
 #[cfg(test)]
 mod many_followers;
@@ -120,6 +122,10 @@ mod policy;
 #[cfg(test)]
 mod policy_layers;
 #[cfg(test)]
+mod polkit;
+#[cfg(test)]
+mod polkitd;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod purge;
@@ -141,6 +147,8 @@ mod scan_finds_leaks;
 mod scene;
 #[cfg(test)]
 mod second_provider;
+#[cfg(test)]
+mod shell;
 #[cfg(test)]
 mod sleep;
 #[cfg(test)]

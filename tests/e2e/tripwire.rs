@@ -68,6 +68,13 @@ fn a_token_in_a_log_is_found_after_a_run_after_a_task_and_on_demand_and_ends_its
     scene.world.cli(&["run", "--", "sh", "-c", &script]).expect(0);
     let next = fs::read_to_string(&kept).unwrap();
     assert_ne!(next.trim(), leaked, "another tree gets another");
+    let doctor = scene.world.cli(&["doctor"]).stdout;
+    let lies = format!(
+        "a token that is still good lies in {} ({})",
+        place(&log, 2),
+        &fingerprint(&leaked)[..16]
+    );
+    assert!(doctor.contains(&lies) && doctor.contains("dagpass airflow scan"), "{doctor}");
     // One that issues nothing looks for nothing.
     let quiet =
         scene.world.cli(&["run", "--", "sh", "-c", &format!("echo >> '{}'", log.display())]);

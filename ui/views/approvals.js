@@ -44,7 +44,7 @@ export function mount(section) {
   function asked(one) {
     const give = (answer) => async () => {
       const given = await ask('answer_approval', { id: one.id, answer });
-      toast(answer === 'no' ? 'Refused' : answer === 'once' ? 'Approved once, for those that wait' : `Approved until ${when(given.until)}`);
+      toast(`${said(answer, given)}${given.re_authenticated ? `, proved by ${given.re_authenticated}` : ''}`);
       await read();
     };
     const choices = ANSWERS.filter(([word]) => one.answers.includes(word));
@@ -53,6 +53,7 @@ export function mount(section) {
       { class: 'card asked', data: { approval: one.id }, 'aria-label': titleOf(one) },
       h('header', { class: 'asked-head' }, h('h2', {}, titleOf(one)), h('p', { class: 'soft' }, `Asked ${one.times === 1 ? 'once' : `${one.times} times`}, waits until ${clock(one.expires_at)}${one.quiet ? ', without a notice' : ''}`)),
       factList(one),
+      one.uncounted && h('p', { class: 'soft' }, `An answer does not count: ${one.uncounted}`),
       one.yours
         ? h('div', { class: 'asked-foot' }, choices.map(([word, label, look, title]) => working(label, give(word), { look, action: `answer-${word}`, title })))
         : h('p', { class: 'asked-foot soft' }, 'It may be this window’s own process tree that asks: answer it at the icon, or in a terminal of its own.'),
@@ -85,6 +86,11 @@ export function mount(section) {
     else read();
   });
   return {};
+}
+
+function said(answer, given) {
+  if (answer === 'no') return 'Refused';
+  return answer === 'once' ? 'Approved once, for those that wait' : `Approved until ${when(given.until)}`;
 }
 
 function factList(one) {

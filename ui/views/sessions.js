@@ -32,7 +32,7 @@ export function mount(section) {
     everywhere.hidden = agent !== 'up' || !status?.profiles.length;
     handedOut.node.hidden = agent !== 'up';
     if (agent === 'up') handedOut.read();
-    redraw(banners, [agent, status?.agent.paused, status?.agent.config_error, status?.agent.config_state, status?.agent.store_detail, status?.agent.policy_state, status?.agent.policy_error, status?.agent.logout_error, agent === 'down' && Boolean(status)], () => bannersOf(status, agent));
+    redraw(banners, [agent, status?.agent.paused, status?.agent.config_error, status?.agent.config_state, status?.agent.store_detail, status?.agent.policy_state, status?.agent.policy_error, status?.agent.logout_error, status?.agent.logout_unwritten, agent === 'down' && Boolean(status)], () => bannersOf(status, agent));
     if (!status) {
       grid.hidden = agent === 'down' || agent === 'failed';
       if (!grid.childElementCount) fill(grid, Array.from({ length: STAND_INS }, standIn));
@@ -74,6 +74,7 @@ function bannersOf(status, agent) {
     status.agent.config_error && banner('bad', 'warn', 'config.toml has a problem.', `${status.agent.config_state === 'wrong' ? 'None is in force until it is mended.' : 'The last good one is in force.'} ${upper(status.agent.config_error)}`, button('Open it', { action: 'open-config', onclick: () => go('settings', { tab: 'text' }) })),
     policyOf(status.agent),
     status.agent.logout_error && banner('waiting', 'warn', 'Automatic logout needs a look.', upper(status.agent.logout_error), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
+    status.agent.logout_unwritten && banner('waiting', 'warn', 'A sign-out is not written down for the next start.', upper(status.agent.logout_unwritten), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
     status.agent.store_state === 'changed' && banner('bad', 'lock', `Sessions are kept in ${storeOf(status.agent.store)}.`, upper(status.agent.store_detail), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
   ];
 }

@@ -8,6 +8,7 @@ import { refresh, watch } from '../store.js';
 import { tabs } from '../tabs.js';
 import { computer } from './settings/computer.js';
 import { editor } from './settings/editor.js';
+import { managedBy, overlaid } from './settings/managed.js';
 import { profiles } from './settings/profiles.js';
 
 export function mount(section) {
@@ -16,11 +17,13 @@ export function mount(section) {
   /** Of what was read and what was written the last answer is shown, whichever comes first. */
   const news = latest();
   const instead = h('div', {});
+  const managed = h('div', {});
 
   /** Takes what the agent answered; every part shows it. */
   const adopt = (reply) => {
     config.reply = reply;
-    config.table = reply.table ?? {};
+    config.table = overlaid(reply.managed, reply.table ?? {});
+    fill(managed, managedBy(reply.managed));
     for (const heard of listeners) heard(config);
   };
   /** One change of some keys; with `digest` only of that file. With `dry_run` nothing is written. */
@@ -48,7 +51,7 @@ export function mount(section) {
     { key: 'computer', label: 'This computer', panel: parts.computer.node },
     { key: 'text', label: 'config.toml', panel: parts.text.node },
   ], { chosen: (key) => key === 'text' && requestAnimationFrame(() => parts.text.measure()) });
-  const body = h('div', {}, bar.panels);
+  const body = h('div', {}, managed, bar.panels);
   const head = viewHead('Settings', bar.list);
   fill(section, head, instead, body);
 

@@ -51,7 +51,7 @@ const ALL_ANSWERS = ['no', 'once', 'run', 'today', 'always'];
 export const APPROVALS = {
   pending: [
     { ...WANTED, id: 'ap-7k2m9q4x1c', asked_at: NOW - 72, expires_at: NOW + 228, times: 14, answers: ALL_ANSWERS, yours: true },
-    { ...WANTED, id: 'ap-0b8d5f2h6j', action: 'open-door', connection: undefined, scopes: undefined, profile: undefined, says: {}, program: '/usr/bin/dagpass', asked_at: NOW - 12, expires_at: NOW + 288, times: 1, answers: ALL_ANSWERS.slice(0, 4), yours: false, quiet: true },
+    { ...WANTED, id: 'ap-0b8d5f2h6j', action: 'open-door', connection: undefined, scopes: undefined, profile: undefined, says: {}, program: '/usr/bin/dagpass', asked_at: NOW - 12, expires_at: NOW + 288, times: 1, answers: ALL_ANSWERS.slice(0, 4), yours: false, quiet: true, uncounted: 'polkit’s question was closed' },
   ],
   standing: [
     { ...WANTED, id: 'ap-3n5p7r9t2v', answer: 'run', connection: 'lake_trino', given_at: NOW - HOUR, until: NOW + 11 * HOUR },
@@ -61,7 +61,7 @@ export const APPROVALS = {
 };
 
 const LEASE = {
-  state: 'holds', profile: 'prod', signed_in_at: NOW - 5 * HOUR, kind: 'run', tree: 'run-4Kq8mZ1xW0aBc2Ye', runs: ['run-4Kq8mZ1xW0aBc2Ye'], program: '/usr/bin/python3.12', pid: 48_213, audience: ['https://warehouse.corp.example'], scopes: 'warehouse:read',
+  state: 'holds', profile: 'prod', signed_in_at: NOW - 5 * HOUR, kind: 'run', tree: 'run-4Kq8mZ1xW0aBc2Ye', lanes: ['agent'], runs: ['run-4Kq8mZ1xW0aBc2Ye'], program: '/usr/bin/python3.12', pid: 48_213, audience: ['https://warehouse.corp.example'], scopes: 'warehouse:read',
   connections: ['warehouse_api'], dags: [{ id: 'load_orders', task: 'extract' }], since: NOW - 40 * MINUTE, last: NOW - 4, until: NOW + 41 * MINUTE, times: 214, tokens: 2,
 };
 const REVOKED = { why: 'revoked by the person', at: NOW - 3 * MINUTE };
@@ -69,9 +69,14 @@ export const LEASES = {
   leases: [
     { ...LEASE, id: 'ls-3fa29c1b02', dags: [{ id: 'load_orders', task: 'extract' }, { id: 'report_daily', task: 'render', ended: REVOKED }] },
     { ...LEASE, id: 'ls-90c2d41e77', audience: ['https://lake.corp.example'], scopes: undefined, connections: ['lake_trino'], dags: [], times: 3, tokens: 1, until: NOW + 12 * MINUTE },
-    { ...LEASE, id: 'ls-51be0f3a9d', kind: 'process', tree: '4711', leader: '/usr/bin/zsh', runs: [], program: '/usr/bin/curl', pid: 50_117, audience: undefined, scopes: undefined, connections: [], dags: [], times: 1, tokens: 1 },
-    { ...LEASE, id: 'ls-c7781d20f4', kind: 'process', tree: '4711', leader: '/usr/bin/zsh', runs: [], state: 'revoked', ended: REVOKED, dags: [], until: NOW + 20 * MINUTE },
-    { ...LEASE, id: 'ls-0a6b8e1c35', profile: 'analytics', kind: 'door', tree: 'etl-3f9c', runs: [], program: undefined, pid: undefined, audience: undefined, scopes: 'openid', connections: [], dags: [], state: 'ended', ended: { why: 'signed out', at: NOW - MINUTE }, until: NOW + 7 * MINUTE },
+    { ...LEASE, id: 'ls-51be0f3a9d', kind: 'process', tree: '4711', lanes: undefined, leader: '/usr/bin/zsh', runs: [], program: '/usr/bin/curl', pid: 50_117, audience: undefined, scopes: undefined, connections: [], dags: [], times: 1, tokens: 1 },
+    { ...LEASE, id: 'ls-c7781d20f4', kind: 'process', tree: '4711', lanes: undefined, leader: '/usr/bin/zsh', runs: [], state: 'revoked', ended: REVOKED, dags: [], until: NOW + 20 * MINUTE },
+    { ...LEASE, id: 'ls-0a6b8e1c35', profile: 'analytics', kind: 'door', tree: 'etl-3f9c', lanes: undefined, runs: [], program: undefined, pid: undefined, audience: undefined, scopes: 'openid', connections: [], dags: [], state: 'ended', ended: { why: 'signed out', at: NOW - MINUTE }, until: NOW + 7 * MINUTE },
+  ],
+  lanes: [
+    { name: 'agent', tokens: { used: 41, most: 60 }, audiences: { used: 2, most: 3 }, runs: ['run-agent-4Kq8mZ1xW0aBc2Ye'], last: { program: '/usr/bin/python3.12', pid: 48_213, at: NOW - 4 } },
+    { name: 'nightly', tokens: { used: 10, most: 10 }, room_at: NOW + 18 * MINUTE, last: { program: '/usr/bin/curl', pid: 50_117, at: NOW - MINUTE } },
+    { name: '?' },
   ],
 };
 export const EVERYWHERE = {
@@ -191,7 +196,16 @@ const TABLE = {
 /** Not the agent's digest, and as good to tell two files apart. */
 export const digested = (file) => ({ ...file, digest: [...`${file.text}${JSON.stringify(file.table)}`].reduce((sum, one) => (sum * 31 + one.codePointAt(0)) % 2_147_483_647, 7).toString(16) });
 
-export const config = (stage) => digested({ ...configOf(stage), logins: [], table: stage === 'empty' ? {} : TABLE });
+/** What an administrator set for everybody on the machine; `corp` is a profile that only they have. */
+const MANAGED = {
+  path: '/etc/dagpass/config.toml',
+  locked: ['issuer', 'client-id', 'flow', 'notifications', 'default-profile'],
+  table: { 'default-profile': 'prod', profile: { prod: { issuer: ADA.iss, 'client-id': TABLE.profile.prod['client-id'] }, corp: { issuer: 'https://sso.corp.example', 'client-id': 'corp', scopes: ['openid'] } } },
+};
+const LOCKED = { file: AGENT.config_path, line: 4, column: 13, key: 'profile.prod.client-id', message: 'is locked by /etc/dagpass/config.toml, which has `corp`', hint: 'take the line out, and what the administrator set holds; whoever administers this machine may set another' };
+const THEIRS = { file: '/etc/dagpass/config.toml', line: 2, column: 1, key: '', message: 'the machine’s config is not taken: others than root may write to it', hint: 'have whoever administers the machine mend it, or take it away' };
+
+export const config = (stage) => digested({ ...configOf(stage), logins: [], table: stage === 'empty' ? {} : TABLE, ...(stage === 'managed' && { managed: MANAGED, problems: [THEIRS, LOCKED] }) });
 
 const configOf = (stage) => {
   const path = AGENT.config_path;

@@ -83,6 +83,8 @@ export const SCENES = [
   } },
   { name: 'sessions-wrong', view: 'sessions', stage: 'wrong' },
   { name: 'settings', view: 'settings' },
+  { name: 'settings-managed', view: 'settings', stage: 'managed', play: (page) => page.locator('[data-settings="corp"] [data-action="edit-profile"]').click() },
+  { name: 'settings-managed-text', view: 'settings?tab=text', stage: 'managed' },
   { name: 'settings-edit', view: 'settings', play: async (page) => {
     await click('edit-profile')(page);
     await page.getByLabel('Ping session lasts').fill('nonsense');

@@ -1,12 +1,13 @@
 //! Every route, asked for by each kind of caller through its own door, under no policy, one that forbids all
 //! and one that asks for tokens. What is to come of it stands here; the agent's own table is not read.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::{begin, empty, with};
+use super::{begin, empty, ledger, with};
 use crate::containers::{capability, up};
 use crate::http::{self, Reply};
 use crate::idp::{Family, Setting};
@@ -50,6 +51,9 @@ enum Under {
     None,
 }
 use Under::{None as Outside, Policy, Switch, Token, Widens};
+
+/// The uid of nobody's.
+const NOBODY_S: u32 = 65_534;
 
 /// Text is no body that any route takes: it gets as far as the judge, and does nothing.
 const NOBODY: &str = "\"\"";
@@ -115,6 +119,11 @@ enum Caller {
     Run(String),
     Container(PathBuf, String),
     Relay(PathBuf),
+    /// Behind a process that carries what comes to a socket of its own to the door that is opened for ssh, as
+    /// `ssh -R` does.
+    Forwarded(PathBuf),
+    /// A process of another user's, which the socket's mode lets in.
+    Stranger(PathBuf),
     /// With the capability of `endpoint.json`.
     Tcp(String, String),
 }
@@ -126,6 +135,8 @@ impl Caller {
             Self::Run(_) => "run",
             Self::Container(..) => "container",
             Self::Relay(_) => "relay",
+            Self::Forwarded(_) => "forwarded",
+            Self::Stranger(_) => "stranger",
             Self::Tcp(..) => "tcp",
         }
     }
@@ -135,12 +146,18 @@ impl Caller {
         policy != "forbids" || !matches!(self, Self::Relay(_))
     }
 
+    /// Where it may not: a refusal, or not a byte.
+    fn shut(&self) -> &'static str {
+        if matches!(self, Self::Stranger(_)) { "shut" } else { "no" }
+    }
+
     fn may(&self, whose: For) -> bool {
         match self {
             Self::Person | Self::Tcp(..) => true,
             Self::Relay(_) => whose != AtHand,
             Self::Run(_) => matches!(whose, All | Runs),
-            Self::Container(..) => whose == All,
+            Self::Container(..) | Self::Forwarded(_) => whose == All,
+            Self::Stranger(_) => false,
         }
     }
 
@@ -155,8 +172,10 @@ impl Caller {
         };
         Some(match self {
             Self::Person => http::on_socket(&world.socket(), method, path, body).unwrap(),
-            // What may not begin passes nothing on.
-            Self::Relay(near) => return http::on_socket(near, method, path, body).ok(),
+            // What may not begin passes nothing on, and whoever is sent away without a byte has no answer.
+            Self::Relay(near) | Self::Forwarded(near) | Self::Stranger(near) => {
+                return http::on_socket(near, method, path, body).ok();
+            }
             Self::Run(capability) => {
                 let body =
                     if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() };
@@ -197,6 +216,56 @@ fn expected(policy: &str, under: Under) -> &'static str {
     }
 }
 
+/// Whatever comes at `near` goes to `far`, by a process of its own: that user's where one is named.
+fn carry(scene: &Scene, (near, far): (&Path, &Path), uid: u32) -> Process {
+    const CARRY: &str = r#"
+import os, socket, sys, threading
+near, far, uid = sys.argv[1], sys.argv[2], int(sys.argv[3])
+door = socket.socket(socket.AF_UNIX)
+door.bind(near)
+door.listen(64)
+if uid:
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+print('carries', flush=True)
+
+def end(one, how):
+    try:
+        one.shutdown(how)
+    except OSError:
+        pass
+
+def pipe(one, other):
+    try:
+        while data := one.recv(65536):
+            other.sendall(data)
+    except OSError:
+        pass
+    end(other, socket.SHUT_WR)
+
+def serve(client):
+    with client, socket.socket(socket.AF_UNIX) as back:
+        try:
+            back.connect(far)
+        except OSError:
+            print('not let in', flush=True)
+            return
+        threading.Thread(target=pipe, args=(client, back), daemon=True).start()
+        pipe(back, client)
+        end(client, socket.SHUT_RDWR)
+
+while True:
+    client, _ = door.accept()
+    threading.Thread(target=serve, args=(client,), daemon=True).start()
+"#;
+    let mut command = scene.world.command("/usr/bin/python3");
+    command.args(["-c", CARRY]).arg(near).arg(far).arg(uid.to_string()).current_dir("/");
+    let carries = Process::spawn("a carrier", command.stdin(Stdio::null()));
+    carries.stdout.wait_for("its door", |text| text.contains("carries").then_some(()));
+    carries
+}
+
 #[test]
 fn every_route_by_every_kind_of_caller_under_no_policy_one_that_forbids_and_one_that_asks() {
     let scene = Scene::configured(Setting::of(Family::PingOne), LAKE);
@@ -213,9 +282,13 @@ fn every_route_by_every_kind_of_caller_under_no_policy_one_that_forbids_and_one_
     command.args([world.socket().to_str().unwrap(), "relay"]);
     let relay = Process::spawn("dagpass relay", command.stdin(Stdio::null()));
     relay.stderr.wait_for("line that it listens", |text| text.contains("carrying").then_some(()));
+    let said = world.cli(&["--json", "container", "up", "--ssh", "box"]).expect(0).stdout;
+    let door: Value = serde_json::from_str(&said).unwrap();
+    let forwarded = world.root().join("forwarded.sock");
+    let _ssh = carry(&scene, (&forwarded, Path::new(door["socket"].as_str().unwrap())), 0);
     let endpoint = std::fs::read_to_string(world.socket().with_file_name("endpoint.json")).unwrap();
     let endpoint: Value = serde_json::from_str(&endpoint).unwrap();
-    let callers = [
+    let mut callers = vec![
         Caller::Person,
         Caller::Run(run),
         Caller::Container(folder.join("agent.sock"), capability(world, &folder)),
@@ -224,7 +297,26 @@ fn every_route_by_every_kind_of_caller_under_no_policy_one_that_forbids_and_one_
             format!("http://127.0.0.1:{}", endpoint["port"]),
             endpoint["capability"].as_str().unwrap().to_owned(),
         ),
+        Caller::Forwarded(forwarded),
     ];
+    let stranger = world.root().join("stranger.sock");
+    let carried = match rustix::process::getuid().is_root() {
+        true => {
+            // What the folder's mode keeps shut is open here, so that the look at the peer stands alone.
+            for folder in world.socket().ancestors().skip(1).take(3) {
+                std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+            }
+            let open = std::fs::Permissions::from_mode(0o666);
+            std::fs::set_permissions(world.socket(), open).unwrap();
+            let carries = carry(&scene, (&stranger, &world.socket()), NOBODY_S);
+            callers.push(Caller::Stranger(stranger));
+            Some(carries)
+        }
+        false => {
+            println!("no row for another user's process: becoming one takes root");
+            None
+        }
+    };
     let mut wrong = Vec::new();
     for (policy, text) in [("none", None), ("forbids", Some(FORBIDS)), ("asks", Some(ASKS))] {
         if let Some(text) = text {
@@ -246,14 +338,14 @@ fn every_route_by_every_kind_of_caller_under_no_policy_one_that_forbids_and_one_
                 let wanted = if caller.may(*whose) && caller.passes(policy) {
                     expected(policy, *under)
                 } else {
-                    "no"
+                    caller.shut()
                 };
                 if deadly && wanted == "yes" {
                     cells.push("-");
                     continue;
                 }
                 let reply = caller.asks(&scene, (method, plain), body);
-                let found = reply.as_ref().map_or("no", outcome);
+                let found = reply.as_ref().map_or(caller.shut(), outcome);
                 if found != wanted {
                     let who = caller.name();
                     wrong.push(format!(
@@ -272,6 +364,13 @@ fn every_route_by_every_kind_of_caller_under_no_policy_one_that_forbids_and_one_
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let recorded = ledger(world);
+    let has = |is: &dyn Fn(&Value) -> bool| recorded.iter().any(is);
+    assert!(has(&|line| line["event"] == "issue" && line["caller"]["remote"] == true));
+    if let Some(stranger) = &carried {
+        assert!(has(&|line| line["event"] == "refused" && line["caller"]["uid"] == NOBODY_S));
+        assert!(!stranger.stdout.text().contains("not let in"), "it was kept out by a mode");
+    }
     // Whoever presents nothing by TCP is told nothing, whatever it asks for.
     let Caller::Tcp(url, _) = &callers[4] else { unreachable!() };
     for (method, path, ..) in [ROWS[0], ROWS[5], ROWS[13]] {

@@ -1,11 +1,14 @@
 //! Every way in is on the record: deeds as lines, looks and misses counted, refusals once and then
 //! counted, so that neither a flood nor a follower fills the disk.
 
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 
 use super::{NOTHING, code, ledger};
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
+use crate::world::{Process, program};
 
 fn actions(lines: &[Value], outcome: &str) -> Vec<String> {
     let of = lines.iter().filter(|line| line["outcome"] == outcome);
@@ -43,6 +46,40 @@ fn a_deed_is_a_line_before_it_is_done_and_one_more_where_it_failed() {
     let lines = ledger(world);
     let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
     assert!(events.contains(&"agent-start") && events.last() == Some(&"agent-stop"), "{events:?}");
+    world.start_agent();
+    scene.token();
+    scene.close();
+}
+
+/// Of what runs and not of what stands in its place by now; a look has none.
+#[test]
+fn s62_a_token_s_line_names_the_program_that_asked_by_its_sha_256() {
+    let scene = Scene::signed_in(Setting::of(Family::PingOne));
+    let world = &scene.world;
+    let dagpass = world.root().join("tmp/dagpass");
+    program::copied(env!("CARGO_BIN_EXE_dagpass"), &dagpass);
+    let counted = Command::new("sha256sum").arg(&dagpass).output().unwrap().stdout;
+    let counted = String::from_utf8(counted).unwrap();
+    let digest = counted.split(' ').next().unwrap();
+    for words in ["token", "status"] {
+        let mut command = world.command(&dagpass);
+        let ended = Process::spawn(words, command.arg(words).stdin(Stdio::null())).ended();
+        ended.expect(0);
+    }
+    scene.token();
+    world.stop_agent();
+    let lines = ledger(world);
+    let by_it = |line: &&Value| {
+        let program = line["caller"]["executable"].as_str().unwrap_or_default();
+        program.ends_with("/tmp/dagpass")
+    };
+    let counted: Vec<(&Value, &Value)> = lines
+        .iter()
+        .filter(by_it)
+        .map(|line| (&line["event"], &line["caller"]["executable_sha256"]))
+        .collect();
+    assert!(counted.contains(&(&json!("issue"), &json!(digest))), "{counted:?}");
+    assert!(counted.contains(&(&json!("decision"), &NOTHING)), "{counted:?}");
     world.start_agent();
     scene.token();
     scene.close();

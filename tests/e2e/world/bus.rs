@@ -38,7 +38,7 @@ impl Bus {
         let config = socket.with_extension("conf");
         let text = format!(
             "<busconfig><type>session</type><listen>{address}</listen><policy context=\"default\">\
-             <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
+             <allow user=\"*\"/><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
              <allow own=\"*\"/></policy></busconfig>"
         );
         std::fs::write(&config, text).unwrap();

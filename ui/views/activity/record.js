@@ -121,5 +121,5 @@ export const isEcho = (record) => record.event === 'decision' && record.outcome 
 
 /** Everything a filter's text may be found in. */
 export const haystack = (record) => (record.hay ??= [
-  titleOf(record), targetOf(record), profileOf(record), dagOf(record), taskOf(record), processOf(record), record.error, record.reason, record.rules?.join(' '), record.fingerprint, record.caller.pid, record.subject?.name, record.subject?.email, record.subject?.sub,
+  titleOf(record), targetOf(record), profileOf(record), dagOf(record), taskOf(record), processOf(record), record.error, record.reason, record.rules?.join(' '), record.fingerprint, record.caller.pid, record.caller.lanes?.map((lane) => `lane ${lane}`).join(' '), record.subject?.name, record.subject?.email, record.subject?.sub,
 ].join(' ').toLowerCase());

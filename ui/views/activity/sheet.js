@@ -4,7 +4,7 @@ import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { openSheet } from '../../sheet.js';
 import { rough, stamp } from '../../time.js';
-import { plain } from '../../words.js';
+import { laneOf, plain, upper } from '../../words.js';
 import { broughtBy, profileOf, timeOf, titleOf } from './record.js';
 
 /** `neighbour(seq, step)` gives the record before or after in the list. */
@@ -42,6 +42,7 @@ function bodyOf(record) {
       ['Reason', record.reason],
       ['Rules', tags(record.rules)],
       ['Approval', record.approval && h('code', {}, record.approval)],
+      ['Re-authenticated', record.re_authenticated],
       ['Policy', record.policy && [h('code', {}, record.policy), h('span', { class: 'soft' }, ' SHA-256, its first digits')]],
     ]),
     group('For', [
@@ -56,7 +57,9 @@ function bodyOf(record) {
     ]),
     group('Asked by', [
       ['Process', caller.executable && h('code', {}, caller.executable)],
+      ['SHA-256 of it', caller.executable_sha256 && h('code', {}, caller.executable_sha256)],
       ['Process id', caller.pid && String(caller.pid)],
+      ['Lane', caller.lanes?.length > 0 && upper(laneOf(caller.lanes))],
       ['Came over', `${plain(caller.transport)}${caller.remote ? ', from another machine' : ''}`],
       ['Capability', caller.capability && h('code', {}, caller.capability)],
       ...context.map(([key, value]) => [CONTEXT[key] ?? plain(key), h('code', {}, value)]),

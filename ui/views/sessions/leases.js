@@ -6,7 +6,7 @@ import { part, working } from '../../notice.js';
 import { question } from '../../sheet.js';
 import { when } from '../../time.js';
 import { toast, toastRefusal } from '../../toast.js';
-import { count } from '../../words.js';
+import { count, laneOf, upper } from '../../words.js';
 
 /** Which records may have changed a lease, and how soon after one is it looked at again? */
 const TOLD = ['issue', 'lease-revoked', 'sign-in', 'sign-out', 'sign-out-everywhere'];
@@ -35,8 +35,11 @@ export function leases() {
     timer ||= setTimeout(read, SOON_MS);
   };
 
-  function draw({ leases: all, dropped }) {
-    redraw(node, [all, dropped], () => (all.length ? part('Leases', 'What was handed out, and until when it is good', null, trees(all).map(tree), dropped ? h('p', { class: 'soft small' }, `And ${dropped} more than there is room for.`) : null) : []));
+  function draw({ leases: all, lanes = [], dropped }) {
+    redraw(node, [all, lanes, dropped], () => [
+      all.length > 0 && part('Leases', 'What was handed out, and until when it is good', null, trees(all).map(tree), dropped ? h('p', { class: 'soft small' }, `And ${dropped} more than there is room for.`) : null),
+      lanes.length > 0 && part('Lanes', 'What each may have within an hour, and what is left of it', null, h('section', { class: 'card rows', 'aria-label': 'Lanes' }, lanes.map(laneRow))),
+    ]);
   }
 
   function tree(of) {
@@ -44,7 +47,7 @@ export function leases() {
     return h(
       'section',
       { class: 'card rows lease-tree', 'aria-label': treeOf(first) },
-      h('header', {}, h('h3', { class: 'entry-name' }, treeOf(first)), h('p', { class: 'soft cut' }, `By the sign-in of ${first.profile}, since ${when(first.signed_in_at)}`)),
+      h('header', {}, h('h3', { class: 'entry-name' }, h('span', {}, treeOf(first)), laneTag(first.lanes)), h('p', { class: 'soft cut' }, `By the sign-in of ${first.profile}, since ${when(first.signed_in_at)}`)),
       of.map(lease),
     );
   }
@@ -84,6 +87,26 @@ export function leases() {
   on('record', ({ event }) => TOLD.includes(event) && soon());
   on('missed', soon);
   return { node, read };
+}
+
+const laneTag = (lanes) => lanes?.length > 0 && h('span', { class: 'tag' }, laneOf(lanes));
+
+function laneRow({ name, tokens, audiences, room_at: roomAt, runs = [], last }) {
+  const counts = [[tokens, 'tokens'], [audiences, 'audiences']].filter(([of]) => of);
+  const spent = counts.some(([{ used, most }]) => used >= most);
+  const had = counts.map(([{ used, most }, what]) => `${used} of ${most} ${what} this hour, ${Math.max(0, most - used)} left`);
+  const asked = last && `asked last by ${last.program ? fileOf(last.program) : 'somebody that is not shown'}${last.pid ? ` ${last.pid}` : ''}, ${when(last.at)}`;
+  return h(
+    'div',
+    { class: 'entry lane', data: { lane: name } },
+    h(
+      'div',
+      { class: 'entry-what' },
+      h('h3', { class: 'entry-name' }, h('span', {}, upper(laneOf([name]))), spent && h('span', { class: 'tag bad' }, roomAt ? `spent until ${when(roomAt)}` : 'its quota is 0')),
+      h('p', { class: 'soft figures' }, had.join('; ') || 'No quota: nothing is counted'),
+      h('p', { class: 'soft small' }, [asked, ...runs].filter(Boolean).join('; ') || 'Nobody has asked yet'),
+    ),
+  );
 }
 
 /** In the order of the first of each, those of one sign-in beside each other. */

@@ -8,6 +8,7 @@ import { settled } from '../../latest.js';
 import { button, prose, working } from '../../notice.js';
 import { choice } from '../../tabs.js';
 import { key } from './keys.js';
+import { overlaid } from './managed.js';
 import { upper } from '../../words.js';
 import { field } from './fields.js';
 
@@ -51,8 +52,8 @@ export function addProfile(done, { taken = () => [], cancel } = {}) {
     const elsewhere = discovery && { [key('profile', chosen, 'endpoints', 'discovery')]: discovery };
     try {
       // As the file is now: another program may have written one of this name.
-      const { table: there, digest } = await ask('config');
-      const names = Object.keys(there.profile ?? {});
+      const { table: there, managed, digest } = await ask('config');
+      const names = Object.keys(overlaid(managed, there).profile ?? {});
       if (names.includes(chosen)) return name.blame(TAKEN);
       const set = { [key('profile', chosen)]: table, ...elsewhere, ...(!names.length && { 'default-profile': chosen }) };
       await ask('edit_config', { edit: { set, unset: [], dry_run: false, digest } });

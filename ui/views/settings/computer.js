@@ -6,6 +6,7 @@ import { copyButton } from '../../copy.js';
 import { part } from '../../notice.js';
 import { toastRefusal } from '../../toast.js';
 import { storeOf } from '../../words.js';
+import { lockOf, lockedBy } from './managed.js';
 
 const HOW = { systemd: 'a systemd user unit', autostart: 'an autostart entry', 'run-key': 'a Run key of the registry', 'launch-agent': 'a launch agent' };
 const NOTIFICATIONS = [
@@ -16,14 +17,16 @@ const NOTIFICATIONS = [
 
 export function computer(shared) {
   const login = toggle('Start at login', 'The agent alone; this window opens when asked for', (on) => askLogin('set_login_item', { enabled: on }));
-  const notices = NOTIFICATIONS.map(([key, label, note]) => [key, toggle(label, note, (on) => shared.edit({ [`notifications.${key}`]: on }))]);
+  const notices = NOTIFICATIONS.map(([key, label, note]) => [key, toggle(label, note, (on) => shared.edit({ [`notifications.${key}`]: on })), note]);
   const id = freshId('default');
   const chosen = h('select', { id, class: 'input', data: { action: 'default-profile' }, onchange: () => shared.edit({ 'default-profile': chosen.value }).catch(toastRefusal) });
   const places = h('dl', { class: 'facts' });
+  const MEANT = 'Meant where a command names none';
+  const defaultNote = h('p', { class: 'note' }, MEANT);
   const node = h(
     'div',
     {},
-    h('div', { class: 'card rows' }, h('div', { class: 'switch' }, h('div', { class: 'what' }, h('label', { for: id }, 'Default profile'), h('p', { class: 'note' }, 'Meant where a command names none')), h('div', { class: 'default-choice' }, chosen)), login.node),
+    h('div', { class: 'card rows' }, h('div', { class: 'switch' }, h('div', { class: 'what' }, h('label', { for: id }, 'Default profile'), defaultNote), h('div', { class: 'default-choice' }, chosen)), login.node),
     part('Notifications', null, null, h('div', { class: 'card rows' }, notices.map(([, one]) => one.node))),
     part('Places', null, null, h('div', { class: 'card places' }, places)),
   );
@@ -39,13 +42,18 @@ export function computer(shared) {
     login.note(item.available ? `By ${HOW[item.how] ?? item.how}: ${item.path}` : item.reason ?? 'This system offers no way');
   }
 
-  shared.heard(({ table }) => {
+  shared.heard(({ table, reply: { managed } }) => {
+    const locked = { chosen: lockOf(managed, 'default-profile'), notices: lockOf(managed, 'notifications') };
     const names = Object.keys(table.profile ?? {});
     fill(chosen, names.length ? names.map((name) => h('option', { value: name }, name)) : h('option', { value: '' }, 'No profile yet'));
-    chosen.disabled = !names.length;
+    chosen.disabled = !names.length || Boolean(locked.chosen);
+    fill(defaultNote, locked.chosen ? lockedBy(locked.chosen) : MEANT);
     chosen.value = table['default-profile'] ?? names[0] ?? '';
     const told = table.notifications ?? {};
-    for (const [key, one] of notices) one.set(told[key] ?? true, key !== 'enabled' && told.enabled === false);
+    for (const [key, one, note] of notices) {
+      one.set(told[key] ?? true, Boolean(locked.notices) || (key !== 'enabled' && told.enabled === false));
+      one.note(locked.notices ? lockedBy(locked.notices) : note);
+    }
   });
 
   let asked = false;
@@ -91,6 +99,6 @@ function toggle(label, note, changed) {
       input.checked = on;
       input.disabled = off;
     },
-    note: (text) => (told.textContent = text),
+    note: (words) => fill(told, words),
   };
 }

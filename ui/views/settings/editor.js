@@ -27,6 +27,8 @@ export function editor(shared) {
   const back = button('Revert', { action: 'revert', onclick: () => take(reply) });
   const told = h('span', { class: 'soft small' });
   const node = h('div', {}, both, h('div', { class: 'part-head' }, path), h('div', { class: 'editor' }, gutter, area), h('div', { class: 'actions form-foot' }, save, back, h('span', { class: 'soft small' }, h('kbd', {}, 'Ctrl'), ' ', h('kbd', {}, 'S')), told), problems);
+  /** In the machine's config, which nobody edits here. */
+  const isElsewhere = ({ file }) => Boolean(file && reply && file !== reply.path);
   const isDirty = () => base !== null && area.value !== inArea(base.text);
 
   async function write() {
@@ -105,14 +107,14 @@ export function editor(shared) {
 
   function numbers(wrong, warned) {
     const lines = area.value.split('\n').length;
-    const on = (list, line) => list.some((one) => one.line === line);
+    const on = (list, line) => list.some((one) => one.line === line && !isElsewhere(one));
     fill(gutter, Array.from({ length: lines }, (_, at) => h('span', { class: on(wrong, at + 1) ? 'wrong' : on(warned, at + 1) ? 'warned' : '' }, String(at + 1))));
     measure();
   }
 
   const measure = () => (gutter.scrollTop = area.scrollTop);
 
-  const listed = (tone, glyph, title, all) => h('section', { class: `problems ${tone}` }, h('h3', { class: 'chip' }, h('span', { class: 'tone' }, icon(glyph)), title), h('ul', {}, all.map((one) => h('li', {}, one.line ? h('button', { type: 'button', class: 'link figures', data: { action: 'line' }, onclick: () => jump(one.line) }, `Line ${one.line}`) : h('span', { class: 'soft' }, 'Whole file'), h('div', {}, h('p', {}, one.key && h('code', { class: 'soft' }, one.key), one.key && ' ', prose(one.key ? one.message : upper(one.message))), one.hint && h('p', { class: 'soft small' }, prose(upper(one.hint))))))));
+  const listed = (tone, glyph, title, all) => h('section', { class: `problems ${tone}` }, h('h3', { class: 'chip' }, h('span', { class: 'tone' }, icon(glyph)), title), h('ul', {}, all.map((one) => h('li', {}, isElsewhere(one) ? h('span', { class: 'soft' }, 'Machine’s') : one.line ? h('button', { type: 'button', class: 'link figures', data: { action: 'line' }, onclick: () => jump(one.line) }, `Line ${one.line}`) : h('span', { class: 'soft' }, 'Whole file'), h('div', {}, h('p', {}, isElsewhere(one) && [h('code', { class: 'soft' }, `${one.file}${one.line ? `:${one.line}` : ''}`), ' '], one.key && h('code', { class: 'soft' }, one.key), one.key && ' ', prose(one.key ? one.message : upper(one.message))), one.hint && h('p', { class: 'soft small' }, prose(upper(one.hint))))))));
 
   /** Selects a line and has it in sight. */
   function jump(line) {

@@ -10,11 +10,12 @@ import { upper } from '../../words.js';
 import { unsaved } from './dirty.js';
 import { field } from './fields.js';
 import { key } from './keys.js';
+import { lockedBy, profileLockOf } from './managed.js';
 
 const KEYS = ['client-id', 'flow', 'scopes', 'redirect-ports', 'ca-file', 'session-lifetime'];
 
-/** `read` is {table, digest}: what the form is made from. */
-export function profileForm(name, { table, digest }, shared) {
+/** `read` is {table, digest, managed}: what the form is made from. */
+export function profileForm(name, { table, digest, managed }, shared) {
   const changed = () => {
     tell();
     check(edits());
@@ -27,6 +28,16 @@ export function profileForm(name, { table, digest }, shared) {
     'ca-file': field('CA file', { value: table['ca-file'], mono: true, placeholder: 'corp-ca.pem', note: 'Beside the system’s trust store; relative to config.toml', oninput: changed }),
     'session-lifetime': field('Ping session lasts', { value: table['session-lifetime'], mono: true, placeholder: '12h', note: 'Where Ping does not tell, so that its end can be foreseen', oninput: changed }),
   };
+  const flowNode = h('div', {}, flow.node);
+  for (const one of KEYS) {
+    const path = profileLockOf(managed, name, one);
+    if (!path) continue;
+    if (one !== 'flow') inputs[one].lock(lockedBy(path));
+    else {
+      flow.disable();
+      flowNode.append(h('p', { class: 'note locked' }, lockedBy(path)));
+    }
+  }
   let before = table;
   let madeFrom = digest;
   /** Did another program change a key that is being changed here? */
@@ -100,8 +111,8 @@ export function profileForm(name, { table, digest }, shared) {
   };
   tell();
   const nodes = [
-    h('div', { class: 'fields' }, inputs['client-id'].node, h('div', { class: 'field' }, h('span', { class: 'legend' }, 'Flow'), h('div', {}, flow.node)), inputs.scopes.node, inputs['redirect-ports'].node, inputs['ca-file'].node, inputs['session-lifetime'].node),
-    h('div', { class: 'actions form-foot' }, save, back, general, h('span', { class: 'end' }, button('Remove', { look: 'quiet', glyph: 'cross', action: 'remove-profile', 'aria-label': `Remove ${name}`, onclick: () => remove(name, shared) }))),
+    h('div', { class: 'fields' }, inputs['client-id'].node, h('div', { class: 'field' }, h('span', { class: 'legend' }, 'Flow'), flowNode), inputs.scopes.node, inputs['redirect-ports'].node, inputs['ca-file'].node, inputs['session-lifetime'].node),
+    h('div', { class: 'actions form-foot' }, save, back, general, h('span', { class: 'end' }, !managed?.table.profile?.[name] && button('Remove', { look: 'quiet', glyph: 'cross', action: 'remove-profile', 'aria-label': `Remove ${name}`, onclick: () => remove(name, shared) }))),
   ];
   return { nodes, rebase };
 }

@@ -36,7 +36,7 @@ export function profiles(shared) {
     for (const name of rows.keys()) if (!named.some(([other]) => other === name)) rows.delete(name);
     for (const [name, table] of named) {
       if (!rows.has(name)) rows.set(name, row(name, shared));
-      rows.get(name).update({ table, digest: config.reply.digest }, name === config.table['default-profile'], states[name]);
+      rows.get(name).update({ table, digest: config.reply.digest, managed: config.reply.managed }, name === config.table['default-profile'], states[name]);
     }
     const nodes = [...rows.values()].map(({ node }) => node);
     if (!nodes.length) redraw(list, [], () => blank('sessions', 'No profile yet', 'Add the first one: dagpass looks up the rest at Ping.'));
@@ -63,6 +63,7 @@ function row(name, shared) {
   const info = h('div', {});
   const chip = h('div', { class: 'profile-state' });
   const body = h('div', { class: 'profile-form', id, hidden: true });
+  const isTheirs = () => read.managed?.table.profile?.[name] !== undefined;
   let read = { table: {} };
   let form = null;
   const build = () => {
@@ -78,13 +79,16 @@ function row(name, shared) {
   return {
     node: h('div', { class: 'profile-row', data: { settings: name } }, info, chip, open, body),
     update: (anew, chosen, state) => {
-      const changed = anew.digest !== read.digest;
+      const changed = anew.digest !== read.digest || JSON.stringify(anew.table) !== JSON.stringify(read.table);
+      const relocked = JSON.stringify(anew.managed) !== JSON.stringify(read.managed);
       read = anew;
       const { issuer } = anew.table;
       const [words, tone] = state ? stateOf(state) : ['Not in force', 'waiting'];
-      redraw(info, [chosen, issuer], () => [h('p', { class: 'entry-name' }, h('strong', {}, name), chosen && h('span', { class: 'tag' }, 'default')), h('p', { class: 'soft cut', title: issuer }, issuerOf(issuer ?? 'no issuer'))]);
+      redraw(info, [chosen, issuer, isTheirs()], () => [h('p', { class: 'entry-name' }, h('strong', {}, name), chosen && h('span', { class: 'tag' }, 'default'), isTheirs() && h('span', { class: 'tag' }, 'managed')), h('p', { class: 'soft cut', title: issuer }, issuerOf(issuer ?? 'no issuer'))]);
       redraw(chip, [words, tone], () => h('span', { class: `chip ${tone}` }, h('span', { class: 'dot' }), words));
-      if (changed) form?.rebase(anew);
+      // A lock that came or went is drawn anew; what was typed under the other one is not.
+      if (relocked && form) build();
+      else if (changed) form?.rebase(anew);
     },
   };
 }

@@ -35,6 +35,7 @@ mod presence;
 mod program;
 mod proxy;
 mod random;
+mod reauth;
 pub mod roles;
 mod scheduler;
 mod start;

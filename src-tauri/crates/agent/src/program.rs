@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use dagpass_client::login_item;
 use dagpass_client::wire::ConfigReply;
 
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, MachineConfig};
 use crate::telemetry::complain;
 use crate::{browser, config, start};
 
@@ -18,6 +18,7 @@ dagpass-agent: keeps your sign-in at Ping Identity and hands out fresh tokens on
 usage:
   dagpass-agent run [--at-login]          serve until told to stop
   dagpass-agent config-check FILE         print what is wrong with a config, as JSON
+  dagpass-agent config-check --machine FILE   the same of one for a machine, wherever it lies
   dagpass-agent config-schema             print the config's JSON Schema
   dagpass-agent --version
 
@@ -31,6 +32,9 @@ pub fn run(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     match (mode.to_str().unwrap_or_default(), args.next()) {
         ("run", None) => start::run(false),
         ("run", Some(word)) if word == login_item::AT_LOGIN[1] => start::run(true),
+        ("config-check", Some(word)) if word == "--machine" => {
+            args.next().map_or_else(misused, |file| machine_config_check(&PathBuf::from(file)))
+        }
         ("config-check", Some(file)) => config_check(&PathBuf::from(file)),
         ("config-schema", None) => print(&config::json_schema().to_string()),
         ("open-browser", None) => browser::open_browser_child(),
@@ -38,22 +42,32 @@ pub fn run(mut args: impl Iterator<Item = OsString>) -> ExitCode {
             print(&format!("dagpass-agent {}", env!("CARGO_PKG_VERSION")))
         }
         ("--help" | "-h" | "help", None) => print(USAGE.trim_end()),
-        _ => {
-            complain(USAGE);
-            ExitCode::from(2)
-        }
+        _ => misused(),
     }
 }
 
+fn misused() -> ExitCode {
+    complain(USAGE);
+    ExitCode::from(2)
+}
+
+/// Where there is no such file, under what the machine's config says alone.
 fn config_check(file: &Path) -> ExitCode {
-    if !file.exists() {
-        complain(&format!("error: there is no config at {}\n", file.display()));
-        return ExitCode::from(2);
-    }
-    let reply = ConfigFile::open(file.to_owned()).reply();
-    let found = ConfigReply { text: String::new(), problems: config::check_file(file), ..reply };
-    let json = serde_json::to_string(&found).unwrap_or_default();
-    match (print(&json), found.problems.is_empty()) {
+    let machine = MachineConfig::here();
+    let problems = config::check_file(file, &machine);
+    let reply = ConfigFile::open_under(machine, file.to_owned(), None).reply();
+    found(&ConfigReply { text: String::new(), problems, ..reply })
+}
+
+fn machine_config_check(file: &Path) -> ExitCode {
+    let path = file.display().to_string();
+    let problems = config::check_machines(file);
+    found(&ConfigReply { path, problems, ..ConfigReply::default() })
+}
+
+fn found(reply: &ConfigReply) -> ExitCode {
+    let json = serde_json::to_string(reply).unwrap_or_default();
+    match (print(&json), reply.problems.is_empty()) {
         (printed, true) => printed,
         (_, false) => ExitCode::from(1),
     }

@@ -155,14 +155,23 @@ impl Scheduler {
     /// The system may be asked for it, which takes its time.
     async fn look_at_config(&self) {
         let config = self.config.clone();
+        let above = config.above();
         let looked = tokio::task::spawn_blocking(move || config.reload()).await;
         match looked.unwrap_or(Looked::Same) {
             Looked::Same if self.api.told.owes() => self.take_in(),
             Looked::Same => {}
-            Looked::Wrong => self.api.say_config(),
+            Looked::Wrong => {
+                if self.config.above().problems != above.problems {
+                    self.api.tell_managed_wrong();
+                }
+                self.api.say_config();
+            }
             Looked::InForce => {
                 let what = self.config.path().display().to_string();
                 self.observer.note(Event::ConfigChange, &what);
+                if let Some(what) = self.config.above().differs(&above) {
+                    self.observer.note(Event::ConfigChange, &what);
+                }
                 self.take_in();
             }
         }

@@ -18,7 +18,7 @@ use dagpass_core::ports::{Clock, StoreFailure};
 use crate::adopt::known_ids;
 use crate::approvals;
 use crate::clock::WallClock;
-use crate::config::{ConfigFile, TOLD_FILE};
+use crate::config::{ConfigFile, MachineConfig, TOLD_FILE};
 use crate::http::install_crypto;
 use crate::instance::{Instance, Refused};
 use crate::keychain::KeychainStore;
@@ -141,7 +141,8 @@ async fn agent(
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let connections_file = state.join("connections.json");
     let known = known_ids(&connections_file);
-    let config = Arc::new(ConfigFile::open_after(place::config_path()?, known));
+    let config =
+        Arc::new(ConfigFile::open_under(MachineConfig::here(), place::config_path()?, known));
     let port = config.current().endpoint_port;
     let loopback = Loopback::bind(port).map_err(|failed| NotStarted::Port {
         holder: system::listener_holder(failed.place)
@@ -182,6 +183,7 @@ async fn agent(
     tracing::info!(socket = name, port = loopback.port, "serving");
     witness.note(Event::AgentStart, &format!("version {}", env!("CARGO_PKG_VERSION")));
     api.tell_own_config();
+    api.tell_managed_wrong();
     if stands.send(Stands { socket: name, config: config.clone(), icon }).is_err() {
         tracing::debug!("nobody waits for the socket");
     }

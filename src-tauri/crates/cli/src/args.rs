@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// The config file
     #[command(
         subcommand,
-        after_help = "Examples:\n  dagpass config check\n  $EDITOR \"$(dagpass config path)\""
+        after_help = "Examples:\n  dagpass config check\n  dagpass config check --machine config.toml\n  $EDITOR \"$(dagpass config path)\""
     )]
     Config(crate::commands::config::Config),
     /// The record of what was signed in, asked for and issued

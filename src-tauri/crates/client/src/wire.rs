@@ -12,6 +12,7 @@ mod discover;
 mod doctor;
 mod endpoint;
 mod evidence;
+mod lanes;
 mod leaks;
 mod leases;
 mod login_item;
@@ -37,6 +38,7 @@ pub use approvals::{
 };
 pub use config::{
     ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigPut, ConfigReply,
+    ManagedConfig,
 };
 pub use containers::{
     CAPABILITY_FILE, Container, ContainerAsk, ContainerList, ContainerPort, MOUNT, RefusedUid,
@@ -45,6 +47,7 @@ pub use discover::{DiscoverAsk, DiscoverReply};
 pub use doctor::{DoctorAsk, Finding};
 pub use endpoint::Endpoint;
 pub use evidence::{EvidenceAsk, EvidenceReply, EvidenceSigned};
+pub use lanes::{LaneCaller, LaneCount, LaneStatus, UNSEEN_LANE};
 pub use leaks::{Leak, LeakAsk, LeakEnded, LeakReply};
 pub use leases::{
     Lease, LeaseDag, LeaseEnd, LeaseList, LeaseRevokeAsk, LeaseRevokeReply, RevokedLease,

@@ -15,6 +15,8 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     pub session: Option<&'a SessionKey>,
     pub caller: &'a Caller,
+    /// Of an `issue`: SHA-256 of the program that the caller runs, where the system shows it.
+    pub program: Option<String>,
     /// Of a decision: what was asked for.
     pub action: Option<Action>,
     /// Whose sign-in it is.
@@ -48,6 +50,8 @@ pub struct Record<'a> {
     pub rules: &'a [String],
     /// The approval that was asked for, answered, or that it was permitted by: its public name.
     pub approval: Option<&'a str>,
+    /// Of an answer that is not no: by whom the system had the person prove who they are, or `no`.
+    pub re_authenticated: Option<&'a str>,
     /// Of a `refused`: which door was knocked at.
     pub door: Option<&'a str>,
     /// Where one line stands for many: how many, the first and the last of them (epoch milliseconds).
@@ -100,6 +104,7 @@ impl<'a> Record<'a> {
             outcome,
             session: None,
             caller,
+            program: None,
             action: None,
             person: None,
             connection: None,
@@ -118,6 +123,7 @@ impl<'a> Record<'a> {
             policy: None,
             rules: &[],
             approval: None,
+            re_authenticated: None,
             door: None,
             count: None,
             first: None,
@@ -167,7 +173,7 @@ pub enum Event {
     Evidence,
     /// A rule asks for an approval, and a person was asked.
     ApprovalAsked,
-    /// A person answered: `denied` where it was no.
+    /// A person answered: `denied` where it was no, `failed` where the answer does not count.
     ApprovalAnswered,
     /// Nobody answered in time; asked for `count` times.
     ApprovalExpired,

@@ -15,7 +15,7 @@ use crate::cache::Cached;
 use crate::deployment::DeploymentView;
 use crate::error::{ErrorCode, Refusal};
 use crate::issuer_limit::IssuerLimits;
-use crate::lanes::{self, Shares};
+use crate::lanes::{self, Lane, Shares};
 use crate::leases::{Leases, Use};
 use crate::logout::Rules;
 use crate::owed::debts::Debts;
@@ -162,10 +162,11 @@ impl Broker {
         let (request, caller) = (&request, &principal.caller);
         let asked = Asked { action, request, caller, basis: &basis, of };
         let now = self.ports.clock.now();
-        let served = match self.shares.take(&principal.lane, lanes::audience(request), now) {
-            Ok(counted) => self.serve(asked, principal).await.inspect(|_| counted.keep()),
-            Err(refusal) => Err(refusal),
-        };
+        let served =
+            match self.shares.take(&principal.lane, &lanes::audience(request), (caller, now)) {
+                Ok(counted) => self.serve(asked, principal).await.inspect(|_| counted.keep()),
+                Err(refusal) => Err(refusal),
+            };
         served.inspect_err(|refusal| self.record_unserved(asked, refusal))
     }
 
@@ -284,8 +285,11 @@ impl Broker {
     ) -> Result<Issued, Refusal> {
         let (request, now) = (asked.request, self.ports.clock.now());
         let since = (whose.signed_in_at, now);
+        // Which may take a while the first time: nothing is granted yet.
+        let program = wanted.principal().process.digest();
         let granted = self.leases.grant(wanted, cached, since, &may_leave)?;
         let mut record = asked.record(Event::Issue, Outcome::Ok);
+        record.program = program;
         record.person = whose.person.as_ref();
         record.scopes = cached.set.scope.as_ref().or(request.target.scopes.as_ref());
         record.audience = cached.set.audience.as_deref();
@@ -306,6 +310,11 @@ impl Broker {
         let remaining = now.until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
         Ok(Issued { set: cached.set.clone(), served, short_lived, receipt })
+    }
+
+    /// What a caller of that lane has had of each of its shares.
+    pub fn shares_of(&self, lane: &Lane) -> Vec<lanes::Standing> {
+        self.shares.standing(lane, self.ports.clock.now())
     }
 
     /// Every session, for `status`.

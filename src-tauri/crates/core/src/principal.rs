@@ -193,6 +193,11 @@ pub trait Pinned: Send + Sync {
     /// What the system says of it; looked up when it is asked for, and the same from then on.
     fn facts(&self) -> Arc<Verified>;
 
+    /// SHA-256 of the program that it runs, in hex; counted when it is asked for, once for each state of a file.
+    fn digest(&self) -> Option<String> {
+        None
+    }
+
     /// Where it comes from, as far as the system shows it; looked up when it is asked for.
     fn lineage(&self) -> Lineage {
         Lineage::default()
@@ -272,6 +277,11 @@ impl Process {
     pub fn facts(&self) -> Arc<Verified> {
         let shown = self.pinned.as_ref().filter(|_| !self.carries);
         shown.map_or_else(Arc::default, |process| process.facts())
+    }
+
+    /// Of its program, for the record. Of whoever carries none.
+    pub fn digest(&self) -> Option<String> {
+        self.pinned.as_ref().filter(|_| !self.carries)?.digest()
     }
 
     /// Of whoever carries, too: it is there on this machine that somebody began it.

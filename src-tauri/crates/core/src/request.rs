@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deployment::Deployment;
@@ -165,6 +166,8 @@ pub struct Caller {
     pub capability: Option<String>,
     /// Came through a socket forwarded over ssh: the asking process runs on another machine.
     pub remote: bool,
+    /// The lanes whose share it has: several where what is seen of it disagrees, `?` where it may be in any.
+    pub lanes: Vec<Arc<str>>,
     /// What the caller says of itself (DAG, task, run). Recorded, never decided on.
     pub context: BTreeMap<String, String>,
 }

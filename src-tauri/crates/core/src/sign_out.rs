@@ -79,6 +79,7 @@ impl Broker {
             return Ok(false);
         }
         self.end_leases_but_of(&goes_on, key);
+        self.end_approvals_of_session(key);
         // Whoever cannot be told on the record is shut out all the same.
         self.record_sign_out(&session, caller, Some(told)).map(|()| true)
     }
@@ -162,6 +163,7 @@ impl Broker {
         let mut left = session.sign_out(because.map(|(out, _)| out));
         stored.into_iter().for_each(|stored| left.and(stored));
         self.end_leases_of_session(key);
+        self.end_approvals_of_session(key);
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
         // next start finds nobody signed in, and a token to revoke.
         let mut owed = Vec::new();

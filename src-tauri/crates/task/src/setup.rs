@@ -30,7 +30,7 @@ const BUILD: [Package<'static>; 2] = [
     ("gcc", "the C compiler: aws-lc, the cryptography under TLS, is C"),
     ("libc6-dev", "the C library's headers, for the same"),
 ];
-const RIG: [Package<'static>; 14] = [
+const RIG: [Package<'static>; 15] = [
     ("gnome-keyring", "a real Secret Service keychain"),
     ("dbus", "the private bus that the keychain lives on"),
     ("libglib2.0-bin", "gdbus, which asks that bus who is there"),
@@ -44,6 +44,7 @@ const RIG: [Package<'static>; 14] = [
     ("xdotool", "opens that menu as a mouse does"),
     ("imagemagick", "import, which takes the pictures"),
     ("xclip", "a second, independent reader of that clipboard"),
+    ("polkitd", "a real polkit, which has a person prove who they are before an approval"),
     ("iproute2", "ip, which gives the inside of a container its network"),
 ];
 const AIRFLOW: [Package<'static>; 1] = [("python3-venv", "Airflow gets an environment of its own")];

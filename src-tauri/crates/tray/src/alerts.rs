@@ -4,6 +4,7 @@
 //! agent tells; reads no clock, shows nothing.
 
 mod asked;
+mod found;
 mod logout;
 
 use std::collections::{HashMap, HashSet};
@@ -83,6 +84,8 @@ pub(crate) struct Alerts {
     asked: HashSet<String>,
     /// The number of the last record that told of a changed config.
     config_told: Option<u64>,
+    /// And of a token in a file.
+    found_told: Option<u64>,
 }
 
 /// For a sign-in at one issuer.
@@ -154,6 +157,9 @@ impl Alerts {
     }
 
     fn record(&mut self, record: &Value, moment: &Moment<'_>) -> Vec<Deed> {
+        if record["event"] == "token-found" {
+            return found::seen(&mut self.found_told, record).into_iter().collect();
+        }
         let text = |place: &str| record.pointer(place).and_then(Value::as_str);
         let purpose = text("/caller/context/purpose");
         // Nobody waits for a parse; whoever tries by hand is looking at the answer.

@@ -16,6 +16,8 @@ pub(crate) enum Key {
     Config { profile: String },
     /// A rule asks the person about a request.
     Approval { id: String },
+    /// A token lies in a file.
+    Found { fingerprint: String },
     /// What to type on another device.
     Code { profile: String },
     /// The answer to a click.

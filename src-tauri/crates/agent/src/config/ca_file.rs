@@ -1,7 +1,7 @@
 //! The files that `ca-file` names. Read by a check, never with the config: one that is missing for a moment
 //! keeps no other profile back.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dagpass_client::wire::ConfigProblem;
 
@@ -12,6 +12,8 @@ use crate::http::tls::ca_file;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaFileKey {
     pub path: PathBuf,
+    /// The config that names it.
+    pub file: String,
     /// `profile.prod.ca-file`
     pub key: String,
     pub line: usize,
@@ -20,11 +22,11 @@ pub struct CaFileKey {
 
 impl Config {
     /// What is wrong with the files that the config names.
-    pub(super) fn problems_of_files(&self, config: &Path) -> Vec<ConfigProblem> {
+    pub(super) fn problems_of_files(&self) -> Vec<ConfigProblem> {
         let wrong = self.ca_files.iter().filter_map(|key| {
             let why = ca_file::read(&key.path).err()?;
             Some(ConfigProblem {
-                file: config.display().to_string(),
+                file: key.file.clone(),
                 line: key.line,
                 column: key.column,
                 key: key.key.clone(),
@@ -32,6 +34,6 @@ impl Config {
                 hint: why.remedy,
             })
         });
-        wrong.chain(self.roles_file_problems(config)).collect()
+        wrong.chain(self.roles_file_problems()).collect()
     }
 }

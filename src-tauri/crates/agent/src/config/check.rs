@@ -9,25 +9,73 @@ use dagpass_client::wire::ConfigProblem;
 use dagpass_core::deployment::{AssertionKind, Deployment};
 use dagpass_core::profile::{Profile, ProfileName};
 
+use super::check_hosts::Hosts;
 use super::raw::{RawAirflow, RawAirflowToken, RawAssertion, RawConfig, RawStore, RawStoreKind};
 use super::section::{At, Place, Problems, document};
 use super::shared_callback::{self, Callback};
 use super::shared_client::{self, Client};
 use super::words::nearest;
 use super::{
-    AirflowConfig, CaFileKey, Condition, Config, DeploymentToken, Durability, Notifications,
-    RolesFileKey, StoreChoice,
+    AirflowConfig, CaFileKey, Condition, Config, DeploymentToken, Durability, Managed,
+    Notifications, Reauthenticate, RolesFileKey, StoreChoice,
 };
 
 /// Reads a config's text. `path` names the file in problems, and its folder is what relative paths
 /// start from.
 pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
-    let mut problems = Problems::new(path.display().to_string(), text);
+    read(text, path, Reading::Under(None))
+}
+
+/// As [`parse`]: what the text does not say, the machine's config says, and what that locks it has to leave.
+pub fn parse_under(
+    text: &str,
+    path: &Path,
+    machines: Option<&Arc<Managed>>,
+) -> Result<Config, Vec<ConfigProblem>> {
+    read(text, path, Reading::Under(machines))
+}
+
+/// Whose config is read?
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reading<'m> {
+    /// A person's, under the machine's where there is one.
+    Under(Option<&'m Arc<Managed>>),
+    Machines,
+}
+
+impl<'m> Reading<'m> {
+    pub(super) fn managed(self) -> Option<&'m Arc<Managed>> {
+        match self {
+            Self::Under(managed) => managed,
+            Self::Machines => None,
+        }
+    }
+}
+
+pub(super) fn read(
+    text: &str,
+    path: &Path,
+    reading: Reading<'_>,
+) -> Result<Config, Vec<ConfigProblem>> {
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    let raw = document(text, &mut problems, RawConfig::read);
+    let managed = reading.managed();
+    let behind = managed.map(|managed| (managed, managed.behind(text)));
+    let mut problems = Problems::new(path.display().to_string(), text);
+    let raw = document(
+        text,
+        &mut problems,
+        |own, problems| {
+            if let Some((managed, behind)) = &behind {
+                managed.lay_under(own, behind, (&folder, problems));
+            }
+        },
+        RawConfig::read,
+    );
     let mut check = Check {
         problems,
         folder,
+        reading,
+        hosts: None,
         clients: Vec::new(),
         ca_files: Vec::new(),
         items: BTreeSet::new(),
@@ -44,6 +92,9 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
 pub(super) struct Check<'t> {
     pub(super) problems: Problems<'t>,
     pub(super) folder: PathBuf,
+    pub(super) reading: Reading<'t>,
+    /// Where connections may go; anywhere without.
+    pub(super) hosts: Option<Hosts>,
     pub(super) clients: Vec<Client>,
     pub(super) ca_files: Vec<CaFileKey>,
     /// The keychain items that deployments have claimed.
@@ -52,6 +103,8 @@ pub(super) struct Check<'t> {
 
 impl Check<'_> {
     fn config(&mut self, raw: RawConfig) -> Config {
+        self.locked(raw.locked.as_ref(), &raw);
+        self.hosts = self.connection_hosts(raw.connection_hosts.as_ref());
         let network = self.network(raw.proxy, raw.no_proxy, raw.ca_file);
         let mut profiles = BTreeMap::new();
         let (mut declared, mut callbacks) = (Vec::new(), Vec::new());
@@ -94,11 +147,13 @@ impl Check<'_> {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
             condition: Condition::InForce,
+            managed: self.reading.managed().cloned(),
             default_profile: known.default,
             airflow,
             endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),
             store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
             notifications: raw.notifications.map_or_else(Notifications::default, Notifications::of),
+            re_authenticate: raw.approvals.map_or_else(Reauthenticate::default, Reauthenticate::of),
             durability: raw
                 .audit
                 .and_then(|audit| audit.value.durability)
@@ -173,6 +228,7 @@ impl Check<'_> {
         let profile = self.profile_of(at.value.profile.as_ref(), &at.place, known);
         let url = self.required(at.value.url, &at.place, "url")?;
         self.secure(&url.place, &url.value);
+        self.goes_to(&url.place, &url.value);
         let roles_file = self.roles_file(at.value.roles_file);
         let token = match at.value.token.map(|token| token.value) {
             None | Some(RawAirflowToken::JwtBearer) => DeploymentToken::JwtBearer,
@@ -210,15 +266,17 @@ impl Check<'_> {
         let place = at.as_ref()?.place.clone();
         let typed = self.filled(at)?;
         let (line, column) = self.problems.line_and_column(&place);
-        Some(RolesFileKey { path: self.path(&typed), key: place.key, line, column })
+        let (path, file) = (self.path(&place, &typed), self.problems.file(&place).to_owned());
+        Some(RolesFileKey { path, file, key: place.key, line, column })
     }
 
     fn store(&mut self, at: At<RawStore>) -> StoreChoice {
         let kind = at.value.kind.map_or(RawStoreKind::Keychain, |kind| kind.value);
         match (kind, at.value.key_file) {
             (RawStoreKind::KeyFile, Some(path)) => {
+                let place = path.place.clone();
                 let path = self.filled(Some(path)).unwrap_or_default();
-                StoreChoice::KeyFile(self.path(&path))
+                StoreChoice::KeyFile(self.path(&place, &path))
             }
             (RawStoreKind::KeyFile, None) => {
                 let hint = "for example: head -c 32 /dev/urandom > dagpass.key, with mode 0600";

@@ -57,6 +57,7 @@ impl Check<'_> {
         if !is_conn_id(&id) {
             self.problems.add(&place, format!("Airflow takes no conn_id such as `{id}`"));
         }
+        self.connection_goes_to(&raw, &place);
         let name = self.profile_of(raw.profile.as_ref(), &place, known);
         let profile = name.and_then(|name| known.profiles.get(&name).cloned());
         let conn_type = self.required(raw.conn_type.clone(), &place, "conn-type");
@@ -65,8 +66,8 @@ impl Check<'_> {
         self.client_id(&raw, obtain);
         let scopes_place = raw.scopes.as_ref().map(|scopes| scopes.place.clone());
         let scopes = raw.scopes.clone().and_then(|scopes| self.scopes(scopes));
-        if let (RawObtain::Narrow, Some(scopes), Some(at), Some(profile)) =
-            (obtain, &scopes, &scopes_place, &profile)
+        if let (Some(scopes), Some(at), Some(profile)) = (&scopes, &scopes_place, &profile)
+            && (obtain == RawObtain::Narrow || self.is_locked("scopes", at))
         {
             self.narrower(at, scopes, profile);
         }
@@ -124,8 +125,13 @@ impl Check<'_> {
     fn narrower(&mut self, place: &Place, scopes: &Scopes, profile: &Profile) {
         for scope in scopes.iter().filter(|scope| !profile.scopes.contains(scope)) {
             let message = format!("profile `{}` does not sign in for `{scope}`", profile.name);
-            let hint =
-                format!("add it to `profile.{}.scopes`, or use obtain = \"sign-in\"", profile.name);
+            let hint = match self.is_locked("scopes", place) {
+                true => "leave it out: `scopes` is locked by the machine's config".to_owned(),
+                false => {
+                    let key = format!("`profile.{}.scopes`", profile.name);
+                    format!("add it to {key}, or use obtain = \"sign-in\"")
+                }
+            };
             self.problems.add_hint(place, message, hint);
         }
     }

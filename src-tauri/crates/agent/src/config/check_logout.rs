@@ -2,6 +2,7 @@
 //! looked up where a file is taken ([`checked`]), not where its text is read.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dagpass_client::wire::ConfigProblem;
@@ -10,7 +11,7 @@ use dagpass_core::logout::{GRACE, Rules};
 use super::check::Check;
 use super::raw::RawLogout;
 use super::section::{At, Place};
-use super::{Config, parse};
+use super::{Config, Managed, parse_under};
 use crate::presence::{self, Tells, Wanted};
 use crate::system;
 
@@ -28,16 +29,19 @@ impl LogoutConfig {
     }
 }
 
-/// As [`parse`], on this very machine: a session that nobody ends is no safer for a line that says so.
-pub(super) fn checked(text: &str, path: &Path) -> Result<Config, Vec<ConfigProblem>> {
-    let config = parse(text, path)?;
+/// As [`parse_under`], on this very machine: a session that nobody ends is no safer for a line that says so.
+pub(super) fn checked(
+    text: &str,
+    path: &Path,
+    machines: Option<&Arc<Managed>>,
+) -> Result<Config, Vec<ConfigProblem>> {
+    let config = parse_under(text, path, machines)?;
     if config.logout.watch.is_empty() {
         return Ok(config);
     }
     let tells = system::patiently(presence::look);
-    let file = path.display().to_string();
     let problems: Vec<_> =
-        config.logout.watch.iter().filter_map(|key| key.problem(&file, &tells)).collect();
+        config.logout.watch.iter().filter_map(|key| key.problem(&tells)).collect();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
 
@@ -45,6 +49,7 @@ pub(super) fn checked(text: &str, path: &Path) -> Result<Config, Vec<ConfigProbl
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchKey {
     pub(crate) wanted: Wanted,
+    file: String,
     pub(crate) key: String,
     pub(crate) line: usize,
     pub(crate) column: usize,
@@ -52,7 +57,7 @@ pub struct WatchKey {
 
 impl WatchKey {
     /// What is wrong with it on a machine that tells so much.
-    fn problem(&self, file: &str, tells: &Tells) -> Option<ConfigProblem> {
+    fn problem(&self, tells: &Tells) -> Option<ConfigProblem> {
         let missing = tells.of(self.wanted).as_ref().err()?;
         let what = match self.wanted {
             Wanted::Lock => "nobody on this machine tells when the screen is locked",
@@ -61,7 +66,7 @@ impl WatchKey {
         };
         let hint = "leave the line out; `after = \"12h\"` signs out everywhere";
         Some(ConfigProblem {
-            file: file.to_owned(),
+            file: self.file.clone(),
             line: self.line,
             column: self.column,
             key: self.key.clone(),
@@ -83,7 +88,8 @@ impl Check<'_> {
         let key = |(wanted, place): (Wanted, Option<&Place>)| {
             let place = place?;
             let (line, column) = self.problems.line_and_column(place);
-            Some(WatchKey { wanted, key: place.key.clone(), line, column })
+            let file = self.problems.file(place).to_owned();
+            Some(WatchKey { wanted, file, key: place.key.clone(), line, column })
         };
         let watch = watched.into_iter().filter_map(key).collect();
         let is = |asked: Option<At<bool>>, usual: bool| asked.map_or(usual, |asked| asked.value);

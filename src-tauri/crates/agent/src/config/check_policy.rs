@@ -17,7 +17,10 @@ const GROUPS: [&str; 4] = ["tokens", "looks", "deeds", "*"];
 impl Check<'_> {
     pub(super) fn policy(&mut self, policy: Option<At<RawPolicy>>) -> PolicyConfig {
         let Some(policy) = policy else { return PolicyConfig::default() };
-        let file = self.filled(policy.value.file).map(|typed| self.path(&typed));
+        let file = policy.value.file.and_then(|at| {
+            let place = at.place.clone();
+            self.filled(Some(at)).map(|typed| self.path(&place, &typed))
+        });
         let mut rules: Vec<PolicyRule> = Vec::new();
         let typed = policy.value.rule.map(|at| (at.value, at.place));
         for (number, raw) in typed.iter().flat_map(|(all, _)| all.iter().enumerate()) {
@@ -34,7 +37,9 @@ impl Check<'_> {
             }
             rules.push(rule);
         }
-        PolicyConfig { file, rules }
+        let machines = typed.filter(|(_, place)| !self.problems.is_own(place));
+        let rules_file = machines.map(|(_, place)| self.problems.file(&place).into());
+        PolicyConfig { file, rules, rules_file }
     }
 
     fn rule(&mut self, raw: &RawRule, key: &str) -> PolicyRule {

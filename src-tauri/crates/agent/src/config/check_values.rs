@@ -34,9 +34,10 @@ impl Check<'_> {
 
     fn ca_file(&mut self, at: Option<At<String>>) -> Option<PathBuf> {
         let place = at.as_ref()?.place.clone();
-        let path = self.filled(at).map(|typed| self.path(&typed))?;
+        let path = self.filled(at).map(|typed| self.path(&place, &typed))?;
         let (line, column) = self.problems.line_and_column(&place);
-        self.ca_files.push(CaFileKey { path: path.clone(), key: place.key, line, column });
+        let file = self.problems.file(&place).to_owned();
+        self.ca_files.push(CaFileKey { path: path.clone(), file, key: place.key, line, column });
         Some(path)
     }
 
@@ -115,8 +116,12 @@ impl Check<'_> {
         false
     }
 
-    pub(super) fn path(&self, typed: &str) -> PathBuf {
-        self.folder.join(typed)
+    /// Relative to the file that it was typed in.
+    pub(super) fn path(&self, place: &Place, typed: &str) -> PathBuf {
+        match self.reading.managed() {
+            Some(managed) if !self.problems.is_own(place) => managed.folder().join(typed),
+            Some(_) | None => self.folder.join(typed),
+        }
     }
 
     pub(super) fn name(&mut self, name: &str, place: &Place) {

@@ -5,7 +5,8 @@ use toml::Spanned;
 use url::Url;
 
 use super::check::Check;
-use super::raw::{RawAudit, RawWitness};
+use super::raw::RawAudit;
+use super::raw_audit::RawWitness;
 use super::section::{At, Place};
 use super::{AuditWitness, Witnesses};
 

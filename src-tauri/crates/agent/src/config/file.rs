@@ -2,28 +2,46 @@
 //! last good config stays in force, or none where none was, and the problems are shown.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::Instant;
 
 use dagpass_client::owner;
 use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigReply};
 
 use super::check_logout::checked;
-use super::condition::KnownIds;
+use super::disk::{bytes, read, replace, stamp};
 use super::edit::{Wrong, edit};
+use super::in_force::State;
+use super::managed::Above;
 use super::shown::{digest, shown};
-use super::{Condition, Config, StoreChoice};
+use super::{Config, MachineConfig, Managed, StoreChoice};
 
-/// What is wrong with a file and with those it names, for `config check`: a missing one is, there.
-pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
-    match read(path) {
-        Ok(text) => match checked(&text, path) {
-            Ok(config) => config.problems_of_files(path),
-            Err(problems) => problems,
-        },
+/// What is wrong with a file and with those it names, for `config check`: a missing one is, there, unless the
+/// machine's config does without.
+pub fn check_file(path: &Path, machine: &MachineConfig) -> Vec<ConfigProblem> {
+    let above = machine.look(Instant::now());
+    if machine.is_at(path) || above.is_shut() {
+        return above.problems;
+    }
+    let Above { good, problems: mut found, .. } = above;
+    let text = match read(path) {
+        Err(unread) if unread.absent && good.is_some() => Ok(String::new()),
+        read => read,
+    };
+    match text.map(|text| checked(&text, path, good.as_ref())) {
+        Ok(Ok(config)) => found.extend(config.problems_of_files()),
+        Ok(Err(problems)) => found.extend(problems),
+        Err(unread) => found.push(unread.problem),
+    }
+    found
+}
+
+/// What is wrong with a machine's config that does not stand in its place yet. Whose it is does not matter there.
+pub fn check_machines(path: &Path) -> Vec<ConfigProblem> {
+    match read(path).map(|text| Managed::read(&text, path)) {
+        Ok(read) => read.err().unwrap_or_default(),
         Err(unread) => vec![unread.problem],
     }
 }
@@ -32,24 +50,13 @@ pub fn check_file(path: &Path) -> Vec<ConfigProblem> {
 #[derive(Debug)]
 pub struct ConfigFile {
     path: PathBuf,
+    /// What stands above it.
+    machine: MachineConfig,
     /// One at a time reads or writes the file. What it holds may be judged long: the system is asked who tells of
     /// the person.
     turn: Mutex<()>,
     /// Held shortly: every request asks for the config in force.
     state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// The last good one, with what is true of the file now.
-    config: Arc<Config>,
-    /// Was a config ever in force since we started?
-    known: bool,
-    /// The conn_ids of the config that was last in force, in this life or an earlier one.
-    ids: KnownIds,
-    text: String,
-    problems: Vec<ConfigProblem>,
-    stamp: Option<Stamp>,
 }
 
 /// What a look at the file found.
@@ -66,9 +73,6 @@ pub enum Looked {
 /// Problems and warnings.
 type Judged = (Vec<ConfigProblem>, Vec<ConfigProblem>);
 
-/// Tells a changed file from the one that was read.
-type Stamp = (SystemTime, u64);
-
 /// Why a new text was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteFailure {
@@ -84,16 +88,20 @@ pub enum WriteFailure {
 }
 
 impl ConfigFile {
-    /// Reads the file. With none there, or a bad one, the config is empty and says why.
+    /// Reads the file, on no machine. With none there, or a bad one, the config is empty and says why.
     pub fn open(path: PathBuf) -> Self {
-        Self::open_after(path, None)
+        Self::open_under(MachineConfig::nowhere(), path, None)
     }
 
-    /// As [`Self::open`]; `ids` are the conn_ids that an earlier life of the agent answered for.
-    pub fn open_after(path: PathBuf, ids: Option<BTreeSet<String>>) -> Self {
-        let state = State { ids: ids.map(Arc::new), ..State::default() };
-        let file = Self { path, turn: Mutex::default(), state: Mutex::new(state) };
-        file.read_anew();
+    /// As [`Self::open`], under a machine's; `ids` are the conn_ids that an earlier life of the agent answered for.
+    pub fn open_under(
+        machine: MachineConfig,
+        path: PathBuf,
+        ids: Option<BTreeSet<String>>,
+    ) -> Self {
+        let state = State::of(ids.map(Arc::new));
+        let file = Self { path, machine, turn: Mutex::default(), state: Mutex::new(state) };
+        file.read_anew(file.machine.look(Instant::now()));
         file
     }
 
@@ -123,16 +131,21 @@ impl ConfigFile {
         state.known.then(|| state.config.connection_ids())
     }
 
-    /// What is wrong with the file as it is now; empty where it is in force.
+    /// What is wrong with the file as it is now, and with the machine's; empty where both are in force.
     pub fn problems(&self) -> Vec<ConfigProblem> {
-        self.lock().problems.clone()
+        self.lock().problems()
+    }
+
+    /// What stands above the file, as it was last read.
+    pub fn above(&self) -> Above {
+        self.lock().above.clone()
     }
 
     /// For `GET /v1/config`: the file as it stands, also where it comes into force at the next look only.
     pub fn reply(&self) -> ConfigReply {
         let state = self.lock();
-        let known = (state.problems.clone(), state.config.told());
-        let (last, is_known) = (state.text.clone(), state.known);
+        let known = (state.problems(), state.config.told());
+        let (last, has_file) = (state.text.clone(), state.has_file());
         drop(state);
         match read(&self.path) {
             Ok(text) if text == last => self.told(text, known),
@@ -143,7 +156,7 @@ impl ConfigFile {
             // What was last read, to be mended; its place is that of the file which cannot be read.
             Err(unread) => {
                 let problems =
-                    if unread.absent && !is_known { known.0 } else { vec![unread.problem] };
+                    if unread.absent && !has_file { known.0 } else { vec![unread.problem] };
                 let told = self.told(last, (problems, known.1));
                 ConfigReply { digest: digest(&bytes(&self.path).unwrap_or_default()), ..told }
             }
@@ -152,38 +165,59 @@ impl ConfigFile {
 
     /// What is wrong with such a text, and what may be.
     fn judged(&self, text: &str) -> Judged {
-        match checked(text, &self.path) {
-            Ok(config) => (Vec::new(), config.told()),
-            Err(problems) => (problems, Vec::new()),
+        let mut above = self.above();
+        if above.is_shut() {
+            return (above.problems, Vec::new());
+        }
+        match checked(text, &self.path, above.good.as_ref()) {
+            Ok(config) => (above.problems, config.told()),
+            Err(found) => {
+                above.problems.extend(found);
+                (above.problems, Vec::new())
+            }
         }
     }
 
     fn told(&self, text: String, (problems, warnings): Judged) -> ConfigReply {
         let (path, shown) = (self.path.display().to_string(), shown(&text));
         let (table, logins, digest) = (shown.table, shown.logins, digest(text.as_bytes()));
-        ConfigReply { path, text, digest, table, logins, problems, warnings }
+        let managed = self.above().good.map(|managed| managed.shown());
+        ConfigReply { path, text, digest, table, logins, problems, warnings, managed }
     }
 
-    /// Looks at the file and reads it where it changed: one `stat` where it did not. A wrong one is
-    /// read at each look: what mends it may be its mode, or a file that it names.
+    /// Looks at the file and at the machine's, and reads it where either changed: one `stat` where the file did
+    /// not. A wrong one is read at each look: what mends it may be its mode, or a file that it names.
     pub fn reload(&self) -> Looked {
+        self.reload_at(Instant::now())
+    }
+
+    pub(super) fn reload_at(&self, now: Instant) -> Looked {
         let _turn = self.turn();
-        let state = self.lock();
-        if state.problems.is_empty() && stamp(&self.path) == state.stamp {
-            return Looked::Same;
+        let above = self.machine.look(now);
+        let mut state = self.lock();
+        let before = state.problems();
+        if stamp(&self.path) == state.stamp && state.may_stand_under(&above) {
+            return match state.stands_under(above) {
+                true => Looked::InForce,
+                false if state.problems() == before => Looked::Same,
+                false => Looked::Wrong,
+            };
         }
-        let before = state.problems.clone();
         drop(state);
-        match self.read_anew() {
+        match self.read_anew(above) {
             true => Looked::InForce,
-            false if self.lock().problems == before => Looked::Same,
+            false if self.lock().problems() == before => Looked::Same,
             false => Looked::Wrong,
         }
     }
 
     /// What such a text would bring into force.
     pub fn check(&self, text: &str) -> Result<Config, WriteFailure> {
-        checked(text, &self.path).map_err(WriteFailure::Problems)
+        let above = self.above();
+        if above.is_shut() {
+            return Err(WriteFailure::Problems(above.problems));
+        }
+        checked(text, &self.path, above.good.as_ref()).map_err(WriteFailure::Problems)
     }
 
     /// Is the file still the one of that digest?
@@ -241,20 +275,35 @@ impl ConfigFile {
         }
         let mut state = self.lock();
         state.stamp = stamp(&self.path);
-        state.take(config, text.to_owned());
+        state.take(config, text.to_owned(), true);
         Ok(())
     }
 
     /// `true` where it is in force. Whoever calls has the turn.
-    fn read_anew(&self) -> bool {
+    fn read_anew(&self, above: Above) -> bool {
         // Before the text: a change in between is then seen at the next look.
         let found = stamp(&self.path);
-        let read = read(&self.path).map(|text| (checked(&text, &self.path), text));
+        let read = read(&self.path);
+        let with_file = read.is_ok();
+        let read = match read {
+            // Who has no config of their own has the machine's.
+            Err(unread) if unread.absent && above.good.is_some() && !self.lock().has_file() => {
+                Ok(String::new())
+            }
+            read => read,
+        };
+        let read = read.map(|text| (checked(&text, &self.path, above.good.as_ref()), text));
         let mut state = self.lock();
         state.stamp = found;
+        let is_shut = above.is_shut();
+        state.above = above;
         match read {
+            read if is_shut => {
+                state.shut(read.ok().map(|(_, text)| text));
+                false
+            }
             Ok((Ok(config), text)) => {
-                state.take(config, text);
+                state.take(config, text, with_file);
                 true
             }
             Ok((Err(problems), text)) => {
@@ -262,7 +311,7 @@ impl ConfigFile {
                 false
             }
             // Some editors move the file away before they write the new one: not an empty config.
-            Err(unread) if unread.absent && !state.known => {
+            Err(unread) if unread.absent && !state.has_file() => {
                 state.absent(&self.path);
                 false
             }
@@ -280,106 +329,4 @@ impl ConfigFile {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl State {
-    fn take(&mut self, config: Config, text: String) {
-        self.ids = Some(Arc::new(config.connection_ids().into_iter().collect()));
-        self.config = Arc::new(config);
-        self.known = true;
-        self.text = text;
-        self.problems = Vec::new();
-    }
-
-    fn wrong(&mut self, problems: Vec<ConfigProblem>, text: Option<String>) {
-        let problem = Box::new(problems.first().cloned().unwrap_or_default());
-        let ids = self.ids.clone();
-        self.becomes(Condition::Wrong { problem, text: text.as_deref().map(Arc::from), ids });
-        self.problems = problems;
-        if let Some(text) = text {
-            self.text = text;
-        }
-    }
-
-    fn absent(&mut self, path: &Path) {
-        self.becomes(Condition::Absent { path: path.to_owned(), ids: self.ids.clone() });
-        self.problems = Vec::new();
-    }
-
-    fn becomes(&mut self, condition: Condition) {
-        self.config = Arc::new(Config { condition, ..Config::clone(&self.config) });
-    }
-}
-
-struct Unread {
-    absent: bool,
-    problem: ConfigProblem,
-}
-
-/// None where there is no file.
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        read => read,
-    }
-}
-
-fn read(path: &Path) -> Result<String, Unread> {
-    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let lines = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
-        let problem = ConfigProblem {
-            file: path.display().to_string(),
-            line: lines + 1,
-            message: "is no UTF-8".to_owned(),
-            hint: Some("save the file as UTF-8".to_owned()),
-            ..ConfigProblem::default()
-        };
-        Unread { absent: false, problem }
-    })
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Unread {
-    let absent = error.kind() == io::ErrorKind::NotFound;
-    let problem = ConfigProblem {
-        file: path.display().to_string(),
-        message: format!("cannot be read: {}", owner::why(path, error)),
-        hint: absent.then(|| "run `dagpass init` to make one".to_owned()),
-        ..ConfigProblem::default()
-    };
-    Unread { absent, problem }
-}
-
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
-}
-
-/// `false` where another program changed the file while the new one was written.
-fn replace(path: &Path, text: &str, there: Option<&[u8]>) -> io::Result<bool> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let fresh = folder.join(format!(".config.toml.{}", std::process::id()));
-    let written = write_through(&fresh, &target, text).and_then(|()| {
-        let stays = there.is_none_or(|there| bytes(&target).is_ok_and(|now| now == there));
-        if stays { fs::rename(&fresh, &target).map(|()| true) } else { Ok(false) }
-    });
-    if !matches!(written, Ok(true))
-        && let Err(error) = fs::remove_file(&fresh)
-    {
-        tracing::debug!(%error, "the unfinished config file stays behind");
-    }
-    written
-}
-
-fn write_through(fresh: &Path, target: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(fresh)?;
-    if let Ok(metadata) = fs::metadata(target) {
-        file.set_permissions(metadata.permissions())?;
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }

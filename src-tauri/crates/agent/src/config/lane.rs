@@ -39,9 +39,13 @@ impl LaneConfig {
         })
     }
 
-    pub fn has_unit(&self, unit: &str) -> bool {
+    /// The scope that a run of it was begun in, by its name.
+    pub fn has_own_scope(&self, unit: &str) -> bool {
         scope_s(unit) == Some(&self.within.name)
-            || self.cgroup.as_ref().is_some_and(|wanted| is_as(unit, wanted))
+    }
+
+    pub fn has_unit(&self, unit: &str) -> bool {
+        self.has_own_scope(unit) || self.cgroup.as_ref().is_some_and(|wanted| is_as(unit, wanted))
     }
 }
 

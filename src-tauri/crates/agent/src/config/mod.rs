@@ -2,12 +2,15 @@
 //! need not ask again. Never reads the environment or the network.
 //!
 //! `raw` is what was typed, `check` turns it into this or into a list of all that is wrong with it,
-//! `file` keeps the last good one. `ways` says what changed of where tokens go, `told` what was put on the
+//! `managed` is the machine's own, `file` keeps the last good one. `ways` says what changed of where tokens go, `told` what was put on the
 //! record of that.
 
+mod approvals;
+mod audit;
 mod ca_file;
 mod check;
 mod check_connection;
+mod check_hosts;
 mod check_logout;
 mod check_policy;
 mod check_profile;
@@ -16,13 +19,19 @@ mod check_values;
 mod check_witness;
 mod condition;
 mod connection;
+mod disk;
 mod edit;
 mod file;
 mod handed_out;
+mod in_force;
 mod lane;
+mod locks;
+mod managed;
 mod notifications;
+mod overlay;
 mod policy;
 mod raw;
+mod raw_audit;
 mod raw_policy;
 mod reserved;
 mod roles_file;
@@ -41,27 +50,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dagpass_client::ledger::log::VerifierKey;
 use dagpass_client::wire::{ConfigProblem, ConnectionShown};
 use dagpass_core::deployment::Deployment;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::Resource;
 use dagpass_core::profile::{Flow, Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
-use schemars::JsonSchema;
-use serde::Deserialize;
-use url::Url;
 
+pub use approvals::Reauthenticate;
+pub use audit::{AuditWitness, Durability, Witnesses};
 pub use ca_file::CaFileKey;
-pub use check::parse;
+pub use check::{parse, parse_under};
 pub use check_logout::{LogoutConfig, WatchKey};
 pub use check_ship::Ship;
 pub use condition::Condition;
 pub use connection::{Connection, Lookup, TokenIn};
 pub use edit::Wrong;
-pub use file::{ConfigFile, Looked, WriteFailure, check_file};
+pub use file::{ConfigFile, Looked, WriteFailure, check_file, check_machines};
 pub use handed_out::preview;
 pub use lane::LaneConfig;
+pub use managed::{Above, MachineConfig, Managed};
 pub use notifications::Notifications;
 pub use policy::{POLICY_FILE, PolicyConfig, PolicyRule, Then, When};
 pub(crate) use reserved::reservation;
@@ -82,6 +90,8 @@ pub struct Config {
     pub endpoint_port: u16,
     pub store: StoreChoice,
     pub notifications: Notifications,
+    /// Which answers to approvals the system is asked about.
+    pub re_authenticate: Reauthenticate,
     pub durability: Durability,
     /// Of the ledger.
     pub witnesses: Witnesses,
@@ -100,34 +110,10 @@ pub struct Config {
     ca_files: Vec<CaFileKey>,
     /// Of the file it came from: what is looked for and not here may be there.
     pub condition: Condition,
+    /// The machine's, which it was read under.
+    pub managed: Option<Arc<Managed>>,
     connections: BTreeMap<String, Vec<Connection>>,
     environments: BTreeSet<String>,
-}
-
-/// When is a record kept well enough for what it tells of to leave?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Durability {
-    /// The system has it: a crash of ours loses nothing, a loss of power the last seconds.
-    #[default]
-    Written,
-    /// The disk has it.
-    Synced,
-}
-
-/// Who cosigns the ledger's checkpoints.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Witnesses {
-    pub all: Vec<AuditWitness>,
-    /// How many of them a checkpoint needs.
-    pub quorum: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditWitness {
-    /// Without `/add-checkpoint`.
-    pub url: Url,
-    pub key: VerifierKey,
 }
 
 /// Where refresh tokens are kept.

@@ -18,6 +18,8 @@ pub struct PolicyConfig {
     pub file: Option<PathBuf>,
     /// In the order of the file.
     pub rules: Vec<PolicyRule>,
+    /// Where they stand, if not in the person's config.
+    pub rules_file: Option<PathBuf>,
 }
 
 impl PolicyConfig {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
-use super::Durability;
+use super::raw_audit::{RawShip, RawWitness};
 use super::raw_policy::RawRule;
 use super::section::{At, Section, Table};
+use super::{Durability, Reauthenticate};
 
 /// A struct whose fields are the keys of a table; the doc comments become the schema's.
 macro_rules! table {
@@ -30,6 +30,10 @@ macro_rules! table {
 
             fn over(self, base: &Self) -> Self {
                 Self { $($field: self.$field.or_else(|| base.$field.clone()),)* }
+            }
+
+            fn keys() -> Vec<String> {
+                vec![$(key(stringify!($field)),)*]
             }
         }
     };
@@ -52,12 +56,17 @@ pub(super) struct RawConfig {
     pub(super) no_proxy: Option<At<String>>,
     /// PEM file of further certificate authorities, or one in DER, relative to the config file.
     pub(super) ca_file: Option<At<String>>,
+    /// The hosts that connections and deployments may have, `*.corp.example` for all below one. Absent: any.
+    pub(super) connection_hosts: Option<At<Vec<String>>>,
+    /// Of the machine's config alone: the keys whose value is the administrator's to set.
+    pub(super) locked: Option<At<Vec<String>>>,
     pub(super) endpoint: Option<At<RawEndpoint>>,
     pub(super) store: Option<At<RawStore>>,
     pub(super) notifications: Option<At<RawNotifications>>,
     pub(super) logout: Option<At<RawLogout>>,
     pub(super) audit: Option<At<RawAudit>>,
     pub(super) policy: Option<At<RawPolicy>>,
+    pub(super) approvals: Option<At<RawApprovals>>,
     #[schemars(default)]
     pub(super) profile: BTreeMap<String, At<RawProfile>>,
     #[schemars(default)]
@@ -77,12 +86,15 @@ impl RawConfig {
             proxy: section.take("proxy"),
             no_proxy: section.take("no-proxy"),
             ca_file: section.take("ca-file"),
+            connection_hosts: section.take("connection-hosts"),
+            locked: section.take("locked"),
             endpoint: section.table("endpoint", RawEndpoint::read),
             store: section.table("store", RawStore::read),
             notifications: section.table("notifications", RawNotifications::read),
             logout: section.table("logout", RawLogout::read),
             audit: section.table("audit", RawAudit::read),
             policy: section.table("policy", RawPolicy::read),
+            approvals: section.table("approvals", RawApprovals::read),
             profile: section.tables("profile", RawProfile::read),
             connection: section.tables("connection", RawConnection::read),
             env: section.tables("env", |environment| RawEnvironment {
@@ -156,35 +168,6 @@ table! {
     }
 }
 
-/// A witness.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawWitness {
-    /// Where it is asked, without `/add-checkpoint`: https, or http on this machine.
-    #[schemars(with = "String")]
-    pub(super) url: Spanned<String>,
-    /// Its verifier key, as `dagpass witness key` prints it there.
-    #[schemars(with = "String")]
-    pub(super) key: Spanned<String>,
-}
-
-/// The ledger goes to a collector, in the background: each line once at least, none before it is on disk.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct RawShip {
-    /// Takes logs by OTLP over HTTP: https, or http on this machine, such as http://127.0.0.1:4318. `/v1/logs` is
-    /// added.
-    #[schemars(with = "String")]
-    pub(super) otlp: Spanned<String>,
-    /// A program and its arguments that prints the headers to send, `Name: value` a line: that is where a secret
-    /// goes. No shell reads it.
-    #[schemars(with = "Option<Vec<String>>")]
-    pub(super) headers_command: Option<Spanned<Vec<String>>>,
-    /// true: plain http to another machine too. Whoever is on the way reads the lines, and the headers.
-    #[serde(default)]
-    pub(super) insecure: bool,
-}
-
 table! {
     /// Who may have which token, beyond the built-in rules.
     RawPolicy {
@@ -192,6 +175,15 @@ table! {
         file: String,
         /// The common rules in short, over all that the built-in rules permit.
         rule: Vec<RawRule>,
+    }
+}
+
+table! {
+    /// What a person's answer to a rule that asks needs.
+    RawApprovals {
+        /// For which answers has the system (polkit) you prove who you are? "off"; "where-possible": for what
+        /// holds beyond once, where it can; "lasting": such an answer does not count elsewhere; "each": each yes.
+        re_authenticate: Reauthenticate,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The file that `[airflow.NAME] roles-file` names. Read when it is asked for, never with the config: a
 //! preview that cannot be had keeps no token back.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dagpass_client::wire::ConfigProblem;
 
@@ -12,6 +12,8 @@ use crate::roles::RolesFile;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolesFileKey {
     pub path: PathBuf,
+    /// The config that names it.
+    pub file: String,
     /// `airflow.prod.roles-file`
     pub key: String,
     pub line: usize,
@@ -19,12 +21,11 @@ pub struct RolesFileKey {
 }
 
 impl RolesFileKey {
-    /// The file, or what is wrong: with the key where it cannot be read, else within it. `config`
-    /// names the file that the key stands in.
-    pub fn read(&self, config: &Path) -> Result<RolesFile, ConfigProblem> {
+    /// The file, or what is wrong: with the key where it cannot be read, else within it.
+    pub fn read(&self) -> Result<RolesFile, ConfigProblem> {
         let shown = self.path.display();
         let text = std::fs::read_to_string(&self.path).map_err(|error| ConfigProblem {
-            file: config.display().to_string(),
+            file: self.file.clone(),
             line: self.line,
             column: self.column,
             key: self.key.clone(),
@@ -44,8 +45,8 @@ impl RolesFileKey {
 
 impl Config {
     /// What is wrong with the role files of the deployments.
-    pub(super) fn roles_file_problems(&self, config: &Path) -> Vec<ConfigProblem> {
+    pub(super) fn roles_file_problems(&self) -> Vec<ConfigProblem> {
         let keys = self.airflow.values().filter_map(|airflow| airflow.roles_file.as_ref());
-        keys.filter_map(|key| key.read(config).err()).collect()
+        keys.filter_map(|key| key.read().err()).collect()
     }
 }

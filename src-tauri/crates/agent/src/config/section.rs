@@ -17,6 +17,8 @@ pub(super) trait Table: Sized {
     fn read(section: &mut Section<'_, '_>) -> Self;
     /// This table's keys, and those of `base` where it has none of its own.
     fn over(self, base: &Self) -> Self;
+    /// Every key that it may have.
+    fn keys() -> Vec<String>;
 }
 
 /// A value and where it was typed.
@@ -36,7 +38,11 @@ pub(super) struct Place {
 impl Place {
     /// A key of this table that was not typed: the place is the table's.
     pub(super) fn missing(&self, key: &str) -> Self {
-        Self { key: join(&self.key, key), offset: self.offset }
+        self.below(key, self.offset)
+    }
+
+    pub(super) fn below(&self, key: &str, offset: usize) -> Self {
+        Self { key: join(&self.key, key), offset }
     }
 }
 
@@ -57,16 +63,49 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 /// Everything that is wrong, in the order of the file.
 #[derive(Debug)]
 pub(super) struct Problems<'t> {
-    file: String,
-    text: &'t str,
+    own: Text<'t>,
+    /// The machine's, whose places go on where those of the file end.
+    behind: Option<Text<'t>>,
     found: Vec<ConfigProblem>,
     warned: Vec<ConfigProblem>,
     callbacks: Vec<ConfigProblem>,
 }
 
+/// A text, and the file it is shown by.
+#[derive(Debug)]
+struct Text<'t> {
+    file: String,
+    text: &'t str,
+    /// Where its first byte is among all places.
+    start: usize,
+}
+
 impl<'t> Problems<'t> {
     pub(super) fn new(file: String, text: &'t str) -> Self {
-        Self { file, text, found: Vec::new(), warned: Vec::new(), callbacks: Vec::new() }
+        let own = Text { file, text, start: 0 };
+        Self { own, behind: None, found: Vec::new(), warned: Vec::new(), callbacks: Vec::new() }
+    }
+
+    /// `text` is the machine's as it stands in `file`; the places that lie `start` further on are in it.
+    pub(super) fn and_behind(&mut self, file: String, text: &'t str, start: usize) {
+        self.behind = Some(Text { file, text, start });
+    }
+
+    /// Does it stand in the file itself, not in the machine's?
+    pub(super) fn is_own(&self, place: &Place) -> bool {
+        self.behind.as_ref().is_none_or(|behind| place.offset < behind.start)
+    }
+
+    /// The file that it stands in.
+    pub(super) fn file(&self, place: &Place) -> &str {
+        &self.text(place).file
+    }
+
+    fn text(&self, place: &Place) -> &Text<'t> {
+        match &self.behind {
+            Some(behind) if !self.is_own(place) => behind,
+            Some(_) | None => &self.own,
+        }
     }
 
     pub(super) fn add(&mut self, place: &Place, message: impl Into<String>) {
@@ -103,7 +142,7 @@ impl<'t> Problems<'t> {
 
     /// From 1.
     pub(super) fn line(&self, place: &Place) -> usize {
-        line_and_column(self.text, place.offset).0
+        self.line_and_column(place).0
     }
 
     /// Is something wrong with that key already? A value of the wrong type is not missing.
@@ -113,12 +152,13 @@ impl<'t> Problems<'t> {
 
     /// Sorted by place, each once: an overlay repeats what is wrong with the table below it.
     pub(super) fn into_sorted(mut self) -> Vec<ConfigProblem> {
-        self.found.sort_by_key(|problem| (problem.line, problem.column));
+        let own = &self.own.file;
+        self.found.sort_by_key(|one| (one.file != *own, one.line, one.column));
         let mut seen: Vec<ConfigProblem> = Vec::new();
         for problem in self.found {
             let known = |old: &ConfigProblem| {
-                (old.line, old.column, &old.message)
-                    == (problem.line, problem.column, &problem.message)
+                (&old.file, old.line, old.column, &old.message)
+                    == (&problem.file, problem.line, problem.column, &problem.message)
             };
             if !seen.iter().any(known) {
                 seen.push(problem);
@@ -129,7 +169,8 @@ impl<'t> Problems<'t> {
 
     /// Both from 1.
     pub(super) fn line_and_column(&self, place: &Place) -> (usize, usize) {
-        line_and_column(self.text, place.offset)
+        let Text { text, start, .. } = self.text(place);
+        line_and_column(text, place.offset - start)
     }
 
     fn push(&mut self, place: &Place, message: String, hint: Option<String>) {
@@ -140,7 +181,8 @@ impl<'t> Problems<'t> {
     fn at(&self, place: &Place, message: String, hint: Option<String>) -> ConfigProblem {
         let (line, column) = self.line_and_column(place);
         let key = place.key.clone();
-        ConfigProblem { file: self.file.clone(), line, column, key, message, hint }
+        let file = self.file(place).to_owned();
+        ConfigProblem { file, line, column, key, message, hint }
     }
 }
 
@@ -250,10 +292,12 @@ fn descend<'t, T>(
     }
 }
 
-/// The whole file, read by `read`. `None` where it is no TOML.
+/// The whole file, read by `read` once `laid` has put beneath it what it does not say itself. `None` where it is
+/// no TOML.
 pub(super) fn document<'t, T>(
     text: &'t str,
     problems: &mut Problems<'t>,
+    laid: impl FnOnce(&mut DeTable<'t>, &mut Problems<'t>),
     read: impl FnOnce(&mut Section<'_, 't>) -> T,
 ) -> Option<T> {
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -265,7 +309,9 @@ pub(super) fn document<'t, T>(
     if !errors.is_empty() {
         return None;
     }
-    let mut section = Section::new(table.into_inner(), Place::default(), problems);
+    let mut table = table.into_inner();
+    laid(&mut table, problems);
+    let mut section = Section::new(table, Place::default(), problems);
     let value = read(&mut section);
     section.finish();
     Some(value)

@@ -2,10 +2,14 @@
 //! that is not. Changes nothing, signs nobody in, shows no secret.
 
 mod airflow;
+mod approvals;
 mod containers;
+mod found;
 mod issuer;
+mod lanes;
 mod ledger;
 mod machine;
+mod managed;
 mod policy;
 mod presence;
 mod proxies;
@@ -17,16 +21,19 @@ mod witnesses;
 
 use std::path::Path;
 
-use dagpass_client::wire::{ConfigProblem, Container, Finding, ProfileStatus, ShipStatus};
+use dagpass_client::wire::{
+    ConfigProblem, Container, Finding, LaneStatus, ProfileStatus, ShipStatus,
+};
 use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
-use crate::config::{AirflowConfig, Condition, Config};
+use crate::config::{Above, AirflowConfig, Condition, Config};
 use crate::keychain::Health;
 use crate::presence::Tells;
 use crate::proxy::Proxies;
 
 pub use crate::airflow::Reach;
 pub use airflow::{Looked, Roles, Server};
+pub use found::FoundToken;
 pub use ledger::Ledger;
 pub use policy::Policy;
 pub use witnesses::Witness;
@@ -38,6 +45,8 @@ pub struct Scene<'a> {
     pub config: &'a Config,
     /// What is wrong with the file; `config` is then the last good one.
     pub config_problems: &'a [ConfigProblem],
+    /// The machine's config, as it was last read.
+    pub above: &'a Above,
     pub issuer: &'a dyn SignInServer,
     pub store: &'a dyn RefreshTokenStore,
     /// Which one that is, and whether the config asks for another.
@@ -53,6 +62,10 @@ pub struct Scene<'a> {
     pub(crate) tells: Option<&'a Tells>,
     /// Why it is not known who was signed out before.
     pub(crate) unread_logouts: Option<&'a str>,
+    /// Why a sign-out is not written down, where it is not.
+    pub unwritten: Option<&'a str>,
+    /// Tokens that were found in files since the agent began, and may still be good.
+    pub found: &'a [FoundToken],
     /// What would have somebody see the icon, where nobody does.
     pub unseen: Option<&'a str>,
     pub callbacks: &'a dyn Callbacks,
@@ -70,8 +83,12 @@ pub struct Scene<'a> {
     pub witnesses: &'a [Witness],
     /// Where its lines go.
     pub shipping: &'a ShipStatus,
+    /// What each lane has had of its share, and by when that is told (epoch seconds).
+    pub lanes: (&'a [LaneStatus], i64),
     /// The doors for containers, as they stand.
     pub containers: &'a [Container],
+    /// Who could have the person prove who they are before an approval counts, or what is missing.
+    pub re_authenticates: Result<&'static str, String>,
     pub deployments: &'a dyn Deployments,
 }
 
@@ -83,7 +100,10 @@ pub trait Deployments: Sync {
 /// Every finding, the good ones too, in the order in which things depend on each other.
 pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = config(scene);
+    findings.extend(managed::held_to(scene.above));
     findings.extend(policy::in_force(&scene.policy));
+    let (has_policy, wanted) = (scene.policy.state != "none", scene.config.re_authenticate);
+    findings.extend(approvals::proved(has_policy, wanted, &scene.re_authenticates));
     findings.extend(machine::ca_files(scene.config));
     findings.extend(proxies::compare(scene));
     findings.extend(issuer::discovery(scene).await);
@@ -91,6 +111,8 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.extend(sessions::sessions(scene));
     findings.extend(presence::told(scene.config, scene.tells));
     findings.extend(scene.unread_logouts.map(presence::unread));
+    findings.extend(presence::unwritten(scene.unwritten));
+    findings.extend(found::tokens(scene.found));
     findings.push(machine::process((scene.shielded, scene.unkept)));
     findings.push(machine::socket(scene.socket));
     findings.push(machine::endpoint(scene.tcp_port, scene.config.endpoint_port).await);
@@ -98,6 +120,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(ledger::written(&scene.ledger));
     findings.extend(witnesses::cosigned(scene.witnesses, scene.config.witnesses.quorum));
     findings.extend(shipping::shipped(scene.shipping));
+    findings.extend(lanes::shares(scene.lanes.0, scene.lanes.1));
     findings.extend(containers::doors(scene.containers));
     findings.extend(machine::callback_ports(scene).await);
     findings.extend(airflow::deployments(scene).await);

@@ -15,6 +15,13 @@ pub(super) fn unread(why: &str) -> Finding {
     )
 }
 
+/// What was ended is ended; after a restart nobody would hear why.
+pub(super) fn unwritten(why: Option<&str>) -> Option<Finding> {
+    let detail = format!("a sign-out is not written down for the next start: {}", why?);
+    let fix = "make room there, or mend what is in its way: it is tried again every two seconds";
+    Some(hint(problem("logout", None, detail), fix))
+}
+
 /// One finding a key; none where none is set. `tells` is not known before somebody was asked.
 pub(super) fn told(config: &Config, tells: Option<&Tells>) -> Vec<Finding> {
     let found = |key: &crate::config::WatchKey| {

@@ -140,6 +140,7 @@ impl World {
             config_path: path,
             config: &config,
             config_problems: &problems,
+            above: &crate::config::Above::default(),
             issuer: &self.issuer,
             store: &self.store,
             store_health: &health,
@@ -150,6 +151,8 @@ impl World {
             tells: self.tells.as_ref(),
             unread_logouts: self.unread_logouts,
             unseen: self.unseen,
+            unwritten: None,
+            found: &[],
             callbacks: self.callbacks.as_ref(),
             socket: &self.socket,
             tcp_port: self.tcp_port,
@@ -164,7 +167,9 @@ impl World {
                 lost: None,
                 unsealed: None,
             },
+            lanes: (&[], 0),
             containers: &[],
+            re_authenticates: Err(String::new()),
             deployments: &NoAirflow,
         })
         .await

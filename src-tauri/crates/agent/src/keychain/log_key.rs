@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use dagpass_core::locked::Locked;
 use dagpass_core::ports::StoreFailure;
 use dagpass_core::profile::{Issuer, Scopes};
 use dagpass_core::session::StoredSession;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{RefreshToken, Secret};
+use dagpass_core::token::RefreshToken;
 use zeroize::Zeroizing;
 
 use super::which_store::Memory;
@@ -18,14 +19,13 @@ use super::{HealthState, KeychainStore};
 
 /// No profile may have a name that begins so.
 pub(super) const ACCOUNT: &str = "#log-key";
+/// How long is Ed25519's seed (RFC 8032 §5.1.5)?
+const SEED: usize = 32;
 
 impl KeychainStore {
     /// Ed25519's seed, made where there is none. `None`: not now, for nothing is kept yet, or nobody has
     /// asked the store for anything, or all of it was just taken off the machine.
-    pub(crate) async fn log_seed(
-        &self,
-        now: Timestamp,
-    ) -> Result<Option<Secret<[u8; 32]>>, StoreFailure> {
+    pub(crate) async fn log_seed(&self, now: Timestamp) -> Result<Option<Locked>, StoreFailure> {
         // Held to the end: a purge or a move comes before all of this or behind it.
         let _still = self.turn.read().await;
         if self.purged.load(Ordering::SeqCst) {
@@ -53,7 +53,7 @@ impl KeychainStore {
             }
             Err(failure) => return Err(failure),
         }
-        let mut seed = Zeroizing::new([0; 32]);
+        let mut seed = Zeroizing::new([0; SEED]);
         aws_lc_rs::rand::fill(&mut *seed)
             .map_err(|_| StoreFailure::Unavailable("no random numbers".to_owned()))?;
         standing.backing.save(ACCOUNT, &record_of(&seed, now)).await?;
@@ -63,7 +63,7 @@ impl KeychainStore {
     }
 }
 
-fn record_of(seed: &[u8; 32], now: Timestamp) -> StoredSession {
+fn record_of(seed: &[u8; SEED], now: Timestamp) -> StoredSession {
     let text = Zeroizing::new(STANDARD.encode(seed));
     StoredSession {
         issuer: Issuer::new("dagpass:ledger-log"),
@@ -81,10 +81,10 @@ fn record_of(seed: &[u8; 32], now: Timestamp) -> StoredSession {
     }
 }
 
-fn seed_of(record: &StoredSession) -> Option<Secret<[u8; 32]>> {
+fn seed_of(record: &StoredSession) -> Option<Locked> {
     let text = record.refresh_token.as_ref()?;
     let bytes = Zeroizing::new(STANDARD.decode(text.expose()).ok()?);
-    bytes.as_slice().try_into().ok().map(Secret::new)
+    (bytes.len() == SEED).then(|| Locked::of(&bytes))
 }
 
 #[cfg(test)]

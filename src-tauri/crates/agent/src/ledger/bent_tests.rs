@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use dagpass_client::ledger::log::{Asked, Checkpoint, Folder, Hash, Note, VerifierKey};
-use dagpass_core::token::Secret;
+use dagpass_core::locked::Locked;
 
 use super::checkpoint::Signer;
 use super::sealer_tests::{World, own};
@@ -339,7 +339,7 @@ fn a_key_that_was_noted_down_judges_its_own_log_and_no_other() {
 #[test]
 fn a_log_that_claims_more_lines_than_there_ever_were_is_told_at_once() {
     let world = sealed();
-    let signer = Signer::new(&Secret::new([8; 32])).unwrap();
+    let signer = Signer::new(&Locked::of(&[8; 32])).unwrap();
     let origin = "dagpass.dev/ledger/x".to_owned();
     let vkey = signer.key(&origin).unwrap().to_string();
     let (size, root) = (u64::MAX - 1, Hash([7; 32]));

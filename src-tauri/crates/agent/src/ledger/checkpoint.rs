@@ -3,18 +3,19 @@
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use dagpass_client::ledger::evidence::Seal;
 use dagpass_client::ledger::log::{Checkpoint, Malformed, Note, VerifierKey};
-use dagpass_core::token::Secret;
+use dagpass_core::locked::Locked;
 
+/// The seed alone stays: what signs is made of it each time, in memory that its library wipes.
 pub(super) struct Signer {
-    pair: Ed25519KeyPair,
+    seed: Locked,
     public: [u8; 32],
 }
 
 impl Signer {
-    pub(super) fn new(seed: &Secret<[u8; 32]>) -> Option<Self> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).ok()?;
+    pub(super) fn new(seed: &Locked) -> Option<Self> {
+        let pair = pair(seed)?;
         let public = pair.public_key().as_ref().try_into().ok()?;
-        Some(Self { pair, public })
+        Some(Self { seed: seed.clone(), public })
     }
 
     /// Its name is the origin of the log that it signs.
@@ -33,9 +34,13 @@ impl Signer {
     }
 
     fn signed(&self, text: &str, key: &VerifierKey) -> Option<Note> {
-        let signature = self.pair.sign(text.as_bytes());
+        let signature = pair(&self.seed)?.sign(text.as_bytes());
         Some(Note::new(text, key, signature.as_ref().try_into().ok()?))
     }
+}
+
+fn pair(seed: &Locked) -> Option<Ed25519KeyPair> {
+    Ed25519KeyPair::from_seed_unchecked(seed.expose()).ok()
 }
 
 #[cfg(test)]
@@ -46,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_it_signs_is_verified_by_another_implementation() {
-        let signer = Signer::new(&Secret::new([7; 32])).unwrap();
+        let signer = Signer::new(&Locked::of(&[7; 32])).unwrap();
         let (size, root) = (9, Hash([1; 32]));
         let origin = "dagpass.dev/ledger/x".to_owned();
         let note = signer.sign(&Checkpoint { origin: origin.clone(), size, root, before: None });

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use dagpass_client::ledger::log::{Checkpoint, Signature};
+use dagpass_core::locked::Locked;
 use dagpass_core::ports::{Clock, StoreFailure};
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::Secret;
 use tokio::task::spawn_blocking;
 
 use super::checkpoint::Signer;
@@ -149,7 +149,7 @@ impl Sealer {
     }
 
     /// Takes the key, or what became of it.
-    pub(crate) fn has_key(&self, seed: Result<Option<Secret<[u8; 32]>>, StoreFailure>) -> bool {
+    pub(crate) fn has_key(&self, seed: Result<Option<Locked>, StoreFailure>) -> bool {
         let mut inner = self.lock();
         match seed.map(|seed| seed.as_ref().and_then(Signer::new)) {
             Ok(signer) => inner.signer = signer,

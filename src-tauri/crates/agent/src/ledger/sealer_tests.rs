@@ -12,8 +12,8 @@ use dagpass_client::ledger::log::{
     Asked, Checkpoint, FOLDER, Folder, Judgement, Note, VerifierKey, judge, leaves, logs_in,
 };
 use dagpass_core::fakes::FakeClock;
+use dagpass_core::locked::Locked;
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::token::Secret;
 
 use super::sealer::{Durable, Sealer};
 use super::tiles::Step;
@@ -76,7 +76,7 @@ impl World {
     }
 
     fn key(&self, seed: u8) {
-        assert!(self.sealer.has_key(Ok(Some(Secret::new([seed; 32])))));
+        assert!(self.sealer.has_key(Ok(Some(Locked::of(&[seed; 32])))));
     }
 
     pub(super) fn write(&self, count: u64) {
@@ -351,7 +351,7 @@ fn a_key_that_cannot_be_had_costs_a_checkpoint_and_is_said() {
     assert!(world.logs().is_empty(), "nothing is signed without it");
     world.clock.jump(31);
     assert!(sealer.is_due(false));
-    assert!(sealer.has_key(Ok(Some(Secret::new([7; 32])))));
+    assert!(sealer.has_key(Ok(Some(Locked::of(&[7; 32])))));
     sealer.seal();
     assert_eq!(sealer.trouble(), None);
     assert_eq!(world.holds("made later").covered, 300);

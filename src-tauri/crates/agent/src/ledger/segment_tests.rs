@@ -9,9 +9,9 @@ use std::sync::Arc;
 use dagpass_client::ledger::log::{Asked, FOLDER, Judgement, judge, leaves, logs_in};
 use dagpass_client::ledger::{Chain, LINES, Segments, closed};
 use dagpass_core::fakes::FakeClock;
+use dagpass_core::locked::Locked;
 use dagpass_core::ports::Witness as _;
 use dagpass_core::request::Caller;
-use dagpass_core::token::Secret;
 
 use super::writer::{DISK, Disk};
 use super::*;
@@ -32,7 +32,7 @@ impl World {
         let path = folder.path().join("ledger.jsonl");
         let ledger = Arc::new(Ledger::open(&path, clock.clone()).unwrap());
         let sealer = Sealer::new(ledger.clone(), clock.clone());
-        assert!(sealer.has_key(Ok(Some(Secret::new([seed; 32])))));
+        assert!(sealer.has_key(Ok(Some(Locked::of(&[seed; 32])))));
         Self { folder, clock, ledger, sealer }
     }
 

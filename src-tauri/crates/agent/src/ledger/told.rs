@@ -22,7 +22,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         event: told.event.as_str().into(),
         outcome: told.outcome.as_str().into(),
         session: told.session.map(session),
-        caller: caller(told.caller),
+        caller: record::Caller { executable_sha256: told.program.clone(), ..caller(told.caller) },
         action: told.action.map(Action::as_str).map(Into::into),
         subject: told.person.map(person),
         connection: text(told.connection),
@@ -41,6 +41,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         policy: text(told.policy),
         rules: told.rules.to_vec(),
         approval: text(told.approval),
+        re_authenticated: told.re_authenticated.map(|by| by.to_owned().into()),
         door: text(told.door),
         count: told.count,
         first: millis(told.first),
@@ -79,8 +80,10 @@ fn caller(caller: &Caller) -> record::Caller {
         pid: caller.pid,
         executable: path.map(|path| path.to_string_lossy().into_owned()),
         executable_bytes: path.filter(|path| path.to_str().is_none()).map(escaped),
+        executable_sha256: None,
         capability: caller.capability.clone(),
         remote: caller.remote,
+        lanes: caller.lanes.iter().map(ToString::to_string).collect(),
         context: caller.context.clone(),
     }
 }

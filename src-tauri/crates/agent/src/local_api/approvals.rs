@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use dagpass_client::wire::{
     ApprovalAnswer, ApprovalList, ApprovalReply, Question, StandingApproval, Wanted,
 };
-use dagpass_core::approvals::{About, Answer, Asked as Waiting, Given, Standing, Subject, Tree};
+use dagpass_core::approvals::{
+    About, Answer, Asked as Waiting, Given, Need, Proof, Proven, Spoken, Standing, Subject, Tree,
+};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::policy::Action;
 use dagpass_core::principal::Principal;
@@ -14,6 +16,7 @@ use dagpass_core::time::Timestamp;
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
+use crate::reauth::{self, Answerer};
 
 /// The approval a path names: `/v1/approvals/ID`.
 pub(super) fn id(path: &str) -> Option<&str> {
@@ -36,14 +39,15 @@ pub(super) fn questions(api: &Api, principal: &Principal) -> Vec<Question> {
         return Vec::new();
     }
     let pending = api.broker.approvals().pending;
+    let proves: Vec<Answer> = api.config.current().re_authenticate.proves().collect();
     let shown = |waiting: &Waiting| {
         let yours = api.broker.may_answer(principal, waiting);
-        question(waiting, yours)
+        question(waiting, yours, &proves)
     };
     pending.iter().map(shown).collect()
 }
 
-pub(super) fn answer(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
+pub(super) async fn answer(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: ApprovalAnswer = asked.parse()?;
     let answer = Answer::parse(&ask.answer).ok_or_else(|| {
         let words = Answer::ALL.map(Answer::as_str).join(", ");
@@ -51,11 +55,39 @@ pub(super) fn answer(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             .because(format!("it is one of {words}"))
     })?;
     let id = id(&asked.path).unwrap_or_default();
+    let need = api.config.current().re_authenticate.need(answer);
+    let proof = prove(api, &asked.principal, (id, answer, need)).await?;
+    let (by, missing) = match &proof {
+        Proof::By(who) => (Some((*who).to_owned()), None),
+        Proof::Unable(why) => (None, Some(why.clone())),
+        Proof::NotAsked | Proof::Unproven { .. } => (None, None),
+    };
     let midnight = midnight(api.clock.now());
-    let until = api.broker.answer_approval(&asked.principal, id, (answer, midnight))?;
+    let spoken = Spoken { answer, midnight, proven: Proven { need, proof } };
+    let answered = api.broker.answer_approval(&asked.principal, id, &spoken);
     api.changed();
-    let (id, answer) = (id.to_owned(), ask.answer);
-    Ok(reply::json(&ApprovalReply { id, answer, until: until.as_secs() }))
+    Ok(reply::json(&ApprovalReply {
+        id: id.to_owned(),
+        answer: ask.answer,
+        until: answered?.as_secs(),
+        re_authenticated: by,
+        not_re_authenticated: missing,
+    }))
+}
+
+/// Nobody types a password for what is not theirs to answer.
+async fn prove(
+    api: &Api,
+    principal: &Principal,
+    (id, answer, need): (&str, Answer, Need),
+) -> Result<Proof, Refusal> {
+    if need == Need::No {
+        return Ok(Proof::NotAsked);
+    }
+    api.broker.hold_approval(principal, id, answer)?;
+    api.changed();
+    let (process, uid) = (principal.process.clone(), principal.caller.uid);
+    Ok(reauth::prove(Answerer { process, uid }).await)
 }
 
 pub(super) fn revoke(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
@@ -72,7 +104,7 @@ fn midnight(now: Timestamp) -> Timestamp {
     next.map_or(now, |next| Timestamp::from_millis(next.timestamp().as_millisecond()))
 }
 
-fn question(waiting: &Waiting, yours: bool) -> Question {
+fn question(waiting: &Waiting, yours: bool, proves: &[Answer]) -> Question {
     let may = |answer: &Answer| *answer != Answer::Always || waiting.can_stand();
     Question {
         id: waiting.id.to_string(),
@@ -82,6 +114,8 @@ fn question(waiting: &Waiting, yours: bool) -> Question {
         times: waiting.times,
         quiet: waiting.is_quiet,
         answers: Answer::ALL.iter().filter(|answer| may(answer)).map(word).collect(),
+        proves: proves.iter().filter(|answer| may(answer)).map(word).collect(),
+        uncounted: waiting.uncounted.as_deref().map(str::to_owned),
         yours,
     }
 }

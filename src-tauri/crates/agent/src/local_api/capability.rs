@@ -102,13 +102,26 @@ impl Capabilities {
     }
 
     /// The processes that runs in a lane began with.
-    pub(super) fn roots(&self) -> Vec<(Mark, Within)> {
+    pub(super) fn roots(&self) -> Vec<(Mark, Vec<Within>)> {
         let table = self.table();
-        let root = |holder: &Holder| match &holder.lane {
-            Lane::In(within) => Some((holder.process?, within.clone())),
-            Lane::Free | Lane::Unseen(_) => None,
+        let root = |holder: &Holder| {
+            let within = holder.lane.within();
+            (!within.is_empty()).then_some((holder.process?, within.to_vec()))
         };
         table.values().filter_map(root).collect()
+    }
+
+    /// The runs that go on in that lane, by their public names.
+    pub(super) fn runs_in(&self, lane: &str) -> Vec<String> {
+        let table = self.table();
+        let is_in = |holder: &&Holder| {
+            matches!(holder.kind, Kind::Run(_))
+                && holder.lane.names().iter().any(|one| **one == *lane)
+        };
+        let mut runs: Vec<String> =
+            table.values().filter(is_in).map(|holder| holder.id.clone()).collect();
+        runs.sort();
+        runs
     }
 
     /// Does a run of that name go on in that lane?

@@ -5,7 +5,7 @@ use dagpass_client::wire::{ConfigEdit, ConfigProblem, ConfigPut};
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::{Kind, Principal};
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::{Caller, SessionKey, Transport};
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
@@ -15,24 +15,24 @@ pub(super) fn put(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let new: ConfigPut = asked.parse()?;
     let made_from = new.digest.as_deref();
     // Before anything is told of a change that would not be made.
-    api.config.stands(made_from).map_err(|failure| refusal(&failure))?;
-    let config = api.config.check(&new.text).map_err(|failure| refusal(&failure))?;
+    api.config.stands(made_from).map_err(|failure| refusal(api, &failure))?;
+    let config = api.config.check(&new.text).map_err(|failure| refusal(api, &failure))?;
     names_a_program(&config, &api.config.current(), &asked.principal)?;
     writes_rules(&config, &api.config.current(), &asked.principal)?;
     api.tell_config(&config, asked.caller())?;
     let written = api.config.write(&new.text, made_from);
     in_force(api);
-    written.map_err(|failure| refusal(&failure))?;
+    written.map_err(|failure| refusal(api, &failure))?;
     Ok(reply::json(&api.config.reply()))
 }
 
 pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let edit: ConfigEdit = asked.parse()?;
-    api.config.stands(edit.digest.as_deref()).map_err(|failure| refusal(&failure))?;
+    api.config.stands(edit.digest.as_deref()).map_err(|failure| refusal(api, &failure))?;
     if !edit.dry_run {
         let shown = api.config.edit(&ConfigEdit { dry_run: true, ..edit.clone() });
-        let shown = shown.map_err(|failure| refusal(&failure))?;
-        let config = api.config.check(&shown.text).map_err(|failure| refusal(&failure))?;
+        let shown = shown.map_err(|failure| refusal(api, &failure))?;
+        let config = api.config.check(&shown.text).map_err(|failure| refusal(api, &failure))?;
         names_a_program(&config, &api.config.current(), &asked.principal)?;
         writes_rules(&config, &api.config.current(), &asked.principal)?;
         api.tell_config(&config, asked.caller())?;
@@ -41,7 +41,7 @@ pub(super) fn edit(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     if !edit.dry_run {
         in_force(api);
     }
-    Ok(reply::json(&edited.map_err(|failure| refusal(&failure))?))
+    Ok(reply::json(&edited.map_err(|failure| refusal(api, &failure))?))
 }
 
 /// A program that the agent is to run, and to whom goes what it prints, is named by whoever owns the machine, and
@@ -97,6 +97,21 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Whoever spoils the machine's config is on the record for it.
+    pub(crate) fn tell_managed_wrong(&self) {
+        let above = self.config.above();
+        let Some(problem) = above.problems.first() else { return };
+        let caller = Caller { transport: Transport::Agent, ..Caller::default() };
+        let mut record = Record::new(Event::ConfigChange, Outcome::Failed, &caller);
+        let what = format!("the machine's config is not as it has to be: {problem}");
+        record.reason = Some(&what);
+        if let Err(failure) = self.witness.record(&record) {
+            tracing::error!(%failure, "not on the record");
+        }
+    }
+}
+
 fn not_recorded(cause: &str) -> Refusal {
     Refusal::new(
         ErrorCode::NotRecorded,
@@ -106,15 +121,23 @@ fn not_recorded(cause: &str) -> Refusal {
     .hint("run `dagpass doctor`")
 }
 
-pub(super) fn refusal(failure: &WriteFailure) -> Refusal {
+pub(super) fn refusal(api: &Api, failure: &WriteFailure) -> Refusal {
     const STAYS: &str = "what was there stays; mend the text and try again";
     let not_taken = || Refusal::new(ErrorCode::ConfigInvalid, "the config was not taken");
     match failure {
         WriteFailure::Problems(problems) => {
-            let at =
-                |one: &ConfigProblem| format!("line {}: {}: {}", one.line, one.key, one.message);
-            let cause = problems.first().map_or_else(|| "it cannot be read".to_owned(), at);
-            not_taken().because(cause).hint(STAYS)
+            let own = api.config.path().display().to_string();
+            let at = |one: &ConfigProblem| match one.line {
+                line if line != 0 && one.file == own => {
+                    format!("line {line}: {}: {}", one.key, one.message)
+                }
+                _ => one.to_string(),
+            };
+            let first = problems.first();
+            let cause = first.map_or_else(|| "it cannot be read".to_owned(), at);
+            let hint = first.and_then(|one| one.hint.as_ref());
+            let hint = hint.map(|hint| format!("{hint}; what was there stays"));
+            not_taken().because(cause).hint(hint.unwrap_or_else(|| STAYS.to_owned()))
         }
         WriteFailure::Edit(wrong @ Wrong::Toml(_)) => {
             not_taken().because(wrong.to_string()).hint(STAYS)

@@ -115,8 +115,8 @@ impl Visit {
     fn principal(&self, holder: Holder, lane: Lane) -> Principal {
         let capability = Some(holder.id).filter(|id| !id.is_empty());
         let far = matches!(holder.kind, Kind::Forwarded(_));
-        let caller =
-            Caller { capability, remote: self.caller.remote || far, ..self.caller.clone() };
+        let remote = self.caller.remote || far;
+        let caller = Caller { capability, remote, lanes: lane.names(), ..self.caller.clone() };
         let process = match holder.kind {
             Kind::Container(_) | Kind::Forwarded(_) => self.process.clone().carrying(),
             Kind::Agent | Kind::Owner | Kind::Run(_) | Kind::Relay => self.process.clone(),

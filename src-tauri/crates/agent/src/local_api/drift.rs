@@ -95,7 +95,7 @@ impl Deployments for Look<'_> {
             };
             let roles = match &airflow.roles_file {
                 None => None,
-                Some(key) => Some(match key.read(self.api.config.path()) {
+                Some(key) => Some(match key.read() {
                     Err(wrong) => Roles::Wrong(wrong),
                     Ok(file) => {
                         let server = self.server(airflow, &file, &reach).await;

@@ -2,7 +2,7 @@
 //! tells of its end, the task's log is searched for the tokens that were served to it. In the background and
 //! within bounds: nobody's task waits for it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -13,11 +13,13 @@ use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::request::Caller;
 use dagpass_core::runs::{Happening, RunEvent, RunKind, Tie};
+use dagpass_core::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::reply::{self, Reply};
 use super::{Api, Asked};
+use crate::doctor::FoundToken;
 
 /// How many finds may one request tell of?
 const MOST: usize = 100;
@@ -70,12 +72,22 @@ fn found(api: &Api, caller: &Caller, find: (&str, &str)) -> Result<Vec<String>, 
     } else {
         api.broker.token_found_again(caller, token)?
     };
+    let ends = ended.iter().flat_map(|one| &one.lease.tokens);
+    let ends = ends.filter(|one| one.fingerprint == token).map(|one| one.expires_at).max();
+    api.looks.known(|known| known.ends(token, ends));
     let leases: Vec<String> = ended.iter().map(|one| one.lease.id.to_string()).collect();
     if is_new || !leases.is_empty() {
         tracing::warn!(fingerprint = token, place, ?leases, "a token of ours lies in a file");
         api.changed();
     }
     Ok(leases)
+}
+
+/// Those that may still be good, the first that was found first. Until when, the lease knew that held it; of one
+/// that nobody held any more nobody knows.
+pub(super) fn still_good(api: &Api) -> Vec<FoundToken> {
+    let now = api.clock.now();
+    api.looks.known(|known| known.still_good(now))
 }
 
 /// Looks that wait, the one that is under way, and what they and others came upon.
@@ -99,23 +111,53 @@ impl Default for Looks {
 
 /// Finds that are on the record, the newest last: which token, and where.
 #[derive(Default)]
-struct Known(VecDeque<(String, String)>);
+struct Known {
+    finds: VecDeque<(String, String)>,
+    /// When the token ends, as far as a lease knew. No more of them than finds.
+    ends: HashMap<String, Timestamp>,
+}
 
 impl Known {
     /// `false` where it was known before.
     fn add(&mut self, (token, place): (&str, &str)) -> bool {
-        if self.0.iter().any(|(t, p)| t == token && p == place) {
+        if self.finds.iter().any(|(t, p)| t == token && p == place) {
             return false;
         }
-        if self.0.len() >= MOST_KNOWN {
-            self.0.pop_front();
+        if self.finds.len() >= MOST_KNOWN
+            && let Some((gone, _)) = self.finds.pop_front()
+            && self.finds.iter().all(|(token, _)| *token != gone)
+        {
+            self.ends.remove(&gone);
         }
-        self.0.push_back((token.to_owned(), place.to_owned()));
+        self.finds.push_back((token.to_owned(), place.to_owned()));
         true
     }
 
+    fn ends(&mut self, token: &str, until: Option<Timestamp>) {
+        if let Some(until) = until {
+            self.ends.insert(token.to_owned(), until);
+        }
+    }
+
+    fn still_good(&self, now: Timestamp) -> Vec<FoundToken> {
+        let mut told: Vec<FoundToken> = Vec::new();
+        for (fingerprint, place) in &self.finds {
+            let is_good = self.ends.get(fingerprint).is_some_and(|until| now < *until);
+            match told.iter_mut().find(|one| one.fingerprint == *fingerprint) {
+                Some(one) => one.more += 1,
+                None if is_good => told.push(FoundToken {
+                    fingerprint: fingerprint.clone(),
+                    place: place.clone(),
+                    more: 0,
+                }),
+                None => {}
+            }
+        }
+        told
+    }
+
     fn forget(&mut self, (token, place): (&str, &str)) {
-        self.0.retain(|(t, p)| t != token || p != place);
+        self.finds.retain(|(t, p)| t != token || p != place);
     }
 }
 
@@ -247,7 +289,24 @@ mod tests {
         for line in 0..MOST_KNOWN {
             assert!(known.add(("", &line.to_string())));
         }
-        assert!(known.0.len() == MOST_KNOWN && known.add(find), "the oldest gives way");
+        assert!(known.finds.len() == MOST_KNOWN && known.add(find), "the oldest gives way");
+    }
+
+    #[test]
+    fn what_was_found_is_told_with_its_first_place_until_it_is_no_good_any_more() {
+        let mut known = Known::default();
+        for find in [("aa", "/a:1"), ("bb", "/b:1"), ("aa", "/a:2")] {
+            assert!(known.add(find));
+        }
+        known.ends("aa", Some(Timestamp::from_secs(20)));
+        known.ends("aa", None);
+        let at = |secs| known.still_good(Timestamp::from_secs(secs));
+        let one = FoundToken { fingerprint: "aa".into(), place: "/a:1".into(), more: 1 };
+        assert_eq!((at(19), at(20)), (vec![one], Vec::new()));
+        for line in 0..MOST_KNOWN {
+            known.add(("cc", &line.to_string()));
+        }
+        assert!(known.ends.is_empty(), "with the finds");
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use dagpass_core::request::Transport;
 use dagpass_core::time::Timestamp;
 
 use super::reply::{self, Reply};
-use super::{Api, Asked};
+use super::{Api, Asked, lanes};
 use crate::system;
 
 pub(super) fn list(api: &Api, asked: &Asked) -> Reply {
@@ -21,7 +21,8 @@ pub(super) fn list(api: &Api, asked: &Asked) -> Reply {
     let listed = api.broker.leases(&asked.principal);
     let now = api.clock.now();
     let leases = listed.leases.iter().map(|lease| shown(lease, now)).collect();
-    reply::json(&LeaseList { leases, dropped: listed.dropped })
+    let lanes = lanes::status(api, &asked.principal);
+    reply::json(&LeaseList { leases, lanes, dropped: listed.dropped })
 }
 
 pub(super) fn revoke(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
@@ -83,6 +84,7 @@ pub(super) fn shown(lease: &Lease, now: Timestamp) -> Shown {
         runs: lease.runs.clone(),
         program: lease.program.as_ref().map(|path| path.display().to_string()),
         pid: lease.pid,
+        lanes: lease.lanes.iter().map(ToString::to_string).collect(),
         connections: lease.connections.clone(),
         deployment: lease.deployment.clone(),
         audience: lease.audience.clone().unwrap_or_else(asked_for),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dagpass_client::ledger::{Line, Segments, Tail, Verdict};
@@ -173,6 +173,11 @@ pub(super) fn break_glass(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
         return Err(wrong("say why, in 500 characters at most"));
     }
+    if let Some(file) = api.policy_locked_by() {
+        let what = format!("the policy is locked by {}", file.display());
+        return Err(Refusal::new(ErrorCode::AccessDenied, what)
+            .hint("ask whoever administers this machine"));
+    }
     if !api.policy.engine.has_any() {
         return Err(wrong("there is no policy to switch off"));
     }
@@ -314,9 +319,22 @@ impl Api {
         })
     }
 
-    /// The hour is over.
+    /// Whose lock nobody breaks.
+    fn policy_locked_by(&self) -> Option<PathBuf> {
+        let config = self.config.current();
+        let managed = config.managed.as_ref().filter(|managed| managed.locks("policy"));
+        managed.map(|managed| managed.path.clone())
+    }
+
+    /// The hour is over, or the machine's config locks the policy since.
     fn mend_glass(&self) {
-        if self.policy.engine.mended(self.clock.now()) {
+        let now = self.clock.now();
+        let is_locked =
+            self.policy.engine.broken(now).is_some() && self.policy_locked_by().is_some();
+        if is_locked {
+            self.policy.engine.break_glass(None);
+        }
+        if is_locked || self.policy.engine.mended(now) {
             tracing::info!("the person's own policy is in force again");
             let caller = Caller { transport: Transport::Agent, ..Caller::default() };
             self.tell_glass(&caller, "the person's own policy is in force again")

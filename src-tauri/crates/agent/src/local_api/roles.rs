@@ -16,7 +16,7 @@ pub(super) async fn roles(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: RolesAsk = asked.parse()?;
     let config = api.config.current();
     let airflow = deployment(&config, ask.airflow.as_deref())?;
-    let (path, file) = file(api, airflow)?;
+    let (path, file) = file(airflow)?;
     let person = match ask.groups {
         Some(groups) => given(&file, groups),
         None => signed_in(api, airflow, &file).await?,
@@ -55,14 +55,14 @@ fn deployment<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Airflow
     }
 }
 
-fn file(api: &Api, airflow: &AirflowConfig) -> Result<(String, RolesFile), Refusal> {
+fn file(airflow: &AirflowConfig) -> Result<(String, RolesFile), Refusal> {
     let name = &airflow.deployment.name;
     let Some(key) = &airflow.roles_file else {
         let what = format!("Airflow deployment `{name}` has no roles file");
         let hint = format!("add `roles-file = \"airflow-roles.json\"` to `[airflow.{name}]`");
         return Err(Refusal::new(ErrorCode::NotFound, what).hint(hint));
     };
-    let read = key.read(api.config.path());
+    let read = key.read();
     let file = read.map_err(|wrong| {
         let what = format!("the roles file of Airflow deployment `{name}` cannot be used");
         let place = format!("{}:{}:{}: {}", wrong.file, wrong.line, wrong.column, wrong.message);

@@ -21,13 +21,14 @@ use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, approvals, config, containers, drift, events, evidence, leaks, leases,
-    login_item, pasted, patience, policy as policy_routes, preview, purge, relay, roles,
+    Api, Asked, activity, approvals, config, containers, drift, events, evidence, lanes, leaks,
+    leases, login_item, pasted, patience, policy as policy_routes, preview, purge, relay, roles,
     run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
 use crate::proxy::Proxies;
+use crate::reauth;
 use crate::tray;
 
 /// One way in, and what it is called where it is judged.
@@ -202,7 +203,7 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::SetLoginItem => login_item::set(asked).await,
         Action::MakeEvidence => evidence::sign(api, asked).await,
         Action::ShowApprovals => Ok(approvals::list(api, asked)),
-        Action::Approve => approvals::answer(api, asked),
+        Action::Approve => approvals::answer(api, asked).await,
         Action::RevokeApproval => approvals::revoke(api, asked),
         Action::ShowLeases => Ok(leases::list(api, asked)),
         Action::RevokeLease => leases::revoke(api, asked),
@@ -269,11 +270,12 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         problems: &judged_by.problems,
     };
     let shipping = api.shipping.status().await;
-    let (tells, unread) = (api.tells(), api.unread_logouts());
+    let (tells, unread, unwritten) = (api.tells(), api.unread_logouts(), api.unwritten());
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
         config_problems: &problems,
+        above: &api.config.above(),
         issuer: api.ping.as_ref(),
         store: api.store.as_ref(),
         store_health: &api.store.health(),
@@ -284,6 +286,8 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         tells: tells.as_ref(),
         unread_logouts: unread.as_deref(),
         unseen: unseen.as_deref(),
+        unwritten: unwritten.as_deref(),
+        found: &leaks::still_good(api),
         callbacks: api.sign_in.callbacks.as_ref(),
         socket: &api.about.socket,
         tcp_port: Some(api.about.tcp_port),
@@ -293,7 +297,9 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         ledger,
         witnesses: &witnesses,
         shipping: &shipping,
+        lanes: (&lanes::all(api), api.clock.now().as_secs()),
         containers: &api.containers.shown(),
+        re_authenticates: reauth::able().await,
         deployments: &drift::Look { api, asked },
     };
     Ok(reply::json(&doctor::examine(&scene).await))

@@ -16,7 +16,7 @@ use dagpass_core::session::{
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Api, approvals, auto_logout, deployments};
+use super::{Api, approvals, auto_logout, deployments, lanes};
 use crate::config::{AirflowConfig, Condition, Config};
 use crate::tray;
 
@@ -31,6 +31,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
     // What stands in the files of the agent is for those who may read them.
     let whole = principal.may(Action::ShowConfig);
     let (config_state, config_error) = condition(api);
+    let managed = config.managed.as_ref().filter(|_| whole);
     let policy = api.policy.shown();
     let broken = api.policy.engine.broken(api.clock.now());
     Status {
@@ -47,6 +48,8 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             config_path: api.config.path().display().to_string(),
             config_state: config_state.to_owned(),
             config_error: config_error.filter(|_| whole),
+            managed_config: managed.as_ref().map(|managed| managed.path.display().to_string()),
+            locked: managed.map(|managed| managed.locked.clone()).unwrap_or_default(),
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
             ledger_error: api.ledger.health().trouble.filter(|_| whole),
             ledger_forked: api.cosigning.forked().filter(|_| whole),
@@ -58,6 +61,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             }
             .filter(|_| whole),
             logout_error: api.untold().filter(|_| whole),
+            logout_unwritten: api.unwritten().filter(|_| whole),
             icon: tray::word(api.about.icon.last()).to_owned(),
             started_by_login: api.about.started_by_login,
         },
@@ -68,6 +72,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             true => api.containers.shown(),
             false => Vec::new(),
         },
+        lanes: lanes::status(api, principal),
         approvals: approvals::questions(api, principal),
     }
 }

@@ -53,7 +53,7 @@ async fn change_to(api: &Arc<Api>, ask: StoreUseAsk) -> Result<StoreUseReply, Re
         && let Err(failure) = api.config.edit(edit)
     {
         prepared.undo().await;
-        return Err(config::refusal(&failure));
+        return Err(config::refusal(api, &failure));
     }
     let moved = prepared.switch(api.clock.now()).await.map_err(|failure| {
         Refusal::new(ErrorCode::KeychainUnavailable, "the old store is still the one in use")
@@ -107,10 +107,10 @@ fn edit_to(api: &Api, store: &StoreChoice) -> Result<Option<ConfigEdit>, Refusal
         None => unset.push("store.key-file".to_owned()),
     }
     let edit = ConfigEdit { set, unset, dry_run: true, digest: None };
-    let tried = api.config.edit(&edit).map_err(|failure| config::refusal(&failure))?;
+    let tried = api.config.edit(&edit).map_err(|failure| config::refusal(api, &failure))?;
     if !tried.problems.is_empty() {
         let problems: Vec<ConfigProblem> = tried.problems;
-        return Err(config::refusal(&WriteFailure::Problems(problems)));
+        return Err(config::refusal(api, &WriteFailure::Problems(problems)));
     }
     Ok(Some(ConfigEdit { dry_run: false, ..edit }))
 }

@@ -22,17 +22,13 @@ const IN_REPOSITORY: &str = ".dagpass";
 /// The machine's, as it stands in that folder. One that cannot be taken is wanted all the same: then nothing is
 /// judged by less.
 pub(crate) fn of_machine(folder: &Path) -> Option<Wanted> {
-    let path = folder.join(POLICY_FILE);
-    // Where anybody may make that folder, what lies there is not the machine's for its place alone.
-    let is_foreign = system::ANYBODY_MAKES_MACHINE_DIR && !system::is_root_s(&path);
-    let sources = match read(Writers::Root, &path) {
-        Ok(None) => return None,
-        Ok(Some(source)) => Ok(vec![source]),
-        Err(problem) => Err(*problem),
+    let found = system::machine_file(Writers::Root, folder, POLICY_FILE)?;
+    let sources = match found.text {
+        Ok(text) => Ok(vec![Source { file: shown(&found.path), text }]),
+        Err(error) => Err(untaken(&found.path, &error)),
     };
-    let is_foreign = is_foreign && sources.is_err();
     let wanted = Wanted::new(standing::Whose::Machine, MACHINE.to_owned(), sources);
-    Some(Wanted { is_foreign, ..wanted })
+    Some(Wanted { is_foreign: found.is_foreign, ..wanted })
 }
 
 /// The nearest one on the way up from a folder, as far as nobody else may put one there. `Err` where it cannot be
@@ -44,7 +40,7 @@ pub(super) fn of_repository(folder: &Path) -> Result<Option<Layer>, Box<ConfigPr
             return Ok(None);
         }
         let path = above.join(IN_REPOSITORY).join(POLICY_FILE);
-        if let Some(source) = read(Writers::RootOrUs, &path)? {
+        if let Some(source) = read(&path)? {
             let compiled = Layer::compile(REPOSITORY, vec![source]);
             let unknown = || ConfigProblem { file: shown(&path), ..ConfigProblem::default() };
             return compiled
@@ -55,14 +51,18 @@ pub(super) fn of_repository(folder: &Path) -> Result<Option<Layer>, Box<ConfigPr
     Ok(None)
 }
 
-fn read(writers: Writers, path: &Path) -> Result<Option<Source>, Box<ConfigProblem>> {
-    let (file, message) = match system::read_of(writers, path) {
-        Ok(text) => return Ok(text.map(|text| Source { file: shown(path), text })),
+fn read(path: &Path) -> Result<Option<Source>, Box<ConfigProblem>> {
+    match system::read_of(Writers::RootOrUs, path) {
+        Ok(text) => Ok(text.map(|text| Source { file: shown(path), text })),
         // A file where a folder is looked for is no policy.
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
-        Err(error) => (shown(path), format!("is not judged by: {error}")),
-    };
-    Err(Box::new(ConfigProblem { file, message, ..ConfigProblem::default() }))
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+        Err(error) => Err(Box::new(untaken(path, &error))),
+    }
+}
+
+fn untaken(path: &Path, error: &io::Error) -> ConfigProblem {
+    let (file, message) = (shown(path), format!("is not judged by: {error}"));
+    ConfigProblem { file, message, ..ConfigProblem::default() }
 }
 
 fn shown(path: &Path) -> String {

@@ -17,7 +17,14 @@ pub(super) fn cedar(config: &PolicyConfig, path: &Path) -> Option<Source> {
     if config.rules.is_empty() {
         return None;
     }
-    let file = path.file_name().map_or("config.toml".into(), |name| name.to_string_lossy());
+    // The machine's have their whole path, so that nobody looks for them in the person's own.
+    let (file, path) = match &config.rules_file {
+        Some(machines) => (machines.to_string_lossy(), machines.as_path()),
+        None => {
+            let name = path.file_name();
+            (name.map_or("config.toml".into(), |name| name.to_string_lossy()), path)
+        }
+    };
     let mut text = BASE.to_owned();
     let mut freed: Vec<String> = Vec::new();
     for rule in &config.rules {

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dagpass_client::owner;
 use dagpass_client::wire::ConfigProblem;
@@ -15,7 +15,7 @@ use super::layer::Layer;
 use super::problem::Source;
 use super::{Engine, Stance, rule};
 use crate::config::{POLICY_FILE, PolicyConfig};
-use crate::system;
+use crate::system::{self, MISSED};
 
 /// The engine and what it is to judge by.
 #[derive(Debug)]
@@ -39,9 +39,6 @@ struct State {
     /// Since when a file that was there is gone: some editors move it away before they write.
     missed: Option<Instant>,
 }
-
-/// For how long is a file that was there taken for one that comes back?
-pub(super) const MISSED: Duration = Duration::from_secs(3);
 
 /// Whose a layer is, whatever it is called. From the top down.
 #[derive(
@@ -117,7 +114,10 @@ impl Standing {
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let mut wanted = Vec::new();
         if let Some(source) = rule::cedar(policy, config) {
-            let name = name(config).unwrap_or_else(|| "config.toml".to_owned());
+            let name = match &policy.rules_file {
+                Some(machines) => machines.display().to_string(),
+                None => name(config).unwrap_or_else(|| "config.toml".to_owned()),
+            };
             let whose = Whose::PersonRules;
             wanted.push(Wanted::new(whose, name, Ok(vec![source])));
         }

@@ -1,6 +1,6 @@
 //! Linux: the person's session of systemd-logind on the system bus, and the screen saver on the session bus.
 //! Signals are heard as they come; every other second it is looked how both stand, and a bus that went away
-//! is looked for anew.
+//! is looked for anew, ever more seldom.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,14 @@ use dagpass_core::time::Timestamp;
 
 use super::{Heard, Teller, Tells};
 
+#[path = "linux/found.rs"]
+mod found;
 #[path = "linux/login1.rs"]
 mod login1;
 #[path = "linux/screen_saver.rs"]
 mod screen_saver;
 
+use found::{Found, OnBus};
 use login1::Login1;
 use screen_saver::{ScreenSaver, Unit};
 
@@ -41,40 +44,51 @@ pub(super) fn watch(hear: impl Fn(Heard) + Send + Sync + 'static) {
 }
 
 fn tick(hear: &Hear) {
-    let (mut login1, mut saver) = (None, None);
+    let mut login1 = Found::<Login1>::default();
+    let mut saver = Found::<ScreenSaver>::default();
     let mut unit = Unit::default();
     loop {
-        let session = heard(&mut login1, || {
-            let there = Login1::connect()?;
-            there.listen(hear)?;
-            Ok(there)
-        })
-        .and_then(Login1::standing);
-        let screen = heard(&mut saver, || {
-            let there = ScreenSaver::connect()?;
-            there.listen(hear)?;
-            Ok(there)
-        })
-        .and_then(ScreenSaver::standing);
-        // A bus that went is looked for anew; one that is there is kept, whoever is missing on it.
-        login1 = login1.filter(|one| session.is_ok() || is_up(&one.bus));
-        saver = saver.filter(|one| screen.is_ok() || is_up(&one.bus));
+        let session = login1.standing(hear, std::time::Instant::now());
+        let screen = saver.standing(hear, std::time::Instant::now());
         hear(Heard::Tells(tells(&session, &screen)));
         signals(&session, &screen, &mut unit).for_each(|signal| hear(Heard::Signal(signal)));
         std::thread::sleep(TICK);
     }
 }
 
-fn is_up(bus: &zbus::blocking::Connection) -> bool {
-    let driver = "org.freedesktop.DBus";
-    bus.call_method(Some(driver), "/org/freedesktop/DBus", Some(driver), "GetId", &()).is_ok()
+impl OnBus for Login1 {
+    type Standing = login1::Standing;
+
+    fn find(hear: &Hear) -> Result<Self, String> {
+        let there = Self::connect()?;
+        there.listen(hear)?;
+        Ok(there)
+    }
+
+    fn bus(&self) -> &zbus::blocking::Connection {
+        &self.bus
+    }
+
+    fn standing(&self) -> Result<login1::Standing, String> {
+        self.standing()
+    }
 }
 
-/// Whom it has, or finds.
-fn heard<T>(there: &mut Option<T>, find: impl FnOnce() -> Result<T, String>) -> Result<&T, String> {
-    match there {
-        Some(there) => Ok(there),
-        None => Ok(there.insert(find()?)),
+impl OnBus for ScreenSaver {
+    type Standing = screen_saver::Standing;
+
+    fn find(hear: &Hear) -> Result<Self, String> {
+        let there = Self::connect()?;
+        there.listen(hear)?;
+        Ok(there)
+    }
+
+    fn bus(&self) -> &zbus::blocking::Connection {
+        &self.bus
+    }
+
+    fn standing(&self) -> Result<screen_saver::Standing, String> {
+        self.standing()
     }
 }
 

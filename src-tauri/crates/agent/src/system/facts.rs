@@ -43,6 +43,11 @@ pub(super) fn of(pid: u32, uid: Option<u32>) -> Verified {
     }
 }
 
+/// Of its program alone: nothing else is looked at.
+pub(super) fn digest(pid: u32) -> Option<String> {
+    program::executable(pid)?.sha256
+}
+
 /// By its path: no rule sees a parent's SHA-256. `None` where it ended meanwhile: then its number may be another's.
 fn parent(one: Ancestor) -> Option<Parent> {
     let found = Parent { pid: one.pid, executable: program::unread(one.pid) };

@@ -41,6 +41,11 @@ pub(super) fn lineage(pid: u32, started_at: Option<u64>) -> Lineage {
     found
 }
 
+/// The scope or service that systemd runs it in.
+pub fn unit(pid: u32) -> Option<String> {
+    unit_of(pid)
+}
+
 /// The last of its tree, as [`lineage`] finds it, and no look at what is above: most are started by it.
 pub(super) fn leader(pid: u32, started_at: Option<u64>) -> Mark {
     let mut last = Mark { pid, started_at };

@@ -20,6 +20,7 @@ mod windows;
 
 mod facts;
 mod lineage;
+mod machine;
 mod pages;
 mod pin;
 
@@ -35,6 +36,8 @@ use unix::files;
 #[cfg(windows)]
 use windows::files;
 
+pub use lineage::unit;
+pub use machine::{MISSED, machine_file};
 pub(crate) use pages::keep_secrets_in_memory;
 pub use pin::{Pin, Watched, pin};
 pub use process::{

@@ -55,6 +55,12 @@ impl Pinned for Pin {
         self.facts.get_or_init(|| Arc::new(self.look())).clone()
     }
 
+    /// Of what ran when it connected and runs still.
+    fn digest(&self) -> Option<String> {
+        let found = self.image.as_ref().and_then(|_| facts::digest(self.pid));
+        found.filter(|_| self.holds().is_ok())
+    }
+
     fn lineage(&self) -> Lineage {
         // Asked behind it: of one that has ended a later process may stand there, or nobody any more.
         let found = lineage(self.pid, self.started_at);

@@ -1,6 +1,7 @@
 //! `dagpass approve`: what waits for a person, and the answer. Decides how it is said and asked; whose an
 //! answer is to give, and what it is good for, is the agent's.
 
+mod textual;
 pub(crate) mod wait;
 mod words;
 
@@ -8,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use dagpass_client::wire::{ApprovalList, Question};
 
+use self::textual::Textual;
 use crate::exit::Failure;
 use crate::world::World;
 use crate::{output, time};
@@ -96,12 +98,23 @@ fn lines(list: &ApprovalList, whole: bool) -> String {
 }
 
 fn answer(world: &World, id: &str, word: &str) -> Result<(), Failure> {
+    let _asks = shows_polkit(world, id, word)?.then(Textual::begin);
     let given = world.ask_running(|agent| agent.answer_approval(id, word))?;
     if world.json {
         return output::json(&given);
     }
     output::say(&words::given(&given, time::now()));
     Ok(())
+}
+
+/// Is somebody there to whom polkit's question can be shown here, and is there one?
+fn shows_polkit(world: &World, id: &str, word: &str) -> Result<bool, Failure> {
+    if !cfg!(target_os = "linux") || !output::stdin_is_terminal() || !output::stderr_is_terminal() {
+        return Ok(false);
+    }
+    let list = world.ask_running(|agent| agent.approvals())?;
+    let proved = |one: &Question| one.id == id && one.proves.iter().any(|answer| answer == word);
+    Ok(list.pending.iter().any(proved))
 }
 
 /// Shows it, and reads the answer where somebody sits there.

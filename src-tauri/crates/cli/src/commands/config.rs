@@ -1,5 +1,5 @@
-//! `dagpass config`: where it is, what it says, whether it is right. Checking is the agent program's,
-//! so it works where none runs.
+//! `dagpass config`: where it is, what it says, whether it is right, and what stands above it. Checking is the
+//! agent program's, so it works where none runs.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Output};
 use std::time::Duration;
 
 use clap::Subcommand;
-use dagpass_client::wire::{ConfigProblem, ConfigReply};
+use dagpass_client::wire::{ConfigProblem, ConfigReply, ManagedConfig};
 use dagpass_client::{launch, limited, owner, place};
 
 use crate::exit::{CHECK_FAILED, Failure};
@@ -27,6 +27,9 @@ pub(crate) enum Config {
     Check {
         /// Another file than the one in use
         file: Option<PathBuf>,
+        /// As a config for a whole machine, before it is put in its place
+        #[arg(long, requires = "file")]
+        machine: bool,
     },
     /// Print the JSON Schema, for editors
     Schema,
@@ -34,13 +37,13 @@ pub(crate) enum Config {
 
 pub(crate) fn run(world: &World, command: Config) -> Result<ExitCode, Failure> {
     match &command {
-        Config::Path | Config::Show | Config::Check { file: None } => world.notice_config(),
-        Config::Check { file: Some(_) } | Config::Schema => {}
+        Config::Path | Config::Show | Config::Check { file: None, .. } => world.notice_config(),
+        Config::Check { file: Some(_), .. } | Config::Schema => {}
     }
     match command {
         Config::Path => output::out(&path()?.display().to_string())?,
-        Config::Show => output::out(&without_logins(&read(&path()?)?))?,
-        Config::Check { file } => return check(world, file),
+        Config::Show => show(&path()?)?,
+        Config::Check { file, machine } => return check(world, file, machine),
         Config::Schema => output::out(&schema()?)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -48,6 +51,26 @@ pub(crate) fn run(world: &World, command: Config) -> Result<ExitCode, Failure> {
 
 fn path() -> Result<PathBuf, Failure> {
     place::config_path().map_err(|error| Failure::new("no_place", error.to_string()))
+}
+
+/// The person's own; what stands above it is told beside, so that the text stays a config.
+fn show(path: &Path) -> Result<(), Failure> {
+    let found = examined(path).ok();
+    let managed = found.and_then(|found| found.managed);
+    if let Some(above) = &managed {
+        output::say(&format!("# {}", managed_by(above)));
+    }
+    match read(path) {
+        Err(_) if managed.is_some() && !path.exists() => {
+            output::say(&format!("# you have none of your own at {}", path.display()));
+            Ok(())
+        }
+        text => output::out(&without_logins(&text?)),
+    }
+}
+
+fn managed_by(above: &ManagedConfig) -> String {
+    super::status::managed(&above.path, &above.locked)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -114,13 +137,24 @@ fn without_login(literal: &str) -> String {
     format!("{}***@{host}", &login[..kept])
 }
 
-fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
+fn check(world: &World, file: Option<PathBuf>, machine: bool) -> Result<ExitCode, Failure> {
+    let is_named = file.is_some();
     let file = file.map_or_else(path, Ok)?;
-    if !file.exists() {
+    let absent = || {
         let what = format!("there is no config at {}", file.display());
-        return Err(Failure::new("not_found", what).hint("run `dagpass init`"));
+        Failure::new("not_found", what).hint("run `dagpass init`")
+    };
+    if is_named && !file.exists() {
+        return Err(absent());
     }
-    let ConfigReply { problems, warnings, .. } = examined(&file)?;
+    let found = if machine { examined_as_machines(&file)? } else { examined(&file)? };
+    let ConfigReply { problems, warnings, managed, .. } = found;
+    // The machine's config does without one of the person's own.
+    let of_another = |one: &ConfigProblem| one.file != file.display().to_string();
+    if !file.exists() && managed.is_none() && !problems.iter().any(of_another) {
+        return Err(absent());
+    }
+    managed.iter().for_each(|above| output::say(&format!("checked {}", managed_by(above))));
     warnings.iter().for_each(|warning| output::say(&format!("warning: {}", line(warning))));
     if world.json {
         output::json(&problems)?;
@@ -135,7 +169,15 @@ fn check(world: &World, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
 
 /// What the agent's program makes of a file.
 pub(super) fn examined(file: &Path) -> Result<ConfigReply, Failure> {
-    let output = agent(&["config-check".as_ref(), file.as_os_str()])?;
+    found(&["config-check".as_ref(), file.as_os_str()])
+}
+
+fn examined_as_machines(file: &Path) -> Result<ConfigReply, Failure> {
+    found(&["config-check".as_ref(), "--machine".as_ref(), file.as_os_str()])
+}
+
+fn found(args: &[&std::ffi::OsStr]) -> Result<ConfigReply, Failure> {
+    let output = agent(args)?;
     serde_json::from_slice(&output.stdout)
         .map_err(|_| complaint("the config cannot be checked", &output))
 }

@@ -17,7 +17,7 @@ mod merge;
 mod preset;
 mod register;
 
-use edit::NewProfile;
+use edit::{NewProfile, Theirs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dagpass init                                    # asks\n  \
@@ -89,6 +89,7 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
         DiscoverAsk { url: preset.discovery_url()?, ca_file: ca_file.clone(), proxy: None };
     let found = world.ask(|agent| agent.discover(&discover))?;
     output::say(&summary(&discover.url, &found));
+    let config = world.ask(|agent| agent.config())?;
     let profile = NewProfile {
         name: args.profile.clone(),
         issuer: found.issuer.clone(),
@@ -101,8 +102,8 @@ pub(crate) fn run(world: &World, args: &Init) -> Result<(), Failure> {
         ca_file,
         make_default: args.default,
         force: args.force,
+        theirs: Theirs::of(config.managed.as_ref()),
     };
-    let config = world.ask(|agent| agent.config())?;
     let mut edit = edit::edit(&config.text, &profile)?;
     edit.digest = Some(config.digest).filter(|digest| !digest.is_empty());
     let written = world.ask(|agent| agent.edit_config(&edit))?;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use dagpass_client::wire::{Lease, LeaseList, LeaseRevokeAsk, RevokedLease};
 
+use super::lanes;
 use crate::exit::Failure;
 use crate::output::{cut, padded};
 use crate::world::World;
@@ -63,7 +64,9 @@ fn list(world: &World) -> Result<(), Failure> {
     }
     if list.leases.is_empty() {
         output::say("no lease holds: no token that was handed out is good any more");
-        return Ok(());
+        if list.lanes.is_empty() {
+            return Ok(());
+        }
     }
     output::out(&tree(&list, time::now(), output::stdout_width()))
 }
@@ -111,6 +114,9 @@ fn tree(list: &LeaseList, now: i64, width: Option<usize>) -> String {
             leaves(&of_tree, beside, now, width.is_none_or(|width| width >= WIDE), &mut lines);
         }
     }
+    for lane in &list.lanes {
+        lines.push(format!("{}: {}", lanes::title(lane), lanes::share(lane, now)));
+    }
     if list.dropped > 0 {
         lines.push(format!("and {} more than there is room for", list.dropped));
     }
@@ -156,7 +162,7 @@ fn groups<'a, K: PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dagpass_client::wire::{LeaseDag, LeaseEnd};
+    use dagpass_client::wire::{LaneCount, LaneStatus, LeaseDag, LeaseEnd};
 
     const NOW: i64 = 1_795_548_000;
 
@@ -180,6 +186,11 @@ mod tests {
     }
 
     fn all() -> LeaseList {
+        let lane = LaneStatus {
+            name: "agent".into(),
+            tokens: Some(LaneCount { used: 3, most: 60 }),
+            ..LaneStatus::default()
+        };
         let shell = Lease {
             leader: Some("/usr/bin/zsh".into()),
             connections: vec!["warehouse\u{1b}[31m".into()],
@@ -189,15 +200,17 @@ mod tests {
         let end = || LeaseEnd { why: "revoked by the person".into(), at: NOW - 60 };
         let of_run = Lease {
             dags: vec![dag("etl", None), dag("report", Some(end()))],
+            lanes: vec!["agent".into()],
             ..lease("ls-2", ("run", "run-9c"))
         };
         let gone = Lease {
             state: "revoked".into(),
             ended: Some(end()),
+            lanes: vec!["agent".into()],
             ..lease("ls-3", ("run", "run-9c"))
         };
         let dev = Lease { profile: "dev".into(), ..lease("ls-4", ("door", "etl-0a1b")) };
-        LeaseList { leases: vec![shell, of_run, dev, gone], dropped: 2 }
+        LeaseList { leases: vec![shell, of_run, dev, gone], lanes: vec![lane], dropped: 2 }
     }
 
     #[test]
@@ -210,7 +223,7 @@ mod tests {
             lines[2].starts_with("│  └─ ls-1  https://lake.example, lake:read  until "),
             "{text}"
         );
-        assert_eq!(lines[3], "└─ dagpass run run-9c");
+        assert_eq!(lines[3], "└─ dagpass run run-9c, lane agent");
         assert!(lines[4].starts_with("   ├─ ls-2") && lines[4].contains("etl.load"), "{text}");
         assert!(lines[4].contains("report.load (revoked)"), "{text}");
         assert!(
@@ -219,7 +232,8 @@ mod tests {
         );
         assert!(lines[6].starts_with("dev, signed in since "), "{text}");
         assert_eq!(lines[7], "└─ door etl-0a1b");
-        assert_eq!(lines[9], "and 2 more than there is room for");
+        assert_eq!(lines[9], "lane agent: 3 of 60 tokens this hour, 57 left");
+        assert_eq!(lines[10], "and 2 more than there is room for");
         assert!(!text.contains('\u{1b}'), "nothing reaches the terminal as it came");
     }
 

@@ -135,6 +135,10 @@ fn the_program(page: &mut Roff) {
             "Serve until told to stop. What it has to say goes to stderr. Ends with 3 where another agent runs.",
         ),
         ("dagpass-agent config-check FILE", "Print what is wrong with a config, as JSON."),
+        (
+            "dagpass-agent config-check --machine FILE",
+            "The same of one for a machine, wherever it lies.",
+        ),
         ("dagpass-agent config-schema", "Print the JSON Schema of the config."),
     ] {
         entry(page, word, [roman(meaning)]);
@@ -142,6 +146,10 @@ fn the_program(page: &mut Roff) {
     section(page, "FILES");
     for (word, meaning) in [
         ("~/.config/dagpass/config.toml", "The config."),
+        (
+            "/etc/dagpass/config.toml",
+            "The machine's, root's alone: what everybody begins with, and what it locks.",
+        ),
         ("~/.local/state/dagpass/ledger.jsonl", "The record of what was signed in and issued."),
         (
             "~/.local/state/dagpass/ledger-log",

@@ -9,6 +9,7 @@ pub(crate) mod container;
 mod doctor;
 mod files;
 pub(crate) mod init;
+mod lanes;
 pub(crate) mod leases;
 pub(crate) mod login;
 pub(crate) mod logout;

@@ -4,6 +4,7 @@ use dagpass_client::wire::{
     AgentStatus, DeploymentStatus, HorizonReply, OwedRevocation, ProfileStatus, Status, Who,
 };
 
+use super::lanes;
 use crate::exit::Failure;
 use crate::world::{World, compare_version};
 use crate::{duration, output, time};
@@ -29,6 +30,7 @@ fn table(status: &Status, now: i64) -> String {
         lines.push(row("tray", "this desktop shows no icons: run `dagpass doctor`"));
     }
     lines.extend(agent.config_error.iter().map(|error| row("", &format!("wrong: {error}"))));
+    lines.extend(agent.managed_config.iter().map(|file| row("", &managed(file, &agent.locked))));
     lines.extend(policy(agent));
     let unwritten =
         |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
@@ -38,6 +40,11 @@ fn table(status: &Status, now: i64) -> String {
     let behind = |why| row("witnesses", &format!("too few cosigned the ledger: {why}"));
     lines.extend(agent.witness_error.iter().map(behind));
     lines.extend(agent.logout_error.iter().map(|error| row("logout", error)));
+    let unwritten =
+        |why| row("logout", &format!("a sign-out is not written down for the next start: {why}"));
+    lines.extend(agent.logout_unwritten.iter().map(unwritten));
+    lines
+        .extend(status.lanes.iter().map(|lane| row(&lanes::title(lane), &lanes::share(lane, now))));
     if status.profiles.is_empty() {
         lines.push(format!("\n{}", nobody(status)));
     }
@@ -51,6 +58,14 @@ fn table(status: &Status, now: i64) -> String {
         status.containers.iter().map(|door| format!("\n{}", super::container::lines(door))),
     );
     lines.join("\n")
+}
+
+/// The machine's config, which stands above the person's.
+pub(super) fn managed(file: &str, locked: &[String]) -> String {
+    match locked {
+        [] => format!("over what {file} sets for everybody on this machine"),
+        locked => format!("under {file}, which locks {}", locked.join(", ")),
+    }
 }
 
 /// Nothing where there is none.

@@ -19,6 +19,8 @@ pub struct Filter {
     pub profile: Option<String>,
     /// The calling program: its pid, its path or its name alone.
     pub process: Option<String>,
+    /// A lane that the caller is in, or may be; `?` of whom nobody sees the origin.
+    pub lane: Option<String>,
     /// Any of these; empty wants each.
     pub events: Vec<String>,
     /// `ok`, `denied` or `failed`.
@@ -55,8 +57,8 @@ impl Filter {
 
     /// Is it worth reading what a line says? A text without a backslash holds each word as it is.
     pub fn may_hold(&self, text: &str) -> bool {
-        let words =
-            [&self.dag, &self.task, &self.connection, &self.profile, &self.outcome, &self.rule];
+        let Self { dag, task, connection, profile, outcome, rule, lane, .. } = self;
+        let words = [dag, task, connection, profile, outcome, rule, lane];
         text.contains('\\') || words.into_iter().flatten().all(|word| text.contains(word.as_str()))
     }
 
@@ -96,6 +98,7 @@ impl Filter {
             ) || of_ties(|tie| tie.connection.as_ref(), &self.connection))
             && (is(&self.profile, &[session.map(|session| &session.profile)])
                 || of_ties(|tie| Some(&tie.session.profile), &self.profile))
+            && self.lane.as_ref().is_none_or(|asked| line.caller.lanes.contains(asked))
             && self.process.as_ref().is_none_or(|wanted| is_process(line, wanted))
             && self.person.as_ref().is_none_or(|asked| is_person(line, run, asked))
             && self.audience.as_ref().is_none_or(|asked| is_for(line, ties, asked))
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
 
     const ISSUE: &str = r#"{"seq":7,"time":"2026-11-24T08:00:00.000Z","event":"issue","connection":"lake",
-        "session":{"profile":"prod"},"audience":["https://Lake.corp"],"subject":{"sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"},"outcome":"ok","rules":["base","lake only"],"caller":{"pid":71,"executable":"/opt/py/bin/airflow","context":{"dag_id":"etl","task_id":"load"}}}"#;
+        "session":{"profile":"prod"},"audience":["https://Lake.corp"],"subject":{"sub":"7f3a","name":"Alice Liddell","email":"alice@corp.example"},"outcome":"ok","rules":["base","lake only"],"caller":{"pid":71,"lanes":["other","agent"],"executable":"/opt/py/bin/airflow","context":{"dag_id":"etl","task_id":"load"}}}"#;
     const RUN: &str = r#"{"seq":8,"time":"2026-11-24T09:00:00.000Z","event":"run","session":{"profile":"dev","connection":"own"},"outcome":"denied","run":{"dag_id":"etl",
         "triggering_user":"ada","signed_in_as":"bob@corp.example","task_id":"load","tokens":[{"session":{"profile":"dev"},"connection":"warehouse","audience":"not visible"}]}}"#;
 
@@ -148,7 +151,7 @@ mod tests {
     fn all_that_is_asked_for_must_hold_on_the_line_or_on_one_of_its_tokens() {
         let text = |text: &str| Some(text.to_owned());
         let all = Filter::default;
-        let table: [(&str, Filter, [bool; 2]); 26] = [
+        let table: [(&str, Filter, [bool; 2]); 28] = [
             ("nothing", Filter::default(), [true, true]),
             ("dag", Filter { dag: text("etl"), ..Filter::default() }, [true, true]),
             ("another dag", Filter { dag: text("et"), ..Filter::default() }, [false, false]),
@@ -187,6 +190,8 @@ mod tests {
             ),
             ("outcome", Filter { outcome: text("denied"), ..all() }, [false, true]),
             ("rule", Filter { rule: text("lake only"), ..all() }, [true, false]),
+            ("lane", Filter { lane: text("agent"), ..all() }, [true, false]),
+            ("part of a lane", Filter { lane: text("age"), ..all() }, [false, false]),
             ("part of a rule", Filter { rule: text("lake"), ..all() }, [false, false]),
             ("a quote", Filter { dag: text("e\"tl"), ..all() }, [false, false]),
             (

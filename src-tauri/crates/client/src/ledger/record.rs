@@ -87,6 +87,10 @@ pub struct Line {
     /// The approval that was asked for, answered, or that it was permitted by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
+    /// Of an `approval-answered` that is not no: by whom the system had the person prove who they are
+    /// (`polkit`), or `no`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub re_authenticated: Option<Word>,
     /// Of a `refused`: which door was knocked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub door: Option<String>,
@@ -142,12 +146,18 @@ pub struct Caller {
     /// The path exactly, where it is no text: printable ASCII as it is, other bytes and the backslash as `\xNN`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executable_bytes: Option<String>,
+    /// Of an `issue`: SHA-256 of that program, where the system shows which file it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable_sha256: Option<String>,
     /// Which capability it presented: a public identifier, not the capability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capability: Option<String>,
     /// It runs on another machine.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remote: bool,
+    /// The lanes whose share it has: several where what is seen of it disagrees, `?` where it may be in any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<String>,
     /// What it says of itself (DAG, task, run). Recorded, never decided on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,

@@ -1,6 +1,6 @@
 //! What a person is asked, and answers.
 
-use super::{LIMIT, of_id};
+use super::{LIMIT, SLOW_LIMIT, of_id};
 use crate::endpoint::Agent;
 use crate::error::ClientError;
 use crate::wire::{ApprovalAnswer, ApprovalList, ApprovalReply};
@@ -11,9 +11,10 @@ impl Agent {
         self.get("/v1/approvals", LIMIT)
     }
 
+    /// The system may have the person prove who they are meanwhile.
     pub fn answer_approval(&self, id: &str, answer: &str) -> Result<ApprovalReply, ClientError> {
         let answer = ApprovalAnswer { answer: answer.to_owned() };
-        self.post(&of_id("/v1/approvals/", id)?, &answer, LIMIT)
+        self.post(&of_id("/v1/approvals/", id)?, &answer, SLOW_LIMIT)
     }
 
     pub fn revoke_approval(&self, id: &str) -> Result<(), ClientError> {

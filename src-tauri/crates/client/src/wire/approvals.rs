@@ -28,6 +28,12 @@ pub struct Question {
     /// Of `once`, `run`, `today`, `always`, `no`: what can be answered.
     #[serde(default)]
     pub answers: Vec<String>,
+    /// Of these: before which the system has the person prove who they are, where it can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proves: Vec<String>,
+    /// An answer was given and does not count, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncounted: Option<String>,
     /// It may be answered from where this was asked for: it is another process tree that asks.
     #[serde(default)]
     pub yours: bool,
@@ -100,9 +106,16 @@ pub struct ApprovalAnswer {
 }
 
 /// Its answer: until when it holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ApprovalReply {
     pub id: String,
     pub answer: String,
     pub until: i64,
+    /// By whom the system had the person prove who they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub re_authenticated: Option<String>,
+    /// Why the system could not, where the answer counts as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_re_authenticated: Option<String>,
 }

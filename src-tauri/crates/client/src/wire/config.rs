@@ -22,6 +22,20 @@ pub struct ConfigReply {
     pub problems: Vec<ConfigProblem>,
     /// Of the config in force: what may be meant as it stands, and may not. Nothing is refused for it.
     pub warnings: Vec<ConfigProblem>,
+    /// The machine's config that is held to: what `text` does not say, it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed: Option<ManagedConfig>,
+}
+
+/// What whoever administers the machine has set for everybody on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ManagedConfig {
+    pub path: String,
+    /// The keys that are theirs to set, such as `issuer` and `audit`.
+    pub locked: Vec<String>,
+    /// As [`ConfigReply::table`], of the machine's config.
+    pub table: Map<String, Value>,
 }
 
 /// `PUT /v1/config`. A text with problems is refused whole (`config_invalid`), and what was there stays.

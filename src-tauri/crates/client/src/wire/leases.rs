@@ -2,12 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lanes::LaneStatus;
+
 /// `GET /v1/leases`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseList {
     /// Oldest first: those that hold, those that were taken back, and those that ended otherwise while a token of
     /// theirs may still be good.
     pub leases: Vec<Lease>,
+    /// The lanes' shares; of a caller in one its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneStatus>,
     /// How many more there were than the agent has room for.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped: u64,
@@ -37,6 +42,9 @@ pub struct Lease {
     pub program: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// In which lanes that was: several where what is seen of it disagrees, `?` where it may be in any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connections: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

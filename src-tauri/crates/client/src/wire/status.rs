@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approvals::Question;
 use super::containers::Container;
+use super::lanes::LaneStatus;
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Status {
     /// Doors for containers and far machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
+    /// What a caller in a lane sees is its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneStatus>,
     /// What a person is asked and has not answered yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Question>,
@@ -83,6 +87,11 @@ pub struct AgentStatus {
     /// The first thing that is wrong with the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_error: Option<String>,
+    /// The machine's config that is held to, and the keys that it locks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_config: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked: Vec<String>,
     pub default_profile: Option<String>,
     /// Nothing can be recorded, and therefore nothing is handed out: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +113,9 @@ pub struct AgentStatus {
     /// `[logout]` wants what nobody on this machine tells any more: which key, and what is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logout_error: Option<String>,
+    /// A sign-out that nobody asked for is not written down for the agent's next start: where, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logout_unwritten: Option<String>,
     /// Of the tray: `shown`, `unseen` where this desktop shows no icons, `none` without a desktop.
     #[serde(default)]
     pub icon: String,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{About, Subject, Tree, Waiting};
+use crate::logout::{Desk, Rules, Signed, due};
 use crate::time::Timestamp;
 
 /// How long may those that asked take to come for what was approved once?
@@ -15,6 +16,16 @@ const ONCE: Duration = Duration::from_secs(5 * 60);
 /// How long does an answer for a run hold where the run does not end sooner? By neither lock nor idleness:
 /// a DAG of the night goes on.
 const RUN: Duration = Duration::from_secs(12 * 3600);
+/// Whoever gave an answer for today is held to be there for as long: it ends with him. Where the machine tells
+/// nothing of a person, by the clock and with the sign-in alone.
+const TODAY: Rules = Rules {
+    idle: Some(Duration::from_secs(10 * 60)),
+    on_lock: true,
+    on_switch: true,
+    after: Some(RUN),
+    on_session_end: false,
+    grace: Duration::ZERO,
+};
 /// How long is a no an answer to the same question?
 const NO: Duration = Duration::from_secs(3600);
 /// How long does "always" stand?
@@ -30,7 +41,8 @@ pub enum Answer {
     Once,
     /// Until the run or its process tree ends, and no longer than 12 hours.
     Run,
-    /// Until midnight, for the same process tree.
+    /// For the same process tree, until midnight, and for as long as whoever gave it is there: until the screen is
+    /// locked, nobody used the computer for 10 minutes, or he signs out; no longer than 12 hours.
     Today,
     /// A rule with an end: whichever process of that program asks from that folder.
     Always,
@@ -59,7 +71,7 @@ impl Answer {
             Self::No => now.plus(NO),
             Self::Once => now.plus(ONCE),
             Self::Run => now.plus(RUN),
-            Self::Today => midnight,
+            Self::Today => midnight.min(now.plus(RUN)),
             Self::Always => now.plus(ALWAYS),
         }
     }
@@ -78,6 +90,16 @@ pub struct Given {
 }
 
 impl Given {
+    pub(super) fn is_for_today(&self) -> bool {
+        self.answer == Answer::Today
+    }
+
+    /// Has whoever gave it gone since?
+    pub(super) fn is_left(&self, person: &Desk, now: Timestamp) -> bool {
+        let given = Signed { in_at: self.given_at, proven_at: self.given_at, lifetime: None };
+        self.is_for_today() && due(&TODAY, person, &given).is_some_and(|due| due.is_over(now))
+    }
+
     /// Once is for those that asked; for anyone of that tree where none of them runs any more.
     pub(super) fn serves(&mut self, about: &About) -> bool {
         if self.answer != Answer::Once {

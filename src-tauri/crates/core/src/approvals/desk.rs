@@ -2,16 +2,24 @@
 //! record before it is in force.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::answers::has_room;
-use super::{About, Answer, Asked, Given, Standing, Waiting, judges};
+use super::proven::Uncounted;
+use super::{About, Answer, Asked, Desk, Given, PROVING, Proven, Standing, Waiting, judges};
 use crate::audit::{Event, Outcome, Record};
 use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
+use crate::logout::Desk as Person;
 use crate::policy::Action;
 use crate::principal::Principal;
 use crate::request::{Caller, SessionKey};
 use crate::time::Timestamp;
+
+/// The ledger's word for a yes that nobody proved to be the person's.
+const NOT_PROVEN: &str = "no";
+/// How much longer than the person is a question kept, for the answer to come back?
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// All that there is, oldest first.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +27,14 @@ pub struct Shown {
     pub pending: Vec<Asked>,
     pub given: Vec<Given>,
     pub standing: Vec<Standing>,
+}
+
+/// An answer as it is given: which, when the day ends, and what the system says of the person.
+#[derive(Clone, Debug)]
+pub struct Spoken {
+    pub answer: Answer,
+    pub midnight: Timestamp,
+    pub proven: Proven,
 }
 
 impl Broker {
@@ -37,27 +53,41 @@ impl Broker {
         judges(principal, &asked.about).is_ok()
     }
 
+    /// May this one give that answer, as far as it can be told before the system is asked who it is? The
+    /// question waits for as long as that may take.
+    pub fn hold_approval(
+        &self,
+        principal: &Principal,
+        id: &str,
+        answer: Answer,
+    ) -> Result<(), Refusal> {
+        let now = self.ports.clock.now();
+        let (asked, before) = self.asked(id, now)?;
+        standing(&asked, &before, (principal, answer, now))?;
+        let mut desk = self.approvals.desk();
+        if let Some(asked) = desk.pending.iter_mut().find(|asked| &*asked.id == id) {
+            asked.expires_at = asked.expires_at.max(now.plus(PROVING + MARGIN));
+        }
+        Ok(())
+    }
+
     /// Until when it holds.
     pub fn answer_approval(
         &self,
         principal: &Principal,
         id: &str,
-        (answer, midnight): (Answer, Timestamp),
+        spoken: &Spoken,
     ) -> Result<Timestamp, Refusal> {
-        let approvals = &self.approvals;
+        let Spoken { answer, midnight, proven } = spoken;
+        let (approvals, answer) = (&self.approvals, *answer);
         let _one = approvals.answering.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.ports.clock.now();
-        let (asked, before) = {
-            let mut desk = approvals.desk();
-            desk.tidy(now);
-            let asked = desk.pending.iter().find(|asked| &*asked.id == id).cloned();
-            (asked.ok_or_else(|| not_found(id))?, desk.standing.clone())
-        };
-        judges(principal, &asked.about).map_err(not_by_himself)?;
-        let until = answer.until(now, midnight);
-        let standing = match answer {
-            Answer::Always => Some(standing(&asked, &before, now)?),
-            Answer::No | Answer::Once | Answer::Run | Answer::Today => None,
+        let (asked, before) = self.asked(id, now)?;
+        let standing = standing(&asked, &before, (principal, answer, now))?;
+        let until = answer.until(now, *midnight);
+        let by = match proven.judge() {
+            Ok(by) => by,
+            Err(uncounted) => return Err(self.not_counted(principal, &asked, (answer, uncounted))),
         };
         if let Some(new) = &standing {
             let all: Vec<Standing> = before.iter().chain([new]).cloned().collect();
@@ -67,7 +97,11 @@ impl Broker {
         let told = self.tell_of(
             (Event::ApprovalAnswered, outcome),
             (&asked.id, &asked.about),
-            (&principal.caller, answer.as_str()),
+            Told {
+                by: &principal.caller,
+                reason: answer.as_str(),
+                re_authenticated: (answer != Answer::No).then(|| by.unwrap_or(NOT_PROVEN)),
+            },
         );
         if let Err(refusal) = told {
             if standing.is_some() && approvals.book.0.keep(&before).is_err() {
@@ -76,15 +110,9 @@ impl Broker {
             return Err(refusal);
         }
         let mut desk = approvals.desk();
-        desk.pending.retain(|one| one.id != asked.id);
-        desk.silent.remove(&asked.about.tree);
         match standing {
-            Some(new) => desk.standing.push(new),
-            None => {
-                let Asked { id, about, mut callers, .. } = asked;
-                callers.retain(Waiting::runs);
-                desk.given.push(Given { id, about, answer, given_at: now, until, callers });
-            }
+            Some(new) => desk.stands(&asked, new),
+            None => desk.gives(asked, answer, (now, until)),
         }
         Ok(until)
     }
@@ -100,7 +128,8 @@ impl Broker {
             if given.answer == Answer::No {
                 judges(principal, &given.about).map_err(not_by_himself)?;
             }
-            self.tell_of(event, (&given.id, &given.about), (caller, given.answer.as_str()))?;
+            let told = Told { by: caller, reason: given.answer.as_str(), re_authenticated: None };
+            self.tell_of(event, (&given.id, &given.about), told)?;
             approvals.desk().given.retain(|one| &*one.id != id);
             return Ok(());
         }
@@ -162,17 +191,97 @@ impl Broker {
         desk.pending.retain(|asked| asked.about.lane.as_deref() != Some(run));
     }
 
+    /// Does one stand for as long as whoever gave it is there?
+    pub fn has_approvals_for_today(&self) -> bool {
+        self.approvals.desk().given.iter().any(Given::is_for_today)
+    }
+
+    /// Those for today end where whoever gave them has gone; did any?
+    pub fn end_approvals_left(&self, person: &Person) -> bool {
+        let now = self.ports.clock.now();
+        let mut desk = self.approvals.desk();
+        let before = desk.given.len();
+        desk.given.retain(|given| !given.is_left(person, now));
+        desk.given.len() < before
+    }
+
+    /// Those for today, about that session: whoever gave them has signed out. A run's goes on with the run.
+    pub(crate) fn end_approvals_of_session(&self, key: &SessionKey) {
+        let account = key.account();
+        let is_its =
+            |given: &Given| given.about.subject.session.as_deref() == Some(account.as_str());
+        self.approvals.desk().given.retain(|given| !given.is_for_today() || !is_its(given));
+    }
+
     fn tell_of(
         &self,
         event: (Event, Outcome),
         of: (&Arc<str>, &About),
-        (by, word): (&Caller, &str),
+        told: Told<'_>,
     ) -> Result<(), Refusal> {
-        let mut record = about(event, of, by);
+        let mut record = about(event, of, told.by);
         let session = of.1.subject.session.as_deref().map(SessionKey::of_account);
         record.session = session.as_ref();
-        record.reason = Some(word);
+        record.reason = Some(told.reason);
+        record.re_authenticated = told.re_authenticated;
+        if event.1 == Outcome::Failed {
+            record.error = Some(ErrorCode::AccessDenied.as_str());
+        }
         self.record(&record)
+    }
+
+    fn asked(&self, id: &str, now: Timestamp) -> Result<(Asked, Vec<Standing>), Refusal> {
+        let mut desk = self.approvals.desk();
+        desk.tidy(now);
+        let asked = desk.pending.iter().find(|asked| &*asked.id == id).cloned();
+        Ok((asked.ok_or_else(|| not_found(id))?, desk.standing.clone()))
+    }
+
+    /// On the record, and said to whoever asks again: the question goes on waiting.
+    fn not_counted(
+        &self,
+        principal: &Principal,
+        asked: &Asked,
+        (answer, uncounted): (Answer, Uncounted),
+    ) -> Refusal {
+        let reason = format!("{}: {}", answer.as_str(), uncounted.why);
+        let told =
+            Told { by: &principal.caller, reason: &reason, re_authenticated: Some(NOT_PROVEN) };
+        let event = (Event::ApprovalAnswered, Outcome::Failed);
+        if let Err(refusal) = self.tell_of(event, (&asked.id, &asked.about), told) {
+            return refusal;
+        }
+        let mut desk = self.approvals.desk();
+        if let Some(asked) = desk.pending.iter_mut().find(|one| one.id == asked.id) {
+            asked.uncounted = Some(uncounted.why.as_str().into());
+        }
+        uncounted.into()
+    }
+}
+
+/// Of an answer, for the record.
+struct Told<'a> {
+    by: &'a Caller,
+    reason: &'a str,
+    re_authenticated: Option<&'static str>,
+}
+
+impl Desk {
+    fn stands(&mut self, asked: &Asked, new: Standing) {
+        self.closes(asked);
+        self.standing.push(new);
+    }
+
+    fn gives(&mut self, asked: Asked, answer: Answer, (given_at, until): (Timestamp, Timestamp)) {
+        self.closes(&asked);
+        let Asked { id, about, mut callers, .. } = asked;
+        callers.retain(Waiting::runs);
+        self.given.push(Given { id, about, answer, given_at, until, callers });
+    }
+
+    fn closes(&mut self, asked: &Asked) {
+        self.pending.retain(|one| one.id != asked.id);
+        self.silent.remove(&asked.about.tree);
     }
 }
 
@@ -201,7 +310,20 @@ fn about<'a>(
     record
 }
 
-fn standing(asked: &Asked, before: &[Standing], now: Timestamp) -> Result<Standing, Refusal> {
+/// Whose it is to give, and what would stand from then on.
+fn standing(
+    asked: &Asked,
+    before: &[Standing],
+    (principal, answer, now): (&Principal, Answer, Timestamp),
+) -> Result<Option<Standing>, Refusal> {
+    judges(principal, &asked.about).map_err(not_by_himself)?;
+    match answer {
+        Answer::Always => always(asked, before, now).map(Some),
+        Answer::No | Answer::Once | Answer::Run | Answer::Today => Ok(None),
+    }
+}
+
+fn always(asked: &Asked, before: &[Standing], now: Timestamp) -> Result<Standing, Refusal> {
     let what = "it cannot be approved for always";
     let refused = |why: &str| Refusal::new(ErrorCode::InvalidRequest, what).because(why);
     let new = Standing::of(&asked.about, asked.id.clone(), now).ok_or_else(|| {

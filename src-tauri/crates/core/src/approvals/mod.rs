@@ -4,6 +4,7 @@
 
 mod answers;
 mod desk;
+mod proven;
 mod subject;
 
 use std::collections::HashMap;
@@ -18,7 +19,8 @@ use crate::principal::{Kind, Mark, Principal, Process};
 use crate::time::Timestamp;
 
 pub use answers::{Answer, Given, Standing};
-pub use desk::Shown;
+pub use desk::{Shown, Spoken};
+pub use proven::{Need, PROVING, Proof, Proven};
 pub use subject::{About, Program, Subject, Tree};
 
 /// How long does a question wait for its answer?
@@ -60,6 +62,8 @@ pub struct Asked {
     pub times: u64,
     /// Nobody answered this tree lately, or a DAG file is parsed: it is listed, and no notice is shown.
     pub is_quiet: bool,
+    /// Somebody answered, the answer does not count, and why.
+    pub uncounted: Option<Arc<str>>,
     callers: Vec<Waiting>,
 }
 
@@ -145,7 +149,13 @@ impl Approvals {
             Some((_, id)) => Ok(Basis { approval: Some(id), ..basis.clone() }),
             None => match desk.ask(about, &question.principal.process, now, &self.book) {
                 Some((id, is_new)) => {
-                    let reason = format!("the rule `{rules}` asks for a person's approval");
+                    let reason = match desk.uncounted(&id) {
+                        Some(why) => format!(
+                            "the rule `{rules}` asks for a person's approval, and the answer that was \
+                             given does not count: {why}"
+                        ),
+                        None => format!("the rule `{rules}` asks for a person's approval"),
+                    };
                     denied(reason, Awaited::Asked { id, is_new })
                 }
                 None => {
@@ -157,7 +167,7 @@ impl Approvals {
     }
 
     /// While a tree waits for an answer, and while a no to it stands, it does not write the rules. Whether a
-    /// person lets it is a question like any other, which a retry meets.
+    /// person lets a program do that is a question like any other, which that program's retry meets.
     pub(crate) fn lets_widen(
         &self,
         principal: &Principal,
@@ -166,7 +176,7 @@ impl Approvals {
     ) -> Result<(), Denied> {
         let mut desk = self.desk();
         desk.tidy(now);
-        let is_other = |about: &&About| about.subject.action != action.as_str();
+        let is_other = |about: &&About| !about.is_asked_again(principal, action);
         let asked = desk.pending.iter().map(|asked| &asked.about).filter(is_other);
         let waits = asked.clone().any(|about| judges(principal, about).is_err());
         let nos = || desk.given.iter().filter(|given| given.answer == Answer::No);
@@ -209,6 +219,11 @@ impl Desk {
         self.given.retain(|given| given.until > now);
         self.standing.retain(|standing| standing.until > now);
         self.silent.retain(|_, silence| silence.since.plus(QUIET) > now);
+    }
+
+    /// Why somebody's answer to what waits does not count.
+    fn uncounted(&self, id: &str) -> Option<Arc<str>> {
+        self.pending.iter().find(|asked| &*asked.id == id)?.uncounted.clone()
     }
 
     /// No goes before yes, and what may be used once more before what stands.
@@ -264,6 +279,7 @@ impl Desk {
             expires_at: now.plus(PATIENCE),
             times: 1,
             is_quiet,
+            uncounted: None,
             callers,
         });
         Some((id, true))

@@ -114,6 +114,14 @@ impl About {
         self.lineage.tree.first().copied()
     }
 
+    /// Does that program of that tree ask the same again? It meets the answer, whichever that is.
+    pub(super) fn is_asked_again(&self, principal: &Principal, action: Action) -> bool {
+        let leader = || principal.process.lineage().tree.last().copied();
+        self.subject.action == word(action)
+            && self.tree == Tree::of(principal, leader)
+            && self.subject.program == program(&principal.process.facts(), &principal.caller)
+    }
+
     /// Is one answer good for both?
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.tree == other.tree && self.lane == other.lane && self.subject == other.subject
@@ -123,17 +131,9 @@ impl About {
 impl Subject {
     fn of(question: &Question<'_>, basis: &Basis, verified: &Verified) -> Self {
         let resource = question.resource;
-        let shown = verified.executable.as_ref();
-        let program = match (shown, &question.principal.caller.executable) {
-            (Some(found), _) => {
-                Some(Program { path: found.path.clone(), sha256: found.sha256.clone() })
-            }
-            (None, Some(path)) => Some(Program { path: path.clone(), sha256: None }),
-            (None, None) => None,
-        };
         let own = |text: Option<&str>| text.map(str::to_owned);
         Self {
-            program,
+            program: program(verified, &question.principal.caller),
             action: word(question.action).to_owned(),
             session: resource
                 .session
@@ -148,10 +148,20 @@ impl Subject {
             policy: basis.policy.as_deref().map(str::to_owned),
             lane: match &question.principal.lane {
                 Lane::Free => None,
-                Lane::In(within) => Some(within.name.to_string()),
+                Lane::In(_) | Lane::Each(_) => Some(question.principal.lane.names().join(" ")),
                 Lane::Unseen(_) => Some(String::new()),
             },
         }
+    }
+}
+
+fn program(verified: &Verified, caller: &Caller) -> Option<Program> {
+    match (&verified.executable, &caller.executable) {
+        (Some(found), _) => {
+            Some(Program { path: found.path.clone(), sha256: found.sha256.clone() })
+        }
+        (None, Some(path)) => Some(Program { path: path.clone(), sha256: None }),
+        (None, None) => None,
     }
 }
 

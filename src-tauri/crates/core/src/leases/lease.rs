@@ -34,6 +34,8 @@ pub struct Lease {
     /// Who asked last, as far as the system shows it.
     pub program: Option<PathBuf>,
     pub pid: Option<u32>,
+    /// And in which lanes that was.
+    pub lanes: Vec<Arc<str>>,
     pub connections: Vec<String>,
     pub deployment: Option<String>,
     /// What those that asked say of themselves, or Airflow's listener of them.
@@ -118,6 +120,7 @@ impl Lease {
             runs: Vec::new(),
             program: None,
             pid: None,
+            lanes: Vec::new(),
             connections: Vec::new(),
             deployment: wanted.request.deployment.clone(),
             dags: Vec::new(),
@@ -186,6 +189,9 @@ impl Lease {
         self.pid = caller.pid;
         if self.program != caller.executable {
             self.program.clone_from(&caller.executable);
+        }
+        if self.lanes != caller.lanes {
+            self.lanes.clone_from(&caller.lanes);
         }
         add(&mut self.runs, wanted.run());
         add(&mut self.connections, wanted.request.connection.as_deref());

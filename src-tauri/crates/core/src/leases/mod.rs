@@ -62,6 +62,10 @@ impl<'a> Use<'a> {
         Self { tree: tree_of(principal), principal, request, dag, since: 0 }
     }
 
+    pub(crate) fn principal(&self) -> &'a Principal {
+        self.principal
+    }
+
     fn task(&self) -> Option<&'a str> {
         declared(self.principal, Declared::TASK)
     }

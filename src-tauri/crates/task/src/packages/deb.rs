@@ -78,7 +78,7 @@ fn control(
     let more = match package {
         Package::Headless => format!(
             "Section: utils\nDepends: {needs}\nRecommends: ca-certificates\n\
-             Suggests: dagpass-panel, gnome-keyring, libnotify-bin, sensible-utils\n"
+             Suggests: dagpass-panel, gnome-keyring, libnotify-bin, polkitd, sensible-utils\n"
         ),
         Package::Panel => {
             format!("Section: utils\nDepends: dagpass (= {}), {needs}\n", version(issue))

@@ -24,7 +24,7 @@ const APART: [&str; 9] = [
 ];
 
 /// What must be there once `dagpass` is installed.
-const PRESENT: [&str; 9] = [
+const PRESENT: [&str; 10] = [
     "usr/bin/dagpass",
     "usr/bin/dagpass-agent",
     "usr/share/man/man1/dagpass.1.gz",
@@ -34,6 +34,7 @@ const PRESENT: [&str; 9] = [
     "usr/share/bash-completion/completions/dagpass",
     "usr/share/fish/vendor_completions.d/dagpass.fish",
     "usr/lib/systemd/user/dagpass.service",
+    "usr/share/polkit-1/actions/dev.dagpass.policy",
 ];
 
 /// A day with it: version, agent, status, and all of it out of the person's home again.

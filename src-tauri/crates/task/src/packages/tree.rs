@@ -114,6 +114,8 @@ impl Tree<'_> {
             self.copy(&from, &format!("{folder}/{file}"), 0o644)?;
         }
         self.ours("dagpass.service", "usr/lib/systemd/user/dagpass.service")?;
+        let asked = "dev.dagpass.policy";
+        self.ours(asked, &format!("usr/share/polkit-1/actions/{asked}"))?;
         for (drawn, size) in ICONS {
             let place = format!("usr/share/icons/hicolor/{size}/apps/dagpass.png");
             self.copy(&self.house.at("icons").join(drawn), &place, 0o644)?;

@@ -84,7 +84,8 @@ impl Notices {
             | Key::Code { .. }
             | Key::Config { .. }
             | Key::Logout { .. }
-            | Key::Approval { .. } => STAYS,
+            | Key::Approval { .. }
+            | Key::Found { .. } => STAYS,
             Key::Ends { .. } | Key::Word => USUAL,
         };
         let body = &("dagpass", replaces, "dagpass", &notice.title, text, actions, hints, expires);

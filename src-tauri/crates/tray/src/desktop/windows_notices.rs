@@ -65,7 +65,8 @@ impl Notices {
             | Key::Ends { .. }
             | Key::Config { .. }
             | Key::Logout { .. }
-            | Key::Approval { .. } => self.balloon(notice),
+            | Key::Approval { .. }
+            | Key::Found { .. } => self.balloon(notice),
         };
         if let Err(why) = shown {
             let (title, text) = (&notice.title, &notice.text);

@@ -6,7 +6,9 @@ use std::fs;
 use dagpass_client::wire::ConfigEdit;
 use dagpass_core::error::ErrorCode;
 
-use super::super::{Condition, ConfigFile, Looked, Lookup, StoreChoice, WriteFailure, check_file};
+use super::super::{
+    Condition, ConfigFile, Looked, Lookup, MachineConfig, StoreChoice, WriteFailure, check_file,
+};
 use super::PROD;
 
 #[test]
@@ -37,10 +39,10 @@ fn a_bad_file_leaves_the_last_good_config_in_force() {
 fn a_check_says_that_the_file_is_missing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.toml");
-    let problems = check_file(&path);
+    let problems = check_file(&path, &MachineConfig::nowhere());
     assert_eq!(problems[0].hint.as_deref(), Some("run `dagpass init` to make one"));
     fs::write(&path, PROD).expect("written");
-    assert_eq!(check_file(&path), []);
+    assert_eq!(check_file(&path, &MachineConfig::nowhere()), []);
 }
 
 #[test]
@@ -124,20 +126,20 @@ fn a_check_names_the_roles_file_its_line_and_the_key_that_names_it() {
     let key = file.current().airflow["prod"].roles_file.clone().expect("named");
     assert_eq!(key.path, folder.path().join("roles.json"), "beside the config");
 
-    let [missing] = check_file(&path).try_into().expect("one problem");
+    let [missing] = check_file(&path, &MachineConfig::nowhere()).try_into().expect("one problem");
     assert_eq!((missing.file, missing.line, missing.column), (path.display().to_string(), 8, 14));
     assert_eq!(missing.key, "airflow.prod.roles-file");
     assert!(missing.message.contains("roles.json cannot be read"), "{}", missing.message);
 
     fs::write(&key.path, "{\"version\": 1, \"claim\": \"groups\",\n  \"roles\": {\"a\": []}}")
         .expect("written");
-    let [bad] = check_file(&path).try_into().expect("one problem");
+    let [bad] = check_file(&path, &MachineConfig::nowhere()).try_into().expect("one problem");
     assert_eq!((bad.file, bad.line), (key.path.display().to_string(), 2));
     assert_eq!(bad.message, "`a` gives no role: leave it out");
 
     fs::write(&key.path, "{\"version\": 1, \"claim\": \"groups\", \"roles\": {\"a\": [\"Op\"]}}")
         .expect("written");
-    assert_eq!(check_file(&path), []);
+    assert_eq!(check_file(&path, &MachineConfig::nowhere()), []);
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn a_check_reads_the_certificates_that_ca_file_names() {
     let path = folder.path().join("config.toml");
     fs::write(&path, format!("{PROD}ca-file = \"ca.pem\"\n")).expect("written");
     assert!(ConfigFile::open(path.clone()).problems().is_empty(), "it stays in force");
-    let [missing] = check_file(&path).try_into().expect("one problem");
+    let [missing] = check_file(&path, &MachineConfig::nowhere()).try_into().expect("one problem");
     assert_eq!((missing.line, missing.column), (6, 11));
     assert_eq!(missing.key, "profile.prod.ca-file");
     assert!(missing.message.contains("ca.pem cannot be read: "), "{}", missing.message);
@@ -154,12 +156,12 @@ fn a_check_reads_the_certificates_that_ca_file_names() {
     let made = rcgen::generate_simple_self_signed(vec!["ca.example".into()]).expect("made");
     let ca = folder.path().join("ca.pem");
     fs::write(&ca, made.signing_key.serialize_pem()).expect("written");
-    let [key] = check_file(&path).try_into().expect("one problem");
+    let [key] = check_file(&path, &MachineConfig::nowhere()).try_into().expect("one problem");
     assert!(key.message.ends_with("ca.pem holds a private key, which has no place there"));
     assert!(key.hint.is_some_and(|hint| hint.contains("openssl x509")));
 
     fs::write(&ca, format!("\u{feff}{}", made.cert.pem())).expect("written");
-    assert_eq!(check_file(&path), []);
+    assert_eq!(check_file(&path, &MachineConfig::nowhere()), []);
 }
 
 #[test]
@@ -168,13 +170,13 @@ fn a_byte_order_mark_before_a_config_is_none_of_its_problems() {
     let path = folder.path().join("config.toml");
     let marked = format!("\u{feff}{}", PROD.replace('\n', "\r\n"));
     fs::write(&path, &marked).expect("written");
-    assert_eq!(check_file(&path), []);
+    assert_eq!(check_file(&path, &MachineConfig::nowhere()), []);
     let file = ConfigFile::open(path.clone());
     assert!(file.current().profile(Some("prod")).is_ok());
     let set = [("profile.prod.login-hint".to_owned(), "ada".into())].into_iter().collect();
     let edit = ConfigEdit { set, ..Default::default() };
     file.edit(&edit).expect("edited");
-    assert_eq!(check_file(&path), []);
+    assert_eq!(check_file(&path, &MachineConfig::nowhere()), []);
 }
 
 /// What only a look can tell, from where nothing was in force yet.
@@ -204,7 +206,7 @@ fn until_a_config_is_in_force_nothing_is_chosen_and_what_is_asked_for_is_the_fil
             Some(text) => fs::write(&path, text).expect("written"),
         }
         let known = BTreeSet::from(["warehouse".to_owned()]);
-        let file = ConfigFile::open_after(path.clone(), Some(known));
+        let file = ConfigFile::open_under(MachineConfig::nowhere(), path.clone(), Some(known));
         let in_force = text == Some(b"");
         assert_eq!(file.is_known(), in_force, "{case}");
         assert_eq!(file.store(), in_force.then_some(StoreChoice::Keychain), "{case}");

@@ -4,6 +4,9 @@ mod bad;
 mod file;
 mod good;
 mod hosts;
+mod locks;
+#[cfg(unix)]
+mod machine;
 mod schema;
 mod ship;
 mod ways;

@@ -10,7 +10,7 @@ use dagpass_client::ledger::log::{
     judge_request, leaves, logs_in,
 };
 use dagpass_core::fakes::FakeClock;
-use dagpass_core::token::Secret;
+use dagpass_core::locked::Locked;
 
 use super::super::*;
 use crate::ledger::{Durable, Ledger, Step};
@@ -168,7 +168,7 @@ impl World {
         (street, step): (&Street, Step),
     ) -> (Arc<Sealer>, Arc<Cosigning>) {
         let sealer = Sealer::new(paper.clone(), clock.clone()).stopped_by(step);
-        assert!(sealer.has_key(Ok(Some(Secret::new(SEED)))));
+        assert!(sealer.has_key(Ok(Some(Locked::of(&SEED)))));
         let sealer = Arc::new(sealer);
         let record = folder.path().join("record");
         fs::create_dir_all(&record).unwrap();

@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 use dagpass_client::ledger::log::FOLDER;
+use dagpass_core::locked::Locked;
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::token::Secret;
 
 use super::super::sealer::Sealer;
 use super::{World, no_step, own};
@@ -137,7 +137,7 @@ fn of_two_agents_on_one_home_the_second_reads_what_the_first_signed() {
     world.write(2);
     world.sealer.close();
     let other = Sealer::new(world.paper.clone(), world.clock.clone());
-    assert!(other.has_key(Ok(Some(Secret::new([7; 32])))));
+    assert!(other.has_key(Ok(Some(Locked::of(&[7; 32])))));
     world.write(1);
     other.close();
     assert_eq!(world.head(1).size, 3);
@@ -242,7 +242,7 @@ fn a_key_that_cannot_be_had_before_one_is_due_is_no_trouble_yet() {
     assert_eq!(sealer.trouble(), None);
     world.clock.jump(31);
     assert!(!sealer.is_due(false));
-    assert!(sealer.has_key(Ok(Some(Secret::new([7; 32])))));
+    assert!(sealer.has_key(Ok(Some(Locked::of(&[7; 32])))));
     sealer.close();
     assert_eq!(world.head(1).size, 1, "at the end the key is there");
 }

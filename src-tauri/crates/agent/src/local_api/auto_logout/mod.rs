@@ -76,6 +76,7 @@ impl Api {
         let mut heard = self.lookout.heard.lock().await;
         loop {
             self.begin_to_watch();
+            self.end_approvals_left();
             self.look_at_sessions();
             tokio::select! {
                 () = tokio::time::sleep(BEAT) => {}
@@ -85,11 +86,11 @@ impl Api {
         }
     }
 
-    /// Nobody is asked of the person before the config wants it; what was heard under other rules is no reason
+    /// Nobody is asked of the person before the config wants it, or an answer hangs on it; what was heard under other rules is no reason
     /// under these.
     fn begin_to_watch(&self) {
         let rules = self.config.current().logout.rules.clone();
-        let wanted = rules.watch_the_person();
+        let wanted = rules.watch_the_person() || self.broker.has_approvals_for_today();
         if lock(&self.lookout.rules).replace(rules.clone()).is_some_and(|before| before != rules) {
             *lock(&self.lookout.desk) = Desk::default();
         }
@@ -99,6 +100,13 @@ impl Api {
                 // The agent ends.
                 Ok(()) | Err(_) => {}
             });
+        }
+    }
+
+    fn end_approvals_left(&self) {
+        let ended = self.broker.end_approvals_left(&lock(&self.lookout.desk));
+        if ended {
+            self.changed();
         }
     }
 
@@ -255,6 +263,11 @@ impl Api {
             Some(format!("`{}` does nothing now: {missing}", key.key))
         };
         config.logout.watched().iter().find_map(untold)
+    }
+
+    /// Why a sign-out is not written down for the next start, where it is not.
+    pub(super) fn unwritten(&self) -> Option<String> {
+        self.lookout.notes.trouble()
     }
 
     fn end(self: &Arc<Self>, view: &SessionView, due: Due, now: Timestamp) {

@@ -29,6 +29,8 @@ pub(super) struct Notes {
     known: Mutex<Known>,
     /// The file is older than what is kept.
     is_owed: AtomicBool,
+    /// Why it was not written the last time.
+    trouble: Mutex<Option<String>>,
     /// One at a time, so that the newest is what stays.
     writes: Mutex<()>,
     /// Somebody tends the file.
@@ -78,6 +80,7 @@ impl Notes {
             path,
             known: Mutex::new(known),
             is_owed: AtomicBool::new(false),
+            trouble: Mutex::default(),
             writes: Mutex::default(),
             is_tended: AtomicBool::new(false),
         }
@@ -166,10 +169,22 @@ impl Notes {
         let kept = serde_json::to_vec(&all)
             .map_err(io::Error::from)
             .and_then(|bytes| system::write_private(&self.path, &bytes));
-        if let Err(error) = kept {
-            self.is_owed.store(true, Ordering::Relaxed);
-            tracing::warn!(%error, "why somebody was signed out is not kept for the next start");
+        let why = kept.err().map(|error| error.to_string());
+        self.is_owed.fetch_or(why.is_some(), Ordering::Relaxed);
+        let before = std::mem::replace(&mut *self.last_trouble(), why.clone());
+        if let Some(error) = why.filter(|_| before.is_none()) {
+            tracing::warn!(error, "why somebody was signed out is not kept for the next start");
         }
+    }
+
+    /// Why what is kept is not on the disk, and where it was to be.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let why = self.last_trouble().clone()?;
+        Some(format!("{}: {why}", self.path.display()))
+    }
+
+    fn last_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -223,8 +238,11 @@ mod tests {
         notes.written().await;
         tended(&notes).await;
         assert_eq!(notes.of(&prod), Some(OUT), "in this life");
+        let told = notes.trouble().unwrap();
+        assert!(told.starts_with(&format!("{}: ", path.display())), "{told}");
         std::fs::remove_dir_all(&path).unwrap();
         tended(&notes).await;
+        assert_eq!(notes.trouble(), None);
         assert_eq!(opened(&path).of(&prod), Some(OUT));
     }
 

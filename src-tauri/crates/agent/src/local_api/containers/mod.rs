@@ -161,7 +161,7 @@ async fn ended(
         tracing::warn!(%error, "a door's folder is not empty");
     }
     // Behind it: what is still asked through it meets what was revoked.
-    api.broker.end_leases_of(id);
+    api.broker.end_leases_of(&rules::holder(&rules));
     removed.map_err(|error| not_done(&error))?;
     on_record(api, Event::DoorClosed, &rules, caller)
 }
@@ -187,6 +187,8 @@ async fn open(
     let before = containers.doors().remove(&id);
     if let Some(before) = before {
         close(before, false).await.map_err(|error| not_done(&error))?;
+        // Behind it: what was handed out by other rules is not renewed by these.
+        api.broker.end_leases_of(&rules::holder(&rules));
     }
     let listened = listen(&mut rules);
     if listened.is_ok() {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use dagpass_core::principal::Kind;
 
-use super::super::standing::{MISSED, News, Standing};
+use super::super::standing::{News, Standing};
 use super::{World, told, world};
 use crate::config::{PolicyConfig, parse};
+use crate::system::MISSED;
 
 const PERMIT: &str = "@id(\"all\") permit(principal, action, resource);";
 const DENY: &str = "@id(\"no\") forbid(principal, action, resource);";

@@ -55,6 +55,7 @@ impl Folded {
                 executable: caller.executable.clone(),
                 capability: caller.capability.clone(),
                 remote: caller.remote,
+                lanes: caller.lanes.clone(),
                 // Whose task it was: of what is looked at nobody needs to know.
                 context: match record.event {
                     Event::Issue => caller.context.clone(),

@@ -34,6 +34,7 @@ pub(crate) fn for_answer<T>(
             Err(ClientError::Refused { reply, .. })
                 if reply.error == PENDING && reply.approval == waited.approval =>
             {
+                tell_of_more(&waited, &reply);
                 waited = reply;
             }
             answer => return answer,
@@ -41,6 +42,13 @@ pub(crate) fn for_answer<T>(
     }
     let cause = Some("nobody answered in time".to_owned());
     Err(ClientError::Refused { reply: ErrorReply { cause, ..waited }, status: 403 })
+}
+
+/// Somebody answered, and it does not count: what the rule says is followed by why.
+fn tell_of_more(before: &ErrorReply, now: &ErrorReply) {
+    if let Some(cause) = now.cause.as_ref().filter(|_| before.cause != now.cause) {
+        output::say(&format!("  still waiting: {cause}"));
+    }
 }
 
 /// Until when is it asked for?

@@ -28,6 +28,9 @@ pub(super) fn facts(question: &Question, now: i64) -> String {
         if question.times == 1 { "once".to_owned() } else { format!("{} times", question.times) };
     let until = time::show(question.expires_at, now);
     text += &row("asked", &format!("{times}, waits until {until}"));
+    if let Some(why) = &question.uncounted {
+        text += &row("not counted", &word(&format!("an answer: {why}")));
+    }
     text
 }
 
@@ -46,10 +49,15 @@ pub(super) fn standing(standing: &StandingApproval, now: i64) -> String {
 
 pub(super) fn given(given: &ApprovalReply, now: i64) -> String {
     let until = time::show(given.until, now);
-    match &*given.answer {
+    let said = match &*given.answer {
         "no" => format!("refused; asked again after {until}"),
         "once" => "approved once, for those that wait".to_owned(),
         answer => format!("approved {}, until {until} at the latest", span(answer)),
+    };
+    match (&given.re_authenticated, &given.not_re_authenticated) {
+        (Some(who), _) => format!("{said}; {} had you prove who you are", word(who)),
+        (None, Some(why)) => format!("{said}; nobody had you prove who you are: {}", word(why)),
+        (None, None) => said,
     }
 }
 
@@ -173,6 +181,8 @@ mod tests {
         assert!(said.contains("dag_id = etl") && !text.contains('\u{1b}'), "{said}");
         let other = question(&Question { yours: false, ..asked() }, 0);
         assert!(other.contains("not from here") && !other.contains("--once"), "{other}");
+        let unproved = Question { uncounted: Some("it was closed".into()), ..asked() };
+        assert!(question(&unproved, 0).contains("not counted     an answer: it was closed"));
         let bare = Question { wanted: Wanted::default(), ..asked() };
         assert!(question(&bare, 0).contains("not shown by the system"));
     }
@@ -185,9 +195,17 @@ mod tests {
             ("run", "approved for this run, until "),
             ("always", "approved for this program in this folder, until "),
         ] {
-            let reply =
-                ApprovalReply { id: "ap-1".into(), answer: answer.into(), until: 1_795_548_300 };
+            let reply = ApprovalReply {
+                id: "ap-1".into(),
+                answer: answer.into(),
+                until: 1_795_548_300,
+                ..ApprovalReply::default()
+            };
             assert!(given(&reply, 1_795_548_000).starts_with(expected), "{answer}");
+            let by = ApprovalReply { re_authenticated: Some("polkit".into()), ..reply.clone() };
+            assert!(given(&by, 1_795_548_000).ends_with("; polkit had you prove who you are"));
+            let without = ApprovalReply { not_re_authenticated: Some("none".into()), ..reply };
+            assert!(given(&without, 1_795_548_000).ends_with("had you prove who you are: none"));
             let held = StandingApproval {
                 id: "ap-1".into(),
                 answer: answer.into(),

@@ -29,6 +29,9 @@ pub(crate) struct Asked {
     /// Only this program: its pid, its path or its name
     #[arg(long, visible_alias = "program", value_name = "PROGRAM")]
     process: Option<String>,
+    /// Only what was asked for in this lane; `?`: by those whose origin the system did not show
+    #[arg(long, value_name = "LANE")]
+    lane: Option<String>,
     /// Only these events: `issue`, `sign-in`, `refused` … by the ledger's word, several with commas
     #[arg(long = "event", value_name = "EVENT", value_delimiter = ',')]
     events: Vec<String>,
@@ -56,7 +59,7 @@ enum Outcome {
 impl Asked {
     pub(super) fn filter(&self) -> Filter {
         let Self { person, dag, task, connection, audience, profile, process, .. } = self.clone();
-        let Self { events, rule, .. } = self.clone();
+        let Self { events, rule, lane, .. } = self.clone();
         let outcome = self.outcome.map(|outcome| {
             let word = match outcome {
                 Outcome::Ok => "ok",
@@ -74,6 +77,7 @@ impl Asked {
             audience,
             profile,
             process,
+            lane,
             events,
             outcome,
             rule,

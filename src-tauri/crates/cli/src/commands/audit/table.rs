@@ -252,6 +252,7 @@ fn by(line: &Line) -> String {
         ("map", text(run.and_then(|run| run.map_index))),
         ("pid", text(line.caller.pid)),
         ("by", line.caller.executable.clone()),
+        ("lane", (!line.caller.lanes.is_empty()).then(|| line.caller.lanes.join(","))),
         ("env", line.env.clone()),
         ("acr", proven.and_then(|proven| proven.acr.clone())),
         ("amr", proven.map(|proven| proven.amr.join(",")).filter(|amr| !amr.is_empty())),

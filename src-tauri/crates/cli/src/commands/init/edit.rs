@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dagpass_client::wire::ConfigEdit;
+use dagpass_client::wire::{ConfigEdit, ManagedConfig};
 use serde_json::{Map, Value as Json};
 use toml_edit::{DocumentMut, Item};
 
@@ -22,6 +22,23 @@ pub(super) struct NewProfile {
     pub(super) ca_file: Option<String>,
     pub(super) make_default: bool,
     pub(super) force: bool,
+    pub(super) theirs: Theirs,
+}
+
+/// What the machine's config has already.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Theirs {
+    has_default: bool,
+    profiles: Vec<String>,
+}
+
+impl Theirs {
+    pub(super) fn of(managed: Option<&ManagedConfig>) -> Self {
+        let Some(table) = managed.map(|managed| &managed.table) else { return Self::default() };
+        let profiles = table.get("profile").and_then(Json::as_object);
+        let profiles = profiles.into_iter().flat_map(|all| all.keys().cloned()).collect();
+        Self { has_default: table.contains_key("default-profile"), profiles }
+    }
 }
 
 pub(super) fn edit(text: &str, new: &NewProfile) -> Result<ConfigEdit, Failure> {
@@ -30,7 +47,8 @@ pub(super) fn edit(text: &str, new: &NewProfile) -> Result<ConfigEdit, Failure> 
         failure.because(error.message()).hint("run `dagpass config check`")
     })?;
     let profiles = config.get("profile").and_then(Item::as_table_like);
-    let is_new = profiles.is_none_or(|profiles| !profiles.contains_key(&new.name));
+    let is_new = profiles.is_none_or(|profiles| !profiles.contains_key(&new.name))
+        && !new.theirs.profiles.contains(&new.name);
     if !is_new && !new.force {
         let failure =
             Failure::new("conflict", format!("there is a profile `{}` already", new.name));
@@ -81,11 +99,13 @@ fn default(config: &DocumentMut, new: &NewProfile) -> Option<String> {
     if new.make_default {
         return Some(new.name.clone());
     }
-    if config.contains_key("default-profile") {
+    if config.contains_key("default-profile") || new.theirs.has_default {
         return None;
     }
     let profiles = config.get("profile").and_then(Item::as_table_like);
-    let mut names = profiles.into_iter().flat_map(|profiles| profiles.iter()).map(|(name, _)| name);
+    let own = profiles.into_iter().flat_map(|profiles| profiles.iter()).map(|(name, _)| name);
+    let theirs = new.theirs.profiles.iter().map(String::as_str);
+    let mut names = theirs.clone().chain(own.filter(|own| !theirs.clone().any(|one| one == *own)));
     match (names.next(), names.next()) {
         (None, _) => Some(new.name.clone()),
         (Some(only), None) => Some(only.to_owned()),
@@ -111,6 +131,7 @@ mod tests {
             own_callback: false,
             ca_file: None,
             make_default: false,
+            theirs: Theirs::default(),
             force: false,
         }
     }
@@ -128,6 +149,29 @@ mod tests {
         let expected = [("default-profile", json!("prod")), ("profile.prod", profile)];
         let expected = expected.map(|(key, value)| (key.to_owned(), value));
         assert_eq!(set("", &new()), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_profile_beside_the_machine_s_leaves_its_default_the_default() {
+        let table = |text: &str| serde_json::from_str(text).unwrap();
+        let one = r#"{"profile": {"corp": {}}}"#;
+        let said = r#"{"profile": {"corp": {}}, "default-profile": "corp"}"#;
+        for (theirs, make_default, default) in [
+            (one, false, Some("corp")),
+            (said, false, None),
+            (said, true, Some("prod")),
+            ("{}", false, Some("prod")),
+        ] {
+            let managed = ManagedConfig { table: table(theirs), ..ManagedConfig::default() };
+            let new = NewProfile { theirs: Theirs::of(Some(&managed)), make_default, ..new() };
+            let named =
+                set("", &new).get("default-profile").and_then(Json::as_str).map(str::to_owned);
+            assert_eq!(named.as_deref(), default, "{theirs} {make_default}");
+        }
+        let managed = ManagedConfig { table: table(one), ..ManagedConfig::default() };
+        let theirs = Theirs::of(Some(&managed));
+        let over = NewProfile { name: "corp".into(), theirs, ..new() };
+        assert!(edit("", &over).is_err(), "nobody writes over theirs unasked");
     }
 
     #[test]

@@ -2,11 +2,17 @@
 
 use dagpass_client::wire::{Lease, LeaseDag};
 
+use crate::commands::lanes;
 use crate::output::word;
 use crate::time;
 
-/// What holds the process tree together.
+/// What holds the process tree together, and in which lane it is.
 pub(in crate::commands) fn tree(lease: &Lease) -> String {
+    let tree = kind(lease);
+    lanes::of(&lease.lanes).map_or(tree.clone(), |lane| format!("{tree}, {lane}"))
+}
+
+fn kind(lease: &Lease) -> String {
     let name = word(&lease.tree);
     match (&*lease.kind, &lease.leader) {
         ("process", Some(leader)) => format!("{}, process {name}", program(leader)),

@@ -7,7 +7,7 @@ use crate::ledger::record::{Audience, Line, Tie};
 use crate::ledger::words::title;
 
 /// One row a line; what there is several of stands in one cell, with blanks between.
-pub const COLUMNS: [&str; 39] = [
+pub const COLUMNS: [&str; 42] = [
     "seq",
     "time",
     "event",
@@ -47,6 +47,9 @@ pub const COLUMNS: [&str; 39] = [
     "policy",
     "rules",
     "approval",
+    "lanes",
+    "program_sha256",
+    "re_authenticated",
 ];
 
 /// The first row.
@@ -128,6 +131,9 @@ pub fn cells(leaf: &Hash, line: Option<&Line>) -> [String; COLUMNS.len()] {
         line.policy.clone(),
         (!line.rules.is_empty()).then(|| line.rules.join(" ")),
         line.approval.clone(),
+        (!line.caller.lanes.is_empty()).then(|| line.caller.lanes.join(" ")),
+        line.caller.executable_sha256.clone(),
+        line.re_authenticated.as_ref().map(ToString::to_string),
     ]
     .map(Option::unwrap_or_default)
 }
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn each_cell_stands_in_its_column() {
-        let text = r#"{"v":2,"seq":7,"time":"2026-11-24T19:28:51.000Z","prev":"0","salt":"s","event":"run","outcome":"ok","approval":"ap-1","session":{"profile":"prod"},"caller":{"transport":"socket","uid":1000,"pid":12,"executable":"/usr/bin/python3"},"subject":{"iss":"i","sub":"7f3a","name":"Liddell, Alice","email":"a@b.c"},"expires_at":1795548531000,"run":{"kind":"task","dag_id":"etl","run_id":"r","task_id":"load","state":"success","tokens":[{"connection":"lake","audience":["https://lake"],"fingerprint":"f1"},{"connection":"lake","audience":"not visible","fingerprint":"f2"}]}}"#;
+        let text = r#"{"v":2,"seq":7,"time":"2026-11-24T19:28:51.000Z","prev":"0","salt":"s","event":"run","outcome":"ok","approval":"ap-1","re_authenticated":"polkit","session":{"profile":"prod"},"caller":{"transport":"socket","uid":1000,"pid":12,"executable":"/usr/bin/python3"},"subject":{"iss":"i","sub":"7f3a","name":"Liddell, Alice","email":"a@b.c"},"expires_at":1795548531000,"run":{"kind":"task","dag_id":"etl","run_id":"r","task_id":"load","state":"success","tokens":[{"connection":"lake","audience":["https://lake"],"fingerprint":"f1"},{"connection":"lake","audience":"not visible","fingerprint":"f2"}]}}"#;
         let leaf = digits(&leaf_hash(text.as_bytes()).0);
         let expected = [
             ("seq", "7"),
@@ -212,6 +218,7 @@ mod tests {
             ("transport", "socket"),
             ("leaf", &leaf),
             ("approval", "ap-1"),
+            ("re_authenticated", "polkit"),
         ];
         assert_eq!(told(text), expected.map(|(name, cell)| (name, cell.to_owned())));
         let torn = told(r#"{"v":2,"se"#);

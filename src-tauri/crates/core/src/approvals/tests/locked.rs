@@ -76,3 +76,66 @@ async fn where_a_lock_signs_out_the_run_has_its_grace_and_the_approval_stands_be
     assert_eq!(refusal.code, ErrorCode::LoginRequired, "the session, not the approval");
     assert_eq!(scene.told("approvalasked"), 1);
 }
+
+#[tokio::test]
+async fn an_answer_for_today_ends_with_whoever_gave_it_by_lock_idleness_sign_out_or_twelve_hours() {
+    type Leave = fn(&mut Desk, &Scene);
+    let table: [(&str, Leave, bool); 7] = [
+        ("locked", |desk, at| desk.hear(Signal::Locks, at.world.clock.now()), true),
+        (
+            "another is in front",
+            |desk, at| desk.hear(Signal::IsAway(true), at.world.clock.now()),
+            true,
+        ),
+        ("nine minutes alone", |desk, at| alone(desk, at, 9 * 60), false),
+        ("ten minutes alone", |desk, at| alone(desk, at, 10 * 60), true),
+        ("nobody tells", |_, at| at.world.clock.jump(7 * 3600), false),
+        (
+            "at work",
+            |desk, at| {
+                at.world.clock.jump(7 * 3600);
+                desk.hear(Signal::Touched(at.world.clock.now()), at.world.clock.now());
+            },
+            false,
+        ),
+        ("half a day", |_, at| at.world.clock.jump(12 * 3600), true),
+    ];
+    for (case, leave, ends) in table {
+        for (answer, ends) in [(Answer::Today, ends), (Answer::Run, ends && case == "half a day")] {
+            let scene = scene();
+            let who = by(program(100, 10));
+            let mut desk = Desk::default();
+            // What was before it is no reason.
+            desk.hear(Signal::Locks, scene.world.clock.now());
+            desk.hear(Signal::IsLocked(false), scene.world.clock.now());
+            scene.world.clock.jump(1);
+            scene.approved(&who, answer);
+            assert_eq!(scene.broker.has_approvals_for_today(), answer == Answer::Today);
+            scene.world.clock.jump(1);
+            leave(&mut desk, &scene);
+            let told = scene.broker.end_approvals_left(&desk);
+            assert!(!told || ends, "{case} {answer:?}");
+            let code = scene.code(&who);
+            assert_eq!(code.is_some(), ends, "{case} {answer:?}: {code:?}");
+        }
+    }
+}
+
+fn alone(desk: &mut Desk, scene: &Scene, secs: i64) {
+    let touched = scene.world.clock.now();
+    scene.world.clock.jump(secs);
+    desk.hear(Signal::Touched(touched), scene.world.clock.now());
+}
+
+#[tokio::test]
+async fn an_answer_for_today_ends_with_the_sign_in_and_a_run_s_does_not() {
+    for (answer, holds) in [(Answer::Today, false), (Answer::Run, true)] {
+        let scene = scene();
+        let who = of(Kind::Run("run-1".to_owned()), program(100, 10));
+        scene.broker.configure([(SessionKey::of("prod"), Arc::new(profile()))]);
+        scene.approved(&who, answer);
+        let own = Caller::default();
+        scene.broker.sign_out(&SessionKey::of("prod"), &own).await.unwrap();
+        assert_eq!(scene.code(&who).is_none(), holds, "{answer:?}");
+    }
+}

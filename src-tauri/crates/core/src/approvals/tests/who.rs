@@ -113,6 +113,13 @@ fn whoever_was_asked_about_meets_that_answer_when_he_comes_again() {
             let refusal = scene.broker.permit(&who, action, Resource::default()).unwrap_err();
             let id = refusal.approval.unwrap();
             assert_eq!(code(action), PENDING, "{action:?} again");
+            // Another program of the tree does not do it instead, whatever is said to it.
+            let beside = by(Program { path: "/usr/bin/beside", ..program(101, 10) });
+            let instead = || {
+                let permit = scene.broker.permit(&beside, action, Resource::default());
+                permit.map(Permit::spend).unwrap_err().code
+            };
+            assert_eq!(instead(), ErrorCode::AccessDenied, "{action:?} meanwhile");
             // What waits of another kind is another matter.
             let other = match action {
                 Action::WriteConfig => Action::BreakGlass,
@@ -121,6 +128,9 @@ fn whoever_was_asked_about_meets_that_answer_when_he_comes_again() {
             assert_eq!(code(other), Some(ErrorCode::AccessDenied), "{other:?} meanwhile");
             scene.say(&person(), &id, answer).unwrap();
             assert_eq!(code(action), expected, "{action:?} {answer:?}");
+            if answer == Answer::No {
+                assert_eq!(instead(), ErrorCode::AccessDenied, "{action:?} afterwards");
+            }
             scene.broker.revoke_approval(&person(), &id).unwrap();
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dagpass_core::fakes::FakeClock;
-use dagpass_core::token::Secret;
+use dagpass_core::locked::Locked;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -108,7 +108,7 @@ impl World {
         let fake = Fake { mood: says(200, "", vec![]), asked: 0, records: Vec::new() };
         let collector = Collector(Arc::new(Mutex::new(fake)));
         let sealer = Sealer::new(paper.clone(), clock.clone());
-        assert!(sealer.has_key(Ok(Some(Secret::new([7; 32])))));
+        assert!(sealer.has_key(Ok(Some(Locked::of(&[7; 32])))));
         let shipping = Self::process(&folder, &paper, &clock, &collector);
         Self { folder, paper, clock, collector, shipping, sealer }
     }

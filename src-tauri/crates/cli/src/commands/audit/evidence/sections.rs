@@ -342,6 +342,8 @@ fn caller(line: &Line) -> String {
         caller.pid.map(|pid| format!("pid {pid}")),
         caller.uid.map(|uid| format!("uid {uid}")),
         caller.capability.as_ref().map(|id| format!("capability {id}")),
+        caller.executable_sha256.as_ref().map(|digest| format!("SHA-256 {digest}")),
+        (!caller.lanes.is_empty()).then(|| format!("lane {}", caller.lanes.join(", "))),
         line.door.as_ref().map(|door| format!("at the {door}")),
         caller.remote.then(|| "on another machine".to_owned()),
     ];
