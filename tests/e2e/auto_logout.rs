@@ -3,6 +3,8 @@
 //! sign-in. Runs in flight have their grace, a restart finishes what was begun, and a machine that tells
 //! nothing makes the config wrong. A private bus with a login1 and a screen saver of the test's own.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -255,6 +257,35 @@ fn a_machine_that_tells_of_no_lock_makes_the_config_wrong_and_one_that_falls_sil
     assert!(silent.contains("`logout.on-lock` does nothing now"), "{silent}");
     let doctor = scene.world.cli(&["doctor"]).stdout;
     assert!(doctor.contains("`logout.on-lock` does nothing now"), "{doctor}");
+    scene.token();
+    scene.close();
+}
+
+#[test]
+fn where_logout_json_cannot_be_read_nobody_of_before_is_served_and_whoever_signs_in_anew_is() {
+    let scene = Scene::signed_in(Setting::of(Family::PingOne));
+    scene.token();
+    scene.world.kill_agent();
+    let file = scene.world.state().join("logout.json");
+    fs::write(&file, "half a").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let refreshes = scene.idp.refreshes().len();
+    scene.world.start_agent();
+    let refused = why(&scene);
+    assert!(refused.contains("logout.json") && refused.contains("run `dagpass login"), "{refused}");
+    assert_eq!(scene.idp.refreshes().len(), refreshes, "Ping is asked for nothing");
+    let status = scene.world.cli(&["status"]).expect(0).stdout;
+    let told = status.lines().find(|line| line.starts_with("logout")).expect("a row of its own");
+    assert!(told.contains("logout.json"), "{told}");
+    assert!(scene.world.cli(&["doctor"]).stdout.contains("who was signed out before is not known"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "half a", "kept");
+
+    scene.sign_in();
+    scene.token();
+    until("a file that says what is so", || {
+        (fs::read_to_string(&file).unwrap() == "{}").then_some(())
+    });
+    scene.world.restart_agent();
     scene.token();
     scene.close();
 }

@@ -151,3 +151,36 @@ fn a_sign_out_of_everything_says_what_is_confirmed_owed_and_still_good() {
     assert!(told.contains("2 sessions: 1 confirmed, 1 pending; 2 leases ended"), "{told}");
     scene.close();
 }
+
+#[test]
+fn a_profile_that_was_taken_out_is_signed_out_with_all_and_stays_so_where_it_comes_back() {
+    let other = Idp::start(Setting::of(Family::PingOne));
+    let more = format!(
+        "\n[profile.other]\nissuer = \"{}\"\nclient-id = \"{}\"\nredirect-ports = [0]\n",
+        other.issuer, other.client_id
+    );
+    let scene = Scene::configured(Setting::of(Family::PingOne), &more);
+    let named = |many: usize| {
+        until("the config in force", || {
+            let status = scene.world.cli(&["status", "--json"]).expect(0).stdout;
+            let status: Value = serde_json::from_str(&status).unwrap();
+            (status["profiles"].as_array()?.len() == many).then_some(())
+        });
+    };
+    scene.sign_in_at("dagpass login other", &other);
+    scene.world.token(&["other"]).unwrap();
+    scene.world.configure(&scene.idp.config(""));
+    named(1);
+    let said = scene.world.cli(&["logout", "--all", "--json"]).expect(0);
+    let reply: Value = serde_json::from_str(&said.stdout).unwrap();
+    let all = reply["profiles"].as_array().unwrap();
+    let ended = all.iter().find(|one| one["profile"] == "other").expect("a row for it");
+    assert_eq!(ended["revocation"], "confirmed", "{reply:#}");
+    let refreshes = other.refreshes().len();
+    scene.world.configure(&scene.idp.config(&more));
+    named(2);
+    scene.world.token(&["other"]).expect_err("nobody is signed in").expect(3);
+    assert_eq!(other.refreshes().len(), refreshes, "and Ping is asked for nothing");
+    other.give_secrets(&scene.world);
+    scene.close();
+}

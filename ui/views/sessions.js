@@ -73,7 +73,7 @@ function bannersOf(status, agent) {
     status.agent.paused && banner('waiting', 'pause', 'Paused.', 'No token is served, and nothing is refreshed, until you resume.', working('Resume', () => ask('resume').then(refresh), { glyph: 'play', action: 'resume', look: 'main-one' })),
     status.agent.config_error && banner('bad', 'warn', 'config.toml has a problem.', `${status.agent.config_state === 'wrong' ? 'None is in force until it is mended.' : 'The last good one is in force.'} ${upper(status.agent.config_error)}`, button('Open it', { action: 'open-config', onclick: () => go('settings', { tab: 'text' }) })),
     policyOf(status.agent),
-    status.agent.logout_error && banner('waiting', 'warn', 'Nobody tells of the person any more.', upper(status.agent.logout_error), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
+    status.agent.logout_error && banner('waiting', 'warn', 'Automatic logout needs a look.', upper(status.agent.logout_error), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
     status.agent.logout_unwritten && banner('waiting', 'warn', 'A sign-out is not written down for the next start.', upper(status.agent.logout_unwritten), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
     status.agent.store_state === 'changed' && banner('bad', 'lock', `Sessions are kept in ${storeOf(status.agent.store)}.`, upper(status.agent.store_detail), button('See the doctor', { action: 'see-doctor', onclick: () => go('doctor') })),
   ];

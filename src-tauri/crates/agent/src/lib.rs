@@ -25,6 +25,7 @@ pub mod http;
 pub mod instance;
 pub mod keychain;
 mod ledger;
+mod like;
 mod local_api;
 mod loopback;
 pub mod ping;

@@ -8,4 +8,4 @@ mod walk;
 mod words;
 
 pub use issued::{Issue, Issued};
-pub use walk::{Hit, LeftOut, Limits, Looked, Search};
+pub use walk::{Hit, LeftOut, Limits, Looked, Search, logs_of_run};

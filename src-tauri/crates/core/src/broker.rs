@@ -173,9 +173,9 @@ impl Broker {
     async fn serve(&self, asked: Asked<'_>, principal: &Principal) -> Result<Issued, Refusal> {
         let request = asked.request;
         let session = self.session_of(&request.session)?;
-        let (wanted, now) = (Use::of(principal, request), self.ports.clock.now());
+        let (mut wanted, now) = (Use::of(principal, request), self.ports.clock.now());
         self.serves(&session, principal)?;
-        self.leases.admits(&wanted, session.since(), now)?;
+        self.leases.admits(&mut wanted, session.since(), now)?;
         if request.reach != Reach::Named {
             session.seat(&request.target, principal.name(), now)?;
         }
@@ -281,13 +281,13 @@ impl Broker {
         whose: &Whose,
         (asked, wanted): (Asked<'_>, &Use<'_>),
         (cached, served): (&Cached, Served),
-        may_leave: impl FnOnce() -> Result<(), Refusal>,
+        may_leave: impl Fn() -> Result<(), Refusal>,
     ) -> Result<Issued, Refusal> {
         let (request, now) = (asked.request, self.ports.clock.now());
         let since = (whose.signed_in_at, now);
         // Which may take a while the first time: nothing is granted yet.
         let program = wanted.principal().process.digest();
-        let before = self.leases.grant(wanted, cached, since, may_leave)?;
+        let granted = self.leases.grant(wanted, cached, since, &may_leave)?;
         let mut record = asked.record(Event::Issue, Outcome::Ok);
         record.program = program;
         record.person = whose.person.as_ref();
@@ -297,8 +297,16 @@ impl Broker {
         record.assertion = cached.set.given_for.as_ref().map(|from| from.short());
         record.expires_at = Some(cached.set.expires_at);
         record.served = Some(served);
-        let told = self.receipt(&record);
-        let receipt = told.inspect_err(|_| self.leases.ungrant(wanted, before))?;
+        let told = self.receipt(&record).and_then(|receipt| {
+            self.leases.still(&granted, wanted, cached, since, &may_leave).map(|()| receipt)
+        });
+        let receipt = match told {
+            Ok(receipt) => receipt,
+            Err(refusal) => {
+                self.leases.ungrant(wanted, granted);
+                return Err(refusal);
+            }
+        };
         let remaining = now.until(cached.set.expires_at);
         let short_lived = request.min_ttl.is_some_and(|needed| remaining < needed);
         Ok(Issued { set: cached.set.clone(), served, short_lived, receipt })

@@ -64,7 +64,7 @@ pub mod runs;
 mod scenarios;
 pub mod session;
 pub mod sign_in;
-mod sign_out;
+pub mod sign_out;
 pub mod time;
 pub mod token;
 mod typed;

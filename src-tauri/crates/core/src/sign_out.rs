@@ -13,6 +13,34 @@ use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::session::{Session, SessionState, StoredSession};
 
+/// What there is to know of a sign-out beside whose it is.
+#[derive(Default)]
+struct Ending<'a> {
+    /// Why, where nobody asked for it, and the record's words.
+    because: Option<(Out, &'a str)>,
+    /// A record that may be another client's than the session's.
+    stored: Option<&'a StoredSession>,
+}
+
+/// What a sign-out came to that nobody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// Somebody signed in while it waited for its turn: what is theirs stays.
+    NotMeant,
+    /// As for whoever asks for it.
+    Done(Option<Revocation>),
+}
+
+impl Unasked {
+    /// Of one that a person asked for, and means whoever is signed in.
+    const fn asked(self) -> Option<Revocation> {
+        match self {
+            Self::NotMeant => None,
+            Self::Done(revocation) => revocation,
+        }
+    }
+}
+
 impl Broker {
     /// Revokes the refresh token and forgets the session. `None` where nobody was signed in.
     pub async fn sign_out(
@@ -21,7 +49,7 @@ impl Broker {
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
         let session = self.session_of(key)?;
-        self.sign_out_of(&session, caller, None).await
+        self.sign_out_of(&session, caller, Ending::default()).await.map(Unasked::asked)
     }
 
     /// As [`Self::sign_out`], where nobody asked for it. `told` is the record's.
@@ -30,11 +58,12 @@ impl Broker {
         key: &SessionKey,
         caller: &Caller,
         (out, told): (Out, &str),
-    ) -> Result<Option<Revocation>, Refusal> {
+    ) -> Result<Unasked, Refusal> {
         let session = self.session_of(key)?;
         // Whoever is at it keeps the sign-out waiting: nobody is served meanwhile.
         session.went(out);
-        self.sign_out_of(&session, caller, Some((out, told))).await
+        self.sign_out_of(&session, caller, Ending { because: Some((out, told)), stored: None })
+            .await
     }
 
     /// Only these runs are served from here on. `false` where nobody is signed in, or it goes already.
@@ -60,6 +89,13 @@ impl Broker {
         self.session_of(key).map(|session| session.went(out))
     }
 
+    /// As [`Self::went`], of whom nobody could tell before whether they were ended.
+    pub fn recalls(&self, key: &SessionKey, out: Option<Out>) {
+        if let Some(session) = self.known(key) {
+            session.recalls(out);
+        }
+    }
+
     fn record_sign_out(
         &self,
         session: &Session,
@@ -74,39 +110,58 @@ impl Broker {
         self.record(&record)
     }
 
-    /// As [`Self::sign_out`], of a session that no config in force names: by what its record says.
-    pub async fn sign_out_unknown(
+    /// As [`Self::sign_out`], of a session that no config in force names. Where one named it before it is still
+    /// that session, which may hold a newer token than the record and has something on its way; else it is
+    /// what the record says.
+    pub async fn sign_out_unnamed(
         &self,
         key: &SessionKey,
-        stored: &StoredSession,
+        stored: Option<&StoredSession>,
         caller: &Caller,
     ) -> Result<Option<Revocation>, Refusal> {
-        let client = Arc::new(self.client_of(key, stored));
-        self.sign_out_of(&Arc::new(Session::new(key.clone(), client)), caller, None).await
+        let of_record = |stored| {
+            let client = Arc::new(self.client_of(key, stored));
+            Arc::new(Session::new(key.clone(), client))
+        };
+        let Some(session) = self.known(key).or_else(|| stored.map(of_record)) else {
+            return Ok(None);
+        };
+        let ending = Ending { stored, because: None };
+        self.sign_out_of(&session, caller, ending).await.map(Unasked::asked)
+    }
+
+    /// Those that no config in force names, and of which something is left.
+    pub fn unnamed(&self) -> Vec<SessionKey> {
+        let (all, now) = (self.all(), self.ports.clock.now());
+        all.iter().filter(|one| one.is_left_behind(now)).map(|one| one.key.clone()).collect()
     }
 
     async fn sign_out_of(
         &self,
         session: &Arc<Session>,
         caller: &Caller,
-        because: Option<(Out, &str)>,
-    ) -> Result<Option<Revocation>, Refusal> {
+        Ending { stored, because }: Ending<'_>,
+    ) -> Result<Unasked, Refusal> {
         let key = &session.key;
         self.load(session).await;
         let _alone = session.alone().await;
         // What cannot be read can neither be revoked nor forgotten, unless it is nothing.
         if let SessionState::Unreadable(failure) = session.state()
             && !matches!(failure, StoreFailure::Corrupt(_))
+            && !session.holds_token()
         {
             return Err(refusals::store(&session.profile(), &failure));
         }
         let is_meant = |out: Out| session.since().at().is_none_or(|since| since <= out.at);
         if because.is_some_and(|(out, _)| !is_meant(out)) {
-            // Somebody signed in while this one waited for its turn.
-            return Ok(None);
+            return Ok(Unasked::NotMeant);
         }
+        // Behind its line nothing leaves any more, whatever was granted before it.
+        let _closing = session.closes();
+        self.leases.overtakes();
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
-        let left = session.sign_out(because.map(|(out, _)| out));
+        let mut left = session.sign_out(because.map(|(out, _)| out));
+        stored.into_iter().for_each(|stored| left.and(stored));
         self.end_leases_of_session(key);
         self.end_approvals_of_session(key);
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
@@ -132,6 +187,6 @@ impl Broker {
                 "nobody is served any more, revocation: {said}; the stored record stays: {cause}"
             )));
         }
-        dropped.map(|()| revocation)
+        dropped.map(|()| Unasked::Done(revocation))
     }
 }

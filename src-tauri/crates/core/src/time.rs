@@ -48,3 +48,34 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis))
     }
 }
+
+/// In the largest unit that is not misleading: `45 s`, `50 min`, `3 h 20 min`.
+pub fn in_words(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0..=1) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_told_in_units_that_do_not_mislead() {
+        for (seconds, told) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (7199, "1 h 59 min"),
+            (12_000, "3 h 20 min"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), told);
+        }
+    }
+}

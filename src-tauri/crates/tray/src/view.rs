@@ -124,7 +124,7 @@ fn trouble(status: &Status) -> Option<Trouble> {
         ));
     }
     if agent.logout_error.is_some() {
-        return Some(doctor("Nobody tells of the person any more".to_owned(), false));
+        return Some(doctor("Automatic logout needs a look".to_owned(), false));
     }
     if agent.store_state == "changed" {
         return Some(doctor("The config asks for another store".to_owned(), true));

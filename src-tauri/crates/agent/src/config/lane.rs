@@ -7,6 +7,7 @@ use dagpass_core::lanes::{Quota, Within};
 use super::check::Check;
 use super::raw::RawLane;
 use super::section::At;
+use crate::like::is_like;
 
 /// How many may there be? Each may be anybody's of whom nobody sees where he comes from.
 const MOST: usize = 16;
@@ -33,8 +34,8 @@ impl LaneConfig {
         let name = if cfg!(windows) { name.to_lowercase().into() } else { name };
         let name = name.strip_suffix(".exe").unwrap_or(&name);
         self.programs.iter().any(|wanted| match wanted.contains(['/', '\\']) {
-            true => is_like(&whole, wanted),
-            false => is_like(name, wanted),
+            true => is_as(&whole, wanted),
+            false => is_as(name, wanted),
         })
     }
 
@@ -44,7 +45,7 @@ impl LaneConfig {
     }
 
     pub fn has_unit(&self, unit: &str) -> bool {
-        self.has_own_scope(unit) || self.cgroup.as_ref().is_some_and(|wanted| is_like(unit, wanted))
+        self.has_own_scope(unit) || self.cgroup.as_ref().is_some_and(|wanted| is_as(unit, wanted))
     }
 }
 
@@ -54,10 +55,8 @@ fn scope_s(unit: &str) -> Option<&str> {
     Some(name)
 }
 
-fn is_like(text: &str, wanted: &str) -> bool {
-    let Some((first, rest)) = wanted.split_once('*') else { return text == wanted };
-    let Some(text) = text.strip_prefix(first) else { return false };
-    text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| is_like(&text[at..], rest))
+fn is_as(text: &str, wanted: &str) -> bool {
+    is_like(text, &wanted.split('*').collect::<Vec<_>>())
 }
 
 impl Check<'_> {

@@ -60,6 +60,8 @@ pub struct Scene<'a> {
     pub unkept: usize,
     /// Who tells of the person; not known before somebody was asked.
     pub(crate) tells: Option<&'a Tells>,
+    /// Why it is not known who was signed out before.
+    pub(crate) unread_logouts: Option<&'a str>,
     /// Why a sign-out is not written down, where it is not.
     pub unwritten: Option<&'a str>,
     /// Tokens that were found in files since the agent began, and may still be good.
@@ -108,6 +110,7 @@ pub async fn examine(scene: &Scene<'_>) -> Vec<Finding> {
     findings.push(machine::keychain(scene).await);
     findings.extend(sessions::sessions(scene));
     findings.extend(presence::told(scene.config, scene.tells));
+    findings.extend(scene.unread_logouts.map(presence::unread));
     findings.extend(presence::unwritten(scene.unwritten));
     findings.extend(found::tokens(scene.found));
     findings.push(machine::process((scene.shielded, scene.unkept)));

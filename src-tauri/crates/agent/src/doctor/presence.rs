@@ -6,6 +6,15 @@ use super::{hint, ok, problem, skipped};
 use crate::config::Config;
 use crate::presence::Tells;
 
+/// What an earlier life of the agent left of those that it signed out.
+pub(super) fn unread(why: &str) -> Finding {
+    let told = format!("who was signed out before is not known: {why}");
+    hint(
+        problem("logout", None, told),
+        "mend the file, or sign in anew; `dagpass status` shows who has to",
+    )
+}
+
 /// What was ended is ended; after a restart nobody would hear why.
 pub(super) fn unwritten(why: Option<&str>) -> Option<Finding> {
     let detail = format!("a sign-out is not written down for the next start: {}", why?);

@@ -16,6 +16,8 @@ use tokio::time::{Instant, timeout_at};
 use super::{Api, leases, orphans, patience, reply};
 
 const FAILED: &str = "failed";
+/// In the place of a name, where nobody knows whether there is any. No profile is called so.
+const UNNAMED: &str = "(what no profile names)";
 
 pub(super) fn failed(key: &SessionKey, refusal: &Refusal) -> SignedOut {
     SignedOut {
@@ -26,16 +28,17 @@ pub(super) fn failed(key: &SessionKey, refusal: &Refusal) -> SignedOut {
     }
 }
 
-/// Records that the config in force does not name, each to its end; none is waited for so long that what the
-/// others came to would be lost.
+/// Sessions that the config in force does not name, each to its end; none is waited for so long that what the
+/// others came to would be lost. Where they could not be looked for that is a row by itself.
 pub(super) async fn others(
     api: &Arc<Api>,
     named: &[SessionKey],
     caller: &Caller,
-) -> Result<Vec<SignedOut>, Refusal> {
+) -> Vec<SignedOut> {
     let until = Instant::now() + patience::SHORT;
-    let late = |_elapsed| Err(patience::of_a_deed());
-    let keys = timeout_at(until, orphans::others(api, named)).await.unwrap_or_else(late)?;
+    let listed = timeout_at(until, orphans::others(api, named)).await;
+    let (keys, unlisted) =
+        listed.unwrap_or_else(|_elapsed| (api.broker.unnamed(), Some(patience::of_a_deed())));
     let ends: Vec<_> = keys.iter().map(|key| orphans::end(api, key, caller)).collect();
     let mut ended = Vec::new();
     for (key, end) in keys.iter().zip(ends) {
@@ -43,7 +46,17 @@ pub(super) async fn others(
         let end = end.unwrap_or_else(|_elapsed| Err(patience::of_a_deed()));
         ended.push(end.unwrap_or_else(|refusal| failed(key, &refusal)));
     }
-    Ok(ended)
+    ended.extend(unlisted.map(|refusal| not_looked_for(&refusal)));
+    ended
+}
+
+fn not_looked_for(refusal: &Refusal) -> SignedOut {
+    SignedOut {
+        profile: UNNAMED.to_owned(),
+        revocation: FAILED.to_owned(),
+        error: Some(reply::error_reply(refusal)),
+        ..SignedOut::default()
+    }
 }
 
 /// What was handed out of those sessions and is good for whoever holds it. Of what an Airflow deployment has
@@ -90,14 +103,21 @@ pub(super) fn record(
 /// `2 sessions: 1 confirmed, 1 pending; 3 leases ended, 2 with a token that is still good`.
 fn summary(reply: &SignOutReply) -> String {
     let mut words: BTreeMap<&str, usize> = BTreeMap::new();
-    for one in &reply.profiles {
+    let (unknown, ended): (Vec<_>, Vec<_>) =
+        reply.profiles.iter().partition(|one| one.profile == UNNAMED);
+    for one in &ended {
         *words.entry(&one.revocation).or_default() += 1;
     }
+    let unknown: String = unknown
+        .iter()
+        .filter_map(|one| one.error.as_ref())
+        .map(|error| format!("; sessions that no profile names: {}", error.error_description))
+        .collect();
     let words: Vec<String> =
         words.iter().map(|(word, times)| format!("{times} {}", word.replace('_', " "))).collect();
     format!(
-        "{} sessions: {}; {} leases ended, {} with a token that is still good",
-        reply.profiles.len(),
+        "{} sessions: {}; {} leases ended, {} with a token that is still good{unknown}",
+        ended.len(),
         if words.is_empty() { "none".to_owned() } else { words.join(", ") },
         reply.leases_ended.unwrap_or_default(),
         reply.outstanding.len(),
@@ -106,6 +126,8 @@ fn summary(reply: &SignOutReply) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dagpass_core::ports::StoreFailure;
+
     use super::*;
 
     #[test]
@@ -125,5 +147,17 @@ mod tests {
             "4 sessions: 2 confirmed, 1 not signed in, 1 pending; 3 leases ended, 1 with a token that is still good"
         );
         assert!(summary(&SignOutReply::default()).starts_with("0 sessions: none; 0 leases"));
+    }
+
+    #[test]
+    fn that_nobody_could_look_for_others_is_a_row_that_failed_and_stands_in_the_line() {
+        let locked = StoreFailure::Locked("the collection is locked".into());
+        let row = not_looked_for(&orphans::refusal(&locked));
+        assert_eq!((row.revocation.as_str(), row.profile.as_str()), (FAILED, UNNAMED));
+        let error = row.error.as_ref().unwrap();
+        assert_eq!(error.hint.as_deref(), Some("run `dagpass agent unlock`, then again"));
+        let reply = SignOutReply { profiles: vec![row], ..SignOutReply::default() };
+        let said = "0 sessions: none; 0 leases ended, 0 with a token that is still good; sessions that no profile names: the stored sessions cannot be ended or removed";
+        assert_eq!(summary(&reply), said);
     }
 }

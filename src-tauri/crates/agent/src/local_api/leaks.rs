@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use dagpass_client::tripwire::{Hit, Limits, Search};
+use dagpass_client::tripwire::{Hit, Limits, Search, logs_of_run};
 use dagpass_client::wire::{Leak, LeakAsk, LeakEnded, LeakReply};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::{Kind, Principal};
@@ -243,18 +243,11 @@ fn look(event: &RunEvent, logs: &Path, (ties, principal): (&[Tie], &Principal)) 
 }
 
 impl Look {
-    /// Where Airflow puts a run's logs, if it puts them there: a template of the config may say otherwise.
-    fn folder(&self) -> PathBuf {
-        let is_name = |name: &String| !name.contains(['/', '\\']) && !name.contains("..");
-        let (dag, run) = (&self.dag_id, &self.run_id);
-        let own = self.logs.join(format!("dag_id={dag}")).join(format!("run_id={run}"));
-        if is_name(dag) && is_name(run) && own.is_dir() { own } else { self.logs.clone() }
-    }
-
     fn hits(&self) -> Vec<Hit> {
         let fingerprints = self.fingerprints.iter().map(String::as_str);
         let mut search = Search::of(fingerprints, Limits::AFTER_A_RUN);
-        search.through(&self.folder(), Some(self.since));
+        let own = logs_of_run(&self.logs, &self.dag_id, &self.run_id);
+        search.through(own.as_ref().unwrap_or(&self.logs), Some(self.since));
         search.end().hits
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use dagpass_client::wire::{SignOutAsk, SignedOut};
 use dagpass_core::error::{ErrorCode, Refusal};
-use dagpass_core::ports::{RefreshTokenStore, StoreFailure};
+use dagpass_core::ports::{RefreshTokenStore, Revocation, StoreFailure};
 use dagpass_core::request::{Caller, SessionKey};
 
 use super::Api;
-use super::ended::{self, NOT_SIGNED_IN, UNCONFIRMED, to_its_end};
+use super::deployments;
+use super::ended::{self, to_its_end};
 
 /// The one named, or the only one.
 pub(super) async fn sign_out(
@@ -36,24 +37,37 @@ pub(super) async fn sign_out(
     Ok(vec![end(api, key, caller).await?])
 }
 
-pub(super) async fn all(api: &Arc<Api>, caller: &Caller) -> Result<Vec<SignedOut>, Refusal> {
-    let ends: Vec<_> = kept(api).await?.iter().map(|key| end(api, key, caller)).collect();
+pub(super) async fn all(
+    api: &Arc<Api>,
+    named: &[SessionKey],
+    caller: &Caller,
+) -> Result<Vec<SignedOut>, Refusal> {
+    let (others, unlisted) = others(api, named).await;
+    let ends: Vec<_> = others.iter().map(|key| end(api, key, caller)).collect();
     let mut ended = Vec::new();
     for end in ends {
         ended.push(end.await?);
     }
-    Ok(ended)
+    unlisted.map_or(Ok(ended), Err)
 }
 
-/// Of sessions that the config in force does not name: a profile that was removed leaves its record.
-pub(super) async fn others(api: &Api, named: &[SessionKey]) -> Result<Vec<SessionKey>, Refusal> {
-    let mut kept = kept(api).await?;
-    kept.retain(|key| !named.contains(key));
-    Ok(kept)
+/// Of sessions that the config in force does not name: a profile that was removed leaves its record. Where those
+/// cannot be listed there are still the ones that memory has.
+pub(super) async fn others(api: &Api, named: &[SessionKey]) -> (Vec<SessionKey>, Option<Refusal>) {
+    let (mut others, unlisted) = match api.store.sessions().await {
+        Ok(kept) => (kept, None),
+        Err(failure) => (Vec::new(), Some(refusal(&failure))),
+    };
+    others.extend(api.broker.unnamed());
+    others.retain(|key| !named.contains(key));
+    others.sort();
+    others.dedup();
+    (others, unlisted)
 }
 
 async fn kept(api: &Api) -> Result<Vec<SessionKey>, Refusal> {
-    api.store.sessions().await.map_err(|failure| refusal(&failure))
+    let (kept, unlisted) = others(api, &[]).await;
+    unlisted.map_or(Ok(kept), Err)
 }
 
 pub(super) fn end(
@@ -66,21 +80,38 @@ pub(super) fn end(
 }
 
 async fn ended(api: &Api, key: &SessionKey, caller: &Caller) -> Result<SignedOut, Refusal> {
-    let revocation = match api.store.load(key).await.map(|loaded| loaded.session) {
-        Ok(Some(stored)) => ended::word(api.broker.sign_out_unknown(key, &stored, caller).await?),
-        Ok(None) => NOT_SIGNED_IN,
-        // What cannot be read cannot be revoked either; it still goes.
-        Err(StoreFailure::Corrupt(_)) => {
-            api.store.forget(key).await.map_err(|failure| refusal(&failure))?;
-            UNCONFIRMED
+    let loaded = api.store.load(key).await.map(|loaded| loaded.session);
+    let is_corrupt = matches!(loaded, Err(StoreFailure::Corrupt(_)));
+    let stored = match loaded {
+        Ok(stored) => stored,
+        // Memory may have its token all the same.
+        Err(failure) if is_corrupt || is_in_memory(api, key) => {
+            tracing::warn!(%failure, session = key.account(), "the record is not read");
+            None
         }
         Err(failure) => return Err(refusal(&failure)),
     };
+    let revoked = api.broker.sign_out_unnamed(key, stored.as_ref(), caller).await;
+    // After the session, as for one that is named.
+    let deployments = api.broker.log_out(key, caller).await?;
+    let revoked = match revoked? {
+        // What cannot be read cannot be revoked either; it still goes.
+        None if is_corrupt => {
+            api.store.forget(key).await.map_err(|failure| refusal(&failure))?;
+            Some(Revocation::Unconfirmed)
+        }
+        revoked => revoked,
+    };
     Ok(SignedOut {
         profile: key.account(),
-        revocation: revocation.to_owned(),
+        revocation: ended::word(revoked).to_owned(),
+        deployments: deployments::signed_out(deployments),
         ..SignedOut::default()
     })
+}
+
+fn is_in_memory(api: &Api, key: &SessionKey) -> bool {
+    api.broker.unnamed().contains(key)
 }
 
 pub(super) fn refusal(failure: &StoreFailure) -> Refusal {

@@ -11,19 +11,14 @@ use super::{Api, Asked, orphans, sign_out};
 
 pub(super) async fn purge(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let keys = api.config.current().sessions();
-    let (mut profiles, mut records) = (Vec::new(), Vec::new());
-    if !api.config.is_known() {
-        profiles = orphans::all(api, asked.caller()).await?;
-        records.extend(profiles.iter().map(|ended| ended.profile.clone()));
-    }
     let ends: Vec<_> = keys.iter().map(|key| sign_out::end(api, key, asked.caller())).collect();
+    let mut profiles = Vec::new();
     for end in ends {
-        let ended = end.await?;
-        if ended.revocation != NOT_SIGNED_IN {
-            records.push(ended.profile.clone());
-        }
-        profiles.push(ended);
+        profiles.push(end.await?);
     }
+    profiles.extend(orphans::all(api, &keys, asked.caller()).await?);
+    let ended = profiles.iter().filter(|one| one.revocation != NOT_SIGNED_IN);
+    let mut records: Vec<String> = ended.map(|one| one.profile.clone()).collect();
     let others = api.store.purge().await.map_err(|failure| orphans::refusal(&failure))?;
     records.extend(others);
     for profile in &mut profiles {

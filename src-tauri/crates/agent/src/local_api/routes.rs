@@ -276,7 +276,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         problems: &judged_by.problems,
     };
     let shipping = api.shipping.status().await;
-    let (tells, unwritten) = (api.tells(), api.unwritten());
+    let (tells, unread, unwritten) = (api.tells(), api.unread_logouts(), api.unwritten());
     let scene = doctor::Scene {
         config_path: api.config.path(),
         config: &config,
@@ -290,6 +290,7 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         shielded: crate::system::shielded(),
         unkept: dagpass_core::locked::unkept(),
         tells: tells.as_ref(),
+        unread_logouts: unread.as_deref(),
         unseen: unseen.as_deref(),
         unwritten: unwritten.as_deref(),
         found: &leaks::still_good(api),

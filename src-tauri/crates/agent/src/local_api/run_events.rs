@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dagpass_client::wire::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
 use dagpass_core::audit::{Event, Outcome, Record, RunNote};
@@ -12,7 +11,7 @@ use dagpass_core::principal::Principal;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::runs::{Happening, Outlook, Past, RunEvent, RunKind, TaskKey};
 use dagpass_core::session::{HorizonSource, SessionState};
-use dagpass_core::time::Timestamp;
+use dagpass_core::time::{Timestamp, in_words};
 use dagpass_core::token::{Identity, Person};
 
 use super::reply::{self, Reply};
@@ -177,7 +176,7 @@ fn warnings_of(api: &Api, dag_id: &str, past: &Past, keys: &[SessionKey]) -> Vec
 fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<Warning> {
     let view = api.broker.session(key).ok()?;
     let (session, now) = (key.account(), api.clock.now());
-    let took = format!("`{dag_id}` took up to {} before", span(past.longest));
+    let took = format!("`{dag_id}` took up to {} before", in_words(past.longest));
     let login = view.profile.login();
     let Some(stored) = view.state.stored() else {
         // Not read yet, or not readable: nothing is known, so nothing is claimed.
@@ -197,7 +196,7 @@ fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<War
         Outlook::Holds => return None,
         Outlook::Short { left } => (
             "short",
-            format!("{took}, and the session `{session}` ends in {} ({source})", span(left)),
+            format!("{took}, and the session `{session}` ends in {} ({source})", in_words(left)),
             format!("run `{login} --fresh`"),
         ),
         Outlook::Unknown => (
@@ -223,15 +222,4 @@ fn person_of(api: &Api, key: &SessionKey) -> Option<Person> {
 
 fn name_of(person: &Person) -> &str {
     person.email.as_ref().or(person.name.as_ref()).unwrap_or(&person.subject.sub)
-}
-
-/// In the largest unit that is not misleading: `45 s`, `50 min`, `3 h 20 min`.
-fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match (seconds / 3600, seconds / 60 % 60) {
-        (0, 0..=1) => format!("{seconds} s"),
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
 }

@@ -9,10 +9,11 @@ use dagpass_core::logout::Out;
 use dagpass_core::ports::Revocation;
 use dagpass_core::request::{Caller, SessionKey};
 use dagpass_core::session::SessionState;
+use dagpass_core::sign_out::Unasked;
 use dagpass_core::token::IdToken;
 use tokio::time::{Instant, timeout_at};
 
-use super::ended::{UNCONFIRMED, to_its_end, word};
+use super::ended::{NOT_SIGNED_IN, UNCONFIRMED, to_its_end, word};
 use super::reply::{self, Reply};
 use super::{Api, Asked, deployments, end_session, everywhere, orphans, patience};
 
@@ -23,7 +24,7 @@ pub(super) async fn sign_out(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Ref
     let leases_ended = ask.all.then(|| api.broker.end_all_leases() as u64);
     let ended = match (api.config.is_known(), ask.all) {
         (true, _) => named(api, asked, &ask).await,
-        (false, true) => everywhere::others(api, &[], asked.caller()).await,
+        (false, true) => Ok(everywhere::others(api, &[], asked.caller()).await),
         (false, false) => orphans::sign_out(api, &ask, asked.caller()).await,
     };
     let (profiles, missing) = match ended {
@@ -63,13 +64,7 @@ async fn named(api: &Arc<Api>, asked: &Asked, ask: &SignOutAsk) -> Result<Vec<Si
         profiles.push(SignedOut { end_session_url, ..signed_out });
     }
     if ask.all {
-        match everywhere::others(api, &keys, asked.caller()).await {
-            Ok(others) => profiles.extend(others),
-            // A store that does not open says so of each session that the config names.
-            Err(refusal) => {
-                tracing::warn!(%refusal, "sessions that no config names are not looked for");
-            }
-        }
+        profiles.extend(everywhere::others(api, &keys, asked.caller()).await);
     }
     Ok(profiles)
 }
@@ -104,9 +99,22 @@ pub(super) fn end_because(
 ) -> impl Future<Output = Result<SignedOut, Refusal>> + use<> {
     let (own, key) = (api.clone(), key.clone());
     to_its_end(api, async move {
-        let revoked = own.broker.sign_out_because(&key, &caller, (out, &told)).await;
+        let revoked = match own.broker.sign_out_because(&key, &caller, (out, &told)).await {
+            // What hangs on the session is whoever's who signed in since.
+            Ok(Unasked::NotMeant) => return Ok(not_signed_in(&key)),
+            Ok(Unasked::Done(revocation)) => Ok(revocation),
+            Err(refusal) => Err(refusal),
+        };
         rest(&own, &key, &caller, revoked).await
     })
+}
+
+fn not_signed_in(key: &SessionKey) -> SignedOut {
+    SignedOut {
+        profile: key.account(),
+        revocation: NOT_SIGNED_IN.to_owned(),
+        ..SignedOut::default()
+    }
 }
 
 /// Ping keeps a sign-out, which goes on. It is one here already, unless it waits behind a refresh.

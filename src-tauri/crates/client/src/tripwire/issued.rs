@@ -1,6 +1,6 @@
 //! Which tokens the ledger says were issued: when, to whom, for what. By fingerprint; no token is known here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufRead};
 
 use jiff::Timestamp;
@@ -92,6 +92,15 @@ impl Issued {
         self.by.get(fingerprint)
     }
 
+    /// The runs of DAGs that they went out to.
+    pub fn runs(&self) -> BTreeSet<(&str, &str)> {
+        let run = |issue| -> Option<(&str, &str)> {
+            let Issue { dag_id, run_id, .. }: &Issue = issue;
+            Some((dag_id.as_deref()?, run_id.as_deref()?))
+        };
+        self.by.values().filter_map(run).collect()
+    }
+
     /// Is this find on the record already?
     pub fn is_told(&self, fingerprint: &str, place: &str) -> bool {
         self.found.contains(&(fingerprint.to_owned(), place.to_owned()))
@@ -154,6 +163,7 @@ half a li"#;
         assert_eq!(issue.dag_id.as_deref(), Some("etl"));
         assert_eq!(issue.person.as_deref(), Some("alice@corp.example"));
         assert_eq!(issue.expires_at, Some(1_795_550_400));
+        assert_eq!(all.runs().into_iter().collect::<Vec<_>>(), [("etl", "r1")]);
         assert_eq!(all.of("bb"), None, "it did not leave");
         assert!(all.is_told("aa", "/logs/a.log:3") && !all.is_told("aa", "/logs/a.log:4"));
         let since = "2026-11-24T08:30:00Z".parse().unwrap();

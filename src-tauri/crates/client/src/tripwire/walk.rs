@@ -100,6 +100,8 @@ pub struct Looked {
     pub left_out: Vec<LeftOut>,
     /// With those that are not named.
     pub left_out_in_all: u64,
+    /// The places that were to be searched and could not be opened at all.
+    pub unopened: Vec<LeftOut>,
 }
 
 impl Looked {
@@ -108,6 +110,13 @@ impl Looked {
         if self.left_out.len() < MOST_NAMED {
             self.left_out.push(LeftOut { path: path.to_owned(), why: why.into() });
         }
+    }
+
+    /// One of the places themselves: nothing that was asked for was read.
+    fn leave_unopened(&mut self, place: &Path, error: &io::Error) {
+        let why = error.to_string();
+        self.unopened.push(LeftOut { path: place.to_owned(), why: why.clone() });
+        self.leave(place, why);
     }
 }
 
@@ -147,7 +156,7 @@ impl Search {
     pub fn through(&mut self, place: &Path, since: Option<SystemTime>) {
         let root = match place.canonicalize() {
             Ok(root) => root,
-            Err(error) => return self.looked.leave(place, error.to_string()),
+            Err(error) => return self.looked.leave_unopened(place, &error),
         };
         let mut files = Vec::new();
         let since = since.and_then(|since| since.checked_sub(COARSE));
@@ -157,7 +166,11 @@ impl Search {
             if self.is_over() {
                 self.looked.leave(&file.path, "the search had read enough");
             } else if let Err(error) = self.read(&file.path) {
-                self.looked.leave(&file.path, error.to_string());
+                if file.path == root {
+                    self.looked.leave_unopened(place, &error);
+                } else {
+                    self.looked.leave(&file.path, error.to_string());
+                }
             }
         }
     }
@@ -170,11 +183,14 @@ impl Search {
         self.looked.bytes >= self.limits.bytes || self.began.elapsed() >= self.limits.time
     }
 
+    /// Within half of the time that is left: a list of files that nobody reads finds nothing.
     fn gather(&mut self, root: &Path, since: Option<SystemTime>, files: &mut Vec<Entry>) {
         let mut ahead = vec![root.to_owned()];
+        let (began, own) =
+            (Instant::now(), self.limits.time.saturating_sub(self.began.elapsed()) / 2);
         while let Some(path) = ahead.pop() {
             self.entries += 1;
-            if self.entries > self.limits.entries || self.began.elapsed() >= self.limits.time {
+            if self.entries > self.limits.entries || began.elapsed() >= own {
                 self.looked.leave(&path, "there are too many files for one search");
                 return;
             }
@@ -204,6 +220,7 @@ impl Search {
                 }
                 // It went away while we looked.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if path == root => self.looked.leave_unopened(&path, &error),
                 Err(error) => self.looked.leave(&path, error.to_string()),
             }
         }
@@ -291,6 +308,13 @@ fn number(fingerprint: &str) -> Option<u64> {
 
 fn key(digest: &[u8]) -> u64 {
     digest.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
+}
+
+/// Where Airflow puts the logs of a DAG's run, if it puts them there: a template of its config may say otherwise.
+pub fn logs_of_run(logs: &Path, dag_id: &str, run_id: &str) -> Option<PathBuf> {
+    let is_name = |name: &str| !name.contains(['/', '\\']) && !name.contains("..");
+    let own = logs.join(format!("dag_id={dag_id}")).join(format!("run_id={run_id}"));
+    (is_name(dag_id) && is_name(run_id) && own.is_dir()).then_some(own)
 }
 
 #[cfg(test)]

@@ -91,7 +91,19 @@ fn bounds_hold_and_what_they_leave_out_is_said() {
         let looked = look(folder.path(), limits, None);
         assert!(looked.hits.is_empty() && looked.left_out[0].why.contains(why), "{looked:?}");
     }
-    assert_eq!(look(&folder.path().join("none"), Limits::ASKED, None).left_out_in_all, 1);
+}
+
+#[test]
+fn a_place_that_cannot_be_opened_is_told_apart_from_what_is_left_out_within_one() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.log"), TOKEN).unwrap();
+    fs::write(folder.path().join("cut.log.gz"), GZIP).unwrap();
+    let within = look(folder.path(), Limits::ASKED, None);
+    assert_eq!((within.hits.len(), within.left_out_in_all, within.unopened.len()), (1, 1, 0));
+    for unread in [folder.path().join("none"), folder.path().join("cut.log.gz")] {
+        let looked = look(&unread, Limits::ASKED, None);
+        assert_eq!((looked.left_out_in_all, looked.unopened.len()), (1, 1), "{looked:?}");
+    }
 }
 
 #[test]

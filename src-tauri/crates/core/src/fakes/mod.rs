@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::approvals::Standing;
-use crate::audit::{Receipt, Record};
+use crate::audit::{Event, Receipt, Record};
 use crate::policy::engine::NoPolicy;
 use crate::ports::{ApprovalBook, Clock, Pending, Ports, Spawn, Witness, WitnessFailure};
 use crate::request::SessionKey;
@@ -79,16 +79,44 @@ impl Spawn for TokioSpawn {
     }
 }
 
+type Deed = Box<dyn FnOnce() + Send>;
+
+/// What a test does while something goes on the record.
+#[derive(Default)]
+pub struct Meanwhile(Mutex<Option<(Event, Deed)>>);
+
+impl Meanwhile {
+    /// Once, before the next line of that event is taken.
+    pub fn at(&self, event: Event, deed: impl FnOnce() + Send + 'static) {
+        *lock(&self.0) = Some((event, Box::new(deed)));
+    }
+
+    fn happens(&self, event: Event) {
+        let deed = lock(&self.0).take_if(|(at, _)| *at == event);
+        if let Some((_, deed)) = deed {
+            deed();
+        }
+    }
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
+}
+
 /// Counts what it is told, as JSON; is full when told to be.
 #[derive(Debug, Default)]
 pub struct FakeWitness {
     pub events: Mutex<Vec<String>>,
     pub lines: Mutex<Vec<String>>,
     pub full: Mutex<bool>,
+    pub meanwhile: Meanwhile,
 }
 
 impl Witness for FakeWitness {
     fn record(&self, record: &Record<'_>) -> Result<Option<Receipt>, WitnessFailure> {
+        self.meanwhile.happens(record.event);
         if *lock(&self.full) {
             return Err(WitnessFailure("no space left on device".into()));
         }

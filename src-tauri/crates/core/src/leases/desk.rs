@@ -102,7 +102,7 @@ impl Leases {
         let Told { which, now, .. } = *told;
         let mut revoked = Vec::new();
         let mut barred_until = None;
-        let mut table = self.table();
+        let mut table = self.to_end();
         let found =
             |lease: &&mut Lease| lease.is_outstanding(now) && which.finds(lease) && may(lease);
         for lease in table.all_mut().filter(found) {
@@ -130,7 +130,7 @@ impl Leases {
     }
 
     fn end_where(&self, why: &Why, now: Timestamp, which: impl Fn(&Lease) -> bool) -> usize {
-        let mut table = self.table();
+        let mut table = self.to_end();
         table
             .all_mut()
             .filter(|lease| which(lease))
@@ -181,7 +181,7 @@ impl Broker {
     ) -> Result<Vec<Revoked>, Refusal> {
         let told = self.told(Which::Fingerprint(fingerprint), word, true);
         if let Some(until) = self.drop_token(fingerprint) {
-            self.leases.table().bar(fingerprint, until, told.now);
+            self.leases.to_end().bar(fingerprint, until, told.now);
         }
         self.end_leases(caller, &told, |_| true)
     }
@@ -239,7 +239,8 @@ impl Broker {
     /// What a run was handed out ends with it; so does a door's, and who opens that again has it asked anew.
     pub fn end_leases_of(&self, id: &str) {
         let now = self.ports.clock.now();
-        let mut table = self.leases.table();
+        let mut table = self.leases.to_end();
+        table.is_gone(id, self.leases.ends(), now);
         for lease in table.all_mut() {
             let is_its_own = matches!(&lease.tree, Tree::Door(name) if name == id);
             if is_its_own {

@@ -10,6 +10,7 @@ mod desk;
 mod lease;
 mod table;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::approvals::Tree;
@@ -19,7 +20,7 @@ use crate::policy::facts::Declared;
 use crate::principal::{Kind, Principal};
 use crate::request::{SessionKey, TokenRequest};
 use crate::session::Since;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, in_words};
 
 pub use desk::{Listed, Revoked, Which};
 pub use lease::{Dag, End, Lease, Token, Why};
@@ -31,7 +32,19 @@ const LONGEST_NAME: usize = 1000;
 
 /// All that hold, and those that were taken back.
 #[derive(Debug, Default)]
-pub(crate) struct Leases(Mutex<Table>);
+pub(crate) struct Leases {
+    table: Mutex<Table>,
+    /// How often anything was ended: whoever is overtaken by that looks once more.
+    ends: AtomicU64,
+}
+
+/// A lease that began or lives on, for a token that has not left yet.
+pub(crate) struct Granted {
+    /// The one whose place it took, where that had ended.
+    before: Option<Lease>,
+    /// [`Leases::ends`] of then.
+    ends: u64,
+}
 
 /// One request for a token, as a lease sees it.
 pub(crate) struct Use<'a> {
@@ -39,12 +52,14 @@ pub(crate) struct Use<'a> {
     principal: &'a Principal,
     request: &'a TokenRequest,
     dag: Option<&'a str>,
+    /// [`Leases::ends`] of when it was admitted.
+    since: u64,
 }
 
 impl<'a> Use<'a> {
     pub(crate) fn of(principal: &'a Principal, request: &'a TokenRequest) -> Self {
         let dag = declared(principal, Declared::DAG);
-        Self { tree: tree_of(principal), principal, request, dag }
+        Self { tree: tree_of(principal), principal, request, dag, since: 0 }
     }
 
     pub(crate) fn principal(&self) -> &'a Principal {
@@ -83,14 +98,18 @@ impl Leases {
     /// what there is to say.
     pub(crate) fn admits(
         &self,
-        wanted: &Use<'_>,
+        wanted: &mut Use<'_>,
         since: Since,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        let (table, signed_in_at) = (self.table(), since.at());
+        wanted.since = self.ends();
+        if table.is_over(wanted) {
+            return Err(over());
+        }
         if since == Since::Nobody {
             return Ok(());
         }
-        let (table, signed_in_at) = (self.table(), since.at());
         match table.of(wanted).and_then(|lease| lease.refuses(wanted.dag, signed_in_at)) {
             Some(end) => Err(taken_back(end, &wanted.request.session, now)),
             None => Ok(()),
@@ -99,32 +118,46 @@ impl Leases {
 
     /// A token is about to leave: its lease begins, or lives on. Judged once more under the same lock, so that
     /// what was on its way while somebody took it back, signed out or found the token does not leave: whoever
-    /// ends leases does so behind it. The lease whose place it took, where that had ended.
+    /// ends leases does so behind it.
     pub(crate) fn grant(
         &self,
         wanted: &Use<'_>,
         cached: &Cached,
         (signed_in_at, now): (Timestamp, Timestamp),
-        may_leave: impl FnOnce() -> Result<(), Refusal>,
-    ) -> Result<Option<Lease>, Refusal> {
+        may_leave: impl Fn() -> Result<(), Refusal>,
+    ) -> Result<Granted, Refusal> {
         let mut table = self.table();
-        may_leave()?;
-        if table.bars(cached.fingerprint.short(), now) {
-            return Err(found());
-        }
-        if let Some(end) =
-            table.of(wanted).and_then(|lease| lease.refuses(wanted.dag, Some(signed_in_at)))
-        {
-            return Err(taken_back(end, &wanted.request.session, now));
-        }
+        judge(&table, wanted, cached, (signed_in_at, now), may_leave)?;
         let (lease, before) = table.entry(wanted, signed_in_at, now);
         lease.renew(wanted, cached, now);
-        Ok(before)
+        Ok(Granted { before, ends: self.ends() })
     }
 
-    /// It could not be put on the record, so it did not leave.
-    pub(crate) fn ungrant(&self, wanted: &Use<'_>, before: Option<Lease>) {
-        self.table().ungrant(wanted, before);
+    /// It is on the record now, which may have taken its time. What was ended behind the grant stands on the
+    /// record before it, and so does not leave behind it.
+    pub(crate) fn still(
+        &self,
+        granted: &Granted,
+        wanted: &Use<'_>,
+        cached: &Cached,
+        (signed_in_at, now): (Timestamp, Timestamp),
+        may_leave: impl Fn() -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if self.ends() == granted.ends {
+            return Ok(());
+        }
+        let table = self.table();
+        judge(&table, wanted, cached, (signed_in_at, now), may_leave)?;
+        match table.of(wanted) {
+            Some(Lease { ended: None, .. }) => Ok(()),
+            // What another request begins meanwhile is another lease, and lives.
+            Some(_) | None => Err(ended_meanwhile()),
+        }
+    }
+
+    /// It is not on the record, or was overtaken behind it: so it did not leave.
+    pub(crate) fn ungrant(&self, wanted: &Use<'_>, granted: Granted) {
+        self.table().ungrant(wanted, granted.before);
     }
 
     /// Were these bytes found where they lie open?
@@ -133,12 +166,49 @@ impl Leases {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends(&self) -> u64 {
+        self.ends.load(Ordering::Acquire)
+    }
+
+    /// Something is about to end that stands elsewhere than here.
+    pub(crate) fn overtakes(&self) {
+        self.ends.fetch_add(1, Ordering::Release);
+    }
+
+    /// To end something in it.
+    fn to_end(&self) -> MutexGuard<'_, Table> {
+        let table = self.table();
+        self.overtakes();
+        table
+    }
+}
+
+fn judge(
+    table: &Table,
+    wanted: &Use<'_>,
+    cached: &Cached,
+    (signed_in_at, now): (Timestamp, Timestamp),
+    may_leave: impl Fn() -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    may_leave()?;
+    if table.is_over(wanted) {
+        return Err(over());
+    }
+    if table.bars(cached.fingerprint.short(), now) {
+        return Err(found());
+    }
+    let lease = table.of(wanted);
+    match lease.and_then(|lease| lease.refuses(wanted.dag, Some(signed_in_at))) {
+        Some(end) => Err(taken_back(end, &wanted.request.session, now)),
+        None => Ok(()),
     }
 }
 
 fn taken_back(end: &End, session: &SessionKey, now: Timestamp) -> Refusal {
-    let cause = format!("{}, {} ago", end.why, span(end.at.until(now).as_secs()));
+    let cause = format!("{}, {} ago", end.why, in_words(end.at.until(now)));
     Refusal::new(
         ErrorCode::AccessDenied,
         "the lease on this token was revoked for this process tree",
@@ -150,21 +220,21 @@ fn taken_back(end: &End, session: &SessionKey, now: Timestamp) -> Refusal {
     ))
 }
 
+fn over() -> Refusal {
+    Refusal::new(ErrorCode::AccessDenied, "the run or the door that asks has ended")
+}
+
+fn ended_meanwhile() -> Refusal {
+    Refusal::new(ErrorCode::TemporarilyUnavailable, "the lease ended while its token was recorded")
+        .hint("ask again")
+}
+
 fn found() -> Refusal {
     Refusal::new(
         ErrorCode::TemporarilyUnavailable,
         "the token at hand was found where it should not be, or taken back by its fingerprint",
     )
     .hint("ask again: there will be another one")
-}
-
-/// In the largest unit that is not misleading.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
-    }
 }
 
 #[cfg(test)]

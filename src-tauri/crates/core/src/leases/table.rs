@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::mem::replace;
+use std::time::Duration;
 
 use super::lease::short;
 use super::{Lease, Use};
@@ -12,6 +13,18 @@ use crate::time::Timestamp;
 /// How many leases are known at once?
 pub(super) const MOST: usize = 1024;
 
+/// Of so many runs and doors that ended it is known for as long as the slowest answer to one of them may take;
+/// of fewer, longer.
+const MOST_OVER: usize = 1024;
+const LONGEST_ANSWER: Duration = Duration::from_secs(600);
+
+#[derive(Debug)]
+struct Over {
+    at: Timestamp,
+    /// What the count of ends was then.
+    nth: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Table {
     trees: HashMap<Tree, Vec<Lease>>,
@@ -20,6 +33,8 @@ pub(super) struct Table {
     pub(super) dropped: u64,
     /// Bytes that nobody is served again, by fingerprint, until they end.
     barred: HashMap<String, Timestamp>,
+    /// Runs and doors that ended: what is on its way to one of them has nobody left to end its lease.
+    over: HashMap<String, Over>,
 }
 
 impl Table {
@@ -61,14 +76,15 @@ impl Table {
         (lease, Some(before))
     }
 
-    /// What stood there before stands there again, unless somebody else was served meanwhile.
+    /// What stood there before stands there again, unless somebody else was served meanwhile, or it was taken
+    /// back: that no is the newer one's.
     pub(super) fn ungrant(&mut self, wanted: &Use<'_>, before: Option<Lease>) {
         let Some(of_tree) = self.trees.get_mut(&wanted.tree) else { return };
         let (session, target) = (&wanted.request.session, &wanted.request.target);
         let own = of_tree.iter_mut().find(|lease| lease.is_on(session, target));
         if let Some(lease) = own {
             lease.times = lease.times.saturating_sub(1);
-            if let (0, Some(before)) = (lease.times, before) {
+            if let (0, false, Some(before)) = (lease.times, lease.says_no(), before) {
                 *lease = before;
             }
         }
@@ -93,6 +109,30 @@ impl Table {
             !leases.is_empty()
         });
         self.count = self.trees.values().map(Vec::len).sum();
+    }
+
+    /// That run or door has ended, as the `nth` end of all.
+    pub(super) fn is_gone(&mut self, id: &str, nth: u64, now: Timestamp) {
+        if self.over.len() >= MOST_OVER {
+            self.over.retain(|_, over| over.at.until(now) < LONGEST_ANSWER);
+        }
+        self.over.insert(id.to_owned(), Over { at: now, nth });
+    }
+
+    /// A run's name is never another's. A door of the same name may have been opened since, and what was asked
+    /// of that one is served.
+    pub(super) fn is_over(&self, wanted: &Use<'_>) -> bool {
+        if self.over.is_empty() {
+            return false;
+        }
+        let door = match &wanted.tree {
+            Tree::Door(name) => Some(name.as_str()),
+            Tree::Process(_) => None,
+        };
+        let is_run = wanted.run().is_some();
+        let within = wanted.run().filter(|run| door != Some(*run));
+        let mut own = [door, within].into_iter().flatten();
+        own.any(|id| self.over.get(id).is_some_and(|over| is_run || over.nth > wanted.since))
     }
 
     /// So many that the one that ends first gives way.

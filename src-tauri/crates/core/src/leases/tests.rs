@@ -16,6 +16,8 @@ use crate::sign_in::{Assurance, Claim};
 
 mod ends;
 mod late;
+mod over;
+mod recorded;
 
 /// A process of the tree that `leader` leads.
 #[derive(Debug)]

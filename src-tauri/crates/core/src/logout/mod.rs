@@ -50,6 +50,12 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Is there any end to look out for, by a session's own lifetime too?
+    pub const fn may_end(&self, lifetime: Option<Duration>) -> bool {
+        let by_clock = self.after.is_some() || self.on_session_end && lifetime.is_some();
+        by_clock || self.watch_the_person()
+    }
+
     /// Has anybody to tell of the person?
     pub const fn watch_the_person(&self) -> bool {
         self.idle.is_some() || self.on_lock || self.on_switch
@@ -124,11 +130,13 @@ pub enum Reason {
     Switch,
     After,
     SessionEnded,
+    /// An earlier life of the agent may have ended it, by any of these: what it left cannot be read.
+    Unread,
 }
 
 impl Reason {
-    pub const ALL: [Self; 5] =
-        [Self::Idle, Self::Lock, Self::Switch, Self::After, Self::SessionEnded];
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Lock, Self::Switch, Self::After, Self::SessionEnded, Self::Unread];
 
     /// The record's word.
     pub const fn as_str(self) -> &'static str {
@@ -138,6 +146,7 @@ impl Reason {
             Self::Switch => "switch",
             Self::After => "after",
             Self::SessionEnded => "session-ended",
+            Self::Unread => "unread",
         }
     }
 
@@ -154,6 +163,9 @@ impl Reason {
             Self::After => "the sign-in is as old as `[logout] after` allows",
             Self::SessionEnded => {
                 "Ping's own session is over by the profile's `session-lifetime` (`[logout] on-session-end`)"
+            }
+            Self::Unread => {
+                "it may have been signed out before: `logout.json` cannot be read (`dagpass status` says why)"
             }
         }
     }

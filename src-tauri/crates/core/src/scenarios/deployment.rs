@@ -54,6 +54,20 @@ async fn settle() {
 }
 
 #[tokio::test]
+async fn what_a_profile_that_was_taken_out_was_given_is_taken_back_as_well() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    jwt(&broker).await;
+    broker.configure([]);
+    let key = SessionKey::of("prod");
+    assert_eq!(broker.unnamed(), std::slice::from_ref(&key));
+    broker.sign_out_unnamed(&key, None, &Caller::default()).await.unwrap();
+    assert_eq!(logged_out(&broker).await, [Revocation::Confirmed]);
+    assert_eq!(world.airflow.logged_out(), ["jwt-1"]);
+    assert!(broker.unnamed().is_empty());
+}
+
+#[tokio::test]
 async fn a_hundred_callers_cost_one_exchange_and_get_the_same_bytes() {
     let world = World::signed_in();
     let broker = broker(&world);

@@ -164,9 +164,77 @@ async fn what_a_config_that_is_gone_has_signed_in_is_revoked_where_it_was_made()
     let broker = Broker::new(world.ports());
     let made = made_at("https://gw.example");
     keep(&world, made.clone());
-    let said = broker.sign_out_unknown(&key(), &made, &Caller::default()).await.unwrap();
+    let said = broker.sign_out_unnamed(&key(), Some(&made), &Caller::default()).await.unwrap();
     assert_eq!(said, Some(Revocation::Confirmed));
     assert_eq!(sent_to(&world), ["https://gw.example"]);
+}
+
+async fn signed_out_unnamed(world: &World, broker: &Broker) -> Option<Revocation> {
+    let record = kept(world);
+    broker.sign_out_unnamed(&key(), record.as_ref(), &Caller::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_profile_that_is_taken_out_signed_out_and_put_back_is_signed_out() {
+    let world = World::signed_in();
+    let broker = started(&world, profile());
+    bytes(&broker).await;
+    // Memory alone has the newest token.
+    let locked = crate::ports::StoreFailure::Locked("x".into());
+    *world.store.fail_saves.lock().unwrap() = Some(locked);
+    world.clock.jump(4_000);
+    assert_eq!(bytes(&broker).await, "at-2");
+    *world.store.fail_saves.lock().unwrap() = None;
+    assert!(broker.unnamed().is_empty(), "the config names it");
+    broker.configure([]);
+    assert_eq!(broker.unnamed(), [key()]);
+    assert_eq!(signed_out_unnamed(&world, &broker).await, Some(Revocation::Confirmed));
+    assert!(kept(&world).is_none() && broker.unnamed().is_empty());
+    assert!(!world.server.is_alive("rt-2"), "the newest is what was revoked");
+    configure(&broker, profile());
+    let refused = token(&broker, &ask("prod")).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::LoginRequired);
+    assert_eq!(world.presented(), ["rt-0", "rt-1"], "nobody is signed in again by putting it back");
+}
+
+#[tokio::test]
+async fn a_refresh_on_its_way_when_its_profile_was_taken_out_keeps_nothing_of_the_sign_out() {
+    let world = World::signed_in();
+    let broker = started(&world, profile());
+    let shut = world.server.gate.lock().await;
+    let asking = tokio::spawn({
+        let broker = broker.clone();
+        async move { token(&broker, &ask("prod")).await.is_ok() }
+    });
+    while world.presented().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    broker.configure([]);
+    let mut signed_out = Box::pin(signed_out_unnamed(&world, &broker));
+    tokio::select! {
+        biased;
+        ended = &mut signed_out => panic!("it did not wait for what is on its way: {ended:?}"),
+        () = super::settle() => {}
+    }
+    drop(shut);
+    assert_eq!(signed_out.await, Some(Revocation::Confirmed));
+    asking.await.unwrap();
+    super::settle().await;
+    assert!(kept(&world).is_none(), "what the refresh saved is gone");
+    assert!(!world.server.is_alive("rt-1"));
+    configure(&broker, profile());
+    assert!(token(&broker, &ask("prod")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_record_of_another_client_than_the_one_that_was_taken_out_is_revoked_with_it() {
+    let world = World::signed_in();
+    let other = Profile { client_id: "another".into(), ..profile() };
+    let broker = started(&world, other);
+    broker.load_session(&key()).await.unwrap();
+    broker.configure([]);
+    assert_eq!(signed_out_unnamed(&world, &broker).await, Some(Revocation::Confirmed));
+    assert!(kept(&world).is_none() && !world.server.is_alive("rt-0"));
 }
 
 #[tokio::test]

@@ -11,11 +11,12 @@ use crate::error::{ErrorCode, Refusal};
 use crate::fakes::{World, ask, stored, token_set};
 use crate::logout::{Out, Reason, Rules, WindUp};
 use crate::policy::Action;
-use crate::ports::Clock;
+use crate::ports::{Clock, Revocation};
 use crate::principal::{Kind, Principal};
 use crate::request::{Caller, SessionKey};
 use crate::session::{EndReason, SessionState, StoredSession};
 use crate::sign_in::Claim;
+use crate::sign_out::Unasked;
 use crate::time::Timestamp;
 
 fn key() -> SessionKey {
@@ -71,8 +72,8 @@ async fn a_run_in_flight_goes_on_with_fresh_tokens_and_everybody_else_is_signed_
     assert_eq!(refusal.code, ErrorCode::LoginRequired, "the grace is over");
 
     let out = Out { reason: Reason::Lock, at: now };
-    let revoked = broker.sign_out_because(&key(), &caller, (out, "lock")).await.unwrap();
-    assert!(revoked.is_some(), "as any sign-out");
+    let ended = broker.sign_out_because(&key(), &caller, (out, "lock")).await.unwrap();
+    assert_eq!(ended, Unasked::Done(Some(Revocation::Confirmed)), "as any sign-out");
     assert!(matches!(state(&broker), SessionState::SignedOut));
     assert_eq!(world.server.revoked.load(Ordering::SeqCst), 1);
     let refusal = token_of(&broker, &owner).await.unwrap_err();
@@ -127,7 +128,7 @@ async fn a_sign_out_that_waited_ends_nobody_who_signed_in_meanwhile() {
     let set = token_set("at-new", Some("rt-new"), now, now.plus(Duration::from_secs(3600)));
     sign_in(&broker, StoredSession { signed_in_at: now, ..stored("rt-new") }, set).await.unwrap();
     let ended = broker.sign_out_because(&key(), &Caller::default(), (out, "idle")).await;
-    assert_eq!(ended.unwrap(), None);
+    assert_eq!(ended.unwrap(), Unasked::NotMeant);
     assert_eq!(bytes(&broker).await, "at-new");
     assert!(lines(&world, "SignOut").is_empty());
 }

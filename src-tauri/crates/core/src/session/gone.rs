@@ -1,14 +1,31 @@
 //! A session that the config names no more, or that was ended without anybody asking for it ([`crate::logout`]):
 //! what of it goes on, for whom.
 
+use std::sync::Arc;
+
 use crate::error::Refusal;
-use crate::logout::{self, Gone, Out, Rules, Signed, WindUp};
+use crate::logout::{self, Gone, Out, Reason, Rules, Signed, WindUp};
 use crate::principal::Principal;
 use crate::refusals;
 use crate::session::{Held, Session, SessionState};
 use crate::time::Timestamp;
 
+/// A sign-out is on its way to the record: nobody is served meanwhile, and somebody is again where it was not
+/// taken.
+pub(crate) struct Closing(Arc<Session>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.held().closes = false;
+    }
+}
+
 impl Session {
+    pub(crate) fn closes(self: &Arc<Self>) -> Closing {
+        self.held().closes = true;
+        Closing(self.clone())
+    }
+
     /// The config names no such session any more. It is the same one where it comes back.
     pub(crate) fn goes_away(&self) {
         let mut held = self.held();
@@ -19,6 +36,18 @@ impl Session {
 
     pub(crate) fn is_away(&self) -> bool {
         self.held().away
+    }
+
+    /// Is there a refresh token in memory, whatever the store says?
+    pub(crate) fn holds_token(&self) -> bool {
+        self.held().holds_token()
+    }
+
+    /// No config names it, and something of it is to be taken back: a refresh token, or a deployment's JWT.
+    pub(crate) fn is_left_behind(&self, now: Timestamp) -> bool {
+        let held = self.held();
+        let has_jwt = || held.deployments.live_until().is_some_and(|until| now < until);
+        held.away && (held.holds_token() || has_jwt())
     }
 
     /// `false` where nobody is signed in, or it goes already. One that is over goes like any other: what it
@@ -39,6 +68,14 @@ impl Session {
         let mut held = self.held();
         held.forget_what_is_past();
         held.gone.get_or_insert(Gone::Done(out));
+    }
+
+    /// What could not be told of it can be by now.
+    pub(crate) fn recalls(&self, out: Option<Out>) {
+        let mut held = self.held();
+        if matches!(&held.gone, Some(Gone::Done(before)) if before.reason == Reason::Unread) {
+            held.gone = out.map(Gone::Done);
+        }
     }
 
     /// A refusal for whoever is not served any more, also where nobody has looked yet whether it is over.

@@ -29,6 +29,8 @@ pub(super) struct Held {
     pub(super) sign_outs: u64,
     /// It was ended without anybody asking: who is still served, and why nobody else is.
     pub(super) gone: Option<Gone>,
+    /// A sign-out goes on the record.
+    pub(super) closes: bool,
     /// The config names no such session just now.
     pub(super) away: bool,
     pub(super) tokens: HashMap<Target, Cached>,
@@ -77,6 +79,16 @@ pub(crate) enum Since {
     Nobody,
 }
 
+impl Left {
+    /// A record that was none of these sessions'.
+    pub(crate) fn and(&mut self, stored: &StoredSession) {
+        let is_new = !self.sessions.iter().any(|one| one.stored.is_sign_in(stored));
+        if is_new && stored.refresh_token.is_some() {
+            self.sessions.push(Leaving { stored: stored.clone(), ambiguous: false });
+        }
+    }
+}
+
 impl Since {
     pub(crate) fn at(self) -> Option<Timestamp> {
         match self {
@@ -110,6 +122,7 @@ impl Held {
             epoch: 0,
             sign_outs: 0,
             gone: None,
+            closes: false,
             away: false,
             tokens: HashMap::new(),
             flights: HashMap::new(),
@@ -181,6 +194,12 @@ impl Held {
                 }
             }
         }
+    }
+
+    /// Is there a refresh token in memory, be it of who stands aside?
+    pub(super) fn holds_token(&self) -> bool {
+        let mut known = [Some(&self.state), self.aside.as_ref()].into_iter().flatten();
+        known.any(|state| state.holds().is_some())
     }
 
     pub(super) fn is_still(&self, sign_in: &StoredSession) -> bool {

@@ -190,12 +190,12 @@ impl Session {
         self.held().not_signed_in()
     }
 
-    /// Did nobody sign out, or sign in as another, since?
+    /// Did nobody sign out, or sign in as another, since? Also not just now.
     pub(crate) fn is_still_of(&self, whose: &Whose) -> bool {
         let held = self.held();
         let known = [Some(&held.state), held.aside.as_ref()].into_iter().flatten();
         let mut known = known.filter_map(SessionState::last);
-        known.any(|last| last.signed_in_at == whose.signed_in_at)
+        !held.closes && known.any(|last| last.signed_in_at == whose.signed_in_at)
     }
 
     /// Has the store to be asked?

@@ -23,6 +23,13 @@ async fn what_logout_wants_and_nobody_tells_any_more_is_a_problem() {
 }
 
 #[tokio::test]
+async fn that_nobody_knows_who_was_signed_out_is_a_problem() {
+    let wrong = World { unread_logouts: Some("logout.json: half"), ..World::good() }.wrong().await;
+    let told = "logout problem: who was signed out before is not known: logout.json: half [mend the file, or sign in anew; `dagpass status` shows who has to]";
+    assert_eq!(wrong, [told]);
+}
+
+#[tokio::test]
 async fn an_agent_whose_memory_others_can_read_is_told() {
     let world = World { shielded: Err("a neighbour can read it"), ..World::good() };
     let told = "process warning: a neighbour can read it [run `dagpass agent restart`; its log says what the system refused]";

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dagpass_core::broker::SessionView;
-use dagpass_core::logout::{Desk, Due, Out, Rules, Signed, WindUp, due};
+use dagpass_core::logout::{Desk, Due, Out, Reason, Rules, Signed, WindUp, due};
 use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::session::{SessionState, StoredSession};
 use dagpass_core::time::Timestamp;
@@ -37,7 +37,7 @@ pub(crate) struct Lookout {
     rules: Mutex<Option<Rules>>,
     /// `None` until somebody was asked.
     tells: Mutex<Option<Tells>>,
-    notes: Notes,
+    notes: Arc<Notes>,
     tell: mpsc::UnboundedSender<Heard>,
     heard: tokio::sync::Mutex<mpsc::UnboundedReceiver<Heard>>,
     watches: AtomicBool,
@@ -48,13 +48,13 @@ pub(crate) struct Lookout {
 }
 
 impl Lookout {
-    pub(crate) fn new(notes: PathBuf) -> Self {
+    pub(crate) fn new(notes: PathBuf, now: Timestamp) -> Self {
         let (tell, heard) = mpsc::unbounded_channel();
         Self {
             desk: Mutex::default(),
             rules: Mutex::default(),
             tells: Mutex::default(),
-            notes: Notes::open(notes),
+            notes: Arc::new(Notes::open(notes, now)),
             tell,
             heard: tokio::sync::Mutex::new(heard),
             watches: AtomicBool::new(false),
@@ -128,9 +128,27 @@ impl Api {
 
     fn look_at_sessions(self: &Arc<Self>) {
         let now = self.clock.now();
-        self.lookout.notes.tend();
+        self.recall();
         for view in self.broker.sessions() {
             self.look_at(&view, now);
+        }
+        self.lookout.notes.tend();
+    }
+
+    /// Who was shut out because nobody could tell whether they were signed out before.
+    fn recall(&self) {
+        let (notes, views) = (&self.lookout.notes, self.broker.sessions());
+        let is_open = |view: &SessionView| {
+            let unread = view.out.is_some_and(|out| out.reason == Reason::Unread);
+            unread && !matches!(view.state, SessionState::SignedOut)
+        };
+        if notes.doubt().is_some() && !views.is_empty() && !views.iter().any(is_open) {
+            notes.settle();
+        }
+        if notes.doubt().is_none() {
+            for view in &views {
+                self.broker.recalls(&view.key, notes.of(&view.key));
+            }
         }
     }
 
@@ -140,16 +158,26 @@ impl Api {
         }
         match &view.state {
             // What is due by now is due for what is not read yet.
-            SessionState::Unloaded => self.read(&view.key),
+            SessionState::Unloaded if self.may_end(view) => self.read(&view.key),
             // A person signed out since.
             SessionState::SignedOut if view.out.is_none() => self.lookout.notes.forget(&view.key),
             // What one that is over gave is served until its end.
             SessionState::Ended { .. } if view.good_until.is_some_and(|until| now < until) => {
                 self.look_at_signed_in(view, now);
             }
-            SessionState::SignedOut | SessionState::Unreadable(_) | SessionState::Ended { .. } => {}
+            SessionState::Unloaded
+            | SessionState::SignedOut
+            | SessionState::Unreadable(_)
+            | SessionState::Ended { .. } => {}
             SessionState::Active(_) | SessionState::Fixed(_) => self.look_at_signed_in(view, now),
         }
+    }
+
+    /// Is it worth a look into the keychain?
+    fn may_end(&self, view: &SessionView) -> bool {
+        let rules = &self.config.current().logout.rules;
+        let was_begun = view.out.is_some() || self.lookout.notes.of(&view.key).is_some();
+        was_begun || rules.may_end(view.profile.session_lifetime)
     }
 
     fn wind_up_ends(self: &Arc<Self>, view: &SessionView, wind_up: &WindUp, now: Timestamp) {
@@ -185,12 +213,18 @@ impl Api {
 
     /// What an earlier life ended is served to nobody from the first request on.
     pub(crate) fn tell_who_is_out(&self) {
-        for key in self.config.current().sessions() {
-            if let Some(out) = self.lookout.notes.of(&key)
-                && let Err(refusal) = self.broker.went(&key, out)
-            {
-                tracing::warn!(%refusal, "it is not told why nobody is signed in");
+        let doubt = self.lookout.notes.doubt().map(|doubt| doubt.out());
+        for view in self.broker.sessions() {
+            let is_new = matches!(view.state, SessionState::Unloaded);
+            if let Some(out) = self.lookout.notes.of(&view.key).or(doubt.filter(|_| is_new)) {
+                self.shut_out(&view.key, out);
             }
+        }
+    }
+
+    fn shut_out(&self, key: &SessionKey, out: Out) {
+        if let Err(refusal) = self.broker.went(key, out) {
+            tracing::warn!(%refusal, "it is not told why nobody is signed in");
         }
     }
 
@@ -204,13 +238,23 @@ impl Api {
         due(&self.config.current().logout.rules, &lock(&self.lookout.desk), &signed)
     }
 
+    /// Why it is not known who was signed out before.
+    pub(super) fn unread_logouts(&self) -> Option<String> {
+        self.lookout.notes.doubt().map(|doubt| doubt.why)
+    }
+
     /// Who tells of the person, as it was heard last.
     pub(super) fn tells(&self) -> Option<Tells> {
         lock(&self.lookout.tells).clone()
     }
 
-    /// What the config wants to be told and nobody tells, in words.
+    /// What the config wants to be told and nobody tells, or an earlier life of the agent and cannot be read: in
+    /// words.
     pub(super) fn untold(&self) -> Option<String> {
+        if let Some(why) = self.unread_logouts() {
+            let all = "who was signed in before this start has to sign in again";
+            return Some(format!("who was signed out before is not known, {all}: {why}"));
+        }
         let config = self.config.current();
         let tells = lock(&self.lookout.tells);
         let tells = tells.as_ref()?;
@@ -230,7 +274,6 @@ impl Api {
         let out = Out { reason: due.reason, at: now };
         let grace = self.config.current().logout.rules.grace;
         let runs = self.capabilities.runs_on(&view.key.profile);
-        self.lookout.notes.note(&view.key, out);
         if runs.is_empty() || grace.is_zero() {
             return self.finish(view, out, out.reason.as_str().to_owned());
         }
@@ -243,11 +286,14 @@ impl Api {
             hour(until)
         );
         tracing::warn!(session = view.key.account(), told, "signed out without being asked");
+        self.lookout.notes.note(&view.key, out);
+        let written = self.lookout.notes.written();
         if let Err(refusal) = self.broker.wind_up(&view.key, &own(), (wind_up, &told)) {
             tracing::error!(%refusal, "a sign-out is not on the record");
         }
         let (api, key) = (self.clone(), view.key.clone());
         tokio::spawn(async move {
+            written.await;
             if key.connection.is_none() {
                 api.items.forget(&api.config.current(), &key.profile, api.clock.now()).await;
             }
@@ -261,11 +307,13 @@ impl Api {
             return;
         }
         tracing::warn!(session = key.account(), told, "signs out without being asked");
+        // Nobody is served from here on, whatever takes its time behind it: the disk, the record, Ping.
+        self.shut_out(&key, out);
         self.lookout.notes.note(&key, out);
-        let ended = sign_out::end_because(self, &key, (own(), out, told));
-        let api = self.clone();
+        let (api, written) = (self.clone(), self.lookout.notes.written());
         tokio::spawn(async move {
-            let ended = ended.await;
+            written.await;
+            let ended = sign_out::end_because(&api, &key, (own(), out, told)).await;
             if let Err(refusal) = &ended {
                 tracing::error!(%refusal, "not signed out; it is tried again");
             }
@@ -281,14 +329,13 @@ impl Api {
         let (api, key) = (self.clone(), key.clone());
         tokio::spawn(async move {
             let loaded = api.broker.load_session(&key).await;
-            if let Err(refusal) = &loaded {
-                tracing::debug!(%refusal, "session not loaded");
-            }
-            api.lookout.deeds.ended(&key, loaded.is_ok(), Instant::now());
-            if let Ok(view) = api.broker.session(&key)
-                && !matches!(view.state, SessionState::Unloaded)
-            {
-                api.look_at(&view, api.clock.now());
+            let view = loaded.and_then(|()| api.broker.session(&key));
+            let read = view.as_ref().is_ok_and(|view| is_read(&view.state));
+            api.lookout.deeds.ended(&key, read, Instant::now());
+            match view {
+                Ok(view) if read => api.look_at(&view, api.clock.now()),
+                Ok(_) => tracing::debug!(session = key.account(), "session not read"),
+                Err(refusal) => tracing::debug!(%refusal, "session not read"),
             }
         });
     }
@@ -304,10 +351,35 @@ impl Api {
     }
 }
 
+/// Did the store say what it holds? One that does not is left alone for a while.
+const fn is_read(state: &SessionState) -> bool {
+    match state {
+        SessionState::Unloaded | SessionState::Unreadable(_) => false,
+        SessionState::SignedOut
+        | SessionState::Active(_)
+        | SessionState::Fixed(_)
+        | SessionState::Ended { .. } => true,
+    }
+}
+
 fn own() -> Caller {
     Caller { transport: Transport::Agent, ..Caller::default() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use dagpass_core::ports::StoreFailure;
+
+    use super::*;
+
+    #[test]
+    fn a_keychain_that_stays_shut_is_a_read_that_failed() {
+        assert!(is_read(&SessionState::SignedOut));
+        assert!(!is_read(&SessionState::Unreadable(StoreFailure::Locked("shut".into()))));
+        assert!(!is_read(&SessionState::Unloaded));
+    }
 }

@@ -24,7 +24,7 @@ pub(in crate::local_api) fn coming(due: Due) -> ComingLogout {
     let what = match due.reason {
         Reason::Idle => "nobody uses this computer: any key or movement keeps you signed in",
         Reason::Lock | Reason::Switch => due.reason.sentence(),
-        Reason::After | Reason::SessionEnded => due.reason.sentence(),
+        Reason::After | Reason::SessionEnded | Reason::Unread => due.reason.sentence(),
     };
     ComingLogout {
         at: due.at.as_secs(),

@@ -65,6 +65,7 @@ struct Told {
     not_text: u64,
     left_out: Vec<LeftOut>,
     left_out_in_all: u64,
+    unopened: Vec<LeftOut>,
 }
 
 pub(super) fn run(world: &World, command: &Scan) -> Result<ExitCode, Failure> {
@@ -77,11 +78,12 @@ pub(super) fn run(world: &World, command: &Scan) -> Result<ExitCode, Failure> {
     let mut search = Search::of(issued.fingerprints(), Limits::ASKED);
     let changed = command.since.map(SystemTime::from);
     folders.iter().for_each(|folder| search.through(folder, changed));
-    let Looked { hits, files, bytes, not_text, left_out, left_out_in_all } = search.end();
+    let Looked { hits, files, bytes, not_text, left_out, left_out_in_all, unopened } = search.end();
     let hits = told(world, &issued, hits);
     let bad = !hits.is_empty();
     let tokens = issued.len();
-    let told = Told { hits, tokens, folders, files, bytes, not_text, left_out, left_out_in_all };
+    let told =
+        Told { hits, tokens, folders, files, bytes, not_text, left_out, left_out_in_all, unopened };
     if world.json {
         output::json(&told)?;
     } else {
@@ -90,6 +92,7 @@ pub(super) fn run(world: &World, command: &Scan) -> Result<ExitCode, Failure> {
         }
         told.say();
     }
+    told.is_whole()?;
     Ok(if bad { ExitCode::from(CHECK_FAILED) } else { ExitCode::SUCCESS })
 }
 
@@ -223,6 +226,18 @@ impl Find {
 }
 
 impl Told {
+    /// What was to be searched and could not be opened is not clean.
+    fn is_whole(&self) -> Result<(), Failure> {
+        let Some(first) = self.unopened.first() else { return Ok(()) };
+        let what = match self.unopened.len() {
+            1 => format!("{} was not searched", first.path.display()),
+            many => format!("{} and {} more were not searched", first.path.display(), many - 1),
+        };
+        Err(Failure::new("io", output::word(&what))
+            .because(&first.why)
+            .hint("give this user the right to read it, or name another folder"))
+    }
+
     fn say(&self) {
         let found = match self.hits.len() {
             0 => "no token of ours was found".to_owned(),

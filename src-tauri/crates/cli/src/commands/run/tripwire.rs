@@ -1,12 +1,13 @@
 //! After a run: does a token that was issued meanwhile lie in what Airflow wrote since it began? Within a second
 //! and a few megabytes, and not at all where no token was issued. Changes nothing of how the run ended.
 
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use dagpass_client::ledger::{Filter, Tail};
-use dagpass_client::tripwire::{Issued, Limits, Looked, Search};
+use dagpass_client::tripwire::{Issued, Limits, Looked, Search, logs_of_run};
 use jiff::Timestamp;
 
 use crate::commands::airflow::scan;
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn look(world: &World, began: SystemTime) {
     let Some(issued) = issued_since(began).filter(|issued| !issued.is_empty()) else { return };
     let searched = within(PATIENCE, move || {
-        let looked = search(&issued, began);
+        let looked = search(&issued, began, (&scan::places(), Limits::AFTER_A_RUN));
         (issued, looked)
     });
     let Some((issued, looked)) = searched else {
@@ -32,19 +33,36 @@ pub(super) fn look(world: &World, began: SystemTime) {
             "note: the logs were not searched for tokens: their disk does not answer",
         );
     };
+    let left_out = left_out(&looked);
     if !looked.hits.is_empty() {
         let finds = scan::told(world, &issued, looked.hits);
         finds.iter().for_each(|find| output::say(&format!("warning: {}", find.sentence())));
     }
+    left_out.iter().for_each(|note| output::say(note));
 }
 
-fn search(issued: &Issued, began: SystemTime) -> Looked {
-    let mut search = Search::of(issued.fingerprints(), Limits::AFTER_A_RUN);
-    let places = scan::places();
-    places.iter().filter(|place| place.is_dir()).for_each(|place| {
-        search.through(place, Some(began));
-    });
+/// Where the runs' own logs are, and then all others: those alone may be too many.
+fn search(issued: &Issued, began: SystemTime, (places, limits): (&[PathBuf], Limits)) -> Looked {
+    let mut search = Search::of(issued.fingerprints(), limits);
+    let here = || places.iter().filter(|place| place.is_dir());
+    for (dag, run) in issued.runs() {
+        for own in here().filter_map(|place| logs_of_run(place, dag, run)) {
+            search.through(&own, Some(began));
+        }
+    }
+    here().for_each(|place| search.through(place, Some(began)));
     search.end()
+}
+
+/// Nothing found in what was not read says nothing.
+fn left_out(looked: &Looked) -> Option<String> {
+    let some = looked.left_out_in_all;
+    let first = looked.left_out.first().filter(|_| some > 0)?;
+    let (place, why) = (first.path.display(), &first.why);
+    let more = if some > 1 { format!(", and {} more", some - 1) } else { String::new() };
+    Some(output::word(&format!(
+        "note: not all was searched for tokens ({place}: {why}{more}); `dagpass airflow scan` takes the time"
+    )))
 }
 
 /// `None` where it is not done by then: it is left to itself.
@@ -73,6 +91,36 @@ fn issued_since(began: SystemTime) -> Option<Issued> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_of_the_run_itself_is_read_however_many_others_there_are_and_what_was_not_is_said() {
+        const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI3ZjNhIn0.c2lnbmF0dXJlLW9mLWl0";
+        let line = r#"{"seq":1,"time":"2026-11-24T08:00:00.000Z","event":"issue","outcome":"ok","fingerprint":"64724023e52cf606","caller":{"context":{"dag_id":"etl","task_id":"load","run_id":"r1"}}}"#;
+        let mut issued = Issued::default();
+        issued.add(line);
+        let logs = tempfile::tempdir().unwrap();
+        let own = logs.path().join("dag_id=etl/run_id=r1/task_id=load");
+        std::fs::create_dir_all(&own).unwrap();
+        std::fs::write(own.join("attempt=1.log"), TOKEN).unwrap();
+        // Which of them is listed first is the file system's own.
+        for other in ["dag_id=a", "dag_id=z"] {
+            for at in 0..50 {
+                let other = logs.path().join(other).join(format!("run_id={at}"));
+                std::fs::create_dir_all(other).unwrap();
+            }
+        }
+        let limits = Limits { entries: 10, ..Limits::ASKED };
+        let places = [logs.path().to_owned(), logs.path().join("none")];
+        let looked = search(&issued, SystemTime::UNIX_EPOCH, (&places, limits));
+        assert_eq!(looked.hits.len(), 1, "{looked:?}");
+        let note = left_out(&looked).unwrap();
+        assert!(
+            note.contains("too many files") && note.contains("`dagpass airflow scan`"),
+            "{note}"
+        );
+        let whole = search(&issued, SystemTime::UNIX_EPOCH, (&places, Limits::ASKED));
+        assert_eq!((whole.hits.len(), left_out(&whole)), (1, None));
+    }
 
     #[test]
     fn a_search_that_does_not_end_is_not_waited_for() {

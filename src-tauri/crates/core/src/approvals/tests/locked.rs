@@ -1,6 +1,6 @@
 use super::*;
 use crate::fakes::{profile, stored};
-use crate::logout::{Desk, Reason, Rules, Signal, Signed, WindUp, due};
+use crate::logout::{Desk, Out, Reason, Rules, Signal, Signed, WindUp, due};
 use crate::request::SessionKey;
 
 const STEP: i64 = 5 * 60;
@@ -16,30 +16,42 @@ async fn served(scene: &Scene, who: &Principal) -> Result<(), Refusal> {
 }
 
 fn dag(scene: &Scene) -> Principal {
-    scene.broker.configure([(SessionKey::of("prod"), Arc::new(profile()))]);
+    let sessions = ["prod", "dev"].map(|name| (SessionKey::of(name), Arc::new(profile())));
+    scene.broker.configure(sessions);
     of(Kind::Run("run-1".to_owned()), program(100, 10))
 }
 
+/// By `on-lock`, with a grace that outlasts the DAG; and another session, with nothing in flight, at once.
 #[tokio::test]
 async fn a_dag_of_three_hours_under_a_locked_screen_keeps_its_approval_for_this_run() {
     let scene = scene();
     let dag = dag(&scene);
     scene.approved(&dag, Answer::Run);
-    let mut desk = Desk::default();
-    let (rules, began) = (Rules::default(), scene.world.clock.now());
+    served(&scene, &dag).await.unwrap();
+    let rules = Rules { on_lock: true, grace: Duration::from_secs(4 * 3600), ..Rules::default() };
+    let (mut desk, began) = (Desk::default(), scene.world.clock.now());
     desk.hear(Signal::Locks, began);
-    desk.hear(Signal::Touched(began), began);
+    let due = due(&rules, &desk, &signed()).unwrap();
+    assert!(due.reason == Reason::Lock && due.is_over(began));
+    scene.broker.signs_out_by(rules.clone());
+    let (until, runs) = (began.plus(rules.grace), ["run-1".to_owned()].into());
+    let wind_up = WindUp { reason: due.reason, at: began, until, runs };
+    let caller = Caller::default();
+    assert!(scene.broker.wind_up(&SessionKey::of("prod"), &caller, (wind_up, "lock")).unwrap());
+    let out = Out { reason: due.reason, at: began };
+    let other = SessionKey::of("dev");
+    scene.broker.sign_out_because(&other, &caller, (out, "lock")).await.unwrap();
     for step in 0..36 {
         scene.world.clock.jump(STEP);
-        let now = scene.world.clock.now();
-        desk.hear(Signal::IsLocked(true), now);
-        desk.hear(Signal::Touched(began), now);
         scene.broker.expire_approvals();
-        assert_eq!(due(&rules, &desk, &signed()), None, "step {step}");
         assert!(served(&scene, &dag).await.is_ok(), "step {step}");
     }
     assert_eq!(scene.told("approvalasked"), 1, "nobody was asked again");
-    assert_eq!(scene.told("signout"), 0);
+    assert_eq!(scene.told("signout"), 2, "of either session, once");
+    let newcomer = of(Kind::Run("run-2".to_owned()), program(200, 20));
+    scene.approved(&newcomer, Answer::Run);
+    let refused = served(&scene, &newcomer).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::LoginRequired, "an approval signs nobody in");
 }
 
 #[tokio::test]
