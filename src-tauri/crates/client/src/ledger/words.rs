@@ -63,7 +63,7 @@ pub fn is_echo(line: &Line) -> bool {
 }
 
 const SERVED: [&str; 3] = ["token", "connection", "try"];
-const OWN_LINE: [&str; 8] = [
+const OWN_LINE: [&str; 9] = [
     "sign-in",
     "sign-out",
     "open-door",
@@ -72,6 +72,7 @@ const OWN_LINE: [&str; 8] = [
     "approve",
     "revoke-approval",
     "revoke-lease",
+    "change-client",
 ];
 
 fn done(line: &Line) -> Option<&'static str> {
@@ -97,6 +98,7 @@ fn done(line: &Line) -> Option<&'static str> {
         "approval-revoked" => "Approval taken back",
         "token-found" => "Token found in a file",
         "lease-revoked" => "Lease revoked",
+        "client-credential" => "Client's secret or key changed",
         "sign-out-everywhere" => "Signed out everywhere",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
@@ -119,6 +121,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "finish-sign-in" => "Sign-in finished by hand",
         "sign-out" => "Sign-out asked for",
         "purge" => "Purged",
+        "change-client" => "Client's secret or key to be changed",
         "unlock" => "Store opened",
         "use-store" => "Store changed",
         "begin-run" => "Run begun",
@@ -221,7 +224,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 21);
+        assert_eq!(told, 22);
         for event in [
             "refresh",
             "exchange",
@@ -237,6 +240,7 @@ mod tests {
             "approval-revoked",
             "token-found",
             "lease-revoked",
+            "client-credential",
             "sign-out-everywhere",
             "agent-start",
             "agent-stop",
