@@ -10,6 +10,7 @@ const AGENT: &str = "src-tauri/crates/agent/src/";
 const ROOMS: [&str; 34] = [
     "system",
     "random",
+    "credentials",
     "clock",
     "loopback",
     "proxy",

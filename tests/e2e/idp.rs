@@ -50,11 +50,21 @@ pub(crate) struct Setting<'a> {
     pub(crate) par: bool,
     /// 0 is the system's choice.
     pub(crate) port: u16,
+    /// What the agent's client is registered with beside its name; a public one where absent.
+    pub(crate) client: Option<&'a Value>,
 }
 
 impl Setting<'_> {
     pub(crate) const fn of(family: Family) -> Self {
-        Self { family, access: 300, rotation: "detect", tls: None, par: false, port: 0 }
+        Self {
+            family,
+            access: 300,
+            rotation: "detect",
+            tls: None,
+            par: false,
+            port: 0,
+            client: None,
+        }
     }
 }
 
@@ -79,6 +89,7 @@ impl Idp {
             "key": Path::new(env!("CARGO_TARGET_TMPDIR")).join("idp-key.json"),
             "port": setting.port,
             "requirePar": setting.par,
+            "client": setting.client,
         } }));
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
         Self {

@@ -28,6 +28,8 @@ mod canary;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod collector;
 #[cfg(test)]
 mod config_edit;

@@ -14,8 +14,11 @@ const OIDC_SCOPES = ['openid', 'offline_access', 'profile', 'email', 'groups'];
 const GROUPS = { alice: ['Data Engineers', 'airflow-admins'], bob: ['Analysts'] };
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
-/** `{issuer, family, quirks, memory, ttl: {access, refresh, id?}, key, requirePar, web}`; `web` is the origin of an Airflow. */
-export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, web }) {
+/**
+ * `{issuer, family, quirks, memory, ttl: {access, refresh, id?}, key, requirePar, web, client}`; `web` is the origin of an
+ * Airflow, `client` what the agent's client is registered with beside its name: how it proves itself, and by what.
+ */
+export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, web, client }) {
   const { routes, prefix } = family;
   const provider = new Provider(issuer, {
     adapter: memory.adapter(),
@@ -27,6 +30,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
         redirect_uris: ['http://127.0.0.1/callback'],
         response_types: ['code'],
         grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code', TOKEN_EXCHANGE],
+        ...client,
       },
       ...(web ? [webClient(web)] : []),
     ],

@@ -12,13 +12,14 @@ import { listen, recordedAndFaulty } from './serve.mjs';
 import { Memory } from './store.mjs';
 
 /** Starts a rig in this process. `tls` is `{chain, key}`: the leaf's chain ends in its own CA. */
-export async function start({ family: name, port = 0, access = 5, refresh = 3600, rotation = 'detect', tls, requirePar = false, web, key = signingKey() }) {
+export async function start({ family: name, port = 0, access = 5, refresh = 3600, rotation = 'detect', tls, requirePar = false, web, client, key = signingKey() }) {
   const family = FAMILIES[name];
   if (!family) throw new Error(`the family is one of ${Object.keys(FAMILIES).join(', ')}`);
   const quirks = { ...PLAIN, ...family.quirks };
   const rig = { skewMs: 0, ttl: { access, refresh } };
   const memory = new Memory(rotation);
   const record = new Record();
+  record.secret('client secret', client?.client_secret);
   const faults = new Faults(record);
 
   // The issuer names the port, so the port comes first and the library second.
@@ -27,7 +28,7 @@ export async function start({ family: name, port = 0, access = 5, refresh = 3600
   const origin = `${tls ? 'https' : 'http'}://127.0.0.1:${front.address().port}`;
   const issuer = origin + family.prefix;
   rig.devicePage = origin + family.routes.code_verification;
-  const provider = dress({ issuer, family, quirks, memory, ttl: rig.ttl, key, requirePar, web });
+  const provider = dress({ issuer, family, quirks, memory, ttl: rig.ttl, key, requirePar, web, client });
   answer = recordedAndFaulty({ library: provider.callback(), routes: family.routes, record, faults, rig });
 
   const back = await listen(control({ origin, ca: tls?.chain, provider, memory, record, faults, quirks, rig, keys: publicKeys(key) }), 0);

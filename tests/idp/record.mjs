@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { now } from './clock.mjs';
 
-const SECRETS_IN_FORM = ['code', 'code_verifier', 'device_code', 'refresh_token', 'token'];
+const SECRETS_IN_FORM = ['client_assertion', 'client_secret', 'code', 'code_verifier', 'device_code', 'refresh_token', 'token'];
 const SECRETS_IN_REPLY = ['access_token', 'refresh_token', 'id_token', 'device_code'];
 
 /** The first 16 hex digits of a SHA-256: enough to tell tokens apart, useless to anyone else. */

@@ -89,6 +89,8 @@ const ROWS: &[(&str, &str, &str, For, Under)] = &[
     ("POST", "/v1/containers", NOBODY, Owner, Policy),
     ("DELETE", "/v1/containers/container-of-nobody", "", Owner, Outside),
     ("POST", "/v1/relay", NOBODY, Owner, Policy),
+    ("GET", "/v1/clients", "", Owner, Policy),
+    ("PUT", "/v1/clients", NOBODY, Owner, Policy),
     ("POST", "/v1/store/unlock", NOBODY, Owner, Policy),
     ("POST", "/v1/store/use", NOBODY, Owner, Policy),
     ("POST", "!/v1/agent/pause", "", Owner, Outside),

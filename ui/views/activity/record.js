@@ -47,6 +47,7 @@ export function titleOf(record) {
     'approval-revoked': 'Approval taken back',
     'token-found': 'Token found in a file',
     'lease-revoked': 'Lease revoked',
+    'client-credential': 'Client\'s secret or key changed',
     'sign-out-everywhere': 'Signed out everywhere',
     decision: DEEDS[record.action] ?? (isLook(record) ? 'Looked' : 'Request permitted'),
     'agent-start': 'Agent started',
@@ -72,6 +73,7 @@ const DEEDS = {
   'finish-sign-in': 'Sign-in finished by hand',
   'sign-out': 'Sign-out asked for',
   purge: 'Purged',
+  'change-client': 'Client\'s secret or key to be changed',
   unlock: 'Store opened',
   'use-store': 'Store changed',
   'begin-run': 'Run begun',
@@ -119,7 +121,7 @@ export function processOf(record) {
 }
 
 /** Is it worth a row? A request that was permitted is followed by its issue, a deed by its own line. */
-const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence', 'prune-ledger', 'approve', 'revoke-approval', 'revoke-lease']);
+const OWN_LINE = new Set(['sign-in', 'sign-out', 'open-door', 'close-door', 'make-evidence', 'prune-ledger', 'approve', 'revoke-approval', 'revoke-lease', 'change-client']);
 export const isEcho = (record) => record.event === 'decision' && record.outcome === 'ok'
   && (SERVED.has(record.action) || OWN_LINE.has(record.action) || isLook(record));
 

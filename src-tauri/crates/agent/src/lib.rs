@@ -4,7 +4,7 @@
 //! 1. [`run`]: the program; `start.rs` serves until told to stop, `wiring.rs` sets the adapters behind the core
 //! 2. [`config`]: what is wanted; `adopt.rs` hands it on
 //! 3. `local_api`: who may ask, and what is answered
-//! 4. [`ping`]: the authorization server; `airflow`: deployments; both ask by [`http`] and read by `token`;
+//! 4. [`ping`]: the authorization server, to which `credentials` prove who we are; `airflow`: deployments; both ask by [`http`] and read by `token`;
 //!    [`callback`] and [`browser`]: the person's way to sign in
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
@@ -20,6 +20,7 @@ pub mod callback;
 mod clock;
 pub mod config;
 mod cosigning;
+mod credentials;
 pub mod doctor;
 pub mod http;
 pub mod instance;

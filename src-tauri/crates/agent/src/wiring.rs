@@ -28,7 +28,7 @@ pub(crate) fn wire(
     store: Arc<KeychainStore>,
     about: About,
 ) -> Api {
-    let ping = Arc::new(Ping::new(clock.clone()));
+    let ping = Arc::new(Ping::proving(clock.clone(), store.clone()));
     let airflow = Arc::new(Airflow::new(clock.clone()));
     let tasks = Tasks::default();
     let policy = Arc::new(Standing::open(about.policy_file.clone()));

@@ -105,6 +105,18 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass store use keychain\n  dagpass store use passphrase-file"
     )]
     Store(crate::commands::store::Store),
+    /// What proves this machine's clients to their issuers by a secret
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass secret set prod\n  pass show ping/prod | dagpass secret set prod\n  dagpass secret list"
+    )]
+    Secret(crate::commands::secret::Secret),
+    /// What proves this machine's clients to their issuers by a key that is made here
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass identity show prod > jwks.json\n  dagpass identity renew prod"
+    )]
+    Identity(crate::commands::identity::Identity),
     /// Who may have which token, as code
     #[command(
         subcommand,

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod clients;
 mod leases;
 mod policy;
 

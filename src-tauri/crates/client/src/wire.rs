@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 mod activity;
 mod airflow;
 mod approvals;
+mod clients;
 mod config;
 mod containers;
 mod discover;
@@ -37,6 +38,7 @@ pub use airflow::{
 pub use approvals::{
     ApprovalAnswer, ApprovalList, ApprovalReply, Question, StandingApproval, Wanted,
 };
+pub use clients::{ClientAsk, ClientChange, ClientJwk, ClientJwks, ClientList, ClientShown};
 pub use config::{
     ConfigEdit, ConfigPreview, ConfigPreviewAsk, ConfigProblem, ConfigPut, ConfigReply,
     ManagedConfig,

@@ -186,6 +186,8 @@ pub enum Event {
     /// What a process tree was handed out was taken back: nothing more leaves by it. What left before is good
     /// until `expires_at`, for whoever holds it.
     LeaseRevoked,
+    /// What proves a client to its issuer was kept, made or forgotten on this machine: the reason says which.
+    ClientCredential,
     /// Every session and every lease of this machine was ended; the reason says what became of them.
     SignOutEverywhere,
 }
@@ -220,6 +222,7 @@ impl Event {
             Self::ApprovalRevoked => "approval-revoked",
             Self::TokenFound => "token-found",
             Self::LeaseRevoked => "lease-revoked",
+            Self::ClientCredential => "client-credential",
             Self::SignOutEverywhere => "sign-out-everywhere",
         }
     }

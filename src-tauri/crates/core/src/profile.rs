@@ -121,6 +121,7 @@ pub struct Profile {
     pub own_token: OwnToken,
     pub issuer: Issuer,
     pub client_id: String,
+    pub client_auth: ClientAuth,
     pub flow: Flow,
     /// The union: what a sign-in asks for.
     pub scopes: Scopes,
@@ -181,6 +182,7 @@ impl Profile {
             own_token: OwnToken::default(),
             issuer: Issuer::new(issuer),
             client_id: client_id.to_owned(),
+            client_auth: ClientAuth::None,
             flow: Flow::Auto,
             scopes: Scopes::parse("openid"),
             redirect: Redirect::default(),
@@ -218,6 +220,50 @@ pub enum Flow {
     Auto,
     Browser,
     Device,
+}
+
+/// What proves at the token endpoint who the client is (RFC 6749 §2.3, RFC 7523 §2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// A public client: nothing does.
+    #[default]
+    None,
+    SecretBasic,
+    SecretPost,
+    PrivateKeyJwt,
+}
+
+impl ClientAuth {
+    pub const ALL: [Self; 4] =
+        [Self::None, Self::SecretBasic, Self::SecretPost, Self::PrivateKeyJwt];
+
+    /// The config's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SecretBasic => "secret-basic",
+            Self::SecretPost => "secret-post",
+            Self::PrivateKeyJwt => "private-key-jwt",
+        }
+    }
+
+    /// What the client is known by beside its name, where there is anything.
+    pub const fn credential(self) -> Option<Credential> {
+        match self {
+            Self::None => None,
+            Self::SecretBasic | Self::SecretPost => Some(Credential::Secret),
+            Self::PrivateKeyJwt => Some(Credential::Key),
+        }
+    }
+}
+
+/// What a client proves itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// Made by the issuer's administrator, and typed in.
+    Secret,
+    /// Made here: the private half stays.
+    Key,
 }
 
 /// Whether the device request carries a PKCE challenge: some providers require it, some refuse it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dagpass_core::profile::{
-    DevicePkce, EndpointOverrides, Flow, Network, Profile, Redirect, Scopes,
+    ClientAuth, DevicePkce, EndpointOverrides, Flow, Network, Profile, Redirect, Scopes,
 };
 use url::Url;
 
@@ -29,7 +29,7 @@ impl Check<'_> {
             let hint = "Ping compares it letter by letter";
             self.problems.add_hint(&id.place, "has a space before or after it", hint);
         }
-        self.client_auth(raw.client_auth.as_ref());
+        let client_auth = self.client_auth(raw.client_auth.as_ref());
         let redirect = self.redirect(&raw);
         let own = self.network(raw.proxy, raw.no_proxy, raw.ca_file);
         let scopes = raw.scopes.and_then(|scopes| self.scopes(scopes));
@@ -64,6 +64,7 @@ impl Check<'_> {
                 RawDevicePkce::On => DevicePkce::On,
                 RawDevicePkce::Off => DevicePkce::Off,
             }),
+            client_auth,
             redirect,
             login_hint,
             prompt,
@@ -110,14 +111,21 @@ impl Check<'_> {
         }
     }
 
-    fn client_auth(&mut self, method: Option<&At<String>>) {
-        if let Some(at) = method
-            && at.value != "none"
-        {
-            let message = format!("`{}` is not supported, only `none`", at.value);
-            let hint = "register a public client at Ping: a desktop program cannot keep a secret";
+    fn client_auth(&mut self, method: Option<&At<String>>) -> ClientAuth {
+        let Some(at) = method else { return ClientAuth::None };
+        let known = ClientAuth::ALL.into_iter().find(|known| known.as_str() == at.value);
+        known.unwrap_or_else(|| {
+            let words = ClientAuth::ALL.map(|known| format!("`{}`", known.as_str())).join(", ");
+            let hint = match at.value.replace('_', "-").as_str() {
+                "client-secret-basic" => "write \"secret-basic\"".to_owned(),
+                "client-secret-post" => "write \"secret-post\"".to_owned(),
+                "private-key-jwt" => "write \"private-key-jwt\"".to_owned(),
+                _ => "a public client, as most are for a desktop program, has `none`".to_owned(),
+            };
+            let message = format!("`{}` is none of {words}", at.value);
             self.problems.add_hint(&at.place, message, hint);
-        }
+            ClientAuth::None
+        })
     }
 
     fn redirect(&mut self, raw: &RawProfile) -> Redirect {

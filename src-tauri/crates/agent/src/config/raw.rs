@@ -258,7 +258,8 @@ table! {
         /// How long before expiry a new token is asked for, at most: "60s".
         refresh_margin: String,
         groups_claim: String,
-        /// Only "none": a desktop program is a public client.
+        /// How the client proves itself: "none", "secret-basic", "secret-post" or "private-key-jwt". Its secret or
+        /// key is never in this file.
         client_auth: String,
         ca_file: String,
         proxy: String,

@@ -6,12 +6,13 @@
 //! 3. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 4. [`sealed`]: in the encrypted file alone
 //! 5. [`thread`], [`asking`], [`provider`]: how the keychain is asked
-//! 6. [`log_key`]: the key of the ledger's log, among them
+//! 6. [`log_key`]: the key of the ledger's log, and [`client`]: what proves a client, among them
 //! 7. [`record`], [`envelope`], [`files`], [`mark`], [`owed`],
 //!    [`pending`]: what is written
 
 mod asking;
 mod choice;
+mod client;
 mod envelope;
 mod files;
 mod foreign;

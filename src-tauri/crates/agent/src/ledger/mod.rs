@@ -253,6 +253,7 @@ fn must_last(record: &Record<'_>) -> bool {
         | Event::ApprovalAnswered
         | Event::ApprovalRevoked
         | Event::LeaseRevoked
+        | Event::ClientCredential
         | Event::SignOutEverywhere
         | Event::TokenFound => true,
         Event::Refresh | Event::Run | Event::DoorClosed | Event::Exchange => {

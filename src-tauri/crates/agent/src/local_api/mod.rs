@@ -7,6 +7,7 @@ mod approvals;
 mod auto_logout;
 mod body;
 mod capability;
+mod clients;
 mod config;
 mod containers;
 mod crowd;

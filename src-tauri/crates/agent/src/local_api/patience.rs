@@ -114,6 +114,8 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::OpenDoor
         | Action::CloseDoor
         | Action::BeginRelay
+        | Action::ShowClients
+        | Action::ChangeClient
         | Action::Unlock
         | Action::Pause
         | Action::Resume

@@ -21,9 +21,9 @@ use dagpass_tray::Host;
 
 use super::reply::{self, Reply};
 use super::{
-    Api, Asked, activity, approvals, config, containers, drift, events, evidence, lanes, leaks,
-    leases, login_item, pasted, patience, policy as policy_routes, preview, prune, purge, relay,
-    roles, run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
+    Api, Asked, activity, approvals, clients, config, containers, drift, events, evidence, lanes,
+    leaks, leases, login_item, pasted, patience, policy as policy_routes, preview, prune, purge,
+    relay, roles, run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
 };
 use crate::config::Config;
 use crate::doctor;
@@ -71,6 +71,8 @@ const ROUTES: &[Row] = &[
     row(Method::POST, "/v1/containers", Action::OpenDoor),
     row(Method::DELETE, "/v1/containers/{id}", Action::CloseDoor),
     row(Method::POST, "/v1/relay", Action::BeginRelay),
+    row(Method::GET, "/v1/clients", Action::ShowClients),
+    row(Method::PUT, "/v1/clients", Action::ChangeClient),
     row(Method::POST, "/v1/store/unlock", Action::Unlock),
     row(Method::POST, "/v1/store/use", Action::UseStore),
     row(Method::POST, "/v1/agent/pause", Action::Pause),
@@ -198,6 +200,8 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::OpenDoor => containers::up(api, asked).await,
         Action::CloseDoor => containers::down(api, asked).await,
         Action::BeginRelay => relay::begin(api, asked),
+        Action::ShowClients => Ok(clients::list(api).await),
+        Action::ChangeClient => clients::change(api, asked).await,
         Action::Unlock => unlock(api, asked).await,
         Action::UseStore => store_use::change(api, asked).await,
         Action::Pause => Ok(pause(api, true)),

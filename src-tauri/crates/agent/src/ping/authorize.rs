@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::answer::Asked;
-use super::fields::Fields;
+use super::client_auth::Client;
+use super::fields::{Fields, Form};
 use super::metadata::{Endpoint, ProviderMetadata};
-use crate::http::{Http, required};
+use crate::http::{Http, required, without};
 use crate::token::lifetime::seconds;
 
 /// How long does a pushed request live where the server does not say? What RFC 9126 §2.2 names as usual.
@@ -30,18 +31,21 @@ pub(super) fn pushes(metadata: &ProviderMetadata, profile: &Profile) -> bool {
 pub(super) async fn authorize(
     http: &Http,
     metadata: &ProviderMetadata,
-    profile: &Profile,
+    client: &Client<'_>,
     request: &AuthorizationRequest,
 ) -> Result<AuthorizationUrl, TokenFailure> {
     metadata.takes_s256()?;
+    let profile = client.profile;
     let url = metadata.required(Endpoint::Authorization)?;
     let fields = fields(profile, request);
     if !pushes(metadata, profile) {
         return Ok(AuthorizationUrl { url: fields.on(url).into(), ends: None });
     }
     let push = metadata.required(Endpoint::PushedAuthorizationRequest)?;
-    let answer = http.post(&profile.network, fields.post(&push, profile)?).await?;
-    let document = answer.document(Asked::Other)?;
+    let Form { request, secrets } = fields.post(&push, client)?;
+    let quietly = |failure| without(failure, &secrets);
+    let answer = http.post(&profile.network, request).await.map_err(quietly)?;
+    let document = answer.document(Asked::Other).map_err(quietly)?;
     let request_uri = required(&document, "request_uri")?;
     let named = Fields::default().set("client_id", profile.client_id.as_str());
     let url = named.set("request_uri", request_uri).on(url);

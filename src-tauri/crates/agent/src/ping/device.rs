@@ -13,8 +13,9 @@ use url::Url;
 
 use super::answer::Asked;
 use super::authorize::s256;
-use super::fields::Fields;
-use crate::http::{Answer, Http, misconfigured, plain, required, text};
+use super::client_auth::Client;
+use super::fields::{Fields, Form};
+use crate::http::{Answer, Http, misconfigured, plain, required, text, without};
 use crate::proxy::is_safe;
 use crate::token::lifetime::seconds;
 
@@ -27,15 +28,16 @@ const LIFETIME: u64 = 600;
 pub(super) async fn request(
     http: &Http,
     url: &Url,
-    profile: &Profile,
+    client: &Client<'_>,
     (verifier, assurance): (Option<&CodeVerifier>, &Assurance),
 ) -> Result<DeviceAuthorization, TokenFailure> {
+    let profile = client.profile;
     let challenge = match profile.device_pkce {
         DevicePkce::Off => None,
         DevicePkce::Auto | DevicePkce::On => verifier.map(s256),
     };
     let (wishes, response_type) = (assurance.wishes(), wants_response_type(url));
-    let mut ask = Ask { http, url, profile, challenge, wishes, response_type };
+    let mut ask = Ask { http, url, client, challenge, wishes, response_type };
     loop {
         match ask.send().await {
             Ok((answer, document)) => {
@@ -54,7 +56,7 @@ fn wants_response_type(url: &Url) -> bool {
 struct Ask<'a> {
     http: &'a Http,
     url: &'a Url,
-    profile: &'a Profile,
+    client: &'a Client<'a>,
     challenge: Option<String>,
     /// `prompt`, `max_age`, `acr_values`: RFC 8628 has none of them, and whoever knows them heeds them.
     wishes: Vec<(&'static str, String)>,
@@ -63,7 +65,7 @@ struct Ask<'a> {
 
 impl Ask<'_> {
     async fn send(&self) -> Result<(Answer, Map<String, Value>), TokenFailure> {
-        let profile = self.profile;
+        let profile = self.client.profile;
         let challenge = self.challenge.as_deref();
         let fields = Fields::default()
             .set("scope", profile.scopes.to_string())
@@ -74,9 +76,10 @@ impl Ask<'_> {
         let fields = asked
             .fold(fields, |fields, (name, value)| fields.set(name, value.as_str()))
             .wishes(profile, &Target::of_sign_in(profile));
-        let request = fields.post(self.url, profile)?;
-        let answer = self.http.post(&profile.network, request).await?;
-        let document = answer.document(Asked::Other)?;
+        let Form { request, secrets } = fields.post(self.url, self.client)?;
+        let quietly = |failure| without(failure, &secrets);
+        let answer = self.http.post(&profile.network, request).await.map_err(quietly)?;
+        let document = answer.document(Asked::Other).map_err(quietly)?;
         Ok((answer, document))
     }
 
@@ -85,7 +88,8 @@ impl Ask<'_> {
         let TokenFailure::Misconfigured { error, description } = &failure else {
             return Err(failure);
         };
-        let (profile, auto) = (&self.profile.name, self.profile.device_pkce == DevicePkce::Auto);
+        let (profile, auto) =
+            (&self.client.profile.name, self.client.profile.device_pkce == DevicePkce::Auto);
         // RFC 6749 §3.1: whoever does not know it passes over it.
         if !self.response_type && description.contains("response_type") {
             tracing::debug!(%profile, "the device request is refused without response_type");

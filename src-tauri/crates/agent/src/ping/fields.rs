@@ -10,20 +10,13 @@ use dagpass_core::request::Target;
 use oauth2::HttpRequest;
 use url::Url;
 
+use super::client_auth::Client;
 use crate::config::reservation;
 use crate::http::misconfigured;
 
 /// Form fields that must never be seen again, not even in a server's own words.
-const SECRET_FIELDS: [&str; 8] = [
-    "client_assertion",
-    "client_secret",
-    "code",
-    "code_verifier",
-    "device_code",
-    "refresh_token",
-    "subject_token",
-    "token",
-];
+const SECRET_FIELDS: [&str; 6] =
+    ["code", "code_verifier", "device_code", "refresh_token", "subject_token", "token"];
 
 #[derive(Default)]
 pub(super) struct Fields(Vec<(String, String)>);
@@ -58,21 +51,28 @@ impl Fields {
         self
     }
 
-    /// RFC 6749 §2.3: who the client is, and what proves it. A public client has its name alone.
-    fn authenticated(self, profile: &Profile) -> Self {
-        self.set("client_id", profile.client_id.as_str())
-    }
-
-    /// A form, as every endpoint takes it.
-    pub(super) fn post(self, url: &Url, profile: &Profile) -> Result<HttpRequest, TokenFailure> {
-        let fields = self.authenticated(profile).0;
+    /// A form, as every endpoint takes it, of that client.
+    pub(super) fn post(self, url: &Url, client: &Client<'_>) -> Result<Form, TokenFailure> {
+        let mut secrets = self.secrets();
+        secrets.extend(client.secrets());
+        let fields = client.sign(self).0;
         let body =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        oauth2::http::Request::post(url.as_str())
+        let mut request = oauth2::http::Request::post(url.as_str())
             .header("accept", "application/json")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body.into_bytes())
-            .map_err(|error| misconfigured("invalid_request", error.to_string()))
+            .header("content-type", "application/x-www-form-urlencoded");
+        if let Some(value) = client.header() {
+            request = request.header("authorization", value);
+        }
+        let request = request.body(body.into_bytes());
+        let request =
+            request.map_err(|error| misconfigured("invalid_request", error.to_string()))?;
+        Ok(Form { request, secrets })
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let secret = |(name, _): &&(String, String)| SECRET_FIELDS.contains(&name.as_str());
+        self.0.iter().filter(secret).map(|(_, value)| value.clone()).collect()
     }
 
     /// For the browser, which proves nothing for us.
@@ -86,12 +86,10 @@ impl Fields {
     }
 }
 
-/// What is sent as a form in `body`, of the fields that are secret.
-pub(super) fn secrets_of(body: &[u8]) -> Vec<String> {
-    url::form_urlencoded::parse(body)
-        .filter(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()))
-        .map(|(_, value)| value.into_owned())
-        .collect()
+/// A request, and what of it must never be seen again.
+pub(super) struct Form {
+    pub(super) request: HttpRequest,
+    pub(super) secrets: Vec<String>,
 }
 
 #[cfg(test)]
@@ -125,8 +123,8 @@ mod tests {
         };
         let fields = Fields::default().set("grant_type", "refresh_token");
         let fields = fields.maybe("scope", None::<String>).wishes(&profile, &target);
-        let request = fields.post(&Url::parse("https://ping.example/token").unwrap(), &profile);
-        let request = request.unwrap();
+        let url = Url::parse("https://ping.example/token").unwrap();
+        let request = fields.post(&url, &Client::public(&profile)).unwrap().request;
         let sent: Vec<_> = url::form_urlencoded::parse(request.body()).collect();
         let sent: Vec<_> = sent.iter().map(|(name, value)| (&**name, &**value)).collect();
         let expected = [
@@ -141,7 +139,9 @@ mod tests {
 
     #[test]
     fn the_secret_fields_of_a_form_are_known() {
-        let body = b"grant_type=refresh_token&refresh_token=r%2B1&client_id=c&code_verifier=v";
-        assert_eq!(secrets_of(body), ["r+1", "v"]);
+        let fields =
+            Fields::default().set("grant_type", "refresh_token").set("refresh_token", "r+1");
+        let fields = fields.set("code_verifier", "v").set("scope", "openid");
+        assert_eq!(fields.secrets(), ["r+1", "v"]);
     }
 }

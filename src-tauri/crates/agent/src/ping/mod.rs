@@ -3,6 +3,7 @@
 
 mod answer;
 mod authorize;
+mod client_auth;
 mod device;
 mod discovery;
 mod fields;
@@ -32,6 +33,7 @@ use dagpass_core::sign_in::{
 };
 use dagpass_core::token::{CodeVerifier, IdToken, RefreshToken, Stated, TokenSet};
 
+use client_auth::{Client, Clients};
 use discovery::{Documents, FRESH, FRESH_FOR_SIGN_IN, document_url};
 #[cfg(test)]
 pub(crate) use groups::groups;
@@ -41,6 +43,7 @@ use metadata::{Endpoint, ProviderMetadata};
 use spelling::Spellings;
 use token_endpoint::AccessTokenRequest;
 
+use crate::credentials::{Credentials, Nothing};
 use crate::http::{Http, before_sending, misconfigured};
 use crate::token::lifetime;
 
@@ -48,6 +51,7 @@ use crate::token::lifetime;
 pub struct Ping {
     clock: Arc<dyn Clock>,
     http: Http,
+    clients: Clients,
     documents: Documents,
     keys: Keys,
     spellings: Spellings,
@@ -65,6 +69,8 @@ impl SignInServer for Ping {
             let fresh = (self.clock.now(), FRESH_FOR_SIGN_IN);
             let metadata = self.documents.of(&self.http, profile, fresh).await?;
             metadata.takes_s256()?;
+            // Found out before a browser opens.
+            self.client(profile, &metadata).await?;
             let listed = metadata.claims_supported.iter().map(String::as_str);
             let near = spelling::near(listed, &profile.groups_claim);
             let near_groups_claim = self.spellings.seen(profile).or(near);
@@ -80,7 +86,8 @@ impl SignInServer for Ping {
     ) -> Pending<'a, Result<AuthorizationUrl, TokenFailure>> {
         Box::pin(async move {
             let metadata = self.metadata(profile).await?;
-            authorize::authorize(&self.http, &metadata, profile, request).await
+            let client = self.client(profile, &metadata).await?;
+            authorize::authorize(&self.http, &metadata, &client, request).await
         })
     }
 
@@ -93,7 +100,8 @@ impl SignInServer for Ping {
         Box::pin(async move {
             let metadata = self.metadata(profile).await?;
             let url = metadata.required(Endpoint::DeviceAuthorization)?;
-            device::request(&self.http, &url, profile, (verifier, assurance)).await
+            let client = self.client(profile, &metadata).await?;
+            device::request(&self.http, &url, &client, (verifier, assurance)).await
         })
     }
 
@@ -114,7 +122,8 @@ impl AuthorizationServer for Ping {
         Box::pin(async move {
             let metadata = self.metadata(profile).await.map_err(before_sending)?;
             let url = metadata.required(Endpoint::Token)?;
-            AccessTokenRequest::new(&self.http, profile, &grant).run(url, grant).await
+            let client = self.client(profile, &metadata).await?;
+            AccessTokenRequest::new(&self.http, client, &grant).run(url, grant).await
         })
     }
 
@@ -174,7 +183,12 @@ impl AuthorizationServer for Ping {
                 Some(url) if why == RevokedFor::Another && revoke::may_end_others(&url) => {
                     Ok(Revocation::Withheld)
                 }
-                Some(url) => revoke::revoke(&self.http, &url, profile, token).await,
+                Some(url) => match self.client(profile, &metadata).await {
+                    Ok(client) => revoke::revoke(&self.http, &url, &client, token).await,
+                    // Nothing was sent: it may be tried again.
+                    Err(TokenFailure::Unreachable { .. }) => Ok(Revocation::Pending),
+                    Err(failure) => Err(failure),
+                },
                 None => Ok(Revocation::Unsupported),
             }
         })
@@ -182,11 +196,18 @@ impl AuthorizationServer for Ping {
 }
 
 impl Ping {
+    /// For public clients alone.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::proving(clock, Arc::new(Nothing))
+    }
+
+    /// Clients that have a secret or a key prove themselves by what lies there.
+    pub(crate) fn proving(clock: Arc<dyn Clock>, credentials: Arc<dyn Credentials>) -> Self {
         let http = Http::new(clock.clone());
         Self {
             clock,
             http,
+            clients: Clients(credentials),
             documents: Documents::default(),
             keys: Keys::default(),
             spellings: Spellings::default(),
@@ -232,6 +253,16 @@ impl Ping {
     ) -> Result<Option<String>, TokenFailure> {
         let metadata = self.metadata(profile).await?;
         Ok(authorize::end_session(&metadata, profile, hint)?.map(Into::into))
+    }
+
+    /// By the server's clock, as far as its metadata told it.
+    async fn client<'a>(
+        &self,
+        profile: &'a Profile,
+        metadata: &ProviderMetadata,
+    ) -> Result<Client<'a>, TokenFailure> {
+        let server_now = lifetime::server_now(self.clock.now(), metadata.clock_skew);
+        self.clients.of(profile, server_now).await
     }
 
     async fn metadata(&self, profile: &Profile) -> Result<ProviderMetadata, TokenFailure> {

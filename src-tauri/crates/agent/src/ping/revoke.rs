@@ -2,24 +2,24 @@
 //! PingFederate counts stale revocations towards locking the client out, for everybody.
 
 use dagpass_core::ports::{Revocation, TokenFailure};
-use dagpass_core::profile::Profile;
 use dagpass_core::token::RefreshToken;
 use url::Url;
 
 use super::answer::Asked;
-use super::fields::{Fields, secrets_of};
+use super::client_auth::Client;
+use super::fields::{Fields, Form};
 use crate::http::{Answer, Http, without};
 
 pub(super) async fn revoke(
     http: &Http,
     url: &Url,
-    profile: &Profile,
+    client: &Client<'_>,
     token: &RefreshToken,
 ) -> Result<Revocation, TokenFailure> {
     let fields = Fields::default().set("token", token.expose());
-    let request = fields.set("token_type_hint", "refresh_token").post(url, profile)?;
-    let secrets = secrets_of(request.body());
-    match http.post(&profile.network, request).await {
+    let form = fields.set("token_type_hint", "refresh_token").post(url, client)?;
+    let Form { request, secrets } = form;
+    match http.post(&client.profile.network, request).await {
         Ok(answer) => meaning(&answer).map_err(|failure| without(failure, &secrets)),
         Err(TokenFailure::Unreachable { sent: false, .. }) => Ok(Revocation::Pending),
         Err(TokenFailure::Unreachable { .. }) => Ok(Revocation::Unconfirmed),

@@ -8,13 +8,13 @@ use dagpass_core::ports::{Grant, Redeemed, Renewal, TokenFailure};
 use dagpass_core::profile::{Profile, Scopes};
 use dagpass_core::request::Target;
 use dagpass_core::token::{CodeVerifier, GivenBy, is_token};
-use oauth2::HttpRequest;
 use oauth2::basic::BasicTokenResponse;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::answer::Asked;
-use super::fields::{Fields, secrets_of};
+use super::client_auth::Client;
+use super::fields::{Fields, Form};
 use super::kinds::{ACCESS_TOKEN, asked_for};
 use super::received::{Arrival, arrival, received, renewal, success};
 use crate::http::{Answer, Http, no_answer, text, without};
@@ -26,7 +26,7 @@ const NO_ACCESS_TOKEN: &str =
 /// One request to the token endpoint (RFC 6749 §4.1.3).
 pub(super) struct AccessTokenRequest<'a> {
     http: &'a Http,
-    profile: &'a Profile,
+    client: Client<'a>,
     asked: Asked,
     arrival: OnceLock<Arrival>,
     /// In place of an arrival.
@@ -34,13 +34,13 @@ pub(super) struct AccessTokenRequest<'a> {
 }
 
 impl<'a> AccessTokenRequest<'a> {
-    pub(super) fn new(http: &'a Http, profile: &'a Profile, grant: &Grant<'_>) -> Self {
+    pub(super) fn new(http: &'a Http, client: Client<'a>, grant: &Grant<'_>) -> Self {
         let asked = match grant {
             Grant::RefreshToken { .. } => Asked::RefreshToken,
             Grant::DeviceCode { .. } => Asked::DeviceCode,
             Grant::AuthorizationCode { .. } | Grant::TokenExchange { .. } => Asked::Other,
         };
-        Self { http, profile, asked, arrival: OnceLock::new(), renewal: OnceLock::new() }
+        Self { http, client, asked, arrival: OnceLock::new(), renewal: OnceLock::new() }
     }
 
     pub(super) async fn run(self, url: Url, grant: Grant<'_>) -> Result<Redeemed, TokenFailure> {
@@ -55,16 +55,17 @@ impl<'a> AccessTokenRequest<'a> {
     }
 
     async fn ask(&self, url: &Url, grant: &Grant<'_>) -> Result<BasicTokenResponse, TokenFailure> {
-        let request = fields(self.profile, grant).post(url, self.profile)?;
-        let fields = self.carry(request).await?;
+        let form = fields(self.client.profile, grant).post(url, &self.client)?;
+        let fields = self.carry(form).await?;
         // Its own message may quote the body, which holds tokens.
         serde_json::from_value(Value::Object(fields)).map_err(|_unlike| unlike_tokens())
     }
 
-    async fn carry(&self, request: HttpRequest) -> Result<Map<String, Value>, TokenFailure> {
-        let secrets = secrets_of(request.body());
+    async fn carry(&self, form: Form) -> Result<Map<String, Value>, TokenFailure> {
+        let Form { request, secrets } = form;
         let quietly = |failure| without(failure, &secrets);
-        let answer = self.http.post(&self.profile.network, request).await.map_err(quietly)?;
+        let answer =
+            self.http.post(&self.client.profile.network, request).await.map_err(quietly)?;
         let whole = success(&answer).filter(|object| text(object, "error").is_none());
         let document = match whole {
             Some(object) => Ok(object),

@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod container;
 mod doctor;
 mod files;
+pub(crate) mod identity;
 pub(crate) mod init;
 mod lanes;
 pub(crate) mod leases;
@@ -19,6 +20,7 @@ pub(crate) mod policy;
 pub(crate) mod purge;
 pub(crate) mod relay;
 pub(crate) mod run;
+pub(crate) mod secret;
 mod status;
 pub(crate) mod store;
 mod token;
@@ -53,6 +55,8 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Panel { view } => panel::run(view),
         Command::Policy(args) => return policy::run(&world, args),
         Command::Store(args) => store::run(&world, args),
+        Command::Identity(args) => identity::run(&world, args),
+        Command::Secret(args) => secret::run(&world, args),
         Command::Approve(args) => approve::run(&world, args),
         Command::Leases(args) => leases::run(&world, args),
         Command::Relay(args) => relay::run(&world, &args),

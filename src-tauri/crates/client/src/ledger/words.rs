@@ -73,6 +73,7 @@ const OWN_LINE: [&str; 9] = [
     "approve",
     "revoke-approval",
     "revoke-lease",
+    "change-client",
 ];
 
 fn done(line: &Line) -> Option<&'static str> {
@@ -99,6 +100,7 @@ fn done(line: &Line) -> Option<&'static str> {
         "approval-revoked" => "Approval taken back",
         "token-found" => "Token found in a file",
         "lease-revoked" => "Lease revoked",
+        "client-credential" => "Client's secret or key changed",
         "sign-out-everywhere" => "Signed out everywhere",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
@@ -121,6 +123,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "finish-sign-in" => "Sign-in finished by hand",
         "sign-out" => "Sign-out asked for",
         "purge" => "Purged",
+        "change-client" => "Client's secret or key to be changed",
         "unlock" => "Store opened",
         "use-store" => "Store changed",
         "begin-run" => "Run begun",
@@ -242,6 +245,7 @@ mod tests {
             "approval-revoked",
             "token-found",
             "lease-revoked",
+            "client-credential",
             "sign-out-everywhere",
             "agent-start",
             "agent-stop",

@@ -24,6 +24,8 @@ pub enum Action {
     FinishSignIn,
     SignOut,
     Purge,
+    ShowClients,
+    ChangeClient,
     Unlock,
     UseStore,
     BeginRun,
@@ -86,6 +88,8 @@ impl Action {
             Self::FinishSignIn => "finish-sign-in",
             Self::SignOut => "sign-out",
             Self::Purge => "purge",
+            Self::ShowClients => "show-clients",
+            Self::ChangeClient => "change-client",
             Self::Unlock => "unlock",
             Self::UseStore => "use-store",
             Self::BeginRun => "begin-run",
@@ -147,6 +151,8 @@ impl Action {
             | Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
+            | Self::ShowClients
+            | Self::ChangeClient
             | Self::Unlock
             | Self::UseStore
             | Self::BeginRun
@@ -180,6 +186,7 @@ impl Action {
             | Self::ShowConfig
             | Self::ShowDoors
             | Self::ShowLoginItem
+            | Self::ShowClients
             | Self::Examine
             | Self::Discover
             | Self::PreviewConfig
@@ -192,6 +199,7 @@ impl Action {
             | Self::FinishSignIn
             | Self::SignOut
             | Self::Purge
+            | Self::ChangeClient
             | Self::Unlock
             | Self::UseStore
             | Self::OpenDoor
@@ -237,6 +245,8 @@ impl Rights {
         Action::FinishSignIn,
         Action::SignOut,
         Action::Purge,
+        Action::ShowClients,
+        Action::ChangeClient,
         Action::Unlock,
         Action::UseStore,
         Action::BeginRun,

@@ -89,7 +89,7 @@ fn a_bad_profile_names_line_key_and_fix() {
         ),
         (
             "client-auth = \"client_secret_basic\"",
-            "2:15 profile.p.client-auth: `client_secret_basic` is not supported, only `none` [register a public client at Ping: a desktop program cannot keep a secret]",
+            "2:15 profile.p.client-auth: `client_secret_basic` is none of `none`, `secret-basic`, `secret-post`, `private-key-jwt` [write \"secret-basic\"]",
         ),
         (
             "proxy = \"corp:3128\"",

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dagpass_core::deployment::AssertionKind;
-use dagpass_core::profile::{DevicePkce, Flow, Profile, ProfileName, Redirect, Scopes};
+use dagpass_core::profile::{ClientAuth, DevicePkce, Flow, Profile, ProfileName, Redirect, Scopes};
 use dagpass_core::request::{Obtain, SessionKey};
 use dagpass_core::token::AccessToken;
 use serde_json::json;
@@ -60,7 +60,7 @@ fn every_key_of_a_profile_arrives() {
         [profile.p]
         issuer = "https://x.example"
         client-id = "c"
-        client-auth = "none"
+        client-auth = "private-key-jwt"
         flow = "device"
         device-pkce = "off"
         redirect-uri = "http://localhost:{port}/cb"
@@ -79,7 +79,7 @@ fn every_key_of_a_profile_arrives() {
         "#,
     );
     let p = config.profile(Some("p")).expect("named");
-    assert_eq!(p.flow, Flow::Device);
+    assert_eq!((p.flow, p.client_auth), (Flow::Device, ClientAuth::PrivateKeyJwt));
     assert_eq!(p.device_pkce, DevicePkce::Off);
     let redirect = Redirect { ports: vec![0], host: "localhost".into(), path: "/cb".into() };
     assert_eq!(p.redirect, redirect);

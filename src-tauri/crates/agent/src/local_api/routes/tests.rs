@@ -84,6 +84,8 @@ const EXPECTED: &[Expected] = &[
     (Method::POST, "/v1/containers", [Yes, No, No, No, Yes, No]),
     (Method::DELETE, "/v1/containers/{id}", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/relay", [Yes, No, No, No, Yes, No]),
+    (Method::GET, "/v1/clients", [Yes, No, No, No, Yes, No]),
+    (Method::PUT, "/v1/clients", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/store/unlock", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/store/use", [Yes, No, No, No, Yes, No]),
     (Method::POST, "/v1/agent/pause", [Yes, No, No, No, Yes, No]),

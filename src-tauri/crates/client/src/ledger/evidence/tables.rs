@@ -83,7 +83,9 @@ impl Table {
             "issue" => Self::Tokens,
             "refresh" | "exchange" => Self::Renewals,
             "config-change" | "door-opened" | "door-closed" | "evidence" | "approval-answered"
-            | "approval-revoked" | "lease-revoked" | "token-found" => Self::Changes,
+            | "approval-revoked" | "lease-revoked" | "token-found" | "client-credential" => {
+                Self::Changes
+            }
             "decision" if line.action.as_deref().is_some_and(is_deed) => Self::Changes,
             _ => Self::Other,
         }
@@ -97,6 +99,7 @@ fn is_deed(action: &str) -> bool {
         "begin-relay",
         "begin-run",
         "break-glass",
+        "change-client",
         "close-door",
         "end-run",
         "finish-sign-in",

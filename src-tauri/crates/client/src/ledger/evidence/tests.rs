@@ -213,6 +213,7 @@ fn every_record_is_in_one_table_and_in_no_other() {
         ("approval-answered", "denied", Some("token"), Table::Refusals),
         ("approval-revoked", "ok", Some("token"), Table::Changes),
         ("lease-revoked", "ok", Some("revoke-lease"), Table::Changes),
+        ("client-credential", "ok", Some("change-client"), Table::Changes),
         ("sign-out-everywhere", "ok", None, Table::SignIns),
         ("decision", "ok", Some("approve"), Table::Changes),
         ("token-found", "ok", None, Table::Changes),

@@ -65,7 +65,7 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
         "door-closed" | "revocation" | "approval-revoked" | "lease-revoked" => {
             (Class::Access, Activity(2, "Revoke Privileges"))
         }
-        "config-change" => (Class::Entity, Activity(3, "Update")),
+        "config-change" | "client-credential" => (Class::Entity, Activity(3, "Update")),
         "ledger-pruned" => (Class::Entity, Activity(4, "Delete")),
         "agent-start" => (Class::Lifecycle, Activity(3, "Start")),
         "agent-stop" => (Class::Lifecycle, Activity(4, "Stop")),
@@ -84,8 +84,9 @@ fn asked(action: Option<&str>) -> Activity {
             Activity(1, "Create")
         }
         Some(
-            "write-config" | "finish-sign-in" | "unlock" | "use-store" | "pause" | "resume"
-            | "tell-of-run" | "tell-of-leak" | "set-login-item" | "approve" | "break-glass",
+            "write-config" | "finish-sign-in" | "change-client" | "unlock" | "use-store" | "pause"
+            | "resume" | "tell-of-run" | "tell-of-leak" | "set-login-item" | "approve"
+            | "break-glass",
         ) => Activity(3, "Update"),
         Some(
             "sign-out" | "purge" | "end-run" | "close-door" | "revoke-approval" | "revoke-lease"

@@ -159,6 +159,7 @@ fn each_event_is_of_the_class_that_siems_know_it_by() {
         ("approval-revoked", "ok", 300_502),
         ("token-found", "ok", 200_401),
         ("lease-revoked", "ok", 300_502),
+        ("client-credential", "ok", 300_403),
         ("sign-out-everywhere", "ok", 300_202),
         ("a-new-one", "ok", 99),
     ];
