@@ -17,7 +17,7 @@ use crate::proxy::masked;
 pub(super) const LOCKED: &str = "locked";
 
 /// Keys of the whole config that can be locked: each with all that is below it.
-pub(super) const WHOLE: [&str; 16] = [
+pub(super) const WHOLE: [&str; 17] = [
     "default-profile",
     "proxy",
     "no-proxy",
@@ -27,6 +27,7 @@ pub(super) const WHOLE: [&str; 16] = [
     "store",
     "notifications",
     "logout",
+    "approvals",
     "audit",
     "policy",
     "profile",

@@ -26,7 +26,7 @@ fn is_by_key(path: &[String]) -> bool {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     matches!(
         names.as_slice(),
-        ["endpoint" | "notifications" | "logout" | "audit" | "policy"]
+        ["endpoint" | "notifications" | "logout" | "approvals" | "audit" | "policy"]
             | ["profile" | "connection" | "airflow" | "lane" | "env"]
             | ["profile" | "connection" | "airflow" | "lane" | "env", _]
             | ["env", _, "connection"]

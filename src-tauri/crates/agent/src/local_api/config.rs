@@ -108,9 +108,7 @@ impl Api {
             self.witness.record(&record).map(drop).map_err(|failure| not_recorded(&failure.0))
         })
     }
-}
 
-impl Api {
     /// Whoever spoils the machine's config is on the record for it.
     pub(crate) fn tell_managed_wrong(&self) {
         let above = self.config.above();

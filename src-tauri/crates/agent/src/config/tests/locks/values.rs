@@ -178,6 +178,7 @@ fn a_value_that_is_another_than_the_locked_one_is_told_and_the_same_is_none() {
             "[notifications]\nenabled = false",
             &[format!("1:1 notifications: {none}")],
         ),
+        ("approvals", "[approvals]", &[]),
         ("endpoint", "[endpoint]\nport = 1", &[format!("1:1 endpoint: {none}")]),
         ("profile", "[profile.prod]\nclient-id = \"corp\"", &[]),
         (
