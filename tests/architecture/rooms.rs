@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 const AGENT: &str = "src-tauri/crates/agent/src/";
 
 /// From the floor up. Nothing below `local_api` knows that there is an endpoint.
-const ROOMS: [&str; 34] = [
+const ROOMS: [&str; 36] = [
     "system",
     "random",
+    "like",
     "credentials",
     "clock",
     "loopback",

@@ -182,5 +182,6 @@ fn a_profile_that_was_taken_out_is_signed_out_with_all_and_stays_so_where_it_com
     scene.world.token(&["other"]).expect_err("nobody is signed in").expect(3);
     assert_eq!(other.refreshes().len(), refreshes, "and Ping is asked for nothing");
     other.give_secrets(&scene.world);
-    scene.close();
+    // The scene's own provider was asked for nothing.
+    scene.world.close();
 }

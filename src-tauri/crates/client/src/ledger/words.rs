@@ -63,7 +63,7 @@ pub fn is_echo(line: &Line) -> bool {
 }
 
 const SERVED: [&str; 3] = ["token", "connection", "try"];
-const OWN_LINE: [&str; 9] = [
+const OWN_LINE: [&str; 10] = [
     "sign-in",
     "sign-out",
     "open-door",
@@ -100,7 +100,7 @@ fn done(line: &Line) -> Option<&'static str> {
         "approval-revoked" => "Approval taken back",
         "token-found" => "Token found in a file",
         "lease-revoked" => "Lease revoked",
-        "client-credential" => "Client's secret or key changed",
+        "client-credential" => "Secret or key of a client changed",
         "sign-out-everywhere" => "Signed out everywhere",
         "decision" => match line.action.as_deref() {
             None => "Request permitted",
@@ -123,7 +123,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "finish-sign-in" => "Sign-in finished by hand",
         "sign-out" => "Sign-out asked for",
         "purge" => "Purged",
-        "change-client" => "Client's secret or key to be changed",
+        "change-client" => "Secret or key of a client to be changed",
         "unlock" => "Store opened",
         "use-store" => "Store changed",
         "begin-run" => "Run begun",

@@ -94,7 +94,7 @@ impl Table {
 
 /// What changes something, of all that can be asked of the agent.
 fn is_deed(action: &str) -> bool {
-    const DEEDS: [&str; 22] = [
+    const DEEDS: [&str; 23] = [
         "approve",
         "begin-relay",
         "begin-run",

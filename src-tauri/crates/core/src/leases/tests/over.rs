@@ -10,16 +10,14 @@ async fn ends_meanwhile(
 ) -> Result<String, ErrorCode> {
     let asked_before = scene.world.presented().len();
     let shut = scene.world.server.gate.lock().await;
-    let asking = tokio::spawn({
-        let (scene, who) = (scene.clone(), who.clone());
-        async move { scene.bytes(&who).await }
-    });
-    while scene.world.presented().len() == asked_before {
-        tokio::task::yield_now().await;
-    }
-    scene.broker.end_leases_of(id);
-    drop(shut);
-    asking.await.unwrap()
+    let ends = async {
+        while scene.world.presented().len() == asked_before {
+            tokio::task::yield_now().await;
+        }
+        scene.broker.end_leases_of(id);
+        drop(shut);
+    };
+    tokio::join!(scene.bytes(who), ends).0
 }
 
 #[tokio::test]
