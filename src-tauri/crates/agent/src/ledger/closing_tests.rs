@@ -90,7 +90,7 @@ fn a_segment_takes_no_place_that_is_taken_and_no_name_that_nobody_reads() {
     world.write(2);
     let name = "000000000001-000000000002-0.jsonl";
     // No segment, as readers see it, and yet there.
-    fs::create_dir_all(world.segment(name)).unwrap();
+    system::private_dir(&world.segment(name)).unwrap();
     let error = world.ledger.close_segment().unwrap_err();
     assert_eq!(error.to_string(), format!("`{name}` is there already"));
     world.write(1);
@@ -187,6 +187,7 @@ fn lines_are_counted_before_a_checkpoint_has_to_wait_and_once() {
     world.holds(8, "closed");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_copy_that_was_made_while_a_segment_was_closed_goes_on_as_the_ledger_that_it_is() {
     // Another file, or another name of the closed one.
@@ -217,10 +218,13 @@ fn a_copy_that_was_made_while_a_segment_was_closed_goes_on_as_the_ledger_that_it
 }
 
 /// What the documentation says of it: where none is closed, another file stood there; else lines are missing.
+#[cfg(unix)]
 #[test]
 fn an_open_segment_that_is_moved_away_from_behind_closed_ones_takes_signed_lines_along() {
     for closes in [false, true] {
+        use std::os::unix::fs::PermissionsExt;
         let world = World::new();
+        fs::set_permissions(world.folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         world.write(300);
         if closes {
             world.close();
