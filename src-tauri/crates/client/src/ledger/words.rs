@@ -228,7 +228,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 22);
+        assert_eq!(told, 23);
         for event in [
             "refresh",
             "exchange",
