@@ -107,7 +107,9 @@ fn a_close_that_can_open_nothing_leaves_a_ledger_that_is_written_to() {
         true => Err(io::Error::other("too many open files")),
         false => system::open_record(path),
     };
-    for lets_go in [false, true] {
+    // Windows renames nothing that is open to be written.
+    let ways: &[bool] = if cfg!(windows) { &[true] } else { &[false, true] };
+    for &lets_go in ways {
         let world = World::new();
         world.write(3);
         world.ledger.fail_by(Disk { open, lets_go, ..DISK });
