@@ -131,9 +131,12 @@ describe('settings', () => {
   }));
 
   test('a text with the line ends of Windows is none that was changed, and keeps them', () => on({ view: 'settings' }, async (page) => {
+    const read = (await calls(page, 'config')).length;
     await page.evaluate(() => window.__stage.write({ text: window.__stage.config.replaceAll('\n', '\r\n') }));
     await page.keyboard.press('1');
     await page.keyboard.press('5');
+    // What was read before it was written looks the same in a text area.
+    await called(page, 'config', read + 1);
     await page.getByRole('tab', { name: 'config.toml' }).click();
     const area = page.getByRole('textbox', { name: 'Text of config.toml' });
     await page.waitForFunction(() => document.querySelector('.editor textarea').value.includes('partner'));
