@@ -23,9 +23,9 @@ pub(crate) trait Credentials: Send + Sync {
 }
 
 /// Where there is none.
-pub(crate) struct Nothing;
+pub(crate) struct NoCredentials;
 
-impl Credentials for Nothing {
+impl Credentials for NoCredentials {
     fn secret<'a>(
         &'a self,
         _profile: &'a Profile,

@@ -2,16 +2,14 @@
 //! where the sessions' records are, in their form and under accounts of their own, so that every store holds
 //! them and a move carries them. Each is of one client at one issuer, and given to no other.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use dagpass_core::ports::{Pending, StoreFailure};
-use dagpass_core::profile::{Credential, Profile, Scopes};
+use dagpass_core::profile::{Credential, Profile};
 use dagpass_core::session::StoredSession;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::{RefreshToken, Secret};
+use dagpass_core::token::Secret;
 use zeroize::Zeroizing;
 
-use super::KeychainStore;
+use super::{KeychainStore, own_record};
 use crate::credentials::{ClientKey, Credentials};
 
 /// What is kept, and since when.
@@ -64,21 +62,8 @@ impl KeychainStore {
         what: Credential,
         (bytes, now): (&[u8], Timestamp),
     ) -> Result<(), StoreFailure> {
-        let text = Zeroizing::new(STANDARD.encode(bytes));
-        let record = StoredSession {
-            issuer: profile.issuer.clone(),
-            client_id: profile.client_id.clone(),
-            endpoints: None,
-            identity: None,
-            nonce: None,
-            granted: Scopes::default(),
-            refresh_token: Some(RefreshToken::new(text.as_str())),
-            refresh_expires_at: None,
-            signed_in_at: now,
-            generation: 1,
-            id_token_hint: None,
-            ended: None,
-        };
+        let client = (profile.issuer.clone(), profile.client_id.as_str());
+        let record = own_record::of(bytes, client, now);
         self.write(&account(profile, what), &record).await.map(drop)
     }
 }
@@ -129,9 +114,7 @@ fn of(record: &StoredSession, profile: &Profile) -> Option<Kept> {
     if (&record.issuer, &record.client_id) != (&profile.issuer, &profile.client_id) {
         return None;
     }
-    let text = record.refresh_token.as_ref()?;
-    let bytes = Zeroizing::new(STANDARD.decode(text.expose()).ok()?);
-    Some(Kept { bytes, since: record.signed_in_at })
+    Some(Kept { bytes: own_record::bytes(record)?, since: record.signed_in_at })
 }
 
 #[cfg(test)]

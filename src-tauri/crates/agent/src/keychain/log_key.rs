@@ -4,18 +4,15 @@
 
 use std::sync::atomic::Ordering;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use dagpass_core::locked::Locked;
 use dagpass_core::ports::StoreFailure;
-use dagpass_core::profile::{Issuer, Scopes};
+use dagpass_core::profile::Issuer;
 use dagpass_core::session::StoredSession;
 use dagpass_core::time::Timestamp;
-use dagpass_core::token::RefreshToken;
 use zeroize::Zeroizing;
 
 use super::which_store::Memory;
-use super::{HealthState, KeychainStore};
+use super::{HealthState, KeychainStore, own_record};
 
 /// No profile may have a name that begins so.
 pub(super) const ACCOUNT: &str = "#log-key";
@@ -64,26 +61,11 @@ impl KeychainStore {
 }
 
 fn record_of(seed: &[u8; SEED], now: Timestamp) -> StoredSession {
-    let text = Zeroizing::new(STANDARD.encode(seed));
-    StoredSession {
-        issuer: Issuer::new("dagpass:ledger-log"),
-        client_id: "log-key".to_owned(),
-        endpoints: None,
-        identity: None,
-        nonce: None,
-        granted: Scopes::parse(""),
-        refresh_token: Some(RefreshToken::new(text.as_str())),
-        refresh_expires_at: None,
-        signed_in_at: now,
-        generation: 1,
-        id_token_hint: None,
-        ended: None,
-    }
+    own_record::of(seed, (Issuer::new("dagpass:ledger-log"), "log-key"), now)
 }
 
 fn seed_of(record: &StoredSession) -> Option<Locked> {
-    let text = record.refresh_token.as_ref()?;
-    let bytes = Zeroizing::new(STANDARD.decode(text.expose()).ok()?);
+    let bytes = own_record::bytes(record)?;
     (bytes.len() == SEED).then(|| Locked::of(&bytes))
 }
 

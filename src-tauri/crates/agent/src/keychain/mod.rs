@@ -6,7 +6,7 @@
 //! 3. [`kept`], [`newest`]: in the keychain, with the encrypted file for what the keychain will not take
 //! 4. [`sealed`]: in the encrypted file alone
 //! 5. [`thread`], [`asking`], [`provider`]: how the keychain is asked
-//! 6. [`log_key`]: the key of the ledger's log, and [`client`]: what proves a client, among them
+//! 6. [`log_key`]: the key of the ledger's log, and [`client`]: what proves a client, among them by [`own_record`]
 //! 7. [`record`], [`envelope`], [`files`], [`mark`], [`owed`],
 //!    [`pending`]: what is written
 
@@ -25,6 +25,7 @@ mod mark;
 mod moving;
 mod newest;
 mod owed;
+mod own_record;
 mod pending;
 mod port;
 mod provider;

@@ -43,7 +43,7 @@ use metadata::{Endpoint, ProviderMetadata};
 use spelling::Spellings;
 use token_endpoint::AccessTokenRequest;
 
-use crate::credentials::{Credentials, Nothing};
+use crate::credentials::{Credentials, NoCredentials};
 use crate::http::{Http, before_sending, misconfigured};
 use crate::token::lifetime;
 
@@ -198,7 +198,7 @@ impl AuthorizationServer for Ping {
 impl Ping {
     /// For public clients alone.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::proving(clock, Arc::new(Nothing))
+        Self::proving(clock, Arc::new(NoCredentials))
     }
 
     /// Clients that have a secret or a key prove themselves by what lies there.

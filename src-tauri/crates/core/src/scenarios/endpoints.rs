@@ -197,11 +197,8 @@ async fn a_profile_that_is_taken_out_signed_out_and_put_back_is_signed_out() {
     assert_eq!(world.presented(), ["rt-0", "rt-1"], "nobody is signed in again by putting it back");
 }
 
-#[tokio::test]
-async fn a_refresh_on_its_way_when_its_profile_was_taken_out_keeps_nothing_of_the_sign_out() {
-    let world = World::signed_in();
-    let broker = started(&world, profile());
-    let shut = world.server.gate.lock().await;
+/// A request whose refresh was sent, and waits behind the server's gate; did it give a token?
+async fn on_its_way(world: &World, broker: &Broker) -> tokio::task::JoinHandle<bool> {
     let asking = tokio::spawn({
         let broker = broker.clone();
         async move { token(&broker, &ask("prod")).await.is_ok() }
@@ -209,6 +206,15 @@ async fn a_refresh_on_its_way_when_its_profile_was_taken_out_keeps_nothing_of_th
     while world.presented().is_empty() {
         tokio::task::yield_now().await;
     }
+    asking
+}
+
+#[tokio::test]
+async fn a_refresh_on_its_way_when_its_profile_was_taken_out_keeps_nothing_of_the_sign_out() {
+    let world = World::signed_in();
+    let broker = started(&world, profile());
+    let shut = world.server.gate.lock().await;
+    let asking = on_its_way(&world, &broker).await;
     broker.configure([]);
     let mut signed_out = Box::pin(signed_out_unnamed(&world, &broker));
     tokio::select! {
@@ -277,13 +283,7 @@ async fn a_refresh_on_its_way_lands_where_it_was_sent_and_what_it_brought_is_hel
     let world = World::signed_in();
     let broker = started(&world, profile());
     let shut = world.server.gate.lock().await;
-    let asking = tokio::spawn({
-        let broker = broker.clone();
-        async move { token(&broker, &ask("prod")).await.is_ok() }
-    });
-    while world.presented().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let asking = on_its_way(&world, &broker).await;
     configure(&broker, at(EVIL));
     drop(shut);
     assert!(asking.await.unwrap(), "it was asked before");
@@ -318,13 +318,7 @@ async fn a_profile_that_is_taken_out_and_put_back_is_the_same_session() {
     let world = World::signed_in();
     let broker = started(&world, profile());
     let shut = world.server.gate.lock().await;
-    let asking = tokio::spawn({
-        let broker = broker.clone();
-        async move { token(&broker, &ask("prod")).await.is_ok() }
-    });
-    while world.presented().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let asking = on_its_way(&world, &broker).await;
     broker.configure([]);
     let gone = token(&broker, &ask("prod")).await.unwrap_err();
     assert_eq!(gone.code, ErrorCode::NotFound);

@@ -3,7 +3,7 @@
 //! for no checkpoint, whoever reads it.
 
 use super::super::chain::digits;
-use super::super::log::{Hash, Malformed, Note, Signed, VerifierKey};
+use super::super::log::{Hash, Malformed, Note, VerifierKey};
 
 /// What the key's name ends in where it signs such a thing.
 const SUFFIX: &str = "/evidence";
@@ -31,11 +31,7 @@ impl Seal {
         if seal.log != log.name() {
             return Err(Malformed("it is of another log"));
         }
-        match note.signed_by(&Self::key(log)?) {
-            Signed::Yes => Ok(seal),
-            Signed::No => Err(Malformed("it is not signed by the log's key")),
-            Signed::Wrongly => Err(Malformed("its signature does not hold")),
-        }
+        note.signed_by_log(&Self::key(log)?).map(|()| seal)
     }
 
     /// A note's text.

@@ -172,6 +172,15 @@ impl Note {
         signed
     }
 
+    /// What else a log's key signs, under a name of its own.
+    pub fn signed_by_log(&self, key: &VerifierKey) -> Result<(), Malformed> {
+        match self.signed_by(key) {
+            Signed::Yes => Ok(()),
+            Signed::No => Err(Malformed("it is not signed by the log's key")),
+            Signed::Wrongly => Err(Malformed("its signature does not hold")),
+        }
+    }
+
     /// When a witness had seen no other history: the newest of what it signed here, epoch seconds.
     pub fn cosigned_at(&self, witness: &VerifierKey) -> Option<u64> {
         if !witness.is_witness() || self.signed_by(witness) != Signed::Yes {

@@ -2,7 +2,7 @@
 //! damage, whatever a line says: whoever can write the file can write that line. A signed note under the log's key
 //! with a name of its own, whose second line is no number: it is taken for no checkpoint, whoever reads it.
 
-use super::{Malformed, Note, Signed, VerifierKey};
+use super::{Malformed, Note, VerifierKey};
 
 /// What the key's name ends in where it signs such a thing.
 const SUFFIX: &str = "/pruned";
@@ -27,11 +27,7 @@ impl Release {
         if release.log != log.name() {
             return Err(Malformed("it is of another log"));
         }
-        match note.signed_by(&Self::key(log)?) {
-            Signed::Yes => Ok(release),
-            Signed::No => Err(Malformed("it is not signed by the log's key")),
-            Signed::Wrongly => Err(Malformed("its signature does not hold")),
-        }
+        note.signed_by_log(&Self::key(log)?).map(|()| release)
     }
 
     /// A note's text.
