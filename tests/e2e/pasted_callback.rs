@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::idp::{Family, Setting};
@@ -26,7 +27,8 @@ pub(crate) fn printed_url_by(world: &World, issuer: &str, line: &str) -> (Proces
     let login = Process::spawn(line, &mut command);
     let url = login.stderr.wait_for("authorization URL", |text| {
         let origin = issuer.split('/').take(3).collect::<Vec<_>>().join("/");
-        let word = text.split_whitespace().find(|word| word.starts_with(&origin))?;
+        let word =
+            text.split_whitespace().find(|word| word.starts_with(&origin) && word.contains('?'))?;
         text.contains(&format!("{word}\n")).then(|| word.to_owned())
     });
     (login, url)
@@ -67,13 +69,34 @@ fn a_pasted_callback_with_another_state_is_not_taken() {
         text.to_lowercase().contains("state").then_some(())
     });
     assert!(scene.idp.calls("endpoint=token").is_empty());
-    // Meanwhile nobody else signs in there.
-    let second = scene.world.cli(&["login", "--no-open"]);
-    assert!(second.stderr.contains("is under way already"), "{}", second.stderr);
+    // Meanwhile nobody else signs in there in another way.
+    for other in [["login", "--device"], ["login", "--fresh"]] {
+        let second = scene.world.cli(&other);
+        assert!(second.stderr.contains("is under way already"), "{}", second.stderr);
+    }
     writeln!(stdin, "{callback}").unwrap();
     drop(stdin);
     let ended = login.ended().expect(0);
     scene.world.keep("dagpass login --no-open", ended);
+    scene.close();
+}
+
+#[test]
+fn a_second_login_joins_the_first_and_outlives_it() {
+    let scene = Scene::new(Setting::of(Family::PingOne));
+    let (mut first, url) = printed_url(&scene);
+    let (issuer, line) = (&scene.idp.issuer, "dagpass login --no-open");
+    let (second, same) = printed_url_by(&scene.world, issuer, line);
+    assert_eq!(same, url, "one sign-in, one page");
+    second.stderr.wait_for("what it joins", |text| {
+        text.contains("under way already: joining it").then_some(())
+    });
+    // The one that began it is ended by Ctrl-C, and whoever joined goes on.
+    first.signal(Signal::INT);
+    first.ended();
+    finish_and_call(&scene, second, &scene.idp.authorize(&url));
+    let exchanged = scene.idp.calls("endpoint=token");
+    assert_eq!(exchanged.len(), 1, "{exchanged:?}");
     scene.close();
 }
 

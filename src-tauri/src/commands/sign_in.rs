@@ -124,6 +124,8 @@ fn follow(ask: Asked, running: &Running, tell: impl FnMut(SignInEvent)) -> Answe
         flow,
         fresh,
         no_open,
+        // A new one of the page's takes the place of the one before.
+        join: false,
         accept_subject,
         desktop: wire::desktop(|name| std::env::var(name).ok()),
         remote: false,

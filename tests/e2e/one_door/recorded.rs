@@ -53,7 +53,7 @@ fn a_deed_is_a_line_before_it_is_done_and_one_more_where_it_failed() {
 
 /// Of what runs and not of what stands in its place by now; a look has none.
 #[test]
-fn s62_a_token_s_line_names_the_program_that_asked_by_its_sha_256() {
+fn s62_a_line_of_a_token_a_deed_or_a_denial_names_the_program_by_its_sha_256() {
     let scene = Scene::signed_in(Setting::of(Family::PingOne));
     let world = &scene.world;
     let dagpass = world.root().join("tmp/dagpass");
@@ -61,27 +61,32 @@ fn s62_a_token_s_line_names_the_program_that_asked_by_its_sha_256() {
     let counted = Command::new("sha256sum").arg(&dagpass).output().unwrap().stdout;
     let counted = String::from_utf8(counted).unwrap();
     let digest = counted.split(' ').next().unwrap();
-    for words in ["token", "status"] {
+    for (words, code) in [("token", 0), ("status", 0), ("logout", 0), ("token", 3)] {
         let mut command = world.command(&dagpass);
         let ended = Process::spawn(words, command.arg(words).stdin(Stdio::null())).ended();
-        ended.expect(0);
+        ended.expect(code);
     }
-    scene.token();
     world.stop_agent();
     let lines = ledger(world);
     let by_it = |line: &&Value| {
         let program = line["caller"]["executable"].as_str().unwrap_or_default();
         program.ends_with("/tmp/dagpass")
     };
-    let counted: Vec<(&Value, &Value)> = lines
+    let counted: Vec<(&Value, &Value, &Value)> = lines
         .iter()
         .filter(by_it)
-        .map(|line| (&line["event"], &line["caller"]["executable_sha256"]))
+        .map(|line| (&line["action"], &line["outcome"], &line["caller"]["executable_sha256"]))
         .collect();
-    assert!(counted.contains(&(&json!("issue"), &json!(digest))), "{counted:?}");
-    assert!(counted.contains(&(&json!("decision"), &NOTHING)), "{counted:?}");
+    for (action, outcome, shown) in [
+        ("token", "ok", json!(digest)),
+        ("show-status", "ok", NOTHING),
+        ("sign-out", "ok", json!(digest)),
+        ("token", "failed", json!(digest)),
+    ] {
+        let line = (&json!(action), &json!(outcome), &shown);
+        assert!(counted.contains(&line), "{line:?} in {counted:?}");
+    }
     world.start_agent();
-    scene.token();
     scene.close();
 }
 

@@ -15,7 +15,7 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     pub session: Option<&'a SessionKey>,
     pub caller: &'a Caller,
-    /// Of an `issue`: SHA-256 of the program that the caller runs, where the system shows it.
+    /// Of a token, a deed and a denial: SHA-256 of the program that the caller runs, where the system shows it.
     pub program: Option<String>,
     /// Of a decision: what was asked for.
     pub action: Option<Action>,

@@ -33,7 +33,7 @@ use crate::token::{AccessToken, TokenSet};
 
 pub use crate::session::SessionView;
 
-use told::{Asked, decision};
+use told::{Asked, decision, program};
 
 /// How long does a caller wait for a new token while the old one is still valid?
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -139,7 +139,9 @@ impl Broker {
         let signed_in = named.and_then(|key| self.sign_in_of(key, now));
         let bench = Bench { engine, approvals: &self.approvals, now, signed_in };
         policy::authorize(&bench, principal, (action, about), |resource, judged| {
-            self.record(&decision(&principal.caller, action, resource, judged))
+            let mut line = decision(&principal.caller, action, resource, judged);
+            line.program = program(principal, action, judged.is_err());
+            self.record(&line)
         })
     }
 
@@ -167,7 +169,7 @@ impl Broker {
                 Ok(counted) => self.serve(asked, principal).await.inspect(|_| counted.keep()),
                 Err(refusal) => Err(refusal),
             };
-        served.inspect_err(|refusal| self.record_unserved(asked, refusal))
+        served.inspect_err(|refusal| self.record_unserved(asked, principal, refusal))
     }
 
     async fn serve(&self, asked: Asked<'_>, principal: &Principal) -> Result<Issued, Refusal> {
@@ -180,6 +182,7 @@ impl Broker {
             session.seat(&request.target, principal.name(), now)?;
         }
         let (whose, fresh) = self.fresh(&session, asked, principal).await?;
+        request.target.is_answered_by(fresh.token.set.audience.as_deref())?;
         self.serves(&session, principal)?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.
         let judged = |whose: &Whose| asked.of.is_none_or(|at| whose.signed_in_at == at);
@@ -360,12 +363,8 @@ impl Broker {
     }
 
     /// So that the record tells who went away with nothing, and why.
-    fn record_unserved(&self, asked: Asked<'_>, refusal: &Refusal) {
-        let outcome = if refusal.code.denies() { Outcome::Denied } else { Outcome::Failed };
-        let mut record = asked.record(Event::Issue, outcome);
-        record.error = Some(refusal.code.as_str());
-        record.reason = refusal.cause.as_deref();
-        match self.record(&record) {
+    fn record_unserved(&self, asked: Asked<'_>, principal: &Principal, refusal: &Refusal) {
+        match self.record(&asked.unserved(principal, refusal)) {
             // Nothing leaves, so there is nothing to hold back where this cannot be written.
             Ok(()) | Err(_) => {}
         }

@@ -61,6 +61,7 @@ pub fn effective(
             return Err(another_resource(offer));
         }
         target.resource = Some(resource.to_owned());
+        target.audience = None;
         resource_within = named(&Target { scopes: None, ..target.clone() });
     }
     let reach = match (target == *offer.target || named(&target), scopes_within && resource_within)

@@ -208,6 +208,7 @@ impl Profile {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnToken {
     pub resource: Option<String>,
+    pub audience: Option<String>,
     pub params: BTreeMap<String, String>,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deployment::Deployment;
+use crate::error::{ErrorCode, Refusal};
 use crate::profile::{OwnToken, Profile, ProfileName, Scopes};
 use crate::token::Fingerprint;
 
@@ -123,6 +124,8 @@ pub struct Target {
     pub scopes: Option<Scopes>,
     /// RFC 8707. Never sent to PingOne, whose profiles leave it out.
     pub resource: Option<String>,
+    /// What `aud` has to hold where it is not `resource` itself.
+    pub audience: Option<String>,
     pub params: BTreeMap<String, String>,
     pub obtain: Obtain,
 }
@@ -133,8 +136,27 @@ impl Target {
         if profile.connection.is_none() {
             return Self::default();
         }
-        let OwnToken { resource, params } = profile.own_token.clone();
-        Self { scopes: None, resource, params, obtain: Obtain::SignIn }
+        let OwnToken { resource, audience, params } = profile.own_token.clone();
+        Self { scopes: None, resource, audience, params, obtain: Obtain::SignIn }
+    }
+
+    /// A token that says it is for somebody else is of no use there, and of use to whom it names (RFC 9700
+    /// §2.3). One whose audience cannot be seen says nothing.
+    pub fn is_answered_by(&self, audience: Option<&[String]>) -> Result<(), Refusal> {
+        let (Some(wanted), Some(said)) =
+            (self.audience.as_ref().or(self.resource.as_ref()), audience)
+        else {
+            return Ok(());
+        };
+        if said.contains(wanted) {
+            return Ok(());
+        }
+        let cause = format!("asked for `{wanted}`, its `aud` is `{}`", said.join("`, `"));
+        Err(Refusal::new(ErrorCode::InvalidTarget, "Ping gave a token for another audience")
+            .because(cause)
+            .hint(
+                "where the API takes that, say so by `audience = \"…\"` in its connection's table",
+            ))
     }
 }
 
@@ -198,6 +220,33 @@ impl Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_names_others_alone_answers_nothing_and_one_that_names_nobody_does() {
+        let (lake, own) = (Some("https://lake.example"), Some("lake-api"));
+        type Case<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a [&'a str]>, bool);
+        let cases: [Case<'_>; 9] = [
+            (None, None, Some(&["anything"]), true),
+            (lake, None, None, true),
+            (lake, None, Some(&["https://lake.example"]), true),
+            (lake, None, Some(&["https://sea.example", "https://lake.example"]), true),
+            (lake, None, Some(&["https://lake.example/"]), false),
+            (lake, None, Some(&["https://sea.example"]), false),
+            (lake, None, Some(&[]), false),
+            (lake, own, Some(&["lake-api"]), true),
+            (None, own, Some(&["https://lake.example"]), false),
+        ];
+        for (resource, audience, said, answers) in cases {
+            let target = Target {
+                resource: resource.map(str::to_owned),
+                audience: audience.map(str::to_owned),
+                ..Target::default()
+            };
+            let said = said.map(|all| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+            let answer = target.is_answered_by(said.as_deref());
+            assert_eq!(answer.is_ok(), answers, "{target:?} {said:?}");
+        }
+    }
 
     #[test]
     fn a_session_s_name_is_read_as_it_is_written_and_typed_as_a_shell_takes_it() {

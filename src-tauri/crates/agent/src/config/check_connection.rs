@@ -74,6 +74,7 @@ impl Check<'_> {
         let target = Target {
             scopes,
             resource: self.filled(raw.resource.clone()),
+            audience: self.filled(raw.audience.clone()),
             params: self.params(raw.token_params.clone()),
             obtain: Obtain::Narrow,
         };
@@ -237,7 +238,8 @@ fn source(
             if let Some(scopes) = &target.scopes {
                 profile.scopes = scopes.clone();
             }
-            profile.own_token = OwnToken { resource: target.resource, params: target.params };
+            let Target { resource, audience, params, .. } = target;
+            profile.own_token = OwnToken { resource, audience, params };
             Source {
                 session: SessionKey { connection: Some(id.to_owned()), ..own },
                 // The sign-in asked for just these scopes: the whole grant is wanted.

@@ -317,6 +317,8 @@ table! {
         scopes: Vec<String>,
         /// RFC 8707. Leave it out for PingOne.
         resource: String,
+        /// What the token's `aud` has to hold, where it can be seen. Absent: `resource`.
+        audience: String,
         obtain: RawObtain,
         /// header, password, or extra.<key>
         token_in: String,

@@ -47,6 +47,7 @@ mod store_use;
 mod tokens;
 mod try_it;
 mod turned_away;
+mod under_way;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -94,8 +95,8 @@ use door::Visit;
 use events::Streams;
 use leaks::Looks;
 use patience::Awaited;
-use sign_in::SignIns;
 use turned_away::TurnedAway;
+use under_way::SignIns;
 
 /// How long do answers that are on their way out keep us?
 const ANSWERED: Duration = Duration::from_millis(500);

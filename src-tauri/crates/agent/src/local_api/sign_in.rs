@@ -1,8 +1,7 @@
 //! `POST /v1/sign-in`: one sign-in at a time an issuer, told step by step; the stream's end is the
-//! sign-in's end.
+//! sign-in's end. Whoever asks for the one that is under way may join it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
@@ -12,32 +11,14 @@ use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::ports::RefreshTokenStore;
 use dagpass_core::principal::{Kind, Principal};
-use dagpass_core::profile::{Flow, Issuer, Profile};
+use dagpass_core::profile::{Flow, Profile};
 use dagpass_core::refusals;
 use dagpass_core::request::{Caller, SessionKey, Transport};
 use dagpass_core::sign_in::{Arrival, Claim, Desktop, NewProof, Progress, SignInOptions, Step};
 
 use super::reply::{self, Reply};
+use super::under_way::{Followers, Place, Seat};
 use super::{Api, Asked, status, store_use};
-
-/// Sign-ins under way, by issuer, each with the way a pasted callback reaches it.
-#[derive(Debug, Default)]
-pub(super) struct SignIns(Mutex<HashMap<Issuer, mpsc::Sender<Arrival>>>);
-
-impl SignIns {
-    pub(super) fn under_way(&self, issuer: &Issuer) -> bool {
-        self.table().contains_key(issuer)
-    }
-
-    /// The way by which a pasted callback reaches the sign-in at `issuer`.
-    pub(super) fn way_to(&self, issuer: &Issuer) -> Option<mpsc::Sender<Arrival>> {
-        self.table().get(issuer).cloned()
-    }
-
-    fn table(&self) -> MutexGuard<'_, HashMap<Issuer, mpsc::Sender<Arrival>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignInAsk = asked.parse()?;
@@ -48,17 +29,20 @@ pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
         options.claim.proof = NewProof::Wished;
     }
     let (paste, pasted) = mpsc::channel(1);
-    let seat = Seat::take(api, &profile.issuer, paste)?;
-    let (tell, told) = mpsc::channel(16);
+    let (seat, told) = match Seat::take(api, (&key, &profile.issuer), (&options, ask.join), paste)?
+    {
+        Place::Free(seat, told) => (seat, told),
+        Place::Joined(told) => return Ok(reply::lines(told)),
+    };
     let caller = asked.caller().clone();
     let api = api.clone();
     tokio::spawn(async move {
-        let _seat = seat;
+        let tell = seat.followers();
         let attempt = Attempt { api: &api, key, profile: &profile, options, caller };
         tokio::select! {
-            () = attempt.run(pasted, &tell) => {}
-            // The person pressed Ctrl-C: nothing of the flow stays open.
-            () = tell.closed() => {}
+            () = attempt.run(pasted, tell) => {}
+            // Whoever followed it pressed Ctrl-C: nothing of the flow stays open.
+            () = tell.deserted() => {}
         }
     });
     Ok(reply::lines(told))
@@ -105,40 +89,6 @@ fn is_at_own_door(principal: &Principal) -> bool {
     local && principal.kind == Kind::Owner && principal.caller.capability.is_none()
 }
 
-/// One issuer's place among the sign-ins under way; freed when the sign-in ends, however it ends.
-struct Seat {
-    api: Arc<Api>,
-    issuer: Issuer,
-}
-
-impl Seat {
-    fn take(
-        api: &Arc<Api>,
-        issuer: &Issuer,
-        paste: mpsc::Sender<Arrival>,
-    ) -> Result<Self, Refusal> {
-        let mut table = api.sign_ins.table();
-        if table.contains_key(issuer) {
-            return Err(Refusal::new(
-                ErrorCode::InteractionRequired,
-                format!("a sign-in at {} is under way already", issuer.as_str()),
-            )
-            .hint("finish it in the browser, or press Ctrl-C where it was started"));
-        }
-        table.insert(issuer.clone(), paste);
-        drop(table);
-        api.changed();
-        Ok(Self { api: api.clone(), issuer: issuer.clone() })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.api.sign_ins.table().remove(&self.issuer);
-        self.api.changed();
-    }
-}
-
 struct Attempt<'a> {
     api: &'a Arc<Api>,
     key: SessionKey,
@@ -148,18 +98,18 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn run(&self, pasted: mpsc::Receiver<Arrival>, tell: &mpsc::Sender<Bytes>) {
+    async fn run(&self, pasted: mpsc::Receiver<Arrival>, tell: &Arc<Followers>) {
         let last = match self.sign_in(pasted, tell).await {
             Ok(event) => event,
             Err(refusal) => self.failed(&refusal),
         };
-        send(tell, &last).await;
+        tell.tell(line(&last));
     }
 
     async fn sign_in(
         &self,
         pasted: mpsc::Receiver<Arrival>,
-        tell: &mpsc::Sender<Bytes>,
+        tell: &Arc<Followers>,
     ) -> Result<SignInEvent, Refusal> {
         let broker = &self.api.broker;
         self.open_store(tell).await?;
@@ -172,11 +122,11 @@ impl Attempt<'_> {
 
     /// A person is here: what the keychain asks is answered before anything else is begun, and not
     /// asked again after a no. Whatever else stands in the way is told by the sign-in itself.
-    async fn open_store(&self, tell: &mpsc::Sender<Bytes>) -> Result<(), Refusal> {
+    async fn open_store(&self, tell: &Arc<Followers>) -> Result<(), Refusal> {
         let store = &self.api.store;
         while store.readiness().await.is_err() && store.is_asking() {
             let text = "the keychain asks you something: answer its prompt".to_owned();
-            send(tell, &SignInEvent::Note { text }).await;
+            tell.tell(line(&SignInEvent::Note { text }));
             let answered = store.answered().await;
             answered.map_err(|failure| refusals::store(self.profile, &failure))?;
         }
@@ -198,7 +148,7 @@ impl Attempt<'_> {
 
 /// Passes the steps on to the stream.
 struct Teller {
-    tell: mpsc::Sender<Bytes>,
+    tell: Arc<Followers>,
     session: String,
 }
 
@@ -221,20 +171,11 @@ impl Progress for Teller {
             },
             Step::Note(text) => SignInEvent::Note { text },
         };
-        // A reader that has gone away ends the sign-in by itself.
-        if let Err(error) = self.tell.try_send(line(&event)) {
-            tracing::debug!(%error, "sign-in event not delivered");
-        }
+        self.tell.tell(line(&event));
     }
 }
 
-async fn send(tell: &mpsc::Sender<Bytes>, event: &SignInEvent) {
-    if tell.send(line(event)).await.is_err() {
-        tracing::debug!("the sign-in's caller is gone");
-    }
-}
-
-fn line(event: &SignInEvent) -> Bytes {
+pub(super) fn line(event: &SignInEvent) -> Bytes {
     let mut text = serde_json::to_vec(event).unwrap_or_default();
     text.push(b'\n');
     Bytes::from(text)

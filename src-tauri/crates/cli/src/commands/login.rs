@@ -146,6 +146,7 @@ fn ask(args: Login, variable: impl Fn(&str) -> Option<String>) -> SignInAsk {
         connection: args.connection,
         flow,
         no_open: args.no_open,
+        join: true,
         fresh: args.fresh,
         accept_subject: args.accept_subject,
         desktop,

@@ -43,6 +43,9 @@ pub struct SignInAsk {
     pub flow: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_open: bool,
+    /// Where the same sign-in is under way already, follow that one to its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub join: bool,
     /// No sign-in without a new proof of identity: `prompt=login`, `max_age=0`, and an `auth_time` that tells.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,

@@ -1,9 +1,10 @@
 //! How what was judged stands on the record: one line for a request, with what it rests on.
 
 use crate::audit::{Event, Outcome, Record};
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, Refusal};
 use crate::policy::engine::Basis;
-use crate::policy::{About as _, Action, Denied, Resource};
+use crate::policy::{About as _, Action, Denied, Resource, Weight};
+use crate::principal::Principal;
 use crate::request::{Caller, TokenRequest};
 use crate::time::Timestamp;
 
@@ -22,6 +23,16 @@ impl<'a> Asked<'a> {
     /// Before it is known what it comes to.
     pub(super) fn permitted(self) -> Record<'a> {
         self.record(Event::Decision, Outcome::Ok)
+    }
+
+    /// What it came to, where that is nothing.
+    pub(super) fn unserved(self, principal: &Principal, refusal: &'a Refusal) -> Record<'a> {
+        let outcome = if refusal.code.denies() { Outcome::Denied } else { Outcome::Failed };
+        let mut record = self.record(Event::Issue, outcome);
+        record.program = principal.process.digest();
+        record.error = Some(refusal.code.as_str());
+        record.reason = refusal.cause.as_deref();
+        record
     }
 
     pub(super) fn record(self, event: Event, outcome: Outcome) -> Record<'a> {
@@ -49,6 +60,12 @@ pub(super) fn decision<'a>(
     record.reason = denied.map(|denied| denied.reason.as_str());
     rest(&mut record, judged.unwrap_or_else(|denied| &denied.basis));
     record
+}
+
+/// Of who does something, and of who may not. No program is read for a look.
+pub(super) fn program(principal: &Principal, action: Action, denied: bool) -> Option<String> {
+    let counts = denied || action.weight() == Weight::Deed;
+    counts.then(|| principal.process.digest()).flatten()
 }
 
 /// By which policy, and by which of its rules.

@@ -45,6 +45,8 @@ pub struct FakeServer {
     pub no_refresh: Mutex<Option<TokenFailure>>,
     /// The scope of every answer, where it says one.
     pub scope: Mutex<Option<crate::profile::Scopes>>,
+    /// Whom every answer's access token names.
+    pub audience: Mutex<Option<Vec<String>>>,
     /// Held while an answer is judged: key sets that do not come.
     pub keys: tokio::sync::Mutex<()>,
     /// What every answer's judgment comes to instead.
@@ -92,6 +94,7 @@ impl FakeServer {
             no_exchange: Mutex::default(),
             no_refresh: Mutex::default(),
             scope: Mutex::default(),
+            audience: Mutex::default(),
             keys: tokio::sync::Mutex::default(),
             disbelief: Mutex::default(),
             sign_ins: AtomicUsize::new(0),
@@ -162,6 +165,7 @@ impl FakeServer {
         let mut set =
             token_set(&format!("at-{count}"), Some(&next), now, now.plus(*lock(&self.lifetime)));
         set.scope.clone_from(&lock(&self.scope));
+        set.audience.clone_from(&lock(&self.audience));
         Ok(set)
     }
 }

@@ -148,7 +148,7 @@ impl Refresh {
 
     /// `None` where what is given need not be what was granted: for a resource, or by exchange.
     fn asked<'a>(&'a self, stored: &'a StoredSession) -> Option<&'a Scopes> {
-        let Target { scopes, resource, params, obtain } = &self.target;
+        let Target { scopes, resource, audience: _, params, obtain } = &self.target;
         match obtain {
             Obtain::Narrow | Obtain::SignIn if resource.is_none() && params.is_empty() => {
                 scopes.as_ref().or(Some(&stored.granted))

@@ -6,7 +6,7 @@ use super::{broker, bytes, state};
 use crate::error::ErrorCode;
 use crate::fakes::{Fault, World, ask, serve as token};
 use crate::ports::TokenFailure;
-use crate::request::SessionKey;
+use crate::request::{SessionKey, Target, TokenRequest};
 use crate::session::SessionState;
 
 fn kept(world: &World) -> String {
@@ -65,4 +65,32 @@ async fn a_limit_takes_the_mark_back_and_only_its_time_is_waited_for() {
     assert_eq!(world.presented().len(), 2);
     world.clock.jump(101);
     assert_eq!(bytes(&broker).await, "at-2", "the next turn sends");
+}
+
+#[tokio::test]
+async fn a_token_for_another_audience_is_served_to_nobody_and_asked_for_once() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let lake = |audience: Option<&str>| TokenRequest {
+        target: Target {
+            resource: Some("https://lake.example".to_owned()),
+            audience: audience.map(str::to_owned),
+            ..Target::default()
+        },
+        ..ask("prod")
+    };
+    *world.server.audience.lock().unwrap() = Some(vec!["lake-api".to_owned()]);
+    for _ in 0..3 {
+        let refusal = token(&broker, &lake(None)).await.unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::InvalidTarget);
+        let said = "asked for `https://lake.example`, its `aud` is `lake-api`";
+        assert_eq!(refusal.cause.as_deref(), Some(said));
+    }
+    assert_eq!(world.presented(), ["rt-0"], "what it gave does not change by asking");
+    let events = world.witness.events.lock().unwrap().clone();
+    assert!(!events.iter().any(|event| event.starts_with("Issue Ok")), "{events:?}");
+    token(&broker, &lake(Some("lake-api"))).await.unwrap();
+    *world.server.audience.lock().unwrap() = None;
+    world.clock.jump(3_600);
+    token(&broker, &lake(None)).await.expect("one that shows none says nothing");
 }

@@ -213,7 +213,7 @@ fn a_bad_connection_names_line_key_and_fix() {
         ("port = -1", "8:8 connection.w.port: invalid value: integer `-1`, expected u16"),
         (
             "password = \"x\"",
-            "8:1 connection.w.password: unknown key `password` [known here: profile, conn-type, host, login, port, schema, extra, scopes, resource, obtain, token-in, token-params, client-id]",
+            "8:1 connection.w.password: unknown key `password` [known here: profile, conn-type, host, login, port, schema, extra, scopes, resource, audience, obtain, token-in, token-params, client-id]",
         ),
     ];
     for (line, problem) in cases {
