@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use dagpass_client::place;
+use dagpass_client::wire::ConnectionIds;
 use toml_edit::{DocumentMut, TableLike};
 
 use super::files;
@@ -12,8 +13,7 @@ const PREFIX: &str = "AIRFLOW_CONN_";
 
 /// One sentence for each variable of this shell, and of the project's `.env`, that keeps dagpass from being asked.
 pub(super) fn notes(project: &Path) -> Vec<String> {
-    let config = place::config_path().ok().and_then(|file| std::fs::read_to_string(file).ok());
-    let ours = connections(&config.unwrap_or_default());
+    let ours = ours();
     let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
     let set = set.filter_map(|(name, _)| name.into_string().ok());
     let mut notes: Vec<String> = set.filter_map(|name| in_shell(&name, &ours)).collect();
@@ -22,6 +22,24 @@ pub(super) fn notes(project: &Path) -> Vec<String> {
     let text = files::read_text(&file).ok().flatten().unwrap_or_default();
     notes.extend(in_file(&text, &file.display().to_string(), &ours));
     notes
+}
+
+/// What this config names, be it that no agent has read it yet, and what the agent answers for, be it that the
+/// machine's config names it.
+fn ours() -> Vec<String> {
+    let config = place::config_path().ok().and_then(|file| std::fs::read_to_string(file).ok());
+    let state = place::state_dir().ok().map(|state| state.join("connections.json"));
+    let answered = state.and_then(|file| std::fs::read(file).ok());
+    all(&config.unwrap_or_default(), &answered.unwrap_or_default())
+}
+
+fn all(config: &str, answered: &[u8]) -> Vec<String> {
+    let mut ids = connections(config);
+    let answered = serde_json::from_slice::<ConnectionIds>(answered).unwrap_or_default();
+    ids.extend(answered.connections);
+    ids.sort();
+    ids.dedup();
+    ids
 }
 
 fn in_shell(name: &str, ours: &[String]) -> Option<String> {
@@ -76,6 +94,13 @@ mod tests {
 
     const CONFIG: &str =
         "[connection.warehouse_api]\nhost = \"h\"\n[env.dev.connection.Lake]\nhost = \"l\"\n";
+
+    #[test]
+    fn what_the_agent_answers_for_counts_beside_what_this_config_names() {
+        let answered = br#"{"version": 1, "connections": ["of_the_machine", "Lake"]}"#;
+        assert_eq!(all(CONFIG, answered), ["Lake", "of_the_machine", "warehouse_api"]);
+        assert_eq!(all(CONFIG, b""), ["Lake", "warehouse_api"]);
+    }
 
     #[test]
     fn a_variable_is_told_only_where_dagpass_has_a_connection_of_that_id() {
