@@ -159,6 +159,8 @@ class Front(ThreadingHTTPServer):
             "jwks_uri": f"{self.origin}/keys",
         }
         self.keys: list[dict[str, Any]] = httpx.get(provider.line["endpoints"]["jwks"]).json()["keys"]
+        #: The issuer at `/ci` is another, with this key alone.
+        self.ci = Key("ci")
         self.fetched = 0
         #: While it is not set, the keys are not answered.
         self.answers = threading.Event()
@@ -176,6 +178,9 @@ class _FrontHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.server.document
+        if self.path.startswith("/ci/"):
+            issuer = f"{self.server.origin}/ci"
+            body = {"issuer": issuer, "jwks_uri": f"{issuer}/keys", "keys": [self.server.ci.jwk]}
         if self.path == "/keys":
             self.server.fetched += 1
             if not self.server.answers.is_set():

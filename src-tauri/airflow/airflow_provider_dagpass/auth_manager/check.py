@@ -11,6 +11,7 @@ from airflow_provider_dagpass.auth_manager.delay import removed_group_bites_with
 from airflow_provider_dagpass.auth_manager.ping import Ping
 from airflow_provider_dagpass.auth_manager.refusal import Refusal
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFileError, Roles
+from airflow_provider_dagpass.auth_manager.services import Entry
 from airflow_provider_dagpass.auth_manager.settings import SettingsError, from_airflow
 
 
@@ -29,10 +30,29 @@ def run(_args: Any) -> None:
     print(f"issuer: {ping.settings.issuer}")
     print(f"keys: {keys} at {endpoint}")
     print(f"roles: {len(mapping.roles)} groups by `{mapping.claim}`, digest {mapping.digest}")
+    for entry in mapping.clients:
+        print(f"client {entry.name}: {', '.join(entry.roles)}, for {_token_of(entry)}")
+    _keys_of_others(ping, mapping)
     _tell_of_roles(mapping)
     for way, seconds in removed_group_bites_within(ping.settings, conf).items():
         limit = "no limit of ours" if seconds is None else f"{seconds} s"
         print(f"a removed group bites within: {way}: {limit}")
+
+
+def _token_of(entry: Entry) -> str:
+    named = {"issuer": entry.issuer, "sub": entry.sub, "client_id": entry.client_id}
+    told = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+    return f"{told}, at most {entry.max_age} s old"
+
+
+def _keys_of_others(ping: Ping, mapping: Roles) -> None:
+    for issuer in sorted(mapping.issuers):
+        other = ping.others.of(issuer)
+        try:
+            keys = other.published() if other else 0
+        except Refusal as refusal:
+            sys.exit(f"error: [dagpass_auth] roles_file: {issuer}: {refusal.description}")
+        print(f"keys: {keys} of {issuer}")
 
 
 def _tell_of_roles(mapping: Roles) -> None:
@@ -43,7 +63,8 @@ def _tell_of_roles(mapping: Roles) -> None:
         # FAB makes its own at the API server's first start.
         print("roles of this Airflow: none yet, the API server makes them at its first start")
         return
-    wanted = sorted({role for roles in mapping.roles.values() for role in roles})
+    given = [*mapping.roles.values(), *(entry.roles for entry in mapping.clients)]
+    wanted = sorted({role for roles in given for role in roles})
     missing = [role for role in wanted if role not in known]
     if missing:
         sys.exit(

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from airflow_provider_dagpass.auth_manager.refusal import Expired, InvalidGrant, SignInTooOld, quoted
+from airflow_provider_dagpass.auth_manager.services import Entry
 from airflow_provider_dagpass.auth_manager.settings import Settings
 
 Claims = Mapping[str, Any]
@@ -41,6 +42,8 @@ class Assertion:
     #: Whole seconds since 1970.
     expires: int
     client: str
+    #: The entry of ``clients`` that it is of; ``None``: a person's.
+    service: Entry | None = None
 
 
 def of_jwt(header: Claims, claims: Claims, settings: Settings, now: float) -> Assertion:
@@ -65,6 +68,24 @@ def of_introspection(claims: Claims, settings: Settings, now: float) -> Assertio
     if "aud" in claims or not settings.introspection_without_audience:
         _audience(claims, settings.audience)
     return _person_s(Kind.REFERENCE, claims, settings, now)
+
+
+def of_service(
+    header: Claims | None, claims: Claims, entry: Entry, settings: Settings, now: float
+) -> Assertion:
+    """Of a service or a CI job. Nobody signed in: how old the token may be is its entry's to say. ``header``:
+    ``None`` of a reference token."""
+    kind = Kind.REFERENCE if header is None else _kind_of_service(header, claims, settings)
+    if header is not None or "aud" in claims or not settings.introspection_without_audience:
+        _audience(claims, settings.exchange_audience if kind is Kind.ONE_TIME else settings.audience)
+    if kind is Kind.ONE_TIME and (not isinstance(claims.get("jti"), str) or not claims["jti"]):
+        raise InvalidGrant("an assertion minted for this grant needs a `jti`")
+    expires = _lifetime(claims, settings, now)
+    if "cnf" in claims:
+        raise InvalidGrant("the token is bound to a key (`cnf`) and no bearer")
+    if now - _time(claims, "iat") > entry.max_age + settings.leeway:
+        raise Expired(f"the token of client `{entry.name}` is older than its {entry.max_age} s")
+    return Assertion(kind, claims, expires, entry.name, entry)
 
 
 def check_sign_in(claims: Claims, settings: Settings, now: float) -> None:
@@ -104,6 +125,17 @@ def _kind(header: Claims, claims: Claims, settings: Settings) -> Kind:
     # PingFederate and PingAM call both `JWT`: an ID token names neither scope nor client_id.
     is_access_token = any(name in claims for name in ("client_id", "scope", "scp"))
     return Kind.ACCESS_TOKEN if is_access_token else Kind.ID_TOKEN
+
+
+def _kind_of_service(header: Claims, claims: Claims, settings: Settings) -> Kind:
+    if "crit" in header:
+        raise InvalidGrant("the assertion has critical headers that are not known here")
+    typ = header.get("typ", "")
+    typ = typ.lower() if isinstance(typ, str) else "?"
+    if typ not in (*_ACCESS_TOKEN_TYPES, *_PLAIN_TYPES):
+        raise InvalidGrant(f"a token of the type {quoted(typ)} is no assertion")
+    is_once = bool(_audiences(claims) & set(settings.exchange_audience))
+    return Kind.ONE_TIME if is_once else Kind.ACCESS_TOKEN
 
 
 def _allowed(kind: Kind, settings: Settings) -> None:

@@ -9,7 +9,8 @@ import hashlib
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,8 +26,9 @@ from airflow_provider_dagpass.auth_manager.kept import (
     Memory,
     wait,
 )
+from airflow_provider_dagpass.auth_manager.loopback import is_loopback
 from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, PingAway, quoted
-from airflow_provider_dagpass.auth_manager.settings import Settings, is_loopback
+from airflow_provider_dagpass.auth_manager.settings import WELL_KNOWN, Settings
 
 #: How many fetches in a row may `kid`s that nobody knows cause, and how soon comes one more? Anybody can
 #: invent one; a fetch brings all keys, so that under a flood a new one is found within that time.
@@ -40,8 +42,12 @@ MOST_NOBODYS = 1024
 class Http:
     """JSON from Ping: certificates checked, redirects not followed, https or loopback alone."""
 
-    def __init__(self, settings: Settings) -> None:
-        verify = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
+    def __init__(self, settings: Settings, *, of_others: bool = False) -> None:
+        verify: Any = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
+        if of_others and settings.ca_file:
+            # The file stands in for the system's CAs where Ping is asked; others may be anybody's customers.
+            verify = ssl.create_default_context()
+            verify.load_verify_locations(cafile=settings.ca_file)
         self._client = httpx.Client(verify=verify, timeout=PATIENCE_SECONDS, follow_redirects=False)
 
     def get(self, url: str) -> dict[str, Any]:
@@ -150,6 +156,31 @@ class Issuer:
         if not isinstance(found.get("keys"), list):
             raise PingAway("Ping's key set has no `keys`")
         return found
+
+
+class Others:
+    """The issuers that the roles file names beside the deployment's own, each as it is needed."""
+
+    def __init__(self, settings: Settings, named: Callable[[], Collection[str]]) -> None:
+        self._settings = settings
+        self._named = named
+        self._lock = threading.Lock()
+        self._known: dict[str, Issuer] = {}
+
+    def of(self, issuer: object) -> Issuer | None:
+        """``None`` where nobody named it: nothing is ever asked of whoever a token names by itself."""
+        if not isinstance(issuer, str) or issuer == self._settings.issuer:
+            return None
+        named = self._named()
+        if issuer not in named:
+            return None
+        with self._lock:
+            self._known = {name: one for name, one in self._known.items() if name in named}
+            if issuer not in self._known:
+                discovery = issuer.rstrip("/") + WELL_KNOWN
+                settings = replace(self._settings, issuer=issuer, discovery_url=discovery, introspect=False)
+                self._known[issuer] = Issuer(settings, Http(settings, of_others=True))
+            return self._known[issuer]
 
 
 def _name(header: dict[str, Any]) -> bytes:

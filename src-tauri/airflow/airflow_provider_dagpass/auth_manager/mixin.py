@@ -155,6 +155,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
             "version": 1,
             "claim": mapping.claim,
             "roles": {group: list(names) for group, names in mapping.roles.items()},
+            **({"clients": mapping.clients_told} if mapping.clients_told else {}),
             "digest": mapping.digest,
             "you": {"username": username, "roles": roles},
             "removed_group_bites_within": self.delay(),
@@ -190,7 +191,7 @@ class PingMixin(BaseAuthManager[Any]):  # type: ignore[misc,unused-ignore]
         return subject, minted, left
 
     def _admitted(self, assertion: Assertion) -> tuple[Person, Any]:
-        person = self.ping.person(assertion.claims)
+        person = self.ping.whose(assertion)
         if not person.roles:
             raise self.dismiss(person)
         return person, self.admit(person)

@@ -1,4 +1,4 @@
-"""One assertion in, one person with roles out.
+"""One assertion in, one person or service with roles out.
 
 Decides in which order the checks go. Knows no auth manager and no table of users.
 """
@@ -13,10 +13,10 @@ from typing import Any
 import jwt
 
 from airflow_provider_dagpass.auth_manager import claims as checks
-from airflow_provider_dagpass.auth_manager import once, reference
+from airflow_provider_dagpass.auth_manager import once, reference, services
 from airflow_provider_dagpass.auth_manager.claims import Assertion, Kind
 from airflow_provider_dagpass.auth_manager.groups import groups
-from airflow_provider_dagpass.auth_manager.issuer import Http, Issuer
+from airflow_provider_dagpass.auth_manager.issuer import Http, Issuer, Others
 from airflow_provider_dagpass.auth_manager.kept import Flight
 from airflow_provider_dagpass.auth_manager.refusal import AccessDenied, InvalidGrant, InvalidRequest
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFile
@@ -48,13 +48,14 @@ class Person:
 
 
 class Ping:
-    """The deployment's trust in one issuer."""
+    """The deployment's trust in one issuer, and in what the roles file's ``clients`` name beside it."""
 
     def __init__(self, settings: Settings, is_first: IsFirst = once.is_first) -> None:
         self.settings = settings
         self.roles = RoleFile(settings.roles_file)
         self._http = Http(settings)
         self.issuer = Issuer(settings, self._http)
+        self.others = Others(settings, lambda: self.roles.current().issuers)
         self._introspection = reference.Introspection(settings, self.issuer, self._http)
         self._is_first = is_first
 
@@ -62,11 +63,8 @@ class Ping:
         """Does this bearer say it is Ping's? Not yet a reason to believe it."""
         if reference.is_reference(token):
             return self.settings.introspect
-        try:
-            told = jwt.decode(token, options={"verify_signature": False})
-        except _UNREADABLE:
-            return False
-        return bool(told.get("iss") == self.settings.issuer)
+        named = _issuer_named(token)
+        return named == self.settings.issuer or self.others.of(named) is not None
 
     def flight(self, token: str) -> Flight | None:
         """The fetch that has to land before this token can be checked. Whoever waits for it elsewhere
@@ -76,7 +74,7 @@ class Ping:
         if reference.is_reference(token):
             return self.issuer.document_flight() if self.settings.introspect else None
         try:
-            return self.issuer.flight(jwt.get_unverified_header(token))
+            return self._publisher(token).flight(jwt.get_unverified_header(token))
         except _UNREADABLE:
             return None
 
@@ -85,8 +83,12 @@ class Ping:
             raise InvalidRequest("the assertion is empty or too long")
         if reference.is_reference(token):
             told = self._introspection.claims(token)
+            if entry := self._service(told):
+                return checks.of_service(None, told, entry, self.settings, time.time())
             return checks.of_introspection(told, self.settings, time.time())
         header, told = self._signed(token)
+        if entry := self._service(told):
+            return checks.of_service(header, told, entry, self.settings, time.time())
         return checks.of_jwt(header, told, self.settings, time.time())
 
     def use_up(self, assertion: Assertion) -> None:
@@ -94,14 +96,32 @@ class Ping:
         if assertion.kind is not Kind.ONE_TIME:
             return
         until = assertion.expires + self.settings.leeway
-        if not self._is_first(self.settings.issuer, assertion.claims["jti"], until):
+        issuer = str(assertion.claims.get("iss", self.settings.issuer))
+        if not self._is_first(issuer, assertion.claims["jti"], until):
             raise InvalidGrant("the assertion was used before (`jti`)")
+
+    def whose(self, assertion: Assertion) -> Person:
+        """Whoever the assertion is of: a person, or a service that the roles file names."""
+        entry = assertion.service
+        if entry is None:
+            return self.person(assertion.claims)
+        return Person(
+            issuer=str(assertion.claims.get("iss", self.settings.issuer)),
+            username=entry.username,
+            first_name=entry.name,
+            last_name="(service)",
+            email="",
+            roles=entry.roles,
+            issued=_issued(assertion.claims),
+        )
 
     def person(self, claims: Mapping[str, Any]) -> Person:
         username = claims.get(self.settings.username_claim)
         if not isinstance(username, str) or not username.strip():
             name = self.settings.username_claim
             raise InvalidGrant(f"the token has no `{name}` ([dagpass_auth] username_claim)")
+        if username.startswith(services.PREFIX):
+            raise AccessDenied(f"a name that begins with `{services.PREFIX}` is no person's")
         mapping = self.roles.current()
         named = groups(claims, mapping.claim)
         if named is None:
@@ -116,15 +136,33 @@ class Ping:
             issued=_issued(claims),
         )
 
+    def _service(self, claims: Mapping[str, Any]) -> services.Entry | None:
+        return services.of(self.roles.current().clients, claims, self.settings.issuer)
+
+    def _publisher(self, token: str) -> Issuer:
+        """Whose keys sign it, by what it says of itself."""
+        return self.others.of(_issuer_named(token)) or self.issuer
+
     def _signed(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
-            key = self.issuer.key(jwt.get_unverified_header(token))
+            publisher = self._publisher(token)
+            key = publisher.key(jwt.get_unverified_header(token))
             found = jwt.decode_complete(
                 token, key, algorithms=list(self.settings.algorithms), options=_SIGNATURE_ALONE
             )
         except _UNREADABLE:
             raise InvalidGrant("the assertion is no JWT that Ping has signed") from None
+        if publisher is not self.issuer and self._service(found["payload"]) is None:
+            raise AccessDenied("no client of the roles file is what this token says (`sub`)")
         return found["header"], found["payload"]
+
+
+def _issuer_named(token: str) -> object:
+    """Not yet a reason to believe it."""
+    try:
+        return jwt.decode(token, options={"verify_signature": False}).get("iss")
+    except _UNREADABLE:
+        return None
 
 
 def _issued(claims: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""``airflow-roles.json``: which group is which Airflow role. One file for server and command line.
+"""``airflow-roles.json``: which group and which client is which Airflow role. For server and command line.
 
 Decides what a valid file is and when it is read again. Grants nothing.
 """
@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from airflow_provider_dagpass.auth_manager import services
+
 log = logging.getLogger(__name__)
 
 VERSION = 1
@@ -27,8 +29,16 @@ class RoleFileError(Exception):
 class Roles:
     claim: str
     roles: dict[str, tuple[str, ...]]
+    clients: tuple[services.Entry, ...]
+    #: As they stand in the file, for whoever asks what is in force.
+    clients_told: dict[str, Any]
     #: SHA-256 of the content as canonical JSON: the same for the same meaning.
     digest: str
+
+    @property
+    def issuers(self) -> frozenset[str]:
+        """Those that clients have of their own."""
+        return frozenset(entry.issuer for entry in self.clients if entry.issuer)
 
     def of(self, groups: Iterable[str]) -> list[str]:
         """The roles of a person in these groups, in the file's order."""
@@ -50,7 +60,7 @@ def parse(text: str) -> Roles:
     # `True` and `1.0` are equal to 1, and of another digest.
     if type(version) is not int or version != VERSION:
         raise RoleFileError(f"`version` is not {VERSION}")
-    if unknown := sorted(set(content) - {"version", "claim", "roles"}):
+    if unknown := sorted(set(content) - {"version", "claim", "roles", "clients"}):
         raise RoleFileError(f"`{unknown[0]}` is not known")
     if not _is_name(claim):
         raise RoleFileError("`claim` is not the name of a claim")
@@ -61,7 +71,12 @@ def parse(text: str) -> Roles:
             raise RoleFileError(f"group `{group}`: no name, or a space at its end")
         if not isinstance(names, list) or not names or not all(_is_name(name) for name in names):
             raise RoleFileError(f"group `{group}`: give a list of role names")
-    return Roles(claim, {group: tuple(names) for group, names in roles.items()}, digest(content))
+    try:
+        clients = services.entries(content["clients"]) if "clients" in content else ()
+    except services.EntryError as error:
+        raise RoleFileError(str(error)) from None
+    given = {group: tuple(names) for group, names in roles.items()}
+    return Roles(claim, given, clients, content.get("clients", {}), digest(content))
 
 
 def digest(content: Any) -> str:

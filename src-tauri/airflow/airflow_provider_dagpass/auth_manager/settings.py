@@ -5,12 +5,13 @@ Decides every default. Reads no file and asks no network.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+
+from airflow_provider_dagpass.auth_manager.loopback import is_loopback
 
 SECTION = "dagpass_auth"
 #: Asymmetric signatures alone: with `none` or HS* whoever knows the public key could sign.
@@ -183,12 +184,3 @@ def _web_address(key: str, text: str) -> None:
     if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         return
     raise SettingsError(key, f"`{text}` is no https address", "http is for loopback alone")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

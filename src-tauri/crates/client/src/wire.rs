@@ -64,7 +64,7 @@ pub use policy::{
 pub use prune::{PruneAsk, PruneReply, PrunedSegment};
 pub use purge::PurgeReply;
 pub use relay::RelayAsk;
-pub use roles::{HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
+pub use roles::{ClientRoles, HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply};
 pub use run_events::{OutlookAsk, OutlookReply, RunEventAsk, RunEventReply, Warning};
 pub use runs::{RunAsk, RunReply};
 pub use ship::{ShipAsk, ShipStatus};

@@ -21,14 +21,15 @@ pub(super) async fn check(
     Ok(RolesCheck {
         in_sync: drift.in_sync(),
         claim: drift.claim.map(|(here, there)| HereAndThere { here, there }),
-        groups: drift
-            .groups
-            .into_iter()
-            .map(|(group, (here, there))| (group, HereAndThere { here, there }))
-            .collect(),
+        groups: drift.groups.into_iter().map(sides).collect(),
+        clients: drift.clients.into_iter().map(sides).collect(),
         digest: there.mapping.digest(),
         you: there.you,
     })
+}
+
+fn sides<T>((name, (here, there)): (String, (T, T))) -> (String, HereAndThere<T>) {
+    (name, HereAndThere { here, there })
 }
 
 async fn mapping(

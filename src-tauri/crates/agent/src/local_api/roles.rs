@@ -1,7 +1,9 @@
 //! `POST /v1/airflow/roles`: the person's groups, or those that were given, through the deployment's
 //! file. Needs no sign-in where groups are given. Never yields a token.
 
-use dagpass_client::wire::{PersonRoles, RolesAsk, RolesReply};
+use std::collections::BTreeMap;
+
+use dagpass_client::wire::{ClientRoles, PersonRoles, RolesAsk, RolesReply};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::refusals;
 use dagpass_core::session::SessionState;
@@ -33,6 +35,7 @@ pub(super) async fn roles(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         digest: file.digest(),
         person,
         mapped: file.roles.keys().cloned().collect(),
+        clients: clients(&file),
         check,
     }))
 }
@@ -70,6 +73,15 @@ fn file(airflow: &AirflowConfig) -> Result<(String, RolesFile), Refusal> {
         refusal.hint(wrong.hint.unwrap_or_else(|| "mend the line and ask again".to_owned()))
     })?;
     Ok((key.path.display().to_string(), file))
+}
+
+fn clients(file: &RolesFile) -> BTreeMap<String, ClientRoles> {
+    let named = file.clients.iter().flatten();
+    named
+        .map(|(name, client)| {
+            (name.clone(), ClientRoles { roles: client.roles.clone(), by: client.shown() })
+        })
+        .collect()
 }
 
 fn given(file: &RolesFile, groups: Vec<String>) -> PersonRoles {

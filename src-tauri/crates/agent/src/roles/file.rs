@@ -8,6 +8,8 @@ use dagpass_core::token::Fingerprint;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::client::Client;
+
 /// The version of the file that we know.
 const VERSION: u64 = 1;
 
@@ -18,6 +20,9 @@ pub struct RolesFile {
     /// The claim that the server reads groups from.
     #[serde(deserialize_with = "claim")]
     pub claim: String,
+    /// Services and CI jobs, which no person stands behind.
+    #[serde(default, deserialize_with = "clients", skip_serializing_if = "Option::is_none")]
+    pub clients: Option<BTreeMap<String, Client>>,
     /// What each group gives.
     #[serde(deserialize_with = "roles")]
     pub roles: BTreeMap<String, Vec<String>>,
@@ -55,6 +60,12 @@ impl RolesFile {
     pub fn digest(&self) -> String {
         Fingerprint::of(&self.canonical()).as_str().to_owned()
     }
+}
+
+fn clients<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<BTreeMap<String, Client>>, D::Error> {
+    from.deserialize_map(Clients).map(Some)
 }
 
 fn version<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
@@ -105,6 +116,38 @@ impl<'de> Visitor<'de> for Roles {
             return Err(A::Error::custom("no group is mapped: everybody would be refused"));
         }
         Ok(roles)
+    }
+}
+
+struct Clients;
+
+impl<'de> Visitor<'de> for Clients {
+    type Value = BTreeMap<String, Client>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("clients with an object each")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut clients: BTreeMap<String, Client> = BTreeMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            named("a client", &name)?;
+            let client: Client = map.next_value()?;
+            client.check().map_err(|what| A::Error::custom(format!("client `{name}`: {what}")))?;
+            if clients.contains_key(&name) {
+                return Err(A::Error::custom(format!("`{name}` stands here twice")));
+            }
+            if let Some((one, _)) = clients.iter().find(|(_, other)| client.is_met_as(other)) {
+                let what =
+                    format!("clients `{one}` and `{name}` are one: the same token is of both");
+                return Err(A::Error::custom(what));
+            }
+            clients.insert(name, client);
+        }
+        if clients.is_empty() {
+            return Err(A::Error::custom("`clients` names none: leave it out"));
+        }
+        Ok(clients)
     }
 }
 

@@ -55,7 +55,7 @@ pub fn told(status: u16, body: Option<Map<String, Value>>) -> Result<ServerRoles
 fn mapping(mut body: Map<String, Value>) -> Result<ServerRoles, String> {
     let digest = body.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
     let you = body.remove("you").map(serde_json::from_value::<You>);
-    body.retain(|key, _| matches!(key.as_str(), "version" | "claim" | "roles"));
+    body.retain(|key, _| matches!(key.as_str(), "version" | "claim" | "clients" | "roles"));
     let mapping =
         RolesFile::parse(&Value::Object(body).to_string()).map_err(|fault| fault.message)?;
     if mapping.digest() != digest {

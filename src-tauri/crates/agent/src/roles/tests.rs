@@ -149,3 +149,27 @@ fn another_claim_is_drift_though_every_group_agrees() {
     assert_eq!(drift.claim, Some(("groups".to_owned(), "memberOf".to_owned())));
     assert!(!drift.in_sync());
 }
+
+#[test]
+fn drift_is_what_a_service_gives_here_and_there_and_to_which_tokens() {
+    let with = |clients: Value| {
+        let roles = json!({"a": ["Op"]});
+        let file = json!({"version": 1, "claim": "groups", "roles": roles, "clients": clients});
+        RolesFile::parse(&file.to_string()).unwrap()
+    };
+    let here = with(json!({"etl": {"client_id": "x", "roles": ["Op", "User"]}}));
+    let same = json!({"etl": {"client_id": "x", "roles": ["User", "Op"], "max_age": 3600}});
+    assert!(compare(&here, &with(same)).in_sync());
+    for there in [
+        json!({"etl": {"client_id": "x", "roles": ["Op"]}}),
+        json!({"etl": {"client_id": "y", "roles": ["Op", "User"]}}),
+        json!({"etl": {"client_id": "x", "roles": ["Op", "User"], "max_age": 60}}),
+        json!({"etl2": {"client_id": "x", "roles": ["Op", "User"]}}),
+    ] {
+        let drift = compare(&here, &with(there.clone()));
+        assert!(drift.clients.contains_key("etl") && !drift.in_sync(), "{there}");
+    }
+    let none = RolesFile { clients: None, ..here.clone() };
+    assert_eq!(compare(&none, &here).clients["etl"].0, Vec::<String>::new());
+    assert_eq!(compare(&none, &here).clients["etl"].1[2], "for client_id x, at most 3600 s old");
+}

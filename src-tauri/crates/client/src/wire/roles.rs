@@ -31,6 +31,9 @@ pub struct RolesReply {
     pub person: PersonRoles,
     /// Every group that the file maps.
     pub mapped: Vec<String>,
+    /// Services and CI jobs that the file names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clients: BTreeMap<String, ClientRoles>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<RolesCheck>,
 }
@@ -57,6 +60,14 @@ pub struct PersonRoles {
     pub refused: bool,
 }
 
+/// What a service or a CI job gets, though nobody signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientRoles {
+    pub roles: Vec<String>,
+    /// What its tokens have to say: `issuer`, `sub`, `client_id`.
+    pub by: String,
+}
+
 /// The server's mapping beside the file's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolesCheck {
@@ -66,6 +77,9 @@ pub struct RolesCheck {
     pub claim: Option<HereAndThere<String>>,
     /// By group, what it gives on either side; nothing where it is not mapped.
     pub groups: BTreeMap<String, HereAndThere<Vec<String>>>,
+    /// By client of the file, the same, with what its tokens have to say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clients: BTreeMap<String, HereAndThere<Vec<String>>>,
     /// As the server counts it.
     pub digest: String,
     /// The roles that the server gave the person who asked.

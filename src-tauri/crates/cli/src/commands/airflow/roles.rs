@@ -1,8 +1,12 @@
 //! `dagpass airflow roles`: which Airflow roles a person gets and why, and whether the server maps the
 //! same. The mapping is the agent's to read; here it is said.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
-use dagpass_client::wire::{PersonRoles, RolesAsk, RolesCheck, RolesReply};
+use dagpass_client::wire::{
+    ClientRoles, HereAndThere, PersonRoles, RolesAsk, RolesCheck, RolesReply,
+};
 
 use crate::exit::Failure;
 use crate::world::World;
@@ -50,6 +54,7 @@ fn text(reply: &RolesReply, now: i64) -> String {
     let mut lines = vec![format!("{} at {}, by {}", reply.airflow, reply.url, reply.file)];
     lines.push(whose(&reply.person, now));
     lines.extend(given(&reply.person, &reply.mapped));
+    lines.extend(services(&reply.clients));
     lines.extend(reply.check.iter().flat_map(compared));
     lines.join("\n")
 }
@@ -89,6 +94,13 @@ fn given(person: &PersonRoles, mapped: &[String]) -> Vec<String> {
     lines
 }
 
+fn services(clients: &BTreeMap<String, ClientRoles>) -> Vec<String> {
+    let told = clients.iter().map(|(name, client)| {
+        format!("  service {name}: {}  by {}", client.roles.join(", "), client.by)
+    });
+    told.collect()
+}
+
 fn compared(check: &RolesCheck) -> Vec<String> {
     if check.in_sync {
         return vec![format!("in sync with the server (its digest {})", check.digest)];
@@ -97,24 +109,23 @@ fn compared(check: &RolesCheck) -> Vec<String> {
     if let Some(claim) = &check.claim {
         lines.push(format!("  claim: here {}, there {}", claim.here, claim.there));
     }
-    lines.extend(check.groups.iter().map(|(group, roles)| {
-        match (roles.here.as_slice(), roles.there.as_slice()) {
-            (here, []) => format!("  only here: {group} -> {}", here.join(", ")),
-            ([], there) => format!("  only there: {group} -> {}", there.join(", ")),
-            (here, there) => {
-                format!("  {group}: here {}, there {}", here.join(", "), there.join(", "))
-            }
-        }
-    }));
+    lines.extend(check.groups.iter().map(|(group, roles)| side_by_side(group, roles)));
+    let services = check.clients.iter();
+    lines.extend(services.map(|(name, roles)| side_by_side(&format!("service {name}"), roles)));
     lines
+}
+
+fn side_by_side(name: &str, roles: &HereAndThere<Vec<String>>) -> String {
+    match (roles.here.as_slice(), roles.there.as_slice()) {
+        (here, []) => format!("  only here: {name} -> {}", here.join(", ")),
+        ([], there) => format!("  only there: {name} -> {}", there.join(", ")),
+        (here, there) => format!("  {name}: here {}, there {}", here.join(", "), there.join(", ")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use dagpass_client::wire::HereAndThere;
 
     fn reply() -> RolesReply {
         RolesReply {
@@ -137,6 +148,7 @@ mod tests {
                 refused: false,
             },
             mapped: vec!["data-eng".into(), "ops".into()],
+            clients: BTreeMap::new(),
             check: None,
         }
     }
@@ -194,6 +206,7 @@ mod tests {
                 ("b".into(), sides(&[], &["Admin"])),
                 ("c".into(), sides(&["Op"], &["Op", "User"])),
             ]),
+            clients: BTreeMap::from([("etl".into(), sides(&["Op", "for client_id x"], &[]))]),
             digest: "d2".into(),
             you: Vec::new(),
         };
@@ -204,7 +217,8 @@ mod tests {
                 "  claim: here groups, there memberOf",
                 "  only here: a -> Op",
                 "  only there: b -> Admin",
-                "  c: here Op, there Op, User"
+                "  c: here Op, there Op, User",
+                "  only here: service etl -> Op, for client_id x",
             ]
         );
         check.in_sync = true;
