@@ -9,7 +9,10 @@ database, unless the question brings one of its own.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -32,13 +35,14 @@ ANSWER_SECONDS = 180
 class Airflow:
     """Begun at once and ended with :meth:`close`; several questions may be open at a time."""
 
-    def __init__(self, python: Path, env: dict[str, str]) -> None:
+    def __init__(self, python: Path, env: dict[str, str], *, runs: bool = False) -> None:
+        """``runs``: what a run of a DAG leans on is made ready too, for whoever asks for several."""
         self._scratch = tempfile.TemporaryDirectory(prefix="dagpass-asked-")
         self._socket = str(Path(self._scratch.name) / "socket")
         self._log = Path(self._scratch.name) / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(python), __file__, self._socket],
+                [str(python), __file__, self._socket, *(["runs"] if runs else [])],
                 env=env,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -88,13 +92,15 @@ class Airflow:
                 time.sleep(0.05)
 
 
-def serve(path: str) -> None:
+def serve(path: str, *, runs: bool) -> None:
     """Answers until standard input ends."""
     # The questions are of the command line: what it leans on is read once.
     import airflow.cli.cli_parser
     import airflow.models
 
     airflow.cli.cli_parser.get_parser()
+    if runs:
+        _ready_for_runs()
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen(64)
@@ -116,6 +122,28 @@ def serve(path: str) -> None:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def _ready_for_runs() -> None:
+    """Airflow 3 serves the tasks of `dags test` by an API within the process, which is seven of its eight
+    seconds: its routes are made with the application, and with the first request that they are asked for.
+    That one knows no such path, and so touches no database; whatever has a thread is made by each run."""
+    importlib.import_module("airflow.cli.commands.dag_command")
+    if importlib.util.find_spec("airflow.sdk") is None:
+        return
+    importlib.import_module("airflow.sdk.execution_time.task_runner")
+    import httpx
+    from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+    api = httpx.ASGITransport(in_process_api_server().app)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=api, base_url="http://within") as asking:
+            return await asking.get("/nothing-of-this-name")
+
+    answer = asyncio.run(ask())
+    if answer.status_code != httpx.codes.NOT_FOUND:
+        raise AssertionError(f"the API of the tasks has an answer to everything: {answer.status_code}")
 
 
 def _answer(asking: socket.socket) -> None:
@@ -170,4 +198,4 @@ def _run(words: list[str], env: dict[str, str], outputs: tuple[int, int]) -> Non
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], runs="runs" in sys.argv[2:])

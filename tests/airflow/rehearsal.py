@@ -37,7 +37,7 @@ def rehearse(version: str, args: argparse.Namespace) -> int:
         _enter(Path(scratch))
         agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], answers(tokens, api))
         env = run.wired(venvs.airflow_home(version, Path(scratch) / "airflow"))
-        with Airflow(venvs.python(version), env) as airflow:
+        with Airflow(venvs.python(version), env, runs=True) as airflow:
             stage = Stage(version, args, Path(scratch), airflow)
             with ThreadPoolExecutor() as at_once:
                 served = list(at_once.map(lambda name: stage.is_served(name, api), run.DAGS))

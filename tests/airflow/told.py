@@ -37,7 +37,7 @@ def told(version: str) -> int:
         agent = StubAgent.on_socket(os.environ["DAGPASS_SOCKET"], _answer)
         env = run.wired(venvs.airflow_home(version, Path(stage) / "airflow"))
         env["AIRFLOW__CORE__DAGS_FOLDER"] = str(venvs.HERE / "runs_dags")
-        with Airflow(venvs.python(version), env) as airflow:
+        with Airflow(venvs.python(version), env, runs=True) as airflow:
             for check in (_a_run, _a_parse, _waits, _switched_off):
                 agent.asks.clear()
                 failures += [f"{check.__name__}: {what}" for what in check(version, airflow, agent)]

@@ -6,6 +6,8 @@ import json
 
 from conftest import PROGRAM, Ended, World
 
+from questions import Airflow
+
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLWNhbmFyeQ"
 DAG = f"""
 from airflow.sdk import DAG, Connection, task
@@ -42,9 +44,11 @@ def test_each_leak_is_named_with_its_fix_and_no_secret_is_shown(world: World) ->
     (folder / "prints.py").write_text(PRINTS)
     (world.root / ".env").write_text("WAREHOUSE_TOKEN=canary-in-env\n")
     add = ("connections", "add", "old", "--conn-type", "http", "--conn-host", "https://h.example")
-    assert world.airflow(*add, "--conn-password", "canary-in-table").code == 0
-    ran = world.airflow("dags", "test", "leaks", AIRFLOW__CORE__DAGS_FOLDER=str(folder))
-    assert ran.code == 0, ran
+    with Airflow(world.python, world.env | {"AIRFLOW__CORE__DAGS_FOLDER": str(folder)}) as airflow:
+        added = airflow.ask(*add, "--conn-password", "canary-in-table")
+        assert added.returncode == 0, added
+        ran = airflow.ask("dags", "test", "leaks")
+        assert ran.returncode == 0, ran
 
     told = doctor(world, "--json")
     assert told.code == 1, told

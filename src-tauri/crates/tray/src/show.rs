@@ -22,6 +22,8 @@ pub enum Failed {
     Menu(#[from] tray_icon::menu::Error),
     #[error("a thread did not start: {0}")]
     Thread(std::io::Error),
+    #[error("the loop that the icon needs has failed: {0}")]
+    Loop(std::io::Error),
     #[error("a picture cannot be used: {0}")]
     Picture(String),
 }

@@ -5,9 +5,9 @@ use tray_icon::{Icon, TrayIcon};
 use crate::picture::Theme;
 use crate::show::Host;
 
-#[path = "event_loop.rs"]
-mod event_loop;
-pub(crate) use event_loop::run;
+#[path = "macos_loop.rs"]
+mod macos_loop;
+pub(crate) use macos_loop::run;
 
 #[path = "macos_notices.rs"]
 mod macos_notices;

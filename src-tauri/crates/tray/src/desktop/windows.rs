@@ -8,9 +8,12 @@ use windows_sys::Win32::System::Registry::{HKEY_CURRENT_USER, RRF_RT_REG_DWORD, 
 use crate::picture::Theme;
 use crate::show::Host;
 
-#[path = "event_loop.rs"]
-mod event_loop;
-pub(crate) use event_loop::run;
+#[path = "windows_loop.rs"]
+mod windows_loop;
+pub(crate) use windows_loop::run;
+
+#[path = "windows_looks.rs"]
+mod windows_looks;
 
 #[path = "windows_notices.rs"]
 mod windows_notices;

@@ -1,4 +1,4 @@
-//! The desktop's own event loop, for the systems where an icon needs one.
+//! The event loop of macOS, without which it shows no icon.
 
 use std::sync::mpsc::Receiver;
 
