@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use flate2::read::GzDecoder;
+
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) port: u16,
@@ -37,7 +39,7 @@ impl Collector {
 
 fn take(mut stream: &TcpStream) -> std::io::Result<Vec<u8>> {
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
+    let (mut length, mut packed) = (0, false);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
@@ -46,9 +48,15 @@ fn take(mut stream: &TcpStream) -> std::io::Result<Vec<u8>> {
         if let Some(told) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = told.trim().parse().unwrap();
         }
+        packed |= line.eq_ignore_ascii_case("content-encoding: gzip\r\n");
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-    Ok(body)
+    if !packed {
+        return Ok(body);
+    }
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&body[..]).read_to_end(&mut unpacked)?;
+    Ok(unpacked)
 }
