@@ -165,6 +165,53 @@ fn pruning_makes_no_damage_good() {
     assert_eq!(told, ["lines 601 to 900 are not here, and no line tells that they were pruned"]);
 }
 
+/// As `verify` finds it, and told by itself.
+#[test]
+fn a_hole_that_the_key_never_signed_is_told_wherever_it_is_and_one_that_it_did_is_none() {
+    let missing = |world: &World| {
+        world.sealer.look_for_missing();
+        world.sealer.missing()
+    };
+    let never = "and the key that signs never said that they may be gone";
+    let first = "000000000001-000000000300-0.jsonl";
+    let world = world(4);
+    assert_eq!(missing(&world), None);
+    let (away, path) = (world.folder.path().join("away"), world.segment(first));
+    fs::rename(&path, &away).unwrap();
+    assert_eq!(missing(&world), Some(format!("lines 1 to 300 are not here, {never}")));
+    let judged = world.judged();
+    let told: Vec<_> = judged.breaks().map(|one| one.what.as_str()).collect();
+    assert!(told.contains(&missing(&world).unwrap().as_str()), "{told:#?}");
+    // Whoever starts later finds it too, and a backup makes it good.
+    let world = world.again(7);
+    assert!(missing(&world).is_some());
+    fs::rename(&away, &path).unwrap();
+    assert_eq!(missing(&world), None);
+    // In the middle, where nothing may go.
+    let second = closed(&world.path()).unwrap().remove(1).path;
+    fs::rename(&second, &away).unwrap();
+    assert_eq!(missing(&world), Some(format!("lines 301 to 600 are not here, {never}")));
+    fs::rename(&away, &second).unwrap();
+
+    prune(&world, &pruning(&world, ""), 2).unwrap();
+    assert_eq!(missing(&world), None);
+    let world = world.again(8);
+    assert_eq!(missing(&world), None, "before anything is signed by another key");
+    world.write(1);
+    world.seal();
+    assert_eq!(missing(&world), None, "the key that was lost had said so");
+    world.close();
+    fs::remove_file(&closed(&world.path()).unwrap()[0].path).unwrap();
+    assert_eq!(missing(&world), Some(format!("lines 601 to 900 are not here, {never}")));
+    // All of them.
+    world.write(1);
+    for one in closed(&world.path()).unwrap() {
+        fs::remove_file(one.path).unwrap();
+    }
+    let told = missing(&world).unwrap();
+    assert!(told.starts_with("record 120") && told.ends_with("that is not here"), "{told}");
+}
+
 /// Each step is the last one once, as it would be for a kill there.
 #[test]
 fn wherever_an_agent_is_killed_while_it_prunes_what_is_left_verifies_and_the_next_one_ends_it() {
