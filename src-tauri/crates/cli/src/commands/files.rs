@@ -164,6 +164,18 @@ pub(in crate::commands) fn make_private(
     put.map_err(|error| failed.unwrap_or_else(|| cannot(error)))
 }
 
+/// For a command alone: it has no name any more when this returns, and is gone with us. To write to, and to read.
+pub(in crate::commands) fn unnamed(path: &Path) -> Result<(File, File), Failure> {
+    let made = || {
+        remove_leftover(path)?;
+        let made = system::create_private(path)?;
+        let read = File::open(path);
+        remove_leftover(path)?;
+        Ok((made, read?))
+    };
+    made().map_err(|error| cannot_write(path, error))
+}
+
 /// What `write` made beside it takes its place, or is not left there.
 fn put(file: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut name = file.as_os_str().to_owned();
