@@ -16,6 +16,7 @@ use super::segment_tests::World;
 use super::tiles::Step;
 use super::*;
 use crate::config::ConfigFile;
+use crate::keychain::KeychainStore;
 
 const DAY: i64 = 86_400;
 
@@ -163,6 +164,48 @@ fn pruning_makes_no_damage_good() {
     let chain = world.chain();
     let told: Vec<_> = chain.breaks.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(told, ["lines 601 to 900 are not here, and no line tells that they were pruned"]);
+}
+
+/// As the agent's own clock goes, which calls every second or two.
+#[tokio::test]
+async fn what_is_older_than_the_config_keeps_goes_once_a_day_and_is_tried_each_hour_where_it_stays()
+{
+    let tends = async |world: &World, pruning: &Arc<Pruning>| {
+        let store = KeychainStore::stand(world.folder.path(), None).unwrap();
+        pruning.tend(&store).await;
+        world.segments().begin().line
+    };
+    let six = world(6);
+    let keeps = Arc::new(pruning(&six, "[audit]\nretain = \"3d\"\n"));
+    assert_eq!(tends(&six, &keeps).await, 900);
+    let reason = six.chain().pruned.unwrap().reason;
+    assert!(reason.ends_with("by `retain` of the config"), "{reason}");
+    six.clock.jump(DAY - 1);
+    assert_eq!(tends(&six, &keeps).await, 900, "once a day");
+    six.clock.jump(1);
+    assert_eq!(tends(&six, &keeps).await, 1200);
+    six.holds(six.chain().lines, "pruned twice");
+    assert_eq!(keeps.kept(), None);
+
+    let bare = World::new();
+    bare.write(300);
+    bare.close();
+    bare.clock.jump(DAY * 9);
+    let keeps = Arc::new(pruning(&bare, "[audit]\nretain = \"3d\"\n"));
+    assert_eq!(tends(&bare, &keeps).await, 0);
+    let kept = keeps.kept().unwrap();
+    assert_eq!(kept, "lines 1 to 300 stay: no checkpoint is over them yet");
+    bare.write(1);
+    bare.seal();
+    bare.clock.jump(60 * 60 - 1);
+    assert_eq!(tends(&bare, &keeps).await, 0, "each hour");
+    bare.clock.jump(1);
+    assert_eq!((tends(&bare, &keeps).await, keeps.kept()), (300, None));
+    // Kept for ever, it is not looked.
+    let world = world(4);
+    let keeps = Arc::new(pruning(&world, ""));
+    world.clock.jump(DAY * 4_000);
+    assert_eq!((tends(&world, &keeps).await, keeps.kept()), (0, None));
 }
 
 /// As `verify` finds it, and told by itself.
