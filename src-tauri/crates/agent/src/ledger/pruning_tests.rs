@@ -166,6 +166,29 @@ fn pruning_makes_no_damage_good() {
     assert_eq!(told, ["lines 601 to 900 are not here, and no line tells that they were pruned"]);
 }
 
+/// Both are looked after at the same beat: one that came to nothing would be tried again a day later.
+#[test]
+fn pruning_waits_for_a_checkpoint_that_is_being_made() {
+    let world = world(2);
+    world.clock.jump(DAY * 30);
+    let sealer = world.sealer.clone();
+    let step: Step = Box::new(move |step| {
+        if step == "close" {
+            let (sealer, (held, is_held)) = (sealer.clone(), std::sync::mpsc::channel());
+            std::thread::spawn(move || {
+                sealer.while_still(|| {
+                    held.send(()).unwrap();
+                    std::thread::sleep(Duration::from_millis(100));
+                })
+            });
+            is_held.recv().unwrap();
+        }
+        Ok(())
+    });
+    let told = prune(&world, &pruning(&world, "").stopped_by(step), 20).unwrap();
+    assert_eq!((spans(&told), world.segments().begin().line), (vec![(1, 300)], 300));
+}
+
 /// As the agent's own clock goes, which calls every second or two.
 #[tokio::test]
 async fn what_is_older_than_the_config_keeps_goes_once_a_day_and_is_tried_each_hour_where_it_stays()

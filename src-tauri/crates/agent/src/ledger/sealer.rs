@@ -116,6 +116,12 @@ impl Sealer {
         Some(work())
     }
 
+    /// As [`Self::while_still`], and waits for that: for whoever would else come back in an hour.
+    pub(super) fn once_still<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _still = self.lock();
+        work()
+    }
+
     /// Signs where that is due. Called every second or two.
     pub(crate) async fn tend(self: &Arc<Self>, store: &KeychainStore) {
         let this = self.clone();
