@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 400;
 
 /// The system floors: the only files that may use `unsafe`, each for calls that have no safe form.
-pub(crate) const MAY_USE_UNSAFE: [&str; 19] = [
+pub(crate) const MAY_USE_UNSAFE: [&str; 20] = [
     "src-tauri/crates/agent/src/presence/windows.rs",
     "src-tauri/crates/agent/src/system/linux.rs",
     "src-tauri/crates/agent/src/system/linux/pin.rs",
@@ -19,6 +19,7 @@ pub(crate) const MAY_USE_UNSAFE: [&str; 19] = [
     "src-tauri/crates/agent/src/system/windows/owner.rs",
     "src-tauri/crates/agent/src/system/windows/parents.rs",
     "src-tauri/crates/agent/src/system/windows/shield.rs",
+    "src-tauri/crates/cli/src/commands/audit/evidence/tests/memory.rs",
     "src-tauri/crates/cli/src/system/unix.rs",
     "src-tauri/crates/cli/src/system/windows.rs",
     "src-tauri/crates/client/src/login_item/windows.rs",

@@ -2,12 +2,16 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+
+use flate2::read::GzDecoder;
 
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) port: u16,
     taken: Arc<Mutex<Vec<u8>>>,
+    is_open: Arc<AtomicBool>,
 }
 
 impl Collector {
@@ -16,16 +20,22 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let taken: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let here = Arc::clone(&taken);
+        let is_open = Arc::new(AtomicBool::new(true));
+        let (here, open) = (Arc::clone(&taken), Arc::clone(&is_open));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // Whoever asks may be killed meanwhile.
-                if let Ok(body) = take(&stream) {
+                if let Ok(body) = take(&stream, open.load(Ordering::SeqCst)) {
                     here.lock().unwrap().extend(body);
                 }
             }
         });
-        Self { port, taken }
+        Self { port, taken, is_open }
+    }
+
+    /// From now on nothing is taken, or all is.
+    pub(crate) fn open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::SeqCst);
     }
 
     /// Strings stand in protobuf as they are.
@@ -35,9 +45,10 @@ impl Collector {
     }
 }
 
-fn take(mut stream: &TcpStream) -> std::io::Result<Vec<u8>> {
+/// What it took: nothing while it is shut.
+fn take(mut stream: &TcpStream, is_open: bool) -> std::io::Result<Vec<u8>> {
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
+    let (mut length, mut packed) = (0, false);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
@@ -46,9 +57,18 @@ fn take(mut stream: &TcpStream) -> std::io::Result<Vec<u8>> {
         if let Some(told) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = told.trim().parse().unwrap();
         }
+        packed |= line.eq_ignore_ascii_case("content-encoding: gzip\r\n");
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-    Ok(body)
+    let status = if is_open { "200 OK" } else { "503 Service Unavailable" };
+    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(answer.as_bytes())?;
+    let mut unpacked = Vec::new();
+    match (is_open, packed) {
+        (false, _) => {}
+        (true, false) => unpacked = body,
+        (true, true) => drop(GzDecoder::new(&body[..]).read_to_end(&mut unpacked)?),
+    }
+    Ok(unpacked)
 }

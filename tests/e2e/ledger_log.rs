@@ -158,6 +158,24 @@ fn goes_to_others(scene: &Scene) {
     let table = world.cli(&["audit", "export", "--format", "csv"]).expect(0).stdout;
     assert!(table.lines().count() > text.lines().count(), "{table}");
 
+    // Nor is the ledger the place for what is made of it.
+    let own = |name: &str| world.state().join(name).to_str().unwrap().to_owned();
+    let (vkey, days) = (own("ledger-log/1/vkey"), ["--from", "2026-01-01", "--to", "2199-12-31"]);
+    let evidence =
+        [&["audit", "evidence", "--unsigned", "--force", "-o", &vkey], &days[..]].concat();
+    for (args, what) in [
+        (&["audit", "prove", "9", "-o", &own("ledger.jsonl")][..], "is the ledger itself"),
+        (&evidence[..], "is in the ledger's own folder"),
+        (
+            &["audit", "export", &copy, "--format", "csv", "--force", "-o", &vkey][..],
+            "is in the ledger's own folder",
+        ),
+    ] {
+        let refused = world.cli(args).expect(2);
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+    }
+    assert_eq!(fs::read_to_string(world.state().join("ledger.jsonl")).unwrap(), text);
+
     let found = world.cli(&["audit", "search", "--event", "agent-start,agent-stop", "--json"]);
     let told = text.lines().filter(|line| line.contains("\"agent-st")).count();
     assert_eq!(found.expect(0).stdout.lines().count(), told);

@@ -8,9 +8,10 @@ use std::path::Path;
 use dagpass_client::ledger::hex;
 use serde_json::{Value, json};
 
+use crate::collector::Collector;
 use crate::idp::{Family, Setting};
 use crate::scene::Scene;
-use crate::wait::until;
+use crate::wait::{PATIENCE, until, within};
 use crate::world::World;
 
 const OLD: u64 = 300;
@@ -39,6 +40,14 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// With so many lines of years ago.
+fn begin_with(world: &World, old: &str) {
+    let state = world.state();
+    fs::create_dir_all(&state).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(state.join("ledger.jsonl"), old).unwrap();
+}
+
 fn verified(world: &World, code: i32) -> Value {
     let told = world.cli(&["--json", "audit", "verify"]).expect(code).stdout;
     serde_json::from_str(&told).unwrap()
@@ -51,9 +60,7 @@ fn old_lines_are_pruned_and_what_is_left_is_proved_as_before() {
     let scene = Scene::in_world(World::new(), Setting::of(Family::PingOne), config);
     let world = &scene.world;
     let (state, old) = (world.state(), old_ledger());
-    fs::create_dir_all(&state).unwrap();
-    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
-    fs::write(state.join("ledger.jsonl"), &old).unwrap();
+    begin_with(world, &old);
     world.start_agent();
     // Closed as it was, before a line of today kept it.
     let closed = state.join("ledger-log/lines");
@@ -140,5 +147,64 @@ fn old_lines_are_pruned_and_what_is_left_is_proved_as_before() {
     fs::remove_file(closed.join(&left[0])).unwrap();
     until("the missing segment", || (names(&closed).is_empty()).then_some(()));
     assert_eq!(verified(world, 1)["before"], 0);
+    scene.close();
+}
+
+/// By itself, as the config has it: what a collector has not stays, and once it went shipping goes on behind it.
+#[test]
+fn old_lines_go_by_themselves_once_a_collector_has_them_and_shipping_goes_on_over_the_segments() {
+    let collector = Collector::start();
+    collector.open(false);
+    let port = collector.port;
+    let config =
+        format!("[audit]\nretain = \"1d\"\n[audit.ship]\notlp = \"http://127.0.0.1:{port}\"\n");
+    let scene = Scene::in_world(World::new(), Setting::of(Family::PingOne), &config);
+    let (world, old) = (&scene.world, old_ledger());
+    let (closed, name) =
+        (world.state().join("ledger-log/lines"), "000000000001-000000000300-0.jsonl".to_owned());
+    begin_with(world, &old);
+    world.start_agent();
+    scene.sign_in();
+    // It has a checkpoint signed over all of it.
+    let pack = world.root().join("tmp/evidence.zip");
+    let evidence = ["audit", "evidence", "--from", "2020-01-01", "--to", "2020-01-01", "-o"];
+    world.cli(&[&evidence[..], &[pack.to_str().unwrap()]].concat()).expect(0);
+    world.restart_agent();
+    scene.token();
+    let shipped = |field: &str| {
+        let told = world.cli(&["--json", "audit", "ship"]).expect(0).stdout;
+        serde_json::from_str::<Value>(&told).unwrap()[field].as_u64().unwrap()
+    };
+    let doctor = || world.cli(&["--json", "doctor"]).stdout;
+    let stays = "lines 1 to 300 stay: they are not shipped yet";
+    until("that they stay", || doctor().contains(stays).then_some(()));
+    assert_eq!((names(&closed), shipped("shipped")), (vec![name.clone()], 0));
+    collector.open(true);
+    world.cli(&["audit", "ship", "--now"]).expect(0);
+    let ends = [old.lines().next(), old.lines().nth(150), old.lines().last()];
+    until("the closed segment", || {
+        ends.iter().flatten().all(|line| collector.has(line)).then_some(())
+    });
+    let went = shipped("shipped");
+    assert!(went > 300, "and the open one: {went}");
+
+    // Whoever starts looks as soon as there is a key.
+    world.restart_agent();
+    scene.token();
+    let went = within(PATIENCE, || (!names(&closed).contains(&name)).then_some(()));
+    assert!(went.is_some(), "lines 1 to 300 are still here: {}", doctor());
+    let found = verified(world, 0);
+    assert_eq!((&found["before"], &found["pruned"]["lines"]), (&json!(300), &json!(300)));
+    let reason = found["pruned"]["reason"].as_str().unwrap();
+    assert!(reason.ends_with("by `retain` of the config"), "{reason}");
+    assert!(!doctor().contains("not here"), "the key said that they may be gone");
+    scene.token();
+    world.cli(&["audit", "ship", "--now"]).expect(0);
+    let left = world.cli(&["audit", "export", "--format", "jsonl"]).expect(0).stdout;
+    until("the rest", || {
+        world.cli(&["audit", "ship", "--now"]).expect(0);
+        left.lines().all(|line| collector.has(line)).then_some(())
+    });
+    assert!(shipped("shipped") >= 300 + left.lines().count() as u64);
     scene.close();
 }

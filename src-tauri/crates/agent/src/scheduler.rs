@@ -90,11 +90,17 @@ impl Scheduler {
         }
     }
 
-    /// Checkpoints over what is on disk.
+    /// Checkpoints over what is on disk; whoever follows the status hears of lines that are missing.
     async fn seal(&self) {
+        let mut shown = None;
         loop {
             tokio::time::sleep(SELDOM).await;
             self.api.sealer.tend(&self.api.store).await;
+            let now = self.api.sealer.missing();
+            if shown != now {
+                shown = now;
+                self.api.changed();
+            }
         }
     }
 

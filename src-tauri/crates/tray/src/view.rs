@@ -106,6 +106,9 @@ fn trouble(status: &Status) -> Option<Trouble> {
     if agent.ledger_forked.is_some() {
         return Some(doctor("The ledger was forked".to_owned(), false));
     }
+    if agent.ledger_missing.is_some() {
+        return Some(doctor("Lines of the ledger are missing".to_owned(), false));
+    }
     if agent.config_error.is_some() {
         return Some(Trouble {
             words: "config.toml has a problem".to_owned(),

@@ -121,7 +121,7 @@ fn the_picture_shows_what_stops_tokens_worst_first() {
 #[test]
 fn what_is_wrong_beside_the_sessions_is_no_green_and_said_in_the_tooltip() {
     type Change = fn(&mut Status);
-    let table: [(Change, Picture, &str); 12] = [
+    let table: [(Change, Picture, &str); 13] = [
         (|_| {}, Picture::SignedIn, "prod: Ada"),
         (|s| s.agent.store_state = "unasked".into(), Picture::SignedIn, "prod: Ada"),
         (
@@ -149,6 +149,11 @@ fn what_is_wrong_beside_the_sessions_is_no_green_and_said_in_the_tooltip() {
             |s| s.agent.ledger_forked = Some("w: two histories".into()),
             Picture::Trouble,
             "The ledger was forked",
+        ),
+        (
+            |s| s.agent.ledger_missing = Some("lines 1 to 300 are not here".into()),
+            Picture::Trouble,
+            "Lines of the ledger are missing",
         ),
         (
             |s| {

@@ -16,6 +16,16 @@ pub enum Durability {
     Synced,
 }
 
+/// How is what a collector is sent made smaller? Both are what one has to take (OTLP 1.x); exporters choose, and the
+/// OpenTelemetry Collector's own begins with gzip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    #[default]
+    Gzip,
+    None,
+}
+
 /// Who cosigns the ledger's checkpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witnesses {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::Compression;
 use super::check::Check;
 use super::raw::RawAudit;
 use super::section::{At, Place};
@@ -15,6 +16,7 @@ pub struct Ship {
     pub url: Url,
     /// Prints the headers; empty where there are none.
     pub headers_command: Vec<String>,
+    pub compression: Compression,
 }
 
 /// How long are lines kept at least? What is pruned sooner nobody has looked at yet.
@@ -69,6 +71,6 @@ impl Check<'_> {
             self.problems.add_hint(&place, "names no program", "[\"program\", \"argument\"]");
         }
         let headers_command = command.map(|typed| typed.get_ref().clone()).unwrap_or_default();
-        Some(Ship { url: url.filter(|_| safe)?, headers_command })
+        Some(Ship { url: url.filter(|_| safe)?, headers_command, compression: raw.compression })
     }
 }

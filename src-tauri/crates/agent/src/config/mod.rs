@@ -58,7 +58,7 @@ use dagpass_core::profile::{Flow, Network, Profile, ProfileName};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 
 pub use approvals::Reauthenticate;
-pub use audit::{AuditWitness, Durability, Witnesses};
+pub use audit::{AuditWitness, Compression, Durability, Witnesses};
 pub use ca_file::CaFileKey;
 pub use check::{parse, parse_under};
 pub use check_logout::{LogoutConfig, WatchKey};

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::Compression;
+
 /// A witness.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +31,9 @@ pub(super) struct RawShip {
     /// goes. No shell reads it.
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) headers_command: Option<Spanned<Vec<String>>>,
+    /// How what is sent is made smaller: "gzip", or "none" for a collector that takes none.
+    #[serde(default)]
+    pub(super) compression: Compression,
     /// true: plain http to another machine too. Whoever is on the way reads the lines, and the headers.
     #[serde(default)]
     pub(super) insecure: bool,

@@ -15,6 +15,8 @@ pub struct Ledger<'a> {
     pub trouble: Option<&'a str>,
     /// What happened to the file while this agent ran.
     pub lost: Option<&'a str>,
+    /// Which of its lines are not here that should be.
+    pub missing: Option<&'a str>,
     /// Why no checkpoint is signed over it.
     pub unsealed: Option<&'a str>,
     /// Why lines that are older than the config keeps them are still here.
@@ -24,7 +26,7 @@ pub struct Ledger<'a> {
 #[cfg(test)]
 impl<'a> Ledger<'a> {
     pub(super) fn well(path: &'a Path) -> Self {
-        Self { path, trouble: None, lost: None, unsealed: None, unpruned: None }
+        Self { path, trouble: None, lost: None, missing: None, unsealed: None, unpruned: None }
     }
 }
 
@@ -49,6 +51,13 @@ pub(super) fn written(ledger: &Ledger<'_>) -> Finding {
         return hint(
             found,
             "look for a backup of it; `dagpass audit verify` shows where it goes on",
+        );
+    }
+    if let Some(what) = ledger.missing {
+        let found = warning("ledger", None, format!("{path} is not whole: {what}"));
+        return hint(
+            found,
+            "look for a backup of `ledger-log/lines`; `dagpass audit verify` says all of it",
         );
     }
     if let Some(why) = ledger.unsealed {
@@ -85,16 +94,27 @@ mod tests {
     fn a_ledger_that_cannot_be_written_is_a_problem_and_one_that_was_lost_a_warning() {
         let full = Some("no space left on device");
         let young = Some("they are not shipped yet");
-        for (trouble, lost, unsealed, unpruned, verdict) in [
-            (None, None, None, None, "ok"),
-            (None, Some("the file was gone"), None, None, "warning"),
-            (None, None, Some("the keychain is locked"), None, "warning"),
-            (None, None, None, young, "warning"),
-            (full, None, None, young, "problem"),
-            (full, Some("the file was gone"), Some("the keychain is locked"), None, "problem"),
+        let hole = Some("lines 1 to 300 are not here");
+        for (trouble, lost, missing, unsealed, unpruned, verdict) in [
+            (None, None, None, None, None, "ok"),
+            (None, Some("the file was gone"), None, None, None, "warning"),
+            (None, None, hole, Some("the keychain is locked"), None, "warning"),
+            (None, None, None, Some("the keychain is locked"), None, "warning"),
+            (None, None, None, None, young, "warning"),
+            (full, None, hole, None, young, "problem"),
+            (
+                full,
+                Some("the file was gone"),
+                None,
+                Some("the keychain is locked"),
+                None,
+                "problem",
+            ),
         ] {
             let path = Path::new("/state/ledger.jsonl");
-            let found = written(&Ledger { path, trouble, lost, unsealed, unpruned });
+            let found = written(&Ledger { path, trouble, lost, missing, unsealed, unpruned });
+            let told = missing.filter(|_| trouble.is_none()).unwrap_or_default();
+            assert!(found.detail.contains(told), "{found:?}");
             assert_eq!((found.verdict.as_str(), found.hint.is_some()), (verdict, verdict != "ok"));
         }
     }

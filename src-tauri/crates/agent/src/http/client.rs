@@ -46,6 +46,14 @@ struct Kept {
     client: Client,
 }
 
+/// What is sent, of whatever kind.
+pub(crate) struct Body<'b> {
+    pub(crate) kind: &'b str,
+    /// How it was made smaller (RFC 9110 §8.4), where it was.
+    pub(crate) encoding: Option<&'b str>,
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl Http {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, proxies: Proxies::of_this_process(), clients: Mutex::default() }
@@ -89,7 +97,9 @@ impl Http {
         url: &Url,
         body: String,
     ) -> Result<Answer, TokenFailure> {
-        self.post_body(network, url, ("text/plain; charset=utf-8", &[]), body.into_bytes()).await
+        let kind = "text/plain; charset=utf-8";
+        let body = Body { kind, encoding: None, bytes: body.into_bytes() };
+        self.post_body(network, url, &[], body).await
     }
 
     /// Of any kind, with headers that are no one else's to read; what is answered is anything.
@@ -97,11 +107,14 @@ impl Http {
         &self,
         network: &Network,
         url: &Url,
-        (kind, headers): (&str, &[(String, Secret<String>)]),
-        body: Vec<u8>,
+        headers: &[(String, Secret<String>)],
+        body: Body<'_>,
     ) -> Result<Answer, TokenFailure> {
         let mut request = self.client(network, url)?.0.post(url.clone());
-        request = request.header(CONTENT_TYPE, kind).body(body);
+        request = request.header(CONTENT_TYPE, body.kind).body(body.bytes);
+        if let Some(encoding) = body.encoding {
+            request = request.header(CONTENT_ENCODING, encoding);
+        }
         for (name, value) in headers {
             let value = HeaderValue::from_str(value.expose()).map(|mut value| {
                 value.set_sensitive(true);

@@ -10,6 +10,6 @@ mod failure;
 pub(crate) mod tls;
 
 pub(crate) use answer::{Answer, required, text};
-pub(crate) use client::Http;
+pub(crate) use client::{Body, Http};
 pub use crypto::install_crypto;
 pub(crate) use failure::{before_sending, misconfigured, no_answer, plain, without};

@@ -1,6 +1,6 @@
 //! A line of the ledger and how lines hang together: sequence, time, and the hash of the line before.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use jiff::fmt::temporal::DateTimePrinter;
 
@@ -16,6 +16,8 @@ pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000
 
 /// How long may a line be? An entry of a tile has two bytes for its length (C2SP tlog-tiles).
 const LONGEST: usize = 65_535;
+/// And how long is one mostly?
+const USUAL: usize = 1_024;
 
 /// Where the chain goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,32 +41,52 @@ impl Chain {
         Self { next: last.map_or(1, |seq| seq + 1), previous }
     }
 
-    /// Writes it as the next line behind `text`, newline included, and returns the chain behind it.
+    /// Writes it as the next line behind `text`, newline included, and is the chain behind it.
     pub(super) fn link(
-        &self,
+        &mut self,
         text: &mut Vec<u8>,
-        now: i64,
-        mut line: Line,
-    ) -> io::Result<(Self, Receipt)> {
-        (line.v, line.seq, line.time) = (VERSION, self.next, rfc3339(now));
-        line.prev.clone_from(&self.previous);
-        line.salt = Some(salt().map_err(io::Error::other)?);
-        let start = text.len();
-        let written = serde_json::to_writer(&mut *text, &line).map_err(io::Error::from);
+        time: &str,
+        line: &Unlinked,
+    ) -> io::Result<Receipt> {
+        let (start, seq) = (text.len(), self.next);
+        write!(text, r#"{{"v":{VERSION},"seq":{seq},"time":"{time}","prev":"{}","#, self.previous)?;
+        text.extend_from_slice(line.rest());
         let line = &text[start..];
-        let fits = written.and_then(|()| if line.len() <= LONGEST { Ok(()) } else { too_long() });
-        if let Err(error) = fits {
+        if line.len() > LONGEST {
             text.truncate(start);
-            return Err(error);
+            return too_long();
         }
-        let receipt = Receipt { seq: self.next, leaf: leaf_hash(line).0 };
-        let previous = hex(line);
+        let receipt = Receipt { seq, leaf: leaf_hash(line).0 };
+        (self.next, self.previous) = (seq + 1, hex(line));
         text.push(b'\n');
-        Ok((Self { next: self.next + 1, previous }, receipt))
+        Ok(receipt)
     }
 }
 
-fn too_long() -> io::Result<()> {
+/// How a line begins that the chain has given nothing yet: what comes behind is made before anybody waits.
+const UNLINKED: &str = r#"{"v":2,"seq":0,"time":"","prev":"","#;
+
+/// All of a line but its place in the chain.
+pub(super) struct Unlinked(Vec<u8>);
+
+impl Unlinked {
+    pub(super) fn of(line: Line) -> io::Result<Self> {
+        let salt = Some(salt().map_err(io::Error::other)?);
+        let line = Line { v: VERSION, salt, ..line };
+        let mut text = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut text, &line)?;
+        match text.starts_with(UNLINKED.as_bytes()) {
+            true => Ok(Self(text)),
+            false => Err(io::Error::other("a line does not begin as lines do")),
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.0[UNLINKED.len()..]
+    }
+}
+
+fn too_long<T>() -> io::Result<T> {
     Err(io::Error::new(
         io::ErrorKind::InvalidInput,
         "the record would be longer than a line may be",
@@ -81,6 +103,31 @@ pub(super) fn rfc3339(millis: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_was_made_before_its_place_was_known_is_the_one_that_its_fields_give() {
+        let line = Line {
+            v: VERSION,
+            seq: 41,
+            time: rfc3339(1_795_000_000_123),
+            prev: hex(b"the line before"),
+            event: "issue".into(),
+            outcome: "ok".into(),
+            reason: Some("a \"reason\" of\ntwo lines".to_owned()),
+            ..Line::default()
+        };
+        let placeless = Line { seq: 0, time: String::new(), prev: String::new(), ..line.clone() };
+        let unlinked = Unlinked::of(placeless).unwrap();
+        let mut chain = Chain { next: line.seq, previous: line.prev.clone() };
+        let mut text = b"before".to_vec();
+        let receipt = chain.link(&mut text, &line.time, &unlinked).unwrap();
+        let made = text.strip_prefix(b"before").and_then(|text| text.strip_suffix(b"\n")).unwrap();
+        let salt = serde_json::from_slice::<Line>(made).unwrap().salt;
+        assert!(salt.as_ref().is_some_and(|salt| salt.len() == 22), "{salt:?}");
+        assert_eq!(made, serde_json::to_vec(&Line { salt, ..line }).unwrap());
+        assert_eq!(receipt, Receipt { seq: 41, leaf: leaf_hash(made).0 });
+        assert_eq!(chain, Chain { next: 42, previous: hex(made) });
+    }
 
     #[test]
     fn times_are_rfc3339_in_utc() {

@@ -93,6 +93,10 @@ impl Pruning {
             Ok(_) => {}
             Err(_) => return,
         }
+        // An agent that has just begun asks no store by itself. It is looked once somebody has had it asked.
+        if self.sealer.is_keyless(store).await {
+            return;
+        }
         let caller = Caller { transport: Transport::Agent, ..Caller::default() };
         let pruned = self.prune(now.minus(retain), Wish::Retain, &caller, store).await;
         let kept = match pruned {
@@ -154,8 +158,8 @@ impl Pruning {
         // The next one says where the ledger begins: there has to be one.
         if plan.is_all_of(&Segments::of(&self.ledger.path).map_err(failed)?) {
             (self.step)("close").map_err(failed)?;
-            let closed = self.sealer.while_still(|| self.ledger.close_segment());
-            if !closed.unwrap_or(Ok(false)).map_err(failed)? {
+            let closed = self.sealer.once_still(|| self.ledger.close_segment());
+            if !closed.map_err(failed)? {
                 plan.keep_last();
             }
         }
@@ -200,7 +204,7 @@ impl Pruning {
 
     /// The oldest first: what is left goes on from where the first of it begins.
     fn remove(&self, plan: &Plan) -> Result<(), String> {
-        let removed = self.sealer.while_still(|| {
+        let removed = self.sealer.once_still(|| {
             for segment in plan.segments() {
                 (self.step)("remove")?;
                 std::fs::remove_file(&segment.path)?;
@@ -212,7 +216,6 @@ impl Pruning {
             }
             Ok::<_, io::Error>(())
         });
-        let busy = || "a checkpoint is being made: what was announced goes at the next time";
-        removed.ok_or_else(busy)?.map_err(|error| error.to_string())
+        removed.map_err(|error| error.to_string())
     }
 }

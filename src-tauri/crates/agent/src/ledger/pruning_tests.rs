@@ -16,6 +16,7 @@ use super::segment_tests::World;
 use super::tiles::Step;
 use super::*;
 use crate::config::ConfigFile;
+use crate::keychain::KeychainStore;
 
 const DAY: i64 = 86_400;
 
@@ -163,6 +164,118 @@ fn pruning_makes_no_damage_good() {
     let chain = world.chain();
     let told: Vec<_> = chain.breaks.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(told, ["lines 601 to 900 are not here, and no line tells that they were pruned"]);
+}
+
+/// Both are looked after at the same beat: one that came to nothing would be tried again a day later.
+#[test]
+fn pruning_waits_for_a_checkpoint_that_is_being_made() {
+    let world = world(2);
+    world.clock.jump(DAY * 30);
+    let sealer = world.sealer.clone();
+    let step: Step = Box::new(move |step| {
+        if step == "close" {
+            let (sealer, (held, is_held)) = (sealer.clone(), std::sync::mpsc::channel());
+            std::thread::spawn(move || {
+                sealer.while_still(|| {
+                    held.send(()).unwrap();
+                    std::thread::sleep(Duration::from_millis(100));
+                })
+            });
+            is_held.recv().unwrap();
+        }
+        Ok(())
+    });
+    let told = prune(&world, &pruning(&world, "").stopped_by(step), 20).unwrap();
+    assert_eq!((spans(&told), world.segments().begin().line), (vec![(1, 300)], 300));
+}
+
+/// As the agent's own clock goes, which calls every second or two.
+#[tokio::test]
+async fn what_is_older_than_the_config_keeps_goes_once_a_day_and_is_tried_each_hour_where_it_stays()
+{
+    let tends = async |world: &World, pruning: &Arc<Pruning>| {
+        let store = KeychainStore::stand(world.folder.path(), None).unwrap();
+        pruning.tend(&store).await;
+        world.segments().begin().line
+    };
+    let six = world(6);
+    let keeps = Arc::new(pruning(&six, "[audit]\nretain = \"3d\"\n"));
+    assert_eq!(tends(&six, &keeps).await, 900);
+    let reason = six.chain().pruned.unwrap().reason;
+    assert!(reason.ends_with("by `retain` of the config"), "{reason}");
+    six.clock.jump(DAY - 1);
+    assert_eq!(tends(&six, &keeps).await, 900, "once a day");
+    six.clock.jump(1);
+    assert_eq!(tends(&six, &keeps).await, 1200);
+    six.holds(six.chain().lines, "pruned twice");
+    assert_eq!(keeps.kept(), None);
+
+    let bare = World::new();
+    bare.write(300);
+    bare.close();
+    bare.clock.jump(DAY * 9);
+    let keeps = Arc::new(pruning(&bare, "[audit]\nretain = \"3d\"\n"));
+    assert_eq!(tends(&bare, &keeps).await, 0);
+    let kept = keeps.kept().unwrap();
+    assert_eq!(kept, "lines 1 to 300 stay: no checkpoint is over them yet");
+    bare.write(1);
+    bare.seal();
+    bare.clock.jump(60 * 60 - 1);
+    assert_eq!(tends(&bare, &keeps).await, 0, "each hour");
+    bare.clock.jump(1);
+    assert_eq!((tends(&bare, &keeps).await, keeps.kept()), (300, None));
+    // Kept for ever, it is not looked.
+    let world = world(4);
+    let keeps = Arc::new(pruning(&world, ""));
+    world.clock.jump(DAY * 4_000);
+    assert_eq!((tends(&world, &keeps).await, keeps.kept()), (0, None));
+}
+
+/// As `verify` finds it, and told by itself.
+#[test]
+fn a_hole_that_the_key_never_signed_is_told_wherever_it_is_and_one_that_it_did_is_none() {
+    let missing = |world: &World| {
+        world.sealer.look_for_missing();
+        world.sealer.missing()
+    };
+    let never = "and the key that signs never said that they may be gone";
+    let first = "000000000001-000000000300-0.jsonl";
+    let world = world(4);
+    assert_eq!(missing(&world), None);
+    let (away, path) = (world.folder.path().join("away"), world.segment(first));
+    fs::rename(&path, &away).unwrap();
+    assert_eq!(missing(&world), Some(format!("lines 1 to 300 are not here, {never}")));
+    let judged = world.judged();
+    let told: Vec<_> = judged.breaks().map(|one| one.what.as_str()).collect();
+    assert!(told.contains(&missing(&world).unwrap().as_str()), "{told:#?}");
+    // Whoever starts later finds it too, and a backup makes it good.
+    let world = world.again(7);
+    assert!(missing(&world).is_some());
+    fs::rename(&away, &path).unwrap();
+    assert_eq!(missing(&world), None);
+    // In the middle, where nothing may go.
+    let second = closed(&world.path()).unwrap().remove(1).path;
+    fs::rename(&second, &away).unwrap();
+    assert_eq!(missing(&world), Some(format!("lines 301 to 600 are not here, {never}")));
+    fs::rename(&away, &second).unwrap();
+
+    prune(&world, &pruning(&world, ""), 2).unwrap();
+    assert_eq!(missing(&world), None);
+    let world = world.again(8);
+    assert_eq!(missing(&world), None, "before anything is signed by another key");
+    world.write(1);
+    world.seal();
+    assert_eq!(missing(&world), None, "the key that was lost had said so");
+    world.close();
+    fs::remove_file(&closed(&world.path()).unwrap()[0].path).unwrap();
+    assert_eq!(missing(&world), Some(format!("lines 601 to 900 are not here, {never}")));
+    // All of them.
+    world.write(1);
+    for one in closed(&world.path()).unwrap() {
+        fs::remove_file(one.path).unwrap();
+    }
+    let told = missing(&world).unwrap();
+    assert!(told.starts_with("record 120") && told.ends_with("that is not here"), "{told}");
 }
 
 /// Each step is the last one once, as it would be for a kill there.

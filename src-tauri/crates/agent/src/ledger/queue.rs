@@ -3,13 +3,17 @@
 //! is bounded: whoever finds it full waits for their place. Where nobody waits and no disk is to be waited for,
 //! whoever records writes the line themselves ([`Pen::at_once`]): that costs no change of threads.
 
+mod beside;
+#[cfg(test)]
+mod tests;
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dagpass_core::audit::Receipt;
 use dagpass_core::ports::Clock;
@@ -18,6 +22,7 @@ use dagpass_core::time::Timestamp;
 use super::writer::{Counted, Entry, Writer, copy};
 use super::{Health, Synced};
 use crate::system;
+use beside::Beside;
 
 /// How many may wait for the writer?
 pub(super) const PLACES: usize = 1_024;
@@ -86,6 +91,7 @@ pub(super) struct Standing {
 pub(super) struct Pen {
     /// `None` once a write ended it.
     writer: Mutex<Option<Writer>>,
+    beside: Beside,
     pub(super) standing: Mutex<Standing>,
     /// How many have handed something over that nobody has taken up yet.
     waiting: AtomicUsize,
@@ -97,7 +103,8 @@ impl Pen {
     pub(super) fn new(writer: Writer) -> Self {
         let standing = Mutex::new(writer.standing());
         let (waiting, syncing) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { writer: Mutex::new(Some(writer)), standing, waiting, syncing }
+        let (writer, beside) = (Mutex::new(Some(writer)), Beside::default());
+        Self { writer, beside, standing, waiting, syncing }
     }
 
     /// Before something is handed over.
@@ -113,8 +120,8 @@ impl Pen {
         ended
     }
 
-    /// Writes it here and now. `Err`: it is to be handed over, since somebody writes or waits, or the file or the
-    /// disk has to be seen to first.
+    /// Writes it here and now, or has whoever does write it too. `Err`: it is to be handed over, since somebody
+    /// writes or waits, or the file or the disk has to be seen to first.
     pub(super) fn at_once(
         &self,
         now: impl FnOnce() -> Timestamp,
@@ -124,29 +131,62 @@ impl Pen {
         if busy(&self.waiting) || busy(&self.syncing) {
             return Err(entry);
         }
+        if let Ok(held) = self.writer.try_lock() {
+            return self.write(held, now, entry);
+        }
+        let laid = self.beside.lay(entry);
         // Whoever writes is done by then, unless a disk is waited for.
-        let mut tried = std::iter::repeat_with(|| self.writer.try_lock().ok()).take(TRIES);
-        let held = tried.find_map(|held| {
-            held.or_else(|| {
-                std::hint::spin_loop();
-                None
-            })
-        });
-        let Some(mut held) = held else { return Err(entry) };
+        for tried in 0..=TRIES {
+            match tried < TRIES {
+                true => std::hint::spin_loop(),
+                // They may have been taken off their core.
+                false => std::thread::yield_now(),
+            }
+            if laid.is_written() {
+                break;
+            }
+            if let Ok(held) = self.writer.try_lock() {
+                return match self.beside.back(&laid) {
+                    Ok(written) => Ok(written),
+                    Err(entry) => self.write(held, now, entry),
+                };
+            }
+        }
+        self.beside.back(&laid)
+    }
+
+    /// With what lies beside.
+    fn write(
+        &self,
+        mut held: MutexGuard<'_, Option<Writer>>,
+        now: impl FnOnce() -> Timestamp,
+        entry: Entry,
+    ) -> Result<io::Result<Receipt>, Entry> {
         let Some(writer) = held.as_mut().filter(|writer| writer.is_well()) else {
             return Err(entry);
         };
+        let (laid, mut entries): (Vec<_>, Vec<_>) = self.beside.take().into_iter().unzip();
+        entries.push(entry);
         // What a write that panics leaves behind is not gone on with.
-        let written = catch_unwind(AssertUnwindSafe(|| writer.append_one(now(), entry)));
-        let Ok(written) = written else {
-            *held = None;
-            self.ended();
-            return Ok(Err(io::Error::other(ENDED)));
+        let written = catch_unwind(AssertUnwindSafe(|| writer.append_all(now(), entries)));
+        let failed = match written {
+            Ok(Ok(mut receipts)) => {
+                let own = receipts.pop();
+                laid.iter().zip(receipts).for_each(|(laid, receipt)| laid.written(receipt));
+                return Ok(own.unwrap_or_else(|| Err(io::Error::other("nothing was written"))));
+            }
+            Ok(Err(error)) => {
+                self.tell(writer);
+                error
+            }
+            Err(_) => {
+                *held = None;
+                self.ended();
+                io::Error::other(ENDED)
+            }
         };
-        if written.is_err() {
-            self.tell(writer);
-        }
-        Ok(written)
+        laid.iter().for_each(|laid| laid.written(Err(copy(&failed))));
+        Ok(Err(failed))
     }
 
     /// There is no writer any more: a write ended it. That is told once, and stays.

@@ -4,6 +4,7 @@
 //! begun, and names the head of the old one. A keychain or a disk that fails costs a checkpoint, which is
 //! said and made up for, and never a token.
 
+mod missing;
 mod vouch;
 
 use std::io;
@@ -50,6 +51,8 @@ pub(crate) struct Sealer {
     inner: Mutex<Inner>,
     /// Why there is none where one is due.
     trouble: Mutex<Option<String>>,
+    /// Which lines are not here that should be.
+    missing: Mutex<Option<String>>,
 }
 
 #[derive(Default)]
@@ -78,7 +81,8 @@ impl Sealer {
     pub(crate) fn new(ledger: Arc<dyn Durable>, clock: Arc<dyn Clock>) -> Self {
         let folder = ledger.path().with_file_name(dagpass_client::ledger::log::FOLDER);
         let step: Step = Box::new(|_| Ok(()));
-        Self { ledger, clock, folder, step, inner: Mutex::default(), trouble: Mutex::default() }
+        let (inner, trouble, missing) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { ledger, clock, folder, step, inner, trouble, missing }
     }
 
     #[cfg(test)]
@@ -112,10 +116,19 @@ impl Sealer {
         Some(work())
     }
 
+    /// As [`Self::while_still`], and waits for that: for whoever would else come back in an hour.
+    pub(super) fn once_still<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _still = self.lock();
+        work()
+    }
+
     /// Signs where that is due. Called every second or two.
     pub(crate) async fn tend(self: &Arc<Self>, store: &KeychainStore) {
         let this = self.clone();
-        let look = move || this.look(false).map(|due| (due, this.lock().signer.is_none()));
+        let look = move || {
+            this.look_for_missing();
+            this.look(false).map(|due| (due, this.lock().signer.is_none()))
+        };
         let Ok(Some((due, keyless))) = spawn_blocking(look).await else { return };
         // The key is fetched before it is needed: at the end there is no time for that.
         if !due && !keyless {

@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use dagpass_client::ledger::log::{
-    CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, PRUNED, Release, STATE,
-    Shelf, Signature, Signed, State, Tile, VKEY, VerifierKey, first_leaves, split_notes,
+    Before, CHECKPOINT, CHECKPOINTS, Checkpoint, Folder, Growing, Hash, Note, PRUNED, Release,
+    STATE, Shelf, Signature, Signed, State, Tile, VKEY, VerifierKey, first_leaves, split_notes,
 };
 
 use crate::system;
@@ -267,6 +267,15 @@ impl LogFolder {
         step("checkpoint")?;
         self.is_there()?;
         system::write_private(&self.path.join(CHECKPOINT), note.to_string().as_bytes())
+    }
+
+    /// What it goes on from, as its first checkpoint names it.
+    pub(super) fn follows(&self) -> io::Result<Option<Before>> {
+        let bytes = Folder(self.path.clone()).read(CHECKPOINTS)?.unwrap_or_default();
+        let first = split_notes(&bytes).0.into_iter().flatten().next();
+        let ours = first.filter(|note| note.signed_by(&self.key) == Signed::Yes);
+        let checkpoint = ours.and_then(|note| Checkpoint::parse(note.text()).ok());
+        Ok(checkpoint.and_then(|checkpoint| checkpoint.before))
     }
 
     /// How many of the first lines may be gone, as its key signed.

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 
 pub(super) use close::{Counted, Counting};
-use dagpass_client::ledger::{Line, Opens, Segments, closed};
+use dagpass_client::ledger::{Opens, Segments, closed};
 use dagpass_core::audit::{Event, Receipt, Record};
 use dagpass_core::policy::Weight;
 use dagpass_core::time::Timestamp;
 
-use super::line::Chain;
+use super::line::{Chain, Unlinked, rfc3339};
 use super::queue::{Standing, Unsynced};
 use super::told::{line_of, short};
 use super::{Health, Synced};
@@ -80,7 +80,8 @@ pub(super) struct Writer {
 
 /// What is to be appended.
 pub(super) struct Entry {
-    line: Box<Line>,
+    /// Why it can never be a line, else.
+    line: io::Result<Unlinked>,
     /// A follower looks too, and must not feed itself: it is not told of it.
     is_look: bool,
 }
@@ -88,7 +89,7 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn of(record: &Record<'_>) -> Self {
         let is_look = record.action.is_some_and(|action| action.weight() == Weight::Look);
-        Self { line: Box::new(line_of(record)), is_look }
+        Self { line: Unlinked::of(line_of(record)), is_look }
     }
 }
 
@@ -177,10 +178,13 @@ impl Writer {
     }
 
     /// Behind [`Self::is_well`].
-    pub(super) fn append_one(&mut self, now: Timestamp, entry: Entry) -> io::Result<Receipt> {
-        let written = self.append(now, vec![entry]).inspect_err(|error| self.suffer(now, error, 1));
-        let one = written?.into_iter().next();
-        one.unwrap_or_else(|| Err(io::Error::other("nothing was written")))
+    pub(super) fn append_all(
+        &mut self,
+        now: Timestamp,
+        entries: Vec<Entry>,
+    ) -> io::Result<Vec<io::Result<Receipt>>> {
+        let count = entries.len() as u64;
+        self.append(now, entries).inspect_err(|error| self.suffer(now, error, count))
     }
 
     /// Looks at the file and mends what can be mended, while nobody asks.
@@ -313,16 +317,13 @@ impl Writer {
 
     /// The text of all, each line's end in it with its receipt, and the chain behind them.
     fn link(&self, text: &mut Vec<u8>, now: Timestamp, entries: Vec<Entry>) -> Linked {
-        let mut linked = Linked { behind: self.chain.clone(), lines: Vec::new() };
-        for Entry { line, is_look } in entries {
-            let next = linked.behind.link(text, now.as_millis(), *line);
-            let receipt = next.map(|(behind, receipt)| {
-                linked.behind = behind;
-                receipt
-            });
-            linked.lines.push((text.len(), is_look, receipt));
-        }
-        linked
+        let (mut behind, time) = (self.chain.clone(), rfc3339(now.as_millis()));
+        let lines = entries.into_iter().map(|Entry { line, is_look }| {
+            let receipt = line.and_then(|line| behind.link(text, &time, &line));
+            (text.len(), is_look, receipt)
+        });
+        let lines = lines.collect();
+        Linked { behind, lines }
     }
 
     fn tell(&self, line: &[u8]) {

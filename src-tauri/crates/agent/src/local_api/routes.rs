@@ -247,11 +247,12 @@ async fn findings(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     let status = status::status(api, &asked.principal).await;
     let unseen = unseen(api).await;
     let (health, unsealed) = (api.ledger.health(), api.sealer.trouble());
-    let unpruned = api.pruning.kept();
+    let (unpruned, missing) = (api.pruning.kept(), api.sealer.missing());
     let ledger = doctor::Ledger {
         path: api.ledger.path(),
         trouble: health.trouble.as_deref(),
         lost: health.lost.as_deref(),
+        missing: missing.as_deref(),
         unsealed: unsealed.as_deref(),
         unpruned: unpruned.as_deref(),
     };

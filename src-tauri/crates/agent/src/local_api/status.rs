@@ -52,6 +52,7 @@ pub(super) async fn status(api: &Api, principal: &Principal) -> Status {
             locked: managed.map(|managed| managed.locked.clone()).unwrap_or_default(),
             default_profile: config.default_profile.as_ref().map(ToString::to_string),
             ledger_error: api.ledger.health().trouble.filter(|_| whole),
+            ledger_missing: api.sealer.missing().filter(|_| whole),
             ledger_forked: api.cosigning.forked().filter(|_| whole),
             witness_error: api.cosigning.trouble().filter(|_| whole),
             policy_state: broken.as_ref().map_or(policy.state, |_| "switched_off").to_owned(),

@@ -1,6 +1,8 @@
 //! Files that are not ours, or that are named on the command line: written whole or not at all, with the
 //! rights they had or for their owner alone.
 
+mod spared;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use dagpass_client::owner;
 
 use crate::exit::Failure;
 use crate::system;
+pub(in crate::commands) use spared::spares_ledger;
 
 /// What is there; `None` for no file.
 pub(in crate::commands) fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
@@ -73,6 +76,7 @@ pub(in crate::commands) fn keep_anew(path: &Path, bytes: &[u8]) -> Result<(), Fa
 }
 
 pub(in crate::commands) fn replace(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    spared::spares_our_ledger(file)?;
     let written = put(file, |new| write_beside(new, file, bytes));
     written.map_err(|error| cannot_write(file, error))
 }
@@ -80,6 +84,7 @@ pub(in crate::commands) fn replace(file: &Path, bytes: &[u8]) -> Result<(), Fail
 /// For its owner alone, whoever might read what was there. A link stays a link, and a pipe or a device gets
 /// the bytes.
 pub(in crate::commands) fn replace_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    spared::spares_our_ledger(file)?;
     let there = real(file)?;
     let private = |new: &Path| {
         let mut made = system::create_private(new)?;
@@ -114,8 +119,10 @@ fn place(file: &Path) -> Result<PathBuf, Failure> {
     Ok(folder.zip(there.file_name()).map_or(there.clone(), |(folder, name)| folder.join(name)))
 }
 
-/// An error where something is there and is not to be replaced. A pipe or a device is not: it gets the bytes.
+/// An error where something is there and is not to be replaced, and where the ledger is. A pipe or a device is not:
+/// it gets the bytes.
 pub(in crate::commands) fn may_be_made(file: &Path, replaces: bool) -> Result<(), Failure> {
+    spared::spares_our_ledger(file)?;
     let takes_bytes = fs::metadata(file).is_ok_and(|about| !about.is_file() && !about.is_dir());
     if replaces || takes_bytes || fs::symlink_metadata(file).is_err() {
         return Ok(());
@@ -155,6 +162,18 @@ pub(in crate::commands) fn make_private(
         })
     });
     put.map_err(|error| failed.unwrap_or_else(|| cannot(error)))
+}
+
+/// For a command alone: it has no name any more when this returns, and is gone with us. To write to, and to read.
+pub(in crate::commands) fn unnamed(path: &Path) -> Result<(File, File), Failure> {
+    let made = || {
+        remove_leftover(path)?;
+        let made = system::create_private(path)?;
+        let read = File::open(path);
+        remove_leftover(path)?;
+        Ok((made, read?))
+    };
+    made().map_err(|error| cannot_write(path, error))
 }
 
 /// What `write` made beside it takes its place, or is not left there.

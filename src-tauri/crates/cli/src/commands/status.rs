@@ -35,6 +35,8 @@ fn table(status: &Status, now: i64) -> String {
     let unwritten =
         |error| row("ledger", &format!("not written, so nothing is handed out: {error}"));
     lines.extend(agent.ledger_error.iter().map(unwritten));
+    let missing = |what| row("ledger", &format!("not whole: run `dagpass audit verify`: {what}"));
+    lines.extend(agent.ledger_missing.iter().map(missing));
     let forked = |what| row("ledger", &format!("evidence of a fork: run `dagpass doctor`: {what}"));
     lines.extend(agent.ledger_forked.iter().map(forked));
     let behind = |why| row("witnesses", &format!("too few cosigned the ledger: {why}"));

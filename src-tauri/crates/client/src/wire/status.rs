@@ -96,6 +96,9 @@ pub struct AgentStatus {
     /// Nothing can be recorded, and therefore nothing is handed out: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger_error: Option<String>,
+    /// Lines of it are not here, and the key that signs never said that they may be gone: which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_missing: Option<String>,
     /// A witness holds another history of the ledger than the one here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger_forked: Option<String>,

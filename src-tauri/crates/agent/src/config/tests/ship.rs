@@ -1,5 +1,6 @@
 //! Where the ledger's lines go: what is taken, and what is wrong with the rest and where.
 
+use super::super::Compression;
 use super::{good, read};
 
 fn wrong(text: &str) -> Vec<String> {
@@ -21,6 +22,14 @@ fn a_collector_is_named_by_its_base_or_by_where_it_takes_logs() {
     let text = "[audit.ship]\notlp = \"https://c\"\nheaders-command = [\"pass\", \"otlp\"]\n";
     assert_eq!(good(text).ship.unwrap().headers_command, ["pass", "otlp"]);
     assert_eq!(good("[audit]\n").ship, None);
+    for (text, expected) in [
+        ("", Compression::Gzip),
+        ("compression = \"gzip\"", Compression::Gzip),
+        ("compression = \"none\"", Compression::None),
+    ] {
+        let ship = good(&format!("[audit.ship]\notlp = \"https://c\"\n{text}\n")).ship.unwrap();
+        assert_eq!(ship.compression, expected, "{text}");
+    }
 }
 
 #[test]
@@ -63,7 +72,11 @@ fn a_bad_collector_names_line_key_and_fix() {
         ("insecure = true", "1:1 audit.ship: missing field `otlp`"),
         (
             "otlp = \"https://c\"\nheaders = \"x\"",
-            "3:1 audit.ship: unknown field `headers`, expected one of `otlp`, `headers-command`, `insecure`",
+            "3:1 audit.ship: unknown field `headers`, expected one of `otlp`, `headers-command`, `compression`, `insecure`",
+        ),
+        (
+            "otlp = \"https://c\"\ncompression = \"zstd\"",
+            "3:15 audit.ship: unknown variant `zstd`, expected `gzip` or `none`",
         ),
     ] {
         assert_eq!(wrong(&format!("[audit.ship]\n{text}\n")), [expected], "{text}");

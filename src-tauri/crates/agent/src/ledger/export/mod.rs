@@ -26,16 +26,20 @@ use url::Url;
 
 use super::sealer::Durable;
 use super::unsealed::newlines;
-use crate::config::{Config, ConfigFile, Ship};
-use crate::http::{Http, plain};
+use crate::config::{Compression, Config, ConfigFile, Ship};
+use crate::http::{Body, Http, plain};
 use batch::{Batch, MOST};
 use headers::Headers;
-use otlp::{PROTOBUF, Taken, refused, request, taken};
+use otlp::{GZIP, PROTOBUF, Taken, packed, refused, request, taken};
 use place::Place;
 use standing::Standing;
 
 /// How long are headers good that a command printed?
 const HEADERS_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// A collector that takes none answers in words of its own, or in none.
+const NO_GZIP: &str =
+    "where it takes no gzip, `compression = \"none\"` in [audit.ship] sends what it takes";
 
 /// How a collector is asked.
 trait Collect: Send + Sync {
@@ -44,7 +48,7 @@ trait Collect: Send + Sync {
         network: &'a Network,
         url: &'a Url,
         headers: &'a Headers,
-        body: Vec<u8>,
+        body: Body<'a>,
     ) -> Pending<'a, Result<Reply, String>>;
 }
 
@@ -266,7 +270,9 @@ impl Shipping {
         let headers = round.headers.as_ref().map(|(_, _, headers)| headers.clone());
         let headers = headers.unwrap_or_default();
         let network = self.config.current().network.clone();
-        let reply = self.post.post(&network, &ship.url, &headers, request(batch, now)).await;
+        let body = body(request(batch, now), ship.compression).await;
+        let body = body.map_err(|error| failed(format!("it cannot be packed: {error}")))?;
+        let reply = self.post.post(&network, &ship.url, &headers, body).await;
         let reply = reply.map_err(failed)?;
         let tell = |text: &str| told(text, &headers);
         if (200..300).contains(&reply.status) {
@@ -276,6 +282,10 @@ impl Shipping {
         let why = match said.is_empty() {
             true => format!("it answered {}", reply.status),
             false => format!("it answered {}: {said}", reply.status),
+        };
+        let why = match (reply.status, ship.compression) {
+            (400 | 415, Compression::Gzip) => format!("{why}; {NO_GZIP}"),
+            (_, Compression::Gzip | Compression::None) => why,
         };
         if matches!(reply.status, 401 | 403) {
             round.headers = None;
@@ -303,6 +313,15 @@ fn told(text: &str, headers: &Headers) -> String {
     plain(&clean)
 }
 
+/// Where nobody else waits for the work that it is to make it smaller.
+async fn body(bytes: Vec<u8>, compression: Compression) -> io::Result<Body<'static>> {
+    let (encoding, bytes) = match compression {
+        Compression::Gzip => (Some(GZIP), blocking(move || packed(&bytes)).await?),
+        Compression::None => (None, bytes),
+    };
+    Ok(Body { kind: PROTOBUF, encoding, bytes })
+}
+
 /// Files are read and written where nobody else waits for it.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -316,10 +335,10 @@ impl Collect for Http {
         network: &'a Network,
         url: &'a Url,
         headers: &'a Headers,
-        body: Vec<u8>,
+        body: Body<'a>,
     ) -> Pending<'a, Result<Reply, String>> {
         Box::pin(async move {
-            let answer = self.post_body(network, url, (PROTOBUF, headers), body).await;
+            let answer = self.post_body(network, url, headers, body).await;
             let answer = answer.map_err(|failure| plain(&failure.to_string()))?;
             Ok(Reply {
                 status: answer.status,

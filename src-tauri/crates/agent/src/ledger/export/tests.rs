@@ -15,6 +15,7 @@ use serde_json::json;
 use super::*;
 use world::{Mood, World, said, says};
 
+mod packed;
 mod world;
 
 #[tokio::test]
@@ -192,7 +193,13 @@ async fn a_no_is_told_and_asked_again_later_and_never_taken_for_a_yes() {
     for (status, kind, body, words) in [
         (200, "text/html", "<p>Sign in", "`text/html`: that is no collector"),
         (302, "text/html", "<p>", "it answered 302"),
-        (400, "text/plain", "bad", "it answered 400: bad"),
+        (
+            400,
+            "text/plain",
+            "bad",
+            "it answered 400: bad; where it takes no gzip, `compression = \"none\"`",
+        ),
+        (415, "", "", "it answered 415; where it takes no gzip, `compression = \"none\"`"),
         (401, "", "", "it answered 401"),
         (500, "text/html", "<p>", "it answered 500"),
     ] {
@@ -349,7 +356,8 @@ async fn over_a_socket_goes_protobuf_with_the_printed_headers_and_an_answer_is_n
         assert!(head.starts_with("post /v1/logs http/1.1\r\n"), "{head}");
         assert!(head.contains("content-type: application/x-protobuf\r\n"), "{head}");
         assert!(head.contains("authorization: bearer canary-7\r\n"), "{head}");
-        assert_eq!(world::records(body).len(), 3);
+        assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
+        assert_eq!(world::records(&world::unpacked(Some("gzip"), body)).len(), 3);
     }
     let why = failed.error.unwrap();
     assert_eq!(why, "it answered 503: who is [removed] [removed] ?");

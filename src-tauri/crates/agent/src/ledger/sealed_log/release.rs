@@ -13,6 +13,28 @@ const MISSING: &str =
     "lines are missing that the key never said may be gone: `dagpass audit verify` says which";
 
 impl SealedLog {
+    /// May so many of the first lines be gone? How many else. What a key that was lost signed, its own logs tell.
+    pub(in super::super) fn released(&self, logs: &Path, gone: u64) -> io::Result<u64> {
+        let released = self.folder.released()?;
+        if gone > released
+            && self.folder.follows()?.is_some_and(|before| before.why == Why::KeyLost)
+        {
+            return Self::released_by_any(logs);
+        }
+        Ok(released)
+    }
+
+    /// By each log's own key, as it is where no other is believed.
+    pub(in super::super) fn released_by_any(logs: &Path) -> io::Result<u64> {
+        let mut released = 0;
+        for (_, Folder(path)) in logs_in(logs.parent().unwrap_or(logs))? {
+            if let Some(log) = LogFolder::open(&path)? {
+                released = released.max(log.released()?);
+            }
+        }
+        Ok(released)
+    }
+
     /// Signs that so many of the first lines may be gone. Only behind what was signed before: what is missing already
     /// is not made good by that.
     pub(in super::super) fn release(

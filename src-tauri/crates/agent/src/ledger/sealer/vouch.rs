@@ -29,6 +29,11 @@ impl Sealer {
         }
     }
 
+    /// Is there none to be had yet, with nothing wrong about that?
+    pub(crate) async fn is_keyless(self: &Arc<Self>, store: &KeychainStore) -> bool {
+        self.keyed(store).await.is_err_and(|why| why == NO_KEY)
+    }
+
     async fn has_signer(self: &Arc<Self>) -> Result<bool, String> {
         let this = self.clone();
         let looked = spawn_blocking(move || this.lock().signer.is_some()).await;

@@ -9,12 +9,14 @@ mod line_proofs;
 mod manifest;
 mod model;
 mod pack;
+mod parts;
 mod places;
 mod proofs;
 mod read;
 mod report;
 mod sections;
 mod shown;
+mod tallied;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -40,7 +42,8 @@ use crate::output;
 use crate::time;
 use crate::world::World;
 use manifest::{MANIFEST, Manifest, NOTE};
-use model::{Asked, Model};
+use model::Asked;
+use parts::Parts;
 use places::Places;
 use read::Reading;
 pub(super) use verify::{VerifyEvidenceArgs, run as verify};
@@ -81,7 +84,7 @@ pub(crate) struct EvidenceArgs {
 #[derive(Serialize)]
 struct Made {
     file: String,
-    bytes: usize,
+    bytes: u64,
     from: String,
     to: String,
     records: u64,
@@ -104,28 +107,30 @@ pub(super) fn run(world: &World, args: &EvidenceArgs) -> Result<(), Failure> {
     }
     let reading = Reading::of(&asked.period, None)?;
     let mut pseudonyms = args.pseudonymous.then(salt).transpose()?.map(Pseudonyms::new);
-    let mut model = Model::of(&reading, asked, pseudonyms.as_mut());
-    let mut files = pack::files(&reading, &mut model);
-    let manifest = Manifest::of(&model, &files);
+    let parts = Parts::beside(&places.pack)?;
+    let (model, mut parts) = pack::parts(&reading, asked, pseudonyms.as_mut(), parts)?;
+    let manifest = Manifest::of(&model, &parts);
     let text = manifest.text().into_bytes();
-    zip::fits(&files, &[(MANIFEST, text.len()), (NOTE, Note::LONGEST)]).map_err(too_long)?;
+    let more = [(MANIFEST, text.len() as u64), (NOTE, Note::LONGEST as u64)];
+    let all = parts.iter().map(|(name, part)| (name, part.bytes)).chain(more);
+    zip::fits(all).map_err(too_long)?;
     let mut signed_by_record = None;
     let newest = reading.logs.last().map(|log| &log.key);
     if !args.unsigned {
         let (seq, note) = signed(world, &text, newest)?;
         signed_by_record = Some(seq);
-        files.insert(NOTE.to_owned(), note.into_bytes());
+        parts.hold([(NOTE.to_owned(), note.into_bytes())]);
     }
-    files.insert(MANIFEST.to_owned(), text);
-    let packed = zip::packed(&files).map_err(too_long)?;
+    parts.hold([(MANIFEST.to_owned(), text)]);
+    let packed = parts.sums().map_err(|error| on_disk::cannot_write(&places.pack, error))?;
     let names = pseudonyms.map(|pseudonyms| {
-        let names = json!({ "pack": hex(&packed), "names": pseudonyms.keys() });
+        let names = json!({ "pack": packed.sha256(), "names": pseudonyms.keys() });
         format!("{}\n", serde_json::to_string_pretty(&names).unwrap_or_default())
     });
-    places.put(&packed, names.as_deref())?;
+    places.put(|to| parts.pack(to).map(drop), names.as_deref())?;
     let made = Made {
         file: places.pack.display().to_string(),
-        bytes: packed.len(),
+        bytes: packed.bytes,
         covered: manifest.covered.saturating_sub(manifest.first_line - 1),
         from: manifest.from,
         to: manifest.to,

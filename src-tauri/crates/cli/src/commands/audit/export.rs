@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dagpass_client::ledger::export::{Ocsf, head, row};
-use dagpass_client::ledger::log::{Checkpoint, FOLDER, Leaf, Note};
+use dagpass_client::ledger::log::{Checkpoint, Leaf, Note};
 use dagpass_client::ledger::{Filter, Line, Lines, Segments, Verdict};
 
 use super::asked::Asked;
@@ -81,28 +81,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
 
 /// What is read is not written over, and of what is written neither takes the other's place.
 fn stand_apart(ledger: &Path, args: &ExportArgs) -> Result<(), Failure> {
-    // The closed segments are in there, and what was signed.
-    let log = ledger.with_file_name(FOLDER);
-    for (path, name) in [(&args.output, "--output"), (&args.checkpoints, "--checkpoints")] {
-        if let Some(path) = path
-            && files::is_within(path, &log)?
-        {
-            return Err(Failure::usage(format!("{name} is in the ledger's own folder"))
-                .because(path.display())
-                .hint("give a place outside of it"));
-        }
+    for path in [&args.output, &args.checkpoints].into_iter().flatten() {
+        files::spares_ledger(path, ledger)?;
     }
-    let ledger = Some((ledger, "the ledger"));
-    let output = args.output.as_deref().map(|path| (path, "--output"));
-    let checkpoints = args.checkpoints.as_deref().map(|path| (path, "--checkpoints"));
-    for (one, other) in [(ledger, output), (ledger, checkpoints), (output, checkpoints)] {
-        let (Some((one, first)), Some((other, second))) = (one, other) else { continue };
-        if files::are_one(one, other)? {
-            let what = format!("{first} and {second} are one file");
-            return Err(Failure::usage(what).because(other.display()));
+    match (&args.output, &args.checkpoints) {
+        (Some(one), Some(other)) if files::are_one(one, other)? => {
+            let what = "--output and --checkpoints are one file";
+            Err(Failure::usage(what).because(other.display()))
         }
+        (_, _) => Ok(()),
     }
-    Ok(())
 }
 
 struct Export {

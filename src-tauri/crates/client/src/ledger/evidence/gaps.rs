@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::{Found, Pruned, VERSION};
+use super::super::{Found, Pruned};
 use super::life::Off;
-use super::period::{Period, millis};
-use super::tables::Entry;
+use super::period::Period;
+use super::seen::Seen;
 
 /// All that is known where gaps are looked for.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub struct Scene<'s> {
     pub pruned: Option<&'s Pruned>,
     /// The lines of the period: from one up to another, counted from 0.
     pub lines: (u64, u64),
-    /// Those of them that are records, in order.
-    pub entries: &'s [Entry],
+    /// What those of them that are records show.
+    pub seen: &'s Seen,
     /// And those that are none, counted from 1.
     pub torn: &'s [u64],
     /// When the agent did not run, in all of the ledger, and whether it had ended behind the last line.
@@ -126,7 +126,7 @@ impl Kind {
 pub fn gaps(scene: &Scene<'_>) -> Vec<Gap> {
     let mut found = edges(scene);
     found.extend(scene.offs.iter().filter_map(|off| of_life(scene, off)));
-    found.extend(scene.entries.iter().filter_map(of_the_file));
+    found.extend_from_slice(scene.seen.gaps());
     found.extend(torn(scene));
     found.extend(scene.chain.iter().filter(|one| within(scene, one.line)).map(|one| Gap {
         lines: Some((one.line, one.line)),
@@ -140,13 +140,12 @@ pub fn gaps(scene: &Scene<'_>) -> Vec<Gap> {
         plain(Kind::LogAnew, what)
     }));
     found.extend(unproved(scene));
-    found.extend(clock(scene.entries));
-    found.extend(kinds_of_lines(scene.entries));
+    found.extend(scene.seen.kinds_of_lines());
     found.sort_by_key(|gap| gap.kind);
     found
 }
 
-fn plain(kind: Kind, what: String) -> Gap {
+pub(super) fn plain(kind: Kind, what: String) -> Gap {
     Gap { kind, from: None, until: None, lines: None, records: Vec::new(), what }
 }
 
@@ -154,7 +153,7 @@ fn within(scene: &Scene<'_>, line: u64) -> bool {
     scene.lines.0 < line && line <= scene.lines.1
 }
 
-fn rfc3339(millis: i64) -> String {
+pub(super) fn rfc3339(millis: i64) -> String {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX).to_string()
 }
 
@@ -178,7 +177,7 @@ fn edges(scene: &Scene<'_>) -> Vec<Gap> {
         };
         let what = format!("nothing of before the ledger's first line is shown{number}");
         let until = Some(rfc3339(first.min(to)));
-        let records = scene.entries.first().map(|entry| entry.record.seq);
+        let records = scene.seen.records().first().map(|(_, seq)| *seq);
         let records = records.filter(|seq| *seq == scene.first_seq).into_iter().collect();
         let from = Some(rfc3339(from));
         found.push(Gap { from, until, records, ..plain(Kind::BeforeTheLedger, what) });
@@ -190,9 +189,8 @@ fn edges(scene: &Scene<'_>) -> Vec<Gap> {
                     record, or it was not running"
                 .to_owned();
         let until = to.min(scene.made.as_millisecond()).max(last);
-        let newest = scene.entries.last().map(|entry| &entry.record);
-        let newest = newest.filter(|record| millis(&record.time) == Some(last));
-        let records = newest.map(|record| record.seq).into_iter().collect();
+        let newest = scene.seen.newest().filter(|(_, time)| *time == Some(last));
+        let records = newest.map(|(seq, _)| seq).into_iter().collect();
         let (from, until) = (Some(rfc3339(last.max(from))), Some(rfc3339(until)));
         found.push(Gap { from, until, records, ..plain(Kind::AfterTheLedger, what) });
     }
@@ -229,30 +227,6 @@ fn of_life(scene: &Scene<'_>, off: &Off) -> Option<Gap> {
     Some(Gap { from, until, records, ..plain(kind, what) })
 }
 
-/// What the ledger says of its own file.
-fn of_the_file(entry: &Entry) -> Option<Gap> {
-    let record = &entry.record;
-    let kind = match &*record.event {
-        "ledger-mended" => Kind::NotRecorded,
-        "ledger-lost" => Kind::RecordLost,
-        "ledger-altered" => Kind::RecordAltered,
-        "ledger-forked" => Kind::RecordForked,
-        _ => return None,
-    };
-    let reason = record.reason.as_deref().unwrap_or("no reason on the record");
-    let what = match (kind, record.count) {
-        (Kind::NotRecorded, Some(denied)) => {
-            format!(
-                "{denied} attempts were denied meanwhile and have no line of their own: {reason}"
-            )
-        }
-        _ => reason.to_owned(),
-    };
-    let lines = Some((entry.line, entry.line));
-    let (from, until) = (record.first.map(rfc3339), Some(record.time.clone()));
-    Some(Gap { from, until, lines, records: vec![record.seq], ..plain(kind, what) })
-}
-
 fn torn(scene: &Scene<'_>) -> Option<Gap> {
     let (first, last) = (scene.torn.first()?, scene.torn.last()?);
     let what = match scene.torn.len() {
@@ -273,9 +247,10 @@ fn unproved(scene: &Scene<'_>) -> Vec<Gap> {
             let first = until.max(from);
             let count = to - first;
             let lines = if count == 1 { "1 line".to_owned() } else { format!("{count} lines") };
-            let of = scene.entries.iter().filter(|entry| entry.line > first);
-            let mut seqs = of.map(|entry| entry.record.seq);
-            let records = seqs.next().into_iter().chain(seqs.next_back()).collect();
+            let all = scene.seen.records();
+            let mut of = all[all.partition_point(|(line, _)| *line <= first)..].iter();
+            let ends = of.next().into_iter().chain(of.next_back());
+            let records = ends.map(|(_, seq)| *seq).collect();
             let lines_are = Some((first + 1, to));
             found.push(Gap {
                 lines: lines_are,
@@ -308,61 +283,4 @@ fn unproved(scene: &Scene<'_>) -> Vec<Gap> {
         found.push(Gap { lines, ..plain(Kind::NotInThisPack, what.to_owned()) });
     }
     found
-}
-
-/// A line that is older than the one before it.
-fn clock(entries: &[Entry]) -> Vec<Gap> {
-    let pairs = entries.windows(2).filter_map(|pair| {
-        let [before, after] = pair else { return None };
-        let (then, now) = (millis(&before.record.time)?, millis(&after.record.time)?);
-        let back = then.checked_sub(now).filter(|back| *back > 0)?;
-        let what =
-            format!("by {back} ms; the order of lines is that of the chain, not of their times");
-        Some(Gap {
-            from: Some(after.record.time.clone()),
-            until: Some(before.record.time.clone()),
-            lines: Some((before.line, after.line)),
-            records: vec![before.record.seq, after.record.seq],
-            ..plain(Kind::ClockBack, what)
-        })
-    });
-    pairs.collect()
-}
-
-fn kinds_of_lines(entries: &[Entry]) -> Vec<Gap> {
-    let of = |kind, is: &dyn Fn(&Entry) -> bool, what: &dyn Fn(&[&Entry]) -> String| {
-        let found: Vec<&Entry> = entries.iter().filter(|entry| is(entry)).collect();
-        let (first, last) = (found.first()?, found.last()?);
-        let (lines, what) = (Some((first.line, last.line)), what(&found));
-        let records = found.iter().map(|entry| entry.record.seq).collect();
-        Some(Gap { lines, records, ..plain(kind, what) })
-    };
-    // What the ledger denied while it could not be written is told by itself.
-    let counted = |entry: &Entry| {
-        let is_of_others = matches!(&*entry.record.event, "ledger-mended" | "ledger-pruned");
-        entry.record.count.is_some() && !is_of_others
-    };
-    let counted = of(Kind::Counted, &counted, &|found| {
-        let events =
-            found.iter().filter_map(|entry| entry.record.count).fold(0, u64::saturating_add);
-        let lines = found.len();
-        format!(
-            "{events} events stand on {lines} lines with their count and the times of the first and the \
-             last; which process each was of is not told"
-        )
-    });
-    let old = of(Kind::OldLines, &|entry| entry.record.v < 2, &|found| {
-        let lines = found.len();
-        format!(
-            "{lines} lines are of an agent of before version 2 of the record: persons by issuer and subject \
-             alone, no detail of a sign-in's assertion"
-        )
-    });
-    let newer = of(Kind::NewerLines, &|entry| entry.record.v > VERSION, &|found| {
-        let lines = found.len();
-        format!(
-            "{lines} lines say more than this program has words for: the raw lines hold all of it"
-        )
-    });
-    [counted, old, newer].into_iter().flatten().collect()
 }

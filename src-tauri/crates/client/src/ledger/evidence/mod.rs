@@ -4,7 +4,7 @@
 //!
 //! 1. [`period`]: which lines; [`Pseudonyms`]: persons by other names, before anything else sees a line
 //! 2. [`tables`]: where each line stands; [`issued`]: to whom what was issued, summed up
-//! 3. [`gaps`]: what the lines and their proofs leave open; [`life`]: when the agent ran
+//! 3. [`gaps`]: what the lines and their proofs leave open; [`seen`]: what single lines do; [`life`]: when the agent ran
 //! 4. [`controls`]: what speaks for which control, and what does not
 //! 5. [`seal`]: what is signed of a pack
 
@@ -15,15 +15,17 @@ mod life;
 mod period;
 mod pseudonyms;
 mod seal;
+mod seen;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 pub use controls::{CONTROLS, Control};
 pub use gaps::{Begun, Gap, Kind, Scene, gaps};
-pub use issued::{Issued, What, issued};
+pub use issued::{Issued, Issuing, What};
 pub use life::{Life, Off};
 pub use period::{Heads, Period, millis};
 pub use pseudonyms::Pseudonyms;
 pub use seal::{Seal, digest};
+pub use seen::Seen;
 pub use tables::{Entry, Table, Tables};

@@ -83,6 +83,8 @@ impl Bent {
         let entry =
             |(n, line): (u64, &Line)| Entry::new(n + 1, Some(leaf_hash(b"x")), line.clone());
         let entries: Vec<Entry> = (0..).zip(&self.lines).map(entry).collect();
+        let mut seen = Seen::default();
+        entries[from..to].iter().for_each(|entry| seen.take(entry));
         gaps(&Scene {
             period: self.period,
             made: time(100),
@@ -90,7 +92,7 @@ impl Bent {
             first_seq: self.first_seq,
             pruned: None,
             lines: (from as u64, to as u64),
-            entries: &entries[from..to],
+            seen: &seen,
             torn: &self.torn,
             offs: &offs,
             chain: &self.chain,
@@ -349,50 +351,4 @@ fn whoever_is_met_has_one_name_that_the_key_knows_and_the_words_of_a_caller_are_
     let said = format!("{:?}", line.caller.context);
     assert!(!said.to_lowercase().contains("alice"), "{said}");
     assert_eq!(line.caller.context["time"], first);
-}
-
-#[test]
-fn what_was_issued_is_summed_up_by_whom_it_was_for() {
-    let token = |seq, sub: &str, fingerprint: &str| {
-        let record = Line {
-            seq,
-            time: time(seq as i64).to_string(),
-            event: "issue".into(),
-            subject: Some(person(sub, sub, sub)),
-            fingerprint: Some(fingerprint.to_owned()),
-            ..Line::default()
-        };
-        Entry::new(seq, Some(leaf_hash(b"")), record)
-    };
-    let all = issued(&[
-        token(1, "ada", "a"),
-        token(2, "bob", "b"),
-        token(3, "ada", "a"),
-        token(4, "ada", "c"),
-    ]);
-    let told: Vec<_> = all
-        .iter()
-        .map(|one| (one.what.who.as_str(), one.times, one.tokens, one.records.as_slice()))
-        .collect();
-    assert_eq!(told, [("ada", 3, 2, &[1, 3, 4][..]), ("bob", 1, 1, &[2][..])]);
-    let by = |mut token: Entry, rule: &str, approval: &str| {
-        (token.record.rules, token.record.approval) =
-            (vec![rule.to_owned()], Some(approval.to_owned()));
-        token
-    };
-    let approved = issued(&[
-        by(token(1, "ada", "a"), "production", "ap-1"),
-        by(token(2, "ada", "a"), "production", "ap-2"),
-        by(token(3, "ada", "a"), "production", "ap-1"),
-        by(token(4, "ada", "a"), "night", "ap-1"),
-    ]);
-    let told: Vec<_> = approved
-        .iter()
-        .map(|one| (one.what.rules.join(" "), one.approvals.join(" "), one.times))
-        .collect();
-    let row = |rule: &str, ids: &str, times| (rule.to_owned(), ids.to_owned(), times);
-    assert_eq!(told, [row("night", "ap-1", 1), row("production", "ap-1 ap-2", 3)]);
-    let mut many = token(1, "ada", "a");
-    many.record.count = Some(u64::MAX);
-    assert_eq!(issued(&[many.clone(), many])[0].times, u64::MAX);
 }

@@ -1,11 +1,13 @@
 //! A ledger that is sealed, an agent that ships it, and a collector that does as it is told.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dagpass_core::fakes::FakeClock;
 use dagpass_core::locked::Locked;
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -20,6 +22,8 @@ pub(super) enum Mood {
     Says(Reply),
     Unreachable,
     Hangs,
+    /// 415 for whatever is packed.
+    Plain,
     /// 413 for more than so many.
     Small(usize),
 }
@@ -27,6 +31,8 @@ pub(super) enum Mood {
 pub(super) struct Fake {
     pub(super) mood: Mood,
     pub(super) asked: usize,
+    /// How each was packed.
+    pub(super) encodings: Vec<Option<String>>,
     /// What it took.
     pub(super) records: Vec<LogRecord>,
 }
@@ -36,6 +42,16 @@ pub(super) struct Collector(pub(super) Arc<Mutex<Fake>>);
 
 pub(super) fn says(status: u16, kind: &str, body: Vec<u8>) -> Mood {
     Mood::Says(Reply { status, kind: kind.to_owned(), body, retry_after: None })
+}
+
+pub(super) fn unpacked(encoding: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let mut unpacked = Vec::new();
+    match encoding {
+        None => unpacked.extend_from_slice(body),
+        Some("gzip") => drop(GzDecoder::new(body).read_to_end(&mut unpacked).unwrap()),
+        Some(other) => panic!("{other}"),
+    }
+    unpacked
 }
 
 pub(super) fn records(body: &[u8]) -> Vec<LogRecord> {
@@ -50,14 +66,21 @@ impl Collect for Collector {
         _network: &'a Network,
         url: &'a Url,
         _headers: &'a Headers,
-        body: Vec<u8>,
+        body: Body<'a>,
     ) -> Pending<'a, Result<Reply, String>> {
-        assert_eq!(url.path(), "/v1/logs");
+        assert_eq!((url.path(), body.kind), ("/v1/logs", PROTOBUF));
         let mut fake = self.0.lock().unwrap();
         fake.asked += 1;
-        let mut sent = records(&body);
+        fake.encodings.push(body.encoding.map(str::to_owned));
+        let mut sent = records(&unpacked(body.encoding, &body.bytes));
         let reply = match &fake.mood {
             Mood::Says(reply) => Ok(reply.clone()),
+            Mood::Plain if body.encoding.is_some() => {
+                let body = b"unsupported content encoding".to_vec();
+                let kind = "text/plain".to_owned();
+                Ok(Reply { status: 415, kind, body, retry_after: None })
+            }
+            Mood::Plain => Ok(Reply { status: 200, ..Reply::default() }),
             Mood::Unreachable => Err("connection refused".to_owned()),
             Mood::Hangs => return Box::pin(std::future::pending()),
             Mood::Small(most) if sent.len() > *most => {
@@ -105,7 +128,8 @@ impl World {
         let path = folder.path().join("ledger.jsonl");
         fs::write(&path, "").unwrap();
         let paper = Arc::new(Paper { path, synced: AtomicU64::new(0) });
-        let fake = Fake { mood: says(200, "", vec![]), asked: 0, records: Vec::new() };
+        let fake =
+            Fake { mood: says(200, "", vec![]), asked: 0, encodings: vec![], records: vec![] };
         let collector = Collector(Arc::new(Mutex::new(fake)));
         let sealer = Sealer::new(paper.clone(), clock.clone());
         assert!(sealer.has_key(Ok(Some(Locked::of(&[7; 32])))));
@@ -125,6 +149,12 @@ impl World {
             post: Box::new(collector.clone()),
             ..Shipping::new(config, paper.clone(), clock.clone())
         })
+    }
+
+    /// With these lines behind the collector's URL in the config.
+    pub(super) fn configure(&self, more: &str) {
+        let config = format!("[audit.ship]\notlp = \"http://127.0.0.1:4318\"\n{more}\n");
+        fs::write(self.folder.path().join("config.toml"), config).unwrap();
     }
 
     pub(super) fn restart(&mut self) {

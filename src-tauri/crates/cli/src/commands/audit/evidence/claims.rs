@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dagpass_client::ledger::evidence::{Period, Table};
+use dagpass_client::ledger::evidence::{Entry, Period, Table};
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 
@@ -39,7 +39,7 @@ pub(super) fn files(files: &Files, manifest: &Manifest) -> Result<(), String> {
 }
 
 /// Its title, period and counts. The records, where the lines are in it.
-pub(super) fn counted(files: &Files, manifest: &Manifest) -> Result<Option<Read>, String> {
+pub(super) fn counted(files: &Files, manifest: &Manifest) -> Result<Option<Vec<Entry>>, String> {
     if manifest.title != TITLE {
         return Err("its manifest has another title".to_owned());
     }
@@ -71,9 +71,11 @@ pub(super) fn counted(files: &Files, manifest: &Manifest) -> Result<Option<Read>
             return Err("its lines are not of the period that its manifest says".to_owned());
         }
     }
-    let read = Read::of(text, manifest.first_line.saturating_sub(1));
-    let found = read.entries.len() as u64;
-    if found != records { wrong("records", records, found) } else { Ok(Some(read)) }
+    let (mut read, lines) = (Read::default(), text.split_inclusive(|byte| *byte == b'\n'));
+    let numbered = (manifest.first_line.max(1)..).zip(lines);
+    let entries: Vec<_> = numbered.filter_map(|(number, line)| read.take(number, line)).collect();
+    let found = entries.len() as u64;
+    if found != records { wrong("records", records, found) } else { Ok(Some(entries)) }
 }
 
 fn period(manifest: &Manifest) -> Option<Period> {

@@ -5,7 +5,7 @@ use dagpass_client::ledger::hex;
 use serde::{Deserialize, Serialize};
 
 use super::model::Model;
-use super::zip::Files;
+use super::parts::Parts;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 /// What every pack is.
@@ -54,7 +54,7 @@ pub(super) struct File {
 impl Manifest {
     pub(super) const VERSION: u32 = 1;
 
-    pub(super) fn of(model: &Model, files: &Files) -> Self {
+    pub(super) fn of(model: &Model, parts: &Parts) -> Self {
         let asked = &model.asked;
         let (from, to) = model.lines;
         Self {
@@ -73,9 +73,16 @@ impl Manifest {
             lines: to - from,
             proved_behind: model.proved_behind,
             covered: model.covered.clamp(from, to),
-            records: model.tables.records() as u64,
+            records: model.tables.records(),
             gaps: model.gaps.len() as u64,
-            files: files.iter().map(|(name, bytes)| File::of(name, bytes)).collect(),
+            files: parts
+                .iter()
+                .map(|(name, part)| File {
+                    name: name.to_owned(),
+                    bytes: part.bytes,
+                    sha256: part.sha256.clone(),
+                })
+                .collect(),
         }
     }
 

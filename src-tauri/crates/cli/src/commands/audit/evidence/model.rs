@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 
 use dagpass_client::ledger::Line;
 use dagpass_client::ledger::evidence::{
-    Control, Entry, Gap, Issued, Kind, Period, Pseudonyms, Scene, Table, Tables, gaps, issued,
+    Control, Entry, Gap, Issued, Kind, Period, Pseudonyms, Scene, Seen, Table, gaps,
 };
 use dagpass_client::ledger::log::{VerifierKey, leaf_hash};
 use jiff::Timestamp;
 
 use super::proofs;
 use super::read::Reading;
+use super::tallied::Tallies;
+use crate::exit::Failure;
 
 /// What whoever makes the pack wants of it, and who they are.
 pub(super) struct Asked {
@@ -27,8 +29,9 @@ pub(super) struct Asked {
 pub(super) struct Model {
     pub(super) asked: Asked,
     pub(super) pseudonymous: bool,
-    pub(super) tables: Tables,
+    pub(super) tables: Tallies,
     pub(super) issued: Vec<Issued>,
+    pub(super) renewals: Vec<Issued>,
     pub(super) gaps: Vec<Gap>,
     pub(super) logs: Vec<Signing>,
     /// From one line up to another, counted from 0, and which records those are.
@@ -56,7 +59,6 @@ pub(super) struct Signing {
 /// The period's lines, each for itself.
 #[derive(Default)]
 pub(super) struct Read {
-    pub(super) entries: Vec<Entry>,
     /// No records, counted from 1.
     pub(super) torn: Vec<u64>,
     /// Behind which line each one has a salt.
@@ -64,65 +66,64 @@ pub(super) struct Read {
 }
 
 impl Read {
-    /// `text`: whole lines, the first of them the one that is counted so from 0.
-    pub(super) fn of(text: &[u8], first: u64) -> Self {
-        let mut read = Self::default();
-        let lines = text.split_inclusive(|byte| *byte == b'\n');
-        for (number, line) in (first + 1..).zip(lines) {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            let record = str::from_utf8(line).ok().and_then(Line::parse);
-            let salted = record.as_ref().is_some_and(|record| record.salt.is_some());
-            if !salted && !line.is_empty() {
-                read.unsalted = number;
-            }
-            match record {
-                Some(record) => {
-                    read.entries.push(Entry::new(number, Some(leaf_hash(line)), record));
-                }
-                // An empty line closes off what a crash left.
-                None if line.is_empty() => {}
-                None => read.torn.push(number),
-            }
+    /// A line with its newline, counted from 1. `None` where it is no record.
+    pub(super) fn take(&mut self, number: u64, line: &[u8]) -> Option<Entry> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let record = str::from_utf8(line).ok().and_then(Line::parse);
+        let salted = record.as_ref().is_some_and(|record| record.salt.is_some());
+        if !salted && !line.is_empty() {
+            self.unsalted = number;
         }
-        read
-    }
-
-    /// Persons by other names, and no hash from which a line could be guessed.
-    fn under(mut self, reading: &Reading, pseudonyms: &mut Pseudonyms) -> Self {
-        // No hash stands alone for a line that has no salt, also not where it leads to those behind it.
-        if reading.unsalted_before {
-            self.unsalted = self.unsalted.max(reading.lines.0);
+        // An empty line closes off what a crash left.
+        if record.is_none() && !line.is_empty() {
+            self.torn.push(number);
         }
-        self.unsalted += self.unsalted & 1;
-        let unsalted = self.unsalted;
-        let replaced = self.entries.into_iter().filter_map(|entry| {
-            let record = pseudonyms.replace(&entry.record)?;
-            let leaf = entry.leaf.filter(|_| entry.line > unsalted);
-            Some(Entry { leaf, record, ..entry })
-        });
-        Self { entries: replaced.collect(), ..self }
+        record.map(|record| Entry::new(number, Some(leaf_hash(line)), record))
     }
 }
 
 impl Model {
+    /// Each record goes to `put` as well, with the table that it is in; persons by other names, and no hash from
+    /// which a line could be guessed.
     pub(super) fn of(
         reading: &Reading,
         mut asked: Asked,
         mut pseudonyms: Option<&mut Pseudonyms>,
-    ) -> Self {
-        let mut read = Read::of(&reading.text, reading.lines.0);
+        mut put: impl FnMut(Table, &Entry) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         let mut breaks = reading.breaks.clone();
-        let mut proved_behind = reading.lines.0;
+        let mut unsalted = 0;
         if let Some(pseudonyms) = &mut pseudonyms {
             // What somebody goes by is theirs, also where the account has the same name.
             reading.persons.iter().for_each(|person| pseudonyms.meet_person(person));
-            read.entries.iter().for_each(|entry| pseudonyms.meet(&entry.record));
+            let mut read = Read::default();
+            reading.each(|number, line| {
+                if let Some(entry) = read.take(number, line) {
+                    pseudonyms.meet(&entry.record);
+                }
+                Ok(())
+            })?;
             asked.machine = pseudonyms.meet_one("machine", &asked.machine);
             asked.account = pseudonyms.meet_one("account", &asked.account);
-            read = read.under(reading, pseudonyms);
-            proved_behind = proved_behind.max(read.unsalted).min(reading.lines.1);
+            unsalted = reading.guessed_behind(read.unsalted);
             breaks.iter_mut().for_each(|text| *text = pseudonyms.text(text));
         }
+        let proved_behind = reading.lines.0.max(unsalted).min(reading.lines.1);
+        let (mut read, mut seen, mut tables) =
+            (Read::default(), Seen::default(), Tallies::default());
+        reading.each(|number, line| {
+            let mut entry = read.take(number, line);
+            if let Some(pseudonyms) = &mut pseudonyms {
+                entry = entry.and_then(|entry| {
+                    let record = pseudonyms.replace(&entry.record)?;
+                    let leaf = entry.leaf.filter(|_| entry.line > unsalted);
+                    Some(Entry { leaf, record, ..entry })
+                });
+            }
+            let Some(entry) = entry else { return Ok(()) };
+            seen.take(&entry);
+            put(tables.take(&asked.period, &entry), &entry)
+        })?;
         let gaps = gaps(&Scene {
             period: asked.period,
             made: asked.made,
@@ -130,7 +131,7 @@ impl Model {
             first_seq: reading.first_seq,
             pruned: reading.pruned.as_ref(),
             lines: reading.lines,
-            entries: &read.entries,
+            seen: &seen,
             torn: &read.torn,
             offs: &reading.offs,
             chain: &reading.chain,
@@ -140,33 +141,31 @@ impl Model {
             begun: &reading.begun,
             breaks: &breaks,
         });
-        let seqs = || read.entries.iter().map(|entry| entry.record.seq);
-        let records = seqs().next().zip(seqs().next_back());
-        let covered = |entry: &&Entry| entry.line <= reading.covered && entry.line > proved_behind;
-        let mut covered = read.entries.iter().filter(covered).map(|entry| entry.record.seq);
-        let first = covered.next();
-        let covered_records = first.map(|first| (first, covered.next_back().unwrap_or(first)));
-        let tables = Tables::of(read.entries);
+        let ends = |of: &[(u64, u64)]| Some((of.first()?.1, of.last()?.1));
+        let all = seen.records();
+        let upto = |line: u64| all.partition_point(|(at, _)| *at <= line);
+        let covered = upto(proved_behind)..upto(reading.covered).max(upto(proved_behind));
         let signings = reading.logs.iter().map(|log| Signing {
             number: log.number,
             key: log.key.to_string(),
             origin: log.key.name().to_owned(),
             size: log.checkpoints.last().map_or(0, |(_, newest)| newest.size),
         });
-        Self {
+        Ok(Self {
             pseudonymous: pseudonyms.is_some(),
-            issued: issued(tables.table(Table::Tokens)),
+            issued: std::mem::take(&mut tables.tokens).groups(),
+            renewals: std::mem::take(&mut tables.renewals).groups(),
             tables,
             gaps,
             logs: signings.collect(),
             lines: reading.lines,
-            records,
+            records: ends(all),
             covered: reading.covered,
-            covered_records,
+            covered_records: ends(&all[covered]),
             proved_behind,
             proved: BTreeSet::new(),
             asked,
-        }
+        })
     }
 
     /// Which lines (counted from 0, and their records) are worth a proof of their own, the most telling first.
@@ -174,15 +173,14 @@ impl Model {
         let counted = |gap: &&Gap| !matches!(gap.kind, Kind::Counted | Kind::OldLines);
         let of_gaps: BTreeSet<u64> =
             self.gaps.iter().filter(counted).flat_map(|gap| gap.records.iter().copied()).collect();
-        let named = |entry: &&Entry| of_gaps.contains(&entry.record.seq);
-        let entries = || Table::ALL.iter().flat_map(|table| self.tables.table(*table));
-        let of = |table| self.tables.table(table).iter();
-        let first = entries().filter(named).chain(of(Table::SignIns));
+        let named = |(_, seq): &&(u64, u64)| of_gaps.contains(seq);
+        let of = |table| self.tables.of(table).records.iter();
+        let first = Table::ALL.into_iter().flat_map(of).filter(named).chain(of(Table::SignIns));
         let then = of(Table::Changes).chain(of(Table::Refusals)).chain(of(Table::Agent));
         let mut seen = BTreeSet::new();
         let all = first.chain(then).chain(of(Table::Tokens));
-        let all = all.filter(|entry| entry.line <= self.covered && seen.insert(entry.line));
-        all.map(|entry| (entry.line - 1, entry.record.seq)).collect()
+        let all = all.filter(|(line, _)| *line <= self.covered && seen.insert(*line));
+        all.map(|(line, seq)| (line - 1, *seq)).collect()
     }
 
     /// Does this pack prove it?

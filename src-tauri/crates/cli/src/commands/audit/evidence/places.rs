@@ -1,7 +1,8 @@
 //! Where a pack and its names go. Nothing that is there is replaced unless that is asked for: the names of a pack
 //! that somebody has already are kept nowhere else.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use dagpass_client::ledger::evidence::Period;
@@ -37,16 +38,25 @@ impl Places {
     }
 
     /// The names first: a pack without them may not be made again.
-    pub(super) fn put(&self, pack: &[u8], names: Option<&str>) -> Result<(), Failure> {
-        let put = |path: &Path, bytes: &[u8]| {
-            on_disk::make_private(path, self.replaces, |to| {
-                to.write_all(bytes).map_err(|error| on_disk::cannot_write(path, error))
-            })
-        };
+    pub(super) fn put(
+        &self,
+        pack: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+        names: Option<&str>,
+    ) -> Result<(), Failure> {
         if let Some((path, names)) = self.names.as_ref().zip(names) {
-            put(path, names.as_bytes())?;
+            self.make(path, |to| to.write_all(names.as_bytes()))?;
         }
-        put(&self.pack, pack)
+        self.make(&self.pack, pack)
+    }
+
+    fn make(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        on_disk::make_private(path, self.replaces, |to| {
+            write(to).map_err(|error| on_disk::cannot_write(path, error))
+        })
     }
 }
 
@@ -130,18 +140,21 @@ mod tests {
         let both = [pack.as_str(), "--names", names.as_str()];
         let places = of(&both).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left there");
-        places.put(b"pack", Some("who")).unwrap();
+        places.put(|to| to.write_all(b"pack"), Some("who")).unwrap();
         assert_eq!(fs::read(&pack).unwrap(), b"pack");
         assert_eq!(fs::read(&names).unwrap(), b"who");
         // Either of them, and where it came to be there meanwhile.
         assert_eq!(of(&both).unwrap_err().reply.error, "conflict");
-        assert!(places.put(b"other", Some("other")).is_err());
+        assert!(places.put(|to| to.write_all(b"other"), Some("other")).is_err());
         fs::remove_file(&pack).unwrap();
         let told = of(&both).unwrap_err();
         assert!(told.reply.error_description.contains("who.json is there already"));
         assert!(told.reply.hint.unwrap().contains("--force"));
         assert_eq!(fs::read(&names).unwrap(), b"who");
-        of(&[&both[..], &["--force"]].concat()).unwrap().put(b"new", Some("new")).unwrap();
+        of(&[&both[..], &["--force"]].concat())
+            .unwrap()
+            .put(|to| to.write_all(b"new"), Some("new"))
+            .unwrap();
         assert_eq!(
             (fs::read(&pack).unwrap(), fs::read(&names).unwrap()),
             (b"new".into(), b"new".into())

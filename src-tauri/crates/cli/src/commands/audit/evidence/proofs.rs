@@ -6,6 +6,7 @@ use dagpass_client::ledger::log::{Checkpoint, Note, Proof, Signed, VerifierKey};
 
 use super::read::{Log, Reading};
 use super::zip::Files;
+use crate::exit::Failure;
 
 /// In the folder of a log.
 pub(super) const VKEY: &str = "vkey";
@@ -69,18 +70,17 @@ pub(super) fn of_lines(
     lines: &[(u64, u64)],
     witnesses: &[VerifierKey],
     files: &mut Files,
-) -> Vec<u64> {
+) -> Result<Vec<u64>, Failure> {
     let mut proved = Vec::new();
-    let each: Vec<&[u8]> = read.text.split(|byte| *byte == b'\n').collect();
     let newest_first = || read.logs.iter().rev();
     let cosigned: Vec<_> = newest_first().map(|log| by_witnesses(log, witnesses)).collect();
     for (index, seq) in lines {
-        let line = usize::try_from(index - read.lines.0).ok().and_then(|at| each.get(at));
         let over = cosigned.iter().find_map(|of| first_over(of, index + 1));
         let over = over.or_else(|| newest_first().find_map(|log| plain_over(log, index + 1)));
-        let Some((line, (note, checkpoint))) = line.zip(over) else { continue };
+        let Some((note, checkpoint)) = over else { continue };
         let Some(hashes) = read.tree.proof(*index, checkpoint.size) else { continue };
-        let proof = Proof { line: line.to_vec(), index: *index, hashes, note: note.clone() };
+        let Some(line) = read.line(*index)? else { continue };
+        let proof = Proof { line, index: *index, hashes, note: note.clone() };
         if proof.holds(checkpoint) {
             files.insert(name_of(*seq), proof.to_string().into_bytes());
             proved.push(*seq);
@@ -89,7 +89,7 @@ pub(super) fn of_lines(
             break;
         }
     }
-    proved
+    Ok(proved)
 }
 
 pub(super) fn name_of(seq: u64) -> String {

@@ -16,11 +16,12 @@ use dagpass_client::ledger::{Chain, Found, Line, Lines, Pruned, Segments};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::super::search::BLOCK;
 use super::super::{opened, unreadable};
 use crate::exit::Failure;
 
-/// How long may the lines of a period be together? All at once they are in memory as text, as records, as
-/// tables, and as all of that in the archive: several times that much.
+/// How long may the lines of a period be together? Whoever verifies the pack has them in memory, as text, as records
+/// and as tables: several times that much.
 const LONGEST: u64 = 384 * 1024 * 1024;
 
 /// One reading of the ledger.
@@ -35,9 +36,11 @@ pub(super) struct Reading {
     pub(super) persons: BTreeSet<Person>,
     /// Has the line before the period no salt?
     pub(super) unsalted_before: bool,
-    /// Of the period: from one line up to another, counted from 0, and their text with the newlines.
+    /// Of the period: from one line up to another, counted from 0.
     pub(super) lines: (u64, u64),
-    pub(super) text: Vec<u8>,
+    segments: Segments,
+    /// Where each of them begins, and where the last one ends.
+    starts: Vec<u64>,
     pub(super) offs: Vec<Off>,
     pub(super) chain: Vec<Found>,
     /// Up to which line all is as a log's key signed it, by those checkpoints that hold.
@@ -97,8 +100,8 @@ impl Reading {
         let begin = segments.begin();
         let pass = Pass::over(begin.byte, segments.reader()).map_err(unreadable)?;
         let (from, to) = pass.heads.lines_of(period);
-        let start = |line: usize| pass.starts.get(line).copied().unwrap_or(0);
-        let text = text(&segments, start(from), start(to))?;
+        let starts = pass.starts.get(from..=to).unwrap_or_default().to_vec();
+        fits(&starts)?;
         let Chain { breaks: chain, pruned, .. } = Chain::over(&segments).map_err(unreadable)?;
         let asked = Asked { own: true, before: begin.line, ..Asked::default() };
         let judged = judge(&pass.leaves, &logs, &asked).map_err(unreadable)?;
@@ -138,7 +141,8 @@ impl Reading {
                 false => (begin.line + from as u64, begin.line + to as u64),
             },
             pruned: pruned.filter(|_| begin.line > 0),
-            text,
+            segments,
+            starts,
             offs: pass.offs,
             chain,
             covered,
@@ -147,6 +151,46 @@ impl Reading {
             breaks,
             tree,
         })
+    }
+}
+
+impl Reading {
+    /// Each line of the period with its newline, one after the other: more than one is never held.
+    pub(super) fn each(
+        &self,
+        mut take: impl FnMut(u64, &[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (mut from, mut line) = (self.starts.first().copied().unwrap_or(0), Vec::new());
+        let mut text = BufReader::with_capacity(BLOCK, self.segments.reader().from(from));
+        for (number, until) in (self.lines.0 + 1..).zip(self.starts.iter().skip(1)) {
+            line.clear();
+            let length = until - from;
+            text.by_ref().take(length).read_to_end(&mut line).map_err(unreadable)?;
+            if line.len() as u64 != length {
+                return Err(unreadable(io::ErrorKind::UnexpectedEof.into()));
+            }
+            take(number, &line)?;
+            from = *until;
+        }
+        Ok(())
+    }
+
+    /// Behind which line a pseudonymous pack has hashes, where that is the last one of the period without a salt: none
+    /// stands alone for a line that has none, also not where it leads to those behind it.
+    pub(super) fn guessed_behind(&self, unsalted: u64) -> u64 {
+        let before = if self.unsalted_before { self.lines.0 } else { 0 };
+        let last = unsalted.max(before);
+        last + (last & 1)
+    }
+
+    /// Without its newline; counted from 0, as all of the ledger.
+    pub(super) fn line(&self, index: u64) -> Result<Option<Vec<u8>>, Failure> {
+        let at = index.checked_sub(self.lines.0).and_then(|at| usize::try_from(at).ok());
+        let ends = at.and_then(|at| self.starts.get(at).zip(self.starts.get(at + 1)));
+        let Some((from, until)) = ends else { return Ok(None) };
+        let (mut line, text) = (Vec::new(), self.segments.reader().from(*from));
+        text.take((until - from).saturating_sub(1)).read_to_end(&mut line).map_err(unreadable)?;
+        Ok(Some(line))
     }
 }
 
@@ -235,14 +279,13 @@ fn before_them(logs: &[(u64, Held)], count: u64) -> Result<Vec<Hash>, Failure> {
     Err(Failure::new("ledger_broken", what).hint("`dagpass audit verify` says what is missing"))
 }
 
-fn text(segments: &Segments, from: u64, to: u64) -> Result<Vec<u8>, Failure> {
-    if to - from > LONGEST {
+fn fits(starts: &[u64]) -> Result<(), Failure> {
+    let ends = starts.first().zip(starts.last());
+    if ends.is_some_and(|(from, to)| to - from > LONGEST) {
         return Err(Failure::new("too_long", "the period has more lines than one pack can hold")
             .hint("take a shorter period, and make several packs"));
     }
-    let mut text = Vec::new();
-    let part = segments.reader().from(from).take(to - from).read_to_end(&mut text);
-    part.map(|_| text).map_err(unreadable)
+    Ok(())
 }
 
 fn words(why: Why) -> &'static str {

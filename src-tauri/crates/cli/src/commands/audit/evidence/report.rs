@@ -1,7 +1,7 @@
 //! The report: one page for somebody who has never seen the product. Neither script nor anything from elsewhere;
 //! every row names the record that it is told by, and the page says what stands for those.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use dagpass_client::ledger::evidence::Table;
 use dagpass_client::ledger::log::Hash;
@@ -107,17 +107,12 @@ fn head(model: &Model) -> String {
     let figure = |count: u64, what: &str, section: &str| {
         format!("<li><strong>{count}</strong><a href=\"#{section}\">{what}</a></li>")
     };
-    let signed_in = model
-        .tables
-        .table(Table::SignIns)
-        .iter()
-        .filter(|entry| entry.record.event == "sign-in" && entry.record.outcome == "ok");
     let cards = [
-        figure(signed_in.count() as u64, "sign-ins", "sign-ins"),
-        figure(events(model, Table::Tokens), "tokens issued", "tokens"),
-        figure(persons(model).len() as u64, "persons", "tokens"),
-        figure(events(model, Table::Refusals), "refusals and failures", "refusals"),
-        figure(events(model, Table::Changes), "changes and deeds", "changes"),
+        figure(model.tables.sign_ins, "sign-ins", "sign-ins"),
+        figure(model.tables.of(Table::Tokens).events, "tokens issued", "tokens"),
+        figure(model.tables.persons.len() as u64, "persons", "tokens"),
+        figure(model.tables.of(Table::Refusals).events, "refusals and failures", "refusals"),
+        figure(model.tables.of(Table::Changes).events, "changes and deeds", "changes"),
         figure(model.gaps.len() as u64, "gaps named", "gaps"),
     ];
     format!(
@@ -142,37 +137,22 @@ fn machine(model: &Model) -> String {
 
 /// How many records, and how many events where one of them stands for several.
 fn size(model: &Model, table: Table) -> String {
-    let entries = model.tables.table(table);
-    let records = counted(entries.len(), "record", "records");
-    match events(model, table) {
+    let tally = model.tables.of(table);
+    let records = counted(tally.records.len(), "record", "records");
+    match tally.events {
         // What a ledger that could not be written denied stands beside that line, and is no event of its own.
-        many if table != Table::Agent && many != entries.len() as u64 => {
+        many if table != Table::Agent && many != tally.records.len() as u64 => {
             format!("{records}, {many} events")
         }
         _ => records,
     }
 }
 
-fn events(model: &Model, table: Table) -> u64 {
-    let counts = model.tables.table(table).iter().map(|entry| entry.record.count.unwrap_or(1));
-    counts.fold(0, u64::saturating_add)
-}
-
-/// By issuer and subject, wherever they stand.
-fn persons(model: &Model) -> BTreeSet<(&str, &str)> {
-    let entries = Table::ALL.iter().flat_map(|table| model.tables.table(*table));
-    let persons = entries.filter_map(|entry| entry.record.subject.as_ref());
-    persons.map(|person| (person.iss.as_str(), person.sub.as_str())).collect()
-}
-
 fn population(model: &Model) -> String {
     let asked = &model.asked;
-    let entries = || Table::ALL.iter().flat_map(|table| model.tables.table(*table));
-    let profiles: BTreeSet<&str> = entries()
-        .filter_map(|entry| entry.record.session.as_ref())
-        .map(|session| session.profile.as_str())
-        .collect();
-    let issuers: BTreeSet<&str> = persons(model).into_iter().map(|(iss, _)| iss).collect();
+    let profiles: BTreeSet<&str> = model.tables.profiles.iter().map(String::as_str).collect();
+    let issuers: BTreeSet<&str> =
+        model.tables.persons.iter().map(|(iss, _)| iss.as_str()).collect();
     let (from, to) = model.lines;
     let total = to - from;
     let covered = model.covered.clamp(from, to) - from;
@@ -184,12 +164,13 @@ fn population(model: &Model) -> String {
         ),
         None => "none".to_owned(),
     };
-    let tables = Table::ALL.iter().map(|table| (table.name(), model.tables.table(*table).len()));
+    let tables = Table::ALL.map(|table| (table.name(), model.tables.of(table).records.len()));
     let mut sum: Vec<String> = tables
+        .into_iter()
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    let rest = total - (model.tables.records() as u64).min(total);
+    let rest = total - model.tables.records().min(total);
     if rest > 0 {
         sum.push(format!("lines that are no record {rest}"));
     }
@@ -247,16 +228,8 @@ fn gaps(model: &Model) -> String {
 
 /// What was looked at, by kind.
 fn other(model: &Model) -> String {
-    let mut kinds: BTreeMap<String, (u64, Vec<u64>)> = BTreeMap::new();
-    for entry in model.tables.table(Table::Other) {
-        let line = &entry.record;
-        let what = line.action.as_deref().unwrap_or(&line.event).to_owned();
-        let kind = kinds.entry(what).or_default();
-        kind.0 = kind.0.saturating_add(line.count.unwrap_or(1));
-        kind.1.push(line.seq);
-    }
-    let rows = kinds.into_iter().map(|(what, (times, records))| {
-        vec![code(&what), times.to_string(), super::html::ranges(&records, 8)]
+    let rows = model.tables.asked.iter().map(|(what, (times, records))| {
+        vec![code(what), times.to_string(), super::html::ranges(records, 8)]
     });
     let rows: Vec<_> = rows.collect();
     let table = if rows.is_empty() {

@@ -8,10 +8,9 @@ use dagpass_client::ledger::{Audience, Line};
 use super::html::{NOTHING, code, counted, or_nothing, ranges, table, text, when};
 use super::model::Model;
 use super::proofs;
+use super::tallied::MOST_ROWS;
 
-/// How many rows does a table of the report have?
-const MOST_ROWS: usize = 250;
-/// And how many numbers of records a cell?
+/// How many numbers of records does a cell have?
 const MOST_RANGES: usize = 8;
 /// And how many of them are links, where they are few?
 const MOST_LINKS: usize = 3;
@@ -99,9 +98,8 @@ pub(super) fn issued(model: &Model) -> String {
 }
 
 pub(super) fn renewals(model: &Model) -> String {
-    let groups = dagpass_client::ledger::evidence::issued(model.tables.table(Table::Renewals));
     let head = ["Whose sign-in", "For", "Audience and scopes", "Times", "When (UTC)", "Records"];
-    grouped(model, (&groups, "renewals"), &head, None)
+    grouped(model, (&model.renewals, "renewals"), &head, None)
 }
 
 fn grouped(
@@ -230,7 +228,7 @@ pub(super) fn agent(model: &Model) -> String {
 pub(super) fn controls(model: &Model) -> String {
     let rows = model.asked.controls.iter().map(|control| {
         let tables = control.tables.iter().map(|table| {
-            let count = model.tables.table(*table).len();
+            let count = model.tables.of(*table).records.len();
             format!("<a href=\"#{0}\">{0}</a>&nbsp;({count})", table.name())
         });
         vec![
@@ -255,12 +253,12 @@ fn of_table(
     head: &[&str],
     row: impl Fn(&Entry) -> Vec<String>,
 ) -> String {
-    let entries = model.tables.table(of);
-    if entries.is_empty() {
+    let tally = model.tables.of(of);
+    if tally.rows.is_empty() {
         return none();
     }
-    let rows: Vec<_> = entries.iter().take(MOST_ROWS).map(row).collect();
-    table(of.name(), head, &rows) + &more(entries.len(), of.name())
+    let rows: Vec<_> = tally.rows.iter().map(row).collect();
+    table(of.name(), head, &rows) + &more(tally.records.len(), of.name())
 }
 
 fn none() -> String {

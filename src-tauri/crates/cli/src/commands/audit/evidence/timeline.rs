@@ -1,7 +1,8 @@
 //! The period as a picture: when the agent ran, and when what happened. Counted in columns, so that a year has
 //! as many marks as a day.
 
-use dagpass_client::ledger::evidence::{Entry, Kind, Table, millis};
+use dagpass_client::ledger::Line;
+use dagpass_client::ledger::evidence::{Kind, Period, Table, millis};
 use jiff::Timestamp;
 
 use super::html;
@@ -20,12 +21,35 @@ const LANES: [(&str, Table); 4] = [
     ("Changes", Table::Changes),
 ];
 
+/// How much happened in each column.
+#[derive(Clone)]
+pub(super) struct Marks([u64; COLUMNS as usize]);
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self([0; COLUMNS as usize])
+    }
+}
+
+impl Marks {
+    pub(super) fn take(&mut self, period: &Period, record: &Line) {
+        if let Some(time) = millis(&record.time) {
+            let count = &mut self.0[Scale::of(period).column(time)];
+            *count = count.saturating_add(record.count.unwrap_or(1));
+        }
+    }
+}
+
 struct Scale {
     from: i64,
     to: i64,
 }
 
 impl Scale {
+    fn of(period: &Period) -> Self {
+        Self { from: period.from.as_millisecond(), to: period.to.as_millisecond() }
+    }
+
     fn x(&self, time: i64) -> i64 {
         let along = i128::from(time.clamp(self.from, self.to) - self.from);
         let x = along * i128::from(WIDTH - LEFT) / i128::from((self.to - self.from).max(1));
@@ -39,8 +63,7 @@ impl Scale {
 }
 
 pub(super) fn svg(model: &Model) -> String {
-    let period = &model.asked.period;
-    let scale = Scale { from: period.from.as_millisecond(), to: period.to.as_millisecond() };
+    let scale = Scale::of(&model.asked.period);
     let height = LANE * (LANES.len() as i64 + 1) + 26;
     let mut out = format!(
         "<svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"When the agent ran, and when what happened\">\n"
@@ -48,7 +71,7 @@ pub(super) fn svg(model: &Model) -> String {
     out.push_str(&agent(model, &scale));
     for ((name, table), lane) in LANES.iter().zip(1..) {
         out.push_str(&label(name, lane));
-        out.push_str(&columns(model.tables.table(*table), table.name(), lane, &scale));
+        out.push_str(&columns(&model.tables.of(*table).marks, table.name(), lane));
     }
     out.push_str(&axis(&scale, height));
     out.push_str("</svg>\n");
@@ -92,22 +115,15 @@ fn agent(model: &Model, scale: &Scale) -> String {
     out
 }
 
-fn columns(entries: &[Entry], class: &str, lane: i64, scale: &Scale) -> String {
-    let mut counts = [0_u64; COLUMNS as usize];
-    for entry in entries {
-        if let Some(time) = millis(&entry.record.time) {
-            let count = &mut counts[scale.column(time)];
-            *count = count.saturating_add(entry.record.count.unwrap_or(1));
-        }
-    }
+fn columns(Marks(counts): &Marks, class: &str, lane: i64) -> String {
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let base = (lane + 1) * LANE - 4;
     let mut out = format!(
         "<line class=\"base\" x1=\"{LEFT}\" y1=\"{base}\" x2=\"{WIDTH}\" y2=\"{base}\"/>\n"
     );
     let width = (WIDTH - LEFT) / COLUMNS;
-    for (at, count) in (0..).zip(counts).filter(|(_, count)| *count > 0) {
-        let part = u128::from(count) * 20 / u128::from(most);
+    for (at, count) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
+        let part = u128::from(*count) * 20 / u128::from(most);
         let height = i64::try_from(part).unwrap_or(20).max(4);
         let x = LEFT + at * (WIDTH - LEFT) / COLUMNS;
         let y = base - height;

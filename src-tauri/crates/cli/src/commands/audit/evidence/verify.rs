@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dagpass_client::ledger::digits;
-use dagpass_client::ledger::evidence::{Seal, Tables};
+use dagpass_client::ledger::evidence::{Entry, Seal, Tables};
 use dagpass_client::ledger::hex;
 use dagpass_client::ledger::log::{
     Checkpoint, Hash, Note, Signed, Span, VerifierKey, leaf_hash, split_notes,
@@ -18,7 +18,6 @@ use super::super::witnesses::Witnesses;
 use super::believed::Believed;
 use super::line_proofs::{self, Against};
 use super::manifest::{LEAVES, LINES, MANIFEST, Manifest, NOTE, product};
-use super::model::Read;
 use super::proofs::{CHECKPOINTS, SPAN};
 use super::zip::{self, Files};
 use super::{claims, on_disk, pack};
@@ -363,9 +362,9 @@ fn seal(
 }
 
 /// Made again where this very version made them, and where the lines are there.
-fn tables(files: &Files, manifest: &Manifest, read: Option<Read>) -> Result<bool, String> {
-    let Some(read) = read.filter(|_| manifest.product == product()) else { return Ok(false) };
-    for (name, bytes) in pack::of_tables(&Tables::of(read.entries)) {
+fn tables(files: &Files, manifest: &Manifest, read: Option<Vec<Entry>>) -> Result<bool, String> {
+    let Some(entries) = read.filter(|_| manifest.product == product()) else { return Ok(false) };
+    for (name, bytes) in pack::of_tables(&Tables::of(entries)) {
         if files.get(&name) != Some(&bytes) {
             return Err(format!("{name} is not what the lines say"));
         }

@@ -3,11 +3,12 @@
 //! makes it again and compares: there is no byte that nobody looks at, and no name is ever a path of a file.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 /// What is in it, by name.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
-/// How long may a pack be? It is held in memory.
+/// How long may a pack be? Whoever verifies one has it in memory.
 pub(super) const LONGEST: usize = 1024 * 1024 * 1024;
 /// And how many files may be in it? Two bytes say that.
 const MOST_FILES: usize = 10_000;
@@ -21,61 +22,95 @@ const VERSION: u16 = 10;
 /// Names are UTF-8.
 const FLAGS: u16 = 1 << 11;
 
-/// May these be packed, with others of such lengths at most?
-pub(super) fn fits(files: &Files, more: &[(&str, usize)]) -> Result<(), &'static str> {
-    let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()));
-    let all = files.chain(more.iter().copied());
-    let (count, length) = all.fold((0_usize, 0_usize), |(count, length), (name, bytes)| {
-        (count + 1, length.saturating_add(bytes).saturating_add(LOCAL_LENGTH + name.len()))
-    });
-    if length > LONGEST {
+/// May files of these names and lengths be packed?
+pub(super) fn fits<'n>(
+    files: impl IntoIterator<Item = (&'n str, u64)>,
+) -> Result<(), &'static str> {
+    let (count, length) =
+        files.into_iter().fold((0_usize, 0_u64), |(count, length), (name, bytes)| {
+            let head = (LOCAL_LENGTH + name.len()) as u64;
+            (count + 1, length.saturating_add(bytes).saturating_add(head))
+        });
+    if length > LONGEST as u64 {
         return Err(TOO_LONG);
     }
     if count > MOST_FILES { Err(TOO_MANY) } else { Ok(()) }
 }
 
-pub(super) fn packed(files: &Files) -> Result<Vec<u8>, &'static str> {
-    let (mut out, mut directory) = (Vec::new(), Vec::new());
-    for (name, bytes) in files {
-        let head = head(name, bytes)?;
-        let offset = u32::try_from(out.len()).map_err(|_| TOO_LONG)?;
-        directory.extend(b"PK\x01\x02");
-        directory.extend(VERSION.to_le_bytes());
-        directory.extend(&head);
-        // Neither comment, disk, nor attributes.
-        directory.extend([0; 2 + 2 + 2 + 4]);
-        directory.extend(offset.to_le_bytes());
-        directory.extend(name.as_bytes());
-        out.extend(LOCAL);
-        out.extend(&head);
-        out.extend(name.as_bytes());
-        out.extend(bytes);
-        if out.len() > LONGEST {
-            return Err(TOO_LONG);
-        }
+/// An archive as it is written, its files one after the other by their names.
+pub(super) struct Packing<W> {
+    out: W,
+    /// How much of it was written.
+    at: u64,
+    directory: Vec<u8>,
+    count: u16,
+}
+
+impl<W: Write> Packing<W> {
+    pub(super) fn to(out: W) -> Self {
+        Self { out, at: 0, directory: Vec::new(), count: 0 }
     }
-    let count = u16::try_from(files.len()).ok().filter(|_| files.len() <= MOST_FILES);
-    let count = count.ok_or(TOO_MANY)?;
-    let offset = u32::try_from(out.len()).map_err(|_| TOO_LONG)?;
-    let length = u32::try_from(directory.len()).map_err(|_| TOO_LONG)?;
-    out.extend(directory);
-    out.extend(b"PK\x05\x06\0\0\0\0");
-    out.extend([count, count].map(u16::to_le_bytes).concat());
-    out.extend([length, offset].map(u32::to_le_bytes).concat());
-    out.extend([0; 2]);
-    Ok(out)
+
+    /// A file of that checksum; `write` gives as many bytes.
+    pub(super) fn file(
+        &mut self,
+        (name, bytes, crc): (&str, u64, u32),
+        write: impl FnOnce(&mut W) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let head = head(name, bytes, crc).map_err(io::Error::other)?;
+        let offset = u32::try_from(self.at).map_err(|_| io::Error::other(TOO_LONG))?;
+        self.directory.extend(b"PK\x01\x02");
+        self.directory.extend(VERSION.to_le_bytes());
+        self.directory.extend(&head);
+        // Neither comment, disk, nor attributes.
+        self.directory.extend([0; 2 + 2 + 2 + 4]);
+        self.directory.extend(offset.to_le_bytes());
+        self.directory.extend(name.as_bytes());
+        self.count = self.count.checked_add(1).ok_or_else(|| io::Error::other(TOO_MANY))?;
+        for part in [&LOCAL, head.as_slice(), name.as_bytes()] {
+            self.out.write_all(part)?;
+        }
+        write(&mut self.out)?;
+        self.at += (LOCAL_LENGTH + name.len()) as u64 + bytes;
+        Ok(())
+    }
+
+    pub(super) fn end(mut self) -> io::Result<W> {
+        let length = u32::try_from(self.directory.len()).map_err(io::Error::other)?;
+        let offset = u32::try_from(self.at).map_err(io::Error::other)?;
+        self.out.write_all(&self.directory)?;
+        self.out.write_all(b"PK\x05\x06\0\0\0\0")?;
+        self.out.write_all(&[self.count, self.count].map(u16::to_le_bytes).concat())?;
+        self.out.write_all(&[length, offset].map(u32::to_le_bytes).concat())?;
+        self.out.write_all(&[0; 2])?;
+        Ok(self.out)
+    }
+}
+
+pub(super) fn packed(files: &Files) -> Result<Vec<u8>, &'static str> {
+    fits(files.iter().map(|(name, bytes)| (name.as_str(), bytes.len() as u64)))?;
+    let packed = || {
+        let mut packing = Packing::to(Vec::new());
+        for (name, bytes) in files {
+            let file = (name.as_str(), bytes.len() as u64, Crc::of(bytes));
+            packing.file(file, |out| out.write_all(bytes))?;
+        }
+        packing.end()
+    };
+    // Into memory, and it fits.
+    packed().map_err(|_: io::Error| TOO_LONG)
 }
 
 const TOO_MANY: &str = "a pack has more files than one may have";
 const TOO_LONG: &str = "a pack is longer than 1 GiB";
 
 /// What stands before a file and, the same, in the directory.
-fn head(name: &str, bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let length = u32::try_from(bytes.len()).map_err(|_| TOO_LONG)?;
+fn head(name: &str, bytes: u64, crc: u32) -> Result<Vec<u8>, &'static str> {
+    let length = u32::try_from(bytes).map_err(|_| TOO_LONG)?;
     let name = u16::try_from(name.len()).map_err(|_| "a name is too long")?;
     let mut head = Vec::with_capacity(LOCAL_LENGTH);
     head.extend([VERSION, FLAGS, 0, 0, DAY].map(u16::to_le_bytes).concat());
-    head.extend([crc32(bytes), length, length].map(u32::to_le_bytes).concat());
+    head.extend([crc, length, length].map(u32::to_le_bytes).concat());
     head.extend([name, 0].map(u16::to_le_bytes).concat());
     Ok(head)
 }
@@ -113,10 +148,25 @@ pub(super) fn unpacked(archive: &[u8]) -> Result<Files, &'static str> {
 }
 
 /// CRC-32 of IEEE 802.3, as a zip has it: it proves nothing, and other programs look at it.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes
-        .iter()
-        .fold(!0, |crc: u32, byte| (crc >> 8) ^ TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)])
+#[derive(Clone, Copy, Default)]
+pub(super) struct Crc(u32);
+
+impl Crc {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let step =
+            |crc: u32, byte: &u8| (crc >> 8) ^ TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)];
+        self.0 = !bytes.iter().fold(!self.0, step);
+    }
+
+    pub(super) fn value(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn of(bytes: &[u8]) -> u32 {
+        let mut crc = Self::default();
+        crc.add(bytes);
+        crc.value()
+    }
 }
 
 const TABLE: [u32; 256] = {
@@ -153,29 +203,35 @@ mod tests {
         let archive = packed(&files()).unwrap();
         assert_eq!(packed(&files()).unwrap(), archive);
         assert_eq!(unpacked(&archive).unwrap(), files());
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926, "the check value of CRC-32/ISO-HDLC");
+        assert_eq!(Crc::of(b"123456789"), 0xcbf4_3926, "the check value of CRC-32/ISO-HDLC");
     }
 
     #[test]
     fn what_does_not_fit_is_known_before_it_is_packed() {
-        assert_eq!(fits(&files(), &[("manifest.note", 9)]), Ok(()));
-        let length: usize = files().iter().map(|(name, bytes)| 30 + name.len() + bytes.len()).sum();
-        let room = LONGEST - length - LOCAL_LENGTH - "more".len();
-        assert_eq!(fits(&files(), &[("more", room)]), Ok(()));
-        assert_eq!(fits(&files(), &[("more", room + 1)]), Err(TOO_LONG));
+        let files = files();
+        let with = |more: &[(&str, u64)]| {
+            let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.len() as u64));
+            fits(files.chain(more.iter().copied()))
+        };
+        assert_eq!(with(&[("manifest.note", 9)]), Ok(()));
+        let length: usize = files.iter().map(|(name, bytes)| 30 + name.len() + bytes.len()).sum();
+        let room = (LONGEST - length - LOCAL_LENGTH - "more".len()) as u64;
+        assert_eq!(with(&[("more", room)]), Ok(()));
+        assert_eq!(with(&[("more", room + 1)]), Err(TOO_LONG));
         let many: Files = (0..MOST_FILES).map(|n| (n.to_string(), vec![])).collect();
-        assert_eq!((fits(&many, &[]), fits(&many, &[("more", 0)])), (Ok(()), Err(TOO_MANY)));
+        let all = || many.keys().map(|name| (name.as_str(), 0));
+        assert_eq!((fits(all()), fits(all().chain([("more", 0)]))), (Ok(()), Err(TOO_MANY)));
     }
 
     #[test]
     fn other_programs_read_it() {
         let archive = packed(&files()).unwrap();
-        let mut read = ::zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
+        let mut read = ::zip::ZipArchive::new(io::Cursor::new(archive)).unwrap();
         let mut names = Vec::new();
         for at in 0..read.len() {
             let mut file = read.by_index(at).unwrap();
             let mut bytes = Vec::new();
-            std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+            io::Read::read_to_end(&mut file, &mut bytes).unwrap();
             assert_eq!(files().get(file.name()), Some(&bytes));
             names.push(file.name().to_owned());
         }

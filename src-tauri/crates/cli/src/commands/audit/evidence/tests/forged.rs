@@ -198,3 +198,18 @@ fn a_file_that_proves_one_line_says_nothing_else_than_the_lines_do() {
         assert!(told.contains(TWO) && told.contains(why), "{what}: {told}");
     }
 }
+
+#[test]
+fn no_archive_that_somebody_made_up_is_read_as_a_pack() {
+    let world = World::new(&[8]);
+    let archive = packed(&world.pack(None, ALL)).unwrap();
+    assert!(unpacked(&archive).is_ok());
+    for at in (0..archive.len()).step_by(211) {
+        let mut bent = archive.clone();
+        bent[at] ^= 0x20;
+        assert!(verdict(&bent, &by(None)).is_err(), "byte {at}");
+    }
+    for junk in [&b""[..], b"PK\x03\x04", &archive[..archive.len() / 2], &[0xff; 4096]] {
+        assert!(verdict(junk, &by(None)).is_err());
+    }
+}
