@@ -30,6 +30,7 @@ mod pasted;
 mod patience;
 mod policy;
 mod preview;
+mod proxied;
 mod prune;
 mod purge;
 mod relay;
@@ -129,6 +130,7 @@ pub(crate) struct Api {
     paused: AtomicBool,
     pub(crate) containers: Containers,
     capabilities: Capabilities,
+    proxied: proxied::Proxied,
     lanes: lanes::Begun,
     crowd: Crowd,
     /// Of our own doors, and of those for containers.
@@ -212,6 +214,7 @@ impl Api {
             changes: Mutex::new(Some(watch::Sender::new(()))),
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
+            proxied: proxied::Proxied::default(),
             lanes: lanes::Begun::default(),
             crowd: Crowd::default(),
             streams: Streams::of(seats.most),
