@@ -188,6 +188,7 @@ pub(crate) struct Parts {
 impl Api {
     pub(crate) fn new(parts: Parts, about: About) -> Self {
         let (seats, container_seats) = Seats::of(about.descriptors);
+        let proxied = proxied::Proxied::of(about.descriptors);
         Self {
             broker: parts.broker,
             config: parts.config,
@@ -214,7 +215,7 @@ impl Api {
             changes: Mutex::new(Some(watch::Sender::new(()))),
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
-            proxied: proxied::Proxied::default(),
+            proxied,
             lanes: lanes::Begun::default(),
             crowd: Crowd::default(),
             streams: Streams::of(seats.most),

@@ -46,18 +46,6 @@ pub(super) struct Proxied {
     crowd: serve::Crowd,
 }
 
-impl Default for Proxied {
-    fn default() -> Self {
-        Self {
-            doors: Mutex::default(),
-            phantoms: Phantoms::default(),
-            secured: Arc::default(),
-            proxies: Arc::new(Proxies::of_this_process()),
-            crowd: serve::Crowd::default(),
-        }
-    }
-}
-
 /// One door, or why it does not stand.
 struct Standing {
     wanted: u16,
@@ -78,6 +66,17 @@ impl Drop for Bound {
 }
 
 impl Proxied {
+    /// `limit`: how many files may be open.
+    pub(super) fn of(limit: Option<u64>) -> Self {
+        Self {
+            doors: Mutex::default(),
+            phantoms: Phantoms::default(),
+            secured: Arc::default(),
+            proxies: Arc::new(Proxies::of_this_process()),
+            crowd: serve::Crowd::of(limit),
+        }
+    }
+
     fn doors(&self) -> MutexGuard<'_, BTreeMap<String, Standing>> {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }

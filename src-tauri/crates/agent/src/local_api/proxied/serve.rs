@@ -37,8 +37,10 @@ use crate::identity_proxy::{
 };
 use crate::system;
 
-/// How many connections may all doors have together?
-const CONNECTIONS: usize = 512;
+/// How many connections may all doors have together, at most?
+const CONNECTIONS: u64 = 512;
+/// Which part of the files that may be open? Each connection takes two, and the handle of a process.
+const PART: u64 = 16;
 /// How long may a head take, and a connection do nothing?
 const HEAD: Duration = Duration::from_secs(60);
 /// How long may a head be?
@@ -66,9 +68,12 @@ pub(in crate::local_api) struct Crowd {
     misses: AtomicU32,
 }
 
-impl Default for Crowd {
-    fn default() -> Self {
-        Self { free: Arc::new(Semaphore::new(CONNECTIONS)), misses: AtomicU32::new(0) }
+impl Crowd {
+    /// Of `limit` files; `None` where the system has none.
+    pub(super) fn of(limit: Option<u64>) -> Self {
+        let most = limit.map_or(CONNECTIONS, |limit| (limit / PART).clamp(1, CONNECTIONS));
+        let free = Semaphore::new(usize::try_from(most).unwrap_or(1));
+        Self { free: Arc::new(free), misses: AtomicU32::new(0) }
     }
 }
 
