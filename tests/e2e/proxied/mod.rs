@@ -218,6 +218,8 @@ fn a_redirect_leads_by_us_or_away_without_a_token() {
     let follow =
         format!("{CURL} -L -w ' %{{num_redirects}}' \"$DAGPASS_PROXY_URL_WAREHOUSE/redirect\"");
     assert_eq!(by_run(world, "warehouse", &follow), "0 GET /landed?x=1 HTTP/1.1 1");
+    let landed = upstream.seen().pop().unwrap();
+    assert!(landed.header("authorization").is_some(), "by us, not around us: {}", landed.head);
     let away = format!("{CURL} -w '%{{redirect_url}}' \"$DAGPASS_PROXY_URL_WAREHOUSE/away\"");
     assert_eq!(by_run(world, "warehouse", &away), "https://elsewhere.example/x");
     assert_eq!(upstream.seen().len(), 3, "no redirect is followed by us");
