@@ -64,7 +64,7 @@ fn a_ledger_that_is_removed_or_cut_goes_on_with_a_line_that_says_so() {
 }
 
 /// An agent whose state is on a disk of its own, and where that is seen from outside.
-fn on_a_small_disk(scene: &Scene) -> Option<PathBuf> {
+pub(crate) fn on_a_small_disk(scene: &Scene) -> Option<PathBuf> {
     if !rustix::process::getuid().is_root() {
         println!("not run: a disk of its own takes root");
         return None;

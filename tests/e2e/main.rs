@@ -128,6 +128,8 @@ mod polkit;
 #[cfg(test)]
 mod polkitd;
 #[cfg(test)]
+mod proxied;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod pruned;

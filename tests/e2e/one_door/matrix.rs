@@ -114,6 +114,8 @@ const ROWS: &[(&str, &str, &str, For, Under)] = &[
     ("GET", "/v1/policy/lint", "", Owner, Outside),
     ("POST", "/v1/leaks", NOBODY, Owner, Outside),
     ("GET", "/v1/leases", "", Runs, Outside),
+    ("POST", "/v1/proxy", NOBODY, Owner, Policy),
+    ("GET", "/v1/proxy", "", Owner, Policy),
     ("POST", "/v1/leases/revoke", NOBODY, Runs, Outside),
 ];
 

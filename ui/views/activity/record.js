@@ -31,7 +31,7 @@ export function titleOf(record) {
   const { event, outcome, run } = record;
   if (run) return `${plain(run.kind)} ${run.state}`;
   const ok = {
-    issue: { cache: 'Served from cache', refresh: 'Served after a refresh', exchange: `Served after ${broughtBy(record)}` }[record.served] ?? 'Token served',
+    issue: record.upstream ? 'Sent to an upstream' : { cache: 'Served from cache', refresh: 'Served after a refresh', exchange: `Served after ${broughtBy(record)}` }[record.served] ?? 'Token served',
     refresh: 'Refreshed ahead of need',
     exchange: 'Airflow gave its token',
     'sign-in': 'Signed in',
@@ -77,6 +77,7 @@ const DEEDS = {
   unlock: 'Store opened',
   'use-store': 'Store changed',
   'begin-run': 'Run begun',
+  'enter-proxy': 'Way to an upstream given',
   'end-run': 'Run ended',
   'open-door': 'Door asked for',
   'close-door': 'Door closing',
@@ -92,7 +93,7 @@ const DEEDS = {
   'revoke-approval': 'Approval to be taken back',
   'revoke-lease': 'Lease to be revoked',
 };
-const SERVED = new Set([undefined, 'token', 'connection', 'try']);
+const SERVED = new Set([undefined, 'token', 'connection', 'try', 'proxy']);
 const isLook = (record) => !SERVED.has(record.action) && !(record.action in DEEDS);
 /** Of a mended ledger the count is of those that were denied meanwhile, of a pruned one of the lines that went. */
 const COUNTS_OTHERS = new Set(['ledger-mended', 'ledger-pruned']);

@@ -6,6 +6,7 @@
 //! 3. `local_api`: who may ask, and what is answered
 //! 4. [`ping`]: the authorization server, to which `credentials` prove who we are; `airflow`: deployments; both ask by [`http`] and read by `token`;
 //!    [`callback`] and [`browser`]: the person's way to sign in
+//!    `identity_proxy`: what requests look like that are sent on with a token
 //! 5. [`keychain`]: where refresh tokens live
 //! 6. `task_runs`: which tokens went to which of Airflow's tasks, and how long a DAG takes
 //! 7. `witness`, `ledger`, `cosigning`, `scheduler`, `power`, `presence`, [`instance`], `loopback`, [`system`]: the
@@ -23,18 +24,19 @@ mod cosigning;
 mod credentials;
 pub mod doctor;
 pub mod http;
+mod identity_proxy;
 pub mod instance;
 pub mod keychain;
 mod ledger;
 mod like;
 mod local_api;
 mod loopback;
+mod outgoing_proxy;
 pub mod ping;
 pub mod policy;
 mod power;
 mod presence;
 mod program;
-mod proxy;
 mod random;
 mod reauth;
 pub mod roles;

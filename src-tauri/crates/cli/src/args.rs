@@ -123,6 +123,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  dagpass policy check\n  dagpass policy show\n  dagpass policy why --connection warehouse_api\n  dagpass policy lint"
     )]
     Policy(crate::commands::policy::Policy),
+    /// Ways to servers of the config by which the agent adds the token: no program holds one
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  dagpass run --via warehouse -- ./report.py\n  eval \"$(dagpass proxy env warehouse)\"\n  dagpass proxy status\n  dagpass proxy log"
+    )]
+    Proxy(crate::commands::proxy::Proxy),
     /// Open the window, or bring it to the front
     #[command(after_help = "Examples:\n  dagpass panel\n  dagpass panel doctor")]
     Panel {

@@ -5,6 +5,7 @@ mod audit;
 mod clients;
 mod leases;
 mod policy;
+mod proxy;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -18,6 +18,7 @@ mod leaks;
 mod leases;
 mod login_item;
 mod policy;
+mod proxy;
 mod prune;
 mod purge;
 mod relay;
@@ -61,6 +62,7 @@ pub use policy::{
     PolicyLayer, PolicyReply, PolicySimulateAsk, PolicySimulateReply, PolicySimulated, PolicyText,
     PolicyWhy, PolicyWhyAsk,
 };
+pub use proxy::{ProxyAsk, ProxyEntry, ProxyList, ProxyRequest, ProxyShown, proxy_variable};
 pub use prune::{PruneAsk, PruneReply, PrunedSegment};
 pub use purge::PurgeReply;
 pub use relay::RelayAsk;

@@ -3,7 +3,7 @@
 
 use crate::policy::Action;
 use crate::profile::Scopes;
-use crate::request::{Caller, SessionKey};
+use crate::request::{Caller, SessionKey, Through};
 use crate::runs::{RunKind, Tie};
 use crate::time::Timestamp;
 use crate::token::{GivenBy, Person, Stated};
@@ -31,6 +31,8 @@ pub struct Record<'a> {
     pub resource: Option<&'a str>,
     /// Of a run that is begun or ended: its capability's public name.
     pub run_id: Option<&'a str>,
+    /// Of a request that the agent sends on: to which upstream, and what.
+    pub through: Option<&'a Through>,
     /// `aud` of the token where it can be seen.
     pub audience: Option<&'a [String]>,
     /// SHA-256 of the token, first 16 digits.
@@ -113,6 +115,7 @@ impl<'a> Record<'a> {
             scopes: None,
             resource: None,
             run_id: None,
+            through: None,
             audience: None,
             fingerprint: None,
             assertion: None,

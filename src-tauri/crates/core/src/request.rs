@@ -33,6 +33,18 @@ pub struct TokenRequest {
     /// How far beyond the config's own words does the target go?
     pub reach: Reach,
     pub purpose: Purpose,
+    /// What it is sent with, where the agent itself sends it: nobody else gets it.
+    pub through: Option<Through>,
+}
+
+/// One request to an upstream of the config, by the bytes that are sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Through {
+    /// By its name in the config.
+    pub upstream: String,
+    pub method: String,
+    /// Without its query, which may hold anything.
+    pub path: String,
 }
 
 impl TokenRequest {
@@ -50,6 +62,7 @@ impl TokenRequest {
             table_env: None,
             reach: Reach::Named,
             purpose: Purpose::Use,
+            through: None,
         }
     }
 }

@@ -135,7 +135,6 @@ impl Check<'_> {
                 airflow.insert(name, one);
             }
         }
-        let profiles = told_when(known.profiles, airflow.values());
         shared_client::warn(std::mem::take(&mut self.clients), &mut self.problems);
         shared_callback::warn(callbacks, &mut self.problems);
         let witnesses = self.witnesses(raw.audit.as_ref());
@@ -144,6 +143,9 @@ impl Check<'_> {
         let ship = self.ship(raw.audit.as_ref());
         let logout = self.logout(raw.logout);
         let lanes = self.lanes(raw.lane.into_iter().collect()).into();
+        let endpoint_port = raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value);
+        let upstreams = self.upstreams(raw.upstream, &known, (&connections, endpoint_port));
+        let profiles = told_when(known.profiles, airflow.values());
         Config {
             warnings: self.problems.warnings(),
             shared_callbacks: self.problems.callbacks(),
@@ -151,7 +153,7 @@ impl Check<'_> {
             managed: self.reading.managed().cloned(),
             default_profile: known.default,
             airflow,
-            endpoint_port: raw.endpoint.and_then(|e| e.value.port).map_or(0, |port| port.value),
+            endpoint_port,
             store: raw.store.map_or(StoreChoice::Keychain, |store| self.store(store)),
             notifications: raw.notifications.map_or_else(Notifications::default, Notifications::of),
             re_authenticate: raw.approvals.map_or_else(Reauthenticate::default, Reauthenticate::of),
@@ -165,6 +167,7 @@ impl Check<'_> {
             ship,
             logout,
             lanes,
+            upstreams,
             network,
             ca_files: std::mem::take(&mut self.ca_files),
             connections,

@@ -123,7 +123,7 @@ impl Check<'_> {
     }
 
     /// RFC 6749 §6: a refresh may narrow the grant, never widen it.
-    fn narrower(&mut self, place: &Place, scopes: &Scopes, profile: &Profile) {
+    pub(super) fn narrower(&mut self, place: &Place, scopes: &Scopes, profile: &Profile) {
         for scope in scopes.iter().filter(|scope| !profile.scopes.contains(scope)) {
             let message = format!("profile `{}` does not sign in for `{scope}`", profile.name);
             let hint = match self.is_locked("scopes", place) {

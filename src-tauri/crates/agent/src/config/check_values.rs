@@ -11,7 +11,7 @@ use super::check::Check;
 use super::reserved::{Reserved, reservation};
 use super::section::{At, Place};
 use super::words::is_name;
-use crate::proxy::{Address, Unusable, is_safe};
+use crate::outgoing_proxy::{Address, Unusable, is_safe};
 
 impl Check<'_> {
     pub(super) fn network(

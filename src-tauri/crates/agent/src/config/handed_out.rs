@@ -10,7 +10,7 @@ use url::Url;
 
 use super::parse;
 use super::section::{Place, Problems, join};
-use crate::proxy::has_password;
+use crate::outgoing_proxy::has_password;
 
 /// Tables that say where this machine keeps its secrets and listens.
 const OWN: [&str; 2] = ["store", "endpoint"];

@@ -12,12 +12,12 @@ use super::managed::Managed;
 use super::raw::{RawConfig, RawProfile};
 use super::section::{At, Place, Problems, Table, join};
 use super::words::nearest;
-use crate::proxy::masked;
+use crate::outgoing_proxy::masked;
 
 pub(super) const LOCKED: &str = "locked";
 
 /// Keys of the whole config that can be locked: each with all that is below it.
-pub(super) const WHOLE: [&str; 17] = [
+pub(super) const WHOLE: [&str; 18] = [
     "default-profile",
     "proxy",
     "no-proxy",
@@ -35,6 +35,7 @@ pub(super) const WHOLE: [&str; 17] = [
     "env",
     "airflow",
     "lane",
+    "upstream",
 ];
 /// Keys that a profile takes from the whole config where it has none.
 const NETWORK: [&str; 3] = ["proxy", "no-proxy", "ca-file"];
@@ -105,9 +106,10 @@ impl Locks<'_, '_> {
     pub(super) fn check(mut self) {
         let names: Vec<&str> = self.managed.locked.iter().map(String::as_str).collect();
         let has = |name: &str| names.contains(&name);
-        // An environment's connections overlay the others.
-        let env = has("connection") && !has("env");
-        for name in WHOLE.into_iter().filter(|name| has(name) || (env && *name == "env")) {
+        // An environment's connections overlay the others, and an upstream is where a token goes as well.
+        let with_connections =
+            |name: &str| has("connection") && ["env", "upstream"].contains(&name);
+        for name in WHOLE.into_iter().filter(|name| has(name) || with_connections(name)) {
             let place = Place { key: name.to_owned(), offset: 0 };
             self.as_theirs(place, self.own.get(name), self.theirs.get(name));
         }

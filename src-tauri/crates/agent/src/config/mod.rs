@@ -15,6 +15,7 @@ mod check_logout;
 mod check_policy;
 mod check_profile;
 mod check_ship;
+mod check_upstream;
 mod check_values;
 mod check_witness;
 mod condition;
@@ -33,6 +34,7 @@ mod policy;
 mod raw;
 mod raw_audit;
 mod raw_policy;
+mod raw_upstream;
 mod reserved;
 mod roles_file;
 mod schema;
@@ -43,6 +45,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 mod told;
+mod upstream;
 mod ways;
 mod words;
 
@@ -77,6 +80,7 @@ pub use roles_file::RolesFileKey;
 pub use schema::json_schema;
 pub(crate) use shared_callback::{own_path, sharer};
 pub use told::{FILE as TOLD_FILE, Told};
+pub use upstream::Upstream;
 pub use ways::Change;
 
 /// A config that is true.
@@ -102,6 +106,8 @@ pub struct Config {
     /// When everybody is signed out without being asked.
     pub logout: LogoutConfig,
     pub lanes: Arc<[LaneConfig]>,
+    /// What requests are sent on to.
+    pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// What profiles fall back to, and what `init` uses before there is one.
     pub network: Network,
     /// What may be meant as it stands, and may not.

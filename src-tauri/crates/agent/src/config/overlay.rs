@@ -27,8 +27,8 @@ fn is_by_key(path: &[String]) -> bool {
     matches!(
         names.as_slice(),
         ["endpoint" | "notifications" | "logout" | "approvals" | "audit" | "policy"]
-            | ["profile" | "connection" | "airflow" | "lane" | "env"]
-            | ["profile" | "connection" | "airflow" | "lane" | "env", _]
+            | ["profile" | "connection" | "airflow" | "lane" | "upstream" | "env"]
+            | ["profile" | "connection" | "airflow" | "lane" | "upstream" | "env", _]
             | ["env", _, "connection"]
             | ["env", _, "connection", _]
     )

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::raw_audit::{RawShip, RawWitness};
 use super::raw_policy::RawRule;
+use super::raw_upstream::RawUpstream;
 use super::section::{At, Section, Table};
 use super::{Durability, Reauthenticate};
 
@@ -39,7 +40,9 @@ macro_rules! table {
     };
 }
 
-fn key(field: &str) -> String {
+pub(super) use table;
+
+pub(super) fn key(field: &str) -> String {
     field.replace('_', "-")
 }
 
@@ -77,6 +80,8 @@ pub(super) struct RawConfig {
     pub(super) airflow: BTreeMap<String, At<RawAirflow>>,
     #[schemars(default)]
     pub(super) lane: BTreeMap<String, At<RawLane>>,
+    #[schemars(default)]
+    pub(super) upstream: BTreeMap<String, At<RawUpstream>>,
 }
 
 impl RawConfig {
@@ -102,6 +107,7 @@ impl RawConfig {
             }),
             airflow: section.tables("airflow", RawAirflow::read),
             lane: section.tables("lane", RawLane::read),
+            upstream: section.tables("upstream", RawUpstream::read),
         }
     }
 }

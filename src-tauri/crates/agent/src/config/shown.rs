@@ -11,7 +11,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 use url::Url;
 
 use super::handed_out::is_secret;
-use crate::proxy::masked;
+use crate::outgoing_proxy::masked;
 
 /// In the place of what no screen shows.
 const HIDDEN: &str = "***";

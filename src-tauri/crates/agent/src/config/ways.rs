@@ -9,7 +9,7 @@ use dagpass_core::profile::{EndpointOverrides, Profile};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use crate::proxy::masked;
+use crate::outgoing_proxy::masked;
 
 /// By profile, the keys that are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,11 @@ impl Ways {
                     format!("airflow.{}.url", airflow.deployment.name),
                     airflow.deployment.url.clone(),
                 );
+            }
+        }
+        for upstream in config.upstreams.values() {
+            if let Some(keys) = ways.0.get_mut(upstream.session.profile.as_str()) {
+                keys.insert(format!("upstream.{}.url", upstream.name), upstream.url.to_string());
             }
         }
         ways

@@ -28,8 +28,8 @@ use dagpass_core::ports::{Callbacks, Pending, RefreshTokenStore, SignInServer};
 
 use crate::config::{Above, AirflowConfig, Condition, Config};
 use crate::keychain::Health;
+use crate::outgoing_proxy::Proxies;
 use crate::presence::Tells;
-use crate::proxy::Proxies;
 
 pub use crate::airflow::Reach;
 pub use airflow::{Looked, Roles, Server};

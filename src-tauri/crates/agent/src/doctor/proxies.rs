@@ -4,7 +4,7 @@
 use dagpass_client::wire::Finding;
 
 use super::{Scene, hint, ok, problem, warning};
-use crate::proxy::{Address, Named, Proxies, Source, masked};
+use crate::outgoing_proxy::{Address, Named, Proxies, Source, masked};
 
 pub(super) fn compare(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();

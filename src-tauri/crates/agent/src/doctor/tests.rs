@@ -25,7 +25,7 @@ use super::{Deployments, Looked, Scene, examine};
 use crate::callback::LoopbackCallbacks;
 use crate::config::{AirflowConfig, parse};
 use crate::keychain::{Health, HealthState};
-use crate::proxy::Proxies;
+use crate::outgoing_proxy::Proxies;
 
 const PROD: &str = "[profile.prod]\nissuer = \"https://auth.example/as\"\nclient-id = \"c\"\nredirect-ports = [0]\n";
 

@@ -21,7 +21,7 @@ use super::answer::{Answer, retry_after};
 use super::body::{LARGEST, unpacked};
 use super::failure::{misconfigured, no_answer, without};
 use super::{date, tls};
-use crate::proxy::{Proxies, Way, way};
+use crate::outgoing_proxy::{Proxies, Way, way};
 
 /// How long may DNS, TCP and TLS take together?
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,9 +7,11 @@ mod client;
 mod crypto;
 mod date;
 mod failure;
+mod stream;
 pub(crate) mod tls;
 
 pub(crate) use answer::{Answer, required, text};
 pub(crate) use client::{Body, Http};
 pub use crypto::install_crypto;
 pub(crate) use failure::{before_sending, misconfigured, no_answer, plain, without};
+pub(crate) use stream::Secured;

@@ -7,12 +7,12 @@ use dagpass_client::ledger::{Audience, Line};
 use dagpass_core::audit::{ProofNote, Record, RunNote, Served};
 use dagpass_core::policy::Action;
 use dagpass_core::profile::Scopes;
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::{Caller, SessionKey, Through};
 use dagpass_core::runs::{Tie, Used};
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::{Person, Stated};
 
-use crate::proxy::masked;
+use crate::outgoing_proxy::masked;
 
 /// All but what the chain gives it.
 pub(super) fn line_of(told: &Record<'_>) -> Line {
@@ -31,6 +31,7 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         scopes: told.scopes.map(scopes),
         resource: text(told.resource),
         run_id: text(told.run_id),
+        upstream: told.through.map(upstream),
         audience: told.audience.map(|names| Audience::Names(several(names.iter(), MOST_EACH))),
         fingerprint: text(told.fingerprint),
         assertion: text(told.assertion),
@@ -49,6 +50,14 @@ pub(super) fn line_of(told: &Record<'_>) -> Line {
         run: told.run.as_ref().map(run),
         proof: told.proof.as_ref().map(proof),
         ..Line::default()
+    }
+}
+
+fn upstream(through: &Through) -> record::Upstream {
+    record::Upstream {
+        name: through.upstream.clone(),
+        method: short(&through.method),
+        path: cut(&through.path, LONGEST_PATH),
     }
 }
 
@@ -152,6 +161,8 @@ fn place(url: &str) -> String {
 /// that is longer than one may be, for what cannot be recorded is denied.
 const LONGEST: usize = 512;
 const LONGEST_SUB: usize = 2_048;
+/// Longer than any that is sent on, escapes apart.
+const LONGEST_PATH: usize = 8_192;
 /// And several of them together?
 const LONGEST_LIST: usize = 8_192;
 

@@ -70,6 +70,20 @@ impl Visit {
         Self { process, started_at: peer.started_at, ..Self::new(door, caller) }
     }
 
+    /// By a port of our own, from a process that the system shows, where it shows one.
+    pub(super) fn of_process(port: u16, peer: Peer) -> Self {
+        let peer = peer.examined();
+        let caller = Caller {
+            transport: Transport::Tcp,
+            uid: peer.uid,
+            pid: peer.pid,
+            executable: peer.executable.clone(),
+            ..Caller::default()
+        };
+        let process = system::pin(&peer).map_or_else(Process::default, Process::pinned);
+        Self { process, started_at: peer.started_at, ..Self::new(Door::Tcp(port), caller) }
+    }
+
     /// It came through this door, until that is closed.
     pub(super) fn through(self, gate: Arc<Gate>, ended: watch::Receiver<()>) -> Self {
         Self { through: Some((gate, ended)), ..self }
@@ -185,13 +199,14 @@ pub(super) async fn principal(
     None
 }
 
-fn placed(api: &Api, visit: &Visit, holder: Holder) -> Principal {
+/// Where it is, and what that leaves of what was presented.
+pub(super) fn placed(api: &Api, visit: &Visit, holder: Holder) -> Principal {
     let lane = lanes::of(api, &visit.process, &holder);
     visit.principal(holder, lane)
 }
 
 /// The more misses, the longer the pause: guessing is slow, a single slip is not.
-async fn pause(misses: &AtomicU32) {
+pub(super) async fn pause(misses: &AtomicU32) {
     let so_far = misses.fetch_add(1, Ordering::Relaxed);
     let pause = Duration::from_millis(1 << so_far.min(10));
     tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;

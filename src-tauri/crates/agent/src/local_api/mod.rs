@@ -30,6 +30,7 @@ mod pasted;
 mod patience;
 mod policy;
 mod preview;
+mod proxied;
 mod prune;
 mod purge;
 mod relay;
@@ -130,6 +131,7 @@ pub(crate) struct Api {
     paused: AtomicBool,
     pub(crate) containers: Containers,
     capabilities: Capabilities,
+    proxied: proxied::Proxied,
     lanes: lanes::Begun,
     crowd: Crowd,
     /// Of our own doors, and of those for containers.
@@ -187,6 +189,7 @@ pub(crate) struct Parts {
 impl Api {
     pub(crate) fn new(parts: Parts, about: About) -> Self {
         let (seats, container_seats) = Seats::of(about.descriptors);
+        let proxied = proxied::Proxied::of(about.descriptors);
         Self {
             broker: parts.broker,
             config: parts.config,
@@ -213,6 +216,7 @@ impl Api {
             changes: Mutex::new(Some(watch::Sender::new(()))),
             paused: AtomicBool::new(false),
             capabilities: Capabilities::default(),
+            proxied,
             lanes: lanes::Begun::default(),
             crowd: Crowd::default(),
             streams: Streams::of(seats.most),

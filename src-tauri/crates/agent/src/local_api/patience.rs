@@ -83,6 +83,13 @@ async fn within<T>(
     answered
 }
 
+/// A token for a request that is not sent then.
+pub(super) fn over(api: &Api, awaited: &Awaited) -> Refusal {
+    let refusal = late(SHORT, Meanwhile::Token, Some(&awaited.request));
+    record(api, awaited, &refusal);
+    refusal
+}
+
 /// Something was begun, and is not as far yet that it could be told.
 pub(super) fn of_a_deed() -> Refusal {
     late(SHORT, Meanwhile::Deed, None)
@@ -91,7 +98,7 @@ pub(super) fn of_a_deed() -> Refusal {
 /// `None` where this machine alone answers.
 const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
     match action {
-        Action::Token | Action::Connection | Action::Try => Some((SHORT, Meanwhile::Token)),
+        Action::Token | Action::Connection | Action::Try | Action::Proxy => Some((SHORT, Meanwhile::Token)),
         Action::FinishSignIn => Some((SHORT, Meanwhile::SignIn)),
         // A record is read when what may rewrite it has landed.
         Action::ShowStatus | Action::AskOutlook => Some((SHORT, Meanwhile::Nothing)),
@@ -131,7 +138,9 @@ const fn patience(action: Action) -> Option<(Duration, Meanwhile)> {
         | Action::RevokeLease
         | Action::ShowPolicy
         | Action::BreakGlass
-        | Action::TellOfLeak => None,
+        | Action::TellOfLeak
+        | Action::EnterProxy
+        | Action::ShowProxy => None,
     }
 }
 
@@ -179,6 +188,7 @@ fn record(api: &Api, awaited: &Awaited, refusal: &Refusal) {
     record.env = request.env.as_deref();
     record.scopes = request.target.scopes.as_ref();
     record.resource = request.target.resource.as_deref();
+    record.through = request.through.as_ref();
     record.error = Some(refusal.code.as_str());
     record.reason = refusal.cause.as_deref();
     if let Err(failure) = api.witness.record(&record) {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Bytes, Frame};
@@ -98,14 +99,18 @@ pub(super) fn bare(status: StatusCode) -> Reply {
 pub(super) fn refusal(refusal: &Refusal) -> Reply {
     let bytes = serde_json::to_vec(&error_reply(refusal)).unwrap_or_default();
     let mut reply = whole(status(refusal.code), bytes);
-    if refusal.code == ErrorCode::ApprovalPending {
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(ASK_AGAIN));
-    }
-    if let Some(left) = refusal.free_in {
-        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    if let Some(seconds) = again_in(refusal) {
+        reply.headers_mut().insert(RETRY_AFTER, seconds);
     }
     reply
+}
+
+/// After how many seconds it may be another answer.
+pub(super) fn again_in(refusal: &Refusal) -> Option<HeaderValue> {
+    let asked = refusal.code == ErrorCode::ApprovalPending;
+    let free =
+        |left: Duration| HeaderValue::from(left.as_secs() + u64::from(left.subsec_nanos() > 0));
+    refusal.free_in.map(free).or(asked.then_some(HeaderValue::from_static(ASK_AGAIN)))
 }
 
 pub(super) fn error_reply(refusal: &Refusal) -> ErrorReply {
@@ -119,7 +124,7 @@ pub(super) fn error_reply(refusal: &Refusal) -> ErrorReply {
 }
 
 /// The status of an error code. Callers match the code; proxies and logs read the status.
-fn status(code: ErrorCode) -> StatusCode {
+pub(super) fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidRequest
         | ErrorCode::InvalidGrant

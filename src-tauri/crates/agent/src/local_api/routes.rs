@@ -22,12 +22,13 @@ use dagpass_tray::Host;
 use super::reply::{self, Reply};
 use super::{
     Api, Asked, activity, approvals, clients, config, containers, drift, events, evidence, lanes,
-    leaks, leases, login_item, pasted, patience, policy as policy_routes, preview, prune, purge,
-    relay, roles, run_events, runs, ship, sign_in, sign_out, status, store_use, tokens, try_it,
+    leaks, leases, login_item, pasted, patience, policy as policy_routes, preview, proxied, prune,
+    purge, relay, roles, run_events, runs, ship, sign_in, sign_out, status, store_use, tokens,
+    try_it,
 };
 use crate::config::Config;
 use crate::doctor;
-use crate::proxy::Proxies;
+use crate::outgoing_proxy::Proxies;
 use crate::reauth;
 use crate::tray;
 
@@ -97,6 +98,8 @@ const ROUTES: &[Row] = &[
     row(Method::GET, "/v1/audit/ship", Action::Examine),
     row(Method::POST, "/v1/audit/ship", Action::Examine),
     row(Method::POST, "/v1/leaks", Action::TellOfLeak),
+    row(Method::POST, "/v1/proxy", Action::EnterProxy),
+    row(Method::GET, "/v1/proxy", Action::ShowProxy),
 ];
 
 /// What is asked for; 404 for a path we do not have, 405 for a method it does not take.
@@ -218,6 +221,10 @@ async fn answer(api: &Arc<Api>, asked: &Asked, action: Action) -> Result<Reply, 
         Action::ShowPolicy => policy_routes::answer(api, asked).await,
         Action::BreakGlass => policy_routes::break_glass(api, asked),
         Action::TellOfLeak => leaks::tell(api, asked),
+        Action::EnterProxy => proxied::enter(api, asked),
+        Action::ShowProxy => Ok(proxied::list(api)),
+        // By the doors of the upstreams alone.
+        Action::Proxy => Err(Refusal::new(ErrorCode::NotFound, "there is no such way")),
     }
 }
 

@@ -11,7 +11,7 @@ use dagpass_core::principal::{Kind, Mark, Narrowing};
 
 use super::capability::Holder;
 use super::reply::{self, Reply};
-use super::{Api, Asked, lanes};
+use super::{Api, Asked, lanes, proxied};
 use crate::random::random;
 use crate::system;
 
@@ -56,8 +56,13 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let facts = principal.process.facts();
     let begun = api.policy.engine.begin_run(&id, (parent.as_deref(), facts.cwd.as_deref()));
     begun.map_err(|problem| not_taken(&problem))?;
-    let granted = api.capabilities.grant_if(holder, |all| few(all, parent.as_deref()));
+    let granted = api.capabilities.grant_if(holder.clone(), |all| few(all, parent.as_deref()));
     let capability = granted.inspect_err(|_| api.policy.engine.end_run(&id))?;
+    let ways = proxied::of_run(api, (&holder, &ask.via), asked.caller().remote);
+    let upstreams = ways.inspect_err(|_| {
+        api.capabilities.revoke(&id);
+        api.policy.engine.end_run(&id);
+    })?;
     let (watch, ended) = (api.clone(), id.clone());
     tokio::spawn(async move {
         life.over().await;
@@ -66,7 +71,7 @@ pub(super) fn grant(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
         watch.broker.end_approvals_of(&ended);
         watch.broker.end_leases_of(&ended);
     });
-    Ok(reply::json(&RunReply { id, capability }))
+    Ok(reply::json(&RunReply { id, capability, upstreams }))
 }
 
 /// A policy that was meant to narrow the run and cannot be judged by: then there is no run.

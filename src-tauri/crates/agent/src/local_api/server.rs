@@ -29,7 +29,7 @@ use super::guard::{self, Door};
 use super::reply::{self, Reply};
 use super::routes;
 use super::turned_away::Knock;
-use super::{Api, Asked};
+use super::{Api, Asked, proxied};
 use crate::loopback::{NotBound, bind_both};
 use crate::system::{self, LocalListener, Peer};
 
@@ -45,7 +45,7 @@ const ANOTHER_USER: &str = "the peer is another user";
 /// Both loopback listeners on one port; a machine without IPv6 has one.
 #[derive(Debug)]
 pub(crate) struct Loopback {
-    listeners: Vec<TcpListener>,
+    pub(super) listeners: Vec<TcpListener>,
     pub(crate) port: u16,
 }
 
@@ -71,6 +71,7 @@ pub(crate) async fn serve(api: Arc<Api>, local: LocalListener, loopback: Loopbac
     for listener in loopback.listeners {
         tokio::spawn(serve_tcp(api.clone(), listener, port));
     }
+    tokio::spawn(proxied::keep(api.clone()));
     let mut local = local;
     let mut lost = pin!(local.lost());
     let mut breath = Breath::default();

@@ -16,7 +16,7 @@ use super::authorize::s256;
 use super::client_auth::Client;
 use super::fields::{Fields, Form};
 use crate::http::{Answer, Http, misconfigured, plain, required, text, without};
-use crate::proxy::is_safe;
+use crate::outgoing_proxy::is_safe;
 use crate::token::lifetime::seconds;
 
 /// RFC 8628 §3.2, where the server names none.

@@ -13,7 +13,7 @@ use dagpass_core::time::Timestamp;
 use super::facts::{Declared, Facts};
 
 /// What can be said of a request.
-pub(crate) const WORDS: [&str; 22] = [
+pub(crate) const WORDS: [&str; 25] = [
     "action",
     "who",
     "profile",
@@ -21,6 +21,9 @@ pub(crate) const WORDS: [&str; 22] = [
     "deployment",
     "env",
     "audience",
+    "upstream",
+    "method",
+    "path",
     "scopes",
     "reach",
     "remote",
@@ -53,6 +56,9 @@ impl Facts<'static> {
             deployment: None,
             env: None,
             audience: None,
+            upstream: None,
+            method: None,
+            path: None,
             scopes: None,
             reach: Some(Reach::Named),
             signed_in: None,
@@ -76,6 +82,9 @@ impl Facts<'static> {
             "deployment" => self.deployment = text(),
             "env" => self.env = text(),
             "audience" => self.audience = text(),
+            "upstream" => self.upstream = text(),
+            "method" => self.method = text(),
+            "path" => self.path = text(),
             "dag" => self.declared.dag = text(),
             "task" => self.declared.task = text(),
             "lane" => self.lanes = vec![text()],

@@ -29,6 +29,10 @@ pub(super) struct Facts<'a> {
     pub(super) deployment: Option<Text<'a>>,
     pub(super) env: Option<Text<'a>>,
     pub(super) audience: Option<Text<'a>>,
+    /// Of a request that is sent on.
+    pub(super) upstream: Option<Text<'a>>,
+    pub(super) method: Option<Text<'a>>,
+    pub(super) path: Option<Text<'a>>,
     /// `None` is the whole grant.
     pub(super) scopes: Option<Vec<Text<'a>>>,
     pub(super) reach: Option<Reach>,
@@ -89,6 +93,9 @@ impl<'a> Facts<'a> {
             deployment: text(resource.deployment),
             env: text(resource.table_env.or_else(|| of_door(principal))),
             audience: text(resource.resource),
+            upstream: resource.through.map(|through| through.upstream.as_str().into()),
+            method: resource.through.map(|through| through.method.as_str().into()),
+            path: resource.through.map(|through| through.path.as_str().into()),
             scopes: resource.scopes.map(|scopes| scopes.iter().map(Cow::Borrowed).collect()),
             reach: resource.reach,
             signed_in: question.signed_in.map(|signed_in| {
@@ -124,8 +131,8 @@ impl<'a> Facts<'a> {
     }
 
     /// What of it is text, by the schema's names.
-    pub(super) const TEXTS: [&'static str; 5] =
-        ["profile", "connection", "deployment", "env", "audience"];
+    pub(super) const TEXTS: [&'static str; 8] =
+        ["profile", "connection", "deployment", "env", "audience", "upstream", "method", "path"];
 
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         match key {
@@ -134,6 +141,9 @@ impl<'a> Facts<'a> {
             "deployment" => self.deployment.as_deref(),
             "env" => self.env.as_deref(),
             "audience" => self.audience.as_deref(),
+            "upstream" => self.upstream.as_deref(),
+            "method" => self.method.as_deref(),
+            "path" => self.path.as_deref(),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ pub(super) const WHOLE_GRANT: &str = "*";
 /// The group that an action is in.
 pub(super) fn group(action: Action) -> &'static str {
     match (action, action.weight()) {
-        (Action::Token | Action::Connection | Action::Try, _) => TOKENS,
+        (Action::Token | Action::Connection | Action::Try | Action::Proxy, _) => TOKENS,
         (_, Weight::Look) => "looks",
         (_, Weight::Named | Weight::Deed) => "deeds",
     }

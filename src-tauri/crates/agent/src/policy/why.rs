@@ -148,7 +148,7 @@ fn thought(said: &BTreeMap<String, String>, now: Timestamp) -> Result<Facts<'sta
         facts.set(word, Some(value))?;
     }
     if facts.resource().0 == Type::AGENT
-        && matches!(facts.action, Action::Token | Action::Connection | Action::Try)
+        && matches!(facts.action, Action::Token | Action::Connection | Action::Try | Action::Proxy)
     {
         return Err("a token is for something: say `connection` or `profile`".to_owned());
     }

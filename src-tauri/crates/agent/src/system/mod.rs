@@ -42,7 +42,7 @@ pub(crate) use pages::keep_secrets_in_memory;
 pub use pin::{Pin, Watched, pin};
 pub use process::{
     ended, executable, harden, listener_holder, machine_dir, owner_of, parent, process_alive,
-    shielded, started_at, tcp_peer_uid,
+    shielded, started_at, tcp_peer_processes, tcp_peer_uid,
 };
 #[cfg(unix)]
 pub use unix::{

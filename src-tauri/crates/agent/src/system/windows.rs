@@ -278,6 +278,11 @@ pub fn tcp_peer_uid(_local: SocketAddr, _peer: SocketAddr) -> Option<u32> {
     None
 }
 
+/// Not visible here.
+pub fn tcp_peer_processes(_local: SocketAddr, _peer: SocketAddr) -> Option<Vec<u32>> {
+    None
+}
+
 /// Not visible here: the peer's own address then has to do.
 pub(super) fn on_link(_near: IpAddr, _peer: IpAddr) -> Option<bool> {
     None

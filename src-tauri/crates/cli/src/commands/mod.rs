@@ -17,6 +17,7 @@ pub(crate) mod logout;
 pub(crate) mod man;
 mod panel;
 pub(crate) mod policy;
+pub(crate) mod proxy;
 pub(crate) mod purge;
 pub(crate) mod relay;
 pub(crate) mod run;
@@ -54,6 +55,7 @@ pub(crate) fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Container(args) => container::run(&world, args),
         Command::Panel { view } => panel::run(view),
         Command::Policy(args) => return policy::run(&world, args),
+        Command::Proxy(args) => proxy::run(&world, args),
         Command::Store(args) => store::run(&world, args),
         Command::Identity(args) => identity::run(&world, args),
         Command::Secret(args) => secret::run(&world, args),

@@ -50,8 +50,8 @@ pub(crate) struct Why {
     /// A connection of the config
     #[arg(long, value_name = "CONN_ID", required_unless_present_any = ["seq", "as_if"])]
     connection: Option<String>,
-    /// What is so: action, who, profile, deployment, env, audience, scopes, reach, remote, group,
-    /// signed-in-age, hour, weekday, program, parent, cwd, terminal, cgroup, dag, task
+    /// What is so: action, who, profile, deployment, env, audience, upstream, method, path, scopes,
+    /// reach, remote, group, signed-in-age, hour, weekday, program, parent, cwd, terminal, cgroup, dag, task
     #[arg(long, value_name = "WORD=VALUE,…", value_delimiter = ',', value_parser = pair)]
     as_if: Vec<(String, String)>,
 }

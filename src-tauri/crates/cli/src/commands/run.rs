@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use clap::Args;
 use dagpass_client::wire::{RunAsk, RunReply, TokenAsk, TokenReply};
 
+use super::proxy;
 use crate::exit::{APPROVAL, Failure, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED};
 use crate::world::World;
 use crate::{duration, output, system};
@@ -27,7 +28,8 @@ const FULL_LIFE: u64 = 1800;
 #[command(after_help = "Examples:\n  dagpass run -- airflow dags test my_dag\n  \
                         dagpass run --env dev --profile dev -- pytest tests/dags\n  \
                         dagpass run --airflow prod -- airflowctl dags list\n  \
-                        dagpass run --lane agent -- claude")]
+                        dagpass run --lane agent -- claude\n  \
+                        dagpass run --via warehouse -- ./report.py")]
 pub(crate) struct Run {
     /// Only tokens of this profile; repeat for several
     #[arg(long)]
@@ -43,6 +45,10 @@ pub(crate) struct Run {
     /// lane's quota, and does nothing else with the agent
     #[arg(long, value_name = "NAME")]
     lane: Option<String>,
+    /// Give the program a way to this upstream of the config, as DAGPASS_PROXY_URL_NAME and
+    /// DAGPASS_PROXY_BEARER_NAME: the agent adds the token to what it sends there. Repeat for several
+    #[arg(long, value_name = "NAME")]
+    via: Vec<String>,
     /// The DAG that the program runs, where it is not `airflow dags test DAG`: whether the session
     /// lasts as long as it took before is said before the start
     #[arg(long, value_name = "DAG_ID")]
@@ -100,6 +106,7 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
         env: args.env.clone(),
         command: name(program),
         lane: args.lane.clone(),
+        via: args.via.clone(),
     };
     // Before the run: where there is no token there is nothing to end.
     let airflow_token = args.airflow.as_deref().map(|name| airflow_token(world, name));
@@ -110,6 +117,9 @@ fn start(world: &World, args: &Run) -> Result<Started, Failure> {
     lane::leave(&mut command);
     if let Some(place) = world.find().map_err(ours)?.place_in_use() {
         command.env("DAGPASS_SOCKET", place.to_string());
+    }
+    for way in &run.upstreams {
+        command.envs(proxy::variables(way));
     }
     if let Some(env) = &args.env {
         command.env("DAGPASS_ENV", env);

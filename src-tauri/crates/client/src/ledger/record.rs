@@ -58,6 +58,9 @@ pub struct Line {
     /// Of a run that is begun or ended: its capability's public name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
+    /// Of a request that the agent sent on: to which upstream, and what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Upstream>,
     /// `aud` of the token where it can be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<Audience>,
@@ -161,6 +164,15 @@ pub struct Caller {
     /// What it says of itself (DAG, task, run). Recorded, never decided on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
+}
+
+/// A request to an upstream of the config, by the bytes that were sent; without its query.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Upstream {
+    pub name: String,
+    pub method: String,
+    pub path: String,
 }
 
 /// A run or task of Airflow's, with the tokens that were served to it.

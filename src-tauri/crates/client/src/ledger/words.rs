@@ -62,7 +62,7 @@ pub fn is_echo(line: &Line) -> bool {
         && (SERVED.contains(&action) || OWN_LINE.contains(&action) || deed(action).is_none())
 }
 
-const SERVED: [&str; 3] = ["token", "connection", "try"];
+const SERVED: [&str; 4] = ["token", "connection", "try", "proxy"];
 const OWN_LINE: [&str; 10] = [
     "sign-in",
     "sign-out",
@@ -78,6 +78,7 @@ const OWN_LINE: [&str; 10] = [
 
 fn done(line: &Line) -> Option<&'static str> {
     Some(match &*line.event {
+        "issue" if line.upstream.is_some() => "Sent to an upstream",
         "issue" => match line.served.as_deref() {
             Some("cache") => "Served from cache",
             Some("refresh") => "Served after a refresh",
@@ -127,6 +128,7 @@ fn deed(action: &str) -> Option<&'static str> {
         "unlock" => "Store opened",
         "use-store" => "Store changed",
         "begin-run" => "Run begun",
+        "enter-proxy" => "Way to an upstream given",
         "end-run" => "Run ended",
         "open-door" => "Door asked for",
         "close-door" => "Door closing",
@@ -182,6 +184,10 @@ mod tests {
             (r#""event":"issue","outcome":"ok","served":"cache""#, "Served from cache"),
             (r#""event":"issue","outcome":"ok","action":"token""#, "Token served"),
             (
+                r#""event":"issue","outcome":"ok","served":"cache","upstream":{"name":"w"}"#,
+                "Sent to an upstream",
+            ),
+            (
                 r#""event":"issue","outcome":"ok","served":"exchange","deployment":"prod""#,
                 "Served after a JWT bearer grant",
             ),
@@ -228,7 +234,7 @@ mod tests {
             assert_eq!(deed(code.trim_matches('\'')), Some(words), "{entry}");
             told += 1;
         }
-        assert_eq!(told, 23);
+        assert_eq!(told, 24);
         for event in [
             "refresh",
             "exchange",

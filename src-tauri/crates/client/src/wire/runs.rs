@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::ProxyEntry;
+
 /// `POST /v1/runs`: a capability for one child process tree. Over the socket or pipe only.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -21,6 +23,9 @@ pub struct RunAsk {
     /// By the config's name of it; else that of whoever asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
+    /// Upstreams that it has a way to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,6 +34,9 @@ pub struct RunReply {
     pub id: String,
     /// 256 random bits, base64url.
     pub capability: Zeroizing<String>,
+    /// As they were asked for, each with a phantom of this run's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<ProxyEntry>,
 }
 
 impl fmt::Debug for RunReply {

@@ -85,4 +85,5 @@ fn name<'a>(record: &mut Record<'a>, action: Action, resource: &Resource<'a>) {
     record.scopes = resource.scopes;
     record.resource = resource.resource;
     record.run_id = resource.run_id;
+    record.through = resource.through;
 }

@@ -49,6 +49,9 @@ pub enum Action {
     ShowPolicy,
     BreakGlass,
     TellOfLeak,
+    Proxy,
+    EnterProxy,
+    ShowProxy,
 }
 
 /// How is an action put on the record?
@@ -113,6 +116,9 @@ impl Action {
             Self::ShowPolicy => "show-policy",
             Self::BreakGlass => "break-glass",
             Self::TellOfLeak => "tell-of-leak",
+            Self::Proxy => "proxy",
+            Self::EnterProxy => "enter-proxy",
+            Self::ShowProxy => "show-proxy",
         }
     }
 
@@ -165,15 +171,21 @@ impl Action {
             | Self::MakeEvidence
             | Self::PruneLedger
             | Self::Approve
-            | Self::BreakGlass => false,
+            | Self::BreakGlass
+            | Self::Proxy
+            | Self::EnterProxy
+            | Self::ShowProxy => false,
         }
     }
 
     pub const fn weight(self) -> Weight {
         match self {
-            Self::Token | Self::Connection | Self::Try | Self::BeginRun | Self::EndRun => {
-                Weight::Named
-            }
+            Self::Token
+            | Self::Connection
+            | Self::Try
+            | Self::Proxy
+            | Self::BeginRun
+            | Self::EndRun => Weight::Named,
             // What a run told is a line of its own, with what was served to it; each token that was found, too.
             Self::TellOfRun
             | Self::TellOfLeak
@@ -193,7 +205,8 @@ impl Action {
             | Self::AskOutlook
             | Self::ShowApprovals
             | Self::ShowLeases
-            | Self::ShowPolicy => Weight::Look,
+            | Self::ShowPolicy
+            | Self::ShowProxy => Weight::Look,
             Self::WriteConfig
             | Self::SignIn
             | Self::FinishSignIn
@@ -214,7 +227,8 @@ impl Action {
             | Self::Approve
             | Self::RevokeApproval
             | Self::RevokeLease
-            | Self::BreakGlass => Weight::Deed,
+            | Self::BreakGlass
+            | Self::EnterProxy => Weight::Deed,
         }
     }
 }
@@ -270,6 +284,9 @@ impl Rights {
         Action::ShowPolicy,
         Action::BreakGlass,
         Action::TellOfLeak,
+        Action::Proxy,
+        Action::EnterProxy,
+        Action::ShowProxy,
     ];
 
     pub const NONE: Self = Self(&[]);
@@ -288,6 +305,7 @@ impl Rights {
         Action::EndRun,
         Action::ShowLeases,
         Action::RevokeLease,
+        Action::Proxy,
     ]);
     /// What is asked for within a lane, by whomever: nothing there is answered or widened, and nobody there
     /// sees or takes back what others were handed out.
@@ -299,6 +317,7 @@ impl Rights {
         Action::TellOfRun,
         Action::BeginRun,
         Action::EndRun,
+        Action::Proxy,
     ]);
     /// As a run, without runs of its own: the capability of one would be good at the other doors.
     pub const DOOR: Self = Self(&[

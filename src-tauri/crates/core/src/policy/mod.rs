@@ -12,7 +12,7 @@ use crate::approvals::{Approvals, Awaited};
 use crate::error::{ErrorCode, Refusal};
 use crate::principal::{Kind, Principal};
 use crate::profile::{ProfileName, Scopes};
-use crate::request::{Reach, SessionKey, TokenRequest};
+use crate::request::{Reach, SessionKey, Through, TokenRequest};
 use crate::time::Timestamp;
 
 /// What an action is about, as far as it is about anything. Nothing is open-ended any more: the names
@@ -36,6 +36,8 @@ pub struct Resource<'a> {
     /// Of a run that is named: is it the caller's own, or one that it began?
     pub run: Option<Kinship>,
     pub run_id: Option<&'a str>,
+    /// The request that goes to an upstream.
+    pub through: Option<&'a Through>,
 }
 
 /// Whose a run is, seen from the caller.
@@ -76,6 +78,7 @@ impl About for TokenRequest {
             reach: Some(self.reach),
             run: None,
             run_id: None,
+            through: self.through.as_ref(),
         }
     }
 

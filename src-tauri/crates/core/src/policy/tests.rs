@@ -127,8 +127,7 @@ fn in_a_lane_a_caller_asks_for_tokens_and_does_nothing_else() {
                 .filter(|action| sees(&principal, **action, &Resource::default()))
                 .map(|action| action.as_str())
                 .collect();
-            let expected =
-                "token connection show-status show-connection-ids begin-run end-run tell-of-run";
+            let expected = "token connection show-status show-connection-ids begin-run end-run tell-of-run proxy";
             assert_eq!(may.join(" "), expected, "{principal:?}");
             let stranger = Resource { run: Some(Kinship::Stranger), ..Resource::default() };
             assert!(!sees(&principal, Action::EndRun, &stranger));

@@ -9,6 +9,7 @@ mod locks;
 mod machine;
 mod schema;
 mod ship;
+mod upstreams;
 mod ways;
 mod witnesses;
 

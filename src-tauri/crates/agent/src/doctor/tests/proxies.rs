@@ -1,7 +1,7 @@
 //! The proxy in force, and how it is shown.
 
 use super::{PROD, World};
-use crate::proxy::Proxies;
+use crate::outgoing_proxy::Proxies;
 
 fn proxies(pairs: &[(&str, &str)]) -> Proxies {
     Proxies::read(|name| {

@@ -26,7 +26,7 @@ fn kinds() -> [Kind; 6] {
 
 /// As a request with such an action is put.
 fn of(kind: Kind, action: Action) -> World {
-    let token = matches!(action, Action::Token | Action::Connection | Action::Try);
+    let token = matches!(action, Action::Token | Action::Connection | Action::Try | Action::Proxy);
     let bare = World { profile: None, connection: None, kind, action, ..world() };
     if token { World { profile: Some("prod"), ..bare } } else { bare }
 }
@@ -267,7 +267,8 @@ fn where_no_policy_loads_no_token_leaves_and_the_rest_goes_on() {
     engine.take(Stance::Shut { why: "line 3".into(), rest: None });
     for action in Action::ALL {
         let denied = matches!(of(Kind::Owner, *action).judged(&engine), Verdict::Deny(..));
-        let token = matches!(action, Action::Token | Action::Connection | Action::Try);
+        let token =
+            matches!(action, Action::Token | Action::Connection | Action::Try | Action::Proxy);
         assert_eq!(denied, token, "{action:?}");
     }
 }

@@ -28,9 +28,16 @@ const UID: usize = HEAD + 64;
 const INODE: usize = HEAD + 68;
 const ANSWER: usize = HEAD + 72;
 
-/// The uid that holds the socket whose own end is `peer` and whose far end is `local`. `None`: there is
+/// A socket's owner, and the number that its holders know it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) uid: u32,
+    pub(super) inode: u64,
+}
+
+/// Who holds the socket whose own end is `peer` and whose far end is `local`. `None`: there is
 /// none, or nobody holds it any more.
-pub(super) fn owner(local: SocketAddr, peer: SocketAddr) -> io::Result<Option<u32>> {
+pub(super) fn owner(local: SocketAddr, peer: SocketAddr) -> io::Result<Option<Owner>> {
     let flags = SocketFlags::CLOEXEC;
     let family = AddressFamily::NETLINK;
     let socket = socket_with(family, SocketType::DGRAM, flags, Some(SOCK_DIAG))?;
@@ -71,7 +78,7 @@ fn octets(ip: IpAddr) -> Vec<u8> {
     }
 }
 
-fn read(answer: &[u8], near: SocketAddr, far: SocketAddr) -> io::Result<Option<u32>> {
+fn read(answer: &[u8], near: SocketAddr, far: SocketAddr) -> io::Result<Option<Owner>> {
     let short = || io::Error::from(io::ErrorKind::UnexpectedEof);
     let word = |at: usize| {
         let bytes = answer.get(at..at + 4)?;
@@ -93,8 +100,9 @@ fn read(answer: &[u8], near: SocketAddr, far: SocketAddr) -> io::Result<Option<u
     let ports = [near.port().to_be_bytes(), far.port().to_be_bytes()].concat();
     let same = answer.get(ID..ID + 4) == Some(ports.as_slice());
     // Inode 0: nobody holds the socket, and the uid then says 0 whoever held it.
-    let held = word(INODE).is_some_and(|inode| inode != 0);
-    Ok(if same && held && !listens { word(UID) } else { None })
+    let held = word(INODE).filter(|inode| *inode != 0);
+    let owner = word(UID).zip(held).map(|(uid, inode)| Owner { uid, inode: inode.into() });
+    Ok(owner.filter(|_| same && !listens))
 }
 
 #[cfg(test)]
@@ -116,7 +124,7 @@ mod tests {
         for bind in ["127.0.0.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
             let Some((server, client)) = ends(bind) else { continue };
             let (local, peer) = (server.local_addr().unwrap(), server.peer_addr().unwrap());
-            assert_eq!(owner(local, peer).unwrap(), Some(own), "{bind}");
+            assert_eq!(owner(local, peer).unwrap().map(|one| one.uid), Some(own), "{bind}");
             let elsewhere = SocketAddr::new(peer.ip(), 1);
             assert_eq!(owner(local, elsewhere).unwrap(), None, "{bind}: no such connection");
             drop((client, server));

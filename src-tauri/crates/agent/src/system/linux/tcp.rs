@@ -4,12 +4,34 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::sock_diag;
+use super::sock_diag::{self, Owner};
 
 /// Whose process holds the far end of a loopback connection? `local` is our end, `peer` the other.
 /// `None`: no such connection, or nobody holds it any more. May read long tables: not for a thread that
 /// others wait for.
 pub fn tcp_peer_uid(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
+    holder(local, peer).map(|owner| owner.uid)
+}
+
+/// The processes that hold the far end of it, as far as they can be seen: several where it was inherited. `None`
+/// where the system does not tell. As slow as a look at every open file of the user's.
+pub fn tcp_peer_processes(local: SocketAddr, peer: SocketAddr) -> Option<Vec<u32>> {
+    let Some(Owner { inode, .. }) = holder(local, peer) else { return Some(Vec::new()) };
+    let all = fs::read_dir("/proc").ok()?.flatten();
+    Some(all.filter_map(|process| holds(&process, inode)).collect())
+}
+
+/// The number of a process that has that socket open.
+fn holds(process: &fs::DirEntry, inode: u64) -> Option<u32> {
+    let pid = process.file_name().to_str()?.parse().ok()?;
+    let socket = format!("socket:[{inode}]");
+    let files = fs::read_dir(process.path().join("fd"));
+    let links = files.into_iter().flatten().flatten();
+    let mut targets = links.filter_map(|file| fs::read_link(file.path()).ok());
+    targets.any(|to| to.as_os_str() == socket.as_str()).then_some(pid)
+}
+
+fn holder(local: SocketAddr, peer: SocketAddr) -> Option<Owner> {
     match sock_diag::owner(local, peer) {
         Ok(found) => found,
         Err(error) => {
@@ -19,7 +41,7 @@ pub fn tcp_peer_uid(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
     }
 }
 
-fn in_tables(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
+fn in_tables(local: SocketAddr, peer: SocketAddr) -> Option<Owner> {
     // An IPv6 socket may speak IPv4, so both tables are read.
     TABLES.iter().find_map(|table| {
         let text = fs::read_to_string(table).ok()?;
@@ -30,7 +52,7 @@ fn in_tables(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /// The row is the peer's own: its local address is `peer`.
-fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u32> {
+fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<Owner> {
     // A busy machine has thousands of rows: only those with the peer's port are looked at closely.
     let port = format!(":{:04X} ", peer.port());
     table.lines().skip(1).filter(|line| line.contains(&port)).find_map(|line| {
@@ -43,8 +65,8 @@ fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u32> {
             return None;
         }
         // Inode 0: nobody holds the socket, and the uid column then says 0 whoever held it.
-        let held = fields.get(9)? != &"0";
-        held.then(|| fields.get(7)?.parse().ok())?
+        let inode = fields.get(9)?.parse().ok().filter(|inode| *inode != 0)?;
+        Some(Owner { uid: fields.get(7)?.parse().ok()?, inode })
     })
 }
 
@@ -55,19 +77,12 @@ pub fn listener_holder(place: SocketAddr) -> Option<String> {
         let text = fs::read_to_string(table).ok()?;
         text.lines().skip(1).find_map(|line| listener(line, place))
     })?;
-    let inode = format!("socket:[{inode}]");
-    let holds = |process: &fs::DirEntry| {
-        let files = fs::read_dir(process.path().join("fd"));
-        let links = files.into_iter().flatten().flatten();
-        links
-            .filter_map(|file| fs::read_link(file.path()).ok())
-            .any(|to| to.as_os_str() == inode.as_str())
-    };
-    let Some(holder) = fs::read_dir("/proc").ok()?.flatten().find(holds) else {
+    let mut all = fs::read_dir("/proc").ok()?.flatten();
+    let Some(pid) = all.find_map(|process| holds(&process, inode)) else {
         return Some(format!("a program of uid {uid}"));
     };
-    let name = fs::read_to_string(holder.path().join("comm")).unwrap_or_default();
-    Some(format!("pid {} ({})", holder.file_name().to_string_lossy(), name.trim()))
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(format!("pid {pid} ({})", name.trim()))
 }
 
 /// Inode and uid, where the row is a listener that stands in the way of one at `place`.
@@ -119,7 +134,8 @@ mod tests {
             ("IPv4 over an IPv6 socket", row(mapped.0, mapped.1, 7, 55), Some(7)),
             ("broken line", "header\n 0: zz".to_owned(), None),
         ] {
-            assert_eq!(owner(&table, server, client), expected, "{case}");
+            let found = owner(&table, server, client).map(|owner| owner.uid);
+            assert_eq!(found, expected, "{case}");
         }
     }
 
@@ -129,8 +145,12 @@ mod tests {
         let place = server.local_addr().unwrap();
         let client = std::net::TcpStream::connect(place).unwrap();
         let peer = client.local_addr().unwrap();
-        assert_eq!(in_tables(place, peer), tcp_peer_uid(place, peer));
+        assert_eq!(in_tables(place, peer), holder(place, peer));
         assert!(in_tables(place, peer).is_some());
+        let own = std::process::id();
+        assert!(tcp_peer_processes(place, peer).unwrap().contains(&own));
+        let nobody_s = tcp_peer_processes(place, SocketAddr::new(peer.ip(), 1));
+        assert_eq!(nobody_s, Some(Vec::new()));
     }
 
     #[test]

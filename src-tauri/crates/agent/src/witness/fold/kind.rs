@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dagpass_core::audit::{Event, Outcome, Record};
 use dagpass_core::policy::Action;
-use dagpass_core::request::{Caller, SessionKey};
+use dagpass_core::request::{Caller, SessionKey, Through};
 use dagpass_core::time::Timestamp;
 
 /// What is counted together: all of it is the same but the time, the process, and how much was asked for.
@@ -20,6 +20,7 @@ pub(in crate::witness) struct Folded {
     deployment: Option<String>,
     env: Option<String>,
     run_id: Option<String>,
+    through: Option<Through>,
     error: Option<String>,
     reason: Option<String>,
     policy: Option<String>,
@@ -67,6 +68,7 @@ impl Folded {
             deployment: text(record.deployment),
             env: text(record.env),
             run_id: text(record.run_id),
+            through: record.through.cloned(),
             error: text(record.error),
             reason: text(record.reason),
             policy: text(record.policy),
@@ -84,6 +86,7 @@ impl Folded {
         record.deployment = self.deployment.as_deref();
         record.env = self.env.as_deref();
         record.run_id = self.run_id.as_deref();
+        record.through = self.through.as_ref();
         record.error = self.error.as_deref();
         record.reason = self.reason.as_deref();
         record.policy = self.policy.as_deref();
@@ -115,6 +118,7 @@ impl Folded {
             deployment: None,
             env: None,
             run_id: None,
+            through: None,
             error: None,
             reason: None,
             policy: None,

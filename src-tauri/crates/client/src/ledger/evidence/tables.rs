@@ -94,7 +94,7 @@ impl Table {
 
 /// What changes something, of all that can be asked of the agent.
 fn is_deed(action: &str) -> bool {
-    const DEEDS: [&str; 23] = [
+    const DEEDS: [&str; 24] = [
         "approve",
         "begin-relay",
         "begin-run",
@@ -102,6 +102,7 @@ fn is_deed(action: &str) -> bool {
         "change-client",
         "close-door",
         "end-run",
+        "enter-proxy",
         "finish-sign-in",
         "make-evidence",
         "open-door",

@@ -46,6 +46,11 @@ fn connections_and_deployments_go_where_the_list_says() {
             Some(format!("2:7 airflow.own.url: {}", is_at_none("https://evil.example"))),
         ),
         (
+            "[upstream.own]\nurl = \"https://evil.example\"".to_owned(),
+            Some(format!("2:7 upstream.own.url: {}", is_at_none("https://evil.example"))),
+        ),
+        ("[upstream.own]\nurl = \"https://a.lake.example/api\"".to_owned(), None),
+        (
             "[env.dev.connection.warehouse]\nhost = \"evil.example\"".to_owned(),
             Some(format!("2:8 env.dev.connection.warehouse.host: {}", is_at_none("evil.example"))),
         ),

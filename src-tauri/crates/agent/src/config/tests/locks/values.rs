@@ -204,6 +204,12 @@ fn a_value_that_is_another_than_the_locked_one_is_told_and_the_same_is_none() {
             "[env.dev.connection.warehouse]\nprofile = \"test\"",
             &[format!("1:2 env: {none}")],
         ),
+        // And an upstream is where a token goes.
+        (
+            "connection",
+            "[upstream.w]\nurl = \"https://a.lake.example\"",
+            &[format!("1:2 upstream: {none}")],
+        ),
         (
             "airflow",
             "[airflow.prod]\nurl = \"https://a.lake.example\"",

@@ -80,9 +80,9 @@ pub(super) fn of(line: &Line) -> (Class, Activity) {
 /// A token is read: the agent has it, or gets it.
 fn asked(action: Option<&str>) -> Activity {
     match action {
-        Some("sign-in" | "begin-run" | "open-door" | "begin-relay" | "make-evidence") => {
-            Activity(1, "Create")
-        }
+        Some(
+            "sign-in" | "begin-run" | "open-door" | "begin-relay" | "make-evidence" | "enter-proxy",
+        ) => Activity(1, "Create"),
         Some(
             "write-config" | "finish-sign-in" | "change-client" | "unlock" | "use-store" | "pause"
             | "resume" | "tell-of-run" | "tell-of-leak" | "set-login-item" | "approve"

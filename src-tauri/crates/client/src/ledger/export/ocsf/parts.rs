@@ -222,6 +222,7 @@ fn resources(line: &Line) -> Value {
         ("airflow deployment", line.deployment.as_deref()),
         ("resource", line.resource.as_deref()),
         ("connection", line.connection.as_deref()),
+        ("upstream", line.upstream.as_ref().map(|upstream| upstream.name.as_str())),
     ];
     told.extend(ties.iter().map(|tie| ("connection", tie.connection.as_deref())));
     let audiences = line.audience.iter().chain(ties.iter().map(|tie| &tie.audience));
