@@ -51,6 +51,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
     interactions: { policy: noConsentPage() },
     ttl: {
       AccessToken: () => ttl.access,
+      ClientCredentials: () => ttl.access,
       IdToken: () => ttl.id ?? 300,
       RefreshToken: () => ttl.refresh,
       DeviceCode: () => 120,
@@ -61,6 +62,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
     features: {
       devInteractions: { enabled: true },
       deviceFlow: { enabled: true },
+      clientCredentials: { enabled: true },
       revocation: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
       pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: requirePar },

@@ -230,6 +230,8 @@ table! {
         issuer: String,
         #[schemars(required)]
         client_id: String,
+        /// To whom its tokens are given: a person who signs in, or the client itself.
+        kind: RawProfileKind,
         flow: RawFlow,
         /// What a sign-in asks for: the union of what callers need.
         scopes: Vec<String>,
@@ -268,6 +270,16 @@ table! {
         token_params: BTreeMap<String, String>,
         endpoints: RawEndpoints,
     }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawProfileKind {
+    User,
+    /// The client itself, by a secret or a key.
+    Service,
+    /// The client itself, by a key that was made on this machine.
+    Machine,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dagpass_core::error::Why;
 use dagpass_core::ports::{StoreFailure, TokenFailure};
 use dagpass_core::profile::{ClientAuth, Credential, Profile};
 use dagpass_core::time::Timestamp;
@@ -47,6 +48,15 @@ impl Clients {
             }
         };
         Ok(Client { profile, proof })
+    }
+
+    /// Is it here? Nothing is asked of a server for it.
+    pub(super) async fn proves(&self, profile: &Profile) -> Result<bool, StoreFailure> {
+        Ok(match profile.client_auth.credential() {
+            None => true,
+            Some(Credential::Secret) => self.0.secret(profile).await?.is_some(),
+            Some(Credential::Key) => self.0.key(profile).await?.is_some(),
+        })
     }
 
     async fn secret(&self, profile: &Profile) -> Result<Secret<String>, TokenFailure> {
@@ -159,8 +169,10 @@ fn missing(profile: &Profile, what: Credential) -> TokenFailure {
 
 /// The store has it, perhaps, and does not say.
 fn unread(failure: StoreFailure) -> TokenFailure {
+    let cause = Why::from(format!("the client's secret cannot be read: {failure}"));
+    let is_locked = matches!(failure, StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_));
     TokenFailure::Unreachable {
-        cause: format!("the client's secret cannot be read: {failure}").into(),
+        cause: if is_locked { cause.mended_by("run `dagpass agent unlock`") } else { cause },
         sent: false,
         retry_after: None,
     }
