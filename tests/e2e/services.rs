@@ -59,6 +59,14 @@ fn state(world: &World) -> String {
     status["profiles"][0]["state"].as_str().unwrap().to_owned()
 }
 
+/// The administrator pastes what `identity show` printed: another provider of the same name and keys.
+fn registers(idp: &mut Idp, setting: Setting<'_>, jwks: &str) {
+    let jwks: Value = serde_json::from_str(jwks).unwrap();
+    let client = registered("private_key_jwt", &json!({ "jwks": jwks }));
+    let port = idp.stop();
+    *idp = Idp::start(Setting { client: Some(&client), port, ..setting });
+}
+
 /// Nobody signs in, and nobody is told to.
 fn is_no_persons(ended: &Ended) {
     let said = format!("{}{}", ended.stdout, ended.stderr).replace("nobody signs in to", "");
@@ -119,7 +127,9 @@ fn a_service_is_served_by_one_grant_and_never_told_to_sign_in() {
     let said = world.cli(&["whoami"]).expect(0);
     assert!(said.stdout.contains(&idp.client_id), "{}", said.stdout);
     is_no_persons(&said);
-    is_no_persons(&world.cli(&["doctor", "--json"]));
+    let found = world.cli(&["doctor", "--json"]);
+    is_no_persons(&found);
+    assert!(!found.stdout.contains("callback"), "{}", found.stdout);
 
     // Taken back: what was out is refused there, and whoever asks next gets another.
     let out = world.cli(&["logout", "svc"]).expect(0);
@@ -161,14 +171,8 @@ fn a_machine_proves_itself_by_its_own_key_and_by_the_next_one_once_that_is_regis
     world.start_agent();
     let missing = world.cli(&["token", "svc"]).expect(1);
     assert!(missing.stderr.contains("dagpass identity show svc"), "{}", missing.stderr);
-    let registers = |idp: &mut Idp, jwks: &str| {
-        let jwks: Value = serde_json::from_str(jwks).unwrap();
-        let client = registered("private_key_jwt", &json!({ "jwks": jwks }));
-        let port = idp.stop();
-        *idp = Idp::start(Setting { client: Some(&client), port, ..setting });
-    };
     let jwks = world.cli(&["identity", "show", "svc"]).expect(0).stdout;
-    registers(&mut idp, &jwks);
+    registers(&mut idp, setting, &jwks);
     let first = token(&world, &json!({}));
     assert_eq!(idp.call_api(&first), 200);
     assert_eq!(state(&world), "ready");
@@ -183,9 +187,33 @@ fn a_machine_proves_itself_by_its_own_key_and_by_the_next_one_once_that_is_regis
     assert_eq!(idp.calls(GRANT).len(), 2);
     assert_eq!(token(&world, &json!({})), first);
     assert_eq!(state(&world), "refused");
-    registers(&mut idp, &renewed);
+    registers(&mut idp, setting, &renewed);
     assert_eq!(world.cli(&["identity", "show", "svc"]).expect(0).stdout, renewed);
     assert_eq!(idp.call_api(&token(&world, &scoped)), 200);
+    idp.give_secrets(&world);
+    world.close();
+}
+
+#[test]
+fn an_assertion_goes_to_the_token_endpoint_where_the_profile_says_so_and_is_not_tried_otherwise() {
+    let setting = Setting::of(Family::PingAm);
+    let mut idp = Idp::start(setting);
+    let world = World::new();
+    let plain = config(&idp, "machine", "private-key-jwt");
+    world.configure(&plain);
+    world.start_agent();
+    let jwks = world.cli(&["identity", "show", "svc"]).expect(0).stdout;
+    registers(&mut idp, setting, &jwks);
+    let refused = world.cli(&["token", "svc"]).expect(1);
+    assert!(refused.stderr.contains("invalid_client"), "{}", refused.stderr);
+    assert_eq!(idp.calls(GRANT).len(), 1, "no other audience is tried");
+
+    let audience = "assertion-audience = \"token-endpoint\"\nscopes = [";
+    world.configure(&plain.replacen("scopes = [", audience, 1));
+    world.restart_agent();
+    assert_eq!(idp.call_api(&token(&world, &json!({}))), 200);
+    let out = world.cli(&["logout", "svc"]).expect(0);
+    assert!(out.stderr.contains("has revoked"), "{}", out.stderr);
     idp.give_secrets(&world);
     world.close();
 }

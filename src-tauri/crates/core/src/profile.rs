@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::SessionKey;
 
-pub use client::{ClientAuth, Credential, ProfileKind};
+pub use client::{AssertionAudience, ClientAuth, Credential, ProfileKind};
 
 /// The issuer's exact string, compared byte for byte: some Ping issuers carry `:443`, which a URL
 /// parser would strip (OIDC Discovery §4.3).
@@ -127,6 +127,7 @@ pub struct Profile {
     pub issuer: Issuer,
     pub client_id: String,
     pub client_auth: ClientAuth,
+    pub assertion_audience: AssertionAudience,
     pub flow: Flow,
     /// The union: what a sign-in asks for.
     pub scopes: Scopes,
@@ -198,6 +199,7 @@ impl Profile {
             issuer: Issuer::new(issuer),
             client_id: client_id.to_owned(),
             client_auth: ClientAuth::None,
+            assertion_audience: AssertionAudience::Issuer,
             flow: Flow::Auto,
             scopes: Scopes::parse("openid"),
             redirect: Redirect::default(),

@@ -1,9 +1,9 @@
-//! Raw to true: to whom a profile's tokens are given. What is a person's has no place where nobody signs in.
+//! Raw to true: to whom a profile's tokens are given, and to whom it proves its client. What is a person's has no place where nobody signs in.
 
-use dagpass_core::profile::{ClientAuth, ProfileKind, Scopes};
+use dagpass_core::profile::{AssertionAudience, ClientAuth, ProfileKind, Scopes};
 
 use super::check::Check;
-use super::raw::{RawProfile, RawProfileKind};
+use super::raw::{RawAssertionAudience, RawProfile, RawProfileKind};
 use super::section::{At, Place};
 
 /// They say who signed in, or that somebody did (OIDC Core §3.1.2.1, §11).
@@ -39,6 +39,22 @@ impl Check<'_> {
             }
         }
         kind
+    }
+
+    pub(super) fn assertion_audience(
+        &mut self,
+        at: Option<&At<RawAssertionAudience>>,
+        client_auth: ClientAuth,
+    ) -> AssertionAudience {
+        let Some(At { value, place }) = at else { return AssertionAudience::Issuer };
+        if client_auth != ClientAuth::PrivateKeyJwt {
+            let message = "is used only with client-auth = \"private-key-jwt\"";
+            self.problems.add(place, message);
+        }
+        match value {
+            RawAssertionAudience::Issuer => AssertionAudience::Issuer,
+            RawAssertionAudience::TokenEndpoint => AssertionAudience::TokenEndpoint,
+        }
     }
 
     fn proves_itself(&mut self, kind: ProfileKind, client_auth: ClientAuth, at: &Place) {

@@ -33,6 +33,8 @@ impl Check<'_> {
         let redirect = self.redirect(&raw);
         let scopes = raw.scopes.clone().and_then(|scopes| self.scopes(scopes));
         let kind = self.kind(&raw, client_auth, scopes.as_ref());
+        let assertion_audience =
+            self.assertion_audience(raw.assertion_audience.as_ref(), client_auth);
         let own = self.network(raw.proxy, raw.no_proxy, raw.ca_file);
         let verification_hosts = raw.verification_hosts.map_or_else(Vec::new, |h| self.hosts(h));
         let endpoints =
@@ -67,6 +69,7 @@ impl Check<'_> {
             }),
             kind,
             client_auth,
+            assertion_audience,
             redirect,
             login_hint,
             prompt,

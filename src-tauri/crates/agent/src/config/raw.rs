@@ -263,6 +263,8 @@ table! {
         /// How the client proves itself: "none", "secret-basic", "secret-post" or "private-key-jwt". Its secret or
         /// key is never in this file.
         client_auth: String,
+        /// With "private-key-jwt": whom what proves the client is addressed to, as its issuer wants it.
+        assertion_audience: RawAssertionAudience,
         ca_file: String,
         proxy: String,
         no_proxy: String,
@@ -280,6 +282,15 @@ pub(super) enum RawProfileKind {
     Service,
     /// The client itself, by a key that was made on this machine.
     Machine,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawAssertionAudience {
+    /// The issuer's exact string.
+    Issuer,
+    /// The token endpoint, whatever endpoint is asked: PingAM.
+    TokenEndpoint,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! Who the client is, and what proves it (RFC 6749 §2.3; RFC 7523 §2.2): the one place that authenticates it,
 //! for every endpoint that takes a form. A public client has its name alone. An assertion is made for one
-//! request and lives a minute: its audience is the issuer, and no other is tried.
+//! request and lives a minute: its audience is what the profile says, and no other is tried.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,7 @@ impl Clients {
     pub(super) async fn of<'a>(
         &self,
         profile: &'a Profile,
+        audience: &str,
         server_now: Timestamp,
     ) -> Result<Client<'a>, TokenFailure> {
         let proof = match profile.client_auth {
@@ -44,7 +45,7 @@ impl Clients {
             ClientAuth::PrivateKeyJwt => {
                 let key = self.0.key(profile).await.map_err(unread)?;
                 let key = key.ok_or_else(|| missing(profile, Credential::Key))?;
-                Proof::Assertion(assertion(profile, &key, server_now)?)
+                Proof::Assertion(assertion(profile, &key, (audience, server_now))?)
             }
         };
         Ok(Client { profile, proof })
@@ -141,12 +142,12 @@ struct Claims<'a> {
 fn assertion(
     profile: &Profile,
     key: &ClientKey,
-    now: Timestamp,
+    (aud, now): (&str, Timestamp),
 ) -> Result<Secret<String>, TokenFailure> {
     let claims = Claims {
         iss: &profile.client_id,
         sub: &profile.client_id,
-        aud: profile.issuer.as_str(),
+        aud,
         jti: random(),
         iat: now.as_secs(),
         exp: now.plus(LIFE).as_secs(),

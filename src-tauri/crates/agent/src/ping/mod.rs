@@ -27,7 +27,7 @@ use dagpass_core::ports::{
     AuthorizationServer, Clock, Grant, Pending, Received, Redeemed, Revocation, RevokedFor,
     SignInServer, StoreFailure, TokenFailure,
 };
-use dagpass_core::profile::{Network, Profile, Redirect};
+use dagpass_core::profile::{AssertionAudience, Network, Profile, Redirect};
 use dagpass_core::sign_in::{
     Assurance, AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers,
 };
@@ -68,9 +68,11 @@ impl SignInServer for Ping {
         Box::pin(async move {
             let fresh = (self.clock.now(), FRESH_FOR_SIGN_IN);
             let metadata = self.documents.of(&self.http, profile, fresh).await?;
-            metadata.takes_s256()?;
-            // Found out before a browser opens.
-            self.client(profile, &metadata).await?;
+            if profile.kind.signs_in() {
+                metadata.takes_s256()?;
+                // Found out before a browser opens.
+                self.client(profile, &metadata).await?;
+            }
             let listed = metadata.claims_supported.iter().map(String::as_str);
             let near = spelling::near(listed, &profile.groups_claim);
             let near_groups_claim = self.spellings.seen(profile).or(near);
@@ -281,7 +283,14 @@ impl Ping {
         metadata: &ProviderMetadata,
     ) -> Result<Client<'a>, TokenFailure> {
         let server_now = lifetime::server_now(self.clock.now(), metadata.clock_skew);
-        self.clients.of(profile, server_now).await
+        let audience = match profile.assertion_audience {
+            AssertionAudience::Issuer => profile.issuer.as_str(),
+            AssertionAudience::TokenEndpoint => {
+                metadata.required(Endpoint::Token)?;
+                metadata.spelled(Endpoint::Token).unwrap_or_default()
+            }
+        };
+        self.clients.of(profile, audience, server_now).await
     }
 
     async fn metadata(&self, profile: &Profile) -> Result<ProviderMetadata, TokenFailure> {

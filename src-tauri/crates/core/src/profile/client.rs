@@ -68,6 +68,17 @@ impl ClientAuth {
     }
 }
 
+/// Whom a client's assertion is addressed to (RFC 7523 §3). What a server takes is agreed on beforehand, and never
+/// found out by trying.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AssertionAudience {
+    /// The issuer's exact string (OIDC Core §9, since its errata; RFC 9126 §2).
+    #[default]
+    Issuer,
+    /// The token endpoint's, for every endpoint: PingAM says so.
+    TokenEndpoint,
+}
+
 /// What a client proves itself by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {

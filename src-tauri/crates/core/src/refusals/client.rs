@@ -70,7 +70,8 @@ fn refused(profile: &Profile, code: ErrorCode) -> Refusal {
     let hint = match (code, profile.client_auth.credential()) {
         (ErrorCode::InvalidClient, Some(Credential::Key)) => {
             format!(
-                "have what `{}` prints registered for this client at the issuer",
+                "have what `{}` prints registered for this client at the issuer; \
+                 PingAM also wants `assertion-audience = \"token-endpoint\"`",
                 profile.mend()
             )
         }

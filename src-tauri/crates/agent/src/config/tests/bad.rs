@@ -112,6 +112,14 @@ fn a_bad_profile_names_line_key_and_fix() {
             "2:13 profile.p.client-id: has a space before or after it [Ping compares it letter by letter]",
         ),
         (
+            "assertion-audience = \"token-endpoint\"",
+            "2:22 profile.p.assertion-audience: is used only with client-auth = \"private-key-jwt\"",
+        ),
+        (
+            "client-auth = \"private-key-jwt\"\nassertion-audience = \"any\"",
+            "3:22 profile.p.assertion-audience: unknown variant `any`, expected `issuer` or `token-endpoint`",
+        ),
+        (
             "kind = \"robot\"",
             "2:8 profile.p.kind: unknown variant `robot`, expected one of `user`, `service`, `machine`",
         ),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use dagpass_core::deployment::AssertionKind;
 use dagpass_core::profile::{
-    ClientAuth, DevicePkce, Flow, Profile, ProfileKind, ProfileName, Redirect, Scopes,
+    AssertionAudience, ClientAuth, DevicePkce, Flow, Profile, ProfileKind, ProfileName, Redirect,
+    Scopes,
 };
 use dagpass_core::request::{Obtain, SessionKey};
 use dagpass_core::token::AccessToken;
@@ -108,8 +109,10 @@ fn a_service_asks_for_what_it_names_and_for_nothing_where_it_names_nothing() {
     let svc = config.profile(Some("svc")).expect("named");
     assert_eq!((svc.kind, svc.client_auth), (ProfileKind::Service, ClientAuth::SecretPost));
     assert_eq!(svc.scopes, Scopes::parse("a"));
-    let config = table("machine", "client-auth = \"private-key-jwt\"");
+    let key = "client-auth = \"private-key-jwt\"\nassertion-audience = \"token-endpoint\"";
+    let config = table("machine", key);
     let svc = config.profile(Some("svc")).expect("named");
+    assert_eq!(svc.assertion_audience, AssertionAudience::TokenEndpoint);
     assert_eq!((svc.kind, svc.scopes.clone()), (ProfileKind::Machine, Scopes::default()));
     let config = table("user", "");
     assert_eq!(config.profile(Some("svc")).expect("named").kind, ProfileKind::User);
