@@ -9,12 +9,17 @@ export const STATES = {
   keychain_locked: ['Keychain locked', 'waiting'],
   keychain_unavailable: ['No keychain', 'bad'],
   signing_in: ['Signing in', 'accent'],
+  ready: ['Ready', 'good'],
+  no_credential: ['Cannot prove itself', 'bad'],
+  refused: ['Refused by its issuer', 'bad'],
 };
 export const stateOf = (state) => STATES[state] ?? [plain(state), ''];
 /** States in which a token can be had. */
-export const SERVES = ['signed_in', 'degraded'];
+export const SERVES = ['signed_in', 'degraded', 'ready'];
+/** Of which a person signs in; the others are the client itself. */
+export const signsIn = ({ kind }) => !kind;
 /** States that wait for the person. */
-export const CALLS = ['login_required', 'misconfigured', 'keychain_locked', 'keychain_unavailable', 'degraded'];
+export const CALLS = ['login_required', 'misconfigured', 'keychain_locked', 'keychain_unavailable', 'degraded', 'no_credential', 'refused'];
 
 /** Where a figure comes from: in the line, and in full. */
 const SOURCES = {
@@ -33,6 +38,7 @@ const PERSON_SOURCES = {
   id_token: 'the ID token',
   userinfo: 'the userinfo endpoint',
   access_token_claims: "the access token's claims",
+  client: 'the config',
   given: 'what was typed here',
 };
 export const personSource = (source) => PERSON_SOURCES[source] ?? source;
@@ -54,6 +60,13 @@ const REVOCATIONS = {
   not_signed_in: 'nobody was signed in',
   failed: 'not finished',
 };
+const TAKEN_BACK = {
+  confirmed: 'Ping confirmed that they are revoked',
+  unsupported: 'Ping offers no revocation; they end there by themselves',
+  unconfirmed: 'Ping did not confirm the revocation',
+  not_signed_in: 'none was',
+};
+export const takenBack = (word) => TAKEN_BACK[word] ?? plain(word);
 export const revocationOf = (word) => REVOCATIONS[word] ?? plain(word);
 
 /** In which lanes a caller is: several where what is seen of it disagrees. */

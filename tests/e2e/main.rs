@@ -154,6 +154,8 @@ mod scene;
 #[cfg(test)]
 mod second_provider;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod shell;
 #[cfg(test)]
 mod sleep;

@@ -66,8 +66,9 @@ function protectedApi({ provider, record, keys }) {
 }
 
 async function introspect(token, provider, keys) {
-  const found = token && (await provider.AccessToken.find(token, { ignoreExpiration: true }));
-  if (found) return { exp: found.exp, sub: found.accountId, scope: found.scope };
+  const of = (kind) => token && kind.find(token, { ignoreExpiration: true });
+  const found = (await of(provider.AccessToken)) || (await of(provider.ClientCredentials));
+  if (found) return { exp: found.exp, sub: found.accountId ?? found.clientId, scope: found.scope };
   try {
     const { payload } = await jwtVerify(token, createLocalJWKSet(keys), { audience: API, currentDate: new Date(0) });
     return payload;

@@ -2,7 +2,7 @@
 // the library's own answer; only the wire's looks are changed here.
 import './clock.mjs';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import Provider, { interactionPolicy } from 'oidc-provider';
+import Provider, { errors, interactionPolicy } from 'oidc-provider';
 import { TOKEN_EXCHANGE, exchangesTokens } from './exchange.mjs';
 
 export const API = 'https://warehouse.corp.example';
@@ -37,6 +37,11 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
     jwks: { keys: [key] },
     routes,
     clockTolerance: 0,
+    // The library takes the issuer, the token endpoint and the one that is asked.
+    assertJwtClientAuthClaimsAndHeader: async (_ctx, { aud }) => {
+      const only = quirks.assertionAudience === 'token' && new URL(routes.token, issuer).href;
+      if (only && aud !== only) throw new errors.InvalidClientAuth('the audience is not the token endpoint');
+    },
     cookies: { keys: ['a test rig'] },
     pkce: { required: () => true },
     responseTypes: ['code'],
@@ -51,6 +56,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
     interactions: { policy: noConsentPage() },
     ttl: {
       AccessToken: () => ttl.access,
+      ClientCredentials: () => ttl.access,
       IdToken: () => ttl.id ?? 300,
       RefreshToken: () => ttl.refresh,
       DeviceCode: () => 120,
@@ -61,6 +67,7 @@ export function dress({ issuer, family, quirks, memory, ttl, key, requirePar, we
     features: {
       devInteractions: { enabled: true },
       deviceFlow: { enabled: true },
+      clientCredentials: { enabled: true },
       revocation: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
       pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: requirePar },

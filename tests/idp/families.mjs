@@ -54,7 +54,7 @@ export const FAMILIES = {
       userinfo: `${PINGAM}/userinfo`,
       code_verification: '/am/oauth2/device/user',
     },
-    quirks: { accessToken: 'opaque', pendingStatus: 403, completeUri: false },
+    quirks: { accessToken: 'opaque', pendingStatus: 403, completeUri: false, assertionAudience: 'token' },
   },
 };
 
@@ -67,4 +67,5 @@ export const PLAIN = {
   completeUri: true,
   interval: 1, // seconds between device polls; sooner is answered with slow_down
   devicePkce: 'ignore', // ignore | require | refuse
+  assertionAudience: 'any', // any | token: whom a client's assertion has to name
 };

@@ -4,7 +4,7 @@ import { ask } from '../ipc.js';
 import { away, banner, blank, bone, button, failure, viewHead, working } from '../notice.js';
 import { go } from '../router.js';
 import { refresh, watch } from '../store.js';
-import { SERVES, storeOf, upper } from '../words.js';
+import { SERVES, signsIn, storeOf, upper } from '../words.js';
 import { card } from './sessions/card.js';
 import { askSignOutEverywhere } from './sessions/everywhere.js';
 import { doors, owed } from './sessions/extras.js';
@@ -40,7 +40,7 @@ export function mount(section) {
       return;
     }
     const signed = status.profiles.filter(({ state }) => SERVES.includes(state)).length;
-    tally.textContent = status.profiles.length ? `${signed} of ${status.profiles.length} signed in` : '';
+    tally.textContent = status.profiles.length ? `${signed} of ${status.profiles.length} ${status.profiles.every(signsIn) ? 'signed in' : 'ready'}` : '';
     const down = agent === 'down';
     redraw(instead, [down, status.profiles.length, Boolean(status.agent.config_error)], () => {
       if (down) return away('Sessions are kept: the refresh tokens stay in the keychain. Start the agent to see and use them.');

@@ -3,7 +3,7 @@ import { horizon } from '../../bars.js';
 import { h, redraw } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { button, prose } from '../../notice.js';
-import { initials, issuerOf, nameOf, personSource, SERVES, stateOf, upper } from '../../words.js';
+import { initials, issuerOf, nameOf, personSource, SERVES, signsIn, stateOf, upper } from '../../words.js';
 import { mend } from './mend.js';
 import { askSignOut } from './sign_out.js';
 import { signing } from './signing.js';
@@ -30,7 +30,7 @@ export function card(name) {
     node.dataset.state = state;
     redraw(head, [isDefault, state, profile.issuer], () => headOf(id, profile, state, isDefault));
     who.hidden = !profile.who;
-    if (profile.who) redraw(who, profile.who, () => personOf(profile.who));
+    if (profile.who) redraw(who, [profile.who, profile.kind], () => (signsIn(profile) ? personOf(profile.who) : clientOf(profile)));
     redraw(body, [state, profile.reason, profile.logout, profile.horizons, profile.who?.auth_time, status.agent.store, flow.facts()], () => bodyOf(profile, status, state, flow));
     redraw(foot, [state, profile.state, flow.facts(), Boolean(profile.who)], () => footOf(profile, state, flow));
     foot.hidden = !foot.childElementCount;
@@ -63,11 +63,20 @@ function personOf(who) {
   ];
 }
 
+/** No person is behind it. */
+function clientOf({ kind, who }) {
+  return [
+    h('span', { class: 'face', 'aria-hidden': 'true' }, icon(kind === 'machine' ? 'lock' : 'sessions')),
+    h('div', {}, h('p', { class: 'cut', title: who.sub }, h('strong', {}, who.sub)), h('p', { class: 'soft small cut' }, `${kind}: nobody signs in to it`)),
+  ];
+}
+
 function bodyOf(profile, status, state, flow) {
   if (state === 'signing_in') return flow.draw();
   const about = mend(profile, status, flow) ?? coming(profile);
   if (!HAS_ENDS.includes(state)) return about;
   const { access_token, refresh_token, session } = profile.horizons;
+  if (!signsIn(profile)) return [about, horizon('Access token', access_token, { key: `${profile.name} access` })];
   const since = profile.who?.auth_time ?? profile.signed_in_at;
   return [
     about,
@@ -85,6 +94,9 @@ function coming({ logout }) {
 function footOf(profile, state, flow) {
   if (state === 'signing_in') {
     return [flow.left(), h('span', { class: 'end' }, button('Cancel', { action: 'cancel', onclick: () => flow.cancel() }))];
+  }
+  if (!signsIn(profile)) {
+    return [h('span', { class: 'end' }, button('Take its tokens back', { look: 'quiet', glyph: 'out', action: 'sign-out', onclick: () => askSignOut(profile) }))];
   }
   const out = button('Sign out', { look: 'quiet', glyph: 'out', action: 'sign-out', onclick: () => askSignOut(profile) });
   if (SERVES.includes(state) || state === 'offline') {

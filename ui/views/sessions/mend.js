@@ -5,7 +5,7 @@ import { ask } from '../../ipc.js';
 import { button, prose, working } from '../../notice.js';
 import { go } from '../../router.js';
 import { refresh } from '../../store.js';
-import { storeOf, upper } from '../../words.js';
+import { signsIn, storeOf, upper } from '../../words.js';
 
 /** state: [tone, picture, what it means]. */
 const STATES = {
@@ -16,7 +16,11 @@ const STATES = {
   misconfigured: ['bad', 'warn', 'What config.toml says does not fit what Ping says.'],
   keychain_locked: ['waiting', 'lock', 'The refresh token is there, and cannot be read while the keychain is locked.'],
   keychain_unavailable: ['bad', 'lock', 'There is nowhere to keep a refresh token.'],
+  no_credential: ['bad', 'lock', 'Nothing on this machine proves the client.'],
+  refused: ['bad', 'warn', 'Its issuer does not take what proves the client. Mend it there, or keep another here.'],
 };
+/** The same of a client that nobody signs in to. */
+const OF_CLIENT = { offline: ['waiting', 'away', 'Tokens at hand are still served.'] };
 /** States whose horizons stand below it. */
 const BESIDE = ['offline', 'degraded'];
 
@@ -24,7 +28,7 @@ const BESIDE = ['offline', 'degraded'];
 export function mend(profile, status, flow) {
   const failed = flow.failed();
   if (failed) return failure(failed, profile, flow);
-  const found = STATES[profile.state];
+  const found = (!signsIn(profile) && OF_CLIENT[profile.state]) || STATES[profile.state];
   if (!found) return null;
   const [tone, glyph, meaning] = found;
   const reason = profile.reason && prose(upper(profile.reason));
@@ -56,6 +60,9 @@ function action(profile, { agent }, flow) {
       return agent.store === 'passphrase-file' ? passphrase() : working('Unlock', unlock(''), { glyph: 'lock', look: 'main-one', action: 'mend', title: `Asks the ${storeOf(agent.store)} again` });
     case 'misconfigured':
       return button('Show it in the settings', { look: 'main-one', glyph: 'settings', action: 'mend', onclick: () => go('settings', { tab: 'text', find: profile.connection ? `[connection.${profile.connection}]` : `[profile.${name}]` }) });
+    case 'no_credential':
+    case 'refused':
+      return h('p', { class: 'soft small' }, 'In a terminal: ', h('code', {}, profile.login));
     case 'offline':
       return working('Try again', () => ask('try_it', { what: { profile: name } }).then(refresh), { glyph: 'again', action: 'mend' });
     default:

@@ -5,9 +5,10 @@ import { question } from '../../sheet.js';
 import { refresh } from '../../store.js';
 import { when } from '../../time.js';
 import { toast, toastRefusal, warn } from '../../toast.js';
-import { nameOf, revocationOf, upper } from '../../words.js';
+import { nameOf, revocationOf, signsIn, takenBack, upper } from '../../words.js';
 
 export async function askSignOut(profile) {
+  if (!signsIn(profile)) return takeBack(profile);
   const sso = h('input', { type: 'checkbox', data: { action: 'sso' } });
   const body = h(
     'div',
@@ -30,8 +31,25 @@ export async function askSignOut(profile) {
   await refresh();
 }
 
+/** Of a client that nobody signs in to. */
+async function takeBack({ name }) {
+  const body = h('p', { class: 'soft' }, `What ${name} was given is revoked at Ping where it can be, and forgotten here; what was handed out of it ends. Whoever asks next gets another.`);
+  const answer = await question(`Take back the tokens of ${name}?`, body, [
+    { label: 'Leave them', value: null, action: 'keep' },
+    { label: 'Take them back', value: true, look: 'main-one', action: 'confirm-sign-out' },
+  ]);
+  if (!answer) return;
+  try {
+    const reply = await ask('sign_out', { profile: name, sso: false });
+    for (const done of reply.profiles) tell(done);
+  } catch (refusal) {
+    toastRefusal(refusal);
+  }
+  await refresh();
+}
+
 function tell(done) {
-  const words = upper(`${done.profile} is signed out: ${lower(revocationOf(done.revocation))}`);
+  const words = upper(`${done.profile} ${done.client ? 'has no token out' : 'is signed out'}: ${lower(done.client ? takenBack(done.revocation) : revocationOf(done.revocation))}`);
   if (done.revocation === 'unconfirmed') warn(words);
   else toast(words);
   for (const one of done.deployments ?? []) {

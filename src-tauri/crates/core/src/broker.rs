@@ -19,7 +19,6 @@ use crate::lanes::{self, Lane, Shares};
 use crate::leases::{Leases, Use};
 use crate::logout::Rules;
 use crate::owed::debts::Debts;
-use crate::policy::engine::SignedIn;
 use crate::policy::{self, About, Action, Bench, Permit};
 use crate::ports::{Pending, Ports};
 use crate::principal::Principal;
@@ -28,7 +27,6 @@ use crate::race::{First, first};
 use crate::refusals::{self, not_recorded};
 use crate::request::{Obtain, Reach, SessionKey, Target, TokenRequest};
 use crate::session::{Cause, Fetched, Flight, Plan, Session, Whose};
-use crate::time::Timestamp;
 use crate::token::{AccessToken, TokenSet};
 
 pub use crate::session::SessionView;
@@ -143,12 +141,6 @@ impl Broker {
             line.program = program(principal, action, judged.is_err());
             self.record(&line)
         })
-    }
-
-    fn sign_in_of(&self, key: &SessionKey, now: Timestamp) -> Option<SignedIn> {
-        let last = self.session_of(key).ok()?.last()?;
-        let groups = last.identity.as_ref().map(|who| who.groups.clone()).unwrap_or_default();
-        Some(SignedIn { at: last.signed_in_at, age: last.proven_at().until(now), groups })
     }
 
     /// The data path. The permit is spent: what it was given for is what is issued, to nobody else. One line

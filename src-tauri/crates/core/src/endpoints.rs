@@ -47,7 +47,8 @@ pub(crate) fn may_be_shown(stored: &StoredSession, profile: &Profile) -> bool {
 
 /// Is a session of the one a session of the other, and may its tokens go to the same hosts?
 pub(crate) fn same_client(old: &Profile, new: &Profile) -> bool {
-    old.issuer == new.issuer
+    old.kind.signs_in() == new.kind.signs_in()
+        && old.issuer == new.issuer
         && old.client_id == new.client_id
         // Both ways: then whatever session it is has the same standing under either.
         && elsewhere(&of(old), new).is_none()

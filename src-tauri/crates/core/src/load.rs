@@ -12,7 +12,7 @@ use crate::ports::Loaded;
 use crate::principal::Principal;
 use crate::profile::Profile;
 use crate::request::SessionKey;
-use crate::session::{Session, SessionState};
+use crate::session::{ClientSession, ProofOfClient, Session, SessionState};
 
 impl Broker {
     /// Reads the store, once for however many ask. Returns when the state is known.
@@ -51,20 +51,26 @@ impl Broker {
             return;
         }
         {
-            // What is under way writes what is read here, where the client changed meanwhile.
-            let _alone = session.alone().await;
             loop {
                 let profile = session.profile();
-                let state = match self.ports.store.load(&session.key).await {
-                    Err(failure) => SessionState::Unreadable(failure),
-                    Ok(found) => self.found(session, &profile, found).await,
+                // What is under way writes what is read here, where the client changed meanwhile. Of a client
+                // that nobody signs in to nothing is written.
+                let alone = match profile.kind.signs_in() {
+                    true => Some(session.alone().await),
+                    false => None,
                 };
-                if session.loaded(state, &profile) {
+                let state = match profile.kind.signs_in() {
+                    true => self.of_store(session, &profile).await,
+                    false => self.of_client(session, &profile).await,
+                };
+                let is_known = session.loaded(state, &profile);
+                drop(alone);
+                if is_known {
                     break;
                 }
             }
         }
-        if session.is_unknown() {
+        if session.is_unknown() || session.client().is_some() {
             return;
         }
         let (own, session) = (self.clone(), session.clone());
@@ -80,6 +86,28 @@ impl Broker {
                 Ok(()) | Err(_) => {}
             }
         }
+    }
+
+    async fn of_store(&self, session: &Session, profile: &Profile) -> SessionState {
+        match self.ports.store.load(&session.key).await {
+            Err(failure) => SessionState::Unreadable(failure),
+            Ok(found) => self.found(session, profile, found).await,
+        }
+    }
+
+    /// Whether it can prove itself is looked for; nothing else of it is kept anywhere.
+    async fn of_client(&self, session: &Session, profile: &Profile) -> SessionState {
+        let before = session.client();
+        let proof = match (self.ports.server.proves(profile).await, &before) {
+            (Ok(true), _) => ProofOfClient::Here,
+            (Ok(false), _) => ProofOfClient::Missing,
+            // What was served so far goes on; the next grant says what is wrong.
+            (Err(_), Some(_)) => ProofOfClient::Here,
+            (Err(failure), None) => return SessionState::Unreadable(failure),
+        };
+        let now = self.ports.clock.now();
+        let client = before.unwrap_or_else(|| ClientSession::begun(profile, now));
+        SessionState::Client(Box::new(ClientSession { proof, ..client }))
     }
 
     async fn found(&self, session: &Session, profile: &Profile, found: Loaded) -> SessionState {

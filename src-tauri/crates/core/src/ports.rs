@@ -89,6 +89,14 @@ pub trait AuthorizationServer: Send + Sync {
         token: &'a RefreshToken,
         why: RevokedFor,
     ) -> Pending<'a, Result<Revocation, TokenFailure>>;
+    /// The same of a client's own token, which no refresh token stands behind.
+    fn revoke_access<'a>(
+        &'a self,
+        profile: &'a Profile,
+        token: &'a AccessToken,
+    ) -> Pending<'a, Result<Revocation, TokenFailure>>;
+    /// Is there here what proves this client? Asks no server.
+    fn proves<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<bool, StoreFailure>>;
 }
 
 /// What a sign-in asks of the same server before there is anything to redeem.
@@ -171,6 +179,10 @@ pub enum Grant<'a> {
     },
     TokenExchange {
         subject_token: &'a AccessToken,
+        target: &'a Target,
+    },
+    /// For the client itself.
+    ClientCredentials {
         target: &'a Target,
     },
 }

@@ -1,5 +1,7 @@
 //! What a profile is once the config was found true: one OpenID client at one issuer.
 
+mod client;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::request::SessionKey;
+
+pub use client::{AssertionAudience, ClientAuth, Credential, ProfileKind};
 
 /// The issuer's exact string, compared byte for byte: some Ping issuers carry `:443`, which a URL
 /// parser would strip (OIDC Discovery §4.3).
@@ -115,6 +119,7 @@ pub struct Subject {
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub name: ProfileName,
+    pub kind: ProfileKind,
     /// The one connection that this sign-in is for, where it has one of its own (`obtain = "sign-in"`).
     pub connection: Option<String>,
     /// What that connection's token is for: asked for from the start.
@@ -122,6 +127,7 @@ pub struct Profile {
     pub issuer: Issuer,
     pub client_id: String,
     pub client_auth: ClientAuth,
+    pub assertion_audience: AssertionAudience,
     pub flow: Flow,
     /// The union: what a sign-in asks for.
     pub scopes: Scopes,
@@ -161,6 +167,15 @@ impl Profile {
         self.session().login()
     }
 
+    /// What a person types where what proves the client is missing here, or not known at the issuer.
+    pub fn mend(&self) -> String {
+        let what = match self.client_auth.credential() {
+            Some(Credential::Key) => "identity show",
+            Some(Credential::Secret) | None => "secret set",
+        };
+        format!("dagpass {what} {}", self.name)
+    }
+
     /// The session that this client signs in to.
     pub fn session(&self) -> SessionKey {
         SessionKey { profile: self.name.clone(), connection: self.connection.clone() }
@@ -178,11 +193,13 @@ impl Profile {
     pub fn new(name: &str, issuer: &str, client_id: &str) -> Self {
         Self {
             name: ProfileName::new(name),
+            kind: ProfileKind::User,
             connection: None,
             own_token: OwnToken::default(),
             issuer: Issuer::new(issuer),
             client_id: client_id.to_owned(),
             client_auth: ClientAuth::None,
+            assertion_audience: AssertionAudience::Issuer,
             flow: Flow::Auto,
             scopes: Scopes::parse("openid"),
             redirect: Redirect::default(),
@@ -221,50 +238,6 @@ pub enum Flow {
     Auto,
     Browser,
     Device,
-}
-
-/// What proves at the token endpoint who the client is (RFC 6749 §2.3, RFC 7523 §2.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// A public client: nothing does.
-    #[default]
-    None,
-    SecretBasic,
-    SecretPost,
-    PrivateKeyJwt,
-}
-
-impl ClientAuth {
-    pub const ALL: [Self; 4] =
-        [Self::None, Self::SecretBasic, Self::SecretPost, Self::PrivateKeyJwt];
-
-    /// The config's word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::SecretBasic => "secret-basic",
-            Self::SecretPost => "secret-post",
-            Self::PrivateKeyJwt => "private-key-jwt",
-        }
-    }
-
-    /// What the client is known by beside its name, where there is anything.
-    pub const fn credential(self) -> Option<Credential> {
-        match self {
-            Self::None => None,
-            Self::SecretBasic | Self::SecretPost => Some(Credential::Secret),
-            Self::PrivateKeyJwt => Some(Credential::Key),
-        }
-    }
-}
-
-/// What a client proves itself by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credential {
-    /// Made by the issuer's administrator, and typed in.
-    Secret,
-    /// Made here: the private half stays.
-    Key,
 }
 
 /// Whether the device request carries a PKCE challenge: some providers require it, some refuse it.

@@ -1,13 +1,21 @@
 //! What a caller hears when there is no token: code, cause and the one command, in one place so
 //! that CLI, panel and Airflow say the same.
 
+mod client;
+
 use crate::answers::{StoreFailure, TokenFailure, in_words};
 use crate::error::{ErrorCode, Refusal, Why};
 use crate::logout::Out;
 use crate::profile::Profile;
 use crate::session::{EndReason, Trouble, TroubleKind};
 
+pub(crate) use client::client;
+pub use client::{no_credential, nobody_signs_in};
+
 pub fn signed_out(profile: &Profile) -> Refusal {
+    if !profile.kind.signs_in() {
+        return client::taken_back(profile);
+    }
     Refusal::new(ErrorCode::LoginRequired, format!("{} is not signed in", profile.called()))
         .hint(format!("run `{}`", profile.login()))
 }
@@ -69,6 +77,9 @@ pub fn store(profile: &Profile, failure: &StoreFailure) -> Refusal {
 
 /// The keychain serves, and what lies in it is no session: a sign-in writes over it.
 fn damaged(profile: &Profile, failure: &StoreFailure) -> Refusal {
+    if !profile.kind.signs_in() {
+        return client::damaged(profile, failure);
+    }
     Refusal::new(
         ErrorCode::LoginRequired,
         format!("{} needs you to sign in again", profile.called()),
@@ -78,6 +89,9 @@ fn damaged(profile: &Profile, failure: &StoreFailure) -> Refusal {
 }
 
 pub fn trouble(profile: &Profile, trouble: &Trouble) -> Refusal {
+    if !profile.kind.signs_in() {
+        return client::trouble(profile, trouble);
+    }
     match trouble.kind {
         TroubleKind::Offline => unreachable(profile, &trouble.cause),
         TroubleKind::Misconfigured => stands(

@@ -9,9 +9,11 @@ use crate::broker::Broker;
 use crate::error::Refusal;
 use crate::logout::{Out, WindUp};
 use crate::ports::{Revocation, RevokedFor};
+use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::session::{Session, SessionState, StoredSession};
+use crate::token::AccessToken;
 
 /// What there is to know of a sign-out beside whose it is.
 #[derive(Default)]
@@ -160,6 +162,7 @@ impl Broker {
         let _closing = session.closes();
         self.leases.overtakes();
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
+        let of_client = session.tokens_of_client(self.ports.clock.now());
         let mut left = session.sign_out(because.map(|(out, _)| out));
         stored.into_iter().for_each(|stored| left.and(stored));
         self.end_leases_of_session(key);
@@ -174,10 +177,21 @@ impl Broker {
         }
         let forgotten = self.ports.store.forget(key).await;
         let dropped = self.drop_pending(session, because.map(|(out, _)| out.at)).await;
-        let was_signed_in = left.was.stored().is_some();
+        let was_signed_in = match &left.was {
+            // Nobody is: of a client there is what it was given.
+            SessionState::Client(_) => !of_client.is_empty(),
+            was => was.stored().is_some(),
+        };
         let mut revocation = was_signed_in.then_some(Revocation::Unsupported);
         for (client, debt) in owed {
             revocation = Some(self.revoke(&client, debt).await);
+        }
+        for token in of_client {
+            let revoked = self.revoke_of_client(&session.profile(), &token).await;
+            revocation = Some(match revocation {
+                Some(Revocation::Unconfirmed) => Revocation::Unconfirmed,
+                Some(_) | None => revoked,
+            });
         }
         if let Err(failure) = forgotten {
             let refusal = refusals::store(&session.profile(), &failure);
@@ -188,5 +202,13 @@ impl Broker {
             )));
         }
         dropped.map(|()| Unasked::Done(revocation))
+    }
+
+    /// Asked once: it ends by itself soon, and nothing renews it.
+    async fn revoke_of_client(&self, profile: &Profile, token: &AccessToken) -> Revocation {
+        match self.ports.server.revoke_access(profile, token).await {
+            Ok(Revocation::Pending) | Err(_) => Revocation::Unconfirmed,
+            Ok(revocation) => revocation,
+        }
     }
 }

@@ -209,6 +209,8 @@ pub struct Person {
     pub subject: Subject,
     pub name: Option<String>,
     pub email: Option<String>,
+    /// It is none: the client itself, by its id at the issuer.
+    pub is_client: bool,
 }
 
 /// Are two of them one person?
@@ -232,7 +234,12 @@ impl Same {
 
 impl Identity {
     pub fn person(&self) -> Person {
-        Person { subject: self.subject.clone(), name: self.name.clone(), email: self.email.clone() }
+        Person {
+            subject: self.subject.clone(),
+            name: self.name.clone(),
+            email: self.email.clone(),
+            is_client: self.source == IdentitySource::Client,
+        }
     }
 
     /// Compared within the best source that named both. Where there is none, an ID token and userinfo have
@@ -353,6 +360,8 @@ pub enum IdentitySource {
     IdToken,
     Userinfo,
     AccessTokenClaims,
+    /// Nobody signed in: it is the client, by its id in the config.
+    Client,
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(crate) fn view(status: &Status, scene: &Scene<'_>) -> View {
         menu.push(Entry::item("Open dagpass…", Action::OpenPanel { view: None }));
     }
     menu.push(Entry::Line);
-    if status.profiles.iter().any(has_session) {
+    if status.profiles.iter().any(|one| one.signs_in() && has_session(one)) {
         menu.push(Entry::item("Sign out everywhere on this machine", Action::SignOutEverywhere));
     }
     menu.push(Entry::item("Quit", Action::Quit));
@@ -134,6 +134,12 @@ fn trouble(status: &Status) -> Option<Trouble> {
     }
     if agent.store_state == "unavailable" || session("keychain_unavailable").is_some() {
         return Some(doctor("There is no keychain".to_owned(), true));
+    }
+    if let Some(one) = session("no_credential") {
+        return Some(doctor(format!("{} cannot prove itself", one.name), true));
+    }
+    if let Some(one) = session("refused") {
+        return Some(doctor(format!("{} is refused by its issuer", one.name), true));
     }
     if let Some(one) = session("misconfigured") {
         return Some(doctor(format!("{} is misconfigured", one.name), true));
@@ -214,6 +220,10 @@ fn tooltip(status: &Status, picture: Picture, scene: &Scene<'_>) -> String {
 fn headline(profile: &ProfileStatus, scene: &Scene<'_>) -> String {
     let name = &profile.name;
     match profile.state.as_str() {
+        "ready" => format!("{name}: {}, ready", profile.kind),
+        "no_credential" => format!("{name}: cannot prove itself"),
+        "refused" => format!("{name}: refused by its issuer"),
+        "offline" if !profile.signs_in() => format!("{name}: offline"),
         "signed_out" => format!("{name}: signed out"),
         "login_required" => format!("{name}: sign in again"),
         "keychain_locked" => format!("{name}: the keychain is locked"),
@@ -253,6 +263,9 @@ fn hour(epoch: i64, scene: &Scene<'_>) -> String {
 
 fn deeds(profile: &ProfileStatus, scene: &Scene<'_>) -> Vec<Entry> {
     let name = || profile.name.clone();
+    if !profile.signs_in() {
+        return of_client(profile);
+    }
     let sign_in = |label: &str, way| Entry::item(label, Action::SignIn { profile: name(), way });
     if let Some(code) = scene.codes.iter().find(|code| code.profile == profile.name) {
         let Code { user_code, verification_uri, .. } = code;
@@ -277,6 +290,20 @@ fn deeds(profile: &ProfileStatus, scene: &Scene<'_>) -> Vec<Entry> {
         entries.push(Entry::item("Sign out", Action::SignOut { profile: name() }));
     }
     why.into_iter().chain(entries).collect()
+}
+
+/// Nobody signs in to it: there are its tokens alone.
+fn of_client(profile: &ProfileStatus) -> Vec<Entry> {
+    let name = || profile.name.clone();
+    let why = profile.reason.as_ref().map(|why| Entry::Text(why.replace('`', "")));
+    let mut entries: Vec<Entry> = why.into_iter().collect();
+    if matches!(profile.state.as_str(), "no_credential" | "refused") {
+        entries.push(Entry::Text(format!("Run {}", profile.login)));
+    } else {
+        entries.push(Entry::item("Copy token for 30 s", Action::CopyToken { profile: name() }));
+    }
+    entries.push(Entry::item("Take its tokens back", Action::SignOut { profile: name() }));
+    entries
 }
 
 #[cfg(test)]

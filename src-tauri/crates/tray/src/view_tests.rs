@@ -47,6 +47,48 @@ fn labels(entries: &[Entry]) -> Vec<String> {
         .collect()
 }
 
+fn service(state: &str) -> serde_json::Value {
+    let mut one = profile("etl", state, None);
+    one["kind"] = "service".into();
+    one["login"] = "dagpass secret set etl".into();
+    one["who"] = serde_json::json!({"iss": "i", "sub": "c", "groups": [], "source": "client"});
+    one
+}
+
+#[test]
+fn nobody_is_told_to_sign_in_to_a_service() {
+    let view = shown(&status(serde_json::json!([service("ready")])));
+    assert_eq!(
+        (view.picture, view.tooltip.as_str()),
+        (Picture::SignedIn, "dagpass: etl: service, ready")
+    );
+    assert_eq!(
+        labels(&view.menu),
+        [
+            "(etl: service, ready)",
+            "Copy token for 30 s",
+            "Take its tokens back",
+            "--",
+            "Pause",
+            "--",
+            "Quit"
+        ]
+    );
+    for (state, picture, tooltip) in [
+        ("no_credential", Picture::Trouble, "dagpass: etl cannot prove itself"),
+        ("refused", Picture::Trouble, "dagpass: etl is refused by its issuer"),
+        ("offline", Picture::Offline, "dagpass: etl: offline"),
+        ("keychain_locked", Picture::KeychainLocked, "dagpass: the keychain is locked"),
+    ] {
+        let view = shown(&status(serde_json::json!([service(state)])));
+        assert_eq!((view.picture, view.tooltip.as_str()), (picture, tooltip), "{state}");
+        let said = labels(&view.menu).join("\n");
+        assert!(!said.contains("Sign"), "{said}");
+        let mends = said.contains("(Run dagpass secret set etl)");
+        assert_eq!(mends, matches!(state, "no_credential" | "refused"), "{said}");
+    }
+}
+
 #[test]
 fn one_profile_stands_in_the_menu_itself_with_who_and_until_when() {
     let view = shown(&status(serde_json::json!([profile("prod", "signed_in", Some(NOW + 3600))])));

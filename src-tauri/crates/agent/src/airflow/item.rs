@@ -206,6 +206,7 @@ fn decide(kept: &Kept, state: &SessionState, view: &DeploymentView, now: Timesta
             SessionState::Unloaded
             | SessionState::Active(_)
             | SessionState::Fixed(_)
+            | SessionState::Client(_)
             | SessionState::Ended { .. },
             _,
         ) => {}

@@ -114,8 +114,10 @@ impl Check<'_> {
             let table = profile.place.clone();
             let place = profile.value.client_id.as_ref().map(|id| id.place.clone());
             if let (Some(profile), Some(place)) = (self.profile(&name, profile, &network), place) {
-                self.clients.push(Client::of(&profile, format!("profile `{name}`"), place));
-                callbacks.push(Callback::of(&profile, &table));
+                if profile.kind.signs_in() {
+                    self.clients.push(Client::of(&profile, format!("profile `{name}`"), place));
+                    callbacks.push(Callback::of(&profile, &table));
+                }
                 profiles.insert(ProfileName::new(name), Arc::new(profile));
             }
         }
@@ -243,6 +245,13 @@ impl Check<'_> {
             let message = "is used only with token = \"exchange\"";
             self.problems.add(&assertion.place, message);
         }
+        let of_person = profile.as_ref().is_none_or(|name| known.signs_in(name));
+        if let (false, Some(assertion)) = (of_person, &at.value.assertion)
+            && matches!(assertion.value, RawAssertion::IdToken)
+        {
+            let message = "nobody signs in to its profile, so there is no ID token";
+            self.problems.add(&assertion.place, message);
+        }
         let keychain_item = self.keychain_item(at.value.keychain_item);
         let deployment = Deployment {
             name: name.to_owned(),
@@ -326,4 +335,11 @@ pub(super) struct Known {
     pub(super) profiles: BTreeMap<ProfileName, Arc<Profile>>,
     declared: Vec<String>,
     default: Option<ProfileName>,
+}
+
+impl Known {
+    /// Of one that is wrong nothing more is said.
+    fn signs_in(&self, name: &ProfileName) -> bool {
+        self.profiles.get(name).is_none_or(|profile| profile.kind.signs_in())
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dagpass_core::profile::{OwnToken, Profile, Scopes};
+use dagpass_core::profile::{OwnToken, Profile, ProfileKind, Scopes};
 use dagpass_core::request::{Obtain, SessionKey, Target};
 use serde_json::Value;
 
@@ -64,6 +64,7 @@ impl Check<'_> {
         let token_in = self.token_in(&raw);
         let obtain = raw.obtain.as_ref().map_or(RawObtain::Narrow, |obtain| obtain.value);
         self.client_id(&raw, obtain);
+        self.has_a_sign_in(&raw, obtain, profile.as_deref());
         let scopes_place = raw.scopes.as_ref().map(|scopes| scopes.place.clone());
         let scopes = raw.scopes.clone().and_then(|scopes| self.scopes(scopes));
         if let (Some(scopes), Some(at), Some(profile)) = (&scopes, &scopes_place, &profile)
@@ -122,15 +123,28 @@ impl Check<'_> {
         }
     }
 
+    fn has_a_sign_in(&mut self, raw: &RawConnection, obtain: RawObtain, profile: Option<&Profile>) {
+        let kind = profile.map_or(ProfileKind::User, |profile| profile.kind);
+        if let (RawObtain::SignIn, Some(at), false) = (obtain, &raw.obtain, kind.signs_in()) {
+            let message = format!("nobody signs in to a {}", kind.as_str());
+            let hint = "without it the connection's own scopes are asked for";
+            self.problems.add_hint(&at.place, message, hint);
+        }
+    }
+
     /// RFC 6749 §6: a refresh may narrow the grant, never widen it.
     pub(super) fn narrower(&mut self, place: &Place, scopes: &Scopes, profile: &Profile) {
         for scope in scopes.iter().filter(|scope| !profile.scopes.contains(scope)) {
-            let message = format!("profile `{}` does not sign in for `{scope}`", profile.name);
+            let (deed, otherwise) = match profile.kind.signs_in() {
+                true => ("sign in", ", or use obtain = \"sign-in\""),
+                false => ("ask", ""),
+            };
+            let message = format!("profile `{}` does not {deed} for `{scope}`", profile.name);
             let hint = match self.is_locked("scopes", place) {
                 true => "leave it out: `scopes` is locked by the machine's config".to_owned(),
                 false => {
                     let key = format!("`profile.{}.scopes`", profile.name);
-                    format!("add it to {key}, or use obtain = \"sign-in\"")
+                    format!("add it to {key}{otherwise}")
                 }
             };
             self.problems.add_hint(place, message, hint);

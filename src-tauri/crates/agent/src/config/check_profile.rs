@@ -31,8 +31,11 @@ impl Check<'_> {
         }
         let client_auth = self.client_auth(raw.client_auth.as_ref());
         let redirect = self.redirect(&raw);
+        let scopes = raw.scopes.clone().and_then(|scopes| self.scopes(scopes));
+        let kind = self.kind(&raw, client_auth, scopes.as_ref());
+        let assertion_audience =
+            self.assertion_audience(raw.assertion_audience.as_ref(), client_auth);
         let own = self.network(raw.proxy, raw.no_proxy, raw.ca_file);
-        let scopes = raw.scopes.and_then(|scopes| self.scopes(scopes));
         let verification_hosts = raw.verification_hosts.map_or_else(Vec::new, |h| self.hosts(h));
         let endpoints =
             raw.endpoints.map_or_else(EndpointOverrides::default, |at| self.endpoints(at));
@@ -47,8 +50,8 @@ impl Check<'_> {
         let refresh_margin = self.span(raw.refresh_margin).unwrap_or(Profile::REFRESH_MARGIN);
 
         let mut profile = Profile::new(name, &issuer?.value, &client_id?.value);
-        if let Some(scopes) = scopes {
-            profile.scopes = scopes;
+        if scopes.is_some() || !kind.signs_in() {
+            profile.scopes = scopes.unwrap_or_default();
         }
         if let Some(claim) = groups_claim {
             profile.groups_claim = claim;
@@ -64,7 +67,9 @@ impl Check<'_> {
                 RawDevicePkce::On => DevicePkce::On,
                 RawDevicePkce::Off => DevicePkce::Off,
             }),
+            kind,
             client_auth,
+            assertion_audience,
             redirect,
             login_hint,
             prompt,

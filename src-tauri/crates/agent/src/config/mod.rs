@@ -11,6 +11,7 @@ mod ca_file;
 mod check;
 mod check_connection;
 mod check_hosts;
+mod check_kind;
 mod check_logout;
 mod check_policy;
 mod check_profile;

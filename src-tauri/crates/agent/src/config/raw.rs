@@ -236,6 +236,8 @@ table! {
         issuer: String,
         #[schemars(required)]
         client_id: String,
+        /// To whom its tokens are given: a person who signs in, or the client itself.
+        kind: RawProfileKind,
         flow: RawFlow,
         /// What a sign-in asks for: the union of what callers need.
         scopes: Vec<String>,
@@ -267,6 +269,8 @@ table! {
         /// How the client proves itself: "none", "secret-basic", "secret-post" or "private-key-jwt". Its secret or
         /// key is never in this file.
         client_auth: String,
+        /// With "private-key-jwt": whom what proves the client is addressed to, as its issuer wants it.
+        assertion_audience: RawAssertionAudience,
         ca_file: String,
         proxy: String,
         no_proxy: String,
@@ -274,6 +278,25 @@ table! {
         token_params: BTreeMap<String, String>,
         endpoints: RawEndpoints,
     }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawProfileKind {
+    User,
+    /// The client itself, by a secret or a key.
+    Service,
+    /// The client itself, by a key that was made on this machine.
+    Machine,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawAssertionAudience {
+    /// The issuer's exact string.
+    Issuer,
+    /// The token endpoint, whatever endpoint is asked: PingAM.
+    TokenEndpoint,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -52,6 +52,7 @@ pub(crate) fn sharer<'a>(config: &'a Config, profile: &Profile) -> Option<&'a Pr
 }
 
 fn share(one: &Profile, other: &Profile) -> bool {
-    let by_browser = one.flow != Flow::Device && other.flow != Flow::Device;
+    let comes_back = |profile: &Profile| profile.kind.signs_in() && profile.flow != Flow::Device;
+    let by_browser = comes_back(one) && comes_back(other);
     by_browser && one.issuer != other.issuer && one.redirect.meets(&other.redirect)
 }

@@ -54,6 +54,7 @@ fn offered(profile: &Profile, offers: &Offers) -> Vec<Finding> {
         findings.push(ok("discovery", name, format!("not named by its document: {found}")));
     }
     let missing = match profile.flow {
+        _ if !profile.kind.signs_in() => None,
         Flow::Browser if !offers.authorization_code => Some("the browser flow"),
         Flow::Device if !offers.device_code => Some("the device flow"),
         Flow::Auto if !offers.authorization_code && !offers.device_code => Some("any sign-in flow"),
@@ -67,7 +68,7 @@ fn offered(profile: &Profile, offers: &Offers) -> Vec<Finding> {
         );
         findings.push(hint(found, fix));
     }
-    if let Some(near) = &offers.near_groups_claim {
+    if let Some(near) = offers.near_groups_claim.as_ref().filter(|_| profile.kind.signs_in()) {
         let (claim, name) = (&profile.groups_claim, &profile.name);
         let detail = format!("`groups-claim` is `{claim}`, and the issuer writes `{near}`");
         let found = warning("groups", Some(name.as_str()), detail);
@@ -94,7 +95,8 @@ fn offered(profile: &Profile, offers: &Offers) -> Vec<Finding> {
 /// An answer that does not say whose it is (RFC 9207), where a profile at another issuer takes answers at
 /// the same address (RFC 9700 §4.4).
 fn callback(scene: &Scene<'_>, profile: &Profile, offers: &Offers) -> Option<Finding> {
-    let silent = offers.authorization_code && !offers.iss_in_callback;
+    let comes_back = profile.kind.signs_in() && offers.authorization_code;
+    let silent = comes_back && !offers.iss_in_callback;
     let other = sharer(scene.config, profile).filter(|_| silent)?;
     let name = profile.name.as_str();
     let detail = format!(

@@ -153,7 +153,7 @@ fn unanswered(port: u16, cause: &str) -> Finding {
 /// when the browser comes back.
 pub(super) async fn callback_ports(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for profile in scene.config.profiles.values() {
+    for profile in scene.config.profiles.values().filter(|one| one.kind.signs_in()) {
         let name = Some(profile.name.as_str());
         if profile.flow == Flow::Device {
             findings.push(skipped("port", name, "no callback: this profile signs in by code"));

@@ -20,6 +20,9 @@ fn found(session: &ProfileStatus) -> Finding {
         Some(reason) => format!("{what}: {reason}"),
         None => what.to_owned(),
     };
+    if let Some(found) = of_client(session, because) {
+        return found;
+    }
     let elsewhere = "start or unlock the keychain, or run `dagpass store use passphrase-file`";
     match session.state.as_str() {
         "signed_in" => ok("session", name, because(&signed_in(session))),
@@ -46,6 +49,25 @@ fn found(session: &ProfileStatus) -> Finding {
         }
         other => warning("session", name, because(&other.replace('_', " "))),
     }
+}
+
+/// Of one that nobody signs in to, what is its own.
+fn of_client(session: &ProfileStatus, because: impl Fn(&str) -> String) -> Option<Finding> {
+    let name = Some(session.name.as_str());
+    let mend = format!("run `{}`", session.login);
+    Some(match session.state.as_str() {
+        "ready" => ok("session", name, because(&format!("a {}, ready", session.kind))),
+        "no_credential" => hint(problem("session", name, because("it cannot prove itself")), mend),
+        "refused" => hint(
+            problem("session", name, because("the issuer refuses its client")),
+            format!("mend its registration at the issuer, or {mend}"),
+        ),
+        "offline" if !session.signs_in() => hint(
+            warning("session", name, because("Ping was not reached; what is at hand is served")),
+            "check network and VPN; `dagpass status` tells when it is back",
+        ),
+        _ => return None,
+    })
 }
 
 fn signed_in(session: &ProfileStatus) -> String {

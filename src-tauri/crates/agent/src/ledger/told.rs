@@ -72,6 +72,7 @@ fn person(who: &Person) -> record::Person {
         sub: cut(&who.subject.sub, LONGEST_SUB),
         name: who.name.as_deref().map(short),
         email: who.email.as_deref().map(short),
+        client: who.is_client,
     }
 }
 
@@ -352,6 +353,7 @@ mod tests {
                 subject: Subject { iss: huge.clone(), sub: huge.clone() },
                 name: text(),
                 email: text(),
+                is_client: false,
             };
             let scopes: Scopes = many.iter().map(|one| one.replace(['"', '\u{1}'], "b")).collect();
             let nobody = Caller::default();

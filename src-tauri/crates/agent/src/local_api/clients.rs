@@ -37,7 +37,11 @@ pub(super) async fn change(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
             keep_secret(api, &profile, ask.secret.as_ref()).await?;
             Some("secret kept")
         }
-        (ClientChange::MakeKey, Some(Credential::Key)) if has_key(api, &profile).await? => None,
+        (ClientChange::MakeKey, Some(Credential::Key)) if has_key(api, &profile).await? => {
+            // Whoever looks at it registers it, or just did: the issuer may be asked again.
+            api.adopt_config();
+            None
+        }
         (ClientChange::MakeKey | ClientChange::NewKey, Some(Credential::Key)) => {
             let key = ClientKey::made().map_err(|why| unmade(&why))?;
             let profile = &*profile;

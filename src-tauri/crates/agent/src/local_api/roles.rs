@@ -117,6 +117,11 @@ async fn signed_in(
     let stored = match &view.state {
         SessionState::Active(active) => &active.stored,
         SessionState::Fixed(fixed) => &fixed.stored,
+        SessionState::Client(_) => {
+            let what =
+                format!("profile `{}` is no person: Ping puts it in no groups", view.key.account());
+            return Err(Refusal::new(ErrorCode::NotFound, what).hint("give groups: `--group G`"));
+        }
         SessionState::Ended { why, .. } => return Err(refusals::ended(&view.profile, why)),
         SessionState::Unreadable(failure) => return Err(refusals::store(&view.profile, failure)),
         SessionState::Unloaded | SessionState::SignedOut => {

@@ -174,7 +174,7 @@ fn warnings_of(api: &Api, dag_id: &str, past: &Past, keys: &[SessionKey]) -> Vec
 }
 
 fn warning(api: &Api, dag_id: &str, past: &Past, key: &SessionKey) -> Option<Warning> {
-    let view = api.broker.session(key).ok()?;
+    let view = api.broker.session(key).ok().filter(|view| view.profile.kind.signs_in())?;
     let (session, now) = (key.account(), api.clock.now());
     let took = format!("`{dag_id}` took up to {} before", in_words(past.longest));
     let login = view.profile.login();

@@ -14,6 +14,7 @@ use dagpass_core::principal::{Kind, Principal};
 use dagpass_core::profile::{Flow, Profile};
 use dagpass_core::refusals;
 use dagpass_core::request::{Caller, SessionKey, Transport};
+use dagpass_core::session::{ProofOfClient, SessionState};
 use dagpass_core::sign_in::{Arrival, Claim, Desktop, NewProof, Progress, SignInOptions, Step};
 
 use super::reply::{self, Reply};
@@ -23,6 +24,13 @@ use super::{Api, Asked, status, store_use};
 pub(super) fn start(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     let ask: SignInAsk = asked.parse()?;
     let (key, profile) = whose(api, &ask)?;
+    if !profile.kind.signs_in() {
+        let has_proof = match api.broker.session(&key)?.state {
+            SessionState::Client(client) => client.proof != ProofOfClient::Missing,
+            _ => true,
+        };
+        return Err(refusals::nobody_signs_in(&profile, has_proof));
+    }
     store_use::agrees(api)?;
     let mut options = options(&ask, &asked.principal)?;
     if options.claim.proof == NewProof::Unneeded && api.broker.wants_new_proof(&key)? {

@@ -148,8 +148,10 @@ async fn rest(
         let now = api.clock.now();
         api.items.forget(&api.config.current(), &key.profile, now).await;
     }
+    let view = api.broker.session(key);
     Ok(SignedOut {
         profile: key.account(),
+        client: view.is_ok_and(|view| !view.profile.kind.signs_in()),
         revocation: word(revoked?).to_owned(),
         deployments: deployments::signed_out(deployments),
         ..SignedOut::default()

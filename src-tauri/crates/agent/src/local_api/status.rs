@@ -11,7 +11,8 @@ use dagpass_core::ports::StoreFailure;
 use dagpass_core::principal::Principal;
 use dagpass_core::request::SessionKey;
 use dagpass_core::session::{
-    Horizon, HorizonSource, Safety, SessionState, StoredSession, TroubleKind,
+    ClientSession, Horizon, HorizonSource, ProofOfClient, Safety, SessionState, StoredSession,
+    TroubleKind,
 };
 use dagpass_core::token::{ExpirySource, Identity, IdentitySource};
 use tokio::time::{Instant, timeout_at};
@@ -125,7 +126,12 @@ const LOADING: Duration = Duration::from_secs(6);
 /// Reads those that were not read yet: all at once, because each may wait for a keychain.
 async fn loaded(api: &Api, views: Vec<SessionView>) -> Vec<SessionView> {
     let mut reading = tokio::task::JoinSet::new();
-    for view in views.iter().filter(|view| matches!(view.state, SessionState::Unloaded)) {
+    let is_unread = |view: &&SessionView| match &view.state {
+        SessionState::Unloaded => true,
+        SessionState::Client(client) => client.proof == ProofOfClient::Unasked,
+        _ => false,
+    };
+    for view in views.iter().filter(is_unread) {
         let (broker, key) = (api.broker.clone(), view.key.clone());
         reading.spawn(async move { broker.load_session(&key).await });
     }
@@ -160,20 +166,24 @@ pub(super) fn profile(api: &Api, view: &SessionView) -> ProfileStatus {
     let stored = view.state.stored().filter(|_| view.wind_up.is_none());
     let coming = stored.and_then(|stored| api.due(view, stored));
     let coming = coming.filter(|due| due.is_told(api.clock.now())).map(auto_logout::coming);
+    let kind = view.profile.kind;
     let (mut state, reason) = match (&view.wind_up, state(&view.state)) {
+        // Nobody signs in anew: another secret takes its place.
+        (_, ("login_required", reason)) if !kind.signs_in() => ("no_credential", reason),
         (Some(_), _) => ("signed_out", None),
         (None, (state, None)) => (state, coming.as_ref().map(|coming| coming.text.clone())),
         (None, known) => known,
     };
     let gone = view.out.filter(|_| state == "signed_out");
     let reason = gone.map(|out| auto_logout::gone(out, view.wind_up.as_ref())).or(reason);
-    if api.sign_ins.under_way(&view.profile.issuer) && stored.is_none() {
+    if kind.signs_in() && api.sign_ins.under_way(&view.profile.issuer) && stored.is_none() {
         state = "signing_in";
     }
     ProfileStatus {
         name: view.key.account(),
+        kind: if kind.signs_in() { String::new() } else { kind.as_str().to_owned() },
         connection: view.key.connection.clone(),
-        login: view.key.login(),
+        login: if kind.signs_in() { view.key.login() } else { view.profile.mend() },
         issuer: view.profile.issuer.as_str().to_owned(),
         client_id: view.profile.client_id.clone(),
         state: state.to_owned(),
@@ -207,6 +217,7 @@ fn state(state: &SessionState) -> (&'static str, Option<String>) {
         }
         SessionState::Unreadable(failure) => ("keychain_unavailable", Some(failure.to_string())),
         SessionState::Ended { why, .. } => ("login_required", Some(why.sentence())),
+        SessionState::Client(client) => of_client(client),
         SessionState::Fixed(_) => (
             "signed_in",
             Some("this client gets no refresh token: the session ends with its token".to_owned()),
@@ -229,6 +240,21 @@ fn state(state: &SessionState) -> (&'static str, Option<String>) {
     }
 }
 
+/// Nobody signs in to it: whether it can be served, and why not.
+fn of_client(client: &ClientSession) -> (&'static str, Option<String>) {
+    if client.proof == ProofOfClient::Missing {
+        let id = &client.stored.client_id;
+        return ("no_credential", Some(format!("nothing here proves the client `{id}`")));
+    }
+    let because = client.trouble.as_ref().map(|trouble| trouble.cause.text.clone());
+    match client.trouble.as_ref().map(|trouble| trouble.kind) {
+        None => ("ready", None),
+        Some(TroubleKind::Offline) => ("offline", because),
+        Some(TroubleKind::Misconfigured) => ("refused", because),
+        Some(TroubleKind::Unusable) => ("misconfigured", because),
+    }
+}
+
 fn who(identity: &Identity) -> Who {
     Who {
         iss: identity.subject.iss.clone(),
@@ -247,11 +273,14 @@ pub(super) fn source(source: IdentitySource) -> &'static str {
         IdentitySource::IdToken => "id_token",
         IdentitySource::Userinfo => "userinfo",
         IdentitySource::AccessTokenClaims => "access_token_claims",
+        IdentitySource::Client => "client",
     }
 }
 
 fn horizons(api: &Api, view: &SessionView, stored: Option<&StoredSession>) -> Horizons {
     let none = || HorizonReply { at: None, source: "none".to_owned() };
+    // A client has no end but its tokens'.
+    let stored = stored.filter(|_| view.profile.kind.signs_in());
     let learned = api.task_runs.learned(&view.key, &view.profile);
     Horizons {
         access_token: view.token.as_ref().map_or_else(none, |token| HorizonReply {

@@ -1,12 +1,13 @@
 //! Who the client is, and what proves it (RFC 6749 §2.3; RFC 7523 §2.2): the one place that authenticates it,
 //! for every endpoint that takes a form. A public client has its name alone. An assertion is made for one
-//! request and lives a minute: its audience is the issuer, and no other is tried.
+//! request and lives a minute: its audience is what the profile says, and no other is tried.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dagpass_core::error::Why;
 use dagpass_core::ports::{StoreFailure, TokenFailure};
 use dagpass_core::profile::{ClientAuth, Credential, Profile};
 use dagpass_core::time::Timestamp;
@@ -34,6 +35,7 @@ impl Clients {
     pub(super) async fn of<'a>(
         &self,
         profile: &'a Profile,
+        audience: &str,
         server_now: Timestamp,
     ) -> Result<Client<'a>, TokenFailure> {
         let proof = match profile.client_auth {
@@ -43,10 +45,19 @@ impl Clients {
             ClientAuth::PrivateKeyJwt => {
                 let key = self.0.key(profile).await.map_err(unread)?;
                 let key = key.ok_or_else(|| missing(profile, Credential::Key))?;
-                Proof::Assertion(assertion(profile, &key, server_now)?)
+                Proof::Assertion(assertion(profile, &key, (audience, server_now))?)
             }
         };
         Ok(Client { profile, proof })
+    }
+
+    /// Is it here? Nothing is asked of a server for it.
+    pub(super) async fn proves(&self, profile: &Profile) -> Result<bool, StoreFailure> {
+        Ok(match profile.client_auth.credential() {
+            None => true,
+            Some(Credential::Secret) => self.0.secret(profile).await?.is_some(),
+            Some(Credential::Key) => self.0.key(profile).await?.is_some(),
+        })
     }
 
     async fn secret(&self, profile: &Profile) -> Result<Secret<String>, TokenFailure> {
@@ -131,12 +142,12 @@ struct Claims<'a> {
 fn assertion(
     profile: &Profile,
     key: &ClientKey,
-    now: Timestamp,
+    (aud, now): (&str, Timestamp),
 ) -> Result<Secret<String>, TokenFailure> {
     let claims = Claims {
         iss: &profile.client_id,
         sub: &profile.client_id,
-        aud: profile.issuer.as_str(),
+        aud,
         jti: random(),
         iat: now.as_secs(),
         exp: now.plus(LIFE).as_secs(),
@@ -159,8 +170,10 @@ fn missing(profile: &Profile, what: Credential) -> TokenFailure {
 
 /// The store has it, perhaps, and does not say.
 fn unread(failure: StoreFailure) -> TokenFailure {
+    let cause = Why::from(format!("the client's secret cannot be read: {failure}"));
+    let is_locked = matches!(failure, StoreFailure::Locked(_) | StoreFailure::PassphraseNeeded(_));
     TokenFailure::Unreachable {
-        cause: format!("the client's secret cannot be read: {failure}").into(),
+        cause: if is_locked { cause.mended_by("run `dagpass agent unlock`") } else { cause },
         sent: false,
         retry_after: None,
     }

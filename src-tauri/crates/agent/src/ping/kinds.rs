@@ -23,9 +23,10 @@ pub(super) fn unusable(
     let is_access = |kind: &str| matches!(kind, ACCESS_TOKEN | JWT);
     let asked = match grant {
         Grant::TokenExchange { target, .. } => asked_for(target),
-        Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } | Grant::RefreshToken { .. } => {
-            ACCESS_TOKEN
-        }
+        Grant::AuthorizationCode { .. }
+        | Grant::DeviceCode { .. }
+        | Grant::ClientCredentials { .. }
+        | Grant::RefreshToken { .. } => ACCESS_TOKEN,
     };
     let exchange = matches!(grant, Grant::TokenExchange { .. });
     if let Some(issued) = issued.filter(|_| exchange)

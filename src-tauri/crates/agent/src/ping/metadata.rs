@@ -140,6 +140,11 @@ impl ProviderMetadata {
         self.endpoints.get(&endpoint).map(|url| secure(url, endpoint.fields()[0])).transpose()
     }
 
+    /// As the document or the config spells it: who compares it does so letter by letter.
+    pub(super) fn spelled(&self, endpoint: Endpoint) -> Option<&str> {
+        self.endpoints.get(&endpoint).map(String::as_str)
+    }
+
     pub(super) fn required(&self, endpoint: Endpoint) -> Result<Url, TokenFailure> {
         self.endpoint(endpoint)?.ok_or_else(|| {
             let field = endpoint.fields()[0];

@@ -25,13 +25,13 @@ use std::sync::Arc;
 use dagpass_client::wire::{DiscoverAsk, DiscoverReply};
 use dagpass_core::ports::{
     AuthorizationServer, Clock, Grant, Pending, Received, Redeemed, Revocation, RevokedFor,
-    SignInServer, TokenFailure,
+    SignInServer, StoreFailure, TokenFailure,
 };
-use dagpass_core::profile::{Network, Profile, Redirect};
+use dagpass_core::profile::{AssertionAudience, Network, Profile, Redirect};
 use dagpass_core::sign_in::{
     Assurance, AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers,
 };
-use dagpass_core::token::{CodeVerifier, IdToken, RefreshToken, Stated, TokenSet};
+use dagpass_core::token::{AccessToken, CodeVerifier, IdToken, RefreshToken, Stated, TokenSet};
 
 use client_auth::{Client, Clients};
 use discovery::{Documents, FRESH, FRESH_FOR_SIGN_IN, document_url};
@@ -68,9 +68,11 @@ impl SignInServer for Ping {
         Box::pin(async move {
             let fresh = (self.clock.now(), FRESH_FOR_SIGN_IN);
             let metadata = self.documents.of(&self.http, profile, fresh).await?;
-            metadata.takes_s256()?;
-            // Found out before a browser opens.
-            self.client(profile, &metadata).await?;
+            if profile.kind.signs_in() {
+                metadata.takes_s256()?;
+                // Found out before a browser opens.
+                self.client(profile, &metadata).await?;
+            }
             let listed = metadata.claims_supported.iter().map(String::as_str);
             let near = spelling::near(listed, &profile.groups_claim);
             let near_groups_claim = self.spellings.seen(profile).or(near);
@@ -174,24 +176,19 @@ impl AuthorizationServer for Ping {
         token: &'a RefreshToken,
         why: RevokedFor,
     ) -> Pending<'a, Result<Revocation, TokenFailure>> {
-        Box::pin(async move {
-            let metadata = match self.metadata(profile).await {
-                Err(TokenFailure::Unreachable { .. }) => return Ok(Revocation::Pending),
-                read => read?,
-            };
-            match metadata.endpoint(Endpoint::Revocation)? {
-                Some(url) if why == RevokedFor::Another && revoke::may_end_others(&url) => {
-                    Ok(Revocation::Withheld)
-                }
-                Some(url) => match self.client(profile, &metadata).await {
-                    Ok(client) => revoke::revoke(&self.http, &url, &client, token).await,
-                    // Nothing was sent: it may be tried again.
-                    Err(TokenFailure::Unreachable { .. }) => Ok(Revocation::Pending),
-                    Err(failure) => Err(failure),
-                },
-                None => Ok(Revocation::Unsupported),
-            }
-        })
+        Box::pin(self.given_back(profile, (token.expose(), "refresh_token"), why))
+    }
+
+    fn revoke_access<'a>(
+        &'a self,
+        profile: &'a Profile,
+        token: &'a AccessToken,
+    ) -> Pending<'a, Result<Revocation, TokenFailure>> {
+        Box::pin(self.given_back(profile, (token.expose(), "access_token"), RevokedFor::Good))
+    }
+
+    fn proves<'a>(&'a self, profile: &'a Profile) -> Pending<'a, Result<bool, StoreFailure>> {
+        Box::pin(self.clients.proves(profile))
     }
 }
 
@@ -255,6 +252,30 @@ impl Ping {
         Ok(authorize::end_session(&metadata, profile, hint)?.map(Into::into))
     }
 
+    async fn given_back(
+        &self,
+        profile: &Profile,
+        token: (&str, &str),
+        why: RevokedFor,
+    ) -> Result<Revocation, TokenFailure> {
+        let metadata = match self.metadata(profile).await {
+            Err(TokenFailure::Unreachable { .. }) => return Ok(Revocation::Pending),
+            read => read?,
+        };
+        match metadata.endpoint(Endpoint::Revocation)? {
+            Some(url) if why == RevokedFor::Another && revoke::may_end_others(&url) => {
+                Ok(Revocation::Withheld)
+            }
+            Some(url) => match self.client(profile, &metadata).await {
+                Ok(client) => revoke::revoke(&self.http, &url, &client, token).await,
+                // Nothing was sent: it may be tried again.
+                Err(TokenFailure::Unreachable { .. }) => Ok(Revocation::Pending),
+                Err(failure) => Err(failure),
+            },
+            None => Ok(Revocation::Unsupported),
+        }
+    }
+
     /// By the server's clock, as far as its metadata told it.
     async fn client<'a>(
         &self,
@@ -262,7 +283,14 @@ impl Ping {
         metadata: &ProviderMetadata,
     ) -> Result<Client<'a>, TokenFailure> {
         let server_now = lifetime::server_now(self.clock.now(), metadata.clock_skew);
-        self.clients.of(profile, server_now).await
+        let audience = match profile.assertion_audience {
+            AssertionAudience::Issuer => profile.issuer.as_str(),
+            AssertionAudience::TokenEndpoint => {
+                metadata.required(Endpoint::Token)?;
+                metadata.spelled(Endpoint::Token).unwrap_or_default()
+            }
+        };
+        self.clients.of(profile, audience, server_now).await
     }
 
     async fn metadata(&self, profile: &Profile) -> Result<ProviderMetadata, TokenFailure> {
@@ -276,6 +304,7 @@ fn spoiled(grant: Grant<'_>, set: TokenSet, why: String) -> Result<TokenSet, Tok
         Grant::RefreshToken { .. } => Ok(TokenSet { disbelieved: Some(why), ..set }),
         Grant::AuthorizationCode { .. }
         | Grant::DeviceCode { .. }
+        | Grant::ClientCredentials { .. }
         | Grant::TokenExchange { .. } => Err(misconfigured("invalid_token", why)),
     }
 }
@@ -289,7 +318,7 @@ async fn who(finder: &Finder<'_>, grant: Grant<'_>) -> Result<Found, TokenFailur
             Ok(Found { stated, ..found })
         }
         Grant::RefreshToken { session, target, .. } => finder.at_refresh(session, target).await,
-        Grant::TokenExchange { .. } => Ok(Found::default()),
+        Grant::ClientCredentials { .. } | Grant::TokenExchange { .. } => Ok(Found::default()),
     }
 }
 

@@ -1,8 +1,7 @@
-//! Giving a refresh token back (RFC 7009), once. What is unclear after it was sent stays unclear:
+//! Giving a token back (RFC 7009), once. What is unclear after it was sent stays unclear:
 //! PingFederate counts stale revocations towards locking the client out, for everybody.
 
 use dagpass_core::ports::{Revocation, TokenFailure};
-use dagpass_core::token::RefreshToken;
 use url::Url;
 
 use super::answer::Asked;
@@ -14,10 +13,10 @@ pub(super) async fn revoke(
     http: &Http,
     url: &Url,
     client: &Client<'_>,
-    token: &RefreshToken,
+    (token, kind): (&str, &str),
 ) -> Result<Revocation, TokenFailure> {
-    let fields = Fields::default().set("token", token.expose());
-    let form = fields.set("token_type_hint", "refresh_token").post(url, client)?;
+    let fields = Fields::default().set("token", token);
+    let form = fields.set("token_type_hint", kind).post(url, client)?;
     let Form { request, secrets } = form;
     match http.post(&client.profile.network, request).await {
         Ok(answer) => meaning(&answer).map_err(|failure| without(failure, &secrets)),

@@ -1,4 +1,4 @@
-//! The token endpoint, for every grant (RFC 6749 §4.1.3, §6; RFC 8628 §3.4; RFC 8693). An answer that
+//! The token endpoint, for every grant (RFC 6749 §4.1.3, §4.4, §6; RFC 8628 §3.4; RFC 8693). An answer that
 //! carries a refresh token is never thrown away for a field of a wrong type.
 
 use std::sync::OnceLock;
@@ -38,7 +38,9 @@ impl<'a> AccessTokenRequest<'a> {
         let asked = match grant {
             Grant::RefreshToken { .. } => Asked::RefreshToken,
             Grant::DeviceCode { .. } => Asked::DeviceCode,
-            Grant::AuthorizationCode { .. } | Grant::TokenExchange { .. } => Asked::Other,
+            Grant::AuthorizationCode { .. }
+            | Grant::ClientCredentials { .. }
+            | Grant::TokenExchange { .. } => Asked::Other,
         };
         Self { http, client, asked, arrival: OnceLock::new(), renewal: OnceLock::new() }
     }
@@ -94,7 +96,7 @@ impl<'a> AccessTokenRequest<'a> {
     }
 }
 
-/// What is asked, by grant: RFC 6749 §4.1.3 and §6, RFC 8628 §3.4, RFC 8693 §2.1.
+/// What is asked, by grant: RFC 6749 §4.1.3, §4.4.2 and §6, RFC 8628 §3.4, RFC 8693 §2.1.
 fn fields(profile: &Profile, grant: &Grant<'_>) -> Fields {
     let of = |kind: &str| Fields::default().set("grant_type", kind);
     // A part of the grant, or all of it by asking for nothing.
@@ -115,6 +117,10 @@ fn fields(profile: &Profile, grant: &Grant<'_>) -> Fields {
             .set("refresh_token", token.expose())
             .maybe("scope", scope(target))
             .wishes(profile, target),
+        // No grant stands behind it: what the config names is asked for each time.
+        Grant::ClientCredentials { target } => of("client_credentials")
+            .maybe("scope", scope(target).or_else(|| whole(profile)))
+            .wishes(profile, target),
         Grant::TokenExchange { subject_token, target } => {
             of("urn:ietf:params:oauth:grant-type:token-exchange")
                 .set("subject_token", subject_token.expose())
@@ -124,6 +130,10 @@ fn fields(profile: &Profile, grant: &Grant<'_>) -> Fields {
                 .wishes(profile, target)
         }
     }
+}
+
+fn whole(profile: &Profile) -> Option<String> {
+    (!profile.scopes.is_empty()).then(|| profile.scopes.to_string())
 }
 
 /// RFC 6749 §5.1, with what servers get wrong put right: `expires_in` as a string, a

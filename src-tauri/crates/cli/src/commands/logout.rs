@@ -79,6 +79,12 @@ fn left(reply: &SignOutReply, now: i64) -> Vec<String> {
 
 pub(super) fn line(one: &SignedOut) -> String {
     let said = match one.revocation.as_str() {
+        "not_signed_in" if one.client => "no token of it was out",
+        "confirmed" if one.client => "Ping has revoked what it had given",
+        "unsupported" if one.client => {
+            "forgotten here; this issuer revokes no tokens, so they end there by themselves"
+        }
+        "unconfirmed" if one.client => "forgotten here; Ping did not confirm that they are revoked",
         "confirmed" => "signed out, Ping has revoked the session's token",
         "unsupported" => "signed out; this issuer revokes no tokens, so it ends there by itself",
         "unconfirmed" => "signed out; Ping did not confirm that the token is revoked",
@@ -133,12 +139,20 @@ mod tests {
             ("unsupported", "revokes no tokens"),
             ("not_signed_in", "prod: was not signed in"),
         ] {
-            let one = SignedOut {
+            let mut one = SignedOut {
                 profile: "prod".into(),
                 revocation: revocation.into(),
                 ..SignedOut::default()
             };
             assert!(line(&one).contains(text), "{revocation}");
+            if revocation != "pending" {
+                one.client = true;
+                assert!(
+                    !line(&one).contains("signed"),
+                    "nobody signs in to a service: {}",
+                    line(&one)
+                );
+            }
         }
     }
 

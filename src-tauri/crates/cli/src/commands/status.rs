@@ -104,6 +104,10 @@ fn profile_lines(profile: &ProfileStatus, default: bool, now: i64) -> String {
     lines.push(row("  issuer", &profile.issuer));
     let ends = &profile.horizons;
     lines.push(row("  access token", &horizon(&ends.access_token, now)));
+    if !profile.signs_in() {
+        lines.push(row("  client", &profile.client_id));
+        return lines.join("\n");
+    }
     lines.push(row("  refresh token", &horizon(&ends.refresh_token, now)));
     lines.push(row("  Ping session", &horizon(&ends.session, now)));
     lines.join("\n")
@@ -146,6 +150,9 @@ fn revocation(owed: &OwedRevocation, now: i64) -> String {
 /// What a profile's state is called, and what to do about it.
 pub(crate) fn state(profile: &ProfileStatus) -> String {
     let login = &profile.login;
+    if !profile.signs_in() {
+        return format!("{}, {}", profile.kind, of_client(profile));
+    }
     match profile.state.as_str() {
         "signed_in" => format!("signed in{}", profile.who.as_ref().map(by).unwrap_or_default()),
         "signed_out" => format!("signed out: run `{login}`"),
@@ -156,6 +163,21 @@ pub(crate) fn state(profile: &ProfileStatus) -> String {
         "keychain_locked" => "the keychain is locked: run `dagpass agent unlock`".to_owned(),
         "keychain_unavailable" => "no keychain: run `dagpass doctor`".to_owned(),
         "signing_in" => "signing in".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// Of one that nobody signs in to.
+fn of_client(profile: &ProfileStatus) -> String {
+    let mend = &profile.login;
+    match profile.state.as_str() {
+        "ready" => "ready".to_owned(),
+        "no_credential" => format!("nothing here proves it: run `{mend}`"),
+        "refused" => format!("the issuer refuses it: mend it there, or run `{mend}`"),
+        "offline" => "the issuer is not reached, what is at hand is served".to_owned(),
+        "misconfigured" => "misconfigured: run `dagpass doctor`".to_owned(),
+        "keychain_locked" => "the keychain is locked: run `dagpass agent unlock`".to_owned(),
+        "keychain_unavailable" => "no keychain: run `dagpass doctor`".to_owned(),
         other => other.replace('_', " "),
     }
 }
@@ -235,6 +257,29 @@ mod tests {
                 refused.reply.cause.as_deref().unwrap_or_default().contains("/c.toml"),
                 !matches!(state, "" | "in_force")
             );
+        }
+    }
+
+    #[test]
+    fn a_service_has_words_of_its_own_and_one_end() {
+        for (state, said) in [
+            ("ready", "etl: service, ready"),
+            ("no_credential", "nothing here proves it: run `dagpass secret set etl`"),
+            ("refused", "the issuer refuses it: mend it there, or run `dagpass secret set etl`"),
+            ("offline", "what is at hand is served"),
+        ] {
+            let profile: ProfileStatus = serde_json::from_value(serde_json::json!({
+                "name": "etl", "kind": "service", "issuer": "https://p/as", "client_id": "worker",
+                "login": "dagpass secret set etl", "state": state, "scopes": [],
+                "horizons": {
+                    "access_token": {"source": "none"}, "refresh_token": {"source": "none"},
+                    "session": {"source": "none"}
+                }
+            }))
+            .unwrap();
+            let shown = profile_lines(&profile, false, 0);
+            assert!(shown.contains(said) && shown.contains("worker"), "{shown}");
+            assert!(!shown.contains("sign") && !shown.contains("refresh token"), "{shown}");
         }
     }
 

@@ -75,6 +75,10 @@ fn lacks(status: &Status, what: &str) -> Option<Failure> {
 
 fn unknown(profile: &ProfileStatus) -> Failure {
     let name = &profile.name;
+    if !profile.signs_in() {
+        let what = format!("`{name}` is a {} that cannot be read just now", profile.kind);
+        return Failure::new("not_found", what).hint("run `dagpass status`");
+    }
     if matches!(profile.state.as_str(), "signed_in" | "degraded" | "offline") {
         return Failure::new("not_found", format!("Ping does not say who `{name}` is"));
     }
@@ -83,6 +87,12 @@ fn unknown(profile: &ProfileStatus) -> Failure {
 }
 
 fn lines(profile: &str, who: &Who) -> String {
+    if who.source == "client" {
+        let (sub, iss) = (output::word(&who.sub), output::word(&who.iss));
+        return format!(
+            "{sub}\n  profile  {profile}\n  client   {sub} at {iss}\n  source   the config: nobody signs in to it"
+        );
+    }
     let groups = if who.groups.is_empty() { "none".to_owned() } else { who.groups.join(", ") };
     let (groups, sub, iss) =
         (output::word(&groups), output::word(&who.sub), output::word(&who.iss));
@@ -112,6 +122,24 @@ mod tests {
             lines("prod", &who),
             "ada@corp.example\n  profile  prod\n  subject  42 at https://p/as\n  \
              groups   data, ops\n  source   access token claims"
+        );
+    }
+
+    #[test]
+    fn a_client_is_shown_as_what_it_is() {
+        let who = Who {
+            iss: "https://p/as".into(),
+            sub: "worker".into(),
+            name: None,
+            email: None,
+            groups: Vec::new(),
+            source: "client".into(),
+            auth_time: None,
+        };
+        assert_eq!(
+            lines("etl", &who),
+            "worker\n  profile  etl\n  client   worker at https://p/as\n  \
+             source   the config: nobody signs in to it"
         );
     }
 }

@@ -132,6 +132,9 @@ pub struct Person {
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// It is no person but the client, and `sub` its id.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub client: bool,
 }
 
 /// The process that asks, as the agent saw it.

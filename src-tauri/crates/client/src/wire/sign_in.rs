@@ -142,6 +142,9 @@ pub struct SignOutReply {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SignedOut {
     pub profile: String,
+    /// Nobody signs in to it: what it was given is taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub client: bool,
     /// `confirmed`, `unsupported`, `unconfirmed`, `pending` (owed, and tried again for a day),
     /// `not_signed_in`; of one of all, `failed`: it is not finished.
     pub revocation: String,

@@ -131,15 +131,19 @@ pub struct AgentStatus {
 pub struct ProfileStatus {
     /// The session's one name: `prod`, or `prod/warehouse_api`.
     pub name: String,
+    /// `service`, `machine`: nobody signs in to it. Absent: a person does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
     /// The connection whose own sign-in it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
-    /// The command that signs in to it.
+    /// The command that signs in to it; of one that nobody signs in to, what gives it its secret or key.
     #[serde(default)]
     pub login: String,
     pub issuer: String,
     pub client_id: String,
-    /// `signed_in`, `signed_out`, `login_required`, `offline`, `degraded`, `misconfigured`, `keychain_locked`, `keychain_unavailable`, `signing_in`.
+    /// `signed_in`, `signed_out`, `login_required`, `offline`, `degraded`, `misconfigured`, `keychain_locked`, `keychain_unavailable`, `signing_in`;
+    /// of one that nobody signs in to `ready`, `no_credential`, `refused` in place of the first three.
     pub state: String,
     /// Why it is in that state, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,7 +179,7 @@ pub struct Who {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     pub groups: Vec<String>,
-    /// `id_token`, `userinfo`, `access_token_claims`.
+    /// `id_token`, `userinfo`, `access_token_claims`; `client`: it is no person, and `sub` is its id.
     pub source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
@@ -197,4 +201,11 @@ pub struct HorizonReply {
     /// `expires_in`, `exp claim`, `assumed`, `server`, `profile`, `observed` (as past sessions ended),
     /// `unknown`, `none`.
     pub source: String,
+}
+
+impl ProfileStatus {
+    /// Does a person sign in to it?
+    pub fn signs_in(&self) -> bool {
+        self.kind.is_empty()
+    }
 }

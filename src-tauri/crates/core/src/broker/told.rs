@@ -1,12 +1,30 @@
 //! How what was judged stands on the record: one line for a request, with what it rests on.
 
+use std::time::Duration;
+
 use crate::audit::{Event, Outcome, Record};
+use crate::broker::Broker;
 use crate::error::{ErrorCode, Refusal};
-use crate::policy::engine::Basis;
+use crate::policy::engine::{Basis, SignedIn};
 use crate::policy::{About as _, Action, Denied, Resource, Weight};
 use crate::principal::Principal;
-use crate::request::{Caller, TokenRequest};
+use crate::request::{Caller, SessionKey, TokenRequest};
 use crate::time::Timestamp;
+
+impl Broker {
+    /// Whose sign-in a policy judges by.
+    pub(super) fn sign_in_of(&self, key: &SessionKey, now: Timestamp) -> Option<SignedIn> {
+        let session = self.session_of(key).ok()?;
+        let (last, kind) = (session.last()?, session.profile().kind);
+        // A client proves itself anew for each token.
+        let age = match kind.signs_in() {
+            true => last.proven_at().until(now),
+            false => Duration::ZERO,
+        };
+        let groups = last.identity.as_ref().map(|who| who.groups.clone()).unwrap_or_default();
+        Some(SignedIn { at: last.signed_in_at, age, groups })
+    }
+}
 
 /// A request that was permitted, and who asked.
 #[derive(Clone, Copy)]

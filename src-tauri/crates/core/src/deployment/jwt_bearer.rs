@@ -181,6 +181,7 @@ fn ping_is_left_alone(state: &SessionState, now: Timestamp) -> Option<Away> {
             (None, Some(_)) => Some(Away::Unanswered),
             (None, None) => None,
         },
+        SessionState::Client(client) => client.resting(now).cloned().map(Away::Resting),
         SessionState::Fixed(_) => Some(Away::Fixed),
         SessionState::Unloaded
         | SessionState::Unreadable(_)

@@ -10,13 +10,13 @@ use super::{FakeClock, device_authorization, identity, lock, offers, token_set};
 use crate::endpoints::host;
 use crate::ports::{
     AuthorizationServer, Clock, Grant, Pending, Received, Redeemed, Renewal, Revocation,
-    RevokedFor, SignInServer, TokenFailure,
+    RevokedFor, SignInServer, StoreFailure, TokenFailure,
 };
 use crate::profile::Profile;
 use crate::sign_in::{
     Assurance, AuthorizationRequest, AuthorizationUrl, DeviceAuthorization, Offers,
 };
-use crate::token::{CodeVerifier, IdToken, RefreshToken, TokenSet};
+use crate::token::{AccessToken, CodeVerifier, IdToken, RefreshToken, TokenSet};
 
 /// Gives out `at-1`, `at-2`, …; rotates; ends the family on a replay, as PingOne does.
 #[derive(Debug)]
@@ -60,6 +60,12 @@ pub struct FakeServer {
     pub no_push: Mutex<Option<TokenFailure>>,
     /// A replaced refresh token is not revoked, as at PingFederate.
     pub withholds: Mutex<bool>,
+    /// How often a token was asked for the client itself.
+    pub client_grants: AtomicUsize,
+    /// What every such grant is answered instead.
+    pub no_client: Mutex<Option<TokenFailure>>,
+    /// Is there here what proves the client?
+    pub proof: Mutex<Result<bool, StoreFailure>>,
     on_their_way: AtomicUsize,
     /// Who signs in next, where that is another than [`Self::subject`].
     pub signs_in: Mutex<String>,
@@ -102,6 +108,9 @@ impl FakeServer {
             pushes: Mutex::default(),
             no_push: Mutex::default(),
             withholds: Mutex::default(),
+            client_grants: AtomicUsize::new(0),
+            no_client: Mutex::default(),
+            proof: Mutex::new(Ok(true)),
             on_their_way: AtomicUsize::new(0),
             signs_in: Mutex::default(),
             grants: Mutex::new(Grants::of("rt-0")),
@@ -233,6 +242,17 @@ impl AuthorizationServer for FakeServer {
                         now.plus(*lock(&self.lifetime)),
                     )));
                 }
+                Grant::ClientCredentials { .. } => {
+                    let _open = self.gate.lock().await;
+                    let count = self.client_grants.fetch_add(1, Ordering::SeqCst) + 1;
+                    if let Some(failure) = lock(&self.no_client).clone() {
+                        return Err(failure);
+                    }
+                    let now = self.clock.now();
+                    let end = now.plus(*lock(&self.lifetime));
+                    // RFC 6749 §4.4.3 says that none should come.
+                    return Ok(received(token_set(&format!("c-{count}"), Some("c-rt"), now, end)));
+                }
                 Grant::AuthorizationCode { .. } | Grant::DeviceCode { .. } => {
                     let _open = self.gate.lock().await;
                     let count = self.sign_ins.fetch_add(1, Ordering::SeqCst) + 1;
@@ -279,7 +299,8 @@ impl AuthorizationServer for FakeServer {
             if let Some(failure) = lock(&self.disbelief).clone() {
                 return Err(failure);
             }
-            let known = !matches!(grant, Grant::TokenExchange { .. });
+            let known =
+                !matches!(grant, Grant::TokenExchange { .. } | Grant::ClientCredentials { .. });
             let token = received.set.refresh_token.as_ref();
             let signed_in = token.and_then(|token| lock(&self.grants).who(token.expose()));
             let who = signed_in.unwrap_or_else(|| lock(&self.subject).clone());
@@ -306,6 +327,21 @@ impl AuthorizationServer for FakeServer {
             drop(self.gate.lock().await);
             Ok(answer)
         })
+    }
+
+    fn revoke_access<'a>(
+        &'a self,
+        _profile: &'a Profile,
+        token: &'a AccessToken,
+    ) -> Pending<'a, Result<Revocation, TokenFailure>> {
+        lock(&self.revoked_tokens).push(token.expose().to_owned());
+        let answer = lock(&self.revocations).pop_front().unwrap_or(Revocation::Confirmed);
+        Box::pin(async move { Ok(answer) })
+    }
+
+    fn proves<'a>(&'a self, _profile: &'a Profile) -> Pending<'a, Result<bool, StoreFailure>> {
+        let proof = lock(&self.proof).clone();
+        Box::pin(async move { proof })
     }
 }
 

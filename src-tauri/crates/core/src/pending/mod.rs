@@ -198,6 +198,7 @@ impl Broker {
             | SessionState::SignedOut
             | SessionState::Ended { .. }
             | SessionState::Active(_)
+            | SessionState::Client(_)
             | SessionState::Fixed(_) => {}
         }
         let caller = own_voice();

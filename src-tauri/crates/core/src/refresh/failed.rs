@@ -73,7 +73,7 @@ impl Refresh {
     }
 
     /// Is it this target that is refused, and not the client?
-    fn is_of_target(&self, error: &str) -> bool {
+    pub(super) fn is_of_target(&self, error: &str) -> bool {
         match error {
             "invalid_scope" => self.target.scopes.is_some(),
             "invalid_target" => self.target.resource.is_some(),

@@ -3,9 +3,11 @@
 //!
 //! 1. [`ask`]: one answer to judge, kept before anything else
 //! 2. [`failed`]: what a refresh that gave nothing does to its session
-//! 3. [`token_exchange`]: RFC 8693, for which no refresh token is sent
+//! 3. [`client_credentials`]: RFC 6749 §4.4, for a client that nobody signs in to
+//! 4. [`token_exchange`]: RFC 8693, for which no refresh token is sent
 
 mod ask;
+mod client_credentials;
 mod failed;
 mod token_exchange;
 
@@ -63,6 +65,9 @@ impl Refresh {
     fn fetch(&self, before: Option<Fingerprint>) -> Pending<'_, Fetched> {
         Box::pin(async move {
             match &self.target.obtain {
+                Obtain::Narrow | Obtain::SignIn if !self.session.profile().kind.signs_in() => {
+                    self.client_credentials().await
+                }
                 Obtain::Narrow | Obtain::SignIn => self.refresh(before).await,
                 Obtain::Exchange => self.exchange().await,
                 Obtain::JwtBearer(deployment) => self.jwt_bearer(deployment).await,
@@ -131,7 +136,12 @@ impl Refresh {
         let Some(short) = self.shortfall(stored, &token.set) else { return Ok(()) };
         let refusal = match &self.target.scopes {
             Some(_) => short,
-            None => short.hint(format!("run `{}`", self.session.profile().login())),
+            None => match &*self.session.profile() {
+                client if !client.kind.signs_in() => {
+                    short.hint(format!("have Ping grant it, or mend `[profile.{}]`", client.name))
+                }
+                profile => short.hint(format!("run `{}`", profile.login())),
+            },
         };
         self.rests_after(&refusal, |_| REFUSED_FOR);
         Err(refusal)

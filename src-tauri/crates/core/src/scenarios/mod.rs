@@ -1,6 +1,7 @@
 //! The traps of this trade, played through the broker with fakes that misbehave.
 
 mod answers;
+mod clients;
 mod clockwork;
 mod deployment;
 mod endpoints;

@@ -43,6 +43,7 @@ impl Session {
             | SessionState::Unreadable(_)
             | SessionState::SignedOut
             | SessionState::Active(_)
+            | SessionState::Client(_)
             | SessionState::Ended { .. } => None,
         };
         [renewal, save, pending, end].into_iter().flatten().min().map(|at| at.max(now))
@@ -71,21 +72,21 @@ impl Session {
 impl Held {
     /// Each token that will have a successor ahead of need, and when.
     fn renewals(&self, now: Timestamp) -> impl Iterator<Item = (&Target, Timestamp)> {
-        let active = match &self.state {
-            SessionState::Active(active) if active.unanswered.is_none() => Some(active),
-            SessionState::Active(_)
-            | SessionState::Fixed(_)
+        let (renews, resting) = match &self.state {
+            SessionState::Active(active) => (active.unanswered.is_none(), active.resting(now)),
+            SessionState::Client(client) => (client.is_ready(), client.resting(now)),
+            SessionState::Fixed(_)
             | SessionState::Unloaded
             | SessionState::Unreadable(_)
             | SessionState::SignedOut
-            | SessionState::Ended { .. } => None,
+            | SessionState::Ended { .. } => (false, None),
         };
-        let resting = active.and_then(|active| active.resting(now)).map(|one| one.rest.end());
+        let resting = resting.map(|one| one.rest.end());
         let spread = self.spread.filter(|rest| !rest.is_over(now)).map(Rest::end);
         let earliest = resting.max(spread);
         let is_asked_for = |target: &Target| self.flights.contains_key(target);
         let tokens = self.tokens.iter();
-        let tokens = tokens.filter(move |(target, _)| active.is_some() && !is_asked_for(target));
+        let tokens = tokens.filter(move |(target, _)| renews && !is_asked_for(target));
         tokens.filter_map(move |(target, token)| {
             let at = token.refresh_at.max(now);
             let at = earliest.map_or(at, |earliest| at.max(earliest));
@@ -109,6 +110,7 @@ impl SessionState {
             Self::Active(active) if active.safety != Safety::Kept => Some(&active.stored),
             Self::Active(_)
             | Self::Fixed(_)
+            | Self::Client(_)
             | Self::Unloaded
             | Self::Unreadable(_)
             | Self::SignedOut

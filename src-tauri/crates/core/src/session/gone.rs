@@ -87,6 +87,10 @@ impl Session {
     ) -> Result<(), Refusal> {
         let mut held = self.held();
         held.forget_what_is_past();
+        // The rules are for persons: a client left no screen, and has nothing to come back to.
+        if !held.profile.kind.signs_in() {
+            return Ok(());
+        }
         // Read first: somebody may have signed in since.
         let is_known = !matches!(held.state, SessionState::Unloaded | SessionState::Unreadable(_));
         match &held.gone {

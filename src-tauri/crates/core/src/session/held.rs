@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use crate::cache::Cached;
 use crate::deployment::Deployments;
-use crate::endpoints::{self, Standing};
+use crate::endpoints::{self, Standing, same_client};
 use crate::error::Refusal;
 use crate::logout::Gone;
 use crate::profile::Profile;
 use crate::refusals;
 use crate::request::Target;
 use crate::rest::{Rest, Rests};
-use crate::session::{EndReason, Flight, Session, SessionState, StoredSession};
+use crate::session::{
+    ClientSession, EndReason, Flight, ProofOfClient, Session, SessionState, StoredSession,
+};
 use crate::time::Timestamp;
 use crate::token::Fingerprint;
 use crate::typed::Typed;
@@ -107,6 +109,7 @@ impl Leaving {
             | SessionState::Unreadable(_)
             | SessionState::SignedOut
             | SessionState::Fixed(_)
+            | SessionState::Client(_)
             | SessionState::Ended { .. } => false,
         };
         Some(Self { stored, ambiguous })
@@ -155,6 +158,10 @@ impl Held {
     pub(super) fn step_aside(&mut self) {
         let before = self.begin_anew(SessionState::Unloaded);
         self.deployments.has_new_proof();
+        if matches!(before, SessionState::Client(_)) {
+            // Nothing of it is lost: whoever asks for it again begins anew.
+            return;
+        }
         if before.stored().is_some() {
             self.aside = Some(before);
         } else if let SessionState::Ended { why, at, last: Some(last), .. } = before
@@ -168,7 +175,7 @@ impl Held {
 
     /// Whoever signed in, or was found signed in, while the config changed.
     pub(super) fn stands_or_steps_aside(&mut self, now: Timestamp) {
-        if self.away {
+        if self.away || !self.profile.kind.signs_in() {
             return self.step_aside();
         }
         let stored = self.state.stored();
@@ -180,6 +187,9 @@ impl Held {
 
     pub(super) fn change_client(&mut self, now: Timestamp) {
         self.step_aside();
+        if !self.profile.kind.signs_in() {
+            return;
+        }
         let Some(stored) = self.aside.as_ref().and_then(SessionState::stored) else { return };
         match endpoints::standing(stored, &self.profile) {
             Standing::Another => {}
@@ -259,6 +269,24 @@ impl Held {
 }
 
 impl Session {
+    /// Has the store to be asked?
+    pub(crate) fn is_unknown(&self) -> bool {
+        let held = self.held();
+        let unasked = |client: &ClientSession| client.proof == ProofOfClient::Unasked;
+        matches!(held.state, SessionState::Unloaded | SessionState::Unreadable(_))
+            || held.client().is_some_and(unasked)
+    }
+
+    /// The store answered, for that profile. `false` where the config has another one by now.
+    pub(crate) fn loaded(&self, state: SessionState, profile: &Profile) -> bool {
+        let mut held = self.held();
+        let same = same_client(profile, &held.profile);
+        if same {
+            held.takes(state);
+        }
+        same
+    }
+
     pub(crate) fn since(&self) -> Since {
         let held = self.held();
         match (&held.state, held.state.last()) {

@@ -9,8 +9,10 @@
 //! 5. [`flights`]: who waits for what is on its way
 //! 6. [`due`]: what the clockwork has to do, and when next
 //! 7. `gone`: who is still served where it was ended without anybody asking
-//! 8. [`held`]: what all of these look at
+//! 8. [`client`]: one that nobody signs in to
+//! 9. [`held`]: what all of these look at
 
+mod client;
 mod due;
 pub(crate) mod end;
 mod flights;
@@ -37,12 +39,15 @@ use crate::rest::Rest;
 use crate::time::Timestamp;
 use crate::token::{IdToken, Identity, Person, RefreshToken};
 
+pub use client::{ClientSession, ProofOfClient};
 pub use end::EndReason;
 pub use state::{ActiveSession, FixedSession, Safety, SessionState, Trouble, TroubleKind};
 pub use stored::{Horizon, HorizonSource, InFlight, REMEMBERED_ENDS, StoredSession, learned};
 
 use held::Held;
 
+pub(crate) use client::ClientTurn;
+use client::asks_for_more;
 pub(crate) use flights::{Boarding, Fetched, Flight};
 pub(crate) use held::{Leaving, Left, Since};
 pub(crate) use plan::{Cause, Plan};
@@ -144,7 +149,10 @@ impl Session {
         held.forget_refusals();
         let before = std::mem::replace(&mut held.profile, profile);
         let was_away = std::mem::take(&mut held.away);
-        if same_client(&before, &held.profile) && !was_away {
+        if same_client(&before, &held.profile)
+            && !was_away
+            && !asks_for_more(&before, &held.profile)
+        {
             held.become_(SessionState::reconfigured);
         } else {
             held.change_client(now);
@@ -198,21 +206,6 @@ impl Session {
         !held.closes && known.any(|last| last.signed_in_at == whose.signed_in_at)
     }
 
-    /// Has the store to be asked?
-    pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self.held().state, SessionState::Unloaded | SessionState::Unreadable(_))
-    }
-
-    /// The store answered, for that profile. `false` where the config has another one by now.
-    pub(crate) fn loaded(&self, state: SessionState, profile: &Profile) -> bool {
-        let mut held = self.held();
-        let same = same_client(profile, &held.profile);
-        if same {
-            held.state = state;
-        }
-        same
-    }
-
     pub(crate) fn reread(&self, is_another: bool) {
         self.held().become_(|state| state.reread(is_another));
     }
@@ -239,7 +232,9 @@ impl Session {
         // A sign-in that is being finished is what a person takes back, and nobody else.
         held.sign_outs += u64::from(out.is_none());
         held.gone = out.map(Gone::Done);
-        held.leave(SessionState::SignedOut)
+        // Nobody has to come back to a client: the next who asks begins anew.
+        let signs_in = held.profile.kind.signs_in();
+        held.leave(if signs_in { SessionState::SignedOut } else { SessionState::Unloaded })
     }
 
     /// Above every record of before, so that a new one counts as the newest.

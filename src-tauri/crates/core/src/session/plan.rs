@@ -7,7 +7,7 @@ use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Obtain, Purpose, Target, TokenRequest};
 use crate::rest::{REFUSED_FOR, Rest};
-use crate::session::{Held, Session, SessionState};
+use crate::session::{Held, ProofOfClient, Session, SessionState};
 use crate::time::Timestamp;
 
 /// What to do for one request.
@@ -104,6 +104,13 @@ impl Held {
                 let refusal = if by_another { resting } else { Some(none()) };
                 Ok(Outlook { refusal, unanswered: false })
             }
+            SessionState::Client(client) if client.proof == ProofOfClient::Unasked => {
+                Err(Plan::Load)
+            }
+            SessionState::Client(client) => {
+                let whole = client.refusal(&self.profile, now).filter(|_| asks_for_it);
+                Ok(Outlook { refusal: whole.or(resting), unanswered: false })
+            }
             SessionState::Active(active) => {
                 let whole = active.resting(now).filter(|_| asks_for_it);
                 let whole = whole.map(|trouble| refusals::trouble(&self.profile, trouble));
@@ -128,9 +135,11 @@ impl SessionState {
         match self {
             Self::Unreadable(failure) => refusals::store(profile, failure),
             Self::Ended { why, .. } => refusals::ended(profile, why),
-            Self::Unloaded | Self::SignedOut | Self::Active(_) | Self::Fixed(_) => {
-                refusals::signed_out(profile)
-            }
+            Self::Unloaded
+            | Self::SignedOut
+            | Self::Active(_)
+            | Self::Fixed(_)
+            | Self::Client(_) => refusals::signed_out(profile),
         }
     }
 }

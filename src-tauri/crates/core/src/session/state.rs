@@ -8,6 +8,7 @@ use crate::endpoints::{self, Standing};
 use crate::error::Why;
 use crate::profile::Profile;
 use crate::rest::Rest;
+use crate::session::client::{ClientSession, ProofOfClient};
 use crate::session::end::EndReason;
 use crate::session::stored::{InFlight, StoredSession};
 use crate::time::Timestamp;
@@ -23,6 +24,8 @@ pub enum SessionState {
     Active(Box<ActiveSession>),
     /// Signed in, and no refresh token was given: what the sign-in brought is all there will be.
     Fixed(Box<FixedSession>),
+    /// Nobody signs in: the client itself is served.
+    Client(Box<ClientSession>),
     /// It ended; a valid access token may still be served.
     Ended {
         why: EndReason,
@@ -163,6 +166,8 @@ impl SessionState {
             }
             Self::Fixed(fixed) => (None, Some(Box::new(fixed.stored))),
             Self::Ended { last, .. } => (None, last),
+            // It has no end.
+            client @ Self::Client(_) => return client,
             Self::Unloaded | Self::Unreadable(_) | Self::SignedOut => (None, None),
         };
         let last = last.map(|stored| Box::new(stored.tombstone(why.clone())));
@@ -177,6 +182,13 @@ impl SessionState {
                 let stays = |trouble: &Trouble| trouble.kind == TroubleKind::Offline;
                 let trouble = active.trouble.filter(stays);
                 Self::Active(Box::new(ActiveSession { trouble, ..*active }))
+            }
+            // What proves it may be here by now, or gone.
+            Self::Client(client) => {
+                let stays = |trouble: &Trouble| trouble.kind == TroubleKind::Offline;
+                let trouble = client.trouble.filter(stays);
+                let proof = ProofOfClient::Unasked;
+                Self::Client(Box::new(ClientSession { trouble, proof, ..*client }))
             }
             other @ (Self::Unloaded
             | Self::Unreadable(_)
@@ -196,6 +208,7 @@ impl SessionState {
             | Self::SignedOut
             | Self::Active(_)
             | Self::Fixed(_)
+            | Self::Client(_)
             | Self::Ended { .. }) => other,
         }
     }
@@ -212,6 +225,7 @@ impl SessionState {
             | Self::SignedOut
             | Self::Active(_)
             | Self::Fixed(_)
+            | Self::Client(_)
             | Self::Ended { .. }) => other,
         }
     }
@@ -221,6 +235,7 @@ impl SessionState {
         match self {
             Self::Active(active) => Some(&active.stored),
             Self::Fixed(fixed) => Some(&fixed.stored),
+            Self::Client(client) => Some(&client.stored),
             Self::Unloaded | Self::Unreadable(_) | Self::SignedOut | Self::Ended { .. } => None,
         }
     }
@@ -238,7 +253,8 @@ impl SessionState {
             | Self::Unreadable(_)
             | Self::SignedOut
             | Self::Active(_)
-            | Self::Fixed(_) => self.stored(),
+            | Self::Fixed(_)
+            | Self::Client(_) => self.stored(),
         }
     }
 }

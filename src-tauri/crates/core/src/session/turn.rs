@@ -68,7 +68,8 @@ impl Session {
             SessionState::Fixed(_) => {
                 return Turn::Refused(refusals::no_refresh_token(&held.profile));
             }
-            SessionState::Unloaded
+            SessionState::Client(_)
+            | SessionState::Unloaded
             | SessionState::Unreadable(_)
             | SessionState::SignedOut
             | SessionState::Ended { .. } => return Turn::Refused(held.not_signed_in()),

@@ -70,6 +70,10 @@ impl Broker {
         let session = self.session_of(key)?;
         self.load(&session).await;
         let profile = session.profile();
+        if !profile.kind.signs_in() {
+            let has_proof = session.client().is_some_and(|client| client.is_ready());
+            return Err(refusals::nobody_signs_in(&profile, has_proof));
+        }
         let conclusion = Conclusion {
             broker: self.clone(),
             session,

@@ -111,6 +111,38 @@ fn a_bad_profile_names_line_key_and_fix() {
             "client-id = \"c \"",
             "2:13 profile.p.client-id: has a space before or after it [Ping compares it letter by letter]",
         ),
+        (
+            "assertion-audience = \"token-endpoint\"",
+            "2:22 profile.p.assertion-audience: is used only with client-auth = \"private-key-jwt\"",
+        ),
+        (
+            "client-auth = \"private-key-jwt\"\nassertion-audience = \"any\"",
+            "3:22 profile.p.assertion-audience: unknown variant `any`, expected `issuer` or `token-endpoint`",
+        ),
+        (
+            "kind = \"robot\"",
+            "2:8 profile.p.kind: unknown variant `robot`, expected one of `user`, `service`, `machine`",
+        ),
+        (
+            "kind = \"service\"",
+            "2:8 profile.p.kind: a service proves itself, and `client-auth` is `none` [write client-auth = \"private-key-jwt\", \"secret-basic\" or \"secret-post\"]",
+        ),
+        (
+            "client-auth = \"secret-basic\"\nkind = \"machine\"",
+            "2:15 profile.p.client-auth: a machine proves itself by a key that was made on it [write client-auth = \"private-key-jwt\"]",
+        ),
+        (
+            "client-auth = \"secret-basic\"\nkind = \"service\"\nprompt = \"login\"",
+            "4:10 profile.p.prompt: is a person's: nobody signs in to a service [leave the line out]",
+        ),
+        (
+            "client-auth = \"secret-basic\"\nkind = \"service\"\nredirect-ports = [0]",
+            "4:18 profile.p.redirect-ports: is a person's: nobody signs in to a service [leave the line out]",
+        ),
+        (
+            "client-auth = \"secret-basic\"\nkind = \"service\"\nscopes = [\"openid\"]",
+            "4:10 profile.p.scopes: `openid` is a person's: nobody signs in to a service [leave it out]",
+        ),
         ("login-hint = \"\"", "2:14 profile.p.login-hint: is empty [leave the line out]"),
         ("ca-file = \" \"", "2:11 profile.p.ca-file: is empty [leave the line out]"),
         (
@@ -143,6 +175,29 @@ fn a_bad_profile_names_line_key_and_fix() {
         }
         assert_eq!(wrong(&text), [*problem], "{line}");
     }
+}
+
+#[test]
+fn what_needs_a_person_is_told_where_a_profile_has_none() {
+    let service = "[profile.svc]\nissuer = \"https://x.example\"\nclient-id = \"c\"\nkind = \"service\"\nclient-auth = \"secret-basic\"\nscopes = [\"a\"]\n";
+    let connection = "[connection.w]\nconn-type = \"http\"\nscopes = [\"b\"]\n";
+    assert_eq!(
+        wrong(&format!("{service}{connection}")),
+        [
+            "9:10 connection.w.scopes: profile `svc` does not ask for `b` [add it to `profile.svc.scopes`]"
+        ]
+    );
+    assert_eq!(
+        wrong(&format!("{service}[connection.w]\nconn-type = \"http\"\nobtain = \"sign-in\"\n")),
+        [
+            "9:10 connection.w.obtain: nobody signs in to a service [without it the connection's own scopes are asked for]"
+        ]
+    );
+    let airflow = "[airflow.a]\nurl = \"https://x.example\"\nassertion = \"id_token\"\n";
+    assert_eq!(
+        wrong(&format!("{service}{airflow}")),
+        ["9:13 airflow.a.assertion: nobody signs in to its profile, so there is no ID token"]
+    );
 }
 
 #[test]

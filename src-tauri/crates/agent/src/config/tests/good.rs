@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use dagpass_core::deployment::AssertionKind;
-use dagpass_core::profile::{ClientAuth, DevicePkce, Flow, Profile, ProfileName, Redirect, Scopes};
+use dagpass_core::profile::{
+    AssertionAudience, ClientAuth, DevicePkce, Flow, Profile, ProfileKind, ProfileName, Redirect,
+    Scopes,
+};
 use dagpass_core::request::{Obtain, SessionKey};
 use dagpass_core::token::AccessToken;
 use serde_json::json;
@@ -92,6 +95,27 @@ fn every_key_of_a_profile_arrives() {
     assert_eq!(p.verification_hosts, ["go.x.example"]);
     assert_eq!(p.network.no_proxy.as_deref(), Some("x.example"));
     assert_eq!(p.scopes, Scopes::parse("openid"));
+}
+
+#[test]
+fn a_service_asks_for_what_it_names_and_for_nothing_where_it_names_nothing() {
+    let table = |kind: &str, more: &str| {
+        good(&format!(
+            "[profile.svc]\nissuer = \"https://x.example\"\nclient-id = \"c\"\nkind = \"{kind}\"\n{more}\n"
+        ))
+    };
+    let secret = "client-auth = \"secret-post\"\nscopes = [\"a\"]";
+    let config = table("service", secret);
+    let svc = config.profile(Some("svc")).expect("named");
+    assert_eq!((svc.kind, svc.client_auth), (ProfileKind::Service, ClientAuth::SecretPost));
+    assert_eq!(svc.scopes, Scopes::parse("a"));
+    let key = "client-auth = \"private-key-jwt\"\nassertion-audience = \"token-endpoint\"";
+    let config = table("machine", key);
+    let svc = config.profile(Some("svc")).expect("named");
+    assert_eq!(svc.assertion_audience, AssertionAudience::TokenEndpoint);
+    assert_eq!((svc.kind, svc.scopes.clone()), (ProfileKind::Machine, Scopes::default()));
+    let config = table("user", "");
+    assert_eq!(config.profile(Some("svc")).expect("named").kind, ProfileKind::User);
 }
 
 #[test]

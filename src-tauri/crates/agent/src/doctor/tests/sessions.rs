@@ -80,6 +80,35 @@ async fn every_session_has_one_finding_with_its_reason_and_the_command() {
 }
 
 #[tokio::test]
+async fn a_service_is_mended_by_its_secret_and_by_no_sign_in() {
+    for (state, said) in [
+        ("ready", None),
+        (
+            "no_credential",
+            Some("session problem: it cannot prove itself [run `dagpass secret set etl`]"),
+        ),
+        (
+            "refused",
+            Some(
+                "session problem: the issuer refuses its client [mend its registration at the issuer, or run `dagpass secret set etl`]",
+            ),
+        ),
+        (
+            "offline",
+            Some(
+                "session warning: Ping was not reached; what is at hand is served [check network and VPN; `dagpass status` tells when it is back]",
+            ),
+        ),
+    ] {
+        let login = "dagpass secret set etl".to_owned();
+        let service =
+            ProfileStatus { kind: "service".into(), login, ..session("etl", state, None) };
+        let world = World { sessions: vec![service], ..World::good() };
+        assert_eq!(world.wrong().await, said.into_iter().collect::<Vec<_>>(), "{state}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_s_own_session_is_named_as_it_is_signed_in() {
     let states = ["login_required", "misconfigured"];
     let sessions = states.map(|state| session("prod/w", state, None)).to_vec();

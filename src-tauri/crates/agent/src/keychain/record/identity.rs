@@ -27,6 +27,7 @@ enum StoredSource {
     IdToken,
     Userinfo,
     AccessTokenClaims,
+    Client,
 }
 
 impl StoredSource {
@@ -35,6 +36,7 @@ impl StoredSource {
             IdentitySource::IdToken => Self::IdToken,
             IdentitySource::Userinfo => Self::Userinfo,
             IdentitySource::AccessTokenClaims => Self::AccessTokenClaims,
+            IdentitySource::Client => Self::Client,
         }
     }
 }
@@ -45,6 +47,7 @@ impl From<StoredSource> for IdentitySource {
             StoredSource::IdToken => Self::IdToken,
             StoredSource::Userinfo => Self::Userinfo,
             StoredSource::AccessTokenClaims => Self::AccessTokenClaims,
+            StoredSource::Client => Self::Client,
         }
     }
 }

@@ -168,6 +168,8 @@ impl Api {
             SessionState::Unloaded
             | SessionState::SignedOut
             | SessionState::Unreadable(_)
+            // No person is behind it: nobody leaves it alone, and nobody would come back.
+            | SessionState::Client(_)
             | SessionState::Ended { .. } => {}
             SessionState::Active(_) | SessionState::Fixed(_) => self.look_at_signed_in(view, now),
         }
@@ -175,6 +177,9 @@ impl Api {
 
     /// Is it worth a look into the keychain?
     fn may_end(&self, view: &SessionView) -> bool {
+        if !view.profile.kind.signs_in() {
+            return false;
+        }
         let rules = &self.config.current().logout.rules;
         let was_begun = view.out.is_some() || self.lookout.notes.of(&view.key).is_some();
         was_begun || rules.may_end(view.profile.session_lifetime)
@@ -214,7 +219,7 @@ impl Api {
     /// What an earlier life ended is served to nobody from the first request on.
     pub(crate) fn tell_who_is_out(&self) {
         let doubt = self.lookout.notes.doubt().map(|doubt| doubt.out());
-        for view in self.broker.sessions() {
+        for view in self.broker.sessions().iter().filter(|view| view.profile.kind.signs_in()) {
             let is_new = matches!(view.state, SessionState::Unloaded);
             if let Some(out) = self.lookout.notes.of(&view.key).or(doubt.filter(|_| is_new)) {
                 self.shut_out(&view.key, out);
@@ -230,6 +235,9 @@ impl Api {
 
     /// When it will be signed out, as far as is known.
     pub(super) fn due(&self, view: &SessionView, stored: &StoredSession) -> Option<Due> {
+        if !view.profile.kind.signs_in() {
+            return None;
+        }
         let signed = Signed {
             in_at: stored.signed_in_at,
             proven_at: stored.proven_at(),
@@ -358,6 +366,7 @@ const fn is_read(state: &SessionState) -> bool {
         SessionState::SignedOut
         | SessionState::Active(_)
         | SessionState::Fixed(_)
+        | SessionState::Client(_)
         | SessionState::Ended { .. } => true,
     }
 }

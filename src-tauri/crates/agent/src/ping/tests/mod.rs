@@ -104,7 +104,9 @@ impl Stage {
                 judged.map(|_| set).map_err(refused)
             }
             Grant::RefreshToken { session, .. } => renewed(session, set),
-            Grant::DeviceCode { .. } | Grant::TokenExchange { .. } => Ok(set),
+            Grant::DeviceCode { .. }
+            | Grant::ClientCredentials { .. }
+            | Grant::TokenExchange { .. } => Ok(set),
         }
     }
 

@@ -84,7 +84,7 @@ impl Pseudonyms {
 
     /// Somebody who signed in, by all that they are known by.
     pub fn meet_person(&mut self, person: &Person) {
-        let Person { iss, sub, name, email } = person;
+        let Person { iss, sub, name, email, client: _ } = person;
         let pseudonym = self.pseudonym("person", &[iss, sub]);
         self.keys.entry(pseudonym.clone()).or_default();
         let encoded = email.as_ref().map(|email| email.replace('@', "%40"));

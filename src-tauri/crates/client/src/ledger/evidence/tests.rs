@@ -235,7 +235,7 @@ fn every_record_is_in_one_table_and_in_no_other() {
 
 fn person(sub: &str, name: &str, email: &str) -> Person {
     let (name, email) = (Some(name.to_owned()), Some(email.to_owned()));
-    Person { iss: "https://sso.corp.example".into(), sub: sub.into(), name, email }
+    Person { iss: "https://sso.corp.example".into(), sub: sub.into(), name, email, client: false }
 }
 
 #[test]

@@ -298,11 +298,14 @@ fn of_records(model: &Model, records: &[u64]) -> String {
 
 /// By name and address, and below that how the identity provider calls them.
 fn who(person: Option<&Person>) -> String {
-    let Some(Person { iss, sub, name, email }) = person else { return NOTHING.to_owned() };
+    let Some(Person { iss, sub, name, email, client }) = person else {
+        return NOTHING.to_owned();
+    };
     let names = [name, email].into_iter().flatten().map(|one| text(one)).collect::<Vec<_>>();
     let names =
         if names.is_empty() { String::new() } else { format!("{}<br>", names.join("<br>")) };
-    format!("{names}<small>{} at {}</small>", code(sub), text(iss))
+    let kind = if *client { "client " } else { "" };
+    format!("{names}<small>{kind}{} at {}</small>", code(sub), text(iss))
 }
 
 fn profile(line: &Line) -> String {

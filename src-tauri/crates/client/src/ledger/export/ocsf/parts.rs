@@ -51,6 +51,8 @@ fn authentication(line: &Line) -> Value {
     let id_token = proof.and_then(|proof| proof.id_token.as_ref());
     let oauth = matches!(&*line.event, "refresh" | "exchange");
     let token = match (&*line.event, id_token) {
+        // None was sent for a client's own.
+        ("refresh", _) if line.subject.as_ref().is_some_and(|who| who.client) => Value::Null,
         ("refresh", _) => json!({"type_id": 4, "type": "Refresh Token"}),
         (_, Some(_)) => json!({"type_id": 3, "type": "Identity Token"}),
         (_, None) => Value::Null,
@@ -107,10 +109,11 @@ fn user(line: &Line) -> Value {
 }
 
 fn of_person(person: &Person) -> Value {
-    let Person { sub, name, email, .. } = person;
+    let Person { sub, name, email, client, .. } = person;
+    let (type_id, kind) = if *client { (4, "Service") } else { (1, "User") };
     let named = name.as_ref().or(email.as_ref()).unwrap_or(sub);
     json!({
-        "uid": sub, "name": named, "full_name": name, "type_id": 1, "type": "User",
+        "uid": sub, "name": named, "full_name": name, "type_id": type_id, "type": kind,
         "email_addr": email.as_deref().filter(|email| is_address(email)),
     })
 }

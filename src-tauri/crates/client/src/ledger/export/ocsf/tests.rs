@@ -243,6 +243,14 @@ fn who_by_what_for_what_and_how_it_ended_stand_where_they_belong() {
     let resources = event["resources"].as_array().unwrap();
     let names: Vec<&str> = resources.iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["etl", "load", "r", "prod", "https://lake/x", "lake", "https://lake"]);
+    let mut of_client = whole("refresh", "ok");
+    of_client["subject"] = json!({"iss": "https://sso", "sub": "worker", "client": true});
+    let of_client = event_of(&of_client.to_string());
+    assert_eq!(
+        (&of_client["user"]["uid"], &of_client["user"]["type_id"], &of_client["user"]["type"]),
+        (&json!("worker"), &json!(4), &json!("Service"))
+    );
+    assert_eq!(of_client["authentication_token"], Value::Null);
     let signed_in = event_of(&whole("sign-in", "ok").to_string());
     assert_eq!(signed_in["dst_endpoint"]["hostname"], "sso.corp.example");
     assert_eq!((&signed_in["is_mfa"], &signed_in["session"]["uid"]), (&true.into(), &"s1".into()));
