@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::check::{Check, Known};
 use super::connection::{AUTHORIZATION, Connection, Fields, TokenIn};
-use super::raw::{RawConnection, RawEnvironment, RawObtain};
+use super::raw::RawEnvironment;
+use super::raw_connection::{RawConnection, RawObtain};
 use super::section::{At, Place, Table};
 use super::shared_client::Client;
 use super::words::is_conn_id;

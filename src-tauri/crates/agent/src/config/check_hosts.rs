@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::check::{Check, Reading};
-use super::raw::RawConnection;
+use super::raw_connection::RawConnection;
 use super::section::{At, Place};
 
 /// `connection-hosts`.

@@ -34,6 +34,7 @@ mod overlay;
 mod policy;
 mod raw;
 mod raw_audit;
+mod raw_connection;
 mod raw_policy;
 mod raw_upstream;
 mod reserved;
