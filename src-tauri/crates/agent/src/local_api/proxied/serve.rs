@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{Either, Empty};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,7 +33,8 @@ use super::judged;
 use super::who::Caller;
 use crate::config::Upstream;
 use crate::identity_proxy::{
-    Door, Last, LastRequest, Outgoing, Outward, Turned, Unsent, admit, back, onward, phantom_in,
+    Door, Last, LastRequest, Outgoing, Outward, Readable, Turned, Unsent, admit, back, credentials,
+    onward, phantom_in,
 };
 use crate::system;
 
@@ -57,7 +58,7 @@ const STOLEN: Turned = Turned {
 };
 const REPEATED: Turned = Turned {
     status: StatusCode::BAD_REQUEST,
-    reason: "400: the phantom stands where it would be sent on",
+    reason: "400: a phantom stands where it would be sent on",
 };
 const GONE: Turned =
     Turned { status: StatusCode::NOT_FOUND, reason: "404: the config has it no more" };
@@ -157,8 +158,7 @@ struct Line {
 
 /// Whose request it is, and what of it is sent on.
 struct Admitted {
-    /// By which name the caller found us.
-    host: String,
+    readable: Readable,
     /// Where its phantom stood.
     proven: HeaderName,
     principal: Principal,
@@ -186,13 +186,13 @@ impl Line {
         let through = Through {
             upstream: self.place.upstream.clone(),
             method: head.method.as_str().to_owned(),
-            path: head.uri.path().to_owned(),
+            path: admitted.readable.path.clone(),
         };
         let sent = self.sent(&admitted, (head, body), through.clone()).await;
         let (answer, refused) = match sent {
             Ok(response) => {
                 let (mut head, body) = response.into_parts();
-                head.headers = back(head.headers, &admitted.upstream, &admitted.host);
+                head.headers = back(head.headers, &admitted.upstream, &admitted.readable.host);
                 (Response::from_parts(head, Either::Left(body)), None)
             }
             Err(Failed::Refused(refusal)) => {
@@ -221,7 +221,7 @@ impl Line {
     async fn admitted(&self, head: &Parts) -> Result<Admitted, Turned> {
         let (api, name) = (&self.api, &self.place.upstream);
         let line = (&head.method, &head.uri, head.version);
-        let host = admit(&self.place.door, line, &head.headers)?;
+        let readable = admit(&self.place.door, line, &head.headers)?;
         let Some((shown, proven)) = phantom_in(&head.headers) else { return Err(NO_PHANTOM) };
         let is_run = |id: &str| api.capabilities.is_run(id);
         let held = api.proxied.phantoms.held((&shown, name), is_run, api.clock.now());
@@ -231,11 +231,12 @@ impl Line {
         };
         api.proxied.crowd.misses.store(0, std::sync::atomic::Ordering::Relaxed);
         let principal = self.caller.principal(api, &phantom).await.ok_or(STOLEN)?;
-        if repeats(head, (&shown, &proven)) {
+        let is_phantom = |text: &str| api.proxied.phantoms.knows(text);
+        if repeats(head, (&shown, &proven)) || shows_another(&head.headers, &proven, is_phantom) {
             return Err(REPEATED);
         }
         let upstream = judged::named(api, name).ok_or(GONE)?;
-        Ok(Admitted { host, proven, principal, upstream })
+        Ok(Admitted { readable, proven, principal, upstream })
     }
 
     async fn sent(
@@ -288,7 +289,7 @@ impl From<Unsent> for Failed {
     }
 }
 
-/// Path and query by the very bytes that were judged.
+/// The path by the very bytes that were judged, and the query as it came.
 fn onwards(
     head: Parts,
     admitted: &Admitted,
@@ -296,9 +297,14 @@ fn onwards(
 ) -> Result<Request<Outgoing>, Refusal> {
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
-    *request.uri_mut() = head.uri;
+    *request.uri_mut() = admitted.readable.target.clone();
     let token = token_of(issued, &admitted.upstream)?;
     *request.headers_mut() = onward(head.headers, &admitted.upstream, (token, &admitted.proven));
+    // Of some methods hyper sends no body whose length it does not know, unless it is told to.
+    let body = request.body();
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     Ok(request)
 }
 
@@ -324,4 +330,14 @@ fn repeats(head: &Parts, (shown, proven): (&str, &HeaderName)) -> bool {
     };
     let target = head.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
     has(target.as_bytes()) || elsewhere(&head.headers)
+}
+
+/// One of another door's, as a credential that would go on.
+fn shows_another(
+    headers: &HeaderMap,
+    proven: &HeaderName,
+    is_phantom: impl Fn(&str) -> bool,
+) -> bool {
+    let others = headers.iter().filter(|(name, _)| *name != proven);
+    others.flat_map(|(_, value)| credentials(value)).any(|one| is_phantom(&one))
 }

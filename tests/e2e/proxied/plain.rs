@@ -1,0 +1,64 @@
+//! What is judged is what arrives: one spelling of a path, a method and a path that nothing overrides, the whole of a
+//! body, and nothing that belongs to another upstream.
+
+use super::upstream::Upstream;
+use super::{CURL, by_run, scene};
+use crate::idp::{Family, Setting};
+use crate::one_door::ledger;
+
+#[test]
+fn what_is_judged_is_what_arrives() {
+    let upstream = Upstream::start();
+    let scene = scene(&upstream, Setting::of(Family::PingOne));
+    let world = &scene.world;
+    let url = "$DAGPASS_PROXY_URL_WAREHOUSE";
+    let shown = "-w ' %{http_code}'";
+    for (line, told) in [
+        (format!("{url}/etl%3ax/%c3%a9?q=%3a"), "0 GET /etl:x/%C3%A9?q=%3a HTTP/1.1 200"),
+        // hyper by itself would leave it out.
+        (
+            format!("-X GET -H 'Transfer-Encoding: chunked' -d hello {url}/search"),
+            "5 GET /search HTTP/1.1 200",
+        ),
+        (format!("-b s=1 -H 'X-Forwarded-Prefix: /admin' {url}/plain"), "0 GET /plain HTTP/1.1 200"),
+        (
+            format!("-o /dev/null -H 'X-HTTP-Method-Override: DELETE' -d x {url}/over"),
+            " 400",
+        ),
+        (format!("-o /dev/null -H 'X-Original-URL: /admin' {url}/over"), " 400"),
+        (
+            format!("-o /dev/null -X POST -H 'Transfer-Encoding: gzip, chunked' -d x {url}/over"),
+            " 501",
+        ),
+    ] {
+        assert_eq!(by_run(world, "warehouse", &format!("{CURL} {shown} {line}")), told, "{line}");
+    }
+    let seen = upstream.seen();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    for name in ["cookie", "x-forwarded-prefix"] {
+        assert_eq!(seen[2].header(name), None);
+    }
+    let lines = ledger(world);
+    let sent = lines.iter().filter(|line| line["event"] == "issue" && line["action"] == "proxy");
+    let paths: Vec<&str> = sent.map(|line| line["upstream"]["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/etl:x/%C3%A9", "/search", "/plain"]);
+    scene.close();
+}
+
+#[test]
+fn a_phantom_of_another_door_is_not_passed_on_as_the_caller_s_own_credential() {
+    let upstream = Upstream::start();
+    let scene = scene(&upstream, Setting::of(Family::PingOne));
+    let world = &scene.world;
+    let script = "for own in \"-u me:$DAGPASS_PROXY_BEARER_WAREHOUSE\" \
+         \"-u $DAGPASS_PROXY_BEARER_WAREHOUSE:\" \"--oauth2-bearer $DAGPASS_PROXY_BEARER_WAREHOUSE\" \
+         \"-u me:$DAGPASS_PROXY_BEARER_LAKE\" '-u me:own'; do \
+         curl -sS -o /dev/null -w '%{http_code} ' $own -H \"Proxy-Authorization: Bearer $DAGPASS_PROXY_BEARER_LAKE\" \
+         \"$DAGPASS_PROXY_URL_LAKE/v1/x\"; done";
+    let ended = world.cli(&[
+        "run", "--via", "warehouse", "--via", "lake", "--", "sh", "-c", script,
+    ]);
+    assert_eq!(ended.expect(0).stdout, "400 400 400 400 200 ", "{}", world.agent_said());
+    assert_eq!(upstream.seen().len(), 1);
+    scene.close();
+}
