@@ -62,3 +62,22 @@ fn a_phantom_of_another_door_is_not_passed_on_as_the_caller_s_own_credential() {
     assert_eq!(upstream.seen().len(), 1);
     scene.close();
 }
+
+#[test]
+fn an_upstream_that_refuses_every_token_costs_one_refresh() {
+    let upstream = Upstream::start();
+    let scene = scene(&upstream, Setting::of(Family::PingOne));
+    let world = &scene.world;
+    by_run(world, "warehouse", &format!("{CURL} $DAGPASS_PROXY_URL_WAREHOUSE/before"));
+    let before = scene.idp.refreshes().len();
+    // One connection, as a client that asks again and again has one.
+    let script = format!("{CURL} \"$DAGPASS_PROXY_URL_WAREHOUSE/never?n=[1-32]\"");
+    assert_eq!(by_run(world, "warehouse", &script), "never".repeat(32));
+    assert_eq!(scene.idp.refreshes().len(), before + 1);
+    let seen = upstream.seen().len();
+    assert_eq!(seen, 34, "the first of them twice");
+    let lines = ledger(world);
+    let sent = lines.iter().filter(|line| line["event"] == "issue" && line["action"] == "proxy");
+    assert_eq!(sent.count(), seen, "one line for each time that something was sent");
+    scene.close();
+}

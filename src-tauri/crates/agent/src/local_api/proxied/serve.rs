@@ -22,7 +22,6 @@ use dagpass_core::broker::Issued;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::Principal;
 use dagpass_core::request::{Through, Transport};
-use dagpass_core::token::Fingerprint;
 
 use super::super::Api;
 use super::super::accept::{self, Breath};
@@ -247,7 +246,7 @@ impl Line {
     ) -> Result<Response<Incoming>, Failed> {
         let (api, upstream) = (&self.api, &admitted.upstream);
         let who = (&admitted.principal, upstream.as_ref());
-        let issued = judged::token(api, who, through.clone(), None).await?;
+        let issued = judged::token(api, who, through.clone()).await?;
         // Only what has no body can be sent twice.
         let again = body.is_end_stream().then(|| head.clone());
         let request = onwards(head, admitted, (&issued, Either::Left(body)))?;
@@ -256,18 +255,20 @@ impl Line {
         let (StatusCode::UNAUTHORIZED, Some(head)) = (response.status(), again) else {
             return Ok(response);
         };
-        let token = issued.access_token();
-        let renewed = judged::token(api, who, through, Some(Fingerprint::of(token.expose()))).await;
-        match renewed {
-            Ok(renewed) if renewed.access_token().expose() != token.expose() => {
-                drop(response);
-                let request = onwards(head, admitted, (&renewed, Either::Right(Empty::new())))?;
-                Ok(outward.send(upstream, request).await?)
-            }
-            Err(refusal) if refusal.code == ErrorCode::LoginRequired => Err(refusal.into()),
+        match judged::is_renewed(api, upstream, &issued).await {
+            Ok(true) => {}
+            Err(refusal) if refusal.code == ErrorCode::LoginRequired => return Err(refusal.into()),
             // The upstream's own word is passed on.
-            Ok(_) | Err(_) => Ok(response),
+            Ok(false) | Err(_) => return Ok(response),
         }
+        let another = judged::token(api, who, through).await?;
+        drop(response);
+        let request = onwards(head, admitted, (&another, Either::Right(Empty::new())))?;
+        let response = outward.send(upstream, request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            judged::refused_again(api, upstream, &another).await;
+        }
+        Ok(response)
     }
 }
 
