@@ -37,6 +37,8 @@ use unix::files;
 use windows::files;
 
 pub use lineage::unit;
+#[cfg(target_os = "linux")]
+pub use linux::listener_uid;
 pub use machine::{MISSED, machine_file};
 pub(crate) use pages::keep_secrets_in_memory;
 pub use pin::{Pin, Watched, pin};
@@ -55,6 +57,12 @@ pub use windows::{
     own_uid, private_dir, read_private, sync_dir, told_to_end, write_mounted, write_passing,
     write_private,
 };
+
+/// Linux alone shows who takes connections at `place`.
+#[cfg(not(target_os = "linux"))]
+pub fn listener_uid(_place: std::net::SocketAddr) -> Option<u32> {
+    None
+}
 
 /// A file as the system tells it from every other, and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

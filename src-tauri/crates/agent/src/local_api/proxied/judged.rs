@@ -17,17 +17,32 @@ use super::super::patience::{self, Awaited, SHORT};
 use super::super::{Api, tokens};
 use crate::config::Upstream;
 
+/// What takes nobody's judgement: whether anything is sent now, and what the config closes.
+pub(super) fn admits(
+    api: &Api,
+    who: (&Principal, &Upstream),
+    through: &Through,
+) -> Result<(), Refusal> {
+    stands(api)?;
+    within_limits(api, who, through)
+}
+
+fn stands(api: &Api) -> Result<(), Refusal> {
+    tokens::running(api)?;
+    match api.is_ending() {
+        true => Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is ending")),
+        false => Ok(()),
+    }
+}
+
 /// A token that is on the record as sent there.
 pub(super) async fn token(
     api: &Api,
     (principal, upstream): (&Principal, &Upstream),
     through: Through,
 ) -> Result<Issued, Refusal> {
-    tokens::running(api)?;
-    if api.is_ending() {
-        return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is ending"));
-    }
-    within_limits(api, (principal, upstream), &through)?;
+    // It may have turned while the upstream was connected to.
+    stands(api)?;
     let request = TokenRequest { through: Some(through), ..wanted(upstream) };
     let action = Action::Proxy;
     let caller = principal.caller.clone();

@@ -228,8 +228,11 @@ impl Line {
             door::pause(&api.proxied.crowd.misses).await;
             return Err(NO_PHANTOM);
         };
+        let Some(principal) = self.caller.principal(api, &phantom).await else {
+            door::pause(&api.proxied.crowd.misses).await;
+            return Err(STOLEN);
+        };
         api.proxied.crowd.misses.store(0, std::sync::atomic::Ordering::Relaxed);
-        let principal = self.caller.principal(api, &phantom).await.ok_or(STOLEN)?;
         let is_phantom = |text: &str| api.proxied.phantoms.knows(text);
         if repeats(head, (&shown, &proven)) || shows_another(&head.headers, &proven, is_phantom) {
             return Err(REPEATED);
@@ -246,11 +249,13 @@ impl Line {
     ) -> Result<Response<Incoming>, Failed> {
         let (api, upstream) = (&self.api, &admitted.upstream);
         let who = (&admitted.principal, upstream.as_ref());
+        judged::admits(api, who, &through)?;
+        let mut outward = self.outward.lock().await;
+        outward.ready(upstream).await?;
         let issued = judged::token(api, who, through.clone()).await?;
         // Only what has no body can be sent twice.
         let again = body.is_end_stream().then(|| head.clone());
         let request = onwards(head, admitted, (&issued, Either::Left(body)))?;
-        let mut outward = self.outward.lock().await;
         let response = outward.send(upstream, request).await?;
         let (StatusCode::UNAUTHORIZED, Some(head)) = (response.status(), again) else {
             return Ok(response);
@@ -261,8 +266,9 @@ impl Line {
             // The upstream's own word is passed on.
             Ok(false) | Err(_) => return Ok(response),
         }
-        let another = judged::token(api, who, through).await?;
         drop(response);
+        outward.ready(upstream).await?;
+        let another = judged::token(api, who, through).await?;
         let request = onwards(head, admitted, (&another, Either::Right(Empty::new())))?;
         let response = outward.send(upstream, request).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
