@@ -213,6 +213,9 @@ async fn dial(to: &Upstream) -> Result<TcpStream, String> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "nodelay not set");
     }
+    if let Err(error) = system::notices_the_end(&stream) {
+        tracing::debug!(%error, "keepalive not set");
+    }
     if to.url.scheme() != "https" {
         is_ours(&stream).await?;
     }

@@ -58,6 +58,24 @@ pub use windows::{
     write_private,
 };
 
+/// A far end that is gone without a word is noticed within two minutes of silence, not in two hours.
+#[cfg(unix)]
+pub fn notices_the_end(stream: &tokio::net::TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt::{
+        set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
+    };
+    set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    set_tcp_keepintvl(stream, Duration::from_secs(15))?;
+    set_tcp_keepcnt(stream, 4)?;
+    Ok(set_socket_keepalive(stream, true)?)
+}
+
+/// By the system's own times.
+#[cfg(windows)]
+pub fn notices_the_end(_stream: &tokio::net::TcpStream) -> io::Result<()> {
+    Ok(())
+}
+
 /// Linux alone shows who takes connections at `place`.
 #[cfg(not(target_os = "linux"))]
 pub fn listener_uid(_place: std::net::SocketAddr) -> Option<u32> {

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use dagpass_core::broker::Issued;
 use dagpass_core::error::{ErrorCode, Refusal};
@@ -65,6 +65,7 @@ const GONE: Turned =
 /// Places for all of them, and how many phantoms were wrong in a row.
 pub(in crate::local_api) struct Crowd {
     free: Arc<Semaphore>,
+    most: usize,
     misses: AtomicU32,
 }
 
@@ -72,8 +73,20 @@ impl Crowd {
     /// Of `limit` files; `None` where the system has none.
     pub(super) fn of(limit: Option<u64>) -> Self {
         let most = limit.map_or(CONNECTIONS, |limit| (limit / PART).clamp(1, CONNECTIONS));
-        let free = Semaphore::new(usize::try_from(most).unwrap_or(1));
-        Self { free: Arc::new(free), misses: AtomicU32::new(0) }
+        let most = usize::try_from(most).unwrap_or(1);
+        Self { free: Arc::new(Semaphore::new(most)), most, misses: AtomicU32::new(0) }
+    }
+
+    /// What one door may have of them: an upstream that answers nobody leaves places for the others.
+    pub(super) fn share(&self) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(self.most.div_ceil(2)))
+    }
+
+    /// Of its door's first: whoever waits for that takes none of the others'.
+    async fn seat(&self, share: &Arc<Semaphore>) -> Option<[OwnedSemaphorePermit; 2]> {
+        // Nobody closes either.
+        let own = share.clone().acquire_owned().await.ok()?;
+        Some([own, self.free.clone().acquire_owned().await.ok()?])
     }
 }
 
@@ -85,13 +98,18 @@ pub(super) struct Place {
     name: Arc<str>,
     door: Arc<Door>,
     last: Arc<Last>,
+    share: Arc<Semaphore>,
 }
 
 impl Place {
-    pub(super) fn new(upstream: &Upstream, port: u16, last: Arc<Last>) -> Self {
+    pub(super) fn new(
+        upstream: &Upstream,
+        port: u16,
+        (last, share): (Arc<Last>, Arc<Semaphore>),
+    ) -> Self {
         let name = format!("upstream {}", upstream.name).into();
         let door = Arc::new(Door::new(&upstream.name, port));
-        Self { upstream: upstream.name.clone(), name, door, last }
+        Self { upstream: upstream.name.clone(), name, door, last, share }
     }
 }
 
@@ -99,8 +117,6 @@ impl Place {
 pub(super) async fn listen(api: Arc<Api>, listener: TcpListener, place: Place) {
     let mut breath = Breath::default();
     loop {
-        // Nobody closes it.
-        let Ok(seat) = api.proxied.crowd.free.clone().acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -110,6 +126,8 @@ pub(super) async fn listen(api: Arc<Api>, listener: TcpListener, place: Place) {
         };
         breath.well(&place.name);
         let (true, Ok(local)) = (peer.ip().is_loopback(), stream.local_addr()) else { continue };
+        // Behind the accept: a door where nobody comes keeps no place.
+        let Some(seat) = api.proxied.crowd.seat(&place.share).await else { return };
         let (api, place) = (api.clone(), place.clone());
         tokio::spawn(async move {
             take(api, (stream, (local, peer)), place).await;
@@ -347,4 +365,27 @@ fn shows_another(
 ) -> bool {
     let others = headers.iter().filter(|(name, _)| *name != proven);
     others.flat_map(|(_, value)| credentials(value)).any(|one| is_phantom(&one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_door_takes_all_places_and_one_where_nobody_comes_takes_none() {
+        let crowd = Crowd::of(Some(4 * PART));
+        let (stalled, other) = (crowd.share(), crowd.share());
+        let mut held = vec![crowd.seat(&stalled).await, crowd.seat(&stalled).await];
+        let third = crowd.seat(&stalled);
+        tokio::pin!(third);
+        tokio::select! {
+            biased;
+            _ = &mut third => panic!("half of them are its own"),
+            () = std::future::ready(()) => {}
+        }
+        let (one, two) = (crowd.seat(&other).await, crowd.seat(&other).await);
+        assert!(one.is_some() && two.is_some());
+        held.clear();
+        assert!(third.await.is_some());
+    }
 }
