@@ -1,6 +1,7 @@
 //! Requests that are sent on with a token that their caller never sees, with the programs that people use: what the
 //! upstream got, who gets through, and what stands on the record.
 
+mod plain;
 mod refused;
 mod streams;
 mod upstream;

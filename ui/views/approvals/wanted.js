@@ -26,6 +26,8 @@ export function factsOf(one) {
     ['Environment', one.env],
     ['Audience', one.resource],
     ['Scopes', one.scopes ?? (one.action === 'token' && 'all that was granted')],
+    ['Upstream', one.upstream],
+    ['First request', one.request],
     ['Program', process.filter(Boolean).join(', ')],
     ['Started by', one.parents?.join(' < ')],
     ['Terminal', one.terminal],

@@ -1,6 +1,7 @@
 //! The straight line of one request: decide, record, cache or refresh, record, issue. A method of
 //! `Broker` is a use case; what is held of a session is its own.
 
+mod renewal;
 mod told;
 
 use std::collections::hash_map::Entry;

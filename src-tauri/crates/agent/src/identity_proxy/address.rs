@@ -3,32 +3,38 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Cloud machines are told their own credentials there; none of them is link-local by its number.
+/// Cloud machines are told their own credentials there; none of them is link-local by its number: Alibaba, Azure.
 const METADATA_V4: [Ipv4Addr; 2] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16)];
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254);
+/// Google, Scaleway. All of `fd00:ec2::/32` is Amazon's.
+const METADATA_V6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
 
-/// `here`: the config itself names this machine.
+/// `here`: the config itself names loopback.
 pub(super) fn may_be(address: IpAddr, here: bool) -> Result<(), &'static str> {
     match (address.to_canonical(), here) {
         (address, true) if address.is_loopback() => Ok(()),
-        (_, true) => Err("the config names this machine, and it is none of its own addresses"),
-        (address, false) if address.is_loopback() => {
-            Err("it is this machine, which the config does not name")
-        }
+        (_, true) => Err("the config names loopback, and it is another address"),
+        (address, false) if address.is_loopback() => Err(LOOPBACK),
         (IpAddr::V4(address), false) => v4(address),
         (IpAddr::V6(address), false) => v6(address),
     }
 }
 
+const LOOPBACK: &str = "it is loopback, which the config does not name";
+const UNKNOWN: &str = "it is translated on the way, to nobody knows what";
 const NOBODY_S: &str = "it is nobody's address";
 const LINK_LOCAL: &str = "it is link-local, where machines are told secrets of their own";
 
 fn v4(address: Ipv4Addr) -> Result<(), &'static str> {
     if address.is_loopback() {
-        return Err("it is this machine, which the config does not name");
+        return Err(LOOPBACK);
     }
-    if address.is_link_local() || METADATA_V4.contains(&address) {
+    // 192.0.0.0/24 is the IETF's own (RFC 6890); Oracle's machines are told there.
+    let is_ietf_s = matches!(address.octets(), [192, 0, 0, _]);
+    if address.is_link_local() || is_ietf_s || METADATA_V4.contains(&address) {
         return Err(LINK_LOCAL);
     }
     let is_nobody_s = address.octets()[0] == 0 || address.is_broadcast() || address.is_multicast();
@@ -36,20 +42,25 @@ fn v4(address: Ipv4Addr) -> Result<(), &'static str> {
 }
 
 fn v6(address: Ipv6Addr) -> Result<(), &'static str> {
-    if address.is_unicast_link_local() || address == METADATA_V6 {
+    let parts = address.segments();
+    let is_amazon_s = matches!(parts, [0xfd00, 0x0ec2, ..]);
+    if address.is_unicast_link_local() || is_amazon_s || METADATA_V6.contains(&address) {
         return Err(LINK_LOCAL);
     }
     if address.is_unspecified() || address.is_multicast() {
         return Err(NOBODY_S);
     }
-    // What is translated on the way is judged as what it becomes (RFC 6052, RFC 3056, RFC 4291 §2.5.5.1).
-    let parts = address.segments();
+    // What is translated on the way is judged as what it becomes (RFC 6052, RFC 3056, RFC 2765, RFC 4291
+    // §2.5.5.1); where that number stands within a network's own prefix (RFC 8215) is that network's to say.
     let within = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         v4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0, high, low] => within(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0, 0, 0, 0, 0, 0, high, low] => within(high, low),
+        [0x64, 0xff9b, 1, ..] => Err(UNKNOWN),
         [0x2002, high, low, ..] => within(high, low),
         _ => Ok(()),
     }
@@ -74,6 +85,17 @@ mod tests {
             ("::7f00:1", false, false),
             ("fe80::1", false, false),
             ("fd00:ec2::254", false, false),
+            ("fd00:ec2::23", false, false),
+            ("fd20:ce::254", false, false),
+            ("fd00:42::42", false, false),
+            ("64:ff9b:1::a9fe:a9fe", false, false),
+            ("64:ff9b:1:a9fe:00a9:fe00::", false, false),
+            ("::ffff:0:169.254.169.254", false, false),
+            ("::ffff:0:127.0.0.1", false, false),
+            ("::ffff:0:203.0.113.9", true, false),
+            ("fd20:ce::1", true, false),
+            ("192.0.0.192", false, false),
+            ("192.0.2.1", true, false),
             ("100.100.100.200", false, false),
             ("168.63.129.16", false, false),
             ("0.0.0.0", false, false),

@@ -1,8 +1,9 @@
 //! What a request must look like before anybody is asked who sends it. Decides from the head alone: 400 where it
-//! can be read in two ways, 421 for another `Host`, 403 for what a web page has a browser send.
+//! can be read in two ways or names another method or path than its own, 421 for another `Host`, 403 for what a web page has a browser send.
 
-use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use hyper::http::Version;
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, StatusCode, Uri};
 
 use super::target::{Unplain, plain};
@@ -31,6 +32,10 @@ const TOO_LONG: Turned = turned(StatusCode::URI_TOO_LONG, "414: too long a path"
 const OLD: Turned = turned(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "505: not HTTP/1.1");
 const OPEN: Turned =
     turned(StatusCode::PROXY_AUTHENTICATION_REQUIRED, "407: taken for an open proxy");
+const OVERRIDDEN: Turned =
+    turned(StatusCode::BAD_REQUEST, "400: a header that names another method or path");
+const CODED: Turned =
+    turned(StatusCode::NOT_IMPLEMENTED, "501: a transfer coding that is not chunked alone");
 const MISDIRECTED: Turned = turned(StatusCode::MISDIRECTED_REQUEST, "421: another Host");
 const FOREIGN: Turned = turned(StatusCode::FORBIDDEN, "403: another site's page has it sent");
 
@@ -47,12 +52,33 @@ impl Door {
     }
 }
 
-/// The `Host` that it was addressed by.
+/// By which frameworks take a request for another one than its first line says.
+const OVERRIDES: [&str; 7] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-original-method",
+    "x-rewrite-url",
+];
+
+/// What is judged, recorded and sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Readable {
+    /// The `Host` that it was addressed by.
+    pub(crate) host: String,
+    /// In its one spelling.
+    pub(crate) path: String,
+    /// That path, and the query as it came.
+    pub(crate) target: Uri,
+}
+
 pub(crate) fn admit(
     door: &Door,
     (method, uri, version): (&Method, &Uri, Version),
     headers: &HeaderMap,
-) -> Result<String, Turned> {
+) -> Result<Readable, Turned> {
     // What looks for an open proxy asks for another's address, whole.
     if method == Method::CONNECT || uri.scheme().is_some() || uri.authority().is_some() {
         return Err(OPEN);
@@ -66,12 +92,28 @@ pub(crate) fn admit(
     if !door.is_own(host) {
         return Err(MISDIRECTED);
     }
-    plain(uri.path(), uri.query()).map_err(|unplain| match unplain {
+    let path = plain(uri.path(), uri.query()).map_err(|unplain| match unplain {
         Unplain::TooLong => TOO_LONG,
         Unplain::Ambiguous => AMBIGUOUS,
     })?;
     from_here(door, headers)?;
-    Ok(host.to_owned())
+    if headers.keys().any(overrides) {
+        return Err(OVERRIDDEN);
+    }
+    // Any other is a label of the body's, which ends here with the connection.
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if !codings.next().is_none_or(is_chunked) || codings.next().is_some() {
+        return Err(CODED);
+    }
+    let whole = uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+    let target = PathAndQuery::try_from(whole).map_err(|_| UNREADABLE)?.into();
+    Ok(Readable { host: host.to_owned(), path, target })
+}
+
+/// Some servers take `_` for `-`.
+fn overrides(name: &HeaderName) -> bool {
+    OVERRIDES.contains(&name.as_str().replace('_', "-").as_str())
 }
 
 /// Of a page, only one of our own; of a program, anything.
@@ -88,8 +130,6 @@ fn from_here(door: &Door, headers: &HeaderMap) -> Result<(), Turned> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderName;
-
     use super::*;
 
     fn judged(method: &str, target: &str, lines: &[(&str, &str)]) -> u16 {
@@ -177,5 +217,37 @@ mod tests {
             ("origin", "https://evil.example"),
         ];
         assert_eq!(judged("POST", "/v1", &twice), 403);
+    }
+
+    #[test]
+    fn no_header_makes_another_request_of_it_and_no_coding_is_lost() {
+        for (lines, status) in [
+            (&[("X-HTTP-Method-Override", "DELETE")][..], 400),
+            (&[("x-http-method", "DELETE")], 400),
+            (&[("X-Method-Override", "")], 400),
+            (&[("X-Original-URL", "/admin")], 400),
+            (&[("x_original_url", "/admin")], 400),
+            (&[("X-Rewrite-URL", "/admin")], 400),
+            (&[("X-Original-URL-Of", "1")], 200),
+            (&[("transfer-encoding", "chunked")], 200),
+            (&[("transfer-encoding", "Chunked")], 200),
+            (&[("transfer-encoding", "gzip, chunked")], 501),
+            (&[("transfer-encoding", "gzip")], 501),
+            (&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], 501),
+        ] {
+            let lines = [&[("host", "127.0.0.1:28100")], lines].concat();
+            assert_eq!(judged("POST", "/v1", &lines), status, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_the_spelling_that_is_judged() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("localhost:1"));
+        let uri: Uri = "/etl%3ax/%c3%a9?q=%3a".parse().unwrap();
+        let line = (&Method::GET, &uri, Version::HTTP_11);
+        let readable = admit(&Door::new("w", 1), line, &headers).unwrap();
+        assert_eq!(readable.path, "/etl:x/%C3%A9");
+        assert_eq!(readable.target, "/etl:x/%C3%A9?q=%3a");
     }
 }

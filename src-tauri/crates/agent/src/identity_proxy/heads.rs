@@ -4,8 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{
-    AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFERER, TE, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFERER, SET_COOKIE, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use url::{Position, Url};
 use zeroize::Zeroizing;
@@ -36,6 +37,20 @@ pub(crate) fn phantom_in(headers: &HeaderMap) -> Option<(Zeroizing<String>, Head
     })
 }
 
+/// All that one header's value may show as a credential: the whole, a bearer, either half of a login.
+pub(crate) fn credentials(value: &HeaderValue) -> Vec<Zeroizing<String>> {
+    let Ok(whole) = value.to_str() else { return Vec::new() };
+    let mut all = vec![Zeroizing::new(whole.to_owned())];
+    let Some((_, rest)) = whole.split_once(' ') else { return all };
+    let rest = rest.trim();
+    all.push(Zeroizing::new(rest.to_owned()));
+    let login = STANDARD.decode(rest).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(login) = login.map(Zeroizing::new) {
+        all.extend(login.split(':').map(|half| Zeroizing::new(half.to_owned())));
+    }
+    all
+}
+
 fn credential(value: &str) -> Option<Zeroizing<String>> {
     let (scheme, rest) = value.split_once(' ')?;
     let rest = rest.trim();
@@ -61,13 +76,14 @@ pub(crate) fn onward(
     headers.remove(TE);
     headers.remove(EXPECT);
     headers.remove(REFERER);
+    headers.remove(COOKIE);
     headers.remove(proven);
     if !upstream.keep_authorization {
         headers.remove(AUTHORIZATION);
     }
-    let of_browser: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with("sec-fetch-")).cloned().collect();
-    of_browser.iter().for_each(|name| drop(headers.remove(name)));
+    let of_the_way: Vec<HeaderName> =
+        headers.keys().filter(|name| is_of_the_way(name)).cloned().collect();
+    of_the_way.iter().for_each(|name| drop(headers.remove(name)));
     if trailers {
         headers.insert(TE, TRAILERS);
     }
@@ -85,6 +101,7 @@ pub(crate) fn onward(
 pub(crate) fn back(mut headers: HeaderMap, upstream: &Upstream, host: &str) -> HeaderMap {
     strip(&mut headers);
     headers.remove(ALT_SVC);
+    headers.remove(SET_COOKIE);
     for name in [LOCATION, HeaderName::from_static("content-location")] {
         let there = headers.get(&name).and_then(|value| value.to_str().ok());
         if let Some(here) = there.and_then(|value| ours(value, upstream, host)) {
@@ -117,6 +134,14 @@ fn strip(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     headers.remove(PROXY_CONNECTION);
+}
+
+/// By which browsers say who sends it, and proxies who sent it to them and as what: no word of ours, and what a
+/// caller says there some servers believe.
+fn is_of_the_way(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    name == FORWARDED.as_str()
+        || ["sec-fetch-", "x-forwarded-"].iter().any(|of| name.starts_with(of))
 }
 
 fn has(value: &HeaderValue, word: &str) -> bool {
@@ -166,7 +191,7 @@ mod tests {
         told
     }
 
-    const SENT: [(&str, &str); 14] = [
+    const SENT: [(&str, &str); 18] = [
         ("host", "127.0.0.1:28100"),
         ("authorization", "Bearer phantom"),
         ("proxy-connection", "keep-alive"),
@@ -180,6 +205,10 @@ mod tests {
         ("referer", "http://127.0.0.1:28100/x"),
         ("origin", "http://127.0.0.1:28100"),
         ("sec-fetch-mode", "cors"),
+        ("forwarded", "host=evil.example"),
+        ("x-forwarded-prefix", "/admin"),
+        ("x_forwarded_host", "evil.example"),
+        ("cookie", "of=another"),
         ("accept", "text/event-stream"),
     ];
 
@@ -237,6 +266,26 @@ mod tests {
             let shown = phantom_in(&headers(lines)).map(|(phantom, _)| phantom.to_string());
             assert_eq!(shown.as_deref(), found, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn no_cookie_of_one_upstream_is_kept_for_the_next_on_the_same_host() {
+        let answered = headers(&[("set-cookie", "s=1"), ("set-cookie", "t=2"), ("x", "1")]);
+        assert_eq!(told(&back(answered, &upstream(""), "h:1")), ["x: 1"]);
+    }
+
+    #[test]
+    fn a_credential_is_found_in_whatever_form_it_would_go_on() {
+        let login = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        for value in
+            ["Bearer p", "bearer  p", "Token p", "p", &login("me:p"), &login("p:"), &login("a:p:b")]
+        {
+            let all = credentials(&HeaderValue::from_str(value).unwrap());
+            assert!(all.iter().any(|one| one.as_str() == "p"), "{value}");
+        }
+        assert!(
+            credentials(&HeaderValue::from_static("Basic !")).iter().all(|one| one.as_str() != "p")
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod last;
 mod outward;
 mod target;
 
-pub(crate) use admit::{Door, Turned, admit};
-pub(crate) use heads::{back, onward, phantom_in};
+pub(crate) use admit::{Door, Readable, Turned, admit};
+pub(crate) use heads::{back, credentials, onward, phantom_in};
 pub(crate) use last::{Last, Request as LastRequest};
 pub(crate) use outward::{Outgoing, Outward, Unsent};

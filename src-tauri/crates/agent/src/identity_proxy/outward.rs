@@ -2,7 +2,7 @@
 //! goes by it. Looks names up, judges what they are, and never follows a redirect.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
 use url::Host;
 use zeroize::Zeroizing;
 
@@ -23,9 +24,14 @@ use super::address::may_be;
 use crate::config::Upstream;
 use crate::http::Secured;
 use crate::outgoing_proxy::{Address, Proxies, Way, way};
+use crate::system;
 
 /// How long may look-up, TCP, a proxy and TLS take together?
 const CONNECT: Duration = Duration::from_secs(10);
+/// And where the one that stood is closed behind the permission to send?
+const AGAIN: Duration = Duration::from_secs(2);
+/// How long has one address before the next is tried beside it (RFC 8305 §5)?
+const NEXT: Duration = Duration::from_millis(250);
 /// How long may the head of an answer be?
 const LONGEST_HEAD: usize = 64 * 1024;
 /// And a proxy's answer to `CONNECT`?
@@ -69,6 +75,21 @@ impl Outward {
         Self { secured, proxies, kept: None }
     }
 
+    /// Has a connection stand before anybody is asked for a token: what may be sent then goes at once, and what
+    /// cannot is on no record as sent.
+    pub(crate) async fn ready(&mut self, to: &Arc<Upstream>) -> Result<(), Unsent> {
+        let kept = self.kept.take().filter(|kept| kept.to == *to);
+        let mut kept = match kept {
+            Some(kept) => kept,
+            None => Kept { to: to.clone(), sender: self.connect(to, CONNECT).await? },
+        };
+        if kept.sender.ready().await.is_err() {
+            kept.sender = self.connect(to, CONNECT).await?;
+        }
+        self.kept = Some(kept);
+        Ok(())
+    }
+
     /// On the connection that stands, or on a new one where none does any more.
     pub(crate) async fn send(
         &mut self,
@@ -89,7 +110,7 @@ impl Outward {
                 },
             }
         }
-        let mut kept = Kept { to: to.clone(), sender: self.connect(to).await? };
+        let mut kept = Kept { to: to.clone(), sender: self.connect(to, AGAIN).await? };
         let response = kept.sender.send_request(request).await.map_err(|error| broken(&error))?;
         self.answered(kept, response)
     }
@@ -108,13 +129,17 @@ impl Outward {
         Ok(response)
     }
 
-    async fn connect(&self, to: &Upstream) -> Result<http1::SendRequest<Outgoing>, Unsent> {
-        let connected = timeout(CONNECT, self.stream(to)).await.map_err(|_elapsed| Unsent {
+    async fn connect(
+        &self,
+        to: &Upstream,
+        within: Duration,
+    ) -> Result<http1::SendRequest<Outgoing>, Unsent> {
+        let connected = timeout(within, self.stream(to)).await.map_err(|_elapsed| Unsent {
             status: StatusCode::GATEWAY_TIMEOUT,
             ..Unsent::before(format!(
                 "no connection to {} within {} s",
                 to.authority(),
-                CONNECT.as_secs()
+                within.as_secs()
             ))
         })?;
         let stream =
@@ -174,22 +199,77 @@ async fn dial(to: &Upstream) -> Result<TcpStream, String> {
         None => Vec::new(),
     };
     let mut why = "its name has no address".to_owned();
+    let mut places = Vec::new();
     for address in addresses {
-        if let Err(refused) = may_be(address, to.is_here()) {
-            why = format!("{address} is not connected to: {refused}");
-            continue;
-        }
-        match TcpStream::connect((address, port)).await {
-            Ok(stream) => {
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "nodelay not set");
-                }
-                return Ok(stream);
-            }
-            Err(error) => why = error.to_string(),
+        match may_be(address, to.is_here()) {
+            Ok(()) => places.push(SocketAddr::new(address, port)),
+            Err(refused) => why = format!("{address} is not connected to: {refused}"),
         }
     }
-    Err(why)
+    let stream = first_of(places, TcpStream::connect).await.map_err(|failed| {
+        // Every address was refused, or none of those that were not.
+        failed.map_or(why, |error| error.to_string())
+    })?;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "nodelay not set");
+    }
+    if let Err(error) = system::notices_the_end(&stream) {
+        tracing::debug!(%error, "keepalive not set");
+    }
+    if to.url.scheme() != "https" {
+        is_ours(&stream).await?;
+    }
+    Ok(stream)
+}
+
+/// The first that answers, each next one tried once one fails or takes its time: an address that is dead costs
+/// that, not all the time there is.
+async fn first_of<T, F>(
+    places: Vec<SocketAddr>,
+    connect: impl Fn(SocketAddr) -> F,
+) -> Result<T, Option<io::Error>>
+where
+    T: Send + 'static,
+    F: Future<Output = io::Result<T>> + Send + 'static,
+{
+    let (mut left, mut tries, mut why) = (places.into_iter(), JoinSet::new(), None);
+    loop {
+        match left.next() {
+            Some(place) => drop(tries.spawn(connect(place))),
+            None if tries.is_empty() => return Err(why),
+            None => {}
+        }
+        tokio::select! {
+            Some(ended) = tries.join_next() => match ended {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => why = Some(error),
+                Err(aborted) => why = Some(io::Error::other(aborted)),
+            },
+            () = sleep(NEXT), if left.len() > 0 => {}
+        }
+    }
+}
+
+/// http proves nobody: on loopback whoever has the port would have the token.
+async fn is_ours(stream: &TcpStream) -> Result<(), String> {
+    let (near, far) = stream
+        .local_addr()
+        .and_then(|near| Ok((near, stream.peer_addr()?)))
+        .map_err(|error| error.to_string())?;
+    // Before it is taken in, a connection has no holder but whoever listens.
+    let look = move || system::tcp_peer_uid(near, far).or_else(|| system::listener_uid(far));
+    let uid = spawn_blocking(look).await.unwrap_or_default();
+    may_have(uid, system::own_uid()).map_err(|uid| {
+        format!("{far} is held by a program of uid {uid}, which is neither yours nor root's, and http proves nobody")
+    })
+}
+
+/// `None`: the system does not tell.
+fn may_have(uid: Option<u32>, own: Option<u32>) -> Result<(), u32> {
+    match uid {
+        Some(uid) if uid != 0 && Some(uid) != own => Err(uid),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// By a proxy that the config or the environment names, which looks the name up itself (RFC 9110 §9.3.6).
@@ -242,5 +322,53 @@ async fn answered(stream: &mut TcpStream) -> io::Result<()> {
         Some(status) if status.starts_with('2') => Ok(()),
         Some(status) => Err(io::Error::other(format!("it answered {status}"))),
         None => Err(io::Error::other("it answered with something else than HTTP")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_dead_or_refuses_is_not_waited_for() {
+        let place = |last: u8| SocketAddr::from(([203, 0, 113, last], 443));
+        let connect = |place: SocketAddr| async move {
+            match place.ip().to_string().rsplit('.').next() {
+                Some("1") => std::future::pending().await,
+                Some("2") => Err(io::Error::other("refused")),
+                _ => Ok(place),
+            }
+        };
+        for (places, first) in [
+            (&[3][..], Some(3)),
+            (&[1, 3], Some(3)),
+            (&[2, 3], Some(3)),
+            (&[1, 2, 3], Some(3)),
+            (&[2, 2], None),
+            (&[], None),
+        ] {
+            let all = places.iter().copied().map(place).collect();
+            let found = timeout(CONNECT, first_of(all, connect)).await;
+            assert_eq!(found.unwrap().ok(), first.map(place), "{places:?}");
+        }
+        let why = first_of(vec![place(2)], connect).await.unwrap_err();
+        assert_eq!(why.unwrap().to_string(), "refused");
+    }
+
+    #[tokio::test]
+    async fn what_holds_a_port_of_loopback_is_ours_or_root_s() {
+        for (uid, own, may) in [
+            (Some(1000), Some(1000), true),
+            (Some(0), Some(1000), true),
+            (Some(1001), Some(1000), false),
+            (Some(65_534), Some(0), false),
+            (None, Some(1000), true),
+            (None, None, true),
+        ] {
+            assert_eq!(may_have(uid, own).is_ok(), may, "{uid:?} {own:?}");
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        assert_eq!(is_ours(&stream).await, Ok(()));
     }
 }

@@ -92,11 +92,17 @@ impl Breath {
 
 /// The user at the other end of a TCP connection, where the system tells.
 pub(super) async fn uid_of(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
+    in_turn(move || system::tcp_peer_uid(local, peer)).await.flatten()
+}
+
+/// A look at what the system knows of connections.
+pub(super) async fn in_turn<T: Send + 'static>(
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     static TURNS: Semaphore = Semaphore::const_new(LOOKS);
     // Nobody closes it.
     let _turn = TURNS.acquire().await;
-    let looked = tokio::task::spawn_blocking(move || system::tcp_peer_uid(local, peer)).await;
-    looked.unwrap_or_default()
+    tokio::task::spawn_blocking(look).await.ok()
 }
 
 #[cfg(test)]

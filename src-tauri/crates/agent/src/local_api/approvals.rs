@@ -162,6 +162,7 @@ fn wanted(about: &About) -> Wanted {
             Tree::Door(_) | Tree::Process(_) => about.caller.transport.as_str().to_owned(),
         },
         says: about.caller.context.clone(),
+        request: about.request.clone(),
         ..subject(&about.subject)
     }
 }
@@ -175,6 +176,7 @@ fn subject(subject: &Subject) -> Wanted {
         env: subject.env.clone(),
         resource: subject.resource.clone(),
         scopes: subject.scopes.clone(),
+        upstream: subject.upstream.clone(),
         rules: subject.rules.clone(),
         program: subject.program.as_ref().map(|program| program.path.display().to_string()),
         sha256: subject.program.as_ref().and_then(|program| program.sha256.clone()),

@@ -24,7 +24,7 @@ pub use pin::Watched;
 pub(super) use pin::{Image, image};
 pub(super) use place::PlaceWatch;
 pub(super) use surroundings::{is_adopted, program, surroundings, unit_of};
-pub use tcp::{listener_holder, tcp_peer_processes, tcp_peer_uid};
+pub use tcp::{listener_holder, listener_uid, tcp_peer_processes, tcp_peer_uid};
 
 /// `sun_path`, its closing zero included (unix(7)).
 pub(super) const SOCKET_PATH_LIMIT: usize = 108;

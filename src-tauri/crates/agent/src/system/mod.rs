@@ -37,6 +37,8 @@ use unix::files;
 use windows::files;
 
 pub use lineage::unit;
+#[cfg(target_os = "linux")]
+pub use linux::listener_uid;
 pub use machine::{MISSED, machine_file};
 pub(crate) use pages::keep_secrets_in_memory;
 pub use pin::{Pin, Watched, pin};
@@ -55,6 +57,30 @@ pub use windows::{
     own_uid, private_dir, read_private, sync_dir, told_to_end, write_mounted, write_passing,
     write_private,
 };
+
+/// A far end that is gone without a word is noticed within two minutes of silence, not in two hours.
+#[cfg(unix)]
+pub fn notices_the_end(stream: &tokio::net::TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt::{
+        set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
+    };
+    set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    set_tcp_keepintvl(stream, Duration::from_secs(15))?;
+    set_tcp_keepcnt(stream, 4)?;
+    Ok(set_socket_keepalive(stream, true)?)
+}
+
+/// By the system's own times.
+#[cfg(windows)]
+pub fn notices_the_end(_stream: &tokio::net::TcpStream) -> io::Result<()> {
+    Ok(())
+}
+
+/// Linux alone shows who takes connections at `place`.
+#[cfg(not(target_os = "linux"))]
+pub fn listener_uid(_place: std::net::SocketAddr) -> Option<u32> {
+    None
+}
 
 /// A file as the system tells it from every other, and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,6 +70,12 @@ pub struct Wanted {
     /// Absent: the whole grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<String>,
+    /// The upstream of the config that a request is to go to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Method and path of the request that asked first: an answer is good for any other to that upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The rules that ask, by their `@id`.
     #[serde(default)]
     pub rules: Vec<String>,

@@ -36,6 +36,9 @@ pub struct Subject {
     /// What is approved for a lane is for nobody outside of it, nor the other way round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
+    /// By its name in the config: what is approved for one upstream goes to no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +79,8 @@ pub struct About {
     pub tree: Tree,
     /// Of a tree with a capability of its own: the outermost run, or the relay.
     pub lane: Option<String>,
+    /// `GET /v1/tables` of whoever asked first; an answer is good for any other to that upstream.
+    pub request: Option<String>,
     pub caller: Caller,
     pub verified: Arc<Verified>,
     pub(super) lineage: Lineage,
@@ -102,6 +107,10 @@ impl About {
             subject: Subject::of(question, basis, &verified),
             tree,
             lane,
+            request: question
+                .resource
+                .through
+                .map(|through| format!("{} {}", through.method, through.path)),
             caller: principal.caller.clone(),
             verified,
             lineage,
@@ -151,6 +160,7 @@ impl Subject {
                 Lane::In(_) | Lane::Each(_) => Some(question.principal.lane.names().join(" ")),
                 Lane::Unseen(_) => Some(String::new()),
             },
+            upstream: resource.through.map(|through| through.upstream.clone()),
         }
     }
 }

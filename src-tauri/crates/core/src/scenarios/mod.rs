@@ -13,6 +13,7 @@ mod logout;
 mod model;
 mod owed;
 mod pending;
+mod renewal;
 mod rests;
 mod sign_in;
 mod ways_in;

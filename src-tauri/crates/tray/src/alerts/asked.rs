@@ -78,6 +78,8 @@ fn text(wanted: &Wanted) -> String {
     add("Audience", wanted.resource.as_ref());
     let whole = (wanted.action == "token").then(|| "all that was granted".to_owned());
     add("Scopes", wanted.scopes.as_ref().or(whole.as_ref()));
+    add("Upstream", wanted.upstream.as_ref());
+    add("First request", wanted.request.as_ref());
     add("Program", wanted.program.as_ref());
     let digest = wanted.sha256.as_deref().and_then(|digest| digest.get(..DIGITS));
     add("SHA-256", digest.map(|digest| format!("{digest}…")).as_ref());

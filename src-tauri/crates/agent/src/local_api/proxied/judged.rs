@@ -17,26 +17,33 @@ use super::super::patience::{self, Awaited, SHORT};
 use super::super::{Api, tokens};
 use crate::config::Upstream;
 
+/// What takes nobody's judgement: whether anything is sent now, and what the config closes.
+pub(super) fn admits(
+    api: &Api,
+    who: (&Principal, &Upstream),
+    through: &Through,
+) -> Result<(), Refusal> {
+    stands(api)?;
+    within_limits(api, who, through)
+}
+
+fn stands(api: &Api) -> Result<(), Refusal> {
+    tokens::running(api)?;
+    match api.is_ending() {
+        true => Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is ending")),
+        false => Ok(()),
+    }
+}
+
 /// A token that is on the record as sent there.
 pub(super) async fn token(
     api: &Api,
     (principal, upstream): (&Principal, &Upstream),
     through: Through,
-    rejected: Option<Fingerprint>,
 ) -> Result<Issued, Refusal> {
-    tokens::running(api)?;
-    if api.is_ending() {
-        return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, "the agent is ending"));
-    }
-    within_limits(api, (principal, upstream), &through)?;
-    let request = TokenRequest {
-        rejected,
-        connection: upstream.connection.clone(),
-        env: upstream.env.clone(),
-        table_env: upstream.env.clone(),
-        through: Some(through),
-        ..TokenRequest::new(upstream.session.clone(), upstream.target.clone())
-    };
+    // It may have turned while the upstream was connected to.
+    stands(api)?;
+    let request = TokenRequest { through: Some(through), ..wanted(upstream) };
     let action = Action::Proxy;
     let caller = principal.caller.clone();
     let awaited = Awaited { action, request: request.clone(), caller };
@@ -48,6 +55,35 @@ pub(super) async fn token(
     match timeout(SHORT, asked).await {
         Ok(issued) => issued,
         Err(_elapsed) => Err(patience::over(api, &awaited)),
+    }
+}
+
+fn wanted(upstream: &Upstream) -> TokenRequest {
+    TokenRequest {
+        connection: upstream.connection.clone(),
+        env: upstream.env.clone(),
+        table_env: upstream.env.clone(),
+        ..TokenRequest::new(upstream.session.clone(), upstream.target.clone())
+    }
+}
+
+/// The upstream refused that token: is there another? Issues none.
+pub(super) async fn is_renewed(
+    api: &Api,
+    upstream: &Upstream,
+    refused: &Issued,
+) -> Result<bool, Refusal> {
+    let rejected = Some(Fingerprint::of(refused.access_token().expose()));
+    let request = TokenRequest { rejected, ..wanted(upstream) };
+    timeout(SHORT, api.broker.renew(&request)).await.unwrap_or(Ok(false))
+}
+
+/// And its successor as well, so that the next refusal costs nothing at Ping.
+pub(super) async fn refused_again(api: &Api, upstream: &Upstream, refused: &Issued) {
+    let rejected = Some(Fingerprint::of(refused.access_token().expose()));
+    let request = TokenRequest { rejected, renewed: true, ..wanted(upstream) };
+    if let Err(refusal) = api.broker.renew(&request).await {
+        tracing::debug!(%refusal, "a token that an upstream refused twice");
     }
 }
 

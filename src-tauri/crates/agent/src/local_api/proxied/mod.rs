@@ -124,10 +124,10 @@ fn open(api: &Arc<Api>, upstream: &Upstream, last: &Arc<Last>) -> Result<Bound, 
     })?;
     let port = loopback.port;
     tracing::info!(upstream = upstream.name, port, "a door to an upstream");
-    let listen = |listener| {
-        let door = serve::Place::new(upstream, port, last.clone());
-        tokio::spawn(serve::listen(api.clone(), listener, door)).abort_handle()
-    };
+    let share = api.proxied.crowd.share();
+    let door = serve::Place::new(upstream, port, (last.clone(), share));
+    let listen =
+        |listener| tokio::spawn(serve::listen(api.clone(), listener, door.clone())).abort_handle();
     let listening = loopback.listeners.into_iter().map(listen).collect();
     Ok(Bound { port, listening })
 }

@@ -73,6 +73,11 @@ impl Phantoms {
         (found.upstream == upstream && found.holds(is_run, now)).then_some(found)
     }
 
+    /// At whichever door it is good, or was.
+    pub(super) fn knows(&self, shown: &str) -> bool {
+        self.table().contains_key(&hash(shown))
+    }
+
     fn table(&self) -> MutexGuard<'_, HashMap<[u8; 32], Phantom>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,6 +143,7 @@ mod tests {
             assert_eq!(found.is_some(), good, "{upstream} {now:?} {is_run}");
         }
         assert!(all.held(("guess", "w"), runs, at(0)).is_none());
+        assert!(all.knows(&of_run) && !all.knows("guess"));
         assert!(!format!("{all:?}").contains(of_run.as_str()));
         let _later = all.lend(phantom(Kind::Owner, Some(at(900))), none, at(100));
         assert_eq!(all.table().len(), 1, "those that are over are forgotten");

@@ -9,20 +9,19 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{Either, Empty};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use dagpass_core::broker::Issued;
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::Principal;
 use dagpass_core::request::{Through, Transport};
-use dagpass_core::token::Fingerprint;
 
 use super::super::Api;
 use super::super::accept::{self, Breath};
@@ -33,7 +32,8 @@ use super::judged;
 use super::who::Caller;
 use crate::config::Upstream;
 use crate::identity_proxy::{
-    Door, Last, LastRequest, Outgoing, Outward, Turned, Unsent, admit, back, onward, phantom_in,
+    Door, Last, LastRequest, Outgoing, Outward, Readable, Turned, Unsent, admit, back, credentials,
+    onward, phantom_in,
 };
 use crate::system;
 
@@ -57,7 +57,7 @@ const STOLEN: Turned = Turned {
 };
 const REPEATED: Turned = Turned {
     status: StatusCode::BAD_REQUEST,
-    reason: "400: the phantom stands where it would be sent on",
+    reason: "400: a phantom stands where it would be sent on",
 };
 const GONE: Turned =
     Turned { status: StatusCode::NOT_FOUND, reason: "404: the config has it no more" };
@@ -65,6 +65,7 @@ const GONE: Turned =
 /// Places for all of them, and how many phantoms were wrong in a row.
 pub(in crate::local_api) struct Crowd {
     free: Arc<Semaphore>,
+    most: usize,
     misses: AtomicU32,
 }
 
@@ -72,8 +73,20 @@ impl Crowd {
     /// Of `limit` files; `None` where the system has none.
     pub(super) fn of(limit: Option<u64>) -> Self {
         let most = limit.map_or(CONNECTIONS, |limit| (limit / PART).clamp(1, CONNECTIONS));
-        let free = Semaphore::new(usize::try_from(most).unwrap_or(1));
-        Self { free: Arc::new(free), misses: AtomicU32::new(0) }
+        let most = usize::try_from(most).unwrap_or(1);
+        Self { free: Arc::new(Semaphore::new(most)), most, misses: AtomicU32::new(0) }
+    }
+
+    /// What one door may have of them: an upstream that answers nobody leaves places for the others.
+    pub(super) fn share(&self) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(self.most.div_ceil(2)))
+    }
+
+    /// Of its door's first: whoever waits for that takes none of the others'.
+    async fn seat(&self, share: &Arc<Semaphore>) -> Option<[OwnedSemaphorePermit; 2]> {
+        // Nobody closes either.
+        let own = share.clone().acquire_owned().await.ok()?;
+        Some([own, self.free.clone().acquire_owned().await.ok()?])
     }
 }
 
@@ -85,13 +98,18 @@ pub(super) struct Place {
     name: Arc<str>,
     door: Arc<Door>,
     last: Arc<Last>,
+    share: Arc<Semaphore>,
 }
 
 impl Place {
-    pub(super) fn new(upstream: &Upstream, port: u16, last: Arc<Last>) -> Self {
+    pub(super) fn new(
+        upstream: &Upstream,
+        port: u16,
+        (last, share): (Arc<Last>, Arc<Semaphore>),
+    ) -> Self {
         let name = format!("upstream {}", upstream.name).into();
         let door = Arc::new(Door::new(&upstream.name, port));
-        Self { upstream: upstream.name.clone(), name, door, last }
+        Self { upstream: upstream.name.clone(), name, door, last, share }
     }
 }
 
@@ -99,8 +117,6 @@ impl Place {
 pub(super) async fn listen(api: Arc<Api>, listener: TcpListener, place: Place) {
     let mut breath = Breath::default();
     loop {
-        // Nobody closes it.
-        let Ok(seat) = api.proxied.crowd.free.clone().acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -110,6 +126,8 @@ pub(super) async fn listen(api: Arc<Api>, listener: TcpListener, place: Place) {
         };
         breath.well(&place.name);
         let (true, Ok(local)) = (peer.ip().is_loopback(), stream.local_addr()) else { continue };
+        // Behind the accept: a door where nobody comes keeps no place.
+        let Some(seat) = api.proxied.crowd.seat(&place.share).await else { return };
         let (api, place) = (api.clone(), place.clone());
         tokio::spawn(async move {
             take(api, (stream, (local, peer)), place).await;
@@ -157,8 +175,7 @@ struct Line {
 
 /// Whose request it is, and what of it is sent on.
 struct Admitted {
-    /// By which name the caller found us.
-    host: String,
+    readable: Readable,
     /// Where its phantom stood.
     proven: HeaderName,
     principal: Principal,
@@ -186,13 +203,13 @@ impl Line {
         let through = Through {
             upstream: self.place.upstream.clone(),
             method: head.method.as_str().to_owned(),
-            path: head.uri.path().to_owned(),
+            path: admitted.readable.path.clone(),
         };
         let sent = self.sent(&admitted, (head, body), through.clone()).await;
         let (answer, refused) = match sent {
             Ok(response) => {
                 let (mut head, body) = response.into_parts();
-                head.headers = back(head.headers, &admitted.upstream, &admitted.host);
+                head.headers = back(head.headers, &admitted.upstream, &admitted.readable.host);
                 (Response::from_parts(head, Either::Left(body)), None)
             }
             Err(Failed::Refused(refusal)) => {
@@ -221,7 +238,7 @@ impl Line {
     async fn admitted(&self, head: &Parts) -> Result<Admitted, Turned> {
         let (api, name) = (&self.api, &self.place.upstream);
         let line = (&head.method, &head.uri, head.version);
-        let host = admit(&self.place.door, line, &head.headers)?;
+        let readable = admit(&self.place.door, line, &head.headers)?;
         let Some((shown, proven)) = phantom_in(&head.headers) else { return Err(NO_PHANTOM) };
         let is_run = |id: &str| api.capabilities.is_run(id);
         let held = api.proxied.phantoms.held((&shown, name), is_run, api.clock.now());
@@ -229,13 +246,17 @@ impl Line {
             door::pause(&api.proxied.crowd.misses).await;
             return Err(NO_PHANTOM);
         };
+        let Some(principal) = self.caller.principal(api, &phantom).await else {
+            door::pause(&api.proxied.crowd.misses).await;
+            return Err(STOLEN);
+        };
         api.proxied.crowd.misses.store(0, std::sync::atomic::Ordering::Relaxed);
-        let principal = self.caller.principal(api, &phantom).await.ok_or(STOLEN)?;
-        if repeats(head, (&shown, &proven)) {
+        let is_phantom = |text: &str| api.proxied.phantoms.knows(text);
+        if repeats(head, (&shown, &proven)) || shows_another(&head.headers, &proven, is_phantom) {
             return Err(REPEATED);
         }
         let upstream = judged::named(api, name).ok_or(GONE)?;
-        Ok(Admitted { host, proven, principal, upstream })
+        Ok(Admitted { readable, proven, principal, upstream })
     }
 
     async fn sent(
@@ -246,27 +267,32 @@ impl Line {
     ) -> Result<Response<Incoming>, Failed> {
         let (api, upstream) = (&self.api, &admitted.upstream);
         let who = (&admitted.principal, upstream.as_ref());
-        let issued = judged::token(api, who, through.clone(), None).await?;
+        judged::admits(api, who, &through)?;
+        let mut outward = self.outward.lock().await;
+        outward.ready(upstream).await?;
+        let issued = judged::token(api, who, through.clone()).await?;
         // Only what has no body can be sent twice.
         let again = body.is_end_stream().then(|| head.clone());
         let request = onwards(head, admitted, (&issued, Either::Left(body)))?;
-        let mut outward = self.outward.lock().await;
         let response = outward.send(upstream, request).await?;
         let (StatusCode::UNAUTHORIZED, Some(head)) = (response.status(), again) else {
             return Ok(response);
         };
-        let token = issued.access_token();
-        let renewed = judged::token(api, who, through, Some(Fingerprint::of(token.expose()))).await;
-        match renewed {
-            Ok(renewed) if renewed.access_token().expose() != token.expose() => {
-                drop(response);
-                let request = onwards(head, admitted, (&renewed, Either::Right(Empty::new())))?;
-                Ok(outward.send(upstream, request).await?)
-            }
-            Err(refusal) if refusal.code == ErrorCode::LoginRequired => Err(refusal.into()),
+        match judged::is_renewed(api, upstream, &issued).await {
+            Ok(true) => {}
+            Err(refusal) if refusal.code == ErrorCode::LoginRequired => return Err(refusal.into()),
             // The upstream's own word is passed on.
-            Ok(_) | Err(_) => Ok(response),
+            Ok(false) | Err(_) => return Ok(response),
         }
+        drop(response);
+        outward.ready(upstream).await?;
+        let another = judged::token(api, who, through).await?;
+        let request = onwards(head, admitted, (&another, Either::Right(Empty::new())))?;
+        let response = outward.send(upstream, request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            judged::refused_again(api, upstream, &another).await;
+        }
+        Ok(response)
     }
 }
 
@@ -288,7 +314,7 @@ impl From<Unsent> for Failed {
     }
 }
 
-/// Path and query by the very bytes that were judged.
+/// The path by the very bytes that were judged, and the query as it came.
 fn onwards(
     head: Parts,
     admitted: &Admitted,
@@ -296,9 +322,14 @@ fn onwards(
 ) -> Result<Request<Outgoing>, Refusal> {
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
-    *request.uri_mut() = head.uri;
+    *request.uri_mut() = admitted.readable.target.clone();
     let token = token_of(issued, &admitted.upstream)?;
     *request.headers_mut() = onward(head.headers, &admitted.upstream, (token, &admitted.proven));
+    // Of some methods hyper sends no body whose length it does not know, unless it is told to.
+    let body = request.body();
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     Ok(request)
 }
 
@@ -324,4 +355,37 @@ fn repeats(head: &Parts, (shown, proven): (&str, &HeaderName)) -> bool {
     };
     let target = head.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
     has(target.as_bytes()) || elsewhere(&head.headers)
+}
+
+/// One of another door's, as a credential that would go on.
+fn shows_another(
+    headers: &HeaderMap,
+    proven: &HeaderName,
+    is_phantom: impl Fn(&str) -> bool,
+) -> bool {
+    let others = headers.iter().filter(|(name, _)| *name != proven);
+    others.flat_map(|(_, value)| credentials(value)).any(|one| is_phantom(&one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_door_takes_all_places_and_one_where_nobody_comes_takes_none() {
+        let crowd = Crowd::of(Some(4 * PART));
+        let (stalled, other) = (crowd.share(), crowd.share());
+        let mut held = vec![crowd.seat(&stalled).await, crowd.seat(&stalled).await];
+        let third = crowd.seat(&stalled);
+        tokio::pin!(third);
+        tokio::select! {
+            biased;
+            _ = &mut third => panic!("half of them are its own"),
+            () = std::future::ready(()) => {}
+        }
+        let (one, two) = (crowd.seat(&other).await, crowd.seat(&other).await);
+        assert!(one.is_some() && two.is_some());
+        held.clear();
+        assert!(third.await.is_some());
+    }
 }

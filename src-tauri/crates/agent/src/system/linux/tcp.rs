@@ -70,6 +70,14 @@ fn owner(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<Owner> {
     })
 }
 
+/// Whose program takes connections at `place`; `None` where none is seen that does.
+pub fn listener_uid(place: SocketAddr) -> Option<u32> {
+    TABLES.iter().find_map(|table| {
+        let text = fs::read_to_string(table).ok()?;
+        text.lines().skip(1).find_map(|line| listener(line, place)).map(|(_, uid)| uid)
+    })
+}
+
 /// Who listens where we would, for an error that names it: `pid 4711 (name)`, or `a program of uid 1001`
 /// where it is another user's, whose open files cannot be seen.
 pub fn listener_holder(place: SocketAddr) -> Option<String> {
@@ -90,7 +98,7 @@ fn listener(row: &str, place: SocketAddr) -> Option<(u64, u32)> {
     const LISTEN: &str = "0A";
     let fields: Vec<&str> = row.split_ascii_whitespace().collect();
     let near = address(fields.get(1)?)?;
-    let in_the_way = near.ip() == place.ip() || near.ip().is_unspecified();
+    let in_the_way = near.ip().to_canonical() == place.ip() || near.ip().is_unspecified();
     if near.port() != place.port() || !in_the_way || fields.get(3)? != &LISTEN {
         return None;
     }
@@ -147,6 +155,8 @@ mod tests {
         let peer = client.local_addr().unwrap();
         assert_eq!(in_tables(place, peer), holder(place, peer));
         assert!(in_tables(place, peer).is_some());
+        assert_eq!(listener_uid(place), in_tables(place, peer).map(|owner| owner.uid));
+        assert_eq!(listener_uid(peer), None);
         let own = std::process::id();
         assert!(tcp_peer_processes(place, peer).unwrap().contains(&own));
         let nobody_s = tcp_peer_processes(place, SocketAddr::new(peer.ip(), 1));
@@ -166,6 +176,12 @@ mod tests {
             ("[::]", row(any, "0A"), "[::1]:8080", true),
             ("[::] for both", row(any, "0A"), "127.0.0.1:8080", true),
             ("127.0.0.1", row("0100007F", "0A"), "[::1]:8080", false),
+            (
+                "[::ffff:127.0.0.1]",
+                row("0000000000000000FFFF00000100007F", "0A"),
+                "127.0.0.1:8080",
+                true,
+            ),
             ("another address", row("0101A8C0", "0A"), "127.0.0.1:8080", false),
             ("another port", row(one, "0A"), "[::1]:8081", false),
             ("a connection", row(one, "01"), "[::1]:8080", false),

@@ -86,6 +86,8 @@ fn wanted(wanted: &Wanted) -> String {
     add("audience", plain(&wanted.resource));
     let whole = (wanted.action == "token").then(|| "all that was granted".to_owned());
     add("scopes", plain(&wanted.scopes).or(whole));
+    add("upstream", plain(&wanted.upstream));
+    add("first request", plain(&wanted.request));
     add("program", Some(program(wanted)));
     add("started by", Some(word(&wanted.parents.join(" < "))));
     add("terminal", plain(&wanted.terminal));

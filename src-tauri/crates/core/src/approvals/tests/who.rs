@@ -174,3 +174,28 @@ fn what_the_agent_itself_asks_ahead_of_need_shuts_nobody_out() {
     scene.say(&person(), &id, Answer::Run).unwrap();
     assert_eq!(scene.code(&agent), None);
 }
+
+#[test]
+fn what_is_approved_for_one_upstream_goes_to_no_other() {
+    let scene = scene();
+    let who = by(program(100, 10));
+    let to = |upstream: &str, path: &str| {
+        let (upstream, method, path) = (upstream.to_owned(), "GET".to_owned(), path.to_owned());
+        let through = Some(crate::request::Through { upstream, method, path });
+        TokenRequest { through, ..ask("prod") }
+    };
+    let sent = |upstream: &str, path: &str| {
+        let permit = scene.broker.permit(&who, Action::Proxy, to(upstream, path));
+        permit.err().map(|refusal| refusal.code)
+    };
+    assert_eq!(sent("warehouse", "/v1/tables"), PENDING);
+    let [question] = &scene.broker.approvals().pending[..] else { panic!("it is one question") };
+    assert_eq!(question.about.subject.upstream.as_deref(), Some("warehouse"));
+    assert_eq!(question.about.request.as_deref(), Some("GET /v1/tables"));
+    let id = question.id.to_string();
+    scene.say(&person(), &id, Answer::Run).unwrap();
+    assert_eq!(sent("warehouse", "/v1/tables"), None);
+    assert_eq!(sent("warehouse", "/v1/rows"), None, "an answer is for no single path");
+    assert_eq!(sent("lake", "/v1/tables"), PENDING);
+    assert_eq!(scene.code(&who), PENDING, "nor is it one for a token");
+}
