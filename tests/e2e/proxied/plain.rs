@@ -2,12 +2,14 @@
 //! body, and nothing that belongs to another upstream.
 
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use super::upstream::Upstream;
-use super::{CURL, by_run, scene};
+use super::{CURL, DAGPASS, by_run, scene};
 use crate::idp::{Family, Setting};
 use crate::one_door::ledger;
 use crate::scene::Scene;
+use crate::wait::until;
 use crate::world::Process;
 
 #[test]
@@ -131,5 +133,33 @@ fn no_token_goes_to_a_port_of_loopback_that_another_user_holds() {
     assert!(held.ended().stdout.ends_with("got 0\n"));
     let lines = ledger(world);
     assert!(!lines.iter().any(|line| line["event"] == "issue" && line["action"] == "proxy"));
+    scene.close();
+}
+
+#[test]
+fn a_phantom_does_not_lead_where_the_config_has_its_upstream_lead_since() {
+    let (upstream, other) = (Upstream::start(), Upstream::start());
+    let scene = Scene::configured(Setting::of(Family::PingOne), &at(upstream.port));
+    scene.sign_in();
+    let world = &scene.world;
+    let ask = format!("{CURL} -w ' %{{http_code}}\\n' \"$DAGPASS_PROXY_URL_WAREHOUSE/v1\"");
+    let mut command = world.command(DAGPASS);
+    // An address that stays: a door stands as long as its name and its port do.
+    let script = format!("{ask}; read line; {ask}");
+    command.args(["run", "--via", "warehouse", "--", "sh", "-c", &script]).stdin(Stdio::piped());
+    let mut run = Process::spawn("dagpass run --via", &mut command);
+    run.stdout.wait_for("the first answer", |text| text.contains(" 200").then_some(()));
+    world.configure(&scene.idp.config(&at(other.port)));
+    let there = format!("http://127.0.0.1:{}/", other.port);
+    until("the other config", || {
+        let status = world.cli(&["--json", "proxy", "status"]).stdout;
+        status.contains(&there).then_some(())
+    });
+    drop(run.stdin());
+    let told = run.ended().expect(0).stdout;
+    assert!(told.trim_end().ends_with(" 404"), "{told}");
+    assert_eq!((upstream.seen().len(), other.seen().len()), (1, 0));
+    let fresh = format!("{CURL} \"$DAGPASS_PROXY_URL_WAREHOUSE/v1\"");
+    assert_eq!(by_run(world, "warehouse", &fresh), "0 GET /v1 HTTP/1.1");
     scene.close();
 }

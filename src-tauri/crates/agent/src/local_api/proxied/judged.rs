@@ -122,7 +122,7 @@ pub(super) fn run_of(principal: &Principal) -> Option<String> {
     capability.filter(|id| id.starts_with(super::super::runs::PREFIX))
 }
 
-/// The same upstream by another config is another one.
+/// As the config has it now.
 pub(super) fn named(api: &Api, name: &str) -> Option<Arc<Upstream>> {
     api.config.current().upstreams.get(name).cloned()
 }

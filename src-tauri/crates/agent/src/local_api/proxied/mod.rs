@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use dagpass_client::wire::{ProxyAsk, ProxyEntry, ProxyList, ProxyRequest, ProxyShown};
 use dagpass_core::error::{ErrorCode, Refusal};
 use dagpass_core::principal::Kind;
+use dagpass_core::time::Timestamp;
 
 use super::capability::Holder;
 use super::reply::{self, Reply};
@@ -141,11 +142,7 @@ pub(super) fn of_run(
     let tree = holder.process.map(Tree::Below).filter(|_| !remote);
     let entry = |name: &String| {
         let tree = tree.clone().ok_or_else(elsewhere)?;
-        lend(
-            api,
-            name,
-            Phantom { upstream: name.clone(), holder: holder.clone(), tree, until: None },
-        )
+        lend(api, name, (holder.clone(), tree, None))
     };
     via.iter().map(entry).collect()
 }
@@ -167,9 +164,7 @@ pub(super) fn enter(api: &Arc<Api>, asked: &Asked) -> Result<Reply, Refusal> {
     };
     let until = api.clock.now().plus(Duration::from_secs(seconds));
     let tree = Tree::Led(leader.ok_or_else(elsewhere)?);
-    let upstream = ask.upstream;
-    let phantom = Phantom { upstream: upstream.clone(), holder, tree, until: Some(until) };
-    let entry = lend(api, &upstream, phantom)?;
+    let entry = lend(api, &ask.upstream, (holder, tree, Some(until)))?;
     Ok(reply::json(&ProxyEntry { expires_at: Some(until.as_secs()), ..entry }))
 }
 
@@ -178,7 +173,11 @@ fn elsewhere() -> Refusal {
         .because("whoever asks is not seen there: the socket or pipe shows it, a port or another machine does not")
 }
 
-fn lend(api: &Arc<Api>, name: &str, phantom: Phantom) -> Result<ProxyEntry, Refusal> {
+fn lend(
+    api: &Arc<Api>,
+    name: &str,
+    (holder, tree, until): (Holder, Tree, Option<Timestamp>),
+) -> Result<ProxyEntry, Refusal> {
     // One that the config has since a moment ago stands as well.
     stand(api);
     let config = api.config.current();
@@ -195,8 +194,16 @@ fn lend(api: &Arc<Api>, name: &str, phantom: Phantom) -> Result<ProxyEntry, Refu
         }
         None => return Err(unknown(&config, name)),
     };
-    let bearer =
-        api.proxied.phantoms.lend(phantom, |id| api.capabilities.is_run(id), api.clock.now());
+    let url = upstream.url.clone();
+    let phantom = Phantom { upstream: name.to_owned(), url, holder, tree, until };
+    let is_run = |id: &str| api.capabilities.is_run(id);
+    let bearer = api.proxied.phantoms.lend(phantom, is_run, api.clock.now()).ok_or_else(|| {
+        Refusal::new(ErrorCode::TemporarilyUnavailable, "too many phantoms are lent already")
+            .because(format!(
+                "{} are good at once, each until its run or its hour is over",
+                phantoms::MOST
+            ))
+    })?;
     Ok(ProxyEntry {
         upstream: name.to_owned(),
         url: address(upstream, port),

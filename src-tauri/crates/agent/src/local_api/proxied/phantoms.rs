@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
+use url::Url;
 use zeroize::Zeroizing;
 
 use dagpass_core::principal::{Kind, Mark, Process};
@@ -13,6 +14,9 @@ use dagpass_core::time::Timestamp;
 use super::super::capability::Holder;
 use crate::random::random;
 
+/// How many are good at once?
+pub(super) const MOST: usize = 4_096;
+
 #[derive(Debug, Default)]
 pub(super) struct Phantoms(Mutex<HashMap<[u8; 32], Phantom>>);
 
@@ -20,6 +24,8 @@ pub(super) struct Phantoms(Mutex<HashMap<[u8; 32], Phantom>>);
 #[derive(Clone, Debug)]
 pub(super) struct Phantom {
     pub(super) upstream: String,
+    /// Where it led when it was lent: where the config has it lead elsewhere since, it is worth nothing.
+    pub(super) url: Url,
     pub(super) holder: Holder,
     pub(super) tree: Tree,
     /// `None`: as long as its run.
@@ -48,18 +54,21 @@ impl Tree {
 }
 
 impl Phantoms {
-    /// The value is returned once and kept nowhere. Those that are over are forgotten.
+    /// The value is returned once and kept nowhere. Those that are over are forgotten; `None`: too many are not.
     pub(super) fn lend(
         &self,
         phantom: Phantom,
         is_run: impl Fn(&str) -> bool,
         now: Timestamp,
-    ) -> Zeroizing<String> {
+    ) -> Option<Zeroizing<String>> {
         let shown = Zeroizing::new(random());
         let mut table = self.table();
         table.retain(|_, one| one.holds(&is_run, now));
+        if table.len() == MOST {
+            return None;
+        }
         table.insert(hash(&shown), phantom);
-        shown
+        Some(shown)
     }
 
     /// Whoever presents it at that upstream's door. A look-up by hash compares no secret byte by byte.
@@ -118,14 +127,15 @@ mod tests {
 
     fn phantom(kind: Kind, until: Option<Timestamp>) -> Phantom {
         let holder = Holder::new("run-1".to_owned(), kind);
-        Phantom { upstream: "w".to_owned(), holder, tree: Tree::Below(mark(1)), until }
+        let url = Url::parse("https://w.example").unwrap();
+        Phantom { upstream: "w".to_owned(), url, holder, tree: Tree::Below(mark(1)), until }
     }
 
     #[test]
     fn it_is_good_at_its_own_door_until_its_hour_or_its_run_is_over() {
         let (all, runs) = (Phantoms::default(), |id: &str| id == "run-1");
-        let of_run = all.lend(phantom(Kind::Run("run-1".into()), None), runs, at(0));
-        let of_shell = all.lend(phantom(Kind::Owner, Some(at(60))), runs, at(0));
+        let of_run = all.lend(phantom(Kind::Run("run-1".into()), None), runs, at(0)).unwrap();
+        let of_shell = all.lend(phantom(Kind::Owner, Some(at(60))), runs, at(0)).unwrap();
         let none = |_: &str| false;
         for (shown, upstream, now, is_run, good) in [
             (&of_run, "w", at(0), true, true),
@@ -147,6 +157,16 @@ mod tests {
         assert!(!format!("{all:?}").contains(of_run.as_str()));
         let _later = all.lend(phantom(Kind::Owner, Some(at(900))), none, at(100));
         assert_eq!(all.table().len(), 1, "those that are over are forgotten");
+    }
+
+    #[test]
+    fn no_more_are_lent_than_are_kept_track_of() {
+        let (all, none) = (Phantoms::default(), |_: &str| false);
+        for _ in 0..MOST {
+            assert!(all.lend(phantom(Kind::Owner, Some(at(60))), none, at(0)).is_some());
+        }
+        assert!(all.lend(phantom(Kind::Owner, Some(at(60))), none, at(0)).is_none());
+        assert!(all.lend(phantom(Kind::Owner, Some(at(120))), none, at(60)).is_some());
     }
 
     struct Seen(Lineage);

@@ -59,8 +59,10 @@ const REPEATED: Turned = Turned {
     status: StatusCode::BAD_REQUEST,
     reason: "400: a phantom stands where it would be sent on",
 };
-const GONE: Turned =
-    Turned { status: StatusCode::NOT_FOUND, reason: "404: the config has it no more" };
+const GONE: Turned = Turned {
+    status: StatusCode::NOT_FOUND,
+    reason: "404: the config has it no more, or elsewhere",
+};
 
 /// Places for all of them, and how many phantoms were wrong in a row.
 pub(in crate::local_api) struct Crowd {
@@ -255,7 +257,7 @@ impl Line {
         if repeats(head, (&shown, &proven)) || shows_another(&head.headers, &proven, is_phantom) {
             return Err(REPEATED);
         }
-        let upstream = judged::named(api, name).ok_or(GONE)?;
+        let upstream = judged::named(api, name).filter(|now| now.url == phantom.url).ok_or(GONE)?;
         Ok(Admitted { readable, proven, principal, upstream })
     }
 
