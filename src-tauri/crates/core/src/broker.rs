@@ -168,7 +168,8 @@ impl Broker {
     async fn serve(&self, asked: Asked<'_>, principal: &Principal) -> Result<Issued, Refusal> {
         let request = asked.request;
         let session = self.session_of(&request.session)?;
-        let (mut wanted, now) = (Use::of(principal, request), self.ports.clock.now());
+        let kind = session.profile().kind;
+        let (mut wanted, now) = (Use::of(principal, request, kind), self.ports.clock.now());
         self.serves(&session, principal)?;
         self.leases.admits(&mut wanted, session.since(), now)?;
         if request.reach != Reach::Named {

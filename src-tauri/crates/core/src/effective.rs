@@ -77,8 +77,10 @@ fn more_scopes(offer: Offer<'_>, asked: &Scopes) -> Refusal {
     let more: Vec<&str> =
         asked.iter().filter(|one| !offer.scopes.is_some_and(|own| own.contains(one))).collect();
     let cause = match offer.scopes {
-        Some(own) => format!("not of its own: {}; it has {own}", more.join(" ")),
-        None => "the config names no scopes for it".to_owned(),
+        Some(own) if !own.is_empty() => {
+            format!("not of its own: {}; it has {own}", more.join(" "))
+        }
+        Some(_) | None => "the config names no scopes for it".to_owned(),
     };
     let what = format!("{} has no such scopes", offer.name);
     Refusal::new(ErrorCode::InvalidScope, what)

@@ -75,6 +75,14 @@ pub(crate) fn as_made(stored: &StoredSession, profile: &Profile) -> Profile {
     Profile { endpoints, ..profile.clone() }
 }
 
+/// The hosts that the config names beside the issuer's own.
+pub fn beside_the_issuer(profile: &Profile) -> Option<String> {
+    match elsewhere(&EndpointOverrides::default(), profile) {
+        Some(EndReason::Elsewhere { is, .. }) => Some(is),
+        Some(_) | None => None,
+    }
+}
+
 fn elsewhere(made_with: &EndpointOverrides, profile: &Profile) -> Option<EndReason> {
     let was = hosts(made_with);
     let issuer = host(profile.issuer.as_str());

@@ -52,7 +52,7 @@ impl Broker {
         }
         {
             loop {
-                let profile = session.profile();
+                let (footing, profile) = (session.footing(), session.profile());
                 // What is under way writes what is read here, where the client changed meanwhile. Of a client
                 // that nobody signs in to nothing is written.
                 let alone = match profile.kind.signs_in() {
@@ -63,7 +63,7 @@ impl Broker {
                     true => self.of_store(session, &profile).await,
                     false => self.of_client(session, &profile).await,
                 };
-                let is_known = session.loaded(state, &profile);
+                let is_known = session.loaded(state, (&profile, footing));
                 drop(alone);
                 if is_known {
                     break;
@@ -124,6 +124,15 @@ impl Broker {
             }
         }
         SessionState::loaded(stored, found.in_flight, profile, now)
+    }
+
+    /// Another secret or key of that profile's client lies here: what the issuer refused may be granted now.
+    pub fn client_changed(&self, profile: &Profile) {
+        let all = self.all();
+        let is_it = |one: &Profile| one.name == profile.name && one.client_id == profile.client_id;
+        let own = all.iter().filter(|session| is_it(&session.profile()));
+        own.for_each(|session| session.proof_changed());
+        self.alarm.ring();
     }
 
     /// A store that could not be read may be readable now.

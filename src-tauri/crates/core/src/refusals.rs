@@ -158,9 +158,21 @@ pub fn token(profile: &Profile, failure: &TokenFailure) -> Refusal {
 
 /// The session's own token was handed in for another and none came: that says nothing of the session.
 pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
+    let signs_in = profile.kind.signs_in();
     let (error, description) = match failure {
         TokenFailure::Rejected { error, description }
-        | TokenFailure::Misconfigured { error, description } => (error, description),
+        | TokenFailure::Misconfigured { error, description } => (error.as_str(), description),
+        TokenFailure::AccessDenied { description } if !signs_in => ("access_denied", description),
+        TokenFailure::Unreachable { .. }
+        | TokenFailure::AuthorizationPending
+        | TokenFailure::SlowDown
+        | TokenFailure::ExpiredToken
+        | TokenFailure::AccessDenied { .. }
+        | TokenFailure::SubjectChanged { .. }
+            if !signs_in =>
+        {
+            return client(profile, failure);
+        }
         TokenFailure::Unreachable { .. }
         | TokenFailure::AuthorizationPending
         | TokenFailure::SlowDown
@@ -168,6 +180,9 @@ pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
         | TokenFailure::AccessDenied { .. }
         | TokenFailure::SubjectChanged { .. } => return token(profile, failure),
     };
+    if !signs_in && error == "invalid_client" {
+        return client(profile, failure);
+    }
     let what = format!(
         "{} gave no token in exchange for that of {}",
         profile.issuer.as_str(),
@@ -175,7 +190,10 @@ pub fn exchange(profile: &Profile, failure: &TokenFailure) -> Refusal {
     );
     Refusal::new(code(error), what)
         .because(in_words(error, description))
-        .hint("the session stands; have Ping allow this client the exchange, or check the connection's scopes and resource")
+        .hint(match signs_in {
+            true => "the session stands; have Ping allow this client the exchange, or check the connection's scopes and resource",
+            false => "have the issuer allow this client the exchange, or check the connection's scopes and resource",
+        })
 }
 
 /// Nothing leaves that is not on the record.

@@ -54,6 +54,11 @@ impl Broker {
         self.sign_out_of(&session, caller, Ending::default()).await.map(Unasked::asked)
     }
 
+    /// How often somebody signed out of it, whatever is still on its way to Ping.
+    pub fn sign_outs(&self, key: &SessionKey) -> u64 {
+        self.known(key).map_or(0, |session| session.sign_outs())
+    }
+
     /// As [`Self::sign_out`], where nobody asked for it. `told` is the record's.
     pub async fn sign_out_because(
         &self,
@@ -146,7 +151,7 @@ impl Broker {
     ) -> Result<Unasked, Refusal> {
         let key = &session.key;
         self.load(session).await;
-        let _alone = session.alone().await;
+        let alone = session.alone().await;
         // What cannot be read can neither be revoked nor forgotten, unless it is nothing.
         if let SessionState::Unreadable(failure) = session.state()
             && !matches!(failure, StoreFailure::Corrupt(_))
@@ -159,12 +164,26 @@ impl Broker {
             return Ok(Unasked::NotMeant);
         }
         // Behind its line nothing leaves any more, whatever was granted before it.
-        let _closing = session.closes();
+        let closing = session.closes();
         self.leases.overtakes();
         self.record_sign_out(session, caller, because.map(|(_, told)| told))?;
-        let of_client = session.tokens_of_client(self.ports.clock.now());
+        let profile = session.profile();
+        let (of_client, rests) = session.tokens_of_client(self.ports.clock.now());
         let mut left = session.sign_out(because.map(|(out, _)| out));
         stored.into_iter().for_each(|stored| left.and(stored));
+        // Of a person of before, whom no config names now: nobody read it, and it is not forgotten unrevoked.
+        let found = match profile.kind.signs_in() {
+            true => Ok(None),
+            false => self.ports.store.load(key).await.map(|loaded| loaded.session),
+        };
+        let unread = match found {
+            Ok(found) => {
+                found.iter().for_each(|stored| left.and(stored));
+                None
+            }
+            Err(StoreFailure::Corrupt(_)) => None,
+            Err(failure) => Some(failure),
+        };
         self.end_leases_of_session(key);
         self.end_approvals_of_session(key);
         // The debt is written and the record forgotten first: whatever ends us while Ping is asked, the
@@ -175,19 +194,27 @@ impl Broker {
             // It ends where it was made, not where the config would send it.
             owed.push((self.client_of(key, &leaving.stored), debt));
         }
-        let forgotten = self.ports.store.forget(key).await;
+        let forgotten = match unread {
+            None => self.ports.store.forget(key).await,
+            Some(failure) => Err(failure),
+        };
         let dropped = self.drop_pending(session, because.map(|(out, _)| out.at)).await;
         let was_signed_in = match &left.was {
             // Nobody is: of a client there is what it was given.
             SessionState::Client(_) => !of_client.is_empty(),
             was => was.stored().is_some(),
         };
+        // Who asks for a client begins anew, and waits for no revocation.
+        let _turn = profile.kind.signs_in().then_some((alone, closing));
         let mut revocation = was_signed_in.then_some(Revocation::Unsupported);
         for (client, debt) in owed {
             revocation = Some(self.revoke(&client, debt).await);
         }
-        for token in of_client {
-            let revoked = self.revoke_of_client(&session.profile(), &token).await;
+        if !of_client.is_empty() {
+            let revoked = match rests {
+                false => self.revoke_of_client(&profile, &of_client).await,
+                true => Revocation::Unconfirmed,
+            };
             revocation = Some(match revocation {
                 Some(Revocation::Unconfirmed) => Revocation::Unconfirmed,
                 Some(_) | None => revoked,
@@ -204,11 +231,19 @@ impl Broker {
         dropped.map(|()| Unasked::Done(revocation))
     }
 
-    /// Asked once: it ends by itself soon, and nothing renews it.
-    async fn revoke_of_client(&self, profile: &Profile, token: &AccessToken) -> Revocation {
-        match self.ports.server.revoke_access(profile, token).await {
-            Ok(Revocation::Pending) | Err(_) => Revocation::Unconfirmed,
-            Ok(revocation) => revocation,
+    /// Asked once each: they end by themselves soon, and nothing renews them. A client that was refused is not
+    /// presented again.
+    async fn revoke_of_client(&self, profile: &Profile, tokens: &[AccessToken]) -> Revocation {
+        let mut all = Revocation::Confirmed;
+        for token in tokens {
+            match self.ports.server.revoke_access(profile, token).await {
+                Ok(Revocation::Confirmed) => {}
+                Ok(Revocation::Pending) => all = Revocation::Unconfirmed,
+                Ok(_) if all == Revocation::Unconfirmed => {}
+                Ok(revocation) => all = revocation,
+                Err(_) => return Revocation::Unconfirmed,
+            }
         }
+        all
     }
 }

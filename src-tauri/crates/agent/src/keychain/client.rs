@@ -2,6 +2,7 @@
 //! where the sessions' records are, in their form and under accounts of their own, so that every store holds
 //! them and a move carries them. Each is of one client at one issuer, and given to no other.
 
+use dagpass_core::endpoints::{self, Standing};
 use dagpass_core::ports::{Pending, StoreFailure};
 use dagpass_core::profile::{Credential, Profile};
 use dagpass_core::session::StoredSession;
@@ -16,6 +17,9 @@ use crate::credentials::{ClientKey, Credentials};
 pub(crate) struct Kept {
     bytes: Zeroizing<Vec<u8>>,
     pub(crate) since: Timestamp,
+    /// Why it is given to nobody: the config would send it to a host that it was not given for. A file is easier
+    /// to write than a keychain is to read.
+    pub(crate) withheld: Option<String>,
 }
 
 impl KeychainStore {
@@ -62,7 +66,8 @@ impl KeychainStore {
         what: Credential,
         (bytes, now): (&[u8], Timestamp),
     ) -> Result<(), StoreFailure> {
-        let client = (profile.issuer.clone(), profile.client_id.as_str());
+        let made_with = Some(endpoints::of(profile));
+        let client = (profile.issuer.clone(), profile.client_id.as_str(), made_with);
         let record = own_record::of(bytes, client, now);
         self.write(&account(profile, what), &record).await.map(drop)
     }
@@ -70,11 +75,12 @@ impl KeychainStore {
 
 impl Kept {
     pub(crate) fn secret(&self) -> Option<Secret<String>> {
-        String::from_utf8(self.bytes.to_vec()).ok().map(Secret::new)
+        let bytes = self.withheld.is_none().then_some(&self.bytes)?;
+        String::from_utf8(bytes.to_vec()).ok().map(Secret::new)
     }
 
     pub(crate) fn key(&self) -> Option<ClientKey> {
-        ClientKey::read(&self.bytes)
+        ClientKey::read(self.withheld.is_none().then_some(&self.bytes)?)
     }
 }
 
@@ -111,16 +117,19 @@ fn account(profile: &Profile, what: Credential) -> String {
 
 /// `None` where it is another client's: the config names one by the same name now.
 fn of(record: &StoredSession, profile: &Profile) -> Option<Kept> {
-    if (&record.issuer, &record.client_id) != (&profile.issuer, &profile.client_id) {
-        return None;
-    }
-    Some(Kept { bytes: own_record::bytes(record)?, since: record.signed_in_at })
+    let withheld = match endpoints::standing(record, profile) {
+        Standing::Ours => None,
+        Standing::Elsewhere(why) => Some(why.sentence()),
+        Standing::Another => return None,
+    };
+    Some(Kept { bytes: own_record::bytes(record)?, since: record.signed_in_at, withheld })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixture::Keychain;
     use super::*;
+    use dagpass_core::profile::EndpointOverrides;
 
     #[tokio::test]
     async fn a_secret_and_a_key_are_of_one_client_at_one_issuer_and_are_no_sessions() {
@@ -147,6 +156,24 @@ mod tests {
             assert!(Credentials::secret(&again, &other).await.unwrap().is_none());
             assert!(Credentials::key(&again, &other).await.unwrap().is_none());
         }
+        // One line of the config is no reason to send it to another host.
+        for edited in ["token", "discovery"] {
+            let url = Some("https://evil.example/x".to_owned());
+            let endpoints = match edited {
+                "token" => EndpointOverrides { token: url, ..EndpointOverrides::default() },
+                _ => EndpointOverrides { discovery: url, ..EndpointOverrides::default() },
+            };
+            let elsewhere = Profile { endpoints, ..profile.clone() };
+            assert!(Credentials::secret(&again, &elsewhere).await.unwrap().is_none(), "{edited}");
+            assert!(Credentials::key(&again, &elsewhere).await.unwrap().is_none(), "{edited}");
+            let kept = again.credential(&elsewhere, Credential::Key).await.unwrap().unwrap();
+            assert!(kept.withheld.unwrap().contains("https://evil.example"));
+        }
+        let gateway = Some("https://gw.example/t".to_owned());
+        let endpoints = EndpointOverrides { token: gateway, ..EndpointOverrides::default() };
+        let by_gateway = Profile { endpoints, ..profile.clone() };
+        again.keep_secret(&by_gateway, &secret, now).await.unwrap();
+        assert!(Credentials::secret(&again, &by_gateway).await.unwrap().is_some(), "given anew");
         again.forget_credential(&profile, Credential::Secret).await.unwrap();
         assert!(Credentials::secret(&again, &profile).await.unwrap().is_none());
         assert!(Credentials::key(&again, &profile).await.unwrap().is_some());

@@ -61,7 +61,7 @@ impl KeychainStore {
 }
 
 fn record_of(seed: &[u8; SEED], now: Timestamp) -> StoredSession {
-    own_record::of(seed, (Issuer::new("dagpass:ledger-log"), "log-key"), now)
+    own_record::of(seed, (Issuer::new("dagpass:ledger-log"), "log-key", None), now)
 }
 
 fn seed_of(record: &StoredSession) -> Option<Locked> {

@@ -2,23 +2,23 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dagpass_core::profile::{Issuer, Scopes};
+use dagpass_core::profile::{EndpointOverrides, Issuer, Scopes};
 use dagpass_core::session::StoredSession;
 use dagpass_core::time::Timestamp;
 use dagpass_core::token::RefreshToken;
 use zeroize::Zeroizing;
 
-/// Of whom they are, and since when.
+/// Of whom they are, to which hosts they may go beside the issuer's, and since when.
 pub(super) fn of(
     bytes: &[u8],
-    (issuer, client_id): (Issuer, &str),
+    (issuer, client_id, endpoints): (Issuer, &str, Option<EndpointOverrides>),
     since: Timestamp,
 ) -> StoredSession {
     let text = Zeroizing::new(STANDARD.encode(bytes));
     StoredSession {
         issuer,
         client_id: client_id.to_owned(),
-        endpoints: None,
+        endpoints,
         identity: None,
         nonce: None,
         granted: Scopes::default(),

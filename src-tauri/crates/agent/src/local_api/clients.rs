@@ -39,7 +39,7 @@ pub(super) async fn change(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
         }
         (ClientChange::MakeKey, Some(Credential::Key)) if has_key(api, &profile).await? => {
             // Whoever looks at it registers it, or just did: the issuer may be asked again.
-            api.adopt_config();
+            api.broker.client_changed(&profile);
             None
         }
         (ClientChange::MakeKey | ClientChange::NewKey, Some(Credential::Key)) => {
@@ -62,7 +62,7 @@ pub(super) async fn change(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
     if let Some(done) = done {
         record(api, asked, (&profile, done))?;
         // What was refused for want of it may be granted now.
-        api.adopt_config();
+        api.broker.client_changed(&profile);
         api.changed();
     }
     Ok(reply::json(&shown(api, &profile).await))
@@ -71,7 +71,10 @@ pub(super) async fn change(api: &Api, asked: &Asked) -> Result<Reply, Refusal> {
 async fn has_key(api: &Api, profile: &Profile) -> Result<bool, Refusal> {
     let kept = api.store.credential(profile, Credential::Key).await;
     let kept = kept.map_err(|failure| refusals::store(profile, &failure))?;
-    Ok(kept.is_some_and(|kept| kept.key().is_some()))
+    match kept.as_ref().and_then(|kept| kept.withheld.as_ref()) {
+        Some(why) => Err(withheld(profile, why)),
+        None => Ok(kept.is_some_and(|kept| kept.key().is_some())),
+    }
 }
 
 async fn keep_secret(
@@ -105,6 +108,7 @@ async fn shown(api: &Api, profile: &Profile) -> ClientShown {
     match api.store.credential(profile, what).await {
         Ok(Some(kept)) => {
             shown.since = Some(kept.since.as_secs());
+            shown.unread.clone_from(&kept.withheld);
             let key = (what == Credential::Key).then(|| kept.key()).flatten();
             shown.jwk = key.and_then(|key| key.public().ok());
         }
@@ -149,6 +153,16 @@ fn another(profile: &Profile) -> Refusal {
     )
     .because(format!("its `client-auth` is `{auth}`"))
     .hint(format!("run `{command} {name}`"))
+}
+
+/// Another key would take the place of one that is good where it was made for.
+fn withheld(profile: &Profile, why: &str) -> Refusal {
+    let what = format!("the key of {} is withheld", profile.called());
+    let renew = format!("dagpass identity renew {}", profile.name);
+    Refusal::new(ErrorCode::InvalidClient, what).because(why).hint(format!(
+        "mend `[profile.{}.endpoints]`, or run `{renew}` for a new key",
+        profile.name
+    ))
 }
 
 fn unfit(why: &str) -> Refusal {

@@ -47,11 +47,13 @@ async fn named(api: &Arc<Api>, asked: &Asked, ask: &SignOutAsk) -> Result<Vec<Si
         vec![config.session_named(ask.profile.as_deref())?.0]
     };
     let hints = hints(api, ask, &keys).await;
+    let before: Vec<u64> = keys.iter().map(|key| api.broker.sign_outs(key)).collect();
     let ends: Vec<_> = keys.iter().map(|key| end(api, key, asked.caller())).collect();
     let until = Instant::now() + patience::SHORT;
     let mut profiles = Vec::new();
-    for ((key, end), hint) in keys.iter().zip(ends).zip(hints) {
-        let ended = timeout_at(until, end).await.unwrap_or_else(|_elapsed| so_far(api, key));
+    for (((key, end), hint), before) in keys.iter().zip(ends).zip(hints).zip(before) {
+        let ended =
+            timeout_at(until, end).await.unwrap_or_else(|_elapsed| so_far(api, key, before));
         let signed_out = match ended {
             // What one keychain record costs is not the others' to pay.
             Err(refusal) if ask.all => everywhere::failed(key, &refusal),
@@ -117,14 +119,17 @@ fn not_signed_in(key: &SessionKey) -> SignedOut {
     }
 }
 
-/// Ping keeps a sign-out, which goes on. It is one here already, unless it waits behind a refresh.
-fn so_far(api: &Api, key: &SessionKey) -> Result<SignedOut, Refusal> {
+/// Ping keeps a sign-out, which goes on. It is one here already, unless it waits behind a refresh: nobody is signed
+/// in, or it was counted since. Of a client another may have begun by now.
+fn so_far(api: &Api, key: &SessionKey, before: u64) -> Result<SignedOut, Refusal> {
     let view = api.broker.session(key)?;
-    if !matches!(view.state, SessionState::SignedOut) {
+    let is_out = matches!(view.state, SessionState::SignedOut);
+    if !is_out && api.broker.sign_outs(key) == before {
         return Err(patience::of_a_deed());
     }
     Ok(SignedOut {
         profile: key.account(),
+        client: !view.profile.kind.signs_in(),
         revocation: UNCONFIRMED.to_owned(),
         ..SignedOut::default()
     })

@@ -133,7 +133,7 @@ pub(super) fn request(
         name: &wanted.name,
         target: &wanted.target,
         scopes: wanted.scopes.as_ref(),
-        closed: ask.connection.is_some(),
+        closed: ask.connection.is_some() || is_of_client(config, &wanted.session),
     };
     let wish = Wish { scopes: ask.scopes.as_deref(), resource: ask.resource.as_deref() };
     let (target, reach) =
@@ -156,6 +156,11 @@ pub(super) fn request(
         purpose: purpose(&ask.context),
         ..TokenRequest::new(wanted.session, target)
     })
+}
+
+/// No grant of a person bounds what a client may have: the config does.
+fn is_of_client(config: &Config, session: &SessionKey) -> bool {
+    config.session(session).is_some_and(|profile| !profile.kind.signs_in())
 }
 
 /// Who names a connection's own session asks for that connection's token.
@@ -249,6 +254,40 @@ mod tests {
     use dagpass_core::request::Caller;
 
     use super::*;
+
+    #[test]
+    fn a_service_has_what_the_config_names_and_nothing_beyond_it() {
+        let owner = Principal::new(Kind::Owner, Caller::default());
+        let table = |kind: &str, scopes: &str| {
+            let text = format!(
+                "[profile.svc]\nissuer = \"https://auth.example\"\nclient-id = \"c\"\n\
+                 client-auth = \"secret-basic\"\nkind = \"{kind}\"\n{scopes}\n\
+                 [airflow.prod]\nurl = \"https://af.example\"\nprofile = \"svc\"\ntoken = \"direct\"\n"
+            );
+            crate::config::parse(&text, std::path::Path::new("config.toml")).unwrap()
+        };
+        let named = "scopes = [\"openid\", \"a\"]";
+        for (config, scope, resource, fine) in [
+            (table("service", "scopes = [\"a\"]"), "a", None, true),
+            (table("service", "scopes = [\"a\"]"), "b", None, false),
+            (table("service", ""), "b", None, false),
+            (table("service", "scopes = [\"a\"]"), "a", Some("https://other"), false),
+            (table("user", named), "b", None, true),
+            (table("user", named), "a", Some("https://other"), true),
+        ] {
+            for airflow in [None, Some("prod".to_owned())] {
+                let ask = TokenAsk {
+                    scopes: Some(vec![scope.to_owned()]),
+                    resource: resource.map(str::to_owned),
+                    profile: airflow.is_none().then(|| "svc".to_owned()),
+                    airflow,
+                    ..TokenAsk::default()
+                };
+                let asked = request(&config, &owner, (Action::Token, &ask));
+                assert_eq!(asked.is_ok(), fine, "{scope} {resource:?} {:?}", asked.err());
+            }
+        }
+    }
 
     #[test]
     fn a_policy_hears_of_the_environment_that_was_found_and_the_record_of_the_one_asked_for() {

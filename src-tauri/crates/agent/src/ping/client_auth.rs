@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dagpass_core::endpoints;
 use dagpass_core::error::Why;
 use dagpass_core::ports::{StoreFailure, TokenFailure};
 use dagpass_core::profile::{ClientAuth, Credential, Profile};
@@ -162,9 +163,11 @@ fn missing(profile: &Profile, what: Credential) -> TokenFailure {
         Credential::Key => (&profile.name, "key", "dagpass identity show"),
     };
     let client = &profile.client_id;
+    let to = endpoints::beside_the_issuer(profile);
+    let to = to.map(|hosts| format!(" that may go to {hosts}")).unwrap_or_default();
     misconfigured(
         "invalid_client",
-        format!("this machine has no {what} of the client `{client}`: run `{command} {name}`"),
+        format!("this machine has no {what} of the client `{client}`{to}: run `{command} {name}`"),
     )
 }
 

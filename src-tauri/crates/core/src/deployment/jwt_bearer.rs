@@ -136,7 +136,9 @@ impl Refresh {
         let retry_after = match failure {
             JwtBearerFailure::Unreachable { retry_after, .. } => *retry_after,
             JwtBearerFailure::SignInTooOld { .. } => {
-                self.session.deployments(|held| held.asks_for_proof(deployment));
+                if self.session.profile().kind.signs_in() {
+                    self.session.deployments(|held| held.asks_for_proof(deployment));
+                }
                 None
             }
             JwtBearerFailure::NoIdToken

@@ -12,6 +12,11 @@ pub fn jwt_bearer(
     failure: &JwtBearerFailure,
 ) -> Refusal {
     let (name, because) = (&deployment.name, failure.to_string());
+    if !profile.kind.signs_in()
+        && let Some(refusal) = of_client(deployment, failure)
+    {
+        return refusal.because(because);
+    }
     match failure {
         JwtBearerFailure::Unreachable { cause, .. } => {
             let what = format!("Airflow `{name}` cannot be reached at {}", deployment.url);
@@ -66,6 +71,32 @@ pub fn jwt_bearer(
                 .because(because)
                 .hint("the server's log says more; the session is kept")
         }
+    }
+}
+
+/// Where nobody signs in, nothing is mended by signing in anew, and nobody has groups.
+fn of_client(deployment: &Deployment, failure: &JwtBearerFailure) -> Option<Refusal> {
+    let name = &deployment.name;
+    match failure {
+        JwtBearerFailure::NoIdToken => {
+            let what = format!("there is no ID token for Airflow `{name}`");
+            let hint = format!("set `assertion = \"access_token\"` in `[airflow.{name}]`");
+            Some(Refusal::new(ErrorCode::InvalidRequest, what).hint(hint))
+        }
+        JwtBearerFailure::SignInTooOld { .. } => {
+            let what = format!("Airflow `{name}` takes persons alone");
+            let hint = "have the server ask this client for no time of authentication";
+            Some(Refusal::new(ErrorCode::AccessDenied, what).hint(hint))
+        }
+        JwtBearerFailure::AccessDenied { .. } => {
+            let what = format!("Airflow `{name}` gives this client no role");
+            let hint = format!("`dagpass airflow roles {name}` shows what gives which role");
+            Some(Refusal::new(ErrorCode::AccessDenied, what).hint(hint))
+        }
+        JwtBearerFailure::Unreachable { .. }
+        | JwtBearerFailure::NoSuchGrant { .. }
+        | JwtBearerFailure::Rejected { .. }
+        | JwtBearerFailure::Misconfigured { .. } => None,
     }
 }
 

@@ -47,10 +47,12 @@ pub struct FakeServer {
     pub scope: Mutex<Option<crate::profile::Scopes>>,
     /// Whom every answer's access token names.
     pub audience: Mutex<Option<Vec<String>>>,
-    /// Held while an answer is judged: key sets that do not come.
+    /// Held while an answer is judged, or a keychain asked: what does not come.
     pub keys: tokio::sync::Mutex<()>,
     /// What every answer's judgment comes to instead.
     pub disbelief: Mutex<Option<TokenFailure>>,
+    /// Held while an access token is given back: an issuer that takes its time.
+    pub revoking: tokio::sync::Mutex<()>,
     pub sign_ins: AtomicUsize,
     /// Every refresh token that was revoked, in order.
     pub revoked_tokens: Mutex<Vec<String>>,
@@ -103,6 +105,7 @@ impl FakeServer {
             audience: Mutex::default(),
             keys: tokio::sync::Mutex::default(),
             disbelief: Mutex::default(),
+            revoking: tokio::sync::Mutex::default(),
             sign_ins: AtomicUsize::new(0),
             revoked_tokens: Mutex::default(),
             pushes: Mutex::default(),
@@ -335,13 +338,20 @@ impl AuthorizationServer for FakeServer {
         token: &'a AccessToken,
     ) -> Pending<'a, Result<Revocation, TokenFailure>> {
         lock(&self.revoked_tokens).push(token.expose().to_owned());
+        let refused = lock(&self.no_client).clone();
         let answer = lock(&self.revocations).pop_front().unwrap_or(Revocation::Confirmed);
-        Box::pin(async move { Ok(answer) })
+        Box::pin(async move {
+            drop(self.revoking.lock().await);
+            refused.map_or(Ok(answer), Err)
+        })
     }
 
     fn proves<'a>(&'a self, _profile: &'a Profile) -> Pending<'a, Result<bool, StoreFailure>> {
         let proof = lock(&self.proof).clone();
-        Box::pin(async move { proof })
+        Box::pin(async move {
+            drop(self.keys.lock().await);
+            proof
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a person does with leases: looks, and takes back. What ended is on the record, each by itself.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{End, Lease, Leases, Why, run_of, tree_of};
 use crate::approvals::Tree;
@@ -12,6 +13,7 @@ use crate::principal::{Kind, Mark, Principal};
 use crate::refusals;
 use crate::request::{Caller, SessionKey};
 use crate::runs::{TaskKey, Tie};
+use crate::session::Session;
 use crate::time::Timestamp;
 
 /// Those that hold, those that were taken back, and those of which a token may still be good; the oldest first.
@@ -202,7 +204,8 @@ impl Broker {
         told: &Told<'_>,
         may: impl Fn(&Lease) -> bool,
     ) -> Result<Vec<Revoked>, Refusal> {
-        let since = |key: &SessionKey| self.known(key)?.since().at();
+        let persons = |session: &Arc<Session>| session.profile().kind.signs_in();
+        let since = |key: &SessionKey| self.known(key).filter(persons)?.since().at();
         let revoked = self.leases.revoke(told, since, may);
         if let (Which::Fingerprint(fingerprint), true, false) =
             (told.which, told.bars, revoked.is_empty())

@@ -18,7 +18,8 @@ use crate::cache::Cached;
 use crate::error::{ErrorCode, Refusal};
 use crate::policy::facts::Declared;
 use crate::principal::{Kind, Principal};
-use crate::request::{SessionKey, TokenRequest};
+use crate::profile::ProfileKind;
+use crate::request::TokenRequest;
 use crate::session::Since;
 use crate::time::{Timestamp, in_words};
 
@@ -54,12 +55,23 @@ pub(crate) struct Use<'a> {
     dag: Option<&'a str>,
     /// [`Leases::ends`] of when it was admitted.
     since: u64,
+    /// Nobody signs in to what it asks for, so that nothing lifts a no but a person's word.
+    of_client: bool,
 }
 
 impl<'a> Use<'a> {
-    pub(crate) fn of(principal: &'a Principal, request: &'a TokenRequest) -> Self {
-        let dag = declared(principal, Declared::DAG);
-        Self { tree: tree_of(principal), principal, request, dag, since: 0 }
+    pub(crate) fn of(
+        principal: &'a Principal,
+        request: &'a TokenRequest,
+        kind: ProfileKind,
+    ) -> Self {
+        let (tree, dag) = (tree_of(principal), declared(principal, Declared::DAG));
+        Self { tree, principal, request, dag, since: 0, of_client: !kind.signs_in() }
+    }
+
+    /// What a no has to be of to be one for it.
+    const fn sign_in(&self, signed_in_at: Option<Timestamp>) -> Option<Timestamp> {
+        if self.of_client { None } else { signed_in_at }
     }
 
     pub(crate) fn principal(&self) -> &'a Principal {
@@ -110,8 +122,11 @@ impl Leases {
         if since == Since::Nobody {
             return Ok(());
         }
-        match table.of(wanted).and_then(|lease| lease.refuses(wanted.dag, signed_in_at)) {
-            Some(end) => Err(taken_back(end, &wanted.request.session, now)),
+        match table
+            .of(wanted)
+            .and_then(|lease| lease.refuses(wanted.dag, wanted.sign_in(signed_in_at)))
+        {
+            Some(end) => Err(taken_back(end, wanted, now)),
             None => Ok(()),
         }
     }
@@ -201,23 +216,27 @@ fn judge(
         return Err(found());
     }
     let lease = table.of(wanted);
-    match lease.and_then(|lease| lease.refuses(wanted.dag, Some(signed_in_at))) {
-        Some(end) => Err(taken_back(end, &wanted.request.session, now)),
+    match lease.and_then(|lease| lease.refuses(wanted.dag, wanted.sign_in(Some(signed_in_at)))) {
+        Some(end) => Err(taken_back(end, wanted, now)),
         None => Ok(()),
     }
 }
 
-fn taken_back(end: &End, session: &SessionKey, now: Timestamp) -> Refusal {
+fn taken_back(end: &End, wanted: &Use<'_>, now: Timestamp) -> Refusal {
     let cause = format!("{}, {} ago", end.why, in_words(end.at.until(now)));
+    let anew = "begin a new `dagpass run` or terminal for it";
     Refusal::new(
         ErrorCode::AccessDenied,
         "the lease on this token was revoked for this process tree",
     )
     .because(cause)
-    .hint(format!(
-        "begin a new `dagpass run` or terminal for it, or sign in anew with `{} --fresh`",
-        session.login()
-    ))
+    .hint(match wanted.of_client {
+        true => anew.to_owned(),
+        false => {
+            let login = wanted.request.session.login();
+            format!("{anew}, or sign in anew with `{login} --fresh`")
+        }
+    })
 }
 
 fn over() -> Refusal {

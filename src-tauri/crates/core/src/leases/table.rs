@@ -64,13 +64,14 @@ impl Table {
             of_tree.len() - 1
         });
         let lease = &mut of_tree[at];
-        let same = lease.signed_in_at == signed_in_at;
+        let is_same_sign_in = lease.signed_in_at == signed_in_at;
+        let same = is_same_sign_in || wanted.of_client;
         let goes_on = lease.times == 0 || lease.is_revoked() || lease.holds(now);
         if same && goes_on {
             return (lease, None);
         }
         let (mut tokens, mut dags) = (lease.tokens.clone(), lease.dags.clone());
-        tokens.iter_mut().for_each(|token| token.earlier |= !same);
+        tokens.iter_mut().for_each(|token| token.earlier |= !is_same_sign_in);
         dags.retain(|dag| same && dag.ended.is_some());
         let before = replace(lease, Lease { tokens, dags, ..new() });
         (lease, Some(before))

@@ -9,7 +9,7 @@ use crate::policy::facts::Verified;
 use crate::ports::Clock;
 use crate::principal::{Mark, Pinned, Process};
 use crate::profile::Scopes;
-use crate::request::{Caller, Target};
+use crate::request::{Caller, SessionKey, Target};
 use crate::runs::ties::Used;
 use crate::runs::{TaskKey, Tie, Tied};
 use crate::sign_in::{Assurance, Claim};
@@ -330,4 +330,26 @@ async fn what_cannot_be_recorded_is_no_lease_and_what_is_taken_back_is_so_unreco
     assert!(refusal.cause.unwrap().starts_with("revoked, and not on the record"));
     *scene.world.witness.full.lock().unwrap() = false;
     assert_eq!(scene.bytes(&shell).await, DENIED);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_of_a_service_stays_so_however_often_it_is_logged_out() {
+    let scene = scene();
+    let kind = ProfileKind::Service;
+    let service = crate::profile::Profile { kind, ..profile() };
+    let key = SessionKey::of("prod");
+    scene.broker.configure([(key.clone(), Arc::new(service))]);
+    let own = run("run-1");
+    scene.bytes(&own).await.unwrap();
+    let id = scene.of(&own).id;
+    scene.revoke(Which::Id(&id)).unwrap();
+    let refusal = scene.gets(&own, ask("prod")).await.unwrap_err();
+    let hint = refusal.hint.unwrap();
+    assert!(refusal.code == ErrorCode::AccessDenied && !hint.contains("sign in"), "{hint}");
+    scene.broker.sign_out(&key, &Caller::default()).await.unwrap();
+    scene.world.clock.jump(4_000);
+    assert_eq!(scene.bytes(&own).await, DENIED, "nobody else was asked meanwhile");
+    scene.bytes(&run("run-2")).await.unwrap();
+    assert_eq!(scene.all().iter().filter(|lease| lease.is_revoked()).count(), 1);
+    assert_eq!(scene.bytes(&own).await, DENIED, "and another is served");
 }

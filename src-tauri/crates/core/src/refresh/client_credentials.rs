@@ -10,7 +10,7 @@ use crate::ports::{Grant, Redeemed};
 use crate::refresh::Refresh;
 use crate::refusals;
 use crate::rest::{REFUSED_FOR, Rest};
-use crate::session::{ClientTurn, Fetched, Trouble, TroubleKind};
+use crate::session::{Fetched, Footing, Trouble, TroubleKind};
 use crate::token::TokenSet;
 
 /// For how long is an issuer left alone that refused the client? Whoever mends it there waits no longer, and
@@ -20,6 +20,9 @@ const CLIENT_REFUSED_FOR: Duration = Duration::from_secs(300);
 impl Refresh {
     pub(super) async fn client_credentials(&self) -> Fetched {
         let ports = &self.broker.ports;
+        if self.session.is_unknown() {
+            self.broker.load(&self.session).await;
+        }
         let _alone = self.session.alone().await;
         let turn = self.session.client_turn(&self.target, ports.clock.now())?;
         let grant = Grant::ClientCredentials { target: &self.target };
@@ -35,14 +38,14 @@ impl Refresh {
         };
         match judged {
             Ok(set) => {
-                self.session.client_heard(turn.epoch, None);
+                self.session.client_heard(turn.footing, None);
                 // RFC 6749 §4.4.3: there should be none.
                 let set = TokenSet { refresh_token: None, refresh_expires_at: None, ..set };
                 self.publish(&turn.stored, turn.epoch, self.dress(set))
             }
             Err(failure) => {
                 let refusal = refusals::client(&turn.profile, &failure);
-                self.client_fails(&turn, &failure, &refusal);
+                self.client_fails(turn.footing, &failure, &refusal);
                 self.record_failure(&refusal)?;
                 Err(refusal)
             }
@@ -50,7 +53,7 @@ impl Refresh {
     }
 
     /// Comes before the record: a full ledger must not have the issuer asked again at once.
-    fn client_fails(&self, turn: &ClientTurn, failure: &TokenFailure, refusal: &Refusal) {
+    pub(super) fn client_fails(&self, footing: Footing, failure: &TokenFailure, refusal: &Refusal) {
         let (kind, rest) = match failure {
             TokenFailure::Misconfigured { error, .. } if self.is_of_target(error) => {
                 self.rests_after(refusal, |_| REFUSED_FOR);
@@ -85,6 +88,6 @@ impl Refresh {
             rest: Rest::new(now, freshness::backoff(attempts, rest, clock.chance())),
             attempts,
         };
-        self.session.client_heard(turn.epoch, Some(trouble));
+        self.session.client_heard(footing, Some(trouble));
     }
 }

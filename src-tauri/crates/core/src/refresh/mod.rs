@@ -25,7 +25,7 @@ use crate::profile::Scopes;
 use crate::request::{Caller, Obtain, Target, Transport};
 use crate::rest::{REFUSED_FOR, Rest};
 use crate::session::{
-    Boarding, Cause, Epoch, Fetched, Flight, SendTurn, Session, StoredSession, Turn, Want,
+    Boarding, Cause, Epoch, Fetched, Flight, Footing, SendTurn, Session, StoredSession, Turn, Want,
 };
 use crate::token::{Fingerprint, Identity, TokenSet};
 
@@ -36,11 +36,14 @@ pub(crate) struct Refresh {
     pub(crate) session: Arc<Session>,
     pub(crate) target: Target,
     pub(crate) cause: Cause,
+    /// What it is refused is remembered of that alone.
+    pub(crate) footing: Footing,
 }
 
 impl Broker {
     pub(crate) fn refresh(&self, session: &Arc<Session>, target: &Target, cause: Cause) -> Refresh {
-        Refresh { broker: self.clone(), session: session.clone(), target: target.clone(), cause }
+        let (session, footing) = (session.clone(), session.footing());
+        Refresh { broker: self.clone(), session, target: target.clone(), cause, footing }
     }
 }
 
@@ -207,7 +210,7 @@ impl Refresh {
     /// This target alone is left alone.
     pub(crate) fn rests_after(&self, refusal: &Refusal, span: impl FnOnce(u32) -> Duration) {
         let now = self.broker.ports.clock.now();
-        self.session.rests(&self.target, refusal, now, span);
+        self.session.rests((self.footing, &self.target), refusal, now, span);
     }
 
     /// A ledger that takes nothing must not have a healthy Ping asked twice a second.

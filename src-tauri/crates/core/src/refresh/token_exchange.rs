@@ -18,6 +18,15 @@ impl Refresh {
         let profile = &self.session.profile();
         let (stored, epoch) = self.session.signed_in()?;
         let base = self.base_token().await.inspect_err(|refusal| self.backs_off(refusal))?;
+        // A client that is refused is presented once, whatever it is presented for.
+        let _alone = match profile.kind.signs_in() {
+            true => None,
+            false => Some(self.session.alone().await),
+        };
+        let turn = match profile.kind.signs_in() {
+            true => None,
+            false => Some(self.session.client_turn(&self.target, ports.clock.now())?),
+        };
         let grant =
             Grant::TokenExchange { subject_token: &base.set.access_token, target: &self.target };
         let limit = self.broker.limits.of(&profile.issuer).acquire_owned().await;
@@ -32,6 +41,9 @@ impl Refresh {
             Ok(set) => set,
             Err(failure) => {
                 let refusal = refusals::exchange(profile, &failure);
+                if let Some(turn) = turn.filter(|_| is_of_client(&failure)) {
+                    self.client_fails(turn.footing, &failure, &refusal);
+                }
                 self.rests_after(&refusal, |attempts| self.rest(&failure, attempts));
                 self.record_failure(&refusal)?;
                 return Err(refusal);
@@ -71,5 +83,20 @@ impl Refresh {
                 (fetched, _) => fetched,
             },
         }
+    }
+}
+
+/// Was the client itself refused, and not what it asked for?
+fn is_of_client(failure: &TokenFailure) -> bool {
+    match failure {
+        TokenFailure::Misconfigured { error, .. } | TokenFailure::Rejected { error, .. } => {
+            matches!(error.as_str(), "invalid_client" | "unauthorized_client")
+        }
+        TokenFailure::Unreachable { .. }
+        | TokenFailure::AuthorizationPending
+        | TokenFailure::SlowDown
+        | TokenFailure::ExpiredToken
+        | TokenFailure::AccessDenied { .. }
+        | TokenFailure::SubjectChanged { .. } => false,
     }
 }

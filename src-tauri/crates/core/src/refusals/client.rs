@@ -2,6 +2,7 @@
 
 use super::{is_of_answer, unreachable, unusable};
 use crate::answers::{TokenFailure, in_words};
+use crate::endpoints;
 use crate::error::{ErrorCode, Refusal};
 use crate::profile::{Credential, Profile};
 use crate::session::{Trouble, TroubleKind};
@@ -12,7 +13,13 @@ pub fn no_credential(profile: &Profile) -> Refusal {
         Some(Credential::Key) => "key",
         Some(Credential::Secret) | None => "secret",
     };
-    let cause = format!("this machine has no {what} of the client `{}`", profile.client_id);
+    let cause = match endpoints::beside_the_issuer(profile) {
+        Some(hosts) => format!(
+            "this machine has no {what} of the client `{}` that may go to {hosts}",
+            profile.client_id
+        ),
+        None => format!("this machine has no {what} of the client `{}`", profile.client_id),
+    };
     Refusal::new(ErrorCode::InvalidClient, format!("{} cannot prove itself", profile.called()))
         .because(cause)
         .hint(format!("run `{}`", profile.mend()))

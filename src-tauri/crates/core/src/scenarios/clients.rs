@@ -15,45 +15,45 @@ use crate::profile::{ClientAuth, Profile, ProfileKind, Scopes};
 use crate::request::{Caller, SessionKey, TokenRequest};
 use crate::session::{ClientSession, SessionState, TroubleKind};
 
-fn service() -> Profile {
+pub(super) fn service() -> Profile {
     let kind = ProfileKind::Service;
     let (client_auth, scopes) = (ClientAuth::SecretBasic, Scopes::parse("a b"));
     Profile { kind, client_auth, scopes, ..profile() }
 }
 
-fn named(broker: &Broker, profile: Profile) {
+pub(super) fn named(broker: &Broker, profile: Profile) {
     broker.configure([(SessionKey::of("prod"), Arc::new(profile))]);
 }
 
 /// Nobody is signed in, and a record of before lies in the store.
-fn broker(world: &World) -> Broker {
+pub(super) fn broker(world: &World) -> Broker {
     let broker = Broker::new(world.ports());
     named(&broker, service());
     broker
 }
 
-fn grants(world: &World) -> usize {
+pub(super) fn grants(world: &World) -> usize {
     world.server.client_grants.load(Ordering::SeqCst)
 }
 
-fn client(broker: &Broker) -> ClientSession {
+pub(super) fn client(broker: &Broker) -> ClientSession {
     match super::state(broker) {
         SessionState::Client(client) => *client,
         other => panic!("no client: {other:?}"),
     }
 }
 
-async fn refused(broker: &Broker) -> Refusal {
+pub(super) async fn refused(broker: &Broker) -> Refusal {
     token(broker, &ask("prod")).await.unwrap_err()
 }
 
-fn invalid_client() -> TokenFailure {
+pub(super) fn invalid_client() -> TokenFailure {
     let (error, description) = ("invalid_client".to_owned(), "no such secret".to_owned());
     TokenFailure::Misconfigured { error, description }
 }
 
 /// Not one word of signing in.
-fn is_no_persons(refusal: &Refusal) {
+pub(super) fn is_no_persons(refusal: &Refusal) {
     let said = format!("{refusal} {:?}", refusal.hint);
     assert!(!said.contains("sign") && !said.contains("login"), "{said}");
 }
@@ -78,11 +78,16 @@ async fn a_hundred_callers_cost_one_grant_and_the_store_is_left_alone() {
     assert_eq!(*world.store.log.lock().unwrap(), Vec::<String>::new());
     token(&broker, &narrowed("a")).await.unwrap();
     assert_eq!(grants(&world), 2, "another target");
-    let lines = world.witness.lines.lock().unwrap();
-    let issued = lines.iter().find(|line| line.contains("event: Issue")).unwrap();
-    assert!(issued.contains("sub: \"agent\"") && issued.contains("is_client: true"), "{issued}");
-    assert!(!format!("{:?}", client(&broker)).contains("c-rt"));
-    assert!(client(&broker).stored.refresh_token.is_none(), "RFC 6749 §4.4.3");
+    {
+        let lines = world.witness.lines.lock().unwrap();
+        let issued = lines.iter().find(|line| line.contains("event: Issue")).unwrap();
+        assert!(
+            issued.contains("sub: \"agent\"") && issued.contains("is_client: true"),
+            "{issued}"
+        );
+    }
+    let issued = token(&broker, &ask("prod")).await.unwrap();
+    assert!(issued.set.refresh_token.is_none(), "RFC 6749 §4.4.3");
 }
 
 #[tokio::test]
@@ -140,7 +145,7 @@ async fn a_client_that_is_refused_is_shown_once_whoever_asks_and_again_when_its_
     assert_eq!(grants(&world), 2, "who mends it at the issuer waits no longer");
 
     *world.server.no_client.lock().unwrap() = None;
-    named(&broker, service());
+    broker.client_changed(&service());
     assert_eq!(bytes(&broker).await, "c-3", "another secret is tried at once");
     // A server refuses the token, and by then the client: what was refused is not served again.
     *world.server.no_client.lock().unwrap() = Some(invalid_client());
@@ -182,6 +187,7 @@ async fn a_sign_out_takes_its_tokens_back_and_the_next_who_asks_gets_another() {
     let world = World::signed_in();
     let broker = broker(&world);
     let (key, caller) = (SessionKey::of("prod"), Caller::default());
+    world.store.records.lock().unwrap().clear();
     assert_eq!(broker.sign_out(&key, &caller).await.unwrap(), None, "nothing was out");
     assert_eq!(bytes(&broker).await, "c-1");
     let revoked = broker.sign_out(&key, &caller).await.unwrap();

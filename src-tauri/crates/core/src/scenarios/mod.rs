@@ -7,6 +7,7 @@ mod deployment;
 mod endpoints;
 mod exchange;
 mod faults;
+mod footing;
 mod found;
 mod judged;
 mod logout;

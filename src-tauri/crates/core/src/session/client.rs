@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::profile::{Profile, Subject};
 use crate::refusals;
 use crate::request::{Obtain, Target};
-use crate::session::{Epoch, Held, Session, SessionState, StoredSession, Trouble};
+use crate::session::{Epoch, Held, Session, SessionState, StoredSession, Trouble, TroubleKind};
 use crate::time::Timestamp;
 use crate::token::{AccessToken, Identity, IdentitySource};
 
@@ -33,6 +33,15 @@ pub(crate) struct ClientTurn {
     pub(crate) profile: Arc<Profile>,
     pub(crate) stored: StoredSession,
     pub(crate) epoch: Epoch,
+    pub(crate) footing: Footing,
+}
+
+/// On what something was begun: which session, and what proved its client. What is heard of it later says nothing
+/// of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Footing {
+    epoch: u64,
+    proof: u64,
 }
 
 impl ClientSession {
@@ -69,6 +78,11 @@ impl ClientSession {
         self.proof == ProofOfClient::Here
     }
 
+    /// Also where it is looked for no sooner than it is needed.
+    pub(crate) fn may_be_proven(&self) -> bool {
+        self.proof != ProofOfClient::Missing
+    }
+
     /// The issuer is left alone until its next turn.
     pub(crate) fn resting(&self, now: Timestamp) -> Option<&Trouble> {
         self.trouble.as_ref().filter(|trouble| !trouble.rest.is_over(now))
@@ -89,7 +103,24 @@ pub(super) fn asks_for_more(before: &Profile, now: &Profile) -> bool {
     !now.kind.signs_in() && differs
 }
 
+/// Is the client another to its issuer, by how it proves itself or where it is sent?
+pub(super) fn proves_otherwise(before: &Profile, now: &Profile) -> bool {
+    before.client_auth != now.client_auth || before.endpoints != now.endpoints
+}
+
 impl Session {
+    pub(crate) fn footing(&self) -> Footing {
+        self.held().footing()
+    }
+
+    /// Another secret or key lies here, or one that the issuer may know by now.
+    pub(crate) fn proof_changed(&self) {
+        let mut held = self.held();
+        held.rests.clear();
+        held.forget_refusals();
+        held.proof_changed();
+    }
+
     /// As it is held, where it is one.
     pub(crate) fn client(&self) -> Option<ClientSession> {
         self.held().client().cloned()
@@ -110,26 +141,29 @@ impl Session {
                 profile: held.profile.clone(),
                 stored: client.stored.clone(),
                 epoch: Epoch(held.epoch),
+                footing: held.footing(),
             }),
         }
     }
 
-    /// What it was given and is still good: a sign-out takes it back at the issuer.
-    pub(crate) fn tokens_of_client(&self, now: Timestamp) -> Vec<AccessToken> {
+    /// What it was given and is still good: a sign-out takes it back at the issuer, unless that refused the client
+    /// and is left alone.
+    pub(crate) fn tokens_of_client(&self, now: Timestamp) -> (Vec<AccessToken>, bool) {
         let held = self.held();
-        if held.client().is_none() {
-            return Vec::new();
-        }
+        let Some(client) = held.client() else { return (Vec::new(), false) };
+        let resting = client.resting(now);
+        let rests = resting.is_some_and(|trouble| trouble.kind == TroubleKind::Misconfigured);
         let is_the_issuer_s = |target: &Target| !matches!(target.obtain, Obtain::JwtBearer(_));
         let good = held.tokens.iter().filter(|(_, token)| token.valid_at(now));
         let good = good.filter(|(target, _)| is_the_issuer_s(target));
-        good.map(|(_, token)| token.set.access_token.clone()).collect()
+        (good.map(|(_, token)| token.set.access_token.clone()).collect(), rests)
     }
 
-    /// What the issuer's last answer says of the client, unless it is another one since.
-    pub(crate) fn client_heard(&self, epoch: Epoch, trouble: Option<Trouble>) {
+    /// What the issuer's last answer says of the client, unless it is another one since, or proves itself by
+    /// something else.
+    pub(crate) fn client_heard(&self, footing: Footing, trouble: Option<Trouble>) {
         let mut held = self.held();
-        if held.epoch == epoch.0
+        if held.footing() == footing
             && let SessionState::Client(client) = &mut held.state
         {
             client.trouble = trouble;
@@ -138,6 +172,19 @@ impl Session {
 }
 
 impl Held {
+    pub(super) const fn footing(&self) -> Footing {
+        Footing { epoch: self.epoch, proof: self.proof }
+    }
+
+    pub(super) fn proof_changed(&mut self) {
+        self.proof += 1;
+        self.become_(SessionState::proven_anew);
+        // Nothing of a client is kept but what proves it.
+        if !self.profile.kind.signs_in() && matches!(self.state, SessionState::Unreadable(_)) {
+            self.state = SessionState::Unloaded;
+        }
+    }
+
     /// As it was loaded. What a grant came to meanwhile stands.
     pub(super) fn takes(&mut self, loaded: SessionState) {
         let trouble = self.client().and_then(|client| client.trouble.clone());
@@ -152,6 +199,12 @@ impl Held {
             | SessionState::Fixed(_)
             | SessionState::Ended { .. }) => state,
         };
+    }
+
+    /// Of the person who is signed in.
+    pub(super) fn sign_in(&self) -> Option<Timestamp> {
+        let stored = self.state.stored().filter(|_| self.client().is_none());
+        stored.map(|stored| stored.signed_in_at)
     }
 
     pub(super) fn client(&self) -> Option<&ClientSession> {

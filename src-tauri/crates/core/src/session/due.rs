@@ -74,7 +74,7 @@ impl Held {
     fn renewals(&self, now: Timestamp) -> impl Iterator<Item = (&Target, Timestamp)> {
         let (renews, resting) = match &self.state {
             SessionState::Active(active) => (active.unanswered.is_none(), active.resting(now)),
-            SessionState::Client(client) => (client.is_ready(), client.resting(now)),
+            SessionState::Client(client) => (client.may_be_proven(), client.resting(now)),
             SessionState::Fixed(_)
             | SessionState::Unloaded
             | SessionState::Unreadable(_)

@@ -86,11 +86,11 @@ impl Session {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let mut held = self.held();
-        held.forget_what_is_past();
         // The rules are for persons: a client left no screen, and has nothing to come back to.
         if !held.profile.kind.signs_in() {
             return Ok(());
         }
+        held.forget_what_is_past();
         // Read first: somebody may have signed in since.
         let is_known = !matches!(held.state, SessionState::Unloaded | SessionState::Unreadable(_));
         match &held.gone {
@@ -109,7 +109,12 @@ impl Session {
 
 impl Held {
     pub(super) fn out(&self) -> Option<Out> {
-        self.gone.as_ref().filter(|gone| !self.is_past(gone)).map(Gone::out)
+        self.persons_gone().filter(|gone| !self.is_past(gone)).map(Gone::out)
+    }
+
+    /// What became of a person is not the client's that the config names now; it is theirs again where they are.
+    fn persons_gone(&self) -> Option<&Gone> {
+        self.gone.as_ref().filter(|_| self.profile.kind.signs_in())
     }
 
     fn forget_what_is_past(&mut self) {
@@ -120,7 +125,8 @@ impl Held {
 
     /// Who is signed in signed in since.
     fn is_past(&self, gone: &Gone) -> bool {
-        self.state.last().is_some_and(|last| last.signed_in_at > gone.out().at)
+        let last = self.state.last().filter(|_| self.client().is_none());
+        last.is_some_and(|last| last.signed_in_at > gone.out().at)
     }
 
     /// `None` where nothing is left that could be served.
@@ -142,7 +148,7 @@ impl Held {
     }
 
     pub(super) fn wind_up(&self) -> Option<WindUp> {
-        match &self.gone {
+        match self.persons_gone() {
             Some(Gone::Winding(wind_up)) => Some(wind_up.clone()),
             Some(Gone::Done(_)) | None => None,
         }

@@ -14,7 +14,7 @@ use crate::refusals;
 use crate::request::Target;
 use crate::rest::{Rest, Rests};
 use crate::session::{
-    ClientSession, EndReason, Flight, ProofOfClient, Session, SessionState, StoredSession,
+    ClientSession, EndReason, Flight, Footing, ProofOfClient, Session, SessionState, StoredSession,
 };
 use crate::time::Timestamp;
 use crate::token::Fingerprint;
@@ -27,6 +27,8 @@ pub(super) struct Held {
     /// memory may be all that has their newest refresh token.
     pub(super) aside: Option<SessionState>,
     pub(super) epoch: u64,
+    /// How often what proves its client became another.
+    pub(super) proof: u64,
     /// How often somebody signed out.
     pub(super) sign_outs: u64,
     /// It was ended without anybody asking: who is still served, and why nobody else is.
@@ -123,6 +125,7 @@ impl Held {
             state: SessionState::Unloaded,
             aside: None,
             epoch: 0,
+            proof: 0,
             sign_outs: 0,
             gone: None,
             closes: false,
@@ -220,7 +223,7 @@ impl Held {
     /// What memory or the fallback alone holds, also of who stands aside.
     pub(super) fn unsaved(&self) -> Option<&StoredSession> {
         let own = self.state.unsaved();
-        let aside = self.aside.as_ref().filter(|_| self.state.stored().is_none());
+        let aside = self.aside.as_ref().filter(|_| self.state.holds().is_none());
         own.or_else(|| aside.and_then(SessionState::unsaved))
     }
 
@@ -277,10 +280,16 @@ impl Session {
             || held.client().is_some_and(unasked)
     }
 
-    /// The store answered, for that profile. `false` where the config has another one by now.
-    pub(crate) fn loaded(&self, state: SessionState, profile: &Profile) -> bool {
+    /// The store answered, for that profile. `false` where the config has another one by now, or a client's proof
+    /// is another.
+    pub(crate) fn loaded(
+        &self,
+        state: SessionState,
+        (profile, footing): (&Profile, Footing),
+    ) -> bool {
         let mut held = self.held();
-        let same = same_client(profile, &held.profile);
+        let same = same_client(profile, &held.profile)
+            && (profile.kind.signs_in() || held.footing() == footing);
         if same {
             held.takes(state);
         }
@@ -302,7 +311,9 @@ impl Session {
         let held = self.held();
         let known = [Some(&held.state), held.aside.as_ref()].into_iter().flatten();
         let mut known = known.filter_map(SessionState::last);
-        let says = matches!(held.state, SessionState::SignedOut) || held.state.last().is_some();
+        // Nobody signs in to a client, so that nothing of it is ever past.
+        let says = held.client().is_none()
+            && (matches!(held.state, SessionState::SignedOut) || held.state.last().is_some());
         says && !known.any(|last| last.signed_in_at == signed_in_at)
     }
 

@@ -46,8 +46,8 @@ pub use stored::{Horizon, HorizonSource, InFlight, REMEMBERED_ENDS, StoredSessio
 
 use held::Held;
 
-pub(crate) use client::ClientTurn;
-use client::asks_for_more;
+pub(crate) use client::Footing;
+use client::{asks_for_more, proves_otherwise};
 pub(crate) use flights::{Boarding, Fetched, Flight};
 pub(crate) use held::{Leaving, Left, Since};
 pub(crate) use plan::{Cause, Plan};
@@ -149,13 +149,13 @@ impl Session {
         held.forget_refusals();
         let before = std::mem::replace(&mut held.profile, profile);
         let was_away = std::mem::take(&mut held.away);
-        if same_client(&before, &held.profile)
-            && !was_away
-            && !asks_for_more(&before, &held.profile)
-        {
-            held.become_(SessionState::reconfigured);
-        } else {
+        let is_same = same_client(&before, &held.profile);
+        if !is_same || was_away || asks_for_more(&before, &held.profile) {
             held.change_client(now);
+        } else if proves_otherwise(&before, &held.profile) {
+            held.proof_changed();
+        } else {
+            held.become_(SessionState::reconfigured);
         }
     }
 
@@ -207,7 +207,9 @@ impl Session {
     }
 
     pub(crate) fn reread(&self, is_another: bool) {
-        self.held().become_(|state| state.reread(is_another));
+        let mut held = self.held();
+        held.proof += u64::from(is_another);
+        held.become_(|state| state.reread(is_another));
     }
 
     /// Another sign-in takes the place of what was, which is given back.
@@ -322,12 +324,15 @@ impl Session {
     /// This target alone is left alone. `span` gives the rest after the n-th failure in a row.
     pub(crate) fn rests(
         &self,
-        target: &Target,
+        (footing, target): (Footing, &Target),
         refusal: &Refusal,
         now: Timestamp,
         span: impl FnOnce(u32) -> Duration,
     ) {
-        self.held().rests.failed(target, refusal, now, span);
+        let mut held = self.held();
+        if held.footing() == footing {
+            held.rests.failed(target, refusal, now, span);
+        }
     }
 
     /// Gives a target that no config names a place, or says that there were too many.

@@ -7,7 +7,7 @@ use crate::profile::Profile;
 use crate::refusals;
 use crate::request::{Obtain, Purpose, Target, TokenRequest};
 use crate::rest::{REFUSED_FOR, Rest};
-use crate::session::{Held, ProofOfClient, Session, SessionState};
+use crate::session::{Held, Session, SessionState};
 use crate::time::Timestamp;
 
 /// What to do for one request.
@@ -103,9 +103,6 @@ impl Held {
                 let none = || refusals::no_refresh_token(&self.profile);
                 let refusal = if by_another { resting } else { Some(none()) };
                 Ok(Outlook { refusal, unanswered: false })
-            }
-            SessionState::Client(client) if client.proof == ProofOfClient::Unasked => {
-                Err(Plan::Load)
             }
             SessionState::Client(client) => {
                 let whole = client.refusal(&self.profile, now).filter(|_| asks_for_it);

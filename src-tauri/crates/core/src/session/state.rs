@@ -183,7 +183,28 @@ impl SessionState {
                 let trouble = active.trouble.filter(stays);
                 Self::Active(Box::new(ActiveSession { trouble, ..*active }))
             }
-            // What proves it may be here by now, or gone.
+            // An issuer that refused it would do so again: nothing that proves it changed.
+            Self::Client(client) => {
+                let stays = |trouble: &Trouble| trouble.kind != TroubleKind::Unusable;
+                let trouble = client.trouble.filter(stays);
+                let proof = match client.proof {
+                    ProofOfClient::Here => ProofOfClient::Here,
+                    ProofOfClient::Unasked | ProofOfClient::Missing => ProofOfClient::Unasked,
+                };
+                Self::Client(Box::new(ClientSession { trouble, proof, ..*client }))
+            }
+            other @ (Self::Unloaded
+            | Self::Unreadable(_)
+            | Self::SignedOut
+            | Self::Fixed(_)
+            | Self::Ended { .. }) => other,
+        }
+    }
+
+    /// What proves the client is another: it may be here by now, or gone, or known to the issuer.
+    #[must_use]
+    pub(crate) fn proven_anew(self) -> Self {
+        match self.reconfigured() {
             Self::Client(client) => {
                 let stays = |trouble: &Trouble| trouble.kind == TroubleKind::Offline;
                 let trouble = client.trouble.filter(stays);
@@ -193,6 +214,7 @@ impl SessionState {
             other @ (Self::Unloaded
             | Self::Unreadable(_)
             | Self::SignedOut
+            | Self::Active(_)
             | Self::Fixed(_)
             | Self::Ended { .. }) => other,
         }
@@ -204,6 +226,7 @@ impl SessionState {
         match self {
             Self::Unreadable(_) => Self::Unloaded,
             Self::SignedOut if is_another => Self::Unloaded,
+            client @ Self::Client(_) if is_another => client.proven_anew(),
             other @ (Self::Unloaded
             | Self::SignedOut
             | Self::Active(_)
