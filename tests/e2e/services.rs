@@ -158,6 +158,9 @@ fn a_service_is_served_by_one_grant_and_never_told_to_sign_in() {
     assert_eq!(issued["subject"]["sub"], idp.client_id.as_str(), "{issued:#}");
     assert_eq!(issued["subject"]["client"], true, "{issued:#}");
     assert!(!ledger.contains("\"event\":\"sign-in\""), "{ledger}");
+    // `[logout] after = "1s"` has passed many times, and is about people.
+    let out = ledger.lines().filter(|line| line.contains("\"event\":\"sign-out\"")).count();
+    assert_eq!(out, 2, "what somebody asked for: {ledger}");
     idp.give_secrets(&world);
     world.close();
 }

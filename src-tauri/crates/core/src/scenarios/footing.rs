@@ -15,7 +15,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::fakes::{World, ask, profile, serve as token};
 use crate::logout::{Reason, WindUp};
 use crate::ports::{Clock, Revocation, StoreFailure, TokenFailure};
-use crate::profile::{ClientAuth, Profile, ProfileName, Scopes};
+use crate::profile::{AssertionAudience, ClientAuth, Profile, ProfileName, Scopes};
 use crate::refusals;
 use crate::request::{Caller, Obtain, SessionKey, Target, TokenRequest};
 use crate::session::{ProofOfClient, TroubleKind};
@@ -109,9 +109,13 @@ async fn a_client_that_was_refused_rests_on_whatever_else_changes() {
     refused(&broker).await;
     assert_eq!(grants(&world), 1, "it would be refused again");
     assert_eq!(client(&broker).trouble.unwrap().kind, TroubleKind::Misconfigured);
-    named(&broker, Profile { client_auth: ClientAuth::SecretPost, ..patient });
+    let posted = Profile { client_auth: ClientAuth::SecretPost, ..patient };
+    named(&broker, posted.clone());
     refused(&broker).await;
     assert_eq!(grants(&world), 2, "it proves itself in another way");
+    named(&broker, Profile { assertion_audience: AssertionAudience::TokenEndpoint, ..posted });
+    refused(&broker).await;
+    assert_eq!(grants(&world), 3, "to somebody else");
 }
 
 #[tokio::test]

@@ -105,7 +105,9 @@ pub(super) fn asks_for_more(before: &Profile, now: &Profile) -> bool {
 
 /// Is the client another to its issuer, by how it proves itself or where it is sent?
 pub(super) fn proves_otherwise(before: &Profile, now: &Profile) -> bool {
-    before.client_auth != now.client_auth || before.endpoints != now.endpoints
+    before.client_auth != now.client_auth
+        || before.assertion_audience != now.assertion_audience
+        || before.endpoints != now.endpoints
 }
 
 impl Session {
