@@ -38,6 +38,20 @@ const MORE = {
   elsewhere: { ...PROFILES.dev, name: 'elsewhere', state: 'signing_in', reason: undefined },
 };
 
+const CLIENT = { iss: ADA.iss, sub: '0f3c6d1a-2b7e-4b18-9a55-nightly-etl', groups: [], source: 'client' };
+const SERVICE = {
+  ...PROFILES.prod, name: 'nightly', kind: 'service', state: 'ready', who: CLIENT, client_id: CLIENT.sub, signed_in_at: undefined,
+  horizons: { access_token: { at: NOW + 9 * MINUTE + 5, source: 'expires_in' }, refresh_token: none, session: none },
+};
+const EMPTY = { access_token: none, refresh_token: none, session: none };
+/** Nobody signs in to any of them. */
+const SERVICES = {
+  nightly: SERVICE,
+  laptop: { ...SERVICE, name: 'laptop', kind: 'machine', state: 'no_credential', login: 'dagpass identity show laptop', horizons: EMPTY },
+  reports: { ...SERVICE, name: 'reports', state: 'refused', reason: 'auth.pingone.eu does not take the client (invalid_client)', login: 'dagpass secret set reports', horizons: EMPTY },
+  away: { ...SERVICE, name: 'away', state: 'offline', reason: 'auth.pingone.eu cannot be reached: connection timed out' },
+};
+
 const AGENT = {
   version: '0.5.0', pid: 4211, started_at: NOW - 6 * HOUR, socket: '/run/user/1000/dagpass/agent.sock', tcp_port: 40921, paused: false, store: 'secret-service', store_state: 'ok',
   config_path: '/home/ada/.config/dagpass/config.toml', default_profile: 'prod',
@@ -95,7 +109,7 @@ export const status = (stage) => {
   const all = stage === 'states';
   return {
     agent: { ...AGENT, paused: all, store: all ? 'passphrase-file' : AGENT.store, config_error: all ? 'line 14: profile.dev.flow: `devise` is not one of auto, browser, device' : undefined, policy_state: all ? 'outdated' : 'in_force', policy_error: all ? '/home/ada/.config/dagpass/policy.cedar:3:1: unexpected end of input' : undefined },
-    profiles: Object.values(all ? { ...PROFILES, ...MORE } : PROFILES),
+    profiles: Object.values(stage === 'services' ? SERVICES : all ? { ...PROFILES, ...MORE } : PROFILES),
     approvals: APPROVALS.pending,
     deployments: [
       { name: 'prod', url: 'https://airflow.corp.example', profile: 'prod', token: 'exchange', expires_at: NOW + 18 * MINUTE, keychain_item: 'production' },

@@ -5,6 +5,7 @@ const of = (profile, action) => (page) => page.locator(`[data-profile="${profile
 export const SCENES = [
   { name: 'sessions', view: 'sessions' },
   { name: 'sessions-states', view: 'sessions', stage: 'states' },
+  { name: 'sessions-services', view: 'sessions', stage: 'services' },
   { name: 'sessions-code', view: 'sessions', play: async (page) => {
     await of('dev', 'sign-in-code')(page);
     await page.locator('svg.qr').waitFor();
