@@ -72,11 +72,29 @@ def test_a_service_s_token_is_good_for_as_long_as_its_entry_says(
 def test_a_person_at_a_service_s_client_gets_nothing_by_it(
     server: stage.ApiServer, mint: stage.Mint, listed: dict[str, Any]
 ) -> None:
-    for person in [mint.token(client_id=NIGHTLY), mint.token(client_id=NIGHTLY, sub=NIGHTLY)]:
+    unnamed = {"client_id": NIGHTLY, "sub": None, "auth_time": None}
+    for person in [
+        mint.token(client_id=NIGHTLY),
+        mint.token(client_id=NIGHTLY, sub=NIGHTLY),
+        mint.token(**unnamed),
+        mint.token(**unnamed, groups=None, username="alice"),
+    ]:
         refused = server.grant(person)
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
-    named = server.grant(mint.token(sub="service:nightly"))
-    assert (named.status_code, named.json()["error"]) == (403, "access_denied")
+    for name in ("service:nightly", "Service:nightly"):
+        named = server.grant(mint.token(sub=name))
+        assert (named.status_code, named.json()["error"]) == (403, "access_denied")
+
+
+def test_what_a_service_may_do_is_the_file_s_word_whichever_token_comes(
+    server: stage.ApiServer, mint: stage.Mint, listed: dict[str, Any]
+) -> None:
+    older = service_s(mint, iat=int(time.time()) - 300)
+    server.jwt(service_s(mint))
+    clients = {"nightly": {**listed["nightly"], "roles": ["Viewer"]}}
+    (server.home / "airflow-roles.json").write_text(json.dumps({**stage.ROLES, "clients": clients}))
+    bearer = server.jwt(older)
+    assert you(server, bearer) == {"username": "service:nightly", "roles": ["Viewer"]}
 
 
 def test_a_job_has_a_role_by_its_own_issuer_and_subject_alone(

@@ -9,7 +9,7 @@ import pytest
 from test_server_claims import ACCESS, API, ISSUER, NOW, but, made
 
 from airflow_provider_dagpass.auth_manager.claims import Kind, of_service
-from airflow_provider_dagpass.auth_manager.refusal import Expired, InvalidGrant, Refusal
+from airflow_provider_dagpass.auth_manager.refusal import AccessDenied, Expired, InvalidGrant, Refusal
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFileError, parse
 from airflow_provider_dagpass.auth_manager.services import Entry, of
 
@@ -35,6 +35,10 @@ def file(clients: Any) -> str:
         ({"client_id": "etl"}, "etl"),
         ({"iss": ISSUER, "sub": "alice", "client_id": "etl"}, None),
         ({"iss": ISSUER, "sub": "etl", "client_id": "etl", "auth_time": NOW}, None),
+        ({"iss": ISSUER, "client_id": "etl", "username": "ada"}, None),
+        ({"iss": ISSUER, "client_id": "etl", "Username": "ada"}, None),
+        ({"iss": ISSUER, "client_id": "etl", "sid": "1"}, None),
+        ({"iss": ISSUER, "sub": "etl", "client_id": "etl", "groups": ["a"]}, None),
         ({"iss": ISSUER, "sub": "etl"}, None),
         ({"iss": ISSUER, "sub": "etl", "client_id": "etl", "azp": "agent"}, None),
         ({"iss": CI, "sub": "etl", "client_id": "etl"}, None),
@@ -48,8 +52,14 @@ def file(clients: Any) -> str:
     ],
 )
 def test_a_token_is_of_the_entry_that_says_all_of_it(claims: dict[str, Any], expected: str | None) -> None:
-    entry = of(parse(file(CLIENTS)).clients, claims, ISSUER)
+    entry = of(parse(file(CLIENTS)).clients, claims, ISSUER, ("Username", "groups"))
     assert (entry.name if entry else None) == expected
+
+
+def test_a_token_of_two_entries_is_of_neither() -> None:
+    both = {"a": {"sub": "x", "roles": ["Op"]}, "b": {"client_id": "x", "roles": ["User"]}}
+    with pytest.raises(AccessDenied, match="both"):
+        of(parse(file(both)).clients, {"iss": ISSUER, "sub": "x", "client_id": "x"}, ISSUER)
 
 
 TOKEN = but(ACCESS, sub="etl", client_id="etl", auth_time=...)
@@ -84,6 +94,7 @@ def test_a_good_token_of_a_service(claims: dict[str, Any], typ: str, expected: K
         (but(TOKEN, exp=NOW - 31), "JWT", Expired, "expired"),
         (but(TOKEN, iat=NOW - 631), "JWT", Expired, "older than its 600 s"),
         (but(TOKEN, iat=...), "JWT", InvalidGrant, "iat"),
+        (but(TOKEN, iss=...), "JWT", InvalidGrant, "iss"),
         (but(TOKEN, cnf={"jkt": "x"}), "JWT", InvalidGrant, "cnf"),
         (TOKEN, "logout+jwt", InvalidGrant, "logout+jwt"),
     ],
@@ -122,6 +133,9 @@ def test_a_critical_header_that_nobody_knows_refuses_a_service_too() -> None:
         ({"etl": {"roles": ["Op"]}}, "its `sub` or its `client_id`"),
         ({"etl": {"client_id": "a", "issuer": CI, "roles": ["Op"]}}, "give its `sub`"),
         ({"etl": {"sub": "a", "issuer": "http://ci.example", "roles": ["Op"]}}, "https"),
+        ({"etl": {"sub": "a", "issuer": "https://[x", "roles": ["Op"]}}, "no address"),
+        ({"a" * 129: {"sub": "a", "roles": ["Op"]}}, "more than 128"),
+        ({"etl": {"sub": "a", "roles": ["Op"]}, "Etl": {"sub": "b", "roles": ["Op"]}}, "other letters"),
         ({"etl": {"client_id": "a"}}, "roles"),
         ({"etl": {"client_id": "a", "roles": []}}, "roles"),
         ({"etl": {"client_id": "a", "roles": ["Op"], "max_age": 59}}, "max_age"),

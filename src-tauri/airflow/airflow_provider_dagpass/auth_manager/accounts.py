@@ -14,6 +14,7 @@ from typing import Any
 from airflow_provider_dagpass.auth_manager import order
 from airflow_provider_dagpass.auth_manager.ping import Person
 from airflow_provider_dagpass.auth_manager.refusal import AccessDenied, Failed
+from airflow_provider_dagpass.auth_manager.services import LAST_NAME
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ def admit(tables: Any, person: Person) -> Any:
     roles = _known_roles(tables, person)
     order.remember(person.issuer, person.username, person.issued)
     account = _find(tables, person.username) or _registered(tables, person, roles)
+    if person.is_service and account.last_name != LAST_NAME:
+        raise AccessDenied("an account of this service's name was made by somebody else")
     if not account.is_active:
         raise AccessDenied("your account is deactivated in this Airflow")
     if order.is_newest(tables.session, person.issuer, person.username, person.issued):

@@ -46,7 +46,7 @@ def _token_of(entry: Entry) -> str:
 
 
 def _keys_of_others(ping: Ping, mapping: Roles) -> None:
-    for issuer in sorted(mapping.issuers):
+    for issuer in sorted(mapping.issuers - {ping.settings.issuer}):
         other = ping.others.of(issuer)
         try:
             keys = other.published() if other else 0

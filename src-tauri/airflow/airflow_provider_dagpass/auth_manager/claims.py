@@ -76,6 +76,8 @@ def of_service(
     """Of a service or a CI job. Nobody signed in: how old the token may be is its entry's to say. ``header``:
     ``None`` of a reference token."""
     kind = Kind.REFERENCE if header is None else _kind_of_service(header, claims, settings)
+    if header is not None and "iss" not in claims:
+        raise InvalidGrant("the token names no issuer (`iss`)")
     if header is not None or "aud" in claims or not settings.introspection_without_audience:
         _audience(claims, settings.exchange_audience if kind is Kind.ONE_TIME else settings.audience)
     if kind is Kind.ONE_TIME and (not isinstance(claims.get("jti"), str) or not claims["jti"]):

@@ -45,6 +45,8 @@ class Person:
     roles: tuple[str, ...]
     #: When Ping told so, in whole seconds since 1970: of two tokens the newer one counts.
     issued: int
+    #: Nobody is behind it: what it may do is the file's word, and no token's.
+    is_service: bool = False
 
 
 class Ping:
@@ -109,10 +111,12 @@ class Ping:
             issuer=str(assertion.claims.get("iss", self.settings.issuer)),
             username=entry.username,
             first_name=entry.name,
-            last_name="(service)",
+            last_name=services.LAST_NAME,
             email="",
             roles=entry.roles,
-            issued=_issued(assertion.claims),
+            # The file was read just now: an older token than the last gives no older roles.
+            issued=int(time.time()),
+            is_service=True,
         )
 
     def person(self, claims: Mapping[str, Any]) -> Person:
@@ -120,7 +124,7 @@ class Ping:
         if not isinstance(username, str) or not username.strip():
             name = self.settings.username_claim
             raise InvalidGrant(f"the token has no `{name}` ([dagpass_auth] username_claim)")
-        if username.startswith(services.PREFIX):
+        if services.is_of_a_service(username):
             raise AccessDenied(f"a name that begins with `{services.PREFIX}` is no person's")
         mapping = self.roles.current()
         named = groups(claims, mapping.claim)
@@ -137,7 +141,11 @@ class Ping:
         )
 
     def _service(self, claims: Mapping[str, Any]) -> services.Entry | None:
-        return services.of(self.roles.current().clients, claims, self.settings.issuer)
+        mapping, username = self.roles.current(), self.settings.username_claim
+        personal = {username} - {"sub"}
+        if groups(claims, mapping.claim) is not None:
+            personal.add(mapping.claim.partition(".")[0] if mapping.claim not in claims else mapping.claim)
+        return services.of(mapping.clients, claims, self.settings.issuer, personal)
 
     def _publisher(self, token: str) -> Issuer:
         """Whose keys sign it, by what it says of itself."""

@@ -24,6 +24,7 @@ from airflow_provider_dagpass.auth_manager.kept import PATIENCE_SECONDS
 from airflow_provider_dagpass.auth_manager.ping import Person, Ping
 from airflow_provider_dagpass.auth_manager.refusal import InvalidGrant, Refusal
 from airflow_provider_dagpass.auth_manager.rolefile import RoleFile
+from airflow_provider_dagpass.auth_manager.services import PREFIX, is_of_a_service
 from airflow_provider_dagpass.auth_manager.settings import Settings, from_airflow
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,9 @@ class PingSecurityManager(FabAirflowSecurityManagerOverride):  # type: ignore[mi
 
     def auth_user_oauth(self, userinfo: dict[str, Any], rotate_session_id: bool = True) -> Any:
         person = userinfo.get(_PERSON)
+        if is_of_a_service(str((userinfo or {}).get("username", ""))):
+            log.warning("web login refused: a name that begins with `%s` is no person's", PREFIX)
+            return None
         if not isinstance(person, Person):
             return super().auth_user_oauth(userinfo, rotate_session_id) if userinfo else None
         try:

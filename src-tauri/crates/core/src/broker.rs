@@ -176,6 +176,7 @@ impl Broker {
             session.seat(&request.target, principal.name(), now)?;
         }
         let (whose, fresh) = self.fresh(&session, asked, principal).await?;
+        // Also of what a sign-in brought.
         request.target.is_answered_by(fresh.token.set.audience.as_deref())?;
         self.serves(&session, principal)?;
         // Whoever waited may have been overtaken by a sign-out, or by somebody else.

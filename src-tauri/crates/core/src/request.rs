@@ -168,7 +168,7 @@ impl Target {
         Err(Refusal::new(ErrorCode::InvalidTarget, "Ping gave a token for another audience")
             .because(cause)
             .hint(
-                "where the API takes that, say so by `audience = \"…\"` in its connection's table",
+                "where the API takes that, say so by `audience = \"…\"` beside `resource` in a `[connection.NAME]`",
             ))
     }
 }

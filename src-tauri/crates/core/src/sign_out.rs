@@ -231,8 +231,8 @@ impl Broker {
         dropped.map(|()| Unasked::Done(revocation))
     }
 
-    /// Asked once each: they end by themselves soon, and nothing renews them. A client that was refused is not
-    /// presented again.
+    /// Asked once each, up to the first that is not answered: they end by themselves soon, and nothing renews
+    /// them. A client that was refused is not presented again.
     async fn revoke_of_client(&self, profile: &Profile, tokens: &[AccessToken]) -> Revocation {
         let mut all = Revocation::Confirmed;
         for token in tokens {

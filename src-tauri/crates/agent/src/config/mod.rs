@@ -332,6 +332,13 @@ impl Config {
         resting.into_iter().any(|one| one.target == *target || whole(one))
     }
 
+    /// What the config says of the `aud` of that resource's tokens.
+    pub fn audience_of(&self, session: &SessionKey, resource: &str) -> Option<&String> {
+        let resting = self.connections.values().flatten().filter(|one| one.session == *session);
+        let mut named = resting.filter(|one| one.target.resource.as_deref() == Some(resource));
+        named.find_map(|one| one.target.audience.as_ref())
+    }
+
     /// What is judged of a conn_id, in each environment that has it.
     pub fn resources(&self, conn_id: &str) -> impl Iterator<Item = Resource<'_>> {
         self.connections.get(conn_id).into_iter().flatten().map(Connection::resource)

@@ -136,8 +136,11 @@ pub(super) fn request(
         closed: ask.connection.is_some() || is_of_client(config, &wanted.session),
     };
     let wish = Wish { scopes: ask.scopes.as_deref(), resource: ask.resource.as_deref() };
-    let (target, reach) =
+    let (mut target, reach) =
         effective(offer, wish, |target| config.names_target(&wanted.session, target))?;
+    if let (Some(resource), None) = (&ask.resource, &target.audience) {
+        target.audience = config.audience_of(&wanted.session, resource).cloned();
+    }
     let rejected = match &ask.rejected {
         None => None,
         Some(text) => Some(Fingerprint::parse(text).ok_or_else(|| {

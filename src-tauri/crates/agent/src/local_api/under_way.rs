@@ -54,8 +54,17 @@ impl UnderWay {
         let Claim { proof, accept_subject: whom } = &wish.claim;
         self.session == *session
             && (wish.flow.is_none() || wish.flow == self.flow)
-            && (*proof != NewProof::Demanded || self.claim.proof == NewProof::Demanded)
+            && weight(*proof) <= weight(self.claim.proof)
             && *whom == self.claim.accept_subject
+    }
+}
+
+/// How much of a new proof it asks for.
+const fn weight(proof: NewProof) -> u8 {
+    match proof {
+        NewProof::Unneeded => 0,
+        NewProof::Wished => 1,
+        NewProof::Demanded => 2,
     }
 }
 
@@ -117,7 +126,7 @@ fn is_taken(issuer: &Issuer) -> Refusal {
         ErrorCode::InteractionRequired,
         format!("a sign-in at {} is under way already", issuer.as_str()),
     )
-    .hint("finish it in the browser, or press Ctrl-C where it was started")
+    .hint("finish it in the browser, or press Ctrl-C wherever it is followed")
 }
 
 fn joins_it(issuer: &Issuer) -> Bytes {
@@ -240,7 +249,9 @@ mod tests {
         let (browser, device) = (Some(Flow::Browser), Some(Flow::Device));
         for (going, wanted, joins) in [
             (one(None, Unneeded, None), wish(None, Unneeded, None), true),
-            (one(device, Unneeded, None), wish(None, Wished, None), true),
+            (one(device, Unneeded, None), wish(None, Wished, None), false),
+            (one(device, Wished, None), wish(None, Wished, None), true),
+            (one(device, Demanded, None), wish(None, Wished, None), true),
             (one(device, Unneeded, None), wish(device, Unneeded, None), true),
             (one(device, Unneeded, None), wish(browser, Unneeded, None), false),
             (one(None, Unneeded, None), wish(device, Unneeded, None), false),

@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::client::Client;
 
+/// How long may a client's name be? The server makes an account of it.
+const LONGEST_NAME: usize = 128;
+
 /// The version of the file that we know.
 const VERSION: u64 = 1;
 
@@ -132,10 +135,20 @@ impl<'de> Visitor<'de> for Clients {
         let mut clients: BTreeMap<String, Client> = BTreeMap::new();
         while let Some(name) = map.next_key::<String>()? {
             named("a client", &name)?;
+            if name.chars().count() > LONGEST_NAME {
+                let what = format!("a client's name has more than {LONGEST_NAME} characters");
+                return Err(A::Error::custom(what));
+            }
             let client: Client = map.next_value()?;
             client.check().map_err(|what| A::Error::custom(format!("client `{name}`: {what}")))?;
             if clients.contains_key(&name) {
                 return Err(A::Error::custom(format!("`{name}` stands here twice")));
+            }
+            // The server looks for an account without regard to case.
+            if let Some(one) = clients.keys().find(|one| one.to_lowercase() == name.to_lowercase())
+            {
+                let what = format!("clients `{one}` and `{name}` are one name in other letters");
+                return Err(A::Error::custom(what));
             }
             if let Some((one, _)) = clients.iter().find(|(_, other)| client.is_met_as(other)) {
                 let what =

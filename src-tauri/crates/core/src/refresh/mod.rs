@@ -129,9 +129,18 @@ impl Refresh {
         record.expires_at = Some(token.set.expires_at);
         self.broker.record(&record).inspect_err(|refusal| self.backs_off(refusal))?;
         self.check_scope(stored, &token)?;
+        self.check_audience(&token)?;
         // Where the config changed meanwhile, whoever asked before has it, and nobody after.
         self.session.publish(epoch, &self.target, &token);
         Ok(token)
+    }
+
+    /// One for another audience is not served, and takes the place of none that is good.
+    fn check_audience(&self, token: &Cached) -> Result<(), Refusal> {
+        let said = token.set.audience.as_deref();
+        self.target.is_answered_by(said).inspect_err(|refusal| {
+            self.rests_after(refusal, |_| REFUSED_FOR);
+        })
     }
 
     /// A token whose scope lacks what was asked, or what the sign-in was granted, is not served.

@@ -94,3 +94,24 @@ async fn a_token_for_another_audience_is_served_to_nobody_and_asked_for_once() {
     world.clock.jump(3_600);
     token(&broker, &lake(None)).await.expect("one that shows none says nothing");
 }
+
+#[tokio::test]
+async fn a_token_for_another_audience_takes_the_place_of_none_that_is_good() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    let resource = "https://lake.example".to_owned();
+    let target = Target { resource: Some(resource.clone()), ..Target::default() };
+    let lake = TokenRequest { target, ..ask("prod") };
+    *world.server.audience.lock().unwrap() = Some(vec![resource]);
+    let good = token(&broker, &lake).await.unwrap();
+    *world.server.audience.lock().unwrap() = Some(vec!["lake-api".to_owned()]);
+    world.clock.jump(3_580);
+    for _ in 0..3 {
+        let served = token(&broker, &lake).await.expect("it is valid for 20 s");
+        assert_eq!(served.access_token().expose(), good.access_token().expose());
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(world.presented().len(), 2, "what it gave does not change by asking");
+}

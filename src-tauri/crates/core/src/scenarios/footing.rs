@@ -73,6 +73,26 @@ async fn an_old_secrets_late_refusal_says_nothing_of_the_new_one() {
 }
 
 #[tokio::test]
+async fn whoever_asks_behind_a_new_secret_does_not_hear_what_the_old_one_is_told() {
+    let world = World::signed_in();
+    let broker = broker(&world);
+    *world.server.no_client.lock().unwrap() = Some(invalid_client());
+    let shut = world.server.gate.lock().await;
+    let old = asks(&broker);
+    settle().await;
+    broker.client_changed(&service());
+    let new = asks(&broker);
+    settle().await;
+    drop(shut);
+    // Behind the old one, which has been refused then.
+    let again = world.server.gate.lock().await;
+    *world.server.no_client.lock().unwrap() = None;
+    drop(again);
+    assert!(old.await.unwrap().is_err());
+    assert_eq!(new.await.unwrap().unwrap(), "c-2");
+}
+
+#[tokio::test]
 async fn a_look_into_the_store_that_began_before_a_change_is_taken_again_behind_it() {
     let world = World::signed_in();
     let broker = broker(&world);

@@ -44,6 +44,12 @@ pub(crate) struct Footing {
     proof: u64,
 }
 
+impl Footing {
+    pub(super) const fn is_of_session(self, other: Self) -> bool {
+        self.epoch == other.epoch
+    }
+}
+
 impl ClientSession {
     pub(crate) fn begun(profile: &Profile, now: Timestamp) -> Self {
         let subject =

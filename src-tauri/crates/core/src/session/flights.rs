@@ -7,7 +7,8 @@ use tokio::sync::watch;
 use crate::cache::Cached;
 use crate::error::{ErrorCode, Refusal};
 use crate::request::Target;
-use crate::session::{Epoch, Session};
+use crate::session::Session;
+use crate::session::client::Footing;
 use crate::time::Timestamp;
 
 /// What every waiter of a flight gets: the same token, or the same refusal.
@@ -17,7 +18,7 @@ pub(crate) type Fetched = Result<Cached, Refusal>;
 #[derive(Clone)]
 pub(crate) struct Flight {
     arrived: watch::Receiver<Option<Fetched>>,
-    epoch: Epoch,
+    footing: Footing,
     /// Of whose sign-in, where it is a person's: theirs it is also where they stood aside meanwhile.
     sign_in: Option<Timestamp>,
 }
@@ -26,7 +27,7 @@ pub(crate) struct Flight {
 pub(crate) struct Place {
     session: Arc<Session>,
     target: Target,
-    epoch: Epoch,
+    footing: Footing,
     arrived: watch::Sender<Option<Fetched>>,
 }
 
@@ -51,18 +52,21 @@ impl Flight {
 impl Session {
     pub(crate) fn board(self: &Arc<Self>, target: &Target) -> Boarding {
         let mut held = self.held();
-        let (epoch, sign_in) = (Epoch(held.epoch), held.sign_in());
-        let is_ours = |flight: &&Flight| {
-            flight.epoch == epoch || (sign_in.is_some() && flight.sign_in == sign_in)
+        let (footing, sign_in) = (held.footing(), held.sign_in());
+        // What an older secret is told is no answer to whoever has kept another.
+        let is_ours = |flight: &&Flight| match sign_in {
+            Some(_) => flight.sign_in == sign_in || flight.footing.is_of_session(footing),
+            None => flight.footing == footing,
         };
         if let Some(under_way) = held.flights.get(target).filter(is_ours) {
             return Boarding::Joined(under_way.clone());
         }
         let (sender, arrived) = watch::channel(None);
-        let flight = Flight { arrived, epoch, sign_in };
+        let flight = Flight { arrived, footing, sign_in };
         held.flights.insert(target.clone(), flight.clone());
         drop(held);
-        let place = Place { session: self.clone(), target: target.clone(), epoch, arrived: sender };
+        let place =
+            Place { session: self.clone(), target: target.clone(), footing, arrived: sender };
         Boarding::Begins(place, flight)
     }
 }
@@ -77,7 +81,7 @@ impl Place {
     /// Another may have begun in its place, under another sign-in or client.
     fn leave(&self) {
         let mut held = self.session.held();
-        if held.flights.get(&self.target).is_some_and(|flight| flight.epoch == self.epoch) {
+        if held.flights.get(&self.target).is_some_and(|flight| flight.footing == self.footing) {
             held.flights.remove(&self.target);
         }
     }
