@@ -238,6 +238,11 @@ impl KeychainStore {
         sought && system_store::heard_of_a_bus(pid)
     }
 
+    /// Nobody has had it asked anything yet.
+    pub fn is_unasked(&self) -> bool {
+        self.now().backing.health().state == HealthState::Unasked
+    }
+
     /// Does the keychain wait for a person's answer?
     pub fn is_asking(&self) -> bool {
         match self.now().backing {

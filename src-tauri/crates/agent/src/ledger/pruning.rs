@@ -94,7 +94,7 @@ impl Pruning {
             Err(_) => return,
         }
         // An agent that has just begun asks no store by itself. It is looked once somebody has had it asked.
-        if self.sealer.is_keyless(store).await {
+        if store.is_unasked() && self.sealer.is_keyless(store).await {
             return;
         }
         let caller = Caller { transport: Transport::Agent, ..Caller::default() };

@@ -278,6 +278,20 @@ fn a_hole_that_the_key_never_signed_is_told_wherever_it_is_and_one_that_it_did_i
     assert!(told.starts_with("record 120") && told.ends_with("that is not here"), "{told}");
 }
 
+#[test]
+fn what_was_signed_before_a_backup_was_put_back_is_no_hole_behind_it() {
+    let world = world(4);
+    prune(&world, &pruning(&world, ""), 2).unwrap();
+    let (path, copy) = (world.path(), world.folder.path().join("copy"));
+    fs::copy(&path, &copy).unwrap();
+    fs::rename(&copy, &path).unwrap();
+    let world = world.again(7);
+    world.write(1);
+    world.seal();
+    world.sealer.look_for_missing();
+    assert_eq!(world.sealer.missing(), None);
+}
+
 /// Each step is the last one once, as it would be for a kill there.
 #[test]
 fn wherever_an_agent_is_killed_while_it_prunes_what_is_left_verifies_and_the_next_one_ends_it() {

@@ -179,7 +179,8 @@ impl Segments {
     pub fn holes(&self) -> Vec<(u64, u64)> {
         let pairs = self.closed.iter().zip(self.closed.iter().skip(1));
         pairs
-            .filter(|(one, next)| one.to != next.from)
+            // What two have is no hole: their lines themselves say what is wrong.
+            .filter(|(one, next)| one.to < next.from)
             .map(|(one, next)| (one.to, next.from))
             .collect()
     }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::ptr::null_mut;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
 use windows_sys::Win32::UI::Shell::{DefSubclassProc, SetWindowSubclass};
@@ -24,6 +25,9 @@ const LOOK: u32 = WM_APP;
 /// A kind of window that every Windows has, so that none has to be registered.
 const KIND: &str = "STATIC";
 const LISTENER: usize = 1;
+/// How often is the end told to a loop whose queue is full, and how soon again?
+const LAST_WORDS: u32 = 600;
+const AGAIN: Duration = Duration::from_millis(100);
 
 thread_local! {
     /// What the loop's window shows. Its procedure has no other place for it.
@@ -47,13 +51,20 @@ pub(crate) fn run(views: Receiver<View>, act: OnAction) -> Result<(), Failed> {
     let passing = thread.spawn(move || {
         let window = std::ptr::with_exposed_provenance_mut(number);
         for view in views {
-            if pass.send(view).is_err() || !woken(window) {
+            if pass.send(view).is_err() {
                 return;
             }
+            // One that is not told of is found with the next.
+            woken(window);
         }
         // The window is to find that this was the last.
         drop(pass);
-        woken(window);
+        for _ in 0..LAST_WORDS {
+            if woken(window) {
+                return;
+            }
+            std::thread::sleep(AGAIN);
+        }
     });
     let ended = passing.map_err(Failed::Thread).and_then(|_| pump().map_err(Failed::Loop));
     // SAFETY: the window is this thread's, and is named no more.

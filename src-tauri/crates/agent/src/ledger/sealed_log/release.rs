@@ -13,13 +13,22 @@ const MISSING: &str =
     "lines are missing that the key never said may be gone: `dagpass audit verify` says which";
 
 impl SealedLog {
-    /// May so many of the first lines be gone? How many else. What a key that was lost signed, its own logs tell.
+    /// May so many of the first lines be gone? How many else. What this key signed in a log before, as behind a backup
+    /// that was put back, counts on; what a key that was lost signed, its own logs tell.
     pub(in super::super) fn released(&self, logs: &Path, gone: u64) -> io::Result<u64> {
-        let released = self.folder.released()?;
-        if gone > released
-            && self.folder.follows()?.is_some_and(|before| before.why == Why::KeyLost)
-        {
-            return Self::released_by_any(logs);
+        let mut released = self.folder.released()?;
+        if gone <= released {
+            return Ok(released);
+        }
+        for (_, Folder(path)) in logs_in(logs.parent().unwrap_or(logs))? {
+            let Some(log) = LogFolder::open(&path)? else { continue };
+            if log.follows()?.is_some_and(|before| before.why == Why::KeyLost) {
+                return Self::released_by_any(logs);
+            }
+            let ours = log.key.named(self.folder.key.name());
+            if ours.is_ok_and(|key| key == self.folder.key) {
+                released = released.max(log.released()?);
+            }
         }
         Ok(released)
     }

@@ -2,6 +2,7 @@
 //! of the segments' names and of what was signed alone. Whoever can write the folder has taken them away.
 
 use std::io::{self, BufReader};
+use std::sync::TryLockError;
 
 use dagpass_client::ledger::{Lines, Segments};
 use serde::Deserialize;
@@ -17,7 +18,11 @@ impl Sealer {
 
     /// Not while lines are pruned, nor while a checkpoint is made: then at the next look.
     pub(in super::super) fn look_for_missing(&self) {
-        let Ok(inner) = self.inner.try_lock() else { return };
+        let inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(inner)) => inner.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         // What cannot be read is told where it is written or signed.
         let Ok(found) = self.unreleased(&inner) else { return };
         let mut missing = lock(&self.missing);
