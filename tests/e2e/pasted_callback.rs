@@ -91,8 +91,8 @@ fn a_second_login_joins_the_first_and_outlives_it() {
     second.stderr.wait_for("what it joins", |text| {
         text.contains("under way already: joining it").then_some(())
     });
-    // The one that began it is ended by Ctrl-C, and whoever joined goes on.
-    first.signal(Signal::INT);
+    // The one that began it is ended, and whoever joined goes on.
+    first.signal(Signal::TERM);
     first.ended();
     finish_and_call(&scene, second, &scene.idp.authorize(&url));
     let exchanged = scene.idp.calls("endpoint=token");

@@ -112,11 +112,19 @@ fn small(path: &Path) -> Result<String, Failure> {
     place(path).map(|there| there.to_string_lossy().to_lowercase())
 }
 
-/// As [`real`], and where there is no file its folder's.
+/// As [`real`], and where there is nothing yet that of the nearest folder that is there, with what is to come below.
 fn place(file: &Path) -> Result<PathBuf, Failure> {
     let there = real(file)?;
-    let folder = there.parent().and_then(|folder| fs::canonicalize(folder).ok());
-    Ok(folder.zip(there.file_name()).map_or(there.clone(), |(folder, name)| folder.join(name)))
+    let (mut at, mut below) = (there.as_path(), Vec::new());
+    loop {
+        let named = if at.as_os_str().is_empty() { Path::new(".") } else { at };
+        if let Ok(folder) = fs::canonicalize(named) {
+            return Ok(below.iter().rev().fold(folder, |path, name| path.join(name)));
+        }
+        let (Some(parent), Some(name)) = (at.parent(), at.file_name()) else { return Ok(there) };
+        below.push(name);
+        at = parent;
+    }
 }
 
 /// An error where something is there and is not to be replaced, and where the ledger is. A pipe or a device is not:

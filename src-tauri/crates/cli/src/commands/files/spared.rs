@@ -43,7 +43,15 @@ mod tests {
     #[test]
     fn neither_a_ledger_nor_what_lies_in_its_folder_is_written_over_by_any_name() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        #[cfg(unix)]
+        let root = {
+            std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
+            fs::create_dir(folder.path().join("real")).unwrap();
+            folder.path().join("link")
+        };
+        #[cfg(not(unix))]
+        let root = folder.path().to_owned();
+        let at = |name: &str| root.join(name);
         let ledger = at("state/ledger.jsonl");
         fs::create_dir_all(at("state/ledger-log/1/tile")).unwrap();
         fs::create_dir(at("out")).unwrap();
