@@ -15,7 +15,7 @@ use crate::{duration, output, time};
 pub(crate) enum Proxy {
     /// Print the variables by which this terminal reaches an upstream
     #[command(after_help = "Examples:\n  eval \"$(dagpass proxy env warehouse)\"\n  \
-                      curl -H \"Authorization: Bearer $DAGPASS_PROXY_BEARER_WAREHOUSE\" \"$DAGPASS_PROXY_URL_WAREHOUSE/v1/tables\"\n  \
+                      curl -H \"Authorization: Bearer $DAGPASS_PROXY_BEARER_WAREHOUSE\" \\\n    \"$DAGPASS_PROXY_URL_WAREHOUSE/v1/tables\"\n  \
                       curl -K <(dagpass proxy env warehouse --format curl) http://127.0.0.1:28100/v1/tables")]
     Env {
         /// By its name in the config
