@@ -1,5 +1,6 @@
 //! What a request must look like before anybody is asked who sends it. Decides from the head alone: 400 where it
-//! can be read in two ways or names another method or path than its own, 421 for another `Host`, 403 for what a web page has a browser send.
+//! can be read in two ways or names another method or path than its own, 421 for another `Host`, 403 for what a web
+//! page has a browser send.
 
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use hyper::http::Version;
